@@ -1,0 +1,144 @@
+"""The time of one training step with Adam in float32: plainnet, scikit-learn and PyTorch.
+
+    python benchmarks/training_step.py [--rounds 15]
+
+All four train the same network on the same data. A measurement is one epoch, shuffled, divided by
+its number of steps; the four take turns, round by round, so that a machine that slows down slows
+down all of them. The table gives the median of each, and the medians of the ratios of each round.
+
+Needs scikit-learn and PyTorch (CPU). Each uses as many threads as it takes by default.
+"""
+
+import argparse
+import platform
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import sklearn
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+import plainnet
+from plainnet.layers import Dense, ReLU
+from plainnet.losses import SoftmaxCrossEntropy
+from plainnet.optimizers import Adam
+
+Epoch = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    sizes: tuple[int, ...]
+    batch_size: int
+    steps: int
+
+    def __str__(self) -> str:
+        return f"{'-'.join(map(str, self.sizes))}, batch {self.batch_size}"
+
+
+ROWS = (
+    Row((2, 16, 16, 3), 32, 200),
+    Row((64, 128, 64, 10), 64, 100),
+    Row((784, 256, 128, 10), 128, 40),
+    Row((1024, 1024, 1024, 10), 256, 10),
+)
+CONTENDERS = ("plainnet", "scikit-learn", "PyTorch", "PyTorch fused")
+
+
+def plainnet_epoch(row: Row, X: np.ndarray, y: np.ndarray) -> Epoch:
+    layers = [layer for units in row.sizes[1:-1] for layer in (Dense(units), ReLU())]
+    network = plainnet.Network(
+        [*layers, Dense(row.sizes[-1])], loss=SoftmaxCrossEntropy(), input_shape=row.sizes[0]
+    )
+    optimizer = Adam()
+    return lambda: plainnet.train(
+        network,
+        X,
+        y,
+        optimizer=optimizer,
+        epochs=1,
+        batch_size=row.batch_size,
+        progress=False,
+    )
+
+
+def sklearn_epoch(row: Row, X: np.ndarray, y: np.ndarray) -> Epoch:
+    # fit() with max_iter=1 would build the network anew; partial_fit is one epoch, in order.
+    classifier = MLPClassifier(row.sizes[1:-1], batch_size=row.batch_size)
+    classifier.partial_fit(X, y, classes=np.arange(row.sizes[-1]))
+    return lambda: classifier.partial_fit(X, y)
+
+
+def torch_epoch(row: Row, X: np.ndarray, y: np.ndarray, *, fused: bool) -> Epoch:
+    modules: list[torch.nn.Module] = []
+    for n_in, n_out in zip(row.sizes[:-2], row.sizes[1:-1], strict=True):
+        modules += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
+    network = torch.nn.Sequential(*modules, torch.nn.Linear(*row.sizes[-2:]))
+    optimizer = torch.optim.Adam(network.parameters(), fused=fused or None)
+    loss_of = torch.nn.CrossEntropyLoss()
+    X_all, y_all = torch.from_numpy(X), torch.from_numpy(y)
+
+    def epoch() -> None:
+        order = torch.randperm(len(X_all))
+        for rows in order.split(row.batch_size):
+            optimizer.zero_grad()
+            loss = loss_of(network(X_all[rows]), y_all[rows])
+            loss.backward()
+            optimizer.step()
+            loss.item()  # plainnet and scikit-learn keep the sum of the losses too
+
+    return epoch
+
+
+def measure(row: Row, rounds: int) -> dict[str, list[float]]:
+    """Seconds per step of every round, after one round to warm up."""
+    rng = np.random.default_rng(0)
+    m = row.batch_size * row.steps
+    X = rng.standard_normal((m, row.sizes[0]), dtype=np.float32)
+    y = rng.integers(0, row.sizes[-1], m)
+    epochs = {
+        "plainnet": plainnet_epoch(row, X, y),
+        "scikit-learn": sklearn_epoch(row, X, y),
+        "PyTorch": torch_epoch(row, X, y, fused=False),
+        "PyTorch fused": torch_epoch(row, X, y, fused=True),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for _ in range(rounds + 1):
+        for name, epoch in epochs.items():
+            start = time.perf_counter()
+            epoch()
+            seconds[name].append((time.perf_counter() - start) / row.steps)
+    return {name: values[1:] for name, values in seconds.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15, help="measurements of each (15)")
+    rounds = parser.parse_args().rounds
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(
+        f"Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"scikit-learn {sklearn.__version__}, PyTorch {torch.__version__} "
+        f"({torch.get_num_threads()} threads), {platform.machine()}; {rounds} rounds\n"
+    )
+    titles = ["network", *(f"{name} (us)" for name in CONTENDERS)]
+    titles += [f"x {name}" for name in CONTENDERS[1:]]
+    print("| " + " | ".join(titles) + " |")
+    print("|" + "---|" * len(titles))
+    for row in ROWS:
+        seconds = measure(row, rounds)
+        cells = [str(row)]
+        cells += [f"{statistics.median(seconds[name]) * 1e6:,.0f}" for name in CONTENDERS]
+        for name in CONTENDERS[1:]:
+            pairs = zip(seconds[name], seconds["plainnet"], strict=True)
+            cells.append(f"{statistics.median(a / b for a, b in pairs):.1f}")
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Neural networks from scratch on NumPy: every formula next to its derivative."""
+
+from plainnet import errors, initializers, layers, losses, optimizers
+from plainnet.cache import Cache
+from plainnet.callbacks import Callback, EarlyStopping
+from plainnet.data import one_hot
+from plainnet.history import History
+from plainnet.network import Network
+from plainnet.training import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cache",
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "Network",
+    "errors",
+    "initializers",
+    "layers",
+    "losses",
+    "one_hot",
+    "optimizers",
+    "train",
+]

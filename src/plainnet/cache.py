@@ -1,0 +1,169 @@
+"""The cache: what a forward pass keeps for its backward pass, and the window to look through.
+
+A cache holds arrays by name, one sub-cache per layer, and the same memory at every step: once each
+array has been asked for at its largest size, a training step allocates nothing.
+
+>>> cache = Cache(training=True)
+>>> Z = cache.array("Z", (128, 10), np.float32)
+>>> cache.array("Z", (128, 10), np.float32) is Z
+True
+>>> cache.array("Z", (30, 10), np.float32).base is Z.base      # a shorter last batch: a slice
+True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class Cache:
+    """Arrays by name, per layer, reused from step to step.
+
+    One cache serves one thread. After a pass, `cache["1.relu.A"]` is the array that layer
+    `1.relu` knows as `A`; `cache.names()` lists what there is.
+
+    Parameters
+    ----------
+    training : bool
+        Dropout drops and batch norm uses the batch only while training.
+    record : bool
+        Keep every number of the pass. Otherwise a layer may write over an array that nothing reads
+        any more (ReLU over `Z`), which changes no result.
+    seed : int, numpy.random.Generator or None
+        Where dropout gets its random numbers.
+    """
+
+    __slots__ = (
+        "_arrays",
+        "_memory",
+        "children",
+        "needs_input_gradient",
+        "owner",
+        "record",
+        "reuse_gradient",
+        "reuse_input",
+        "rng",
+        "training",
+    )
+
+    def __init__(
+        self,
+        *,
+        training: bool = False,
+        record: bool = False,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        self.training = training
+        self.record = record
+        self.rng = np.random.default_rng(seed)
+        self._arrays: dict[str, Array] = {}
+        self._memory: dict[str, Array] = {}
+        # What the container that opened this cache allows the layer that uses it.
+        self.reuse_input = False  # forward may write over its input
+        self.reuse_gradient = False  # backward may write over the gradient that it is handed
+        self.needs_input_gradient = True  # somebody reads what backward returns
+        self.owner: object = None
+        self.children: dict[str, Cache] = {}
+
+    # --- for layers ------------------------------------------------------------------------------
+
+    def array(self, name: str, shape: Shape, dtype: npt.DTypeLike) -> Array:
+        """An array to write into, the same memory at every step; its contents are whatever."""
+        held = self._arrays.get(name)
+        if held is None or held.shape != shape or held.dtype != dtype or name not in self._memory:
+            held = self._arrays[name] = self._slice(name, shape, np.dtype(dtype))
+        return held
+
+    def output(self, name: str, like: Array) -> Array:
+        """Where forward writes a result of its input's shape: over the input where it may."""
+        if self.reuse_input:
+            self._arrays[name] = like
+            return like
+        return self.array(name, like.shape, like.dtype)
+
+    def gradient(self, name: str, like: Array) -> Array:
+        """Where backward writes a gradient of its input's shape: over the input where it may."""
+        if self.reuse_gradient:
+            self._arrays[name] = like
+            return like
+        return self.array(name, like.shape, like.dtype)
+
+    def ones(self, size: int, dtype: npt.DTypeLike) -> Array:
+        """A vector of ones: `ones @ dZ` sums columns faster than `dZ.sum(axis=0)`."""
+        held = self._arrays.get("ones")
+        if held is None or held.shape != (size,) or held.dtype != dtype:
+            held = self.array("ones", (size,), dtype)
+            held.fill(1)
+        return held
+
+    def counting(self, size: int) -> Array:
+        """The integers 0, 1 ... size - 1."""
+        held = self._arrays.get("counting")
+        if held is None or held.shape != (size,):
+            held = self.array("counting", (size,), np.intp)
+            held[:] = np.arange(size)
+        return held
+
+    def _slice(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        size = prod(shape)
+        memory = self._memory.get(name)
+        if memory is None or memory.size < size or memory.dtype != dtype:
+            memory = self._memory[name] = np.empty(size, dtype)
+        return memory[:size].reshape(shape)
+
+    # --- for containers --------------------------------------------------------------------------
+
+    def open(self, name: str) -> Cache:
+        """A sub-cache with this cache's mode and random generator; "" adds nothing to the names."""
+        child = Cache(training=self.training, record=self.record, seed=self.rng)
+        self.children[name] = child
+        return child
+
+    # --- for everybody ---------------------------------------------------------------------------
+
+    def __setitem__(self, name: str, array: Array) -> None:
+        """Keep a reference to an array that somebody else owns."""
+        self._arrays[name] = array
+
+    def __getitem__(self, name: str) -> Array:
+        held = self._arrays.get(name)
+        if held is not None:
+            return held
+        for prefix, child in self.children.items():
+            if name.startswith(_dotted(prefix)) and (inner := name[len(_dotted(prefix)) :]) in child:
+                return child[inner]
+        raise KeyError(f"the cache holds no array {name!r}; it holds {', '.join(self.names())}")
+
+    def __contains__(self, name: object) -> bool:
+        return name in set(self)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._arrays
+        for prefix, child in self.children.items():
+            yield from (_dotted(prefix) + name for name in child)
+
+    def names(self) -> list[str]:
+        """The full names of all arrays that it holds."""
+        return list(self)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that it has allocated, sub-caches included."""
+        own = sum(memory.nbytes for memory in self._memory.values())
+        return own + sum(child.nbytes for child in self.children.values())
+
+    def __repr__(self) -> str:
+        mode = "training" if self.training else "inference"
+        return f"<Cache for {mode}, {len(self.names())} arrays, {self.nbytes:,} bytes>"
+
+
+def _dotted(prefix: str) -> str:
+    return f"{prefix}." if prefix else ""

@@ -1,0 +1,69 @@
+"""How layers, losses, initializers and optimizers describe themselves, and come back.
+
+The convention is scikit-learn's: a constructor stores each argument under the argument's name. So
+one function can tell what rebuilds an object, and no class has to write that down again.
+"""
+
+from collections.abc import Mapping
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+
+from plainnet.errors import FileError
+
+
+class Configurable:
+    """Anything whose constructor stores each argument under the argument's name."""
+
+    def config(self) -> dict[str, Any]:
+        """What rebuilds it, as data for JSON: `rebuild(thing.config(), kinds)`."""
+        settings = {name: _plain(getattr(self, name)) for name in _arguments(type(self))}
+        return {"type": type(self).__name__, **settings}
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, argument in _arguments(type(self)).items():
+            value = getattr(self, name)
+            if argument.default is Parameter.empty:
+                shown.append(repr(value))
+            elif value != argument.default:
+                shown.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def rebuild(config: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
+    """The object that `config()` described. Only classes in `kinds` are ever called."""
+    settings = {name: _rebuilt(value, kinds) for name, value in config.items() if name != "type"}
+    kind = config.get("type")
+    if kind not in kinds:
+        raise FileError(
+            f"unknown type {kind!r}; known are {', '.join(sorted(kinds))}. "
+            "A class of your own has to be named: load(path, custom=[YourLayer])"
+        )
+    try:
+        return kinds[kind](**settings)
+    except TypeError as error:
+        raise FileError(f"{kind} does not take these settings: {settings} ({error})") from error
+
+
+def _arguments(kind: type) -> dict[str, Parameter]:
+    return dict(signature(kind).parameters)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Configurable):
+        return value.config()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def _rebuilt(value: Any, kinds: Mapping[str, type]) -> Any:
+    if isinstance(value, Mapping):
+        return rebuild(value, kinds)
+    if isinstance(value, list):
+        return [_rebuilt(item, kinds) for item in value]
+    return value

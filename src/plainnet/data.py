@@ -1,0 +1,188 @@
+"""Data on its way into a network: checks, one-hot rows, splits, mini-batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.errors import DataError, SettingError, ShapeError
+
+Array = npt.NDArray[Any]
+
+
+def one_hot(y: npt.ArrayLike, n_classes: int | None = None, dtype: npt.DTypeLike = float) -> Array:
+    """Class ids, shape (m,), as rows of zeros with a one at the class, shape (m, n_classes).
+
+    The textbook class wants a column per example: `one_hot(y, K).T`.
+
+    >>> one_hot([0, 2, 1], 3)
+    array([[1., 0., 0.],
+           [0., 0., 1.],
+           [0., 1., 0.]])
+    """
+    y = np.asarray(y)
+    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
+        raise DataError(
+            f"class ids must be a 1-D array of integers; got shape {y.shape}, dtype {y.dtype}"
+        )
+    K = int(y.max(initial=-1)) + 1 if n_classes is None else n_classes
+    if y.size and not (0 <= y.min() and y.max() < K):
+        raise DataError(f"class ids must lie between 0 and {K - 1}; got {y.min()} to {y.max()}")
+    rows = np.zeros((len(y), K), dtype)
+    rows[np.arange(len(y)), y] = 1
+    return rows
+
+
+def split(
+    n: int,
+    fraction: float,
+    *,
+    seed: int | np.random.Generator | None = None,
+    stratify: npt.ArrayLike | None = None,
+) -> tuple[Array, Array]:
+    """Indices of a random split of n rows: (the rest, `fraction` of them), each sorted.
+
+    With `stratify`, labels of shape (n,), each class gives the same share of its rows; a class of
+    two rows or more is on both sides.
+    """
+    if not 0 < fraction < 1:
+        raise SettingError(f"fraction must be > 0 and < 1; got {fraction!r}")
+    rng = np.random.default_rng(seed)
+    if stratify is None:
+        groups = [np.arange(n)]
+    else:
+        labels = np.asarray(stratify)
+        if labels.shape != (n,):
+            raise ShapeError(f"stratify must have the shape ({n},); got {labels.shape}")
+        _, ids = np.unique(labels, return_inverse=True)
+        groups = [np.flatnonzero(ids == k) for k in range(ids.max(initial=-1) + 1)]
+    taken = []
+    for group in groups:
+        count = round(len(group) * fraction)
+        if len(group) > 1:
+            count = min(max(count, 1), len(group) - 1)
+        taken.append(rng.permutation(group)[:count])
+    second = np.sort(np.concatenate(taken)) if taken else np.arange(0)
+    return np.setdiff1d(np.arange(n), second), second
+
+
+# --- checks ---------------------------------------------------------------------------------------
+
+
+def check_features(X: Array, first_row: int = 0) -> None:
+    """Refuse an X that is empty or holds NaN or infinity, naming the column.
+
+    `first_row` is the number of X's first row in the data that it is a slice of.
+    """
+    if len(X) == 0:
+        raise DataError("X has no rows")
+    # A finite sum means finite numbers, and needs no memory. It may overflow: look closer then.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(X.sum()):
+            return
+    bad = ~np.isfinite(X)
+    if not bad.any():
+        return
+    row, *column = np.argwhere(bad)[0]
+    columns = int(bad.reshape(len(X), -1).any(axis=0).sum())
+    raise DataError(
+        f"X must be finite; got {X[(row, *column)]} in row {first_row + row}, column "
+        f"{', '.join(map(str, column))} ({int(bad.sum())} such numbers in {columns} of its "
+        "columns): fill the gaps or drop the rows first"
+    )
+
+
+def check_weights(sample_weight: npt.ArrayLike, m: int, dtype: npt.DTypeLike) -> Array:
+    """Sample weights as an array of this dtype, shape (m,): finite, >= 0, not all zero."""
+    weights = np.asarray(sample_weight)
+    if weights.shape != (m,):
+        raise ShapeError(f"sample_weight must have the shape ({m},); got {weights.shape}")
+    weights = weights.astype(dtype, copy=False)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and (weights > 0).any()):
+        raise DataError("sample_weight must be finite, >= 0 and not zero everywhere")
+    return weights
+
+
+def weigh_classes(
+    class_weight: dict[int, float] | str, y: Array, sample_weight: Array | None, dtype: npt.DTypeLike
+) -> Array:
+    """Each example's class weight, times its sample weight if it has one.
+
+    "balanced" gives class k the weight m / (K m_k), so that all classes count alike.
+    """
+    ids = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if ids.ndim != 1:
+        raise ShapeError(f"class_weight needs one class id per example; got targets {y.shape}")
+    ids = ids.astype(np.intp)
+    counts = np.bincount(ids)
+    if class_weight == "balanced":
+        present = counts > 0
+        table = np.where(present, len(ids) / (present.sum() * np.maximum(counts, 1)), 0)
+    elif isinstance(class_weight, dict):
+        table = np.ones(len(counts))
+        for label, weight in class_weight.items():
+            if not (isinstance(label, (int, np.integer)) and 0 <= label):
+                raise SettingError(f"class_weight is keyed by class ids; got {label!r}")
+            if label < len(table):
+                table[label] = weight
+    else:
+        raise SettingError(f'class_weight must be a dict or "balanced"; got {class_weight!r}')
+    weights = table[ids] if sample_weight is None else table[ids] * sample_weight
+    return check_weights(weights, len(ids), dtype)
+
+
+# --- mini-batches ---------------------------------------------------------------------------------
+
+
+class Batches:
+    """Shuffled mini-batches of arrays, gathered into the same memory at every step.
+
+    Iterating once is one epoch. `X` is anything that slices like an array; rows of what is not a
+    NumPy array are fetched in ascending order, as HDF5 and Zarr want it.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: Array,
+        sample_weight: Array | None,
+        batch_size: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.batch_size = min(batch_size, len(X))
+        self.rng = rng
+        self._order = np.arange(len(X))
+        self._buffers = [
+            np.empty((self.batch_size, *array.shape[1:]), array.dtype)
+            for array in (X, y, sample_weight)
+            if array is not None
+        ]
+
+    def __len__(self) -> int:
+        return -(-len(self.X) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
+        self.rng.shuffle(self._order)
+        X, y, sample_weight = self.X, self.y, self.sample_weight
+        in_memory = isinstance(X, np.ndarray)
+        X_batch, y_batch, *rest = self._buffers
+        w_batch = rest[0] if rest else None
+        for start in range(0, len(X), self.batch_size):
+            rows = self._order[start : start + self.batch_size]
+            if len(rows) < len(X_batch):
+                X_batch, y_batch = X_batch[: len(rows)], y_batch[: len(rows)]
+                w_batch = None if w_batch is None else w_batch[: len(rows)]
+            # mode="clip" spares NumPy a second buffer; the rows are in range.
+            if in_memory:
+                X.take(rows, axis=0, out=X_batch, mode="clip")
+            else:
+                rows.sort()
+                X_batch[:] = X[rows]
+            y.take(rows, axis=0, out=y_batch, mode="clip")
+            if sample_weight is not None:
+                sample_weight.take(rows, out=w_batch, mode="clip")
+            yield X_batch, y_batch, w_batch

@@ -1,0 +1,95 @@
+"""What plainnet raises: each error names the thing, what came, what was expected, and the remedy.
+
+Every class is also a `ValueError`, `TypeError` or `ImportError`, so that code which knows nothing
+of plainnet can catch it.
+"""
+
+from importlib import import_module
+from typing import Any
+
+
+class PlainnetError(Exception):
+    """The base of all errors that plainnet raises on purpose."""
+
+
+class ShapeError(PlainnetError, ValueError):
+    """An array or a layer has a shape that does not fit where it is used."""
+
+
+class DataError(PlainnetError, ValueError):
+    """Data that cannot be learned from: NaN, infinity, labels out of range, nothing at all."""
+
+
+class DTypeError(PlainnetError, TypeError):
+    """An array has another dtype than the network; plainnet never casts floats on its own."""
+
+
+class SettingError(PlainnetError, ValueError):
+    """A constructor or function was given a setting that makes no sense."""
+
+
+class FileError(PlainnetError, ValueError):
+    """A file is not what it should be."""
+
+
+class MissingExtraError(PlainnetError, ImportError):
+    """An optional package is needed and not installed; the message names the extra."""
+
+
+class DivergedError(PlainnetError, ValueError):
+    """The loss stopped being finite. The network holds the last parameters known to be good.
+
+    Attributes
+    ----------
+    step : int
+        The step, counted from 0 over all epochs, whose loss was not finite.
+    layer : str
+        Where the first non-finite number stands, for example ``"2.dense"``.
+    """
+
+    def __init__(self, message: str, *, step: int, layer: str) -> None:
+        super().__init__(message)
+        self.step = step
+        self.layer = layer
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _diverged, (str(self), self.step, self.layer)
+
+
+def _diverged(message: str, step: int, layer: str) -> DivergedError:
+    return DivergedError(message, step=step, layer=layer)
+
+
+def optional(module: str, *, purpose: str, extra: str) -> Any:
+    """Import an optional package, or say which extra brings it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise MissingExtraError(
+            f"plainnet needs {package} for {purpose}: pip install 'plainnet[{extra}]'"
+        ) from error
+
+
+def require_number(
+    name: str,
+    value: float,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Refuse a setting outside its interval. NaN is outside every interval."""
+    bounds = []
+    fits = value == value
+    if above is not None:
+        bounds.append(f"> {above:g}")
+        fits = fits and value > above
+    if at_least is not None:
+        bounds.append(f">= {at_least:g}")
+        fits = fits and value >= at_least
+    if below is not None:
+        bounds.append(f"< {below:g}")
+        fits = fits and value < below
+    if not fits:
+        raise SettingError(f"{name} must be {' and '.join(bounds)}; got {value!r}")

@@ -1,0 +1,127 @@
+"""Elementary functions as networks need them: finite at both ends, and written into `out`.
+
+Each takes floats and returns `out`. `work` is scratch memory that the caller keeps from step to
+step.
+"""
+
+from math import pi, sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+# exp() of more than this overflows.
+_LARGEST_EXPONENT = {
+    np.dtype(kind): float(np.log(np.finfo(kind).max)) for kind in (np.float32, np.float64)
+}
+
+# erfc(x) = t exp(-x^2 + P(t)) with t = 2 / (2 + x): the form of Press et al., Numerical Recipes
+# (2007), section 6.2.2. These are the Chebyshev coefficients of P on 0 < t <= 1, from its values at
+# 48 Chebyshev nodes to 60 digits. All of them give float64, the first 11 float32.
+_LOG_ERFC = (
+    -0.651326859890854717,
+    0.64196979235649026,
+    0.0194764732041858363,
+    -0.00956151478680863164,
+    -0.000946595344482036866,
+    0.000366839497852761452,
+    0.0000425233248069077716,
+    -0.0000202785781125342432,
+    -1.62429000464702551e-6,
+    1.3036558355805232e-6,
+    1.56264417220661432e-8,
+    -8.52380959149265425e-8,
+    6.5290544390988515e-9,
+    5.05934349555146894e-9,
+    -9.91364156493033087e-10,
+    -2.27365122293183586e-10,
+    9.6467911020155268e-11,
+    2.39403808303911474e-12,
+    -6.8860275264975534e-12,
+    8.94487927309072572e-13,
+    3.13092139934295808e-13,
+    -1.12708223613672524e-13,
+    3.81090525518923206e-16,
+    7.10609761360923699e-15,
+    -1.5230282014571043e-15,
+    -9.457494571291234e-17,
+)
+
+
+def sigmoid(Z: Array, out: Array) -> Array:
+    """1 / (1 + exp(-Z)), accurate in both tails."""
+    np.negative(Z, out=out)
+    np.minimum(out, _LARGEST_EXPONENT[out.dtype], out=out)
+    np.exp(out, out=out)
+    out += 1
+    return np.reciprocal(out, out=out)
+
+
+def softmax(Z: Array, out: Array) -> Array:
+    """exp(Z_j) / sum_k exp(Z_k) over the last axis."""
+    np.subtract(Z, Z.max(axis=-1, keepdims=True), out=out)
+    np.exp(out, out=out)
+    out /= out.sum(axis=-1, keepdims=True)
+    return out
+
+
+def softplus(Z: Array, out: Array, work: Array) -> Array:
+    """log(1 + exp(Z)) = max(Z, 0) + log1p(exp(-|Z|)). `out` must not be `Z`."""
+    np.abs(Z, out=out)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    np.log1p(out, out=out)
+    np.maximum(Z, 0, out=work)
+    out += work
+    return out
+
+
+def normal_pdf(Z: Array, out: Array) -> Array:
+    """The standard normal density exp(-Z^2 / 2) / sqrt(2 pi)."""
+    np.multiply(Z, Z, out=out)
+    out *= -0.5
+    np.exp(out, out=out)
+    out *= 1 / sqrt(2 * pi)
+    return out
+
+
+def normal_cdf(Z: Array, out: Array, work: Array) -> Array:
+    """The standard normal distribution function erfc(-Z / sqrt(2)) / 2, for which NumPy has no erf.
+
+    Relative error below 1e-14 in float64 and 1e-6 in float32 for |Z| < 5. `work` has the shape
+    (4, *Z.shape); `out` must not be `Z`.
+    """
+    twice_s, b, b_before, product = work
+    t = np.abs(Z, out=out)
+    t *= sqrt(0.5)
+    t += 2
+    np.divide(2, t, out=t)
+
+    # P(t) by Clenshaw's recurrence b_k = c_k + 2 s b_(k+1) - b_(k+2), where s = 2 t - 1.
+    np.multiply(t, 4, out=twice_s)
+    twice_s -= 2
+    b.fill(0)
+    b_before.fill(0)
+    c = _LOG_ERFC[:11] if out.dtype == np.float32 else _LOG_ERFC
+    for c_k in c[:0:-1]:
+        np.multiply(twice_s, b, out=product)
+        np.subtract(product, b_before, out=b_before)
+        b_before += c_k
+        b, b_before = b_before, b
+    P = np.multiply(twice_s, b, out=product)
+    P *= 0.5
+    P -= b_before
+    P += c[0]
+
+    # The upper tail Q(|Z|) = t exp(P - Z^2 / 2) / 2; then Phi is Q below zero and 1 - Q above.
+    square = np.multiply(Z, Z, out=b)
+    square *= 0.5
+    P -= square
+    np.exp(P, out=P)
+    t *= P
+    t *= 0.5
+    above = np.greater(Z, 0, out=b, casting="unsafe")
+    np.subtract(above, t, out=out)
+    return np.abs(out, out=out)

@@ -1,0 +1,149 @@
+"""How weights start: the variance that keeps the signal's size from layer to layer.
+
+A dense layer sums `fan_in` products, so `Var(Z) = fan_in * Var(W) * E[A^2]`. Each rule below picks
+`Var(W)` so that the size of the signal neither grows nor shrinks for its kind of activation.
+
+    LeCun     Var(W) = 1 / fan_in               LeCun et al. 1998, Efficient BackProp, section 4.6
+    Glorot    Var(W) = 2 / (fan_in + fan_out)   Glorot and Bengio 2010, equation 12
+    He        Var(W) = 2 / fan_in               He et al. 2015, equation 10
+
+A uniform distribution on [-limit, limit] has the variance limit^2 / 3.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.config import Configurable
+from plainnet.errors import SettingError, require_number
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight of shape (n_out, ..., n_in).
+
+    What lies between the first and the last axis is a receptive field and counts in both.
+    """
+    if len(shape) < 2:
+        raise SettingError(f"fan_in and fan_out need a shape of two axes or more; got {shape}")
+    field = prod(shape[1:-1])
+    return shape[-1] * field, shape[0] * field
+
+
+class Initializer(Configurable, ABC):
+    """A rule for the first values of a tensor. Call it with a generator and a shape."""
+
+    @abstractmethod
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        """A float64 array of this shape."""
+
+
+@dataclass(frozen=True)
+class HeNormal(Initializer):
+    """Var(W) = 2 / ((1 + a^2) fan_in), a the slope below zero (He et al. 2015, equations 10, 15).
+
+    A ReLU (a = 0) passes half of the second moment on; the factor 2 makes up for it.
+    """
+
+    negative_slope: float = 0.0
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        fan_in, _ = fans(shape)
+        return rng.standard_normal(shape) * sqrt(2 / ((1 + self.negative_slope**2) * fan_in))
+
+
+@dataclass(frozen=True)
+class HeUniform(Initializer):
+    """He's variance, uniform: limit = sqrt(6 / ((1 + a^2) fan_in))."""
+
+    negative_slope: float = 0.0
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        fan_in, _ = fans(shape)
+        limit = sqrt(6 / ((1 + self.negative_slope**2) * fan_in))
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class GlorotNormal(Initializer):
+    """Var(W) = 2 / (fan_in + fan_out) (Glorot and Bengio 2010, equation 12)."""
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        fan_in, fan_out = fans(shape)
+        return rng.standard_normal(shape) * sqrt(2 / (fan_in + fan_out))
+
+
+@dataclass(frozen=True)
+class GlorotUniform(Initializer):
+    """Uniform on [-limit, limit], limit = sqrt(6 / (fan_in + fan_out)) (equation 16 there)."""
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        fan_in, fan_out = fans(shape)
+        limit = sqrt(6 / (fan_in + fan_out))
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class LeCunNormal(Initializer):
+    """Var(W) = 1 / fan_in (LeCun et al. 1998, section 4.6); SELU asks for it."""
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        fan_in, _ = fans(shape)
+        return rng.standard_normal(shape) / sqrt(fan_in)
+
+
+@dataclass(frozen=True)
+class LeCunUniform(Initializer):
+    """LeCun's variance, uniform: limit = sqrt(3 / fan_in)."""
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        fan_in, _ = fans(shape)
+        limit = sqrt(3 / fan_in)
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """Orthonormal rows or columns, whichever are fewer, times `gain` (Saxe et al. 2014).
+
+    The Q of a Gaussian matrix's QR decomposition; multiplying its columns by the signs of R's
+    diagonal makes Q uniform over the orthogonal matrices (Mezzadri 2007, section 5).
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_number("gain", self.gain, above=0)
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        fans(shape)
+        rows, columns = shape[0], prod(shape[1:])
+        gaussian = rng.standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(gaussian)
+        q *= np.sign(np.diagonal(r))
+        matrix = q if rows >= columns else q.T
+        return np.ascontiguousarray(self.gain * matrix).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """Every element the same number."""
+
+    value: float
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return np.full(shape, float(self.value))
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """All zero: right for biases, wrong for weights (every unit would learn the same)."""
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return np.zeros(shape)

@@ -1,0 +1,178 @@
+"""What a layer is: shapes at construction, a forward formula, and its derivative right below."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.config import Configurable
+from plainnet.errors import SettingError, ShapeError
+from plainnet.initializers import GlorotUniform, Initializer
+from plainnet.parameters import Declaration
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+NO_GRADIENT: Array = np.empty(0)
+"""What `backward` returns where nobody reads the gradient of its input: below the first layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """One line of mathematics: `result = plain`, where `plain` is a NumPy expression.
+
+    The names in it are the layer's input, output and parameters, its settings, the arrays in its
+    cache, and NumPy's functions.
+    """
+
+    result: str
+    plain: str
+    latex: str
+
+    def __str__(self) -> str:
+        return f"{self.result} = {self.plain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Formulas:
+    """A layer's mathematics as data: from `input` to `output`, and the gradients back."""
+
+    input: str
+    output: str
+    forward: tuple[Formula, ...]
+    backward: tuple[Formula, ...]
+
+
+class Layer(Configurable, ABC):
+    """One step of the forward pass, with its derivative.
+
+    A subclass stores its constructor's arguments under their names, declares its tensors in
+    `build`, and writes `forward` directly above `backward`. All that one call leaves for the other
+    goes into the cache, nothing onto the layer, so that many threads can predict with one network.
+
+    >>> class Double(Layer):
+    ...     def forward(self, A, cache):
+    ...         return 2 * A
+    ...     def backward(self, dA, cache):
+    ...         return 2 * dA
+    """
+
+    formulas: Formulas
+    """The mathematics as data; every layer of plainnet has them, a layer of yours may."""
+
+    keeps_output: bool = False
+    """`backward` reads the array that `forward` returned, so the next layer must not write there."""
+
+    returns_input: bool = False
+    """`forward` and `backward` may return what they were handed, or a view of it."""
+
+    weight_initializer: Initializer | None = None
+    """An activation's default for the weights below it; None asks the layer after this one."""
+
+    def __init__(self) -> None:
+        """A layer without settings."""
+
+    # --- what a subclass writes ------------------------------------------------------------------
+
+    def build(self, input_shape: Shape) -> Shape:
+        """Check the input's shape, declare the tensors, return the output's shape.
+
+        Shapes leave out the batch axis. Raise `ShapeError` saying what came and what is needed.
+        """
+        return input_shape
+
+    @abstractmethod
+    def forward(self, A: Array, cache: Cache) -> Array:
+        """The layer's output for the input A, of shape (m, *input_shape)."""
+
+    @abstractmethod
+    def backward(self, dA: Array, cache: Cache) -> Array:
+        """From the gradient of the output to that of the input; writes dW, db ... on the way."""
+
+    # --- what a subclass calls in build ----------------------------------------------------------
+
+    def declare(
+        self,
+        name: str,
+        shape: Shape,
+        initializer: Initializer | None,
+        *,
+        decays: bool = False,
+        order: Literal["C", "F"] = "C",
+    ) -> None:
+        """Declare a parameter: it appears as `self.<name>`, its gradient as `self.d<name>`."""
+        self.declared[name] = Declaration(name, shape, initializer, decays, order)
+
+    def declare_state(self, name: str, shape: Shape, initializer: Initializer) -> None:
+        """Declare running state: saved with the network, never optimised."""
+        self.declared_state[name] = Declaration(name, shape, initializer)
+
+    # --- what containers and networks call -------------------------------------------------------
+
+    name: str
+    declared: dict[str, Declaration]
+    declared_state: dict[str, Declaration]
+    input_shape: Shape
+    output_shape: Shape
+    _bound: tuple[str, ...] = ()
+
+    def place(self, name: str, input_shape: Shape) -> Shape:
+        """Build the layer at its place in a network; errors name the place."""
+        if self._bound:
+            raise SettingError(
+                f"layer {name} ({self!r}) already belongs to a network; each place in a network "
+                "needs a layer object of its own"
+            )
+        self.name, self.declared, self.declared_state = name, {}, {}
+        try:
+            self.output_shape = self.build(input_shape)
+        except ShapeError as error:
+            if str(error).startswith("layer "):  # a layer inside this container said it already
+                raise
+            raise ShapeError(f"layer {name} ({self!r}) {error}") from None
+        self.input_shape = input_shape
+        return self.output_shape
+
+    def suggest(self, following: Initializer) -> Initializer:
+        """Decide weights declared without an initializer; say what suits the weights below."""
+        for name, tensor in self.declared.items():
+            if tensor.initializer is None:
+                self.declared[name] = replace(tensor, initializer=following)
+        if any(len(tensor.shape) > 1 for tensor in self.declared.values()):
+            return GlorotUniform()  # weights below weights: linear, both directions count
+        return self.weight_initializer or following
+
+    def bind(
+        self,
+        parameters: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        state: Mapping[str, Array],
+    ) -> None:
+        """Take the views into the network's vectors as attributes: `W`, `dW` ..."""
+        views = {**parameters, **{f"d{name}": view for name, view in gradients.items()}, **state}
+        for name, view in views.items():
+            setattr(self, name, view)
+        # A layer without tensors belongs to its network all the same.
+        self._bound = ("_bound", *views)
+
+    def walk(self) -> Iterator[Layer]:
+        """This layer and all layers inside it, from the input to the output."""
+        yield self
+
+    # Views die in pickle and deepcopy; the network binds fresh ones (Network.__setstate__).
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in self._bound}
+
+
+def expect_axes(input_shape: Shape, at_least: int, meaning: str) -> None:
+    """Refuse an input of fewer axes than a layer needs."""
+    if len(input_shape) < at_least:
+        raise ShapeError(
+            f"needs an input of shape {meaning}, without the batch axis; got {input_shape}"
+        )

@@ -1,0 +1,151 @@
+"""Layers made of layers: one after the other, or around a shortcut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import SettingError, ShapeError
+from plainnet.initializers import Initializer
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+
+
+class Sequential(Layer):
+    """One layer after the other; the gradient comes back in the opposite order."""
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "compose(forward, A)", r"Y = f_n(\dots f_2(f_1(A)))"),),
+        backward=(
+            Formula("dA", "compose(backward, dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),
+        ),
+    )
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = _checked(layers)
+        self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(layers)]
+        for layer in self.layers:
+            self.keeps_output = layer.keeps_output or (self.keeps_output and layer.returns_input)
+        self.returns_input = all(layer.returns_input for layer in self.layers)
+
+    def build(self, input_shape: Shape) -> Shape:
+        prefix = f"{self.name}." if self.name else ""
+        for name, layer in zip(self.names, self.layers, strict=True):
+            input_shape = layer.place(prefix + name, input_shape)
+        return input_shape
+
+    def suggest(self, following: Initializer) -> Initializer:
+        for layer in reversed(self.layers):
+            following = layer.suggest(following)
+        return following
+
+    def walk(self) -> Iterator[Layer]:
+        yield self
+        for layer in self.layers:
+            yield from layer.walk()
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        if cache.owner is not self:
+            self._open(cache)
+        for layer, own in zip(self.layers, cache.children.values(), strict=True):
+            A = layer.forward(A, own)
+        return A
+
+    def backward(self, dA: Array, cache: Cache) -> Array:
+        for layer, own in zip(reversed(self.layers), reversed(cache.children.values()), strict=True):
+            dA = layer.backward(dA, own)
+        return dA
+
+    def _open(self, cache: Cache) -> None:
+        """A sub-cache for each layer, and what each layer may do with what it is handed."""
+        cache.owner = self
+        cache.children.clear()
+        caches = [cache.open(name) for name in self.names]
+        if cache.record:
+            return
+
+        # An array may be written over unless somebody else holds it: the caller of this container,
+        # or the layer that returned it and reads it again in backward.
+        free = cache.reuse_input
+        for layer, own in zip(self.layers, caches, strict=True):
+            own.reuse_input = free
+            free = (free or not layer.returns_input) and not layer.keeps_output
+
+        free = cache.reuse_gradient
+        for layer, own in zip(reversed(self.layers), reversed(caches), strict=True):
+            own.reuse_gradient = free
+            free = free or not layer.returns_input
+
+        needed = cache.needs_input_gradient
+        for layer, own in zip(self.layers, caches, strict=True):
+            own.needs_input_gradient = needed
+            needed = needed or any(inner.declared for inner in layer.walk())
+
+
+class Residual(Layer):
+    """Y = A + F(A), F one or more layers in order (He et al. 2016, Deep Residual Learning, eq. 1).
+
+    The shortcut hands the gradient on unchanged, so depth cannot make it vanish.
+    """
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "A + compose(forward, A)", r"Y = A + F(A)"),),
+        backward=(Formula("dA", "dY + compose(backward, dY)", r"dA = dY + F'(dY)"),),
+    )
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.branch = Sequential(layers)
+        self.layers = self.branch.layers
+
+    def build(self, input_shape: Shape) -> Shape:
+        output_shape = self.branch.place(self.name, input_shape)
+        if output_shape != input_shape:
+            raise ShapeError(
+                f"needs layers that return the shape they get, {input_shape}; they return "
+                f"{output_shape}"
+            )
+        return output_shape
+
+    def suggest(self, following: Initializer) -> Initializer:
+        self.branch.suggest(following)
+        return following
+
+    def walk(self) -> Iterator[Layer]:
+        yield self
+        for layer in self.layers:
+            yield from layer.walk()
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        if cache.owner is not self:
+            self._open(cache)
+        return np.add(A, self.branch.forward(A, cache.children[""]), out=cache.array("Y", A.shape, A.dtype))
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        dF = self.branch.backward(dY, cache.children[""])
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        return np.add(dY, dF, out=cache.gradient("dA", dY))
+
+    def _open(self, cache: Cache) -> None:
+        """The branch may write over nothing that comes from outside: the shortcut reads it too."""
+        cache.owner = self
+        cache.children.clear()
+        cache.open("").needs_input_gradient = cache.needs_input_gradient
+
+
+def _checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    for position, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            hint = "; add parentheses" if isinstance(layer, type) else ""
+            raise SettingError(f"layer {position} must be a Layer object; got {layer!r}{hint}")
+        if any(layer is other for other in layers[:position]):
+            raise SettingError(
+                f"layer {position} ({layer!r}) is the same object as an earlier one; each place "
+                "in a network needs a layer object of its own"
+            )
+    return tuple(layers)

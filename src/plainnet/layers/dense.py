@@ -1,0 +1,95 @@
+"""The dense layer: every output is a weighted sum of every input."""
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import SettingError
+from plainnet.initializers import Initializer, Zeros
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+
+_DW = Formula("dW", "dZ.T @ A", r"dW = dZ^\top A")
+_DB = Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i")
+_DA = Formula("dA", "dZ @ W", r"dA = dZ\, W")
+FORMULAS = Formulas(
+    input="A",
+    output="Z",
+    forward=(Formula("Z", "A @ W.T + b", r"Z = A W^\top + b"),),
+    backward=(_DW, _DB, _DA),
+)
+FORMULAS_WITHOUT_BIAS = Formulas(
+    input="A",
+    output="Z",
+    forward=(Formula("Z", "A @ W.T", r"Z = A W^\top"),),
+    backward=(_DW, _DA),
+)
+
+
+class Dense(Layer):
+    """Z = A Wᵀ + b, over the last axis.
+
+    Parameters
+    ----------
+    units : int
+        Outputs per example.
+    bias : bool
+        Whether there is a `b`.
+    initializer : Initializer, optional
+        For `W`. By default the one that suits the activation that follows (He for ReLU, LeCun for
+        SELU, Glorot for tanh), and Glorot where none follows.
+
+    Tensors
+    -------
+    W : (units, n_in), decays. Lies in memory as (n_in, units), so that `A @ W.T` is a product of
+        two untransposed matrices.
+    b : (units,)
+    """
+
+    W: Array
+    b: Array
+    dW: Array
+    db: Array
+
+    formulas = FORMULAS
+
+    def __init__(
+        self, units: int, *, bias: bool = True, initializer: Initializer | None = None
+    ) -> None:
+        if units < 1:
+            raise SettingError(f"Dense needs at least one unit; got units={units}")
+        if not bias:
+            self.formulas = FORMULAS_WITHOUT_BIAS
+        self.units = units
+        self.bias = bias
+        self.initializer = initializer
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        self.declare("W", (self.units, input_shape[-1]), self.initializer, decays=True, order="F")
+        if self.bias:
+            self.declare("b", (self.units,), Zeros())
+        return (*input_shape[:-1], self.units)
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        cache["A"] = A  # (m, n_in)
+        Z = cache.array("Z", (*A.shape[:-1], self.units), A.dtype)  # (m, units)
+        np.dot(rows(A), self.W.T, out=rows(Z))
+        if self.bias:
+            np.add(Z, self.b, out=Z)
+        return Z
+
+    def backward(self, dZ: Array, cache: Cache) -> Array:
+        A = cache["A"]
+        dZ_rows = rows(dZ)
+        np.matmul(rows(A).T, dZ_rows, out=self.dW.T)
+        if self.bias:
+            np.dot(cache.ones(len(dZ_rows), dZ.dtype), dZ_rows, out=self.db)
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        dA = cache.array("dA", A.shape, dZ.dtype)
+        np.dot(dZ_rows, self.W, out=rows(dA))
+        return dA
+
+
+def rows(A: Array) -> Array:
+    """All axes but the last as one: (m, time, features) is (m * time, features)."""
+    return A if A.ndim == 2 else A.reshape(-1, A.shape[-1])

@@ -1,0 +1,41 @@
+"""Dropout: noise that keeps units from relying on each other."""
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import require_number
+from plainnet.layers.base import Array, Formula, Formulas, Layer
+
+
+class Dropout(Layer):
+    """Y = A M / (1 - rate), M zero with probability `rate`; nothing outside training.
+
+    Inverted dropout (Srivastava et al. 2014, section 10): dividing while training keeps E[Y] = A,
+    so that prediction needs no correction.
+    """
+
+    returns_input = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "A * M / (1 - rate)", r"Y = A \odot M / (1 - p)"),),
+        backward=(Formula("dA", "dY * M / (1 - rate)", r"dA = dY \odot M / (1 - p)"),),
+    )
+
+    def __init__(self, rate: float) -> None:
+        require_number("rate", rate, at_least=0, below=1)
+        self.rate = rate
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        if not cache.training or self.rate == 0:
+            return A
+        scale = cache.array("scale", A.shape, A.dtype)
+        cache.rng.random(out=scale, dtype=A.dtype)
+        M = np.greater_equal(scale, self.rate, out=cache.array("M", A.shape, bool))
+        np.multiply(M, A.dtype.type(1 / (1 - self.rate)), out=scale)
+        return np.multiply(A, scale, out=cache.output("Y", A))
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        if not cache.training or self.rate == 0:
+            return dY
+        return np.multiply(dY, cache["scale"], out=cache.gradient("dA", dY))

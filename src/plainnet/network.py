@@ -1,0 +1,316 @@
+"""The network: layers in order, one loss, one parameter vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.data import check_features, check_weights
+from plainnet.errors import DTypeError, SettingError, ShapeError
+from plainnet.initializers import GlorotUniform
+from plainnet.layers.base import Layer
+from plainnet.layers.containers import Sequential
+from plainnet.losses import Loss
+from plainnet.parameters import FlatVector
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+ROWS_AT_ONCE = 1024
+"""Prediction goes through the data in slices of this many rows, so that its memory is bounded."""
+
+
+class Network:
+    """Layers in order and a loss, with all parameters in one vector.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        From the input to the last pre-activation. The output activation is the loss's.
+    loss : Loss
+    input_shape : int or tuple of int
+        The shape of one example, without the batch axis: 64, or (28, 28).
+    seed : int, numpy.random.Generator or None
+        Where the first weights come from.
+    dtype : float32 or float64
+        Of parameters, data and all that is computed. Data of another dtype is refused.
+
+    Attributes
+    ----------
+    parameters, gradients, state : 1-D arrays
+        All parameters, their gradients in the same layout, the running state. They are never
+        replaced, so write into them: `network.parameters[:] = best`.
+    n_decaying : int
+        `parameters[:n_decaying]` are the tensors that weight decay shrinks.
+
+    Examples
+    --------
+    >>> from plainnet.layers import Dense, ReLU
+    >>> from plainnet.losses import SoftmaxCrossEntropy
+    >>> network = Network(
+    ...     [Dense(16), ReLU(), Dense(3)], loss=SoftmaxCrossEntropy(), input_shape=2, seed=0
+    ... )
+    >>> network["0.dense.W"].shape
+    (16, 2)
+    >>> network.predict(np.zeros((5, 2), np.float32)).shape
+    (5,)
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        loss: Loss,
+        input_shape: int | Shape,
+        seed: int | np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise SettingError(f"dtype must be float32 or float64; got {self.dtype}")
+        if not isinstance(loss, Loss):
+            hint = "; add parentheses" if isinstance(loss, type) else ""
+            raise SettingError(f"loss must be a Loss object; got {loss!r}{hint}")
+        self.input_shape = _shape(input_shape)
+        self.body = Sequential(layers)
+        self.layers = self.body.layers
+        self.output_shape = self.body.place("", self.input_shape)
+        self.loss = copy(loss)  # it remembers the output's shape, so each network has its own
+        self.loss.build(self.output_shape)
+        self.body.suggest(GlorotUniform())
+
+        tensors, state = {}, {}
+        for layer in self.body.walk():
+            tensors |= {f"{layer.name}.{name}": t for name, t in layer.declared.items()}
+            state |= {f"{layer.name}.{name}": t for name, t in layer.declared_state.items()}
+        self._parameters = FlatVector(tensors, self.dtype)
+        self._gradients = FlatVector(tensors, self.dtype)
+        self._state = FlatVector(state, self.dtype)
+        self._bind()
+        rng = np.random.default_rng(seed)
+        self._parameters.initialize(rng)
+        self._state.initialize(rng)
+
+    # --- the vectors -----------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Array:
+        return self._parameters.flat
+
+    @property
+    def gradients(self) -> Array:
+        return self._gradients.flat
+
+    @property
+    def state(self) -> Array:
+        return self._state.flat
+
+    @property
+    def n_decaying(self) -> int:
+        return self._parameters.n_decaying
+
+    @property
+    def tensors(self) -> Mapping[str, Array]:
+        """Every parameter by name, as a view into `parameters`, in that vector's order."""
+        return self._parameters.views
+
+    @property
+    def gradient_tensors(self) -> Mapping[str, Array]:
+        """Every gradient by its parameter's name, as a view into `gradients`."""
+        return self._gradients.views
+
+    def __getitem__(self, name: str) -> Array:
+        """The parameter or running state of this name, as a view: `network["0.dense.W"]`."""
+        for vector in (self._parameters, self._state):
+            if name in vector.views:
+                return vector.views[name]
+        known = [*self._parameters.views, *self._state.views]
+        raise KeyError(f"no parameter {name!r}; there are {', '.join(known)}")
+
+    def __setitem__(self, name: str, values: npt.ArrayLike) -> None:
+        """Write into the parameter of this name; the shapes must agree."""
+        view, values = self[name], np.asarray(values)
+        if values.shape != view.shape:
+            raise ShapeError(f"{name} has the shape {view.shape}; got {values.shape}")
+        view[...] = values
+
+    def _bind(self) -> None:
+        for layer in self.body.walk():
+            own = {name: f"{layer.name}.{name}" for name in layer.declared}
+            layer.bind(
+                {name: self._parameters.views[full] for name, full in own.items()},
+                {name: self._gradients.views[full] for name, full in own.items()},
+                {name: self._state.views[f"{layer.name}.{name}"] for name in layer.declared_state},
+            )
+
+    # Views die in pickle and deepcopy: the vectors rebuild theirs, and the layers get them anew.
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._bind()
+
+    # --- forward and backward --------------------------------------------------------------------
+
+    def forward(self, X: Array, cache: Cache | None = None) -> Array:
+        """The last pre-activations, shape (m, *output_shape), for X of shape (m, *input_shape).
+
+        The result lies in the cache's memory, and the next pass with this cache overwrites it.
+        """
+        return self._forward(self.check_shape(X), cache or Cache())
+
+    def loss_and_gradients(
+        self,
+        X: Array,
+        y: npt.ArrayLike,
+        cache: Cache | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        """The mean loss, and its gradient with respect to every parameter in `gradients`.
+
+        Parameters
+        ----------
+        X : array of shape (m, *input_shape), of the network's dtype
+        y : array of m targets, as the loss takes them
+        cache : Cache, optional
+            `Cache(training=True)`, kept from step to step, makes further steps allocate nothing.
+        sample_weight : array of shape (m,), optional
+        """
+        X, targets, weights = self.check(X, y, sample_weight)
+        return self.step(X, targets, cache or Cache(training=True), weights)
+
+    def step(self, X: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
+        """`loss_and_gradients` for a training loop, on what `check` returned."""
+        Z = self._forward(X, cache)
+        own = cache.children["loss"]
+        loss = self.loss.mean(Z, y, own, sample_weight)
+        dZ = self.loss.mean_gradient(own, sample_weight)
+        self.body.backward(dZ, cache.children[""])
+        return loss
+
+    def _forward(self, X: Array, cache: Cache) -> Array:
+        if cache.owner is not self:
+            self._open(cache)
+        return self.body.forward(X, cache.children[""])
+
+    def _open(self, cache: Cache) -> None:
+        cache.owner = self
+        cache.children.clear()
+        body = cache.open("")
+        body.reuse_gradient = not cache.record
+        body.needs_input_gradient = cache.record
+        cache.open("loss")
+
+    # --- prediction ------------------------------------------------------------------------------
+
+    def predict_proba(self, X: Array) -> Array:
+        """Probabilities, shape (m, K), or (m, k) for `SigmoidCrossEntropy`."""
+        if not self.loss.is_classifier:
+            raise SettingError(f"{self.loss!r} gives no probabilities; use predict")
+        return self.loss.activate(self._outputs(X))
+
+    def predict(self, X: Array) -> Array:
+        """Classes, shape (m,), or the predicted numbers."""
+        return self.loss.decide(self._outputs(X))
+
+    def evaluate(
+        self, X: Array, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> dict[str, float]:
+        """{"loss": ..., "accuracy": ...} on this data; accuracy for classifiers only."""
+        X, targets, weights = self.check(X, y, sample_weight)
+        Z = self._outputs(X)
+        scores = {"loss": self.loss.mean(Z, targets, Cache(), weights)}
+        if self.loss.is_classifier:
+            right = self.loss.decide(Z) == self.loss.classes(targets)
+            if right.ndim > 1:
+                right = right.all(axis=1)
+            scores["accuracy"] = float(np.average(right, weights=weights))
+        return scores
+
+    def _outputs(self, X: Array) -> Array:
+        X = self.check_shape(X)
+        check_features(X)
+        Z = np.empty((len(X), *self.output_shape), self.dtype)
+        cache = Cache()
+        for start in range(0, len(X), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            Z[rows] = self._forward(X[rows], cache)
+        return Z
+
+    # --- checks ----------------------------------------------------------------------------------
+
+    def check(
+        self, X: Array, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array, Array | None]:
+        """X, targets and weights as `step` takes them; raises on what cannot be learned from."""
+        X = self.check_shape(X)
+        check_features(X)
+        targets = self.loss.targets(y, self.dtype)
+        if len(targets) != len(X):
+            raise ShapeError(f"X has {len(X)} rows and y has {len(targets)}; they must agree")
+        if sample_weight is None:
+            return X, targets, None
+        return X, targets, check_weights(sample_weight, len(X), self.dtype)
+
+    def check_shape(self, X: npt.ArrayLike) -> Array:
+        """X as an array, if it has the shape (m, *input_shape) and the network's dtype."""
+        X = np.asarray(X)
+        if X.shape[1:] != self.input_shape or X.ndim == 0:
+            needed = ", ".join(("m", *map(str, self.input_shape)))
+            raise ShapeError(f"X must have the shape ({needed}); got {X.shape}")
+        if X.dtype != self.dtype:
+            remedy = f"pass X.astype(np.{self.dtype})"
+            if X.dtype in (np.float32, np.float64):
+                remedy += f", or make the network with dtype=np.{X.dtype}"
+            raise DTypeError(f"X is {X.dtype} and the network is {self.dtype}: {remedy}")
+        return X
+
+    # --- description -----------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        """What rebuilds the network, without its parameters, as data for JSON."""
+        return {
+            "layers": [layer.config() for layer in self.layers],
+            "loss": self.loss.config(),
+            "input_shape": list(self.input_shape),
+            "dtype": self.dtype.name,
+        }
+
+    def summary(self) -> str:
+        """A table: every layer with its output's shape and its number of parameters."""
+        rows = [("layer", "output shape", "parameters")]
+        rows.append(("input", _shown(self.input_shape), ""))
+        for layer in self.body.walk():
+            if layer is not self.body:
+                size = sum(tensor.size for tensor in layer.declared.values())
+                rows.append((layer.name, _shown(layer.output_shape), f"{size:,}" if size else ""))
+        rows.append((repr(self.loss), "", ""))
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = [
+            f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {size:>{widths[2]}}".rstrip()
+            for name, shape, size in rows
+        ]
+        lines.insert(1, "-" * (sum(widths) + 4))
+        megabytes = self.parameters.nbytes / 1e6
+        lines.append(f"{self.parameters.size:,} parameters, {self.dtype}, {megabytes:.2f} MB")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layers))
+        return f"Network([{layers}], loss={self.loss!r}, input_shape={self.input_shape})"
+
+
+def _shape(input_shape: int | Shape) -> Shape:
+    shape = (input_shape,) if isinstance(input_shape, (int, np.integer)) else tuple(input_shape)
+    if not shape or any(not isinstance(n, (int, np.integer)) or n < 1 for n in shape):
+        raise SettingError(
+            f"input_shape must be a positive integer or a tuple of them; got {input_shape!r}"
+        )
+    return tuple(int(n) for n in shape)
+
+
+def _shown(shape: Shape) -> str:
+    return f"(m, {', '.join(map(str, shape))})"

@@ -1,0 +1,241 @@
+"""Optimizers: one update rule each, on the flat parameter vector.
+
+An optimizer sees two vectors, the parameters and their gradients, and how many of the first
+elements decay. It goes over them once, in pieces small enough that all arrays of a piece stay in
+the processor's cache through the several NumPy calls of an update.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.config import Configurable
+from plainnet.errors import SettingError, ShapeError, require_number
+
+Array = npt.NDArray[Any]
+
+PIECE = 32 * 1024
+"""Elements in a piece: five float32 arrays of this length take 640 KiB, less than most L2 caches."""
+
+
+class Optimizer(Configurable, ABC):
+    """Changes a parameter vector in place, from its gradient.
+
+    A subclass names its accumulators, each a vector like the parameters, and writes `rule`.
+    """
+
+    accumulators: tuple[str, ...] = ()
+    weight_decay: float = 0.0
+
+    def __init__(self, learning_rate: float) -> None:
+        require_number("learning_rate", learning_rate, at_least=0)
+        self.learning_rate = learning_rate
+        self.steps = 0
+        """Updates done so far."""
+        self.state: dict[str, Array] = {}
+        """The accumulators by name; empty before the first update."""
+
+    @abstractmethod
+    def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
+        """Update one piece `p` in place from its gradient `g`. `work` is scratch of its size."""
+
+    def prepare(self) -> None:
+        """Compute what all pieces of this step share. `self.steps` already counts this step."""
+
+    def update(self, parameters: Array, gradients: Array, n_decaying: int = 0) -> None:
+        """One step. Weight decay, where there is any, shrinks `parameters[:n_decaying]` only."""
+        if self._target is not parameters or self._source is not gradients:
+            self._attach(parameters, gradients, n_decaying)
+        self.steps += 1
+        self.prepare()
+        for piece in self._pieces:
+            self.rule(*piece)
+
+    def reset(self) -> None:
+        """Forget all steps: the accumulators start from zero again."""
+        self.steps, self.state, self._target = 0, {}, None
+
+    # --- pieces ----------------------------------------------------------------------------------
+
+    _target: Array | None = None
+    _source: Array | None = None
+    _pieces: list[tuple[Any, ...]]
+
+    def _attach(self, parameters: Array, gradients: Array, n_decaying: int) -> None:
+        if parameters.shape != gradients.shape or parameters.ndim != 1:
+            raise ShapeError(
+                "parameters and gradients must be vectors of one length; got shapes "
+                f"{parameters.shape} and {gradients.shape}"
+            )
+        if not self.state:
+            self.state = {name: np.zeros_like(parameters) for name in self.accumulators}
+        vectors = (parameters, gradients, *self.state.values())
+        if any(vector.size != parameters.size for vector in vectors):
+            raise ShapeError(
+                f"{self!r} has done {self.steps} steps on {vectors[-1].size} parameters; got "
+                f"{parameters.size}. reset() makes it forget them"
+            )
+        work = np.empty(min(PIECE, parameters.size), parameters.dtype)
+        self._pieces = []
+        n_decaying = n_decaying if self.weight_decay else 0
+        for start, stop, decays in _bounds(parameters.size, n_decaying):
+            p, g, *state = (vector[start:stop] for vector in vectors)
+            self._pieces.append((decays, p, g, work[: stop - start], *state))
+        self._target, self._source = parameters, gradients
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The pieces are views into somebody's vectors; the next update makes them anew.
+        attached = ("_target", "_source", "_pieces")
+        return {key: value for key, value in self.__dict__.items() if key not in attached}
+
+
+def _bounds(size: int, n_decaying: int) -> Iterator[tuple[int, int, bool]]:
+    """(start, stop, decays) of pieces that hold only decaying elements or none."""
+    for first, last, decays in ((0, n_decaying, True), (n_decaying, size, False)):
+        for start in range(first, last, PIECE):
+            yield start, min(start + PIECE, last), decays
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wanted.
+
+        without momentum   p <- p - lr g
+        momentum mu        v <- mu v + g;   p <- p - lr v
+        Nesterov           v <- mu v + g;   p <- p - lr (g + mu v)
+
+    This form of momentum is that of Sutskever et al. 2013, equations 1 to 4, with the learning rate
+    taken out of v as PyTorch has it, so that changing it takes effect at once. Weight decay is
+    L2 regularisation: g + weight_decay p takes the place of g where weights decay.
+
+    Parameters
+    ----------
+    learning_rate : float
+    momentum : float
+        mu, 0 <= mu < 1.
+    nesterov : bool
+    weight_decay : float
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate)
+        require_number("momentum", momentum, at_least=0, below=1)
+        require_number("weight_decay", weight_decay, at_least=0)
+        if nesterov and momentum == 0:
+            raise SettingError("nesterov=True needs momentum > 0; got momentum=0")
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.accumulators = ("v",) if momentum else ()
+
+    def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
+        mu, direction, v = self.momentum, g, None
+        if accumulators:
+            (v,) = accumulators
+            v *= mu
+            v += g
+            if decays:
+                v += np.multiply(p, self.weight_decay, out=work)
+            direction = v
+        if self.nesterov:
+            direction = np.multiply(v, mu, out=work)
+            direction += g
+        if decays and direction is not v:  # v holds the decay already
+            p *= 1 - self.learning_rate * self.weight_decay
+        p -= np.multiply(direction, self.learning_rate, out=work)
+
+
+class Adam(Optimizer):
+    """Adaptive moments (Kingma and Ba 2015, algorithm 1).
+
+        m <- beta1 m + (1 - beta1) g            mean of the gradient
+        v <- beta2 v + (1 - beta2) g^2          mean of its square
+        m' = m / (1 - beta1^t)                  t = 1, 2 ...: both start at 0,
+        v' = v / (1 - beta2^t)                  which this makes up for
+        p <- p - lr m' / (sqrt(v') + eps)
+
+    The accumulators hold M = m / (1 - beta1) and V = v / (1 - beta2): M <- beta1 M + g and
+    V <- beta2 V + g^2 need two passes less. With c = sqrt((1 - beta2) / (1 - beta2^t)) the update
+    reads p <- p - lr (1 - beta1) / (1 - beta1^t) / c * M / (sqrt(V) + eps / c), the same number.
+
+    Parameters
+    ----------
+    learning_rate : float
+    betas : (float, float)
+        beta1 and beta2, each 0 <= beta < 1.
+    epsilon : float
+    """
+
+    accumulators = ("M", "V")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+    ) -> None:
+        super().__init__(learning_rate)
+        for name, beta in zip(("betas[0]", "betas[1]"), betas, strict=True):
+            require_number(name, beta, at_least=0, below=1)
+        require_number("epsilon", epsilon, above=0)
+        beta1, beta2 = betas
+        self.betas = (beta1, beta2)
+        self.epsilon = epsilon
+
+    def prepare(self) -> None:
+        (beta1, beta2), t = self.betas, self.steps
+        c = sqrt((1 - beta2) / (1 - beta2**t))
+        self._rate = self.learning_rate * (1 - beta1) / (1 - beta1**t) / c
+        self._epsilon = self.epsilon / c
+
+    def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
+        M, V = accumulators
+        beta1, beta2 = self.betas
+        M *= beta1
+        M += g
+        V *= beta2
+        V += np.multiply(g, g, out=work)
+        np.sqrt(V, out=work)
+        work += self._epsilon
+        np.divide(M, work, out=work)
+        work *= self._rate
+        p -= work
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
+
+        p <- p - lr weight_decay p, then Adam's update
+
+    Adam divides an L2 term by sqrt(v') like the rest of the gradient, so that weights with large
+    gradients hardly decay. Decoupled, all decay alike. (The paper's schedule multiplier eta_t is
+    the learning rate here, as in PyTorch.)
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(learning_rate, betas=betas, epsilon=epsilon)
+        require_number("weight_decay", weight_decay, at_least=0)
+        self.weight_decay = weight_decay
+
+    def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
+        if decays:
+            p *= 1 - self.learning_rate * self.weight_decay
+        super().rule(decays, p, g, work, *accumulators)

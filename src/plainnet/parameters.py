@@ -1,0 +1,82 @@
+"""The flat vector: all parameters of a network in one 1-D array, with a named view for each tensor.
+
+Optimizers, clipping, averaging and checkpoints see three vectors and nothing else: the parameters,
+their gradients in the same layout, and the running state (saved, never optimised). Tensors that
+weight decay shrinks come first, so that decay is the slice `parameters[:n_decaying]`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.initializers import Initializer
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One tensor as a layer declares it in `build`.
+
+    `order="F"` stores an `(n_out, n_in)` matrix as `(n_in, n_out)` rows, the layout in which
+    `A @ W.T` needs no transposed operand. `initializer=None` leaves the choice to the activation
+    that follows.
+    """
+
+    name: str
+    shape: Shape
+    initializer: Initializer | None
+    decays: bool = False
+    order: Literal["C", "F"] = "C"
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+class FlatVector:
+    """One 1-D array and a view into it for each declared tensor, by full name.
+
+    >>> vector = FlatVector({"0.dense.W": Declaration("W", (2, 3), None)}, np.dtype("float32"))
+    >>> vector.views["0.dense.W"][1, 2] = 5
+    >>> vector.flat
+    array([0., 0., 0., 0., 0., 5.], dtype=float32)
+    """
+
+    def __init__(self, tensors: Mapping[str, Declaration], dtype: np.dtype[Any]) -> None:
+        decaying_first = sorted(tensors.items(), key=lambda item: not item[1].decays)
+        self.layout: dict[str, Declaration] = dict(decaying_first)
+        self._declared = tuple(tensors)
+        self.n_decaying = sum(t.size for t in tensors.values() if t.decays)
+        self.flat: Array = np.zeros(sum(t.size for t in tensors.values()), dtype)
+        self.views: Mapping[str, Array] = self._views()
+
+    def _views(self) -> Mapping[str, Array]:
+        views, start = {}, 0
+        for name, tensor in self.layout.items():
+            piece = self.flat[start : start + tensor.size]
+            views[name] = piece.reshape(tensor.shape, order=tensor.order)
+            start += tensor.size
+        return MappingProxyType(views)
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Fill every tensor by its initializer, in the order in which the layers declared them."""
+        for name in self._declared:
+            initializer = self.layout[name].initializer
+            if initializer is not None:
+                self.views[name][...] = initializer(rng, self.layout[name].shape)
+
+    # A view does not survive pickle or deepcopy as a view, so only the array and layout travel.
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "views"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.views = self._views()
+
