@@ -4,6 +4,7 @@ from plainnet import errors, initializers, layers, losses, optimizers
 from plainnet.cache import Cache
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.data import one_hot
+from plainnet.files import load, save
 from plainnet.history import History
 from plainnet.network import Network
 from plainnet.training import train
@@ -19,8 +20,10 @@ __all__ = [
     "errors",
     "initializers",
     "layers",
+    "load",
     "losses",
     "one_hot",
     "optimizers",
+    "save",
     "train",
 ]

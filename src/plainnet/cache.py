@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.memory import aligned
+
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
@@ -47,6 +49,7 @@ class Cache:
         "children",
         "needs_input_gradient",
         "owner",
+        "pairs",
         "record",
         "reuse_gradient",
         "reuse_input",
@@ -72,15 +75,17 @@ class Cache:
         self.needs_input_gradient = True  # somebody reads what backward returns
         self.owner: object = None
         self.children: dict[str, Cache] = {}
+        self.pairs: list[tuple[Any, Cache]] = []  # a container's layers, each with its sub-cache
 
     # --- for layers ------------------------------------------------------------------------------
 
     def array(self, name: str, shape: Shape, dtype: npt.DTypeLike) -> Array:
         """An array to write into, the same memory at every step; its contents are whatever."""
         held = self._arrays.get(name)
-        if held is None or held.shape != shape or held.dtype != dtype or name not in self._memory:
-            held = self._arrays[name] = self._slice(name, shape, np.dtype(dtype))
-        return held
+        # Identity settles nearly every call; what it misses, the slower path sorts out.
+        if held is not None and held.shape == shape and held.dtype is dtype:
+            return held
+        return self._slice(name, shape, np.dtype(dtype))
 
     def output(self, name: str, like: Array) -> Array:
         """Where forward writes a result of its input's shape: over the input where it may."""
@@ -113,11 +118,13 @@ class Cache:
         return held
 
     def _slice(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        size = prod(shape)
-        memory = self._memory.get(name)
+        size, memory = prod(shape), self._memory.get(name)
+        if memory is None and name in self._arrays:
+            raise KeyError(f"{name!r} is an array that the cache only refers to; take another name")
         if memory is None or memory.size < size or memory.dtype != dtype:
-            memory = self._memory[name] = np.empty(size, dtype)
-        return memory[:size].reshape(shape)
+            memory = self._memory[name] = aligned(size, dtype)
+        self._arrays[name] = memory[:size].reshape(shape)
+        return self._arrays[name]
 
     # --- for containers --------------------------------------------------------------------------
 
@@ -131,6 +138,8 @@ class Cache:
 
     def __setitem__(self, name: str, array: Array) -> None:
         """Keep a reference to an array that somebody else owns."""
+        if name in self._memory:
+            raise KeyError(f"{name!r} is an array of the cache's own; take another name")
         self._arrays[name] = array
 
     def __getitem__(self, name: str) -> Array:

@@ -23,6 +23,8 @@ from plainnet.layers.base import Formula, Formulas
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
+INTP = np.dtype(np.intp)
+
 
 class Loss(Configurable, ABC):
     """How wrong the outputs `Z`, shape (m, *output_shape), are about the targets `y`.
@@ -192,7 +194,7 @@ class SoftmaxCrossEntropy(Loss):
         m, K = S.shape
         expected = cache.array("expected", (m,), S.dtype)
         if y.ndim == 1:
-            index = np.multiply(y, m, out=cache.array("index", (m,), np.intp))
+            index = np.multiply(y, m, out=cache.array("index", (m,), INTP))
             index += cache.counting(m)
             S.T.reshape(-1).take(index, out=expected, mode="clip")
         else:

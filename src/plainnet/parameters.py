@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.initializers import Initializer
+from plainnet.memory import aligned
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -54,7 +55,7 @@ class FlatVector:
         self.layout: dict[str, Declaration] = dict(decaying_first)
         self._declared = tuple(tensors)
         self.n_decaying = sum(t.size for t in tensors.values() if t.decays)
-        self.flat: Array = np.zeros(sum(t.size for t in tensors.values()), dtype)
+        self.flat: Array = aligned(sum(t.size for t in tensors.values()), dtype)
         self.views: Mapping[str, Array] = self._views()
 
     def _views(self) -> Mapping[str, Array]:

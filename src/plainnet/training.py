@@ -107,7 +107,7 @@ def train(
                         f"the loss became {loss} at step {run.step} (epoch {run.epoch}); the first "
                         f"number that is not finite is in {where}. A smaller learning rate than "
                         f"{optimizer.learning_rate:g} or standardised inputs usually help; the "
-                        f"network is back at step {good.step}",
+                        f"network is back at step {max(good.step, 0)}",
                         step=run.step,
                         layer=where,
                     )
@@ -200,8 +200,9 @@ class _Snapshot:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.parameters, self.state = network.parameters.copy(), network.state.copy()
-        self.step = 0
+        self.parameters = np.empty_like(network.parameters)
+        self.state = np.empty_like(network.state)
+        self.step = -1
 
     def take(self, step: int) -> None:
         np.copyto(self.parameters, self.network.parameters)
@@ -209,6 +210,8 @@ class _Snapshot:
         self.step = step
 
     def restore(self) -> None:
+        if self.step < 0:  # no update was done yet
+            return
         self.network.parameters[:] = self.parameters
         self.network.state[:] = self.state
 

@@ -15,6 +15,8 @@ from plainnet.errors import SettingError, require_number
 from plainnet.initializers import GlorotUniform, HeNormal, LeCunNormal
 from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape, expect_axes
 
+BOOL = np.dtype(bool)
+
 
 def _elementwise(A: tuple[str, str], dZ: tuple[str, str]) -> Formulas:
     """The formulas of A = g(Z), each as (plain, LaTeX)."""
@@ -48,7 +50,7 @@ class ReLU(Layer):
 
     def backward(self, dA: Array, cache: Cache) -> Array:
         A = cache["A"]  # A > 0 where Z > 0, and Z may be written over by now
-        positive = np.greater(A, 0, out=cache.array("positive", A.shape, bool))
+        positive = np.greater(A, 0, out=cache.array("positive", A.shape, BOOL))
         return np.multiply(dA, positive, out=cache.gradient("dZ", dA))
 
 
@@ -385,8 +387,8 @@ class Softmax(Layer):
 
 def _split(dA: Array, Z: Array, cache: Cache) -> tuple[Array, Array]:
     """dA where Z > 0 and 0 elsewhere, and the rest of it. The first may lie over dA."""
-    positive = np.greater(Z, 0, out=cache.array("positive", Z.shape, bool))
-    negative = np.logical_not(positive, out=cache.array("negative", Z.shape, bool))
+    positive = np.greater(Z, 0, out=cache.array("positive", Z.shape, BOOL))
+    negative = np.logical_not(positive, out=cache.array("negative", Z.shape, BOOL))
     below = np.multiply(dA, negative, out=cache.array("below", dA.shape, dA.dtype))
     above = np.multiply(dA, positive, out=cache.gradient("dZ", dA))
     return above, below

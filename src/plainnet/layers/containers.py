@@ -50,12 +50,12 @@ class Sequential(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
-        for layer, own in zip(self.layers, cache.children.values(), strict=True):
+        for layer, own in cache.pairs:
             A = layer.forward(A, own)
         return A
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        for layer, own in zip(reversed(self.layers), reversed(cache.children.values()), strict=True):
+        for layer, own in reversed(cache.pairs):
             dA = layer.backward(dA, own)
         return dA
 
@@ -63,24 +63,27 @@ class Sequential(Layer):
         """A sub-cache for each layer, and what each layer may do with what it is handed."""
         cache.owner = self
         cache.children.clear()
-        caches = [cache.open(name) for name in self.names]
+        pairs = [
+            (layer, cache.open(name)) for name, layer in zip(self.names, self.layers, strict=True)
+        ]
+        cache.pairs = pairs
         if cache.record:
             return
 
         # An array may be written over unless somebody else holds it: the caller of this container,
         # or the layer that returned it and reads it again in backward.
         free = cache.reuse_input
-        for layer, own in zip(self.layers, caches, strict=True):
+        for layer, own in pairs:
             own.reuse_input = free
             free = (free or not layer.returns_input) and not layer.keeps_output
 
         free = cache.reuse_gradient
-        for layer, own in zip(reversed(self.layers), reversed(caches), strict=True):
+        for layer, own in reversed(pairs):
             own.reuse_gradient = free
             free = free or not layer.returns_input
 
         needed = cache.needs_input_gradient
-        for layer, own in zip(self.layers, caches, strict=True):
+        for layer, own in pairs:
             own.needs_input_gradient = needed
             needed = needed or any(inner.declared for inner in layer.walk())
 

@@ -72,24 +72,25 @@ class Dense(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A  # (m, n_in)
         Z = cache.array("Z", (*A.shape[:-1], self.units), A.dtype)  # (m, units)
-        np.dot(rows(A), self.W.T, out=rows(Z))
+        rows_A, rows_Z = (A, Z) if A.ndim == 2 else (rows(A), rows(Z))
+        np.dot(rows_A, self.W.T, out=rows_Z)
         if self.bias:
             np.add(Z, self.b, out=Z)
         return Z
 
     def backward(self, dZ: Array, cache: Cache) -> Array:
         A = cache["A"]
-        dZ_rows = rows(dZ)
-        np.matmul(rows(A).T, dZ_rows, out=self.dW.T)
+        rows_A, rows_dZ = (A, dZ) if A.ndim == 2 else (rows(A), rows(dZ))
+        np.matmul(rows_A.T, rows_dZ, out=self.dW.T)
         if self.bias:
-            np.dot(cache.ones(len(dZ_rows), dZ.dtype), dZ_rows, out=self.db)
+            np.dot(cache.ones(len(rows_dZ), dZ.dtype), rows_dZ, out=self.db)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA = cache.array("dA", A.shape, dZ.dtype)
-        np.dot(dZ_rows, self.W, out=rows(dA))
+        np.dot(rows_dZ, self.W, out=dA if A.ndim == 2 else rows(dA))
         return dA
 
 
 def rows(A: Array) -> Array:
     """All axes but the last as one: (m, time, features) is (m * time, features)."""
-    return A if A.ndim == 2 else A.reshape(-1, A.shape[-1])
+    return A.reshape(-1, A.shape[-1])

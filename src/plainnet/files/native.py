@@ -1,0 +1,136 @@
+"""plainnet's own file: a NumPy `.npz` with the network's description and its vectors.
+
+    format       uint8 scalar, 1
+    description  JSON text: layers, loss, input_shape, dtype, metadata
+    parameters   the flat vector, and state, the running state
+
+Loading never runs code from the file: the description can only name classes of plainnet, and those
+that the caller hands in.
+"""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from plainnet import initializers, layers, losses
+from plainnet.config import Configurable, rebuild
+from plainnet.errors import FileError, PlainnetError, ShapeError
+from plainnet.network import Network
+
+FORMAT = 1
+
+
+def save(
+    network: Network, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Save a network with its parameters and running state.
+
+    The file appears whole or not at all: it is written beside its place and then moved there.
+
+    Parameters
+    ----------
+    network : Network
+    path : str or path
+        The file, exactly as named.
+    metadata : mapping, optional
+        Anything that JSON holds: class names, units, how the data was scaled. `read_metadata`
+        gives it back.
+    """
+    path = Path(path)
+    description = {**network.config(), "metadata": dict(metadata or {})}
+    with _moved_into_place(path) as file:
+        np.savez(
+            file,
+            format=np.uint8(FORMAT),
+            description=np.array(json.dumps(description)),
+            parameters=network.parameters,
+            state=network.state,
+        )
+
+
+def load(path: str | os.PathLike[str], *, custom: Iterable[type[Configurable]] = ()) -> Network:
+    """The network that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+    custom : iterable of classes
+        Layers, losses and initializers of your own that the network uses.
+
+    Raises
+    ------
+    FileError
+        If the file is not what `save` writes, or needs a class that is not known.
+    """
+    description, parameters, state = _read(Path(path))
+    kinds = _kinds() | {kind.__name__: kind for kind in custom}
+    try:
+        network = Network(
+            [rebuild(layer, kinds) for layer in description["layers"]],
+            loss=rebuild(description["loss"], kinds),
+            input_shape=tuple(description["input_shape"]),
+            dtype=description["dtype"],
+            seed=0,
+        )
+        for mine, theirs in ((network.parameters, parameters), (network.state, state)):
+            if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
+                raise ShapeError(
+                    f"it holds {theirs.size} {theirs.dtype} numbers where its layers need "
+                    f"{mine.size} {mine.dtype}"
+                )
+            mine[:] = theirs
+    except FileError:
+        raise
+    except (PlainnetError, KeyError, TypeError) as error:
+        raise FileError(f"{path} describes no network that works: {error}") from error
+    return network
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The metadata that `save` was given."""
+    metadata: dict[str, Any] = _read(Path(path))[0]["metadata"]
+    return metadata
+
+
+def _read(path: Path) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if int(file["format"]) != FORMAT:
+                raise FileError(
+                    f"{path} has the format {int(file['format'])}; this plainnet reads {FORMAT}"
+                )
+            description = json.loads(str(file["description"]))
+            return description, file["parameters"], file["state"]
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{path} is no plainnet model ({error})") from error
+
+
+def _kinds() -> dict[str, type]:
+    return {
+        name: kind
+        for module in (layers, losses, initializers)
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and issubclass(kind, Configurable)
+    }
+
+
+@contextmanager
+def _moved_into_place(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file to write, which takes the place of `path` only if all went well."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(beside, "wb") as file:
+            yield file
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
