@@ -6,7 +6,9 @@ from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.data import one_hot
 from plainnet.files import load, save
 from plainnet.history import History
+from plainnet.inspect import GradientCheck, check_gradients
 from plainnet.network import Network
+from plainnet.textbook import NeuralNetwork
 from plainnet.training import train
 
 __version__ = "0.1.0"
@@ -16,7 +18,10 @@ __all__ = [
     "Callback",
     "EarlyStopping",
     "History",
+    "GradientCheck",
     "Network",
+    "NeuralNetwork",
+    "check_gradients",
     "errors",
     "initializers",
     "layers",

@@ -188,7 +188,9 @@ class Network:
         own = cache.children["loss"]
         loss = self.loss.mean(Z, y, own, sample_weight)
         dZ = self.loss.mean_gradient(own, sample_weight)
-        self.body.backward(dZ, cache.children[""])
+        dX = self.body.backward(dZ, cache.children[""])
+        if cache.record:
+            cache["dX"] = dX
         return loss
 
     def _forward(self, X: Array, cache: Cache) -> Array:

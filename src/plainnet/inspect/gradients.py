@@ -1,0 +1,186 @@
+"""Is the gradient right? Held against central differences in float64.
+
+    df/dx = (f(x + h) - f(x - h)) / 2h + O(h^2)
+
+with h = 1e-5, about the cube root of float64's precision, where the formula's error and the
+rounding error are of one size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.errors import DTypeError, SettingError
+from plainnet.layers.base import Layer, Shape
+from plainnet.losses import Loss, MeanSquaredError
+from plainnet.network import Network
+
+Array = npt.NDArray[Any]
+
+STEP = 1e-5
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """The relative error of each gradient: max |analytic - numeric| / max(|analytic|, |numeric|).
+
+    Attributes
+    ----------
+    errors : {name: float}
+        For every parameter, and for the input.
+    tolerance : float
+    """
+
+    errors: dict[str, float]
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether all errors are within the tolerance."""
+        return all(error <= self.tolerance for error in self.errors.values())
+
+    def __str__(self) -> str:
+        width = max(map(len, self.errors))
+        lines = [
+            f"{name:<{width}}  {error:8.1e}  {'right' if error <= self.tolerance else 'WRONG'}"
+            for name, error in self.errors.items()
+        ]
+        return "\n".join([f"relative error of the gradients (tolerance {self.tolerance:g})", *lines])
+
+
+def check_gradients(
+    subject: Layer | Loss | Network,
+    X: Array | None = None,
+    y: npt.ArrayLike | None = None,
+    *,
+    input_shape: Shape | int | None = None,
+    batch_size: int = 5,
+    training: bool = True,
+    seed: int = 0,
+    samples: int | None = 200,
+    tolerance: float = 1e-7,
+) -> GradientCheck:
+    """Compare every gradient of a layer, a loss or a network with central differences.
+
+    Parameters
+    ----------
+    subject : Layer, Loss or Network
+        A layer that belongs to no network yet, a loss, or a network in float64.
+    X : float64 array, optional
+        The input, or the pre-activations that a loss gets. Random normal numbers if left out; then
+        `input_shape` is needed for a layer or a loss.
+    y : array, optional
+        Targets, for a loss or a network.
+    input_shape : int or tuple of int
+        Without the batch axis.
+    batch_size : int
+    training : bool
+        Whether layers such as dropout are to act as while training.
+    seed : int
+        For all that is random, so that every evaluation sees the same dropout.
+    samples : int or None
+        How many elements of each array are checked, picked at random; None checks all.
+    tolerance : float
+
+    Examples
+    --------
+    >>> from plainnet.layers import Dense
+    >>> check_gradients(Dense(3), input_shape=4).passed
+    True
+    """
+    rng = np.random.default_rng(seed)
+    network = _network(subject, input_shape if X is None else np.shape(X)[1:], rng)
+    if X is None:
+        X = rng.standard_normal((batch_size, *network.input_shape))
+    if y is None:
+        if isinstance(subject, (Loss, Network)):
+            raise SettingError("the targets y are missing")
+        y = rng.standard_normal((len(X), *network.output_shape))  # the upstream gradient
+    X, targets, _ = network.check(X, y)
+    X = X.copy()
+    before = network.parameters.copy(), network.gradients.copy(), network.state.copy()
+
+    def loss(*, record: bool = False) -> tuple[float, Cache]:
+        network.state[:] = before[2]
+        cache = Cache(training=training, record=record, seed=seed)
+        return network.step(X, targets, cache), cache
+
+    _, cache = loss(record=True)
+    analytic = {**network.gradient_tensors, "input": cache["dX"]}
+    analytic = {name: gradient.copy() for name, gradient in analytic.items()}
+    variables = {**network.tensors, "input": X}
+    try:
+        errors = {
+            name: _relative_error(lambda: loss()[0], variable, analytic[name], samples, rng)
+            for name, variable in variables.items()
+        }
+    finally:
+        network.parameters[:], network.gradients[:], network.state[:] = before
+    return GradientCheck(errors, tolerance)
+
+
+class _Projection(Loss):
+    """L_i = sum(Z_i * y_i): a loss whose gradient is whatever y holds."""
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        return np.asarray(y, dtype)
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        cache["y"] = y
+        each: Array = np.multiply(Z, y).reshape(len(Z), -1).sum(axis=1)
+        return each
+
+    def backward(self, cache: Cache) -> Array:
+        return cache["y"].copy()
+
+
+def _network(
+    subject: Layer | Loss | Network, input_shape: Shape | int | None, rng: np.random.Generator
+) -> Network:
+    """The subject as a float64 network."""
+    if isinstance(subject, Network):
+        if subject.dtype != np.float64:
+            raise DTypeError(
+                f"central differences need float64; the network is {subject.dtype}: make it with "
+                "dtype=np.float64"
+            )
+        return subject
+    if input_shape is None:
+        raise SettingError(f"{subject!r} needs an X or an input_shape")
+    layers, loss = ([subject], _Projection()) if isinstance(subject, Layer) else ([], subject)
+    network = Network(layers, loss=loss, input_shape=input_shape, seed=rng, dtype=np.float64)
+    # Zero biases would hide errors that scale with them.
+    network.parameters[:] += 0.1 * rng.standard_normal(network.parameters.shape)
+    return network
+
+
+def _relative_error(
+    loss: Callable[[], float],
+    variable: Array,
+    analytic: Array,
+    samples: int | None,
+    rng: np.random.Generator,
+) -> float:
+    """The largest difference from central differences, relative to the largest gradient."""
+    places = np.arange(variable.size)
+    if samples is not None and samples < variable.size:
+        places = rng.choice(variable.size, samples, replace=False)
+    differences, sizes = [0.0], [0.0]
+    for place in places:
+        index = np.unravel_index(place, variable.shape)
+        kept = variable[index]
+        variable[index] = kept + STEP
+        above = loss()
+        variable[index] = kept - STEP
+        below = loss()
+        variable[index] = kept
+        numeric = (above - below) / (2 * STEP)
+        differences.append(abs(numeric - float(analytic[index])))
+        sizes.append(max(abs(numeric), abs(float(analytic[index]))))
+    return max(differences) / max(sizes) if max(sizes) > 0 else 0.0
