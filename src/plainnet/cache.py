@@ -13,7 +13,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
@@ -24,6 +24,8 @@ from plainnet.memory import aligned
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
+
+INTP = np.dtype(np.intp)
 
 
 class Cache:
@@ -45,6 +47,7 @@ class Cache:
 
     __slots__ = (
         "_arrays",
+        "_filled",
         "_memory",
         "children",
         "needs_input_gradient",
@@ -69,6 +72,7 @@ class Cache:
         self.rng = np.random.default_rng(seed)
         self._arrays: dict[str, Array] = {}
         self._memory: dict[str, Array] = {}
+        self._filled: dict[str, Array] = {}  # the memory of each constant that has its values
         # What the container that opened this cache allows the layer that uses it.
         self.reuse_input = False  # forward may write over its input
         self.reuse_gradient = False  # backward may write over the gradient that it is handed
@@ -103,18 +107,19 @@ class Cache:
 
     def ones(self, size: int, dtype: npt.DTypeLike) -> Array:
         """A vector of ones: `ones @ dZ` sums columns faster than `dZ.sum(axis=0)`."""
-        held = self._arrays.get("ones")
-        if held is None or held.shape != (size,) or held.dtype != dtype:
-            held = self.array("ones", (size,), dtype)
-            held.fill(1)
-        return held
+        return self._constant("ones", size, dtype, np.ones)
 
     def counting(self, size: int) -> Array:
         """The integers 0, 1 ... size - 1."""
-        held = self._arrays.get("counting")
-        if held is None or held.shape != (size,):
-            held = self.array("counting", (size,), np.intp)
-            held[:] = np.arange(size)
+        return self._constant("counting", size, INTP, np.arange)
+
+    def _constant(
+        self, name: str, size: int, dtype: npt.DTypeLike, fill: Callable[[int], Array]
+    ) -> Array:
+        held, memory = self.array(name, (size,), dtype), self._memory[name]
+        if self._filled.get(name) is not memory:
+            memory[:] = fill(memory.size)
+            self._filled[name] = memory
         return held
 
     def _slice(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:

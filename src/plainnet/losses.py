@@ -180,7 +180,10 @@ class SoftmaxCrossEntropy(Loss):
             np.copyto(dZ, P)
         keep = 1 - self.label_smoothing
         if y.ndim == 1:
-            dZ.T.reshape(-1)[cache["index"]] -= keep
+            flat, index = dZ.T.reshape(-1), cache["index"]
+            true = flat.take(index, out=cache["expected"], mode="clip")
+            true -= keep
+            flat[index] = true
         elif keep == 1:
             dZ -= y
         else:

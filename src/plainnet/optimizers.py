@@ -22,6 +22,14 @@ Array = npt.NDArray[Any]
 PIECE = 64 * 1024
 """Elements in a piece: five float32 arrays of this length take 640 KiB, less than most L2 caches."""
 
+FLUSH_EVERY = 64
+"""Steps between two passes that set accumulators next to zero, below 1e-34 in float32, to zero.
+
+An accumulator that gets no more gradient (the unit is dead, the input always zero) decays until it
+is denormal, and stays so for good, since 0.9 of the smallest number rounds to itself. Denormal
+numbers make an update up to fifty times slower; their effect on a parameter is nil.
+"""
+
 
 class Optimizer(Configurable, ABC):
     """Changes a parameter vector in place, from its gradient.
@@ -55,6 +63,8 @@ class Optimizer(Configurable, ABC):
         self.prepare()
         for piece in self._pieces:
             self.rule(*piece)
+        if self.steps % FLUSH_EVERY == 0:
+            self._flush()
 
     def reset(self) -> None:
         """Forget all steps: the accumulators start from zero again."""
@@ -87,6 +97,14 @@ class Optimizer(Configurable, ABC):
             p, g, *state = (vector[start:stop] for vector in vectors)
             self._pieces.append((decays, p, g, work[: stop - start], *state))
         self._target, self._source = parameters, gradients
+
+    def _flush(self) -> None:
+        for _, p, _, work, *accumulators in self._pieces:
+            threshold = 1e4 * np.finfo(p.dtype).tiny
+            for accumulator in accumulators:
+                np.abs(accumulator, out=work)
+                np.greater_equal(work, threshold, out=work, casting="unsafe")
+                accumulator *= work
 
     def __getstate__(self) -> dict[str, Any]:
         # The pieces are views into somebody's vectors; the next update makes them anew.

@@ -1,0 +1,209 @@
+"""Named real data: small tables that scikit-learn ships, and Fashion-MNIST.
+
+    >>> from plainnet import datasets
+    >>> datasets.NAMES
+    ('digits', 'iris', 'wine', 'breast-cancer', 'fashion-mnist')
+
+Fashion-MNIST (Xiao et al. 2017) is four IDX files. They are looked for in the folder that the
+environment variable PLAINNET_DATA names, then where Debian's package dataset-fashion-mnist puts
+them, and are downloaded where both lack them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.errors import FileError, SettingError, optional
+
+Array = npt.NDArray[Any]
+
+NAMES = ("digits", "iris", "wine", "breast-cancer", "fashion-mnist")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A table of numbers with a class for each row."""
+
+    name: str
+    X: Array
+    """The features as published, not scaled: shape (m, n), float32. Pixels go row by row."""
+    y: Array
+    """Class ids, shape (m,)."""
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, ...] | None = None
+    """(height, width) where a row is an image."""
+    test: tuple[Array, Array] | None = None
+    """The (X, y) that the publisher keeps for testing, where there is one."""
+
+
+def load(name: str) -> Dataset:
+    """The dataset of this name, one of `NAMES`.
+
+    Raises
+    ------
+    SettingError
+        If there is no such dataset.
+    MissingExtraError
+        If the package that brings or fetches it is not installed.
+    FileError
+        If a file of it is damaged, or is not here and cannot be fetched.
+    """
+    if name not in NAMES:
+        raise SettingError(f"there is no dataset {name!r}; there are {', '.join(NAMES)}")
+    return _fashion_mnist() if name == "fashion-mnist" else _from_sklearn(name)
+
+
+def _from_sklearn(name: str) -> Dataset:
+    shipped = optional("sklearn.datasets", purpose=f"the dataset {name}", extra="sklearn")
+    bunch = getattr(shipped, f"load_{name.replace('-', '_')}")()
+    return Dataset(
+        name,
+        bunch.data.astype(np.float32),
+        bunch.target.astype(np.intp),
+        tuple(map(str, bunch.feature_names)),
+        tuple(map(str, bunch.target_names)),
+        image_shape=bunch.images.shape[1:] if "images" in bunch else None,
+    )
+
+
+# --- Fashion-MNIST --------------------------------------------------------------------------------
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+# The checksums of the files at URL, as the README of Fashion-MNIST gives them. They do not hold for
+# Debian's, which are packed anew without name and time stamp.
+MD5 = {
+    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+}
+CLOTHES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+SIDE = 28
+
+
+def _fashion_mnist() -> Dataset:
+    folder = fashion_mnist_folder() or _download()
+    X, y = _images_and_labels(folder, "train")
+    return Dataset(
+        "fashion-mnist",
+        X,
+        y,
+        tuple(f"pixel_{row}_{column}" for row in range(SIDE) for column in range(SIDE)),
+        CLOTHES,
+        image_shape=(SIDE, SIDE),
+        test=_images_and_labels(folder, "t10k"),
+    )
+
+
+def fashion_mnist_folder() -> Path | None:
+    """The folder on this machine that holds all four files, or None.
+
+    Inside PLAINNET_DATA, a folder `fashion-mnist` comes first: MNIST's files have the same names.
+    """
+    places = [DEBIAN]
+    if own := os.environ.get("PLAINNET_DATA"):
+        places = [Path(own) / "fashion-mnist", Path(own), DEBIAN]
+    for place in places:
+        if all((place / file).is_file() for file in MD5):
+            return place
+    return None
+
+
+def _download() -> Path:
+    pooch = optional("pooch", purpose="fetching Fashion-MNIST", extra="data")
+    folder = Path(pooch.os_cache("plainnet")) / "fashion-mnist"
+    fetcher = pooch.create(
+        folder, base_url=URL, registry={file: f"md5:{md5}" for file, md5 in MD5.items()}
+    )
+    try:
+        for file in MD5:
+            fetcher.fetch(file)
+    except (OSError, ValueError) as error:  # no connection; a wrong checksum
+        raise FileError(
+            f"Fashion-MNIST is not on this machine and cannot be fetched ({error}): put its four "
+            "files into the folder that PLAINNET_DATA names, or install the Debian package "
+            "dataset-fashion-mnist"
+        ) from error
+    return folder
+
+
+def _images_and_labels(folder: Path, part: str) -> tuple[Array, Array]:
+    images_file = folder / f"{part}-images-idx3-ubyte.gz"
+    labels_file = folder / f"{part}-labels-idx1-ubyte.gz"
+    images, labels = read_idx(images_file), read_idx(labels_file)
+    if images.shape[1:] != (SIDE, SIDE):
+        raise FileError(
+            f"{images_file} must hold images of {SIDE} x {SIDE} pixels; got the shape "
+            f"{images.shape}"
+        )
+    if labels.shape != images.shape[:1] or labels.max(initial=0) >= len(CLOTHES):
+        raise FileError(
+            f"{labels_file} must hold {len(images)} labels between 0 and {len(CLOTHES) - 1}; got "
+            f"the shape {labels.shape} and labels up to {labels.max(initial=0)}"
+        )
+    return images.reshape(len(images), -1).astype(np.float32), labels.astype(np.intp)
+
+
+# --- IDX ------------------------------------------------------------------------------------------
+
+UNSIGNED_BYTES = 8
+
+
+def read_idx(path: str | os.PathLike[str]) -> Array:
+    """The array of unsigned bytes in a gzipped IDX file, the format of MNIST.
+
+    Two zero bytes, the type of the elements, the number of dimensions, each dimension as a
+    big-endian uint32, and then the elements.
+
+    Raises
+    ------
+    FileError
+        If the file is not that, ends early, or goes on after the last element.
+    """
+    try:
+        with gzip.open(path) as file:
+            data = file.read()
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, zlib.error) as error:
+        raise FileError(f"{path} cannot be unpacked: {error}") from error
+    if len(data) < 4:
+        raise FileError(f"{path} is no IDX file: it has {len(data)} bytes, less than the header")
+    zeros, kind, n_dimensions = struct.unpack(">HBB", data[:4])
+    if zeros != 0 or kind != UNSIGNED_BYTES or n_dimensions == 0:
+        raise FileError(
+            f"{path} is no IDX file of unsigned bytes: it must begin with 00 00 08 and the number "
+            f"of dimensions; got {data[:4].hex(' ')}"
+        )
+    start = 4 + 4 * n_dimensions
+    if len(data) < start:
+        raise FileError(f"{path} ends within its list of {n_dimensions} dimensions")
+    shape = struct.unpack(f">{n_dimensions}I", data[4:start])
+    if len(data) - start != prod(shape):
+        raise FileError(
+            f"{path} must hold {prod(shape)} bytes for the shape {shape}; got {len(data) - start}"
+        )
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,89 @@
+"""Early stopping: when it stops, and what it leaves behind."""
+
+import numpy as np
+import pytest
+
+from plainnet import Callback, EarlyStopping, Network, train
+from plainnet.errors import SettingError
+from plainnet.layers import Dense
+from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
+from plainnet.optimizers import SGD
+
+
+class Script(Callback):
+    """Writes given values as the history's measure, and the epoch into the parameters."""
+
+    def __init__(self, measure, values):
+        self.measure, self.values = measure, values
+
+    def end_epoch(self, run):
+        run.history.append({self.measure: self.values[run.epoch]})
+        run.network.parameters[:] = run.epoch
+
+
+def play(measure, values, **settings):
+    """Train while the measure takes these values; (epochs done, epoch of the parameters left)."""
+    network = Network([Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=2)
+    stopping = EarlyStopping(measure, **settings)
+    history = train(
+        network,
+        np.zeros((4, 2), np.float32),
+        np.array([0, 1, 0, 1]),
+        optimizer=SGD(0.0),
+        epochs=len(values),
+        batch_size=4,
+        callbacks=[Script(measure, values), stopping],
+        progress=False,
+    )
+    return len(history), int(network.parameters[0]), stopping, history
+
+
+def test_it_stops_after_patience_and_restores_the_best():
+    epochs, left, stopping, history = play("x", [5, 3, 4, 3, 6, 1, 0], patience=3)
+    assert (epochs, left) == (5, 1)
+    assert (stopping.best, stopping.best_epoch) == (3, 1)
+    assert history.stopped == "x has not improved for 3 epochs"
+
+
+def test_the_best_comes_back_also_when_all_epochs_ran():
+    assert play("x", [5, 1, 4, 2], patience=10)[:2] == (4, 1)
+
+
+def test_accuracy_is_better_when_higher():
+    assert play("my_accuracy", [0.5, 0.9, 0.7, 0.8, 0.95], patience=2)[:2] == (4, 1)
+
+
+def test_a_small_gain_is_none():
+    assert play("x", [5, 4.95, 4.91, 4.0], patience=2, min_delta=0.1)[:2] == (3, 0)
+
+
+def test_nan_is_no_improvement():
+    assert play("x", [3, float("nan"), 4, 5], patience=3)[:2] == (4, 0)
+
+
+def test_a_measure_that_is_not_there_is_refused():
+    network = Network([Dense(2)], loss=MeanSquaredError(), input_shape=2)
+    X = np.zeros((4, 2), np.float32)
+    with pytest.raises(SettingError, match=r"'val_loss'; there is only loss. Pass validation_data"):
+        train(
+            network, X, X, optimizer=SGD(), epochs=2, batch_size=4,
+            callbacks=[EarlyStopping()], progress=False,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [{"patience": 0}, {"min_delta": -1}])
+def test_settings_are_checked(settings):
+    with pytest.raises(SettingError):
+        EarlyStopping(**settings)
+
+
+def test_one_object_serves_one_training_after_the_other():
+    stopping = EarlyStopping("loss", patience=1)
+    for _ in range(2):
+        network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
+        X = np.ones((4, 2), np.float32)
+        history = train(
+            network, X, np.zeros(4), optimizer=SGD(0.1), epochs=3, batch_size=4,
+            callbacks=[stopping], progress=False,
+        )  # fmt: skip
+        assert len(history) == 3

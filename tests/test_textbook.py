@@ -1,0 +1,205 @@
+"""The textbook class: what the guide's listing does, and the oracle of the engine."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plainnet import Cache, NeuralNetwork, one_hot
+from plainnet.optimizers import SGD
+
+
+def problem(n: int, K: int, m: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """X and one-hot Y, a column per example."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, m)), one_hot(rng.integers(0, K, m), K).T
+
+
+# --- the listing ----------------------------------------------------------------------------------
+
+
+def test_names_and_shapes_are_the_guides():
+    network = NeuralNetwork(4, [5, 3], 2)
+    assert (network.L, network.learning_rate) == (2, 0.01)
+    assert {name: p.shape for name, p in network.parameters.items()} == {
+        "W1": (5, 4), "b1": (5, 1), "W2": (3, 5), "b2": (3, 1), "W3": (2, 3), "b3": (2, 1),
+    }  # fmt: skip
+    X, Y = problem(4, 2, 7)
+    cache = network.forward_propagation(X)
+    assert list(cache) == ["A0", "Z1", "A1", "Z2", "A2", "Z3", "A3"]
+    assert cache["A3"].shape == (2, 7)
+    np.testing.assert_allclose(cache["A3"].sum(axis=0), 1)
+    grads = network.backward_propagation(cache, Y)
+    assert {name: g.shape for name, g in grads.items()} == {
+        f"d{name}": p.shape for name, p in network.parameters.items()
+    }
+    assert network.predict(X).shape == (1, 7)
+
+
+def test_a_worked_example():
+    """One example, one hidden layer, numbers to redo by hand."""
+    network = NeuralNetwork(2, [2], 2, learning_rate=0.5)
+    network.parameters |= {
+        "W1": np.array([[1.0, -1.0], [0.5, 2.0]]),
+        "b1": np.array([[0.5], [-1.0]]),
+        "W2": np.array([[2.0, 0.0], [1.0, 1.0]]),
+        "b2": np.array([[0.0], [1.0]]),
+    }
+    X, Y = np.array([[1.0], [2.0]]), np.array([[1.0], [0.0]])
+    cache = network.forward_propagation(X)
+    # Z1 = (1 - 2 + 0.5, 0.5 + 4 - 1): the first unit is off.
+    np.testing.assert_array_equal(cache["Z1"], [[-0.5], [3.5]])
+    np.testing.assert_array_equal(cache["A1"], [[0.0], [3.5]])
+    # Z2 = (0, 3.5 + 1); softmax(0, 4.5) = (1, e^4.5) / (1 + e^4.5), and e^4.5 = 90.0171...
+    np.testing.assert_array_equal(cache["Z2"], [[0.0], [4.5]])
+    p = 1 / 91.01713130052181
+    np.testing.assert_allclose(cache["A2"], [[p], [1 - p]], rtol=1e-14)
+    # The true class has the probability p: the loss is log 91.017... = 4.51104...
+    assert network.compute_loss(cache["A2"], Y) == pytest.approx(4.511047, abs=2e-6)
+    # dZ2 = (p - 1, 1 - p); dW2 = dZ2 A1^T; dA1 = W2^T dZ2 = (2 (p - 1) + (1 - p), 1 - p)
+    q = 1 - p
+    grads = network.backward_propagation(cache, Y)
+    np.testing.assert_allclose(grads["dW2"], [[0, -3.5 * q], [0, 3.5 * q]], rtol=1e-14)
+    np.testing.assert_allclose(grads["db2"], [[-q], [q]], rtol=1e-14)
+    # The unit that is off gets no blame.
+    np.testing.assert_allclose(grads["dW1"], [[0, 0], [q, 2 * q]], rtol=1e-14)
+    np.testing.assert_allclose(grads["db1"], [[0], [q]], rtol=1e-14)
+    network.update_parameters(grads)
+    np.testing.assert_allclose(network.parameters["W1"], [[1, -1], [0.5 - q / 2, 2 - q]])
+
+
+def test_training_prints_what_the_guide_prints(capsys):
+    network = NeuralNetwork(3, [8], 10, seed=0)
+    network.parameters["W2"][:] = 0  # every class equally probable: the loss is log 10
+    X, Y = problem(3, 10, 50)
+    network.train(X, Y, epochs=201)
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == "Epoch 0 loss: 2.3026"
+    assert second.startswith("Epoch 100 loss: ")
+    assert third.startswith("Epoch 200 loss: ")
+    network.train(X, Y, epochs=5, print_loss=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_it_learns_a_spiral():
+    rng = np.random.default_rng(0)
+    radius, arm = np.tile(np.linspace(0.1, 1, 50), 3), np.repeat(np.arange(3), 50)
+    angle = 4 * radius + 2 * np.pi * arm / 3 + 0.1 * rng.standard_normal(150)
+    X = np.stack([radius * np.cos(angle), radius * np.sin(angle)])
+    network = NeuralNetwork(2, [32, 32], 3, learning_rate=0.5, seed=0)
+    network.train(X, one_hot(arm, 3).T, epochs=1500, print_loss=False)
+    assert (network.predict(X) == arm).mean() > 0.97
+
+
+def test_without_hidden_layers_it_is_softmax_regression():
+    from sklearn.linear_model import LogisticRegression
+
+    X, Y = problem(3, 3, 60)
+    network = NeuralNetwork(3, [], 3, learning_rate=1.0, seed=0)
+    network.train(X, Y, epochs=3000, print_loss=False)
+    reference = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(X.T, Y.argmax(axis=0))
+    probabilities = network.forward_propagation(X)["A1"].T
+    np.testing.assert_allclose(probabilities, reference.predict_proba(X.T), atol=1e-3)
+
+
+def test_weights_start_by_hes_rule():
+    W = NeuralNetwork(400, [500], 2, seed=0).parameters["W1"]
+    assert W.std() == pytest.approx((2 / 400) ** 0.5, rel=0.01)
+
+
+def test_seed_and_global_state():
+    state = np.random.get_state()[1].copy()
+    one, same, other = (NeuralNetwork(3, [4], 2, seed=s).parameters["W1"] for s in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+X5, Y5 = problem(4, 3, 5)
+NAN = np.where(np.arange(5) == 2, np.nan, X5)
+
+
+@pytest.mark.parametrize(
+    ("X", "Y", "message"),
+    [
+        (X5.T, Y5, r"shape \(4, m\).*got \(5, 4\)"),
+        (X5[:, 0], Y5, r"shape \(4, m\).*got \(4,\)"),
+        (X5[:, :0], Y5[:, :0], r"got \(4, 0\)"),
+        (NAN, Y5, "finite; got NaN"),
+        (X5 * np.inf, Y5, "finite"),
+        (X5, Y5.T, r"shape \(3, 5\).*got \(5, 3\)"),
+        (X5, Y5[:, :4], r"got \(3, 4\)"),
+        (X5, Y5 * 0.5, "one-hot"),
+        (X5, np.ones_like(Y5), "one-hot"),
+        (X5, np.where(Y5 == 1, np.nan, 0), "one-hot"),
+        (X5, Y5.argmax(axis=0), r"got \(5,\)"),
+    ],
+)
+def test_bad_input_changes_nothing(X, Y, message):
+    network = NeuralNetwork(4, [3], 3, seed=0)
+    before = {name: p.copy() for name, p in network.parameters.items()}
+    with pytest.raises(ValueError, match=message):
+        network.train(X, Y, epochs=3)
+    for name, p in network.parameters.items():
+        np.testing.assert_array_equal(p, before[name])
+
+
+def test_gradients_of_the_wrong_shape_change_nothing():
+    network = NeuralNetwork(4, [3], 3, seed=0)
+    grads = network.backward_propagation(network.forward_propagation(X5), Y5)
+    grads["db2"] = grads["db2"][:, 0]
+    before = network.parameters["W1"].copy()
+    with pytest.raises(ValueError, match=r"db2 must have the shape \(3, 1\); got \(3,\)"):
+        network.update_parameters(grads)
+    np.testing.assert_array_equal(network.parameters["W1"], before)
+
+
+@pytest.mark.parametrize("sizes", [(0, [3], 2), (4, [0], 2), (4, [2.5], 2), (4, [3], 0)])
+def test_layers_without_units_are_refused(sizes):
+    with pytest.raises(ValueError, match="1 unit or more"):
+        NeuralNetwork(*sizes)
+
+
+# --- the engine agrees ----------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    n=st.integers(1, 8),
+    hidden=st.lists(st.integers(1, 9), max_size=4),
+    K=st.integers(2, 6),
+    m=st.integers(1, 12),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_engine_has_the_same_loss_gradients_and_updates(n, hidden, K, m, seed):
+    X, Y = problem(n, K, m, seed)
+    book = NeuralNetwork(n, hidden, K, learning_rate=0.1, seed=seed)
+    engine = book.to_network()
+    optimizer, cache = SGD(0.1), Cache(training=True)
+    rows, ids = np.ascontiguousarray(X.T), Y.argmax(axis=0)
+    for _ in range(10):
+        pages = book.forward_propagation(X)
+        grads = book.backward_propagation(pages, Y)
+        AL = pages[f"A{book.L + 1}"]
+        loss = engine.loss_and_gradients(rows, ids, cache)
+        # The guide's loss has 1e-8 inside the logarithm, which takes up to 1e-8 / p off.
+        slack = 1e-8 / AL[Y == 1].min()
+        assert abs(loss - book.compute_loss(AL, Y)) <= slack + 1e-12 * abs(loss)
+        for l in range(1, book.L + 2):
+            name = f"{2 * l - 2}.dense"
+            close(engine.gradient_tensors[f"{name}.W"], grads[f"dW{l}"])
+            close(engine.gradient_tensors[f"{name}.b"], grads[f"db{l}"][:, 0])
+        book.update_parameters(grads)
+        optimizer.update(engine.parameters, engine.gradients)
+    for l in range(1, book.L + 2):
+        close(engine[f"{2 * l - 2}.dense.W"], book.parameters[f"W{l}"])
+        close(engine[f"{2 * l - 2}.dense.b"], book.parameters[f"b{l}"][:, 0])
+    np.testing.assert_array_equal(engine.predict(rows), book.predict(X)[0])
+
+
+def close(actual: np.ndarray, expected: np.ndarray) -> None:
+    """Relative difference below 1e-12, relative to the largest number of the array."""
+    largest = np.abs(expected).max()
+    assert np.abs(actual - expected).max() <= 1e-12 * largest + 1e-300
