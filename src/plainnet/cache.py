@@ -46,9 +46,10 @@ class Cache:
     """
 
     __slots__ = (
-        "_arrays",
         "_filled",
+        "_kept",
         "_memory",
+        "_own",
         "children",
         "needs_input_gradient",
         "owner",
@@ -70,8 +71,9 @@ class Cache:
         self.training = training
         self.record = record
         self.rng = np.random.default_rng(seed)
-        self._arrays: dict[str, Array] = {}
+        self._own: dict[str, Array] = {}  # views into the memory, in the shapes last asked for
         self._memory: dict[str, Array] = {}
+        self._kept: dict[str, Array] = {}  # what somebody else owns
         self._filled: dict[str, Array] = {}  # the memory of each constant that has its values
         # What the container that opened this cache allows the layer that uses it.
         self.reuse_input = False  # forward may write over its input
@@ -85,7 +87,7 @@ class Cache:
 
     def array(self, name: str, shape: Shape, dtype: npt.DTypeLike) -> Array:
         """An array to write into, the same memory at every step; its contents are whatever."""
-        held = self._arrays.get(name)
+        held = self._own.get(name)
         # Identity settles nearly every call; what it misses, the slower path sorts out.
         if held is not None and held.shape == shape and held.dtype is dtype:
             return held
@@ -94,14 +96,14 @@ class Cache:
     def output(self, name: str, like: Array) -> Array:
         """Where forward writes a result of its input's shape: over the input where it may."""
         if self.reuse_input:
-            self._arrays[name] = like
+            self._kept[name] = like
             return like
         return self.array(name, like.shape, like.dtype)
 
     def gradient(self, name: str, like: Array) -> Array:
         """Where backward writes a gradient of its input's shape: over the input where it may."""
         if self.reuse_gradient:
-            self._arrays[name] = like
+            self._kept[name] = like
             return like
         return self.array(name, like.shape, like.dtype)
 
@@ -124,12 +126,12 @@ class Cache:
 
     def _slice(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
         size, memory = prod(shape), self._memory.get(name)
-        if memory is None and name in self._arrays:
+        if name in self._kept:
             raise KeyError(f"{name!r} is an array that the cache only refers to; take another name")
         if memory is None or memory.size < size or memory.dtype != dtype:
             memory = self._memory[name] = aligned(size, dtype)
-        self._arrays[name] = memory[:size].reshape(shape)
-        return self._arrays[name]
+        held = self._own[name] = memory[:size].reshape(shape)
+        return held
 
     # --- for containers --------------------------------------------------------------------------
 
@@ -145,14 +147,19 @@ class Cache:
         """Keep a reference to an array that somebody else owns."""
         if name in self._memory:
             raise KeyError(f"{name!r} is an array of the cache's own; take another name")
-        self._arrays[name] = array
+        self._kept[name] = array
 
     def __getitem__(self, name: str) -> Array:
-        held = self._arrays.get(name)
+        held = self._kept.get(name)
+        if held is None:
+            held = self._own.get(name)
         if held is not None:
             return held
         for prefix, child in self.children.items():
-            if name.startswith(_dotted(prefix)) and (inner := name[len(_dotted(prefix)) :]) in child:
+            if (
+                name.startswith(_dotted(prefix))
+                and (inner := name[len(_dotted(prefix)) :]) in child
+            ):
                 return child[inner]
         raise KeyError(f"the cache holds no array {name!r}; it holds {', '.join(self.names())}")
 
@@ -160,7 +167,8 @@ class Cache:
         return name in set(self)
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._arrays
+        yield from self._kept
+        yield from self._own
         for prefix, child in self.children.items():
             yield from (_dotted(prefix) + name for name in child)
 

@@ -35,7 +35,7 @@ class Configurable:
 def rebuild(config: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
     """The object that `config()` described. Only classes in `kinds` are ever called."""
     settings = {name: _rebuilt(value, kinds) for name, value in config.items() if name != "type"}
-    kind = config.get("type")
+    kind = str(config.get("type"))
     if kind not in kinds:
         raise FileError(
             f"unknown type {kind!r}; known are {', '.join(sorted(kinds))}. "

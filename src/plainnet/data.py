@@ -107,7 +107,10 @@ def check_weights(sample_weight: npt.ArrayLike, m: int, dtype: npt.DTypeLike) ->
 
 
 def weigh_classes(
-    class_weight: dict[int, float] | str, y: Array, sample_weight: Array | None, dtype: npt.DTypeLike
+    class_weight: dict[int, float] | str,
+    y: Array,
+    sample_weight: Array | None,
+    dtype: npt.DTypeLike,
 ) -> Array:
     """Each example's class weight, times its sample weight if it has one.
 

@@ -22,7 +22,9 @@ class History:
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.columns:
-            raise KeyError(f"history has no {name!r}; it has {', '.join(self.columns) or 'nothing'}")
+            raise KeyError(
+                f"history has no {name!r}; it has {', '.join(self.columns) or 'nothing'}"
+            )
         return self.columns[name]
 
     def __contains__(self, name: object) -> bool:

@@ -216,11 +216,11 @@ class SoftmaxCrossEntropy(Loss):
 
     def decide(self, Z: Array) -> Array:
         """The most probable class of each row, shape (m,)."""
-        return np.argmax(Z, axis=1)
+        return np.asarray(np.argmax(Z, axis=1))
 
     def classes(self, y: Array) -> Array:
         """Class ids, shape (m,)."""
-        return y if y.ndim == 1 else np.argmax(y, axis=1)
+        return y if y.ndim == 1 else self.decide(y)
 
 
 class SigmoidCrossEntropy(Loss):
@@ -309,7 +309,9 @@ class MeanSquaredError(Loss):
     def backward(self, cache: Cache) -> Array:
         """dZ = 2 D / k."""
         D = cache["D"]
-        return np.multiply(D, 2 / D.shape[1], out=cache.array("dZ", D.shape, D.dtype))
+        dZ = cache.array("dZ", D.shape, D.dtype)
+        np.multiply(D, 2 / D.shape[1], out=dZ)
+        return dZ
 
 
 def _mean_over_outputs(each: Array, cache: Cache) -> Array:

@@ -16,7 +16,7 @@ from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer
 from plainnet.layers.containers import Sequential
 from plainnet.losses import Loss
-from plainnet.parameters import FlatVector
+from plainnet.parameters import Declaration, FlatVector
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -79,12 +79,14 @@ class Network:
         self.input_shape = _shape(input_shape)
         self.body = Sequential(layers)
         self.layers = self.body.layers
+        _expect_each_once(self.body)
         self.output_shape = self.body.place("", self.input_shape)
         self.loss = copy(loss)  # it remembers the output's shape, so each network has its own
         self.loss.build(self.output_shape)
         self.body.suggest(GlorotUniform())
 
-        tensors, state = {}, {}
+        tensors: dict[str, Declaration] = {}
+        state: dict[str, Declaration] = {}
         for layer in self.body.walk():
             tensors |= {f"{layer.name}.{name}": t for name, t in layer.declared.items()}
             state |= {f"{layer.name}.{name}": t for name, t in layer.declared_state.items()}
@@ -289,13 +291,13 @@ class Network:
             if layer is not self.body:
                 size = sum(tensor.size for tensor in layer.declared.values())
                 rows.append((layer.name, _shown(layer.output_shape), f"{size:,}" if size else ""))
-        rows.append((repr(self.loss), "", ""))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = [
             f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {size:>{widths[2]}}".rstrip()
             for name, shape, size in rows
         ]
         lines.insert(1, "-" * (sum(widths) + 4))
+        lines.append(repr(self.loss))
         megabytes = self.parameters.nbytes / 1e6
         lines.append(f"{self.parameters.size:,} parameters, {self.dtype}, {megabytes:.2f} MB")
         return "\n".join(lines)
@@ -305,8 +307,19 @@ class Network:
         return f"Network([{layers}], loss={self.loss!r}, input_shape={self.input_shape})"
 
 
+def _expect_each_once(body: Sequential) -> None:
+    """Two places would write their gradients into the same views."""
+    layers = list(body.walk())
+    for position, layer in enumerate(layers):
+        if any(layer is other for other in layers[:position]):
+            raise SettingError(
+                f"layer {position - 1} ({layer!r}) is at two places of the network; each needs a "
+                "layer object of its own"
+            )
+
+
 def _shape(input_shape: int | Shape) -> Shape:
-    shape = (input_shape,) if isinstance(input_shape, (int, np.integer)) else tuple(input_shape)
+    shape = tuple(input_shape) if np.iterable(input_shape) else (input_shape,)
     if not shape or any(not isinstance(n, (int, np.integer)) or n < 1 for n in shape):
         raise SettingError(
             f"input_shape must be a positive integer or a tuple of them; got {input_shape!r}"

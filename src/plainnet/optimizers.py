@@ -20,7 +20,7 @@ from plainnet.memory import aligned
 Array = npt.NDArray[Any]
 
 PIECE = 64 * 1024
-"""Elements in a piece: five float32 arrays of this length take 640 KiB, less than most L2 caches."""
+"""Elements in a piece: five float32 arrays of this length take 1.25 MiB of the L2 cache."""
 
 FLUSH_EVERY = 64
 """Steps between two passes that set accumulators next to zero, below 1e-34 in float32, to zero.
@@ -75,6 +75,7 @@ class Optimizer(Configurable, ABC):
     _target: Array | None = None
     _source: Array | None = None
     _pieces: list[tuple[Any, ...]]
+    _dtype: np.dtype[Any]
 
     def _attach(self, parameters: Array, gradients: Array, n_decaying: int) -> None:
         if parameters.shape != gradients.shape or parameters.ndim != 1:
@@ -83,7 +84,9 @@ class Optimizer(Configurable, ABC):
                 f"{parameters.shape} and {gradients.shape}"
             )
         if not self.state:
-            self.state = {name: aligned(parameters.size, parameters.dtype) for name in self.accumulators}
+            self.state = {
+                name: aligned(parameters.size, parameters.dtype) for name in self.accumulators
+            }
         vectors = (parameters, gradients, *self.state.values())
         if any(vector.size != parameters.size for vector in vectors):
             raise ShapeError(
@@ -96,7 +99,7 @@ class Optimizer(Configurable, ABC):
         for start, stop, decays in _bounds(parameters.size, n_decaying):
             p, g, *state = (vector[start:stop] for vector in vectors)
             self._pieces.append((decays, p, g, work[: stop - start], *state))
-        self._target, self._source = parameters, gradients
+        self._target, self._source, self._dtype = parameters, gradients, parameters.dtype
 
     def _flush(self) -> None:
         for _, p, _, work, *accumulators in self._pieces:
@@ -105,6 +108,10 @@ class Optimizer(Configurable, ABC):
                 np.abs(accumulator, out=work)
                 np.greater_equal(work, threshold, out=work, casting="unsafe")
                 accumulator *= work
+
+    def _as_arrays(self, *values: float) -> list[Array]:
+        """Numbers as 0-d arrays, which NumPy need not convert anew in each call."""
+        return [np.array(value, self._dtype) for value in values]
 
     def __getstate__(self) -> dict[str, Any]:
         # The pieces are views into somebody's vectors; the next update makes them anew.
@@ -158,20 +165,18 @@ class SGD(Optimizer):
         self.accumulators = ("v",) if momentum else ()
 
     def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
-        mu, direction, v = self.momentum, g, None
-        if accumulators:
-            (v,) = accumulators
+        lr, mu = self.learning_rate, self.momentum
+        for v in accumulators:  # one with momentum, none without
             v *= mu
             v += g
             if decays:
                 v += np.multiply(p, self.weight_decay, out=work)
-            direction = v
-        if self.nesterov:
-            direction = np.multiply(v, mu, out=work)
-            direction += g
-        if decays and direction is not v:  # v holds the decay already
-            p *= 1 - self.learning_rate * self.weight_decay
-        p -= np.multiply(direction, self.learning_rate, out=work)
+        if self.nesterov or not accumulators:
+            if decays:
+                p *= 1 - lr * self.weight_decay
+            p -= np.multiply(g, lr, out=work)
+        for v in accumulators:
+            p -= np.multiply(v, lr * mu if self.nesterov else lr, out=work)
 
 
 class Adam(Optimizer):
@@ -212,23 +217,25 @@ class Adam(Optimizer):
         self.betas = (beta1, beta2)
         self.epsilon = epsilon
 
+    _scalars: list[Array]
+
     def prepare(self) -> None:
         (beta1, beta2), t = self.betas, self.steps
         c = sqrt((1 - beta2) / (1 - beta2**t))
-        self._rate = self.learning_rate * (1 - beta1) / (1 - beta1**t) / c
-        self._epsilon = self.epsilon / c
+        rate = self.learning_rate * (1 - beta1) / (1 - beta1**t) / c
+        self._scalars = self._as_arrays(beta1, beta2, self.epsilon / c, rate)
 
     def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
         M, V = accumulators
-        beta1, beta2 = self.betas
+        beta1, beta2, epsilon, rate = self._scalars
         M *= beta1
         M += g
         V *= beta2
         V += np.multiply(g, g, out=work)
         np.sqrt(V, out=work)
-        work += self._epsilon
+        work += epsilon
         np.divide(M, work, out=work)
-        work *= self._rate
+        work *= rate
         p -= work
 
 

@@ -80,4 +80,3 @@ class FlatVector:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.views = self._views()
-

@@ -9,14 +9,15 @@ shape (output_size, m). Layers are counted from 1; layer L + 1 is the output.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from plainnet.network import Network
 
-Array = np.ndarray
+Array = npt.NDArray[Any]
 
 
 class NeuralNetwork:
@@ -75,9 +76,10 @@ class NeuralNetwork:
         return np.where(Z > 0, 1, 0)
 
     def softmax(self, Z: Array) -> Array:
-        """e^z_j / sum_k e^z_k in each column; subtracting the maximum first changes nothing else."""
+        """e^z_j / sum_k e^z_k in each column; without the maximum, e^z could overflow."""
         exp_Z = np.exp(Z - np.max(Z, axis=0, keepdims=True))
-        return exp_Z / exp_Z.sum(axis=0, keepdims=True)
+        A: Array = exp_Z / np.sum(exp_Z, axis=0, keepdims=True)
+        return A
 
     def forward_propagation(self, X: Array) -> dict[str, Array]:
         """All Z[l] and A[l] of one pass, as a dictionary: the cache. A0 is X."""
@@ -141,7 +143,7 @@ class NeuralNetwork:
     def predict(self, X: Array) -> Array:
         """The most probable class of each column, shape (1, m)."""
         AL = self.forward_propagation(X)[f"A{self.L + 1}"]
-        return np.argmax(AL, axis=0).reshape(1, -1)
+        return np.reshape(np.argmax(AL, axis=0), (1, -1))
 
     def to_network(self, dtype: str = "float64") -> Network:
         """The same network on plainnet's engine, with a copy of these weights.
@@ -149,8 +151,8 @@ class NeuralNetwork:
         The engine takes a row per example, so X.T, and class ids, Y.argmax(axis=0).
         """
         from plainnet.layers import Dense, ReLU
-        from plainnet.losses import SoftmaxCrossEntropy
         from plainnet.layers.base import Layer
+        from plainnet.losses import SoftmaxCrossEntropy
         from plainnet.network import Network
 
         layers: list[Layer] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from math import isfinite
 from types import FrameType
@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 Batch = tuple[Array, Array, Array | None]
 
 SNAPSHOT_EVERY = 64
-"""Steps between two copies of the parameters, which a loss that stops being finite falls back to."""
+"""Steps between two copies of the parameters, to fall back to when the loss is not finite."""
 
 
 def train(
@@ -85,7 +85,7 @@ def train(
     rng = np.random.default_rng(seed)
     batches = _batches(network, X, y, batch_size, sample_weight, class_weight, rng)
     validation = None if validation_data is None else network.check(*validation_data)
-    run = Run(network, optimizer, epochs, len(batches) if hasattr(batches, "__len__") else None)
+    run = Run(network, optimizer, epochs, len(batches) if isinstance(batches, Sized) else None)
     observers = [*callbacks, *([Progress()] if progress else [])]
     on_step = [c for c in observers if type(c).end_step is not Callback.end_step]
     cache = Cache(training=True, seed=rng)

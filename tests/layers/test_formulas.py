@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_cases import CASES, LayerCase
 from scipy import special
 
+from layer_cases import CASES, LayerCase
 from plainnet import Cache, Network
 from plainnet.layers import Dense, Dropout, Formulas, Layer
 from plainnet.losses import (
@@ -25,7 +25,18 @@ FUNCTIONS: dict[str, Any] = {
     "abs": np.abs,
 } | {
     name: getattr(np, name)
-    for name in ("exp", "expm1", "log", "log1p", "maximum", "minimum", "pi", "sqrt", "tanh", "where")
+    for name in (
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "maximum",
+        "minimum",
+        "pi",
+        "sqrt",
+        "tanh",
+        "where",
+    )
 }
 
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from layer_cases import CASES, EXPORTED, LayerCase
 
 import plainnet
+from layer_cases import CASES, EXPORTED, LayerCase
 from plainnet import Cache, Network, check_gradients
 from plainnet.layers import Dense, Flatten
 from plainnet.losses import MeanSquaredError
@@ -42,9 +42,7 @@ def amid(case: LayerCase, dtype: type = np.float32) -> Network:
     )
 
 
-def batch(
-    network: Network, m: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def batch(network: Network, m: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     X = rng.standard_normal((m, *network.input_shape)).astype(network.dtype)
     return X, rng.standard_normal((m, *network.output_shape)).astype(network.dtype)
 

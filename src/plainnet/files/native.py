@@ -10,18 +10,20 @@ that the caller hands in.
 
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from plainnet import initializers, layers, losses
 from plainnet.config import Configurable, rebuild
-from plainnet.errors import FileError, PlainnetError, ShapeError
+from plainnet.errors import FileError
 from plainnet.network import Network
+
+Array = npt.NDArray[Any]
 
 FORMAT = 1
 
@@ -78,17 +80,17 @@ def load(path: str | os.PathLike[str], *, custom: Iterable[type[Configurable]] =
             dtype=description["dtype"],
             seed=0,
         )
-        for mine, theirs in ((network.parameters, parameters), (network.state, state)):
-            if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
-                raise ShapeError(
-                    f"it holds {theirs.size} {theirs.dtype} numbers where its layers need "
-                    f"{mine.size} {mine.dtype}"
-                )
-            mine[:] = theirs
     except FileError:
         raise
-    except (PlainnetError, KeyError, TypeError) as error:
+    except Exception as error:  # the description is somebody else's: anything may be wrong with it
         raise FileError(f"{path} describes no network that works: {error}") from error
+    for mine, theirs in ((network.parameters, parameters), (network.state, state)):
+        if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
+            raise FileError(
+                f"{path} describes no network that works: its layers need {mine.dtype} numbers of "
+                f"shape {mine.shape}, and it holds {theirs.dtype} of shape {theirs.shape}"
+            )
+        mine[:] = theirs
     return network
 
 
@@ -98,21 +100,20 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return metadata
 
 
-def _read(path: Path) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if int(file["format"]) != FORMAT:
-                raise FileError(
-                    f"{path} has the format {int(file['format'])}; this plainnet reads {FORMAT}"
-                )
-            description = json.loads(str(file["description"]))
-            return description, file["parameters"], file["state"]
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(f"{path} is no plainnet model ({error})") from error
+def _read(path: Path) -> tuple[dict[str, Any], Array, Array]:
+    if path.is_dir():
+        raise FileError(f"{path} is a folder, no plainnet model")
+    with open(path, "rb") as stream:  # a file that is not there stays a FileNotFoundError
+        try:
+            arrays = np.load(stream, allow_pickle=False)
+            version = int(arrays["format"])
+            if version == FORMAT:
+                description = json.loads(str(arrays["description"]))
+                dict(description["metadata"])
+                return description, arrays["parameters"], arrays["state"]
+        except Exception as error:  # zip, NumPy and JSON each have their own for a damaged file
+            raise FileError(f"{path} is no plainnet model ({error})") from error
+    raise FileError(f"{path} has the format {version}; this plainnet reads {FORMAT}")
 
 
 def _kinds() -> dict[str, type]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from plainnet.cache import Cache
 from plainnet.errors import DTypeError, SettingError
 from plainnet.layers.base import Layer, Shape
-from plainnet.losses import Loss, MeanSquaredError
+from plainnet.losses import Loss
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -51,7 +51,9 @@ class GradientCheck:
             f"{name:<{width}}  {error:8.1e}  {'right' if error <= self.tolerance else 'WRONG'}"
             for name, error in self.errors.items()
         ]
-        return "\n".join([f"relative error of the gradients (tolerance {self.tolerance:g})", *lines])
+        return "\n".join(
+            [f"relative error of the gradients (tolerance {self.tolerance:g})", *lines]
+        )
 
 
 def check_gradients(
@@ -183,4 +185,6 @@ def _relative_error(
         numeric = (above - below) / (2 * STEP)
         differences.append(abs(numeric - float(analytic[index])))
         sizes.append(max(abs(numeric), abs(float(analytic[index]))))
-    return max(differences) / max(sizes) if max(sizes) > 0 else 0.0
+    # NumPy's maximum, unlike Python's, is NaN if one of the numbers is.
+    largest = float(np.max(sizes))
+    return float(np.max(differences)) / largest if largest != 0 else 0.0

@@ -67,7 +67,7 @@ class Layer(Configurable, ABC):
     """The mathematics as data; every layer of plainnet has them, a layer of yours may."""
 
     keeps_output: bool = False
-    """`backward` reads the array that `forward` returned, so the next layer must not write there."""
+    """`backward` reads what `forward` returned, so the next layer must not write over it."""
 
     returns_input: bool = False
     """`forward` and `backward` may return what they were handed, or a view of it."""

@@ -19,9 +19,7 @@ class Sequential(Layer):
         input="A",
         output="Y",
         forward=(Formula("Y", "compose(forward, A)", r"Y = f_n(\dots f_2(f_1(A)))"),),
-        backward=(
-            Formula("dA", "compose(backward, dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),
-        ),
+        backward=(Formula("dA", "compose(backward, dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),),
     )
 
     def __init__(self, layers: Sequence[Layer]) -> None:
@@ -126,7 +124,9 @@ class Residual(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
-        return np.add(A, self.branch.forward(A, cache.children[""]), out=cache.array("Y", A.shape, A.dtype))
+        return np.add(
+            A, self.branch.forward(A, cache.children[""]), out=cache.array("Y", A.shape, A.dtype)
+        )
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         dF = self.branch.backward(dY, cache.children[""])
@@ -146,9 +146,4 @@ def _checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
         if not isinstance(layer, Layer):
             hint = "; add parentheses" if isinstance(layer, type) else ""
             raise SettingError(f"layer {position} must be a Layer object; got {layer!r}{hint}")
-        if any(layer is other for other in layers[:position]):
-            raise SettingError(
-                f"layer {position} ({layer!r}) is the same object as an earlier one; each place "
-                "in a network needs a layer object of its own"
-            )
     return tuple(layers)

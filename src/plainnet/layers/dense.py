@@ -58,7 +58,7 @@ class Dense(Layer):
             raise SettingError(f"Dense needs at least one unit; got units={units}")
         if not bias:
             self.formulas = FORMULAS_WITHOUT_BIAS
-        self.units = units
+        self.units = int(units)
         self.bias = bias
         self.initializer = initializer
 

@@ -47,7 +47,9 @@ class Reshape(Layer):
         size, known = prod(input_shape), prod(n for n in self.shape if n != -1)
         open_axes = self.shape.count(-1)
         if open_axes > 1 or any(n < -1 or n == 0 for n in self.shape):
-            raise ShapeError(f"needs a shape of positive numbers and at most one -1; got {self.shape}")
+            raise ShapeError(
+                f"needs a shape of positive numbers and at most one -1; got {self.shape}"
+            )
         if size != known if open_axes == 0 else size % known:
             raise ShapeError(
                 f"cannot give {size} numbers, shape {input_shape}, the shape {self.shape}"

@@ -1,0 +1,31 @@
+# The two commands of the README. Each makes .venv from nothing if it must.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint benchmark clean
+
+demo: $(VENV)/plainnet-cli
+	$(BIN)/plainnet train digits --seed 0 --out digits.npz
+
+test: $(VENV)/plainnet-dev
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/plainnet-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+benchmark: $(VENV)/plainnet-dev
+	$(BIN)/python -m pip install --quiet torch
+	$(BIN)/python benchmarks/training_step.py
+
+# A file per set of extras says that it is installed; pyproject.toml decides what is in it.
+$(VENV)/plainnet-%: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)

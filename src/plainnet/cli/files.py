@@ -1,0 +1,171 @@
+"""Reads data files into tables: CSV, Parquet, NumPy's .npz."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.errors import DataError, FileError, optional
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ".csv, .csv.gz, .parquet or .npz"
+UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The table in a CSV or Parquet file, columns as they are named there."""
+    read = _reader(path)
+    try:
+        table = read(path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FileError(f"{path} is no UTF-8 text: {error}") from error
+    except UNPACKING as error:
+        raise FileError(f"{path} cannot be unpacked: {error}") from error
+    if len(table) == 0:
+        raise DataError(f"{path} has column names and no rows")
+    return table
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """All arrays of an .npz file."""
+    arrays = {}
+    try:
+        # np.load leaves a path open when it fails, so it gets a file.
+        with open(_existing(path), "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            for name in file.files:
+                arrays[name] = file[name]
+    except UNPACKING as error:
+        raise FileError(f"{path} cannot be unpacked: {error}") from error
+    except ValueError as error:
+        if "allow_pickle" in str(error) and zipfile.is_zipfile(path):
+            raise FileError(
+                f"{path} holds Python objects (a pickle), which could run code and are not read: "
+                "save arrays of numbers or of text"
+            ) from error
+        raise FileError(f"{path} is no .npz file") from error
+    except (TypeError, AttributeError) as error:  # np.load also reads .npy, which is one array
+        raise FileError(f"{path} is no .npz file of named arrays") from error
+    return arrays
+
+
+def is_arrays(path: Path) -> bool:
+    """Whether the file holds arrays rather than a table."""
+    return path.name.lower().endswith(".npz")
+
+
+def stem(path: Path) -> str:
+    """The file's name without its kind: `adult` of `adult.csv.gz`."""
+    name = path.name
+    for ending in (".gz", ".csv", ".parquet", ".npz"):
+        if name.lower().endswith(ending):
+            name = name[: -len(ending)]
+    return name
+
+
+def _reader(path: Path) -> Callable[[Path], pd.DataFrame]:
+    name = path.name.lower()
+    if name.endswith((".csv", ".csv.gz")):
+        return _read_csv
+    if name.endswith(".parquet"):
+        return _read_parquet
+    raise FileError(f"{path} is of no kind that plainnet reads: {KINDS}")
+
+
+def _existing(path: Path) -> Path:
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; name a file in it")
+    if not path.exists():
+        raise FileError(f"there is no file {path}")
+    return path
+
+
+# --- Parquet --------------------------------------------------------------------------------------
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    optional("pandas", purpose="reading Parquet files", extra="cli")
+    arrow = optional("pyarrow", purpose="reading Parquet files", extra="cli")
+    optional("pyarrow.parquet", purpose="reading Parquet files", extra="cli")
+    _existing(path)
+    try:
+        # ParquetFile reads just this file and looks for no partitions in the names of its folders.
+        with arrow.parquet.ParquetFile(path) as file:
+            refuse_twins([str(name) for name in file.schema_arrow.names], path)
+            table: pd.DataFrame = file.read().to_pandas()
+    except arrow.ArrowException as error:
+        raise FileError(f"{path} is no Parquet file that can be read: {error}") from error
+    except OSError as error:
+        if error.filename is not None or error.errno is not None:
+            raise
+        raise FileError(f"{path} is no Parquet file that can be read: {error}") from error
+    table.columns = table.columns.map(str)
+    return table
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    pandas = optional("pandas", purpose="reading CSV files", extra="cli")
+    separator, names = _header(_existing(path))
+    refuse_twins(names, path)
+    try:
+        with warnings.catch_warnings():
+            # With index_col=False a row that is too long is only warned of, and cut.
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            table: pd.DataFrame = pandas.read_csv(
+                path,
+                sep=separator,
+                names=names,
+                header=0,
+                index_col=False,
+                skipinitialspace=True,
+                low_memory=False,  # one type for a column, wherever its text begins
+                encoding="utf-8-sig",
+            )
+    except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
+        what = str(error).removeprefix("Error tokenizing data. C error: ")
+        if isinstance(error, pandas.errors.ParserWarning):
+            what = f"rows have more fields than the {len(names)} of the first line"
+        raise FileError(f"{path} is no table that can be read: {what}") from error
+    return table
+
+
+def _header(path: Path) -> tuple[str, list[str]]:
+    """The separator and the names in the first line that is not empty."""
+    with _text(path) as file:
+        line = next((line for line in file if line.strip()), "")
+        if not line:
+            raise DataError(f"{path} is empty")
+        # A quoted name may run over several lines, so reading starts again from this one.
+        rest = iter([line, *file.readlines(10_000)])
+    separator = next((mark for mark in ",;\t" if mark in line), ",")
+    names = [
+        name.strip() for name in next(csv.reader(rest, delimiter=separator, skipinitialspace=True))
+    ]
+    return separator, names
+
+
+def _text(path: Path) -> TextIO:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return open(path, encoding="utf-8-sig", newline="")
+
+
+def refuse_twins(names: list[str], path: Path) -> None:
+    """Refuse column names that appear more than once."""
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        shown = ", ".join(map(repr, twins))
+        raise DataError(f"{path} has more than one column of the same name: {shown}")

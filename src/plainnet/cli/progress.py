@@ -1,0 +1,99 @@
+"""Training as it goes: a bar on a terminal, a handful of lines elsewhere."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from plainnet.callbacks import Callback, Run
+
+LINES = 10
+"""About so many lines are printed where there is no terminal."""
+SECONDS = 0.05
+"""Between two looks at the loss; a step may take far less."""
+
+
+class Bar(Callback):
+    """A bar that moves with the steps, with the loss and the accuracy on the validation rows."""
+
+    def __init__(self, console: Console) -> None:
+        self.bar = Progress(
+            TextColumn("epoch {task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("validation accuracy {task.fields[accuracy]}"),
+            TimeElapsedColumn(),
+            console=console,
+            expand=True,
+        )
+
+    def begin_training(self, run: Run) -> None:
+        self.steps = run.steps_per_epoch or 1
+        self.task = self.bar.add_task(
+            f"1/{run.epochs}", total=run.epochs * self.steps, loss="-", accuracy="-"
+        )
+        self.shown = perf_counter()
+        self.bar.start()
+
+    def end_step(self, run: Run) -> None:
+        now = perf_counter()
+        if now - self.shown > SECONDS:
+            self.shown = now
+            self.bar.update(
+                self.task,
+                completed=run.step + 1,
+                description=f"{run.epoch + 1}/{run.epochs}",
+                loss=_loss(run.loss) if len(run.history) == 0 else self.loss,
+            )
+
+    def end_epoch(self, run: Run) -> None:
+        measures = run.history.last()
+        self.loss = _loss(measures["loss"])
+        self.bar.update(
+            self.task,
+            completed=(run.epoch + 1) * self.steps,
+            description=f"{run.epoch + 1}/{run.epochs}",
+            loss=self.loss,
+            accuracy=f"{measures['val_accuracy']:.4f}",
+        )
+
+    def close(self) -> None:
+        """Leave the bar as it stands; also when training ended with an error."""
+        self.bar.stop()
+
+
+class Lines(Callback):
+    """A line for the first epoch, for each tenth of the epochs, and for the last."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def begin_training(self, run: Run) -> None:
+        self.every = -(-run.epochs // LINES)
+        self.printed = -1
+
+    def end_epoch(self, run: Run) -> None:
+        if run.epoch == 0 or (run.epoch + 1) % self.every == 0:
+            self._print(run)
+
+    def end_training(self, run: Run) -> None:
+        if len(run.history) and self.printed != len(run.history):
+            self._print(run)
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def _print(self, run: Run) -> None:
+        self.printed = len(run.history)
+        measures = run.history.last()
+        self.console.print(
+            f"epoch {self.printed}/{run.epochs}  loss {_loss(measures['loss'])}  "
+            f"validation accuracy {measures['val_accuracy']:.4f}",
+            soft_wrap=True,
+        )
+
+
+def _loss(loss: float) -> str:
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.3g}"

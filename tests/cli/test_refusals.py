@@ -1,0 +1,289 @@
+"""Bad input is one clear line on stderr and exit code 2, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import plainnet
+from plainnet.layers import Dense
+from plainnet.losses import SoftmaxCrossEntropy
+
+from .conftest import FLOWERS, Refused, Run, flower_rows, write_csv
+
+
+def changed(row: int, column: int, value: object) -> list[list[object]]:
+    rows = flower_rows()
+    rows[row][column] = value
+    return rows
+
+
+CELLS = {
+    "text": ((1, 0, "long"), "column 'petal length' must hold numbers; it has 'long' in row 2."),
+    "missing": ((2, 1, ""), "values are missing in 'petal width' 1 of 60 rows"),
+    "nan": ((2, 1, "NaN"), "values are missing in 'petal width' 1 of 60 rows"),
+    "infinity": ((4, 1, "-inf"), "column 'petal width' holds infinity in row 5"),
+    "too large": (
+        (4, 1, "1e200"),
+        "column 'petal width' holds 1e+200, too large a number, in row 5",
+    ),
+    "no class": ((0, 3, ""), "the target 'species' has no value in 1 of 60 rows"),
+    "rare class": ((0, 3, "orchid"), "the class 'orchid' has 1 row, and training, validation and"),
+    "too long": ((3, 3, "rose,7"), "Expected 4 fields in line 5, saw 5"),
+}
+
+
+@pytest.mark.parametrize("case", CELLS)
+def test_a_bad_cell(refused: Refused, folder: Path, case: str) -> None:
+    cell, message = CELLS[case]
+    write_csv(folder / "t.csv", changed(*cell))
+    assert message in refused("train", "t.csv", "--target", "species")
+
+
+FILES = {
+    "empty": ("t.csv", b"", "t.csv is empty"),
+    "blank": ("t.csv", b"\n\n  \n", "t.csv is empty"),
+    "header only": ("t.csv", b"a,b,y\n", "t.csv has column names and no rows"),
+    "twins": ("t.csv", b"a,b,a,y\n1,2,3,4\n", "more than one column of the same name: 'a'"),
+    "unnamed": ("t.csv", b",a,y\n0,1,u\n1,2,v\n", "column 1 of t.csv has no name"),
+    "one class": ("t.csv", b"a,y\n1,u\n2,u\n", "the target 'y' has only one class, 'u'"),
+    "no features": ("t.csv", b"y\nu\nv\n", "t.csv has no column beside the target 'y'"),
+    "all too long": ("t.csv", b"a,y\n1,u,7\n2,v,7\n", "more fields than the 2 of the first line"),
+    "latin-1": ("t.csv", b"a,y\n1,\xe9\n", "t.csv is no UTF-8 text"),
+    "open quote": ("t.csv", b'a,y\n1,"u\n2,v\n', "t.csv is no table that can be read"),
+    "no gzip": ("t.csv.gz", b"a,y\n1,u\n", "t.csv.gz cannot be unpacked"),
+    "cut gzip": ("t.csv.gz", gzip.compress(b"a,y\n" + b"1,u\n" * 9)[:-9], "cannot be unpacked"),
+    "no parquet": ("t.parquet", b"a,y\n1,u\n", "t.parquet is no Parquet file that can be read"),
+    "no npz": ("t.npz", b"a,y\n1,u\n", "t.npz is no .npz file"),
+    "cut npz": ("t.npz", b"PK\x03\x04" + b"\0" * 40, "t.npz cannot be unpacked"),
+    "other kind": ("t.xlsx", b"", "t.xlsx is of no kind that plainnet reads: .csv, .csv.gz"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_bad_file(refused: Refused, folder: Path, case: str) -> None:
+    name, content, message = FILES[case]
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    (folder / name).write_bytes(content)
+    assert message in refused("train", name)
+
+
+COLUMNS = {
+    "prices": (np.linspace(0, 1, 60), "'y' holds 60 different numbers: that is regression"),
+    "few prices": (np.repeat(np.arange(31) / 7, 2)[:60], "that is regression"),
+    "identities": (np.arange(101).repeat(2), "that is regression"),
+    "infinity": (np.array([1.0, 2.0, np.inf] * 20), "the target 'y' holds infinity"),
+    "two rows": (np.array([0] * 58 + [1] * 2), "leave 1 of 2 rows"),
+}
+
+
+@pytest.mark.parametrize("case", ["prices", "few prices", "identities", "infinity"])
+def test_a_bad_target(refused: Refused, folder: Path, case: str) -> None:
+    y, message = COLUMNS[case]
+    pd.DataFrame({"a": np.arange(len(y)), "y": y}).to_csv("t.csv", index=False)
+    assert message in refused("train", "t.csv")
+
+
+def test_a_class_that_the_test_rows_use_up(refused: Refused, folder: Path) -> None:
+    pd.DataFrame({"a": range(60), "y": [0] * 56 + [1] * 4}).to_csv("t.csv", index=False)
+    message = refused("train", "t.csv", "--test-size", "0.7")
+    assert "the test rows leave 1 of 4 rows of the class 1" in message
+
+
+def test_two_rows_of_a_class(refused: Refused, folder: Path) -> None:
+    pd.DataFrame({"a": range(60), "y": [0] * 58 + [1] * 2}).to_csv("t.csv", index=False)
+    assert "the class 1 has 2 rows, and training" in refused("train", "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pd.date_range("2020", periods=60), "column 'a' holds times"),
+        ([[1, 2]] * 60, "column 'a'"),
+        ([None, 1.5] * 30, "values are missing in 'a' 30 of 60 rows"),
+        (["1", None, "x"] * 20, "it has 'x' in row 3 and 19 more rows"),
+    ],
+    ids=["times", "lists", "missing", "text"],
+)
+def test_a_bad_column_in_parquet(
+    refused: Refused, folder: Path, column: object, message: str
+) -> None:
+    pytest.importorskip("pyarrow")
+    pd.DataFrame({"a": column, "y": [0, 1] * 30}).to_parquet("t.parquet")
+    assert message in refused("train", "t.parquet")
+
+
+def test_a_target_of_times(refused: Refused, folder: Path) -> None:
+    pytest.importorskip("pyarrow")
+    pd.DataFrame({"a": 1, "y": pd.date_range("2020", periods=6)}).to_parquet("t.parquet")
+    assert "the target 'y' holds" in refused("train", "t.parquet")
+
+
+ARRAYS = {
+    "no X": ({"Z": np.ones((4, 2)), "y": np.arange(4)}, "has no array 'X'; it has 'Z', 'y'"),
+    "no y": ({"X": np.ones((4, 2))}, "has no array 'y'; it has 'X'"),
+    "flat": ({"X": np.ones(4), "y": np.arange(4)}, "'X' in t.npz must hold a row for each"),
+    "lengths": ({"X": np.ones((4, 2)), "y": np.arange(5)}, "one class for each of the 4 rows"),
+    "text": ({"X": np.array([["a"]]), "y": np.arange(1)}, "'X' in t.npz must hold numbers"),
+    "bytes": ({"X": np.ones((1, 2)), "y": np.array([b"a"])}, "whole numbers or text; got |S1"),
+    "nan": ({"X": np.array([[1, np.nan]] * 4), "y": np.arange(4) % 2}, "missing in 'x1' 4 of 4"),
+    "objects": ({"X": np.array([[{}]]), "y": np.arange(1)}, "holds Python objects (a pickle)"),
+}
+
+
+@pytest.mark.parametrize("case", ARRAYS)
+def test_bad_arrays(refused: Refused, folder: Path, case: str) -> None:
+    arrays, message = ARRAYS[case]
+    np.savez(folder / "t.npz", **arrays)
+    assert message in refused("train", "t.npz")
+
+
+def test_one_array_instead_of_named_ones(refused: Refused, folder: Path) -> None:
+    with open("t.npz", "wb") as file:
+        np.save(file, np.ones(3))
+    assert "t.npz is no .npz file" in refused("train", "t.npz")
+
+
+# --- what was typed -------------------------------------------------------------------------------
+
+TYPED = {
+    "unknown dataset": (["digts"], "there is no dataset 'digts'; there are digits, iris, wine, "),
+    "no file": (["none.csv"], "there is no file none.csv"),
+    "a folder": (["here.csv"], "here.csv is a folder"),
+    "no target": (["flowers.csv"], "name its column with --target: 'petal length', 'petal width'"),
+    "wrong target": (["flowers.csv", "--target", "kind"], "has no column 'kind'; it has 'petal "),
+    "target of a dataset": (["iris", "--target", "x"], "iris has its own target"),
+    "hidden text": (["iris", "--hidden", "big"], "--hidden takes widths with commas between, like"),
+    "hidden gap": (["iris", "--hidden", "8,,8"], "like 128,64; got '8,,8'"),
+    "hidden none": (["iris", "--hidden", ""], "like 128,64; got ''"),
+    "hidden zero": (["iris", "--hidden", "8,0"], "widths from 1 to 65,536; got '8,0'"),
+    "hidden huge": (["iris", "--hidden", "9" * 30], "widths from 1 to 65,536"),
+    "epochs": (["iris", "--epochs", "0"], "--epochs must be 1 or more; got 0"),
+    "batch size": (["iris", "--batch-size", "-1"], "--batch-size must be 1 or more; got -1"),
+    "patience": (["iris", "--patience", "0"], "--patience must be 1 or more; got 0"),
+    "seed": (["iris", "--seed", "-1"], "--seed must be 0 or more; got -1"),
+    "learning rate": (["iris", "--learning-rate", "0"], "--learning-rate must be above 0; got 0"),
+    "learning rate nan": (["iris", "--learning-rate", "nan"], "must be above 0; got nan"),
+    "learning rate inf": (["iris", "--learning-rate", "inf"], "must be above 0; got inf"),
+    "test size": (["iris", "--test-size", "1"], "--test-size is a share of the rows"),
+    "test size zero": (["iris", "--test-size", "0"], "above 0 and below 1; got 0"),
+    "no number": (["iris", "--epochs", "many"], "Invalid value for '--epochs'"),
+    "unknown option": (["iris", "--layers", "3"], "See plainnet train --help"),
+    "no source": ([], "See plainnet train --help"),
+    "no folder": (["iris", "--out", "no/m.npz"], "cannot write no/m.npz: there is no folder"),
+    "out is a folder": (["iris", "--out", "here.csv"], "it is no ordinary file"),
+    "out is a device": (["iris", "--out", "/dev/null"], "it is no ordinary file"),
+    "out is data": (["iris", "--out", "flowers.csv"], "exists and is no plainnet model"),
+    "long name": (["iris", "--out", "m" * 300], "File name too long"),
+}
+
+
+@pytest.mark.parametrize("case", TYPED)
+def test_what_was_typed(refused: Refused, folder: Path, flowers: Path, case: str) -> None:
+    pytest.importorskip("sklearn")
+    arguments, message = TYPED[case]
+    (folder / "here.csv").mkdir()
+    assert message in refused("train", *arguments)
+
+
+def test_an_unknown_command(refused: Refused) -> None:
+    assert "fit" in refused("fit", "digits")
+
+
+def test_a_folder_that_cannot_be_written(
+    refused: Refused, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from plainnet.cli import output
+
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(output, "open", denied, raising=False)
+    assert "cannot write m.npz: Permission denied" in refused("train", "iris", "--out", "m.npz")
+
+
+def test_several_usual_targets(refused: Refused, folder: Path) -> None:
+    (folder / "t.csv").write_text("y,class\n1,2\n")
+    assert "could be 'y' or 'class'; name its column" in refused("train", "t.csv")
+
+
+def test_long_lists_of_columns_are_cut(refused: Refused, folder: Path) -> None:
+    (folder / "t.csv").write_text(",".join(f"c{i}" for i in range(99)) + "\n" + "1," * 98 + "1\n")
+    assert "'c19' and 79 more" in refused("train", "t.csv")
+
+
+def test_a_name_with_a_line_break_stays_in_the_line(refused: Refused, folder: Path) -> None:
+    (folder / "t.csv").write_text('"a\nb",y\nu,1\nv,2\n')
+    assert "column 'a\\nb' must hold numbers" in refused("train", "t.csv")
+
+
+# --- models ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"text", b"PK\x03\x04" + b"\0" * 40, b"\x80\x04}."], ids=repr
+)
+def test_a_file_that_is_no_model(refused: Refused, flowers: Path, content: bytes) -> None:
+    Path("m.npz").write_bytes(content)
+    assert "m.npz is no plainnet model" in refused("predict", "m.npz", flowers)
+
+
+@pytest.mark.parametrize("arrays", [{"a": np.ones(3)}, {"format": np.ones(3)}, None])
+def test_arrays_that_are_no_model(
+    refused: Refused, flowers: Path, arrays: dict[str, np.ndarray] | None
+) -> None:
+    with open("m.npz", "wb") as file:
+        if arrays is None:
+            np.save(file, np.ones(3))
+        else:
+            np.savez(file, **arrays)
+    assert "m.npz is no plainnet model" in refused("predict", "m.npz", flowers)
+
+
+@pytest.mark.parametrize("metadata", [{}, {"columns": ["a"]}, {"unknown": 1}])
+def test_a_model_that_the_command_did_not_make(
+    refused: Refused, flowers: Path, metadata: dict[str, object]
+) -> None:
+    network = plainnet.Network([Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=3, seed=0)
+    plainnet.save(network, "m.npz", metadata=metadata)
+    assert "was not made by `plainnet train`" in refused("predict", "m.npz", flowers)
+
+
+def test_no_such_model(refused: Refused, flowers: Path) -> None:
+    assert "there is no model m.npz" in refused("predict", "m.npz", flowers)
+
+
+@pytest.mark.parametrize("out", ["flowers.csv", "flowers-model.npz"])
+def test_predictions_replace_neither_model_nor_data(
+    refused: Refused, model: Path, flowers: Path, out: str
+) -> None:
+    assert "what the predictions are made from" in refused("predict", model, flowers, "--out", out)
+
+
+def test_predictions_into_no_folder(refused: Refused, model: Path, flowers: Path) -> None:
+    assert "there is no folder" in refused("predict", model, flowers, "--out", "no/p.csv")
+
+
+def test_arrays_of_another_width(refused: Refused, model: Path) -> None:
+    np.savez("new.npz", X=np.ones((2, 4)))
+    assert "the model takes 3 features; new.npz has 4" in refused("predict", model, "new.npz")
+
+
+def test_a_row_far_beyond_the_training_rows(refused: Refused, folder: Path, run: Run) -> None:
+    a = [1e-30, 2e-30] * 30
+    pd.DataFrame({"a": a, "y": [0, 1] * 30}).to_csv("t.csv", index=False)
+    assert run("train", "t.csv", "--epochs", 1, "-q").code == 0
+    pd.DataFrame({"a": [1e-30, 1e30]}).to_csv("new.csv", index=False)
+    message = refused("predict", "t-model.npz", "new.csv")
+    assert "column 'a' holds 1e+30 in row 2, too far from" in message
+
+
+def test_bad_cells_in_prediction(refused: Refused, model: Path, folder: Path) -> None:
+    write_csv(folder / "new.csv", [[1, "", True], ["", "", False]], ",".join(FLOWERS))
+    message = refused("predict", model, "new.csv")
+    assert "values are missing in 'petal length' 1, 'petal width' 2 of 2 rows" in message

@@ -1,0 +1,264 @@
+"""Layers made of layers."""
+
+import numpy as np
+import pytest
+
+from plainnet import Cache, Network
+from plainnet.errors import SettingError, ShapeError
+from plainnet.layers import (
+    Dense,
+    Dropout,
+    Flatten,
+    Identity,
+    Layer,
+    LeakyReLU,
+    ReLU,
+    Reshape,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from plainnet.losses import MeanSquaredError
+
+
+def network_of(*layers: Layer, n: int = 4, seed: int = 0) -> Network:
+    return Network(layers, loss=MeanSquaredError(), input_shape=n, seed=seed, dtype=np.float64)
+
+
+def pass_through(network: Network, cache: Cache | None = None) -> tuple[float, np.ndarray]:
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((5, *network.input_shape))
+    y = rng.standard_normal((5, *network.output_shape))
+    loss = network.loss_and_gradients(X, y, cache or Cache(training=True, seed=0))
+    return loss, network.gradients.copy()
+
+
+# --- Sequential -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [
+        lambda a, b, c, d: [Sequential([a, b, c, d])],
+        lambda a, b, c, d: [Sequential([a, b]), Sequential([c, d])],
+        lambda a, b, c, d: [a, Sequential([Sequential([b, c]), d])],
+        lambda a, b, c, d: [Sequential([]), a, b, Sequential([Sequential([c])]), d],
+    ],
+)
+def test_brackets_change_nothing(arrange):
+    def layers() -> list[Layer]:
+        return [Dense(6), ReLU(), Dropout(0.3), Dense(2)]
+
+    flat, nested = network_of(*layers()), network_of(*arrange(*layers()))
+    np.testing.assert_array_equal(nested.parameters, flat.parameters)
+    loss, gradients = pass_through(flat)
+    nested_loss, nested_gradients = pass_through(nested)
+    assert nested_loss == loss
+    np.testing.assert_array_equal(nested_gradients, gradients)
+    assert np.abs(gradients).max() > 0
+
+
+def test_an_empty_sequential_is_the_identity():
+    X = np.arange(8.0).reshape(2, 4)
+    np.testing.assert_array_equal(network_of(Sequential([])).predict(X), X)
+
+
+def test_names_say_the_way_to_a_layer():
+    network = network_of(Sequential([Dense(3), Sequential([ReLU(), Dense(2)])]), Dense(1))
+    assert list(network.tensors) == [
+        "0.sequential.0.dense.W",
+        "0.sequential.1.sequential.1.dense.W",
+        "1.dense.W",
+        "0.sequential.0.dense.b",
+        "0.sequential.1.sequential.1.dense.b",
+        "1.dense.b",
+    ]
+
+
+def test_walking_goes_from_the_input_to_the_output():
+    network = network_of(Dense(4), Residual([Tanh(), Sequential([Dense(4)])]), ReLU())
+    assert [layer.name for layer in network.body.walk()] == [
+        "",
+        "0.dense",
+        "1.residual",
+        "1.residual.0.tanh",
+        "1.residual.1.sequential",
+        "1.residual.1.sequential.0.dense",
+        "2.relu",
+    ]
+
+
+# --- Residual -------------------------------------------------------------------------------------
+
+
+def test_a_residual_adds_its_input():
+    network = network_of(Residual([Dense(4)]))
+    X = np.random.default_rng(0).standard_normal((3, 4))
+    W, b = network["0.residual.0.dense.W"], network["0.residual.0.dense.b"]
+    b[:] = [1, 2, 3, 4]
+    for x, z in zip(X, network.predict(X), strict=True):
+        expected = [x[j] + b[j] + sum(W[j, k] * x[k] for k in range(4)) for j in range(4)]
+        np.testing.assert_allclose(z, expected, rtol=1e-13)
+
+
+def test_an_empty_residual_doubles_both_ways():
+    network = network_of(Residual([]))
+    X = np.ones((2, 4))
+    np.testing.assert_array_equal(network.predict(X), 2 * X)
+    cache = Cache(training=True, record=True)
+    network.loss_and_gradients(X, np.zeros((2, 4)), cache)
+    # L = mean (2 x)^2, so dL/dx = 8 x / (2 * 4).
+    np.testing.assert_allclose(cache["dX"], np.ones((2, 4)))
+
+
+def test_the_gradient_does_not_vanish_with_depth():
+    def size_of_first_gradient(wrap: bool) -> float:
+        layers: list[Layer] = [Dense(4)]
+        for _ in range(40):
+            block = [Dense(4), Sigmoid()]
+            layers += [Residual(block)] if wrap else block
+        network = network_of(*layers)
+        pass_through(network)
+        return float(np.abs(network.gradient_tensors["0.dense.W"]).max())
+
+    assert size_of_first_gradient(wrap=False) < 1e-12
+    assert size_of_first_gradient(wrap=True) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("inner", "returned"),
+    [([Dense(3)], r"\(3,\)"), ([Reshape((2, 2))], r"\(2, 2\)"), ([Dense(4), Dense(5)], r"\(5,\)")],
+)
+def test_a_residual_needs_the_shape_that_it_got(inner, returned):
+    message = rf"layer 1\.residual .* the shape they get, \(4,\); they return {returned}"
+    with pytest.raises(ShapeError, match=message):
+        network_of(Tanh(), Residual(inner))
+
+
+# --- arrays that are written over -----------------------------------------------------------------
+
+ARRANGEMENTS = {
+    "activations in a row": lambda: [Dense(4), ReLU(), Tanh(), Sigmoid(), ReLU()],
+    "dropout after what it must keep": lambda: [Dense(4), Sigmoid(), Dropout(0.5), Tanh()],
+    "identity between": lambda: [Dense(4), Tanh(), Identity(), ReLU(), Identity(), Dropout(0.5)],
+    "views between": lambda: [Dense(4), Tanh(), Reshape((2, 2)), ReLU(), Flatten(), Sigmoid()],
+    "sequential ends in what it must keep": lambda: [
+        Dense(4),
+        Sequential([Identity(), Tanh(), Identity()]),
+        ReLU(),
+    ],
+    "nothing but views": lambda: [
+        Dense(4),
+        Tanh(),
+        Sequential([Identity(), Sequential([])]),
+        ReLU(),
+    ],
+    "residual starts with what writes": lambda: [Dense(4), Residual([ReLU(), Tanh()]), ReLU()],
+    "residual of a view": lambda: [Dense(4), Tanh(), Residual([Identity()]), Sigmoid()],
+    "residual in residual": lambda: [
+        Dense(4),
+        Residual([Residual([ReLU(), Dropout(0.2)]), Dense(4), Tanh()]),
+        Residual([]),
+        Dropout(0.3),
+    ],
+    "writes first": lambda: [ReLU(), Sigmoid(), Dense(4), Dropout(0.5)],
+    "residual first": lambda: [Residual([Dense(4), ReLU()]), Residual([ReLU()]), Dense(4)],
+}
+
+
+@pytest.mark.parametrize("name", ARRANGEMENTS)
+def test_writing_over_changes_no_number(name):
+    layers = ARRANGEMENTS[name]
+    network = network_of(*layers())
+    loss, gradients = pass_through(network, Cache(training=True, record=True, seed=1))
+    again, regained = pass_through(network, Cache(training=True, seed=1))
+    assert again == loss
+    np.testing.assert_array_equal(regained, gradients)
+
+
+@pytest.mark.parametrize("name", ARRANGEMENTS)
+@pytest.mark.parametrize("training", [False, True])
+def test_data_and_predictions_are_never_written_over(name, training):
+    network = network_of(*ARRANGEMENTS[name]())
+    X = np.random.default_rng(0).standard_normal((5, 4))
+    kept = X.copy()
+    network.predict(X)
+    network.loss_and_gradients(X, np.zeros((5, 4)), Cache(training=training))
+    np.testing.assert_array_equal(X, kept)
+
+
+# --- below the first parameters ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda: [Dropout(0.5)],
+        lambda: [ReLU()],
+        lambda: [LeakyReLU()],
+        lambda: [Softmax()],
+        lambda: [Flatten(), Tanh(), Reshape((2, 2)), Flatten()],
+        lambda: [Sequential([ReLU(), Dropout(0.5)])],
+        lambda: [Residual([Sigmoid()])],
+        lambda: [Residual([ReLU(), Dense(4)]), Dropout(0.5)],
+        lambda: [ReLU(), Sequential([Tanh(), Residual([Tanh(), Dense(4)])])],
+    ],
+)
+def test_a_network_may_begin_with_layers_that_learn_nothing(first):
+    network = network_of(*first(), Dense(3))
+    loss, gradients = pass_through(network, Cache(training=True, record=True, seed=0))
+    again, regained = pass_through(network, Cache(training=True, seed=0))
+    assert again == loss
+    np.testing.assert_array_equal(regained, gradients)
+    assert np.abs(gradients).max() > 0
+
+
+def test_a_network_may_have_nothing_to_learn():
+    loss, gradients = pass_through(network_of(ReLU(), Dropout(0.5)))
+    assert loss > 0
+    assert gradients.shape == (0,)
+
+
+class Noting(Tanh):
+    """Notes that somebody wants its gradient."""
+
+    called = False
+
+    def backward(self, dA, cache):
+        Noting.called = True
+        return super().backward(dA, cache)
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_below_the_first_parameters_a_gradient_is_computed_only_to_be_recorded(record):
+    Noting.called = False
+    pass_through(network_of(Noting(), Dense(3)), Cache(training=True, record=record))
+    assert Noting.called is record
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("box", [Sequential, Residual])
+def test_a_container_holds_layer_objects(box):
+    with pytest.raises(SettingError, match=r"layer 1 must be a Layer object.*add parentheses"):
+        box([Dense(3), ReLU])
+    with pytest.raises(SettingError, match=r"layer 0 must be a Layer object; got 3$"):
+        box([3])
+
+
+@pytest.mark.parametrize("box", [Sequential, Residual])
+def test_a_layer_has_one_place_in_a_container(box):
+    layer = ReLU()
+    with pytest.raises(SettingError, match=r"\(ReLU\(\)\).*layer object of its own"):
+        network_of(box([layer, Dense(4), layer]))
+
+
+def test_the_list_that_was_handed_in_is_not_kept():
+    layers: list[Layer] = [Dense(3)]
+    box = Sequential(layers)
+    layers.append(ReLU())
+    assert len(box.layers) == 1
+    assert repr(box) == "Sequential((Dense(3),))"

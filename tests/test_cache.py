@@ -1,0 +1,248 @@
+"""The cache: the same memory at every step, names through all levels, and who owns what."""
+
+import numpy as np
+import pytest
+
+from plainnet import Cache, Network
+from plainnet.layers import Dense, Dropout, ReLU, Residual, Sequential, Tanh
+from plainnet.losses import MeanSquaredError
+
+FLOAT32 = np.dtype(np.float32)
+dtype_spellings = pytest.mark.parametrize("dtype", [FLOAT32, np.float32, "float32"], ids=repr)
+
+
+@dtype_spellings
+def test_the_same_request_gets_the_same_memory(dtype):
+    cache = Cache()
+    first = cache.array("Z", (6, 4), dtype)
+    first[:] = np.arange(24).reshape(6, 4)
+    again = cache.array("Z", (6, 4), dtype)
+    assert again.ctypes.data == first.ctypes.data
+    np.testing.assert_array_equal(again, np.arange(24).reshape(6, 4))
+    assert again.dtype == np.float32
+
+
+def test_a_shorter_batch_gets_a_slice_and_a_full_one_the_whole_again():
+    cache = Cache()
+    full = cache.array("Z", (6, 4), FLOAT32)
+    short = cache.array("Z", (2, 4), FLOAT32)
+    assert short.shape == (2, 4)
+    assert short.flags.c_contiguous
+    assert short.ctypes.data == full.ctypes.data
+    assert cache.array("Z", (6, 4), FLOAT32).ctypes.data == full.ctypes.data
+    assert cache.nbytes == 6 * 4 * 4
+
+
+def test_a_larger_batch_gets_new_memory_and_the_old_is_let_go():
+    cache = Cache()
+    cache.array("Z", (6, 4), FLOAT32)
+    assert cache.array("Z", (9, 4), FLOAT32).shape == (9, 4)
+    assert cache.nbytes == 9 * 4 * 4
+
+
+def test_another_dtype_gets_other_memory():
+    cache = Cache()
+    cache.array("Z", (6, 4), FLOAT32)
+    assert cache.array("Z", (6, 4), np.float64).dtype == np.float64
+    assert cache.array("Z", (6, 4), bool).dtype == np.bool_
+
+
+def test_arrays_of_two_names_do_not_overlap():
+    cache = Cache()
+    Z, A = (cache.array(name, (5, 3), FLOAT32) for name in "ZA")
+    assert not np.shares_memory(Z, A)
+
+
+def test_what_was_asked_for_last_is_what_the_name_shows():
+    cache = Cache()
+    cache.array("Z", (6, 4), FLOAT32)[:] = 7
+    cache.array("Z", (2, 4), FLOAT32)
+    np.testing.assert_array_equal(cache["Z"], np.full((2, 4), 7))
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (4, 2, 6), (2, 6, 2)])
+def test_ones_are_ones_at_every_size(sizes):
+    cache = Cache()
+    for size in sizes:
+        np.testing.assert_array_equal(cache.ones(size, FLOAT32), [1] * size)
+        assert cache.ones(size, FLOAT32).dtype == np.float32
+    assert cache.ones(3, np.float64).dtype == np.float64
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (4, 2, 6), (2, 6, 2)])
+def test_counting_counts_from_zero_at_every_size(sizes):
+    cache = Cache()
+    for size in sizes:
+        assert cache.counting(size).tolist() == list(range(size))
+
+
+# --- whose array is it ----------------------------------------------------------------------------
+
+
+def test_a_reference_is_kept_as_it_is_and_costs_nothing():
+    cache, X = Cache(), np.zeros((3, 2))
+    cache["A"] = X
+    assert cache["A"] is X
+    assert cache.nbytes == 0
+
+
+def test_an_array_of_its_own_is_not_replaced_by_a_reference():
+    cache = Cache()
+    own = cache.array("Z", (3, 2), FLOAT32)
+    with pytest.raises(KeyError, match="'Z' is an array of the cache's own; take another name"):
+        cache["Z"] = np.zeros((3, 2))
+    assert cache["Z"] is own
+
+
+@dtype_spellings
+@pytest.mark.parametrize("shape", [(3, 2), (2, 2)])
+def test_a_reference_is_never_handed_out_to_be_written_over(dtype, shape):
+    cache = Cache()
+    cache["A"] = np.zeros((3, 2), np.float32)
+    with pytest.raises(KeyError, match="'A' is an array that the cache only refers to"):
+        cache.array("A", shape, dtype)
+
+
+def test_where_it_may_a_layer_writes_over_what_it_is_handed():
+    Z = np.zeros((3, 2), np.float32)
+    cache = Cache()
+    assert cache.output("A", Z) is not Z
+    assert cache.gradient("dZ", Z) is not Z
+    cache = Cache()
+    cache.reuse_input = cache.reuse_gradient = True
+    assert cache.output("A", Z) is Z
+    assert cache.gradient("dZ", Z) is Z
+    assert cache["A"] is Z
+    assert cache["dZ"] is Z
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_names_of_sub_caches_are_dotted_and_an_empty_name_adds_nothing():
+    cache = Cache()
+    cache.array("X", (1,), FLOAT32)
+    body = cache.open("")
+    block = body.open("1.residual").open("")
+    deep = block.open("0.dense").array("Z", (2,), FLOAT32)
+    own = body.open("0.dense").array("Z", (3,), FLOAT32)
+    assert sorted(cache.names()) == ["0.dense.Z", "1.residual.0.dense.Z", "X"]
+    assert cache["1.residual.0.dense.Z"] is deep
+    assert cache["0.dense.Z"] is own
+    assert "1.residual.0.dense.Z" in cache
+    assert body.names() == ["1.residual.0.dense.Z", "0.dense.Z"]
+    assert block.names() == ["0.dense.Z"]
+
+
+def test_the_tenth_layer_is_not_taken_for_the_first():
+    cache = Cache()
+    cache.open("1.dense").array("Z", (1,), FLOAT32)
+    eleventh = cache.open("11.dense").array("Z", (2,), FLOAT32)
+    assert cache["11.dense.Z"] is eleventh
+
+
+@pytest.mark.parametrize("name", ["0.dense.A", "0.dense", "dense.Z", "Z", "", ".Z"])
+def test_an_unknown_name_is_told_what_there_is(name):
+    cache = Cache()
+    cache.array("X", (1,), FLOAT32)
+    cache.open("0.dense").array("Z", (1,), FLOAT32)
+    assert name not in cache
+    with pytest.raises(KeyError) as caught:
+        cache[name]
+    assert f"the cache holds no array {name!r}; it holds X, 0.dense.Z" in str(caught.value)
+
+
+def test_bytes_are_counted_through_all_levels():
+    cache = Cache()
+    cache.array("a", (10,), np.float64)
+    cache.open("").array("b", (3, 5), FLOAT32)
+    cache.open("0.dense").open("").array("c", (7,), bool)
+    assert cache.nbytes == 80 + 60 + 7
+    assert repr(cache) == "<Cache for inference, 3 arrays, 147 bytes>"
+
+
+def test_a_sub_cache_has_the_mode_and_the_generator_of_its_parent():
+    cache = Cache(training=True, record=True, seed=3)
+    child = cache.open("0.dense").open("")
+    assert child.training
+    assert child.record
+    assert child.rng is cache.rng
+    assert not Cache().open("").training
+    assert not Cache().open("").record
+
+
+# --- in a network ---------------------------------------------------------------------------------
+
+
+def network_of(*units: int, seed: int = 0) -> Network:
+    layers = [layer for n in units for layer in (Dense(n), ReLU())]
+    return Network(
+        [*layers, Residual([Dense(units[-1]), Sequential([Tanh(), Dropout(0.5)])]), Dense(2)],
+        loss=MeanSquaredError(),
+        input_shape=3,
+        seed=seed,
+    )
+
+
+def pass_through(network: Network, cache: Cache, m: int = 5) -> tuple[float, np.ndarray]:
+    rng = np.random.default_rng(m)
+    X = rng.standard_normal((m, 3)).astype(np.float32)
+    y = rng.standard_normal((m, 2))
+    return network.loss_and_gradients(X, y, cache), network.gradients.copy()
+
+
+def test_a_network_names_arrays_as_it_names_its_layers():
+    network, cache = network_of(4), Cache(training=True, record=True)
+    pass_through(network, cache)
+    places = {name.rpartition(".")[0] for name in cache.names()}
+    assert places == {
+        "",
+        "0.dense",
+        "1.relu",
+        "2.residual",
+        "2.residual.0.dense",
+        "2.residual.1.sequential.0.tanh",
+        "2.residual.1.sequential.1.dropout",
+        "3.dense",
+        "loss",
+    }
+    assert cache["0.dense.Z"].shape == (5, 4)
+    assert all(cache[name] is not None for name in cache)
+
+
+def test_recording_keeps_what_is_otherwise_written_over():
+    network = network_of(4)
+    plain, recording = Cache(training=True, seed=1), Cache(training=True, record=True, seed=1)
+    loss, gradients = pass_through(network, plain)
+    recorded_loss, recorded_gradients = pass_through(network, recording)
+    assert plain["0.dense.Z"].min() == 0  # ReLU wrote over it
+    assert recording["0.dense.Z"].min() < 0
+    assert recorded_loss == loss
+    np.testing.assert_array_equal(recorded_gradients, gradients)
+    assert recording["dX"].shape == (5, 3)
+    assert "dX" not in plain
+
+
+def test_a_warm_cache_hands_out_the_same_arrays():
+    network, cache = network_of(4), Cache(training=True)
+    pass_through(network, cache)
+    before = {name: cache[name].ctypes.data for name in cache if not name.endswith((".A", "y"))}
+    size = cache.nbytes
+    for m in (5, 2, 5):
+        pass_through(network, cache, m)
+    after = {name: cache[name].ctypes.data for name in before}
+    assert after == before
+    assert cache.nbytes == size
+
+
+def test_a_cache_moves_between_networks():
+    first, second = network_of(4), network_of(6, 3, seed=1)
+    moving = Cache(training=True)
+    for network in (first, second, first):
+        moving.rng = np.random.default_rng(9)
+        loss, gradients = pass_through(network, moving)
+        expected_loss, expected_gradients = pass_through(network, Cache(training=True, seed=9))
+        assert loss == expected_loss
+        np.testing.assert_array_equal(gradients, expected_gradients)
+    assert "2.relu.A" not in moving
+    assert "0.dense.Z" in moving

@@ -1,0 +1,143 @@
+"""Importing plainnet imports NumPy and nothing else from outside; and who may import whom."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import plainnet
+
+SOURCE = Path(plainnet.__file__).parent
+
+FOREIGN = """
+import sys
+at_startup = set(sys.modules)  # site-packages may load helpers of its own before any program runs
+{statement}
+allowed = set(sys.stdlib_module_names) | {{"numpy", "plainnet"}}
+for name, module in sorted(sys.modules.items()):
+    # Compiled modules register helpers such as cython_runtime, which come from no file.
+    if getattr(module, "__file__", None) and name not in at_startup:
+        if name.partition(".")[0] not in allowed:
+            print(name)
+"""
+
+
+def foreign_modules(statement: str) -> list[str]:
+    """What a fresh interpreter holds after this statement, NumPy and the standard library apart."""
+    code = FOREIGN.format(statement=statement)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import plainnet",
+        "import plainnet.textbook",
+        "from plainnet import *",
+        "import plainnet, pickle; pickle.dumps(plainnet.Network([], "
+        "loss=plainnet.losses.MeanSquaredError(), input_shape=1))",
+    ],
+)
+def test_nothing_comes_along(statement):
+    assert foreign_modules(statement) == []
+
+
+def test_what_comes_along_would_be_seen():
+    assert "scipy.special" in foreign_modules("import plainnet, scipy.special")
+
+
+def test_every_public_name_is_there():
+    assert sorted(plainnet.__all__) == sorted(set(plainnet.__all__))
+    for name in plainnet.__all__:
+        assert hasattr(plainnet, name), name
+    assert plainnet.__version__
+
+
+# --- who may import whom --------------------------------------------------------------------------
+
+
+def module_level(tree: ast.Module) -> list[ast.stmt]:
+    """All statements that run on import: not those of functions, nor those for type checkers."""
+    found: list[ast.stmt] = []
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.stmt):
+            found.append(node)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            waiting += node.orelse
+            continue
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def imports_of(source: str) -> set[str]:
+    """The full names of all modules, and names in them, that are imported at module level."""
+    names: set[str] = set()
+    for node in module_level(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_module_level_imports_are_found():
+    source = """
+import numpy as np
+from plainnet.network import Network
+if TYPE_CHECKING:
+    import pandas
+else:
+    import json
+try:
+    import tqdm
+except ImportError:
+    import re
+class A:
+    import os.path
+    def method(self):
+        import scipy
+def function():
+    import sklearn
+"""
+    found = {"numpy", "plainnet.network.Network", "json", "tqdm", "re", "os.path"}
+    assert imports_of(source) == found
+
+
+def test_the_textbook_class_needs_numpy_only():
+    allowed = sys.stdlib_module_names | {"numpy"}
+    imports = imports_of((SOURCE / "textbook.py").read_text(encoding="utf-8"))
+    assert {name.partition(".")[0] for name in imports} <= allowed
+    assert "numpy" in imports
+
+
+@pytest.mark.parametrize(
+    ("places", "never"),
+    [
+        (["layers", "losses.py", "optimizers.py"], ["network", "training", "Network", "train"]),
+        (["network.py"], ["training", "train"]),
+        (
+            ["network.py", "training.py", "callbacks.py", "data.py", "layers", "losses.py"],
+            ["estimators", "cli", "inspect", "rl", "distributed"],
+        ),
+    ],
+)
+def test_lower_parts_know_nothing_of_higher_ones(places, never):
+    files = [file for place in places for file in sorted((SOURCE / place).rglob("*.py"))]
+    files += [SOURCE / place for place in places if place.endswith(".py")]
+    assert len(files) >= len(places)
+    forbidden = {f"plainnet.{name}" for name in never}
+    for file in files:
+        for name in imports_of(file.read_text(encoding="utf-8")):
+            parts = name.split(".")
+            assert ".".join(parts[:2]) not in forbidden, f"{file.name} imports {name}"
