@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint benchmark clean
 
 demo: $(VENV)/plainnet-cli
-	$(BIN)/plainnet train digits --seed 0 --out digits.npz
+	$(BIN)/plainnet train digits
 
+# Two processes with one BLAS thread each: two with two would wait for each other.
 test: $(VENV)/plainnet-dev
-	$(BIN)/python -m pytest -n 2
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/plainnet-dev
 	$(BIN)/ruff check

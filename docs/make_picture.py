@@ -6,6 +6,7 @@ python docs/make_picture.py
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 import tempfile
@@ -53,7 +54,9 @@ def main() -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text(f"$ {COMMAND}", style="bold"))
     console.print(Text.from_ansi(output_of_terminal(COMMAND)))
-    console.save_svg(str(Path(__file__).parent / "train.svg"), title="plainnet")
+    svg = console.export_svg(title="plainnet")
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # fonts from the network
+    (Path(__file__).parent / "train.svg").write_text(svg)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import random
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -481,6 +482,24 @@ def test_slices_give_what_all_at_once_gives(m):
     at_once = network.forward(X, Cache())
     assert at_once.shape == (m, 3)
     np.testing.assert_allclose(network.predict(X), at_once, rtol=1e-5, atol=1e-6)
+
+
+class Noting(Tanh):
+    """Notes how many rows come at once."""
+
+    seen: ClassVar[list[int]] = []
+
+    def forward(self, Z, cache):
+        Noting.seen.append(len(Z))
+        return super().forward(Z, cache)
+
+
+def test_prediction_takes_a_bounded_number_of_rows_at_once():
+    Noting.seen.clear()
+    network = Network([Noting()], loss=MeanSquaredError(), input_shape=4)
+    network.predict(inputs(2500))
+    assert max(Noting.seen) == ROWS_AT_ONCE < 2500
+    assert sum(Noting.seen) == 2500
 
 
 def test_a_prediction_belongs_to_its_caller():

@@ -1,6 +1,6 @@
 """Neural networks from scratch on NumPy: every formula next to its derivative."""
 
-from plainnet import errors, initializers, layers, losses, optimizers
+from plainnet import data, errors, initializers, layers, losses, optimizers
 from plainnet.cache import Cache
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.data import one_hot

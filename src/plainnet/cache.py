@@ -5,9 +5,9 @@ array has been asked for at its largest size, a training step allocates nothing.
 
 >>> cache = Cache(training=True)
 >>> Z = cache.array("Z", (128, 10), np.float32)
->>> cache.array("Z", (128, 10), np.float32) is Z
+>>> np.shares_memory(cache.array("Z", (128, 10), np.float32), Z)
 True
->>> cache.array("Z", (30, 10), np.float32).base is Z.base      # a shorter last batch: a slice
+>>> np.shares_memory(cache.array("Z", (30, 10), np.float32), Z)  # a shorter last batch: a slice
 True
 """
 
@@ -50,10 +50,11 @@ class Cache:
         "_kept",
         "_memory",
         "_own",
+        "backward_pairs",
         "children",
+        "forward_pairs",
         "needs_input_gradient",
         "owner",
-        "pairs",
         "record",
         "reuse_gradient",
         "reuse_input",
@@ -81,7 +82,9 @@ class Cache:
         self.needs_input_gradient = True  # somebody reads what backward returns
         self.owner: object = None
         self.children: dict[str, Cache] = {}
-        self.pairs: list[tuple[Any, Cache]] = []  # a container's layers, each with its sub-cache
+        # A container's layers, each with its sub-cache, in the order of either pass.
+        self.forward_pairs: list[tuple[Any, Cache]] = []
+        self.backward_pairs: list[tuple[Any, Cache]] = []
 
     # --- for layers ------------------------------------------------------------------------------
 

@@ -25,12 +25,15 @@ def accuracy(out: str) -> float:
     return float(found[1])
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_digits_reach_97_percent_with_the_defaults(run: Run, folder: Path, seed: int) -> None:
+def test_digits_reach_97_percent_with_the_defaults(run: Run, folder: Path) -> None:
     pytest.importorskip("sklearn")
-    result = run("train", "digits", "--seed", seed)
-    assert (result.code, result.err) == (0, "")
-    assert accuracy(result.out) >= 0.97
+    accuracies = []
+    for seed in range(5):
+        result = run("train", "digits", "--seed", seed)
+        assert (result.code, result.err) == (0, "")
+        assert "359 to test (stratified" in result.out
+        accuracies.append(accuracy(result.out))
+    assert np.mean(accuracies) >= 0.97
     assert (folder / "digits-model.npz").exists()
 
 
@@ -38,8 +41,8 @@ def test_it_shows_data_network_results_and_file(run: Run, flowers: Path) -> None
     out = run("train", flowers, "--target", "species", *FAST).out
     assert "flowers.csv: 60 rows, 3 features, 2 classes in 'species'" in out
     assert "44 to train on, 4 to validate, 12 to test (stratified, seed 0)" in out
-    assert re.search(r"0\.dense +8 +32\n", out)
-    assert re.search(r"2\.dense +2 +18\n", out)
+    assert re.search(r"0\.dense +\(m, 8\) +32\n", out)
+    assert re.search(r"2\.dense +\(m, 2\) +18\n", out)
     assert re.search(r"total +50\n", out)
     assert "Test accuracy 1.0000: 12 of 12 rows are right." in out
     assert re.search(r"tulip +1\.000 +1\.000 +1\.000 +6\n", out)

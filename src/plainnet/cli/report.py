@@ -176,7 +176,7 @@ def _name(label: Any) -> str:
 
 
 def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+    return f"(m, {', '.join(map(str, shape))})"
 
 
 def _counted(n: int, noun: str) -> str:

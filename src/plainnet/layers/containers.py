@@ -48,12 +48,12 @@ class Sequential(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
-        for layer, own in cache.pairs:
+        for layer, own in cache.forward_pairs:
             A = layer.forward(A, own)
         return A
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        for layer, own in reversed(cache.pairs):
+        for layer, own in cache.backward_pairs:
             dA = layer.backward(dA, own)
         return dA
 
@@ -64,7 +64,7 @@ class Sequential(Layer):
         pairs = [
             (layer, cache.open(name)) for name, layer in zip(self.names, self.layers, strict=True)
         ]
-        cache.pairs = pairs
+        cache.forward_pairs, cache.backward_pairs = pairs, pairs[::-1]
         if cache.record:
             return
 
@@ -76,14 +76,17 @@ class Sequential(Layer):
             free = (free or not layer.returns_input) and not layer.keeps_output
 
         free = cache.reuse_gradient
-        for layer, own in reversed(pairs):
+        for layer, own in pairs[::-1]:
             own.reuse_gradient = free
             free = free or not layer.returns_input
 
-        needed = cache.needs_input_gradient
-        for layer, own in pairs:
-            own.needs_input_gradient = needed
-            needed = needed or any(inner.declared for inner in layer.walk())
+        # Below the first layer that learns, nobody reads a gradient.
+        if not cache.needs_input_gradient:
+            learns = [any(inner.declared for inner in layer.walk()) for layer in self.layers]
+            first = learns.index(True) if any(learns) else len(pairs)
+            cache.backward_pairs = pairs[first:][::-1]
+            if first < len(pairs):
+                pairs[first][1].needs_input_gradient = False
 
 
 class Residual(Layer):
