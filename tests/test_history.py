@@ -35,6 +35,14 @@ def test_last_is_the_last_epoch():
     assert two_epochs().last() == {"loss": 0.5, "val_loss": 0.75}
 
 
+def test_a_measure_may_begin_later():
+    history = History()
+    history.append({"loss": 0.9})
+    history.append({"loss": 0.5, "val_loss": 0.75})
+    assert len(history) == 2
+    assert history.last() == {"loss": 0.5, "val_loss": 0.75}
+
+
 def test_an_unknown_measure_is_told_what_there_is():
     with pytest.raises(KeyError, match="history has no 'accuracy'; it has loss, val_loss"):
         two_epochs()["accuracy"]

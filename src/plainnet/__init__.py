@@ -22,6 +22,7 @@ __all__ = [
     "Network",
     "NeuralNetwork",
     "check_gradients",
+    "data",
     "errors",
     "initializers",
     "layers",

@@ -312,6 +312,7 @@ def test_parameters_gradients_and_state_are_as_before(fails, rng):
     )
     network.gradients[:] = 9
     X, y = rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
+    X.flags.writeable = y.flags.writeable = False
     kept = [array.copy() for array in (network.parameters, network.state, X, y)]
     if fails:
         with pytest.raises(RuntimeError, match="enough"):

@@ -139,27 +139,34 @@ def test_a_residual_needs_the_shape_that_it_got(inner, returned):
 
 # --- arrays that are written over -----------------------------------------------------------------
 
+# What comes after a layer that keeps its output changes every number, so that writing would show.
 ARRANGEMENTS = {
-    "activations in a row": lambda: [Dense(4), ReLU(), Tanh(), Sigmoid(), ReLU()],
+    "activations in a row": lambda: [Dense(4), ReLU(), Tanh(), Sigmoid(), Tanh(), ReLU()],
     "dropout after what it must keep": lambda: [Dense(4), Sigmoid(), Dropout(0.5), Tanh()],
-    "identity between": lambda: [Dense(4), Tanh(), Identity(), ReLU(), Identity(), Dropout(0.5)],
-    "views between": lambda: [Dense(4), Tanh(), Reshape((2, 2)), ReLU(), Flatten(), Sigmoid()],
+    "identity between": lambda: [Dense(4), Tanh(), Identity(), Sigmoid(), Identity(), Dropout(0.5)],
+    "views between": lambda: [Dense(4), Tanh(), Reshape((2, 2)), Sigmoid(), Flatten(), Tanh()],
     "sequential ends in what it must keep": lambda: [
         Dense(4),
         Sequential([Identity(), Tanh(), Identity()]),
-        ReLU(),
+        Sigmoid(),
     ],
-    "nothing but views": lambda: [
+    "sequential of views": lambda: [
         Dense(4),
         Tanh(),
         Sequential([Identity(), Sequential([])]),
-        ReLU(),
+        Sigmoid(),
     ],
-    "residual starts with what writes": lambda: [Dense(4), Residual([ReLU(), Tanh()]), ReLU()],
+    "residual starts with what writes": lambda: [Dense(4), Residual([Sigmoid(), Tanh()]), Tanh()],
+    "residual ends in a view": lambda: [Dense(4), Residual([Tanh(), Identity(), Flatten()])],
     "residual of a view": lambda: [Dense(4), Tanh(), Residual([Identity()]), Sigmoid()],
+    "residual of a sequential of views": lambda: [
+        Dense(4),
+        Residual([Tanh(), Sequential([Identity()])]),
+        Sigmoid(),
+    ],
     "residual in residual": lambda: [
         Dense(4),
-        Residual([Residual([ReLU(), Dropout(0.2)]), Dense(4), Tanh()]),
+        Residual([Residual([Sigmoid(), Dropout(0.2)]), Dense(4), Tanh()]),
         Residual([]),
         Dropout(0.3),
     ],
