@@ -246,3 +246,9 @@ def test_a_cache_moves_between_networks():
         np.testing.assert_array_equal(gradients, expected_gradients)
     assert "2.relu.A" not in moving
     assert "0.dense.Z" in moving
+
+
+@pytest.mark.parametrize("flag", ["training", "record"])
+def test_the_mode_is_fixed(flag):
+    with pytest.raises(AttributeError):
+        setattr(Cache(), flag, True)

@@ -195,7 +195,8 @@ def test_class_weights_are_those_of_scikit_learn(class_weight, y):
         ({"cat": 2.0}, Y, SettingError, "keyed by class ids; got 'cat'"),
         ({-1: 2.0}, Y, SettingError, "keyed by class ids; got -1"),
         ("balanced", np.eye(3), ShapeError, r"one class id per example; got targets \(3, 3\)"),
-        ({0: -1.0}, Y, DataError, ">= 0"),
+        ({0: -1.0}, Y, SettingError, r"class_weight\[0\] must be >= 0; got -1"),
+        ("balanced", np.array([[0.7], [0.3]]), DataError, "between two classes"),
     ],
 )
 def test_class_weights_that_make_no_sense_are_refused(class_weight, y, error, message):

@@ -50,16 +50,16 @@ class Cache:
         "_kept",
         "_memory",
         "_own",
+        "_record",
+        "_training",
         "backward_pairs",
         "children",
         "forward_pairs",
         "needs_input_gradient",
         "owner",
-        "record",
         "reuse_gradient",
         "reuse_input",
         "rng",
-        "training",
     )
 
     def __init__(
@@ -69,8 +69,8 @@ class Cache:
         record: bool = False,
         seed: int | np.random.Generator | None = None,
     ) -> None:
-        self.training = training
-        self.record = record
+        self._training = training
+        self._record = record
         self.rng = np.random.default_rng(seed)
         self._own: dict[str, Array] = {}  # views into the memory, in the shapes last asked for
         self._memory: dict[str, Array] = {}
@@ -85,6 +85,16 @@ class Cache:
         # A container's layers, each with its sub-cache, in the order of either pass.
         self.forward_pairs: list[tuple[Any, Cache]] = []
         self.backward_pairs: list[tuple[Any, Cache]] = []
+
+    # The mode is fixed: sub-caches and what may be written over follow from it.
+
+    @property
+    def training(self) -> bool:
+        return self._training
+
+    @property
+    def record(self) -> bool:
+        return self._record
 
     # --- for layers ------------------------------------------------------------------------------
 

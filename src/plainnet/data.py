@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import DataError, SettingError, ShapeError
+from plainnet.errors import DataError, SettingError, ShapeError, require_number
 
 Array = npt.NDArray[Any]
 
@@ -100,6 +100,8 @@ def check_weights(sample_weight: npt.ArrayLike, m: int, dtype: npt.DTypeLike) ->
     weights = np.asarray(sample_weight)
     if weights.shape != (m,):
         raise ShapeError(f"sample_weight must have the shape ({m},); got {weights.shape}")
+    if not np.issubdtype(weights.dtype, np.number) and weights.dtype != np.bool_:
+        raise DataError(f"sample_weight must be numbers; got dtype {weights.dtype}")
     weights = weights.astype(dtype, copy=False)
     if not (np.isfinite(weights).all() and (weights >= 0).all() and (weights > 0).any()):
         raise DataError("sample_weight must be finite, >= 0 and not zero everywhere")
@@ -119,6 +121,8 @@ def weigh_classes(
     ids = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if ids.ndim != 1:
         raise ShapeError(f"class_weight needs one class id per example; got targets {y.shape}")
+    if not np.array_equal(ids, ids.astype(np.intp)):
+        raise DataError("class_weight needs class ids; got targets between two classes")
     ids = ids.astype(np.intp)
     counts = np.bincount(ids)
     if class_weight == "balanced":
@@ -129,6 +133,7 @@ def weigh_classes(
         for label, weight in class_weight.items():
             if not (isinstance(label, (int, np.integer)) and 0 <= label):
                 raise SettingError(f"class_weight is keyed by class ids; got {label!r}")
+            require_number(f"class_weight[{label}]", weight, at_least=0)
             if label < len(table):
                 table[label] = weight
     else:

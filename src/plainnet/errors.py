@@ -5,6 +5,7 @@ of plainnet can catch it.
 """
 
 from importlib import import_module
+from numbers import Real
 from typing import Any
 
 
@@ -14,6 +15,9 @@ class PlainnetError(Exception):
 
 class ShapeError(PlainnetError, ValueError):
     """An array or a layer has a shape that does not fit where it is used."""
+
+    placed = False
+    """The message says already at which place of a network it is."""
 
 
 class DataError(PlainnetError, ValueError):
@@ -80,6 +84,8 @@ def require_number(
     below: float | None = None,
 ) -> None:
     """Refuse a setting outside its interval. NaN is outside every interval."""
+    if not isinstance(value, Real):
+        raise SettingError(f"{name} must be a number; got {value!r}")
     bounds = []
     fits = value == value
     if above is not None:

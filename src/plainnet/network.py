@@ -309,13 +309,13 @@ class Network:
 
 def _expect_each_once(body: Sequential) -> None:
     """Two places would write their gradients into the same views."""
-    layers = list(body.walk())
-    for position, layer in enumerate(layers):
-        if any(layer is other for other in layers[:position]):
+    seen = set()
+    for layer in body.walk():
+        if id(layer) in seen:
             raise SettingError(
-                f"layer {position - 1} ({layer!r}) is at two places of the network; each needs a "
-                "layer object of its own"
+                f"{layer!r} is at two places of the network; each needs a layer object of its own"
             )
+        seen.add(id(layer))
 
 
 def _shape(input_shape: int | Shape) -> Shape:

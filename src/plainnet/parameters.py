@@ -79,4 +79,6 @@ class FlatVector:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self.flat = aligned(state["flat"].size, state["flat"].dtype)
+        self.flat[:] = state["flat"]
         self.views = self._views()

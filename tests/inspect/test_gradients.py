@@ -394,3 +394,10 @@ def test_a_cache_is_not_needed_afterwards():
     check_gradients(network, X, y)
     assert network.loss_and_gradients(X, y, Cache(training=True, seed=0)) == loss
     np.testing.assert_array_equal(network.gradients, gradients)
+
+
+def test_the_layer_itself_stays_free():
+    layer = Dense(3)
+    for _ in range(2):
+        assert check_gradients(layer, input_shape=4).passed
+    Network([layer], loss=MeanSquaredError(), input_shape=4)

@@ -259,7 +259,7 @@ def test_a_container_holds_layer_objects(box):
 @pytest.mark.parametrize("box", [Sequential, Residual])
 def test_a_layer_has_one_place_in_a_container(box):
     layer = ReLU()
-    with pytest.raises(SettingError, match=r"\(ReLU\(\)\).*layer object of its own"):
+    with pytest.raises(SettingError, match=r"ReLU\(\) is at two places.*layer object of its own"):
         network_of(box([layer, Dense(4), layer]))
 
 
@@ -269,3 +269,8 @@ def test_the_list_that_was_handed_in_is_not_kept():
     layers.append(ReLU())
     assert len(box.layers) == 1
     assert repr(box) == "Sequential((Dense(3),))"
+
+
+def test_layers_come_in_a_list():
+    with pytest.raises(SettingError, match=r"list of Layer objects; got Dense\(2\)"):
+        Sequential(Dense(2))

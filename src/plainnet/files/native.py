@@ -41,8 +41,8 @@ def save(
     path : str or path
         The file, exactly as named.
     metadata : mapping, optional
-        Anything that JSON holds: class names, units, how the data was scaled. `read_metadata`
-        gives it back.
+        Class names, units, how the data was scaled. `read_metadata` gives it back as JSON keeps it:
+        tuples as lists, and all keys as text.
     """
     path = Path(path)
     description = {**network.config(), "metadata": dict(metadata or {})}

@@ -9,6 +9,7 @@ rounding error are of one size.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,7 @@ def check_gradients(
     Parameters
     ----------
     subject : Layer, Loss or Network
-        A layer that belongs to no network yet, a loss, or a network in float64.
+        A layer (a copy of it is checked), a loss, or a network in float64.
     X : float64 array, optional
         The input, or the pre-activations that a loss gets. Random normal numbers if left out; then
         `input_shape` is needed for a layer or a loss.
@@ -155,7 +156,9 @@ def _network(
         return subject
     if input_shape is None:
         raise SettingError(f"{subject!r} needs an X or an input_shape")
-    layers, loss = ([subject], _Projection()) if isinstance(subject, Layer) else ([], subject)
+    layers, loss = (
+        ([deepcopy(subject)], _Projection()) if isinstance(subject, Layer) else ([], subject)
+    )
     network = Network(layers, loss=loss, input_shape=input_shape, seed=rng, dtype=np.float64)
     # Zero biases would hide errors that scale with them.
     network.parameters[:] += 0.1 * rng.standard_normal(network.parameters.shape)

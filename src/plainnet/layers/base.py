@@ -133,9 +133,11 @@ class Layer(Configurable, ABC):
         try:
             self.output_shape = self.build(input_shape)
         except ShapeError as error:
-            if str(error).startswith("layer "):  # a layer inside this container said it already
+            if error.placed:  # by a layer inside this container
                 raise
-            raise ShapeError(f"layer {name} ({self!r}) {error}") from None
+            placed = ShapeError(f"layer {name} ({self!r}) {error}")
+            placed.placed = True
+            raise placed from None
         self.input_shape = input_shape
         return self.output_shape
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Sequential(Layer):
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = _checked(layers)
-        self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(layers)]
+        self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(self.layers)]
         for layer in self.layers:
             self.keeps_output = layer.keeps_output or (self.keeps_output and layer.returns_input)
         self.returns_input = all(layer.returns_input for layer in self.layers)
@@ -144,9 +144,12 @@ class Residual(Layer):
         cache.open("").needs_input_gradient = cache.needs_input_gradient
 
 
-def _checked(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+def _checked(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    if not isinstance(layers, Iterable):
+        raise SettingError(f"layers must be a list of Layer objects; got {layers!r}")
+    layers = tuple(layers)
     for position, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             hint = "; add parentheses" if isinstance(layer, type) else ""
             raise SettingError(f"layer {position} must be a Layer object; got {layer!r}{hint}")
-    return tuple(layers)
+    return layers

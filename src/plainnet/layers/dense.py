@@ -54,8 +54,8 @@ class Dense(Layer):
     def __init__(
         self, units: int, *, bias: bool = True, initializer: Initializer | None = None
     ) -> None:
-        if units < 1:
-            raise SettingError(f"Dense needs at least one unit; got units={units}")
+        if not isinstance(units, int | np.integer) or units < 1:
+            raise SettingError(f"units must be a positive integer; got {units!r}")
         if not bias:
             self.formulas = FORMULAS_WITHOUT_BIAS
         self.units = int(units)
