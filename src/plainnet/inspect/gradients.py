@@ -156,9 +156,8 @@ def _network(
         return subject
     if input_shape is None:
         raise SettingError(f"{subject!r} needs an X or an input_shape")
-    layers, loss = (
-        ([deepcopy(subject)], _Projection()) if isinstance(subject, Layer) else ([], subject)
-    )
+    layers: list[Layer] = [deepcopy(subject)] if isinstance(subject, Layer) else []
+    loss = _Projection() if isinstance(subject, Layer) else subject
     network = Network(layers, loss=loss, input_shape=input_shape, seed=rng, dtype=np.float64)
     # Zero biases would hide errors that scale with them.
     network.parameters[:] += 0.1 * rng.standard_normal(network.parameters.shape)
