@@ -64,7 +64,7 @@ def test_nan_is_no_improvement():
 def test_a_measure_that_is_not_there_is_refused():
     network = Network([Dense(2)], loss=MeanSquaredError(), input_shape=2)
     X = np.zeros((4, 2), np.float32)
-    with pytest.raises(SettingError, match=r"'val_loss'; there is only loss. Pass validation_data"):
+    with pytest.raises(SettingError, match="'val_loss', which needs validation_data"):
         train(
             network, X, X, optimizer=SGD(), epochs=2, batch_size=4,
             callbacks=[EarlyStopping()], progress=False,

@@ -170,11 +170,20 @@ def test_accumulators_of_dead_units_do_not_become_denormal():
     assert not ((M != 0) & (np.abs(M) < np.finfo(np.float32).tiny)).any()
 
 
+def test_weight_decay_may_be_changed_on_the_way():
+    p, g, optimizer = np.ones(4), np.zeros(4), AdamW(0.1, weight_decay=0.0)
+    optimizer.update(p, g, 2)
+    optimizer.weight_decay = 0.5
+    optimizer.update(p, g, 2)
+    np.testing.assert_allclose(p, [0.95, 0.95, 1, 1])
+
+
 def test_another_vector_is_refused():
     optimizer = Adam()
     optimizer.update(np.ones(5), np.ones(5))
-    with pytest.raises(ShapeError, match="1 steps on 5 parameters; got 4"):
-        optimizer.update(np.ones(4), np.ones(4))
+    for other in (np.ones(4), np.ones(5), np.ones(5, np.float32)):
+        with pytest.raises(SettingError, match="1 steps on other parameters"):
+            optimizer.update(other, other.copy())
     with pytest.raises(ShapeError, match=r"\(5,\) and \(4,\)"):
         SGD().update(np.ones(5), np.ones(4))
 
@@ -184,6 +193,8 @@ def test_another_vector_is_refused():
     [
         (lambda: SGD(-1), "learning_rate must be >= 0; got -1"),
         (lambda: SGD(float("nan")), "learning_rate"),
+        (lambda: SGD(float("inf")), "learning_rate"),
+        (lambda: SGD("0.1"), "learning_rate must be a number; got '0.1'"),
         (lambda: SGD(momentum=1), "momentum must be >= 0 and < 1; got 1"),
         (lambda: SGD(nesterov=True), "needs momentum"),
         (lambda: Adam(betas=(0.9, 1.0)), r"betas\[1\]"),

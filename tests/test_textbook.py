@@ -124,16 +124,20 @@ NAN = np.where(np.arange(5) == 2, np.nan, X5)
 @pytest.mark.parametrize(
     ("X", "Y", "message"),
     [
-        (X5.T, Y5, r"shape \(4, m\).*got \(5, 4\)"),
-        (X5[:, 0], Y5, r"shape \(4, m\).*got \(4,\)"),
-        (X5[:, :0], Y5[:, :0], r"got \(4, 0\)"),
+        (X5.T, Y5, r"X must have the shape \(4, m\); got \(5, 4\)"),
+        (X5[:, 0], Y5, r"X must have the shape \(4, m\); got \(4,\)"),
+        (X5[:, :0], Y5[:, :0], r"shape \(4, m\); got \(4, 0\)"),
         (NAN, Y5, "finite; got NaN"),
         (X5 * np.inf, Y5, "finite"),
+        (X5.tolist(), Y5, "array of real numbers; got list"),
+        (X5.astype(str), Y5, "real numbers"),
+        (X5 + 1j, Y5, "real numbers"),
+        (X5, Y5.tolist(), "Y must be an array of real numbers; got list"),
         (X5, Y5.T, r"shape \(3, 5\).*got \(5, 3\)"),
         (X5, Y5[:, :4], r"got \(3, 4\)"),
         (X5, Y5 * 0.5, "one-hot"),
         (X5, np.ones_like(Y5), "one-hot"),
-        (X5, np.where(Y5 == 1, np.nan, 0), "one-hot"),
+        (X5, np.where(Y5 == 1, np.nan, 0), "Y must be finite"),
         (X5, Y5.argmax(axis=0), r"got \(5,\)"),
     ],
 )
@@ -153,7 +157,16 @@ def test_gradients_of_the_wrong_shape_change_nothing():
     before = network.parameters["W1"].copy()
     with pytest.raises(ValueError, match=r"db2 must have the shape \(3, 1\); got \(3,\)"):
         network.update_parameters(grads)
+    grads["db2"] = np.full((3, 1), np.nan)
+    with pytest.raises(ValueError, match="db2 must be finite"):
+        network.update_parameters(grads)
     np.testing.assert_array_equal(network.parameters["W1"], before)
+
+
+@pytest.mark.parametrize("rate", [-0.1, float("nan")])
+def test_the_learning_rate_is_a_number(rate):
+    with pytest.raises(ValueError, match="learning_rate"):
+        NeuralNetwork(4, [3], 2, rate)
 
 
 @pytest.mark.parametrize("sizes", [(0, [3], 2), (4, [0], 2), (4, [2.5], 2), (4, [3], 0)])

@@ -111,6 +111,23 @@ def test_weight_zero_is_leaving_out(rng):
     np.testing.assert_allclose(weighted.parameters, smaller.parameters, rtol=1e-10)
 
 
+@pytest.mark.parametrize("scale", [1e-41, 1e38])
+def test_weights_of_any_size_are_shares(rng, scale):
+    X, y = data(rng, 40, np.float32)
+    w = rng.uniform(0.5, 1, 40)
+    one, other = network(np.float32), network(np.float32)
+    run(one, X, y, sample_weight=w)
+    run(other, X, y, sample_weight=w * scale)
+    np.testing.assert_allclose(one.parameters, other.parameters, rtol=1e-4, atol=1e-6)
+
+
+def test_class_weights_need_classes(rng):
+    X, y = data(rng, 40)
+    net = network(loss=MeanSquaredError())
+    with pytest.raises(SettingError, match="class_weight needs classes"):
+        run(net, X, np.eye(3)[y], class_weight="balanced")
+
+
 def test_class_weights_are_sample_weights(rng):
     X, y = data(rng, 40)
     by_class, by_sample, balanced, by_count = (network() for _ in range(4))
@@ -135,10 +152,25 @@ def test_batches_of_ones_own_are_as_good_as_arrays(rng):
     assert len(history) == 2
 
 
-def test_a_generator_that_is_used_up_says_so(rng):
+def test_a_generator_serves_one_epoch(rng):
     X, y = data(rng, 24)
-    with pytest.raises(DataError, match="no batches in epoch 1"):
-        train(network(), iter([(X, y)]), optimizer=SGD(0.1), epochs=2, progress=False)
+    net = network()
+    train(net, iter([(X, y)]), optimizer=SGD(0.1), epochs=1, progress=False)
+    before = net.parameters.copy()
+    with pytest.raises(SettingError, match="its batches only once, and epochs=2: pass a list"):
+        train(net, iter([(X, y)]), optimizer=SGD(0.1), epochs=2, progress=False)
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("batches", [[np.zeros((3, 4))], [(1,)], [(1, 2, 3, 4)]])
+def test_batches_are_pairs_or_triples(batches):
+    with pytest.raises(SettingError, match=r"a batch must be \(X, y\)"):
+        train(network(), batches, optimizer=SGD(0.1), epochs=1, progress=False)
+
+
+def test_no_batches_at_all():
+    with pytest.raises(DataError, match="no batches"):
+        train(network(), [], optimizer=SGD(0.1), epochs=1, progress=False)
 
 
 def test_anything_that_slices_like_an_array(rng, tmp_path):
@@ -200,6 +232,17 @@ def test_a_callback_can_stop_after_a_step(rng):
     assert (history.stopped, len(history)) == ("enough", 0)
 
 
+def test_stopping_on_the_last_step_of_an_epoch_keeps_the_epoch(rng):
+    X, y = data(rng, 16)
+
+    class Second(Callback):
+        def end_step(self, run):
+            if run.step == 1:
+                run.stop("enough")
+
+    assert len(run(network(), X, y, callbacks=[Second()])) == 1
+
+
 # --- divergence -----------------------------------------------------------------------------------
 
 
@@ -233,6 +276,33 @@ def test_divergence_names_the_first_layer_with_a_number_that_is_not_finite(rng):
         run(net, X, y, epochs=30, callbacks=[Poison()])
     assert (e.value.step, e.value.layer) == (101, "2.dense")
     assert np.isfinite(net.parameters).all()
+
+
+def test_parameters_that_the_last_step_sent_to_infinity_are_divergence_too(rng):
+    X, y = data(rng, 8, np.float32)
+    net = network(np.float32)
+    before = net.parameters.copy()
+    with pytest.raises(DivergedError, match="a parameter became infinite"):
+        run(net, X, y, optimizer=SGD(1e39), epochs=1, batch_size=8)
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+def test_early_stopping_puts_its_best_back_after_divergence(rng):
+    X, y = data(rng, 64)
+    best = {}
+
+    class Poison(Callback):
+        def end_epoch(self, run):
+            best.setdefault("parameters", run.network.parameters.copy())
+
+        def end_step(self, run):
+            if run.step == 10:
+                run.network.parameters[:] = np.nan
+
+    net = network()
+    with pytest.raises(DivergedError):
+        run(net, X, y, callbacks=[Poison(), EarlyStopping("loss")])
+    np.testing.assert_array_equal(net.parameters, best["parameters"])
 
 
 # --- Ctrl-C ---------------------------------------------------------------------------------------
@@ -293,13 +363,20 @@ def test_bad_input_is_refused_before_anything_changes(rng):
         ((X, y[:-1]), {}, ShapeError, "50 rows and y has 49"),
         ((X, y + 1), {}, DataError, "between 0 and 2"),
         ((X[:0], y[:0]), {}, DataError, "no rows"),
-        ((X, y), {"epochs": 0}, SettingError, "epochs must be >= 1"),
-        ((X, y), {"batch_size": 0}, SettingError, "batch_size must be >= 1"),
+        ((X, y), {"epochs": 0}, SettingError, "epochs must be a whole number >= 1; got 0"),
+        ((X, y), {"batch_size": 0}, SettingError, "batch_size must be a whole number >= 1"),
         ((X, y), {"batch_size": None}, SettingError, "batch_size is missing"),
         ((X, y), {"sample_weight": -np.ones(50)}, DataError, "sample_weight"),
         ((X, y), {"sample_weight": np.ones(49)}, ShapeError, r"\(50,\); got \(49,\)"),
         ((X, y), {"class_weight": "heavy"}, SettingError, "balanced"),
-        ((X, y), {"class_weight": {"a": 1}}, SettingError, "class ids; got 'a'"),
+        ((X, y), {"class_weight": {"a": 1}}, SettingError, "class ids, 0 to 2; got 'a'"),
+        ((X, y), {"class_weight": {3: 1}}, SettingError, "class ids, 0 to 2; got 3"),
+        ((X, y), {"epochs": 1.5}, SettingError, "whole number >= 1; got 1.5"),
+        ((X, y), {"optimizer": SGD}, SettingError, "optimizer must be .* add parentheses"),
+        ((X, y), {"optimizer": "adam"}, SettingError, "Optimizer object; got 'adam'"),
+        ((X, y), {"callbacks": [EarlyStopping]}, SettingError, "callbacks.*add parentheses"),
+        ((X, y), {"validation_data": (X,)}, SettingError, r"\(X, y\) or \(X, y, sample_weight\)"),
+        ((np.ma.masked_invalid(holes), y), {}, DataError, "mask would be lost"),
         ((X, y), {"validation_data": (X, y[:-1])}, ShapeError, "y has 49"),
         ((X, None), {}, SettingError, "without y"),
         ((X, None), {"batch_size": None}, SettingError, "got ndarray"),
@@ -332,6 +409,23 @@ def test_a_warm_epoch_allocates_nothing(rng):
     assert len(peaks) == 1
     # Less than a byte per example, beside the buffer of 8,192 numbers of NumPy's ufuncs.
     assert peaks[0] < batch_size
+
+
+@pytest.mark.parametrize("arranged", [np.asfortranarray, lambda X: np.hstack([X, X])[:, :4]])
+def test_data_that_are_not_contiguous_are_copied_once_and_not_at_every_step(rng, arranged):
+    X, y = data(rng, 20_000, np.float32)
+    peaks = []
+
+    class Peak(Callback):
+        def end_step(self, run):
+            if run.step == 2:
+                tracemalloc.start()
+            elif run.step == 4:
+                peaks.append(tracemalloc.get_traced_memory()[1])
+                tracemalloc.stop()
+
+    run(network(np.float32), arranged(X), y, epochs=1, batch_size=32, callbacks=[Peak()])
+    assert peaks[0] < X.nbytes / 4
 
 
 def test_progress_is_a_line_an_epoch_without_tqdm(rng, capsys, monkeypatch):

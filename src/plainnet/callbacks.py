@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import SettingError, require_number
+from plainnet.errors import DivergedError, SettingError, require_integer, require_number
 from plainnet.history import History
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Run:
     epochs: int
     steps_per_epoch: int | None
     """None where the batches do not tell how many they are."""
+    validates: bool = False
+    """There is validation data."""
     epoch: int = 0
     """The epoch that runs, from 0."""
     step: int = 0
@@ -56,11 +58,15 @@ class Callback:
     def end_training(self, run: Run) -> None:
         """After the last step, also when Ctrl-C ended it; not after an error."""
 
+    def fail(self, run: Run, error: BaseException) -> None:
+        """When an error ends training."""
+
 
 class EarlyStopping(Callback):
     """Stop when a measure has not improved for `patience` epochs; put the best parameters back.
 
-    The best parameters are put back however training ends, Ctrl-C included.
+    The best parameters are put back however training ends: after the last epoch, by Ctrl-C, or by
+    a loss that is not finite.
 
     Parameters
     ----------
@@ -76,13 +82,17 @@ class EarlyStopping(Callback):
     def __init__(
         self, monitor: str = "val_loss", *, patience: int = 10, min_delta: float = 0.0
     ) -> None:
-        require_number("patience", patience, at_least=1)
+        patience = require_integer("patience", patience, at_least=1)
         require_number("min_delta", min_delta, at_least=0)
         self.monitor = monitor
         self.patience = patience
         self.min_delta = min_delta
 
     def begin_training(self, run: Run) -> None:
+        if self.monitor in ("val_loss", "val_accuracy") and not run.validates:
+            raise SettingError(
+                f"early stopping monitors {self.monitor!r}, which needs validation_data"
+            )
         self.best_epoch = -1
         self.best = float("-inf") if self._higher_is_better else float("inf")
         self._parameters: Array = run.network.parameters.copy()
@@ -91,10 +101,8 @@ class EarlyStopping(Callback):
     def end_epoch(self, run: Run) -> None:
         measures = run.history.last()
         if self.monitor not in measures:
-            remedy = " Pass validation_data." if self.monitor.startswith("val_") else ""
             raise SettingError(
-                f"early stopping monitors {self.monitor!r}; there is only "
-                f"{', '.join(measures)}.{remedy}"
+                f"early stopping monitors {self.monitor!r}; there is only {', '.join(measures)}"
             )
         value = measures[self.monitor]
         gain = value - self.best if self._higher_is_better else self.best - value
@@ -110,6 +118,10 @@ class EarlyStopping(Callback):
             run.network.parameters[:] = self._parameters
             run.network.state[:] = self._state
 
+    def fail(self, run: Run, error: BaseException) -> None:
+        if isinstance(error, DivergedError):
+            self.end_training(run)
+
     @property
     def _higher_is_better(self) -> bool:
         return self.monitor.endswith("accuracy")
@@ -120,6 +132,7 @@ class Progress(Callback):
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream
+        self._bar: Any = None
 
     def begin_training(self, run: Run) -> None:
         try:
@@ -128,6 +141,9 @@ class Progress(Callback):
             self._bar = None
         else:
             self._bar = tqdm(total=run.epochs, unit="epoch", file=self.stream)
+
+    def fail(self, run: Run, error: BaseException) -> None:
+        self.end_training(run)
 
     def end_epoch(self, run: Run) -> None:
         measures = {name: f"{value:.4f}" for name, value in run.history.last().items()}

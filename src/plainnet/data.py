@@ -96,21 +96,26 @@ def check_features(X: Array, first_row: int = 0) -> None:
 
 
 def check_weights(sample_weight: npt.ArrayLike, m: int, dtype: npt.DTypeLike) -> Array:
-    """Sample weights as an array of this dtype, shape (m,): finite, >= 0, not all zero."""
+    """Sample weights as an array of this dtype, shape (m,): finite, >= 0, not all zero.
+
+    They are divided by the largest, which changes no weighted mean and keeps their sum in range.
+    """
     weights = np.asarray(sample_weight)
     if weights.shape != (m,):
         raise ShapeError(f"sample_weight must have the shape ({m},); got {weights.shape}")
     if not np.issubdtype(weights.dtype, np.number) and weights.dtype != np.bool_:
         raise DataError(f"sample_weight must be numbers; got dtype {weights.dtype}")
-    weights = weights.astype(dtype, copy=False)
     if not (np.isfinite(weights).all() and (weights >= 0).all() and (weights > 0).any()):
         raise DataError("sample_weight must be finite, >= 0 and not zero everywhere")
-    return weights
+    weights = weights.astype(np.float64)
+    weights /= weights.max()
+    return weights.astype(dtype)
 
 
 def weigh_classes(
     class_weight: dict[int, float] | str,
     y: Array,
+    n_classes: int,
     sample_weight: Array | None,
     dtype: npt.DTypeLike,
 ) -> Array:
@@ -124,18 +129,19 @@ def weigh_classes(
     if not np.array_equal(ids, ids.astype(np.intp)):
         raise DataError("class_weight needs class ids; got targets between two classes")
     ids = ids.astype(np.intp)
-    counts = np.bincount(ids)
+    counts = np.bincount(ids, minlength=n_classes)
     if class_weight == "balanced":
         present = counts > 0
         table = np.where(present, len(ids) / (present.sum() * np.maximum(counts, 1)), 0)
     elif isinstance(class_weight, dict):
-        table = np.ones(len(counts))
+        table = np.ones(n_classes)
         for label, weight in class_weight.items():
-            if not (isinstance(label, (int, np.integer)) and 0 <= label):
-                raise SettingError(f"class_weight is keyed by class ids; got {label!r}")
+            if not (isinstance(label, int | np.integer) and 0 <= label < n_classes):
+                raise SettingError(
+                    f"class_weight is keyed by class ids, 0 to {n_classes - 1}; got {label!r}"
+                )
             require_number(f"class_weight[{label}]", weight, at_least=0)
-            if label < len(table):
-                table[label] = weight
+            table[label] = weight
     else:
         raise SettingError(f'class_weight must be a dict or "balanced"; got {class_weight!r}')
     weights = table[ids] if sample_weight is None else table[ids] * sample_weight
@@ -149,7 +155,8 @@ class Batches:
     """Shuffled mini-batches of arrays, gathered into the same memory at every step.
 
     Iterating once is one epoch. `X` is anything that slices like an array; rows of what is not a
-    NumPy array are fetched in ascending order, as HDF5 and Zarr want it.
+    NumPy array are fetched in ascending order, as HDF5 and Zarr want it. `dtype` is that of X's
+    batches, where X has a dtype that NumPy does not know.
     """
 
     def __init__(
@@ -159,15 +166,20 @@ class Batches:
         sample_weight: Array | None,
         batch_size: int,
         rng: np.random.Generator,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
-        self.X, self.y, self.sample_weight = X, y, sample_weight
+        # take() copies all of an array that is not contiguous, at every call.
+        self.in_memory = isinstance(X, np.ndarray) and not isinstance(X, np.memmap)
+        self.X = np.ascontiguousarray(X) if self.in_memory else X
+        self.y = np.ascontiguousarray(y)
+        self.sample_weight = None if sample_weight is None else np.ascontiguousarray(sample_weight)
         self.batch_size = min(batch_size, len(X))
         self.rng = rng
         self._order = np.arange(len(X))
         self._buffers = [
-            np.empty((self.batch_size, *array.shape[1:]), array.dtype)
-            for array in (X, y, sample_weight)
-            if array is not None
+            np.empty((self.batch_size, *X.shape[1:]), X.dtype if dtype is None else dtype),
+            np.empty((self.batch_size, *y.shape[1:]), y.dtype),
+            np.empty(self.batch_size, float if sample_weight is None else sample_weight.dtype),
         ]
 
     def __len__(self) -> int:
@@ -176,21 +188,20 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
         self.rng.shuffle(self._order)
         X, y, sample_weight = self.X, self.y, self.sample_weight
-        in_memory = isinstance(X, np.ndarray)
-        X_batch, y_batch, *rest = self._buffers
-        w_batch = rest[0] if rest else None
+        X_batch, y_batch, w_batch = self._buffers
         for start in range(0, len(X), self.batch_size):
             rows = self._order[start : start + self.batch_size]
             if len(rows) < len(X_batch):
-                X_batch, y_batch = X_batch[: len(rows)], y_batch[: len(rows)]
-                w_batch = None if w_batch is None else w_batch[: len(rows)]
+                X_batch, y_batch, w_batch = (b[: len(rows)] for b in self._buffers)
             # mode="clip" spares NumPy a second buffer; the rows are in range.
-            if in_memory:
+            if self.in_memory:
                 X.take(rows, axis=0, out=X_batch, mode="clip")
             else:
                 rows.sort()
                 X_batch[:] = X[rows]
             y.take(rows, axis=0, out=y_batch, mode="clip")
-            if sample_weight is not None:
+            if sample_weight is None:
+                yield X_batch, y_batch, None
+            else:
                 sample_weight.take(rows, out=w_batch, mode="clip")
-            yield X_batch, y_batch, w_batch
+                yield X_batch, y_batch, w_batch

@@ -5,7 +5,8 @@ of plainnet can catch it.
 """
 
 from importlib import import_module
-from numbers import Real
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any
 
 
@@ -83,11 +84,11 @@ def require_number(
     at_least: float | None = None,
     below: float | None = None,
 ) -> None:
-    """Refuse a setting outside its interval. NaN is outside every interval."""
+    """Refuse a setting outside its interval, which ends before infinity."""
     if not isinstance(value, Real):
         raise SettingError(f"{name} must be a number; got {value!r}")
     bounds = []
-    fits = value == value
+    fits = isfinite(value)
     if above is not None:
         bounds.append(f"> {above:g}")
         fits = fits and value > above
@@ -99,3 +100,17 @@ def require_number(
         fits = fits and value < below
     if not fits:
         raise SettingError(f"{name} must be {' and '.join(bounds)}; got {value!r}")
+
+
+def require_integer(name: str, value: Any, *, at_least: int) -> int:
+    """The setting as an int, if it is a whole number of this size."""
+    if not isinstance(value, Integral) or value < at_least:
+        raise SettingError(f"{name} must be a whole number >= {at_least}; got {value!r}")
+    return int(value)
+
+
+def require_type(name: str, value: Any, kind: type) -> None:
+    """Refuse a setting of another type, a class in the place of its object above all."""
+    if not isinstance(value, kind):
+        hint = "; add parentheses" if isinstance(value, type) else ""
+        raise SettingError(f"{name} must be a {kind.__name__} object; got {value!r}{hint}")

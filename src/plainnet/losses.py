@@ -34,7 +34,7 @@ class Loss(Configurable, ABC):
     """
 
     formulas: Formulas
-    """The mathematics of one batch as data: `losses`, shape (m,), and the gradient of their sum."""
+    """The mathematics of one batch as data: `losses`, shape (m,), and dL, their sum's gradient."""
 
     is_classifier: bool = False
     """`decide` gives classes, so that an accuracy makes sense."""
@@ -77,6 +77,11 @@ class Loss(Configurable, ABC):
     def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         """The weighted mean of the examples' losses."""
         losses = self.forward(Z, y, cache)
+        if np.shape(losses) != (len(Z),):
+            raise ShapeError(
+                f"{self!r}.forward must return a loss for each example, shape ({len(Z)},), not "
+                f"their mean; it returned the shape {np.shape(losses)}"
+            )
         if sample_weight is None:
             return float(np.add.reduce(losses)) / len(losses)
         total = float(np.add.reduce(sample_weight))
@@ -84,13 +89,14 @@ class Loss(Configurable, ABC):
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
         """The gradient of `mean` with respect to Z."""
-        dZ = self.backward(cache)
+        dL = self.backward(cache)
+        dZ = cache.array("dZ", dL.shape, dL.dtype)
         if sample_weight is None:
-            return np.multiply(dZ, 1 / len(dZ), out=dZ)
+            return np.multiply(dL, 1 / len(dL), out=dZ)
         total = float(np.add.reduce(sample_weight))
         share = cache.array("share", sample_weight.shape, sample_weight.dtype)
-        np.multiply(sample_weight, 1 / total if total else 0.0, out=share)
-        return np.multiply(dZ, share.reshape(-1, *(1,) * (dZ.ndim - 1)), out=dZ)
+        np.divide(sample_weight, total or 1.0, out=share)  # no weight at all: no gradient
+        return np.multiply(dL, share.reshape(-1, *(1,) * (dL.ndim - 1)), out=dZ)
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -119,7 +125,7 @@ class SoftmaxCrossEntropy(Loss):
             ),
             Formula("losses", "-(Q * log(P)).sum(axis=1)", r"L_i = -\sum_k Q_{ik} \log P_{ik}"),
         ),
-        backward=(Formula("dZ", "P - Q", r"dZ = P - Q"),),
+        backward=(Formula("dL", "P - Q", r"dL = P - Q"),),
     )
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
@@ -143,7 +149,7 @@ class SoftmaxCrossEntropy(Loss):
                 f"targets must be class ids of shape (m,) or one-hot rows of shape (m, {K}); got "
                 f"shape {y.shape}"
             )
-        if not np.issubdtype(y.dtype, np.integer):
+        if y.dtype.kind not in "biu":
             raise DataError(
                 f"class ids must be integers from 0 to {K - 1}; got dtype {y.dtype}. "
                 "np.unique(y, return_inverse=True) turns any labels into ids"
@@ -172,25 +178,23 @@ class SoftmaxCrossEntropy(Loss):
         return losses
 
     def backward(self, cache: Cache) -> Array:
-        """dZ = P - Q, written over P unless the cache records."""
+        """dL = P - Q, written over P unless the cache records."""
         y, P = cache["y"], cache["P"].T
-        dZ = P
+        dL = P
         if cache.record:
-            dZ = cache.array("dZ", P.shape[::-1], P.dtype).T
-            np.copyto(dZ, P)
+            dL = cache.array("dL", P.shape[::-1], P.dtype).T
+            np.copyto(dL, P)
         keep = 1 - self.label_smoothing
         if y.ndim == 1:
-            flat, index = dZ.T.reshape(-1), cache["index"]
+            flat, index = dL.T.reshape(-1), cache["index"]
             true = flat.take(index, out=cache["expected"], mode="clip")
             true -= keep
             flat[index] = true
-        elif keep == 1:
-            dZ -= y
         else:
-            dZ -= np.multiply(y, keep, out=cache.array("product", y.shape, y.dtype))
+            dL -= np.multiply(y, keep, out=cache.array("product", y.shape, y.dtype))
         if self.label_smoothing:
-            dZ -= self.label_smoothing / P.shape[1]
-        return dZ
+            dL -= self.label_smoothing / P.shape[1]
+        return dL
 
     def _expected(self, S: Array, y: Array, cache: Cache) -> Array:
         """sum_k q_k S_k for each row of S."""
@@ -242,7 +246,7 @@ class SigmoidCrossEntropy(Loss):
                 r"L_i = -\frac1k \sum_j (Y_{ij} \log P_{ij} + (1 - Y_{ij}) \log(1 - P_{ij}))",
             ),
         ),
-        backward=(Formula("dZ", "(P - Y) / Y.shape[1]", r"dZ = (P - Y) / k"),),
+        backward=(Formula("dL", "(P - Y) / Y.shape[1]", r"dL = (P - Y) / k"),),
     )
 
     def build(self, output_shape: Shape) -> None:
@@ -263,12 +267,12 @@ class SigmoidCrossEntropy(Loss):
         return _mean_over_outputs(losses, cache)
 
     def backward(self, cache: Cache) -> Array:
-        """dZ = (P - Y) / k."""
+        """dL = (P - Y) / k."""
         Z, y = cache["Z"], cache["y"]
         P = functions.sigmoid(Z, cache.array("P", Z.shape, Z.dtype))
-        dZ = np.subtract(P, y, out=cache.array("dZ", Z.shape, Z.dtype))
-        dZ *= 1 / Z.shape[1]
-        return dZ
+        dL = np.subtract(P, y, out=cache.array("dL", Z.shape, Z.dtype))
+        dL /= Z.shape[1]
+        return dL
 
     def activate(self, Z: Array) -> Array:
         """The probability of each label, shape (m, k)."""
@@ -294,7 +298,7 @@ class MeanSquaredError(Loss):
             Formula("D", "Z - Y", r"D = Z - Y"),
             Formula("losses", "(D**2).mean(axis=1)", r"L_i = \frac1k \sum_j D_{ij}^2"),
         ),
-        backward=(Formula("dZ", "2 * D / D.shape[1]", r"dZ = 2 D / k"),),
+        backward=(Formula("dL", "2 * D / D.shape[1]", r"dL = 2 D / k"),),
     )
 
     def build(self, output_shape: Shape) -> None:
@@ -307,11 +311,11 @@ class MeanSquaredError(Loss):
         return _mean_over_outputs(square, cache)
 
     def backward(self, cache: Cache) -> Array:
-        """dZ = 2 D / k."""
+        """dL = 2 D / k."""
         D = cache["D"]
-        dZ = cache.array("dZ", D.shape, D.dtype)
-        np.multiply(D, 2 / D.shape[1], out=dZ)
-        return dZ
+        dL = np.multiply(D, 2, out=cache.array("dL", D.shape, D.dtype))
+        dL /= D.shape[1]
+        return dL
 
 
 def _mean_over_outputs(each: Array, cache: Cache) -> Array:
@@ -332,11 +336,13 @@ def real_targets(y: npt.ArrayLike, output_shape: Shape, dtype: npt.DTypeLike) ->
         y = y[:, None]
     if y.shape[1:] != output_shape:
         raise ShapeError(f"targets must have the shape (m, *{output_shape}); got {y.shape}")
-    if not (np.issubdtype(y.dtype, np.number) or y.dtype == np.bool_):
-        raise DataError(f"targets must be numbers; got dtype {y.dtype}")
-    if not np.isfinite(y).all():
-        raise DataError("targets must be finite; got NaN or infinity")
-    return np.ascontiguousarray(y, dtype)
+    if y.dtype.kind not in "biuf":
+        raise DataError(f"targets must be real numbers; got dtype {y.dtype}")
+    with np.errstate(over="ignore"):
+        targets = np.ascontiguousarray(y, dtype)
+    if not np.isfinite(targets).all():
+        raise DataError(f"targets must be finite as {np.dtype(dtype)}; got NaN or infinity")
+    return targets
 
 
 def _distributions(y: Array, dtype: npt.DTypeLike) -> Array:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from plainnet.cache import Cache
 from plainnet.data import check_features, check_weights
-from plainnet.errors import DTypeError, SettingError, ShapeError
+from plainnet.errors import DataError, DTypeError, SettingError, ShapeError, require_type
 from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer
 from plainnet.layers.containers import Sequential
@@ -73,9 +73,7 @@ class Network:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise SettingError(f"dtype must be float32 or float64; got {self.dtype}")
-        if not isinstance(loss, Loss):
-            hint = "; add parentheses" if isinstance(loss, type) else ""
-            raise SettingError(f"loss must be a Loss object; got {loss!r}{hint}")
+        require_type("loss", loss, Loss)
         self.input_shape = _shape(input_shape)
         self.body = Sequential(layers)
         self.layers = self.body.layers
@@ -260,8 +258,13 @@ class Network:
         return X, targets, check_weights(sample_weight, len(X), self.dtype)
 
     def check_shape(self, X: npt.ArrayLike) -> Array:
-        """X as an array, if it has the shape (m, *input_shape) and the network's dtype."""
-        X = np.asarray(X)
+        """X as an array, if it has the shape (m, *input_shape) and the network's dtype.
+
+        Lists of numbers have no dtype and take the network's.
+        """
+        if isinstance(X, np.ma.MaskedArray):
+            raise DataError("X is a masked array, and the mask would be lost: fill it first")
+        X = np.asarray(X, self.dtype if isinstance(X, list | tuple) else None)
         if X.shape[1:] != self.input_shape or X.ndim == 0:
             needed = ", ".join(("m", *map(str, self.input_shape)))
             raise ShapeError(f"X must have the shape ({needed}); got {X.shape}")

@@ -57,7 +57,11 @@ class Optimizer(Configurable, ABC):
 
     def update(self, parameters: Array, gradients: Array, n_decaying: int = 0) -> None:
         """One step. Weight decay, where there is any, shrinks `parameters[:n_decaying]` only."""
-        if self._target is not parameters or self._source is not gradients:
+        if (
+            parameters is not self._target
+            or gradients is not self._source
+            or (self.weight_decay > 0) is not self._decays
+        ):
             self._attach(parameters, gradients, n_decaying)
         self.steps += 1
         self.prepare()
@@ -74,6 +78,7 @@ class Optimizer(Configurable, ABC):
 
     _target: Array | None = None
     _source: Array | None = None
+    _decays: bool
     _pieces: list[tuple[Any, ...]]
     _dtype: np.dtype[Any]
 
@@ -88,14 +93,16 @@ class Optimizer(Configurable, ABC):
                 name: aligned(parameters.size, parameters.dtype) for name in self.accumulators
             }
         vectors = (parameters, gradients, *self.state.values())
-        if any(vector.size != parameters.size for vector in vectors):
-            raise ShapeError(
-                f"{self!r} has done {self.steps} steps on {vectors[-1].size} parameters; got "
-                f"{parameters.size}. reset() makes it forget them"
+        moved = self._target is not None and self._target is not parameters
+        if moved or any(v.size != parameters.size or v.dtype != parameters.dtype for v in vectors):
+            raise SettingError(
+                f"{self!r} has done {self.steps} steps on other parameters than these "
+                f"{parameters.size}: take a new one, or reset() it"
             )
         work = aligned(min(PIECE, parameters.size), parameters.dtype)
         self._pieces = []
-        n_decaying = n_decaying if self.weight_decay else 0
+        self._decays = self.weight_decay > 0
+        n_decaying = n_decaying if self._decays else 0
         for start, stop, decays in _bounds(parameters.size, n_decaying):
             p, g, *state = (vector[start:stop] for vector in vectors)
             self._pieces.append((decays, p, g, work[: stop - start], *state))
@@ -115,7 +122,7 @@ class Optimizer(Configurable, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         # The pieces are views into somebody's vectors; the next update makes them anew.
-        attached = ("_target", "_source", "_pieces")
+        attached = ("_target", "_source", "_pieces", "_decays")
         return {key: value for key, value in self.__dict__.items() if key not in attached}
 
 
@@ -133,9 +140,10 @@ class SGD(Optimizer):
         momentum mu        v <- mu v + g;   p <- p - lr v
         Nesterov           v <- mu v + g;   p <- p - lr (g + mu v)
 
-    This form of momentum is that of Sutskever et al. 2013, equations 1 to 4, with the learning rate
-    taken out of v as PyTorch has it, so that changing it takes effect at once. Weight decay is
-    L2 regularisation: g + weight_decay p takes the place of g where weights decay.
+    Momentum is that of Sutskever et al. 2013, equations 1 and 2, and Nesterov's that of equations 3
+    and 4 written for the point p + mu v at which they take the gradient; both with the learning
+    rate taken out of v, as PyTorch has it, so that changing it takes effect at once. Weight decay
+    is L2 regularisation: g + weight_decay p takes the place of g where weights decay.
 
     Parameters
     ----------
@@ -245,8 +253,8 @@ class AdamW(Adam):
         p <- p - lr weight_decay p, then Adam's update
 
     Adam divides an L2 term by sqrt(v') like the rest of the gradient, so that weights with large
-    gradients hardly decay. Decoupled, all decay alike. (The paper's schedule multiplier eta_t is
-    the learning rate here, as in PyTorch.)
+    gradients hardly decay. Decoupled, all decay alike. As in PyTorch, the paper's lambda is
+    lr weight_decay here, so that a schedule of the learning rate scales both, as its eta_t does.
     """
 
     def __init__(

@@ -32,17 +32,8 @@ class NeuralNetwork:
     layer. Without the square root, as the guide's listing has it, the mean square shrinks by 2 / n
     in every layer: after 10 layers of 100 units to 1.3e-17 of what came in, instead of 1.3 times.
 
-    Parameters
-    ----------
-    input_size : int
-        Features per example.
-    hidden_layers : list of int
-        Units of each hidden layer; [] is softmax regression.
-    output_size : int
-        Classes.
-    learning_rate : float
-    seed : int or None
-        For the first weights. NumPy's global random state is neither read nor set.
+    `hidden_layers=[]` is softmax regression. `seed` is for the first weights; NumPy's global random
+    state is neither read nor set.
     """
 
     def __init__(
@@ -60,8 +51,10 @@ class NeuralNetwork:
         rng = np.random.default_rng(seed)
 
         layer_dims = [input_size, *hidden_layers, output_size]
-        if any(n != int(n) or n < 1 for n in layer_dims):
+        if not all(isinstance(n, int | np.integer) and n >= 1 for n in layer_dims):
             raise ValueError(f"every layer needs 1 unit or more, a whole number; got {layer_dims}")
+        if not learning_rate >= 0:
+            raise ValueError(f"learning_rate must be a number >= 0; got {learning_rate}")
         for l in range(1, len(layer_dims)):
             n_out, n_in = layer_dims[l], layer_dims[l - 1]
             self.parameters[f"W{l}"] = rng.standard_normal((n_out, n_in)) * np.sqrt(2 / n_in)
@@ -96,13 +89,13 @@ class NeuralNetwork:
 
     def compute_loss(self, AL: Array, Y: Array) -> float:
         """The mean cross-entropy, L = -1/m sum_i sum_j y_ij log a_ij."""
-        self._check_targets(Y, AL.shape)
+        self._check_targets(Y, AL.shape[1])
         m = Y.shape[1]
         return float(-np.sum(Y * np.log(AL + 1e-8)) / m)  # 1e-8: log(0) is not a number
 
     def backward_propagation(self, cache: dict[str, Array], Y: Array) -> dict[str, Array]:
         """The gradient of the loss for every W[l] and b[l]: dW1, db1 and so on."""
-        self._check_targets(Y, cache[f"A{self.L + 1}"].shape)
+        self._check_targets(Y, cache["A0"].shape[1])
         grads: dict[str, Array] = {}
         m = Y.shape[1]
         dZ = cache[f"A{self.L + 1}"] - Y  # softmax and cross-entropy: dZ[L+1] = A[L+1] - Y
@@ -117,11 +110,7 @@ class NeuralNetwork:
     def update_parameters(self, grads: dict[str, Array]) -> None:
         """Gradient descent: W <- W - alpha dW, b <- b - alpha db."""
         for name, parameter in self.parameters.items():  # all of them, before the first is changed
-            if np.shape(grads[f"d{name}"]) != parameter.shape:
-                raise ValueError(
-                    f"d{name} must have the shape {parameter.shape}; got "
-                    f"{np.shape(grads[f'd{name}'])}"
-                )
+            self._check(f"d{name}", grads[f"d{name}"], *parameter.shape)
         for l in range(1, self.L + 2):
             self.parameters[f"W{l}"] -= self.learning_rate * grads[f"dW{l}"]
             self.parameters[f"b{l}"] -= self.learning_rate * grads[f"db{l}"]
@@ -131,7 +120,7 @@ class NeuralNetwork:
     ) -> None:
         """`epochs` steps of gradient descent, each on all the data."""
         self._check_inputs(X_train)
-        self._check_targets(Y_train, (self._units(self.L + 1), X_train.shape[1]))
+        self._check_targets(Y_train, X_train.shape[1])
         for epoch in range(epochs):
             cache = self.forward_propagation(X_train)
             loss = self.compute_loss(cache[f"A{self.L + 1}"], Y_train)
@@ -155,13 +144,11 @@ class NeuralNetwork:
         from plainnet.losses import SoftmaxCrossEntropy
         from plainnet.network import Network
 
-        layers: list[Layer] = []
-        for l in range(1, self.L + 2):
-            layers += [Dense(self._units(l)), ReLU()]
-        n_in = self.parameters["W1"].shape[1]
-        network = Network(
-            layers[:-1], loss=SoftmaxCrossEntropy(), input_shape=n_in, seed=0, dtype=dtype
-        )
+        layers: list[Layer] = [Dense(self._units(1))]
+        for l in range(2, self.L + 2):
+            layers += [ReLU(), Dense(self._units(l))]
+        n, loss = self.parameters["W1"].shape[1], SoftmaxCrossEntropy()
+        network = Network(layers, loss=loss, input_shape=n, seed=0, dtype=dtype)
         for l in range(1, self.L + 2):
             network[f"{2 * l - 2}.dense.W"] = self.parameters[f"W{l}"]
             network[f"{2 * l - 2}.dense.b"] = self.parameters[f"b{l}"][:, 0]
@@ -171,18 +158,17 @@ class NeuralNetwork:
         return len(self.parameters[f"W{l}"])
 
     def _check_inputs(self, X: Array) -> None:
-        n = self.parameters["W1"].shape[1]
-        if np.ndim(X) != 2 or np.shape(X)[0] != n or np.shape(X)[1] == 0:
-            raise ValueError(
-                f"X must have the shape ({n}, m), a column per example; got {np.shape(X)}"
-            )
-        if not np.isfinite(X).all():
-            raise ValueError("X must be finite; got NaN or infinity")
+        self._check("X", X, self.parameters["W1"].shape[1])
 
-    def _check_targets(self, Y: Array, shape: tuple[int, ...]) -> None:
-        if np.shape(Y) != shape:
-            raise ValueError(
-                f"Y must have the shape {shape}, a column per example; got {np.shape(Y)}"
-            )
+    def _check_targets(self, Y: Array, m: int) -> None:
+        self._check("Y", Y, self._units(self.L + 1), m)
         if not (np.isin(Y, (0, 1)).all() and (np.sum(Y, axis=0) == 1).all()):
             raise ValueError("each column of Y must be one-hot: a single 1, and 0 elsewhere")
+
+    def _check(self, name: str, array: Array, n: int, m: int | None = None) -> None:
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} must be an array of real numbers; got {type(array).__name__}")
+        if array.shape != (n, m or array.shape[-1]) or array.size == 0:
+            raise ValueError(f"{name} must have the shape ({n}, {m or 'm'}); got {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} must be finite; got NaN or infinity")

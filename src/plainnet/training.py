@@ -16,7 +16,14 @@ import numpy.typing as npt
 from plainnet.cache import Cache
 from plainnet.callbacks import Callback, Progress, Run
 from plainnet.data import Batches, check_features, check_weights, weigh_classes
-from plainnet.errors import DataError, DivergedError, SettingError, ShapeError, require_number
+from plainnet.errors import (
+    DataError,
+    DivergedError,
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_type,
+)
 from plainnet.history import History
 from plainnet.network import ROWS_AT_ONCE, Network
 from plainnet.optimizers import Optimizer
@@ -76,68 +83,82 @@ def train(
     Raises
     ------
     DivergedError
-        When the loss stops being finite. The network then holds its parameters of at most 64 steps
-        before, with which the loss was finite.
+        When the loss or a parameter stops being finite. The network then holds its parameters of at
+        most 64 steps before, with which the loss was finite.
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if value is not None:
-            require_number(name, value, at_least=1)
-    rng = np.random.default_rng(seed)
-    batches = _batches(network, X, y, batch_size, sample_weight, class_weight, rng)
-    validation = None if validation_data is None else network.check(*validation_data)
-    run = Run(network, optimizer, epochs, len(batches) if isinstance(batches, Sized) else None)
+    require_type("network", network, Network)
+    require_type("optimizer", optimizer, Optimizer)
+    epochs = require_integer("epochs", epochs, at_least=1)
     observers = [*callbacks, *([Progress()] if progress else [])]
-    on_step = [c for c in observers if type(c).end_step is not Callback.end_step]
-    cache = Cache(training=True, seed=rng)
-    good = _Snapshot(network)
-
     for observer in observers:
-        observer.begin_training(run)
-    # Overflow is not a warning here: the loss is checked at every step.
-    with np.errstate(over="ignore", invalid="ignore"), _interruptible(run):
-        for run.epoch in range(epochs):
-            total = weight = 0.0
-            for X_batch, y_batch, w_batch in batches:
-                run.loss = loss = network.step(X_batch, y_batch, cache, w_batch)
-                if not isfinite(loss):
-                    where = _first_non_finite(network, X_batch)
-                    good.restore()
-                    optimizer.reset()
-                    raise DivergedError(
-                        f"the loss became {loss} at step {run.step} (epoch {run.epoch}); the first "
-                        f"number that is not finite is in {where}. A smaller learning rate than "
-                        f"{optimizer.learning_rate:g} or standardised inputs usually help; the "
-                        f"network is back at step {max(good.step, 0)}",
-                        step=run.step,
-                        layer=where,
-                    )
-                if run.step % SNAPSHOT_EVERY == 0:
-                    good.take(run.step)
-                optimizer.update(network.parameters, network.gradients, network.n_decaying)
-                share = len(X_batch) if w_batch is None else float(w_batch.sum())
-                total += share * loss
-                weight += share
-                for observer in on_step:
-                    observer.end_step(run)
-                run.step += 1
-                if run.history.stopped:
-                    break
-            else:
-                if weight == 0:
-                    raise DataError(f"X gave no batches in epoch {run.epoch}")
-                measures = {"loss": total / weight}
-                if validation is not None:
-                    scores = network.evaluate(*validation)
-                    measures |= {f"val_{name}": value for name, value in scores.items()}
-                run.history.append(measures)
-                for observer in observers:
-                    observer.end_epoch(run)
-            if run.history.stopped:
-                break
-    run.history.stopped = run.history.stopped or f"all {epochs} epochs done"
-    for observer in observers:
-        observer.end_training(run)
+        require_type("each of callbacks", observer, Callback)
+    rng = np.random.default_rng(seed)
+    batches = _batches(network, X, y, epochs, batch_size, sample_weight, class_weight, rng)
+    validation = None if validation_data is None else _validation(network, validation_data)
+    run = Run(
+        network,
+        optimizer,
+        epochs,
+        steps_per_epoch=len(batches) if isinstance(batches, Sized) else None,
+        validates=validation is not None,
+    )
+    try:
+        for observer in observers:
+            observer.begin_training(run)
+        # Overflow is not a warning here: the loss is checked at every step.
+        with np.errstate(over="ignore", invalid="ignore"), _interruptible(run):
+            _run_epochs(run, batches, validation, observers, Cache(training=True, seed=rng))
+        run.history.stopped = run.history.stopped or f"all {epochs} epochs done"
+        for observer in observers:
+            observer.end_training(run)
+    except BaseException as error:
+        for observer in observers:
+            observer.fail(run, error)
+        raise
     return run.history
+
+
+def _run_epochs(
+    run: Run,
+    batches: Iterable[Batch],
+    validation: Batch | None,
+    observers: Sequence[Callback],
+    cache: Cache,
+) -> None:
+    network, optimizer, history = run.network, run.optimizer, run.history
+    on_step = [c for c in observers if type(c).end_step is not Callback.end_step]
+    good = _Snapshot(network)
+    for epoch in range(run.epochs):
+        run.epoch = epoch
+        total = weight = 0.0
+        for X, y, sample_weight in batches:
+            if history.stopped:
+                return
+            run.loss = loss = network.step(X, y, cache, sample_weight)
+            if not isfinite(loss):
+                raise _diverged(run, good, f"the loss became {loss}", X)
+            if run.step % SNAPSHOT_EVERY == 0:
+                good.take(run.step)
+            optimizer.update(network.parameters, network.gradients, network.n_decaying)
+            share = len(X) if sample_weight is None else float(sample_weight.sum())
+            total += share * loss
+            weight += share
+            for observer in on_step:
+                observer.end_step(run)
+            run.step += 1
+        if not np.isfinite(network.parameters.sum()) and not np.isfinite(network.parameters).all():
+            raise _diverged(run, good, "a parameter became infinite or NaN", X)
+        measures = {"loss": total / weight if weight else 0.0}
+        if validation is not None:
+            scores = network.evaluate(*validation)
+            if not isfinite(scores["loss"]):
+                raise _diverged(run, good, f"the validation loss became {scores['loss']}", X)
+            measures |= {f"val_{name}": value for name, value in scores.items()}
+        history.append(measures)
+        for observer in observers:
+            observer.end_epoch(run)
+        if history.stopped:
+            return
 
 
 # --- batches --------------------------------------------------------------------------------------
@@ -147,6 +168,7 @@ def _batches(
     network: Network,
     X: Any,
     y: npt.ArrayLike | None,
+    epochs: int,
     batch_size: int | None,
     sample_weight: npt.ArrayLike | None,
     class_weight: dict[int, float] | str | None,
@@ -158,11 +180,12 @@ def _batches(
                 "without y, X must be an iterable of batches (X, y) or (X, y, sample_weight), and "
                 "then batch_size, sample_weight and class_weight have no place"
             )
-        return _GivenBatches(network, X)
+        return _GivenBatches(network, X, epochs)
     if batch_size is None:
         raise SettingError("batch_size is missing: how many examples one step sees, such as 32")
-    if not (hasattr(X, "shape") and hasattr(X, "dtype")):
-        X = np.asarray(X)
+    batch_size = require_integer("batch_size", batch_size, at_least=1)
+    if isinstance(X, list | tuple) or not (hasattr(X, "shape") and hasattr(X, "dtype")):
+        X = network.check_shape(X)
     targets = network.loss.targets(y, network.dtype)
     if len(targets) != len(X):
         raise ShapeError(f"X has {len(X)} rows and y has {len(targets)}; they must agree")
@@ -172,24 +195,47 @@ def _batches(
     if sample_weight is not None:
         weights = check_weights(sample_weight, len(X), network.dtype)
     if class_weight is not None:
-        weights = weigh_classes(class_weight, targets, weights, network.dtype)
-    return Batches(X, targets, weights, batch_size, rng)
+        if not network.loss.is_classifier:
+            raise SettingError(f"class_weight needs classes; {network.loss!r} has none")
+        n_classes = max(network.output_shape[0], 2)
+        weights = weigh_classes(class_weight, targets, n_classes, weights, network.dtype)
+    return Batches(X, targets, weights, batch_size, rng, network.dtype)
+
+
+def _validation(network: Network, data: tuple[Any, ...]) -> Batch:
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+        raise SettingError(
+            f"validation_data must be (X, y) or (X, y, sample_weight); got {type(data).__name__}"
+        )
+    return network.check(*data)
 
 
 class _GivenBatches:
     """Somebody else's batches, each checked on its way in."""
 
-    def __init__(self, network: Network, batches: Any) -> None:
+    def __init__(self, network: Network, batches: Any, epochs: int) -> None:
         if not isinstance(batches, Iterable) or hasattr(batches, "shape"):
             raise SettingError(
                 "without y, X must be an iterable of batches (X, y) or (X, y, sample_weight); got "
                 f"{type(batches).__name__}"
             )
+        if epochs > 1 and iter(batches) is batches:
+            raise SettingError(
+                f"X gives its batches only once, and epochs={epochs}: pass a list, or an object "
+                "whose __iter__ begins anew"
+            )
         self.network, self.batches = network, batches
 
     def __iter__(self) -> Iterator[Batch]:
+        batch = None
         for batch in self.batches:
+            if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+                raise SettingError(
+                    f"a batch must be (X, y) or (X, y, sample_weight); got {type(batch).__name__}"
+                )
             yield self.network.check(*batch)
+        if batch is None:
+            raise DataError("X gave no batches")
 
 
 # --- when training ends early ---------------------------------------------------------------------
@@ -216,9 +262,23 @@ class _Snapshot:
         self.network.state[:] = self.state
 
 
+def _diverged(run: Run, good: _Snapshot, what: str, X: Array) -> DivergedError:
+    """The error to raise; the network is back at its snapshot."""
+    where = _first_non_finite(run.network, X)
+    good.restore()
+    run.optimizer.reset()  # its accumulators may hold infinities
+    return DivergedError(
+        f"{what} at step {run.step} (epoch {run.epoch}); the first number that is not finite is in "
+        f"{where}. A smaller learning rate than {run.optimizer.learning_rate:g} or standardised "
+        f"inputs usually help; the network is back at step {max(good.step, 0)}",
+        step=run.step,
+        layer=where,
+    )
+
+
 def _first_non_finite(network: Network, X: Array) -> str:
     """The first layer, from the input on, with a number that is not finite."""
-    cache = Cache(training=True, record=True)
+    cache = Cache(training=True, record=True, seed=0)
     network.forward(X, cache)
     for layer in network.body.walk():
         tensors = [network[f"{layer.name}.{name}"] for name in layer.declared]

@@ -247,7 +247,7 @@ class Counting(Dense):
 def test_samples_bounds_the_number_of_differences(samples, differences):
     Counting.passes = 0
     check_gradients(Counting(4), input_shape=6, batch_size=5, samples=samples)
-    assert Counting.passes == 1 + 2 * differences
+    assert Counting.passes == 2 + 2 * differences
 
 
 def test_the_tolerance_decides():
@@ -401,3 +401,51 @@ def test_the_layer_itself_stays_free():
     for _ in range(2):
         assert check_gradients(layer, input_shape=4).passed
     Network([layer], loss=MeanSquaredError(), input_shape=4)
+
+
+def test_gradients_that_are_added_up_are_found():
+    class Accumulating(Dense):
+        def backward(self, dZ, cache):
+            kept = self.dW.copy()
+            dA = super().backward(dZ, cache)
+            self.dW += kept
+            return dA
+
+    assert not check_gradients(Accumulating(3), input_shape=4).passed
+
+
+def test_a_layer_that_reads_what_it_released_is_found():
+    class Exp(Layer):
+        releases_arrays = True  # but backward reads it
+
+        def forward(self, Z, cache):
+            return np.exp(Z, out=cache.array("A", Z.shape, Z.dtype))
+
+        def backward(self, dA, cache):
+            return dA * cache["A"]
+
+    network = Network(
+        [Dense(4), Exp(), Tanh(), Dense(2)],
+        loss=MeanSquaredError(), input_shape=3, seed=0, dtype=np.float64,
+    )  # fmt: skip
+    X = np.random.default_rng(0).standard_normal((5, 3))
+    check = check_gradients(network, X, np.zeros((5, 2)))
+    assert not check.passed
+    assert "0.dense.W, written over" in str(check)
+    Exp.releases_arrays = False
+    network = Network(
+        [Dense(4), Exp(), Tanh(), Dense(2)],
+        loss=MeanSquaredError(), input_shape=3, seed=0, dtype=np.float64,
+    )  # fmt: skip
+    assert check_gradients(network, X, np.zeros((5, 2))).passed
+
+
+@pytest.mark.parametrize("size", [1e3, 1e6])
+def test_rounding_of_a_large_loss_is_no_error(size):
+    check = check_gradients(MeanSquaredError(), y=np.full((5, 3), size), input_shape=3)
+    assert check.passed, check
+
+
+def test_a_class_is_no_layer():
+    with pytest.raises(SettingError, match=r"got <class .*add parentheses"):
+        check_gradients(Dense, input_shape=3)

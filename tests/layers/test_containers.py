@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plainnet import Cache, Network
+from plainnet import Cache, Network, check_gradients
 from plainnet.errors import SettingError, ShapeError
 from plainnet.layers import (
     Dense,
@@ -274,3 +274,77 @@ def test_the_list_that_was_handed_in_is_not_kept():
 def test_layers_come_in_a_list():
     with pytest.raises(SettingError, match=r"list of Layer objects; got Dense\(2\)"):
         Sequential(Dense(2))
+
+
+class Kept(Layer):
+    """A user's layer in the plainest way: it keeps what it returns, in an array of its own."""
+
+    def forward(self, Z, cache):
+        cache["Y"] = np.exp(Z)
+        return cache["Y"]
+
+    def backward(self, dY, cache):
+        return dY * cache["Y"]
+
+
+class Passing(Layer):
+    """A user's layer that returns what it is handed."""
+
+    def forward(self, A, cache):
+        return A
+
+    def backward(self, dA, cache):
+        return dA
+
+
+@pytest.mark.parametrize("make", [Kept, Passing])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_layers_of_a_user_are_safe_among_layers_that_write(make, place):
+    layers = [Dense(4), Tanh(), Dropout(0.2), Sigmoid(), Residual([ReLU()]), Dense(3)]
+    layers.insert(place, make())
+    network = network_of(*layers)
+    X = np.random.default_rng(0).standard_normal((5, 4))
+    kept = X.copy()
+    check = check_gradients(network, X, np.zeros((5, 3)))
+    assert check.passed, check
+    network.predict(X)
+    np.testing.assert_array_equal(X, kept)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda A: A[:, :1], r"layer 1.wrong .* said .* \(5, 4\); it returned .* \(5, 1\)"),
+        (lambda A: A.astype(np.float32), "said that it returns float64 .* it returned float32"),
+        (lambda A: None, "it returned NoneType"),
+    ],
+)
+def test_a_layer_that_returns_something_else_is_named(wrong, message):
+    class Wrong(Passing):
+        def forward(self, A, cache):
+            return wrong(A)
+
+    with pytest.raises(ShapeError, match=message):
+        network_of(Dense(4), Wrong(), Dense(3)).predict(np.zeros((5, 4)))
+
+
+def test_views_cannot_be_replaced_by_mistake():
+    network = network_of(Dense(3))
+    layer = network.layers[0]
+    with pytest.raises(AttributeError, match=r"W is a view .* self.W\[...\] ="):
+        layer.W = np.zeros((3, 4))
+    layer.W += 1
+    layer.W[...] = 2
+    assert (network["0.dense.W"] == 2).all()
+
+
+@pytest.mark.parametrize("names", [["name"], ["W", "W"], ["W", "dW"], ["forward"]])
+def test_names_of_tensors_that_are_taken_are_refused(names):
+    class Clashing(Passing):
+        def build(self, input_shape):
+            for name in names:
+                self.declare(name, (2,), None)
+            return input_shape
+
+    with pytest.raises(SettingError, match=f"cannot declare '{names[-1]}'"):
+        network_of(Clashing())

@@ -109,7 +109,7 @@ def test_loss(loss: Loss, y: np.ndarray, rng):
     known = {"Z": Z, "Y": np.eye(3)[y] if y.ndim == 1 else y, **vars(loss)}
     results = evaluate(loss.formulas, known)
     np.testing.assert_allclose(results["losses"], losses, rtol=1e-10)
-    np.testing.assert_allclose(results["dZ"], loss.backward(cache), rtol=1e-10)
+    np.testing.assert_allclose(results["dL"], loss.backward(cache), rtol=1e-10)
 
 
 class AnyShape(Loss):

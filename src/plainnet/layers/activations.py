@@ -26,7 +26,6 @@ def _elementwise(A: tuple[str, str], dZ: tuple[str, str]) -> Formulas:
 class Identity(Layer):
     """A = Z."""
 
-    returns_input = True
     formulas = _elementwise(("Z", "A = Z"), ("dA", "dZ = dA"))
 
     def forward(self, Z: Array, cache: Cache) -> Array:
@@ -39,7 +38,6 @@ class Identity(Layer):
 class ReLU(Layer):
     """A = max(Z, 0) (Nair and Hinton 2010)."""
 
-    keeps_output = True
     weight_initializer = HeNormal()
     formulas = _elementwise(
         ("maximum(Z, 0)", r"A = \max(Z, 0)"), ("dA * (Z > 0)", r"dZ = dA \odot [Z > 0]")
@@ -283,7 +281,6 @@ class Mish(Layer):
 class Sigmoid(Layer):
     """A = 1 / (1 + exp(-Z))."""
 
-    keeps_output = True
     weight_initializer = GlorotUniform()
     formulas = _elementwise(
         ("1 / (1 + exp(-Z))", r"A = \frac{1}{1 + e^{-Z}}"),
@@ -303,7 +300,6 @@ class Sigmoid(Layer):
 class Tanh(Layer):
     """A = tanh(Z)."""
 
-    keeps_output = True
     weight_initializer = GlorotUniform()
     formulas = _elementwise(
         ("tanh(Z)", r"A = \tanh(Z)"), ("dA * (1 - A**2)", r"dZ = dA \odot (1 - A^2)")
@@ -346,7 +342,6 @@ class Softmax(Layer):
     together are both simpler and exact where either alone would round to zero.
     """
 
-    keeps_output = True
     weight_initializer = GlorotUniform()
     formulas = _elementwise(
         (

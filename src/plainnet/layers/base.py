@@ -66,11 +66,9 @@ class Layer(Configurable, ABC):
     formulas: Formulas
     """The mathematics as data; every layer of plainnet has them, a layer of yours may."""
 
-    keeps_output: bool = False
-    """`backward` reads what `forward` returned, so the next layer must not write over it."""
-
-    returns_input: bool = False
-    """`forward` and `backward` may return what they were handed, or a view of it."""
+    releases_arrays: bool = False
+    """What `forward` and `backward` return are arrays of the layer's own that it does not read
+    again, so a neighbour may write over them. False is always right, and True saves memory."""
 
     weight_initializer: Initializer | None = None
     """An activation's default for the weights below it; None asks the layer after this one."""
@@ -107,11 +105,19 @@ class Layer(Configurable, ABC):
         order: Literal["C", "F"] = "C",
     ) -> None:
         """Declare a parameter: it appears as `self.<name>`, its gradient as `self.d<name>`."""
+        self._refuse_taken(name, f"d{name}")
         self.declared[name] = Declaration(name, shape, initializer, decays, order)
 
     def declare_state(self, name: str, shape: Shape, initializer: Initializer) -> None:
         """Declare running state: saved with the network, never optimised."""
+        self._refuse_taken(name)
         self.declared_state[name] = Declaration(name, shape, initializer)
+
+    def _refuse_taken(self, *names: str) -> None:
+        taken = {*self.declared, *(f"d{name}" for name in self.declared), *self.declared_state}
+        for name in names:
+            if name in taken or hasattr(self, name):
+                raise SettingError(f"{self!r} cannot declare {name!r}: it has that already")
 
     # --- what containers and networks call -------------------------------------------------------
 
@@ -158,10 +164,17 @@ class Layer(Configurable, ABC):
     ) -> None:
         """Take the views into the network's vectors as attributes: `W`, `dW` ..."""
         views = {**parameters, **{f"d{name}": view for name, view in gradients.items()}, **state}
-        for name, view in views.items():
-            setattr(self, name, view)
+        self.__dict__.update(views)
         # A layer without tensors belongs to its network all the same.
-        self._bound = ("_bound", *views)
+        self.__dict__["_bound"] = ("_bound", *views)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to replace a view: the network would not see the new array."""
+        if name in self._bound and value is not self.__dict__[name]:  # += assigns the same array
+            raise AttributeError(
+                f"{name} is a view into the network's vector: write into it, self.{name}[...] = "
+            )
+        super().__setattr__(name, value)
 
     def walk(self) -> Iterator[Layer]:
         """This layer and all layers inside it, from the input to the output."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, ShapeError
+from plainnet.errors import SettingError, ShapeError, require_type
 from plainnet.initializers import Initializer
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 
@@ -25,9 +25,6 @@ class Sequential(Layer):
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = _checked(layers)
         self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(self.layers)]
-        for layer in self.layers:
-            self.keeps_output = layer.keeps_output or (self.keeps_output and layer.returns_input)
-        self.returns_input = all(layer.returns_input for layer in self.layers)
 
     def build(self, input_shape: Shape) -> Shape:
         prefix = f"{self.name}." if self.name else ""
@@ -48,6 +45,7 @@ class Sequential(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
+            return self._checked_forward(A, cache)
         for layer, own in cache.forward_pairs:
             A = layer.forward(A, own)
         return A
@@ -68,17 +66,15 @@ class Sequential(Layer):
         if cache.record:
             return
 
-        # An array may be written over unless somebody else holds it: the caller of this container,
-        # or the layer that returned it and reads it again in backward.
         free = cache.reuse_input
         for layer, own in pairs:
             own.reuse_input = free
-            free = (free or not layer.returns_input) and not layer.keeps_output
+            free = layer.releases_arrays
 
         free = cache.reuse_gradient
         for layer, own in pairs[::-1]:
             own.reuse_gradient = free
-            free = free or not layer.returns_input
+            free = layer.releases_arrays
 
         # Below the first layer that learns, nobody reads a gradient.
         if not cache.needs_input_gradient:
@@ -88,12 +84,27 @@ class Sequential(Layer):
             if first < len(pairs):
                 pairs[first][1].needs_input_gradient = False
 
+    def _checked_forward(self, A: Array, cache: Cache) -> Array:
+        """The first pass with a cache: each layer must return what its `build` said."""
+        for layer, own in cache.forward_pairs:
+            given, A = A, layer.forward(A, own)
+            expected = (len(given), *layer.output_shape)
+            if np.shape(A) != expected or A.dtype != given.dtype:
+                raise ShapeError(
+                    f"layer {layer.name} ({layer!r}) said that it returns {given.dtype} of shape "
+                    f"{expected}; it returned {getattr(A, 'dtype', type(A).__name__)} of shape "
+                    f"{np.shape(A)}"
+                )
+        return A
+
 
 class Residual(Layer):
     """Y = A + F(A), F one or more layers in order (He et al. 2016, Deep Residual Learning, eq. 1).
 
-    The shortcut hands the gradient on unchanged, so depth cannot make it vanish.
+    The shortcut hands the gradient on as it comes, past all the layers of F.
     """
+
+    releases_arrays = True
 
     formulas = Formulas(
         input="A",
@@ -149,7 +160,5 @@ def _checked(layers: Iterable[Layer]) -> tuple[Layer, ...]:
         raise SettingError(f"layers must be a list of Layer objects; got {layers!r}")
     layers = tuple(layers)
     for position, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            hint = "; add parentheses" if isinstance(layer, type) else ""
-            raise SettingError(f"layer {position} must be a Layer object; got {layer!r}{hint}")
+        require_type(f"layer {position}", layer, Layer)
     return layers

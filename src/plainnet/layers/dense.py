@@ -3,7 +3,7 @@
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError
+from plainnet.errors import require_integer, require_type
 from plainnet.initializers import Initializer, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
 
@@ -50,15 +50,16 @@ class Dense(Layer):
     db: Array
 
     formulas = FORMULAS
+    releases_arrays = True
 
     def __init__(
         self, units: int, *, bias: bool = True, initializer: Initializer | None = None
     ) -> None:
-        if not isinstance(units, int | np.integer) or units < 1:
-            raise SettingError(f"units must be a positive integer; got {units!r}")
+        if initializer is not None:
+            require_type("initializer", initializer, Initializer)
         if not bias:
             self.formulas = FORMULAS_WITHOUT_BIAS
-        self.units = int(units)
+        self.units = require_integer("units", units, at_least=1)
         self.bias = bias
         self.initializer = initializer
 

@@ -6,6 +6,8 @@ from plainnet.cache import Cache
 from plainnet.errors import require_number
 from plainnet.layers.base import Array, Formula, Formulas, Layer
 
+BOOL = np.dtype(bool)
+
 
 class Dropout(Layer):
     """Y = A M / (1 - rate), M zero with probability `rate`; nothing outside training.
@@ -14,7 +16,6 @@ class Dropout(Layer):
     so that prediction needs no correction.
     """
 
-    returns_input = True
     formulas = Formulas(
         input="A",
         output="Y",
@@ -31,7 +32,7 @@ class Dropout(Layer):
             return A
         scale = cache.array("scale", A.shape, A.dtype)
         cache.rng.random(out=scale, dtype=A.dtype)
-        M = np.greater_equal(scale, self.rate, out=cache.array("M", A.shape, bool))
+        M = np.greater_equal(scale, self.rate, out=cache.array("M", A.shape, BOOL))
         np.multiply(M, A.dtype.type(1 / (1 - self.rate)), out=scale)
         return np.multiply(A, scale, out=cache.output("Y", A))
 

@@ -11,7 +11,6 @@ from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
 class Flatten(Layer):
     """(m, height, width, channels) becomes (m, height * width * channels)."""
 
-    returns_input = True
     formulas = Formulas(
         input="A",
         output="Y",
@@ -32,7 +31,6 @@ class Flatten(Layer):
 class Reshape(Layer):
     """(m, ...) becomes (m, *shape). One axis of `shape` may be -1: what is left."""
 
-    returns_input = True
     formulas = Formulas(
         input="A",
         output="Y",
