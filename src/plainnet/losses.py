@@ -77,7 +77,7 @@ class Loss(Configurable, ABC):
     def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         """The weighted mean of the examples' losses."""
         losses = self.forward(Z, y, cache)
-        if np.shape(losses) != (len(Z),):
+        if getattr(losses, "shape", ()) != (len(Z),):
             raise ShapeError(
                 f"{self!r}.forward must return a loss for each example, shape ({len(Z)},), not "
                 f"their mean; it returned the shape {np.shape(losses)}"
@@ -162,53 +162,52 @@ class SoftmaxCrossEntropy(Loss):
         return y.astype(np.intp, copy=False)
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        # A row per class: what goes over the classes is then a loop over K long rows.
         m, K = Z.shape
-        # Class after class in memory: a maximum over classes is then one of K long rows.
-        P = cache.array("P", (K, m), Z.dtype).T
+        P = cache.array("P.T", (K, m), Z.dtype)
         row = cache.array("row", (m,), Z.dtype)
-        np.copyto(P, Z)
-        P -= np.maximum.reduce(P, axis=1, out=row)[:, None]
+        np.copyto(P, Z.T)
+        P -= np.maximum.reduce(P, axis=0, out=row)
         expected = self._expected(P, y, cache)  # sum_k q_k (Z_k - max Z)
         np.exp(P, out=P)
-        total = np.dot(P, cache.ones(K, Z.dtype), out=row)
-        P /= total[:, None]
-        cache["y"] = y
+        total = np.dot(cache.ones(K, Z.dtype), P, out=row)
+        P /= total
+        cache["y"], cache["P"] = y, P.T
         losses = np.log(total, out=row)
         losses -= expected
         return losses
 
     def backward(self, cache: Cache) -> Array:
         """dL = P - Q, written over P unless the cache records."""
-        y, P = cache["y"], cache["P"].T
-        dL = P
+        y, dL = cache["y"], cache["P.T"]
         if cache.record:
-            dL = cache.array("dL", P.shape[::-1], P.dtype).T
+            P, dL = dL, cache.array("dL.T", dL.shape, dL.dtype)
             np.copyto(dL, P)
         keep = 1 - self.label_smoothing
         if y.ndim == 1:
-            flat, index = dL.T.reshape(-1), cache["index"]
+            flat, index = dL.reshape(-1), cache["index"]
             true = flat.take(index, out=cache["expected"], mode="clip")
             true -= keep
             flat[index] = true
         else:
-            dL -= np.multiply(y, keep, out=cache.array("product", y.shape, y.dtype))
+            dL -= np.multiply(y.T, keep, out=cache.array("product", dL.shape, dL.dtype))
         if self.label_smoothing:
-            dL -= self.label_smoothing / P.shape[1]
-        return dL
+            dL -= self.label_smoothing / len(dL)
+        return dL.T
 
     def _expected(self, S: Array, y: Array, cache: Cache) -> Array:
-        """sum_k q_k S_k for each row of S."""
-        m, K = S.shape
+        """sum_k q_k S_k for each column of S, shape (K, m)."""
+        K, m = S.shape
         expected = cache.array("expected", (m,), S.dtype)
         if y.ndim == 1:
             index = np.multiply(y, m, out=cache.array("index", (m,), INTP))
             index += cache.counting(m)
-            S.T.reshape(-1).take(index, out=expected, mode="clip")
+            S.reshape(-1).take(index, out=expected, mode="clip")
         else:
-            product = np.multiply(S, y, out=cache.array("product", (m, K), S.dtype))
-            np.add.reduce(product, axis=1, out=expected)
+            product = np.multiply(S, y.T, out=cache.array("product", (K, m), S.dtype))
+            np.add.reduce(product, axis=0, out=expected)
         if self.label_smoothing:
-            uniform = np.add.reduce(S, axis=1, out=cache.array("uniform", (m,), S.dtype))
+            uniform = np.add.reduce(S, axis=0, out=cache.array("uniform", (m,), S.dtype))
             uniform *= self.label_smoothing / K
             expected *= 1 - self.label_smoothing
             expected += uniform
