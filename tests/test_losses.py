@@ -189,3 +189,14 @@ def test_label_smoothing_has_bounds(smoothing):
 def test_softmax_needs_two_classes():
     with pytest.raises(ShapeError, match=r"two classes or more; the network gives \(1,\)"):
         network_of(SoftmaxCrossEntropy(), 1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"), [(SoftmaxCrossEntropy(), IDS), (SigmoidCrossEntropy(), YES_NO)]
+)
+def test_a_recording_cache_shows_the_probabilities(loss, y, rng):
+    network, cache = network_of(loss), Cache(training=True, record=True)
+    Z = rng.standard_normal((5, 3))
+    network.loss_and_gradients(Z, y, cache)
+    np.testing.assert_allclose(cache["loss.P"], network.predict_proba(Z), rtol=1e-14)
+    np.testing.assert_allclose(cache["loss.dZ"], cache["dX"], rtol=1e-14)
