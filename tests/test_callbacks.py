@@ -71,7 +71,7 @@ def test_a_measure_that_is_not_there_is_refused():
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("settings", [{"patience": 0}, {"min_delta": -1}])
+@pytest.mark.parametrize("settings", [{"patience": 0}, {"min_delta": -1}, {"monitor": 3}])
 def test_settings_are_checked(settings):
     with pytest.raises(SettingError):
         EarlyStopping(**settings)

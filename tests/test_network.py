@@ -21,6 +21,8 @@ from plainnet.layers import (
     Reshape,
     Residual,
     Sequential,
+    Sigmoid,
+    Softmax,
     Tanh,
 )
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
@@ -645,3 +647,9 @@ def test_repr_is_the_code_that_makes_it():
     network = Network([Dense(5), ReLU()], loss=MeanSquaredError(), input_shape=4)
     assert repr(network) == shown
     assert repr(eval(shown)) == shown
+
+
+def test_an_activation_that_the_loss_has_built_in_is_refused():
+    for last, loss in ((Softmax(), SoftmaxCrossEntropy()), (Sigmoid(), SigmoidCrossEntropy())):
+        with pytest.raises(SettingError, match=r"built in: leave the last layer, .*, out"):
+            Network([Dense(3), last], loss=loss, input_shape=4)

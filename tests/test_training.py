@@ -374,6 +374,12 @@ def test_bad_input_is_refused_before_anything_changes(rng):
         ((X, y), {"epochs": 1.5}, SettingError, "whole number >= 1; got 1.5"),
         ((X, y), {"optimizer": SGD}, SettingError, "optimizer must be .* add parentheses"),
         ((X, y), {"optimizer": "adam"}, SettingError, "Optimizer object; got 'adam'"),
+        (
+            (X, y),
+            {"callbacks": EarlyStopping("loss")},
+            SettingError,
+            "callbacks must be an Iterable",
+        ),
         ((X, y), {"callbacks": [EarlyStopping]}, SettingError, "callbacks.*add parentheses"),
         ((X, y), {"validation_data": (X,)}, SettingError, r"\(X, y\) or \(X, y, sample_weight\)"),
         ((np.ma.masked_invalid(holes), y), {}, DataError, "mask would be lost"),

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import DivergedError, SettingError, require_integer, require_number
+from plainnet.errors import (
+    DivergedError,
+    SettingError,
+    require_integer,
+    require_number,
+    require_type,
+)
 from plainnet.history import History
 
 if TYPE_CHECKING:
@@ -82,6 +88,7 @@ class EarlyStopping(Callback):
     def __init__(
         self, monitor: str = "val_loss", *, patience: int = 10, min_delta: float = 0.0
     ) -> None:
+        require_type("monitor", monitor, str)
         patience = require_integer("patience", patience, at_least=1)
         require_number("min_delta", min_delta, at_least=0)
         self.monitor = monitor

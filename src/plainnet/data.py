@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import DataError, SettingError, ShapeError, require_number
+from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_number
 
 Array = npt.NDArray[Any]
 
@@ -48,8 +48,8 @@ def split(
     With `stratify`, labels of shape (n,), each class gives the same share of its rows; a class of
     two rows or more is on both sides.
     """
-    if not 0 < fraction < 1:
-        raise SettingError(f"fraction must be > 0 and < 1; got {fraction!r}")
+    n = require_integer("n, the number of rows,", n, at_least=0)
+    require_number("fraction", fraction, above=0, below=1)
     rng = np.random.default_rng(seed)
     if stratify is None:
         groups = [np.arange(n)]

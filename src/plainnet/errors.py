@@ -113,4 +113,5 @@ def require_type(name: str, value: Any, kind: type) -> None:
     """Refuse a setting of another type, a class in the place of its object above all."""
     if not isinstance(value, kind):
         hint = "; add parentheses" if isinstance(value, type) else ""
-        raise SettingError(f"{name} must be a {kind.__name__} object; got {value!r}{hint}")
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise SettingError(f"{name} must be {article} {kind.__name__} object; got {value!r}{hint}")

@@ -36,6 +36,9 @@ class Loss(Configurable, ABC):
     formulas: Formulas
     """The mathematics of one batch as data: `losses`, shape (m,), and dL, their sum's gradient."""
 
+    includes: str = ""
+    """The activation that is built in, and so must not be the network's last layer too."""
+
     is_classifier: bool = False
     """`decide` gives classes, so that an accuracy makes sense."""
 
@@ -107,6 +110,7 @@ class SoftmaxCrossEntropy(Loss):
     al. 2016, section 7).
     """
 
+    includes = "Softmax"
     is_classifier = True
     formulas = Formulas(
         input="Z",
@@ -233,6 +237,7 @@ class SigmoidCrossEntropy(Loss):
     sigmoid(Z)). Targets are 0, 1 or probabilities, shape (m,) or (m, k).
     """
 
+    includes = "Sigmoid"
     is_classifier = True
     formulas = Formulas(
         input="Z",

@@ -79,6 +79,11 @@ class Network:
         self.layers = self.body.layers
         _expect_each_once(self.body)
         self.output_shape = self.body.place("", self.input_shape)
+        if self.layers and type(self.layers[-1]).__name__ == loss.includes:
+            raise SettingError(
+                f"{loss!r} has {loss.includes} built in: leave the last layer, "
+                f"{self.layers[-1]!r}, out"
+            )
         self.loss = copy(loss)  # it remembers the output's shape, so each network has its own
         self.loss.build(self.output_shape)
         self.body.suggest(GlorotUniform())

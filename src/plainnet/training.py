@@ -89,6 +89,7 @@ def train(
     require_type("network", network, Network)
     require_type("optimizer", optimizer, Optimizer)
     epochs = require_integer("epochs", epochs, at_least=1)
+    require_type("callbacks", callbacks, Iterable)
     observers = [*callbacks, *([Progress()] if progress else [])]
     for observer in observers:
         require_type("each of callbacks", observer, Callback)

@@ -65,8 +65,9 @@ def run(arguments: Sequence[str]) -> int:
             raise
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "plainnet"
-        message = error.format_message().rstrip(".")
-        return complain(f"{message}. See {command} --help", getattr(error, "exit_code", 2))
+        message = error.format_message()
+        message += "" if message.endswith((".", "?")) else "."
+        return complain(f"{message} See {command} --help", getattr(error, "exit_code", 2))
     return result if isinstance(result, int) else OK
 
 

@@ -10,6 +10,7 @@ that the caller hands in.
 
 import json
 import os
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,8 +102,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Array, Array]:
-    if path.is_dir():
-        raise FileError(f"{path} is a folder, no plainnet model")
+    if path.exists() and not zipfile.is_zipfile(path):
+        raise FileError(f"{path} is no plainnet model: it is not an .npz file")
     with open(path, "rb") as stream:  # a file that is not there stays a FileNotFoundError
         try:
             arrays = np.load(stream, allow_pickle=False)
