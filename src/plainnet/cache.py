@@ -46,7 +46,6 @@ class Cache:
     """
 
     __slots__ = (
-        "_filled",
         "_kept",
         "_memory",
         "_own",
@@ -75,7 +74,6 @@ class Cache:
         self._own: dict[str, Array] = {}  # views into the memory, in the shapes last asked for
         self._memory: dict[str, Array] = {}
         self._kept: dict[str, Array] = {}  # what somebody else owns
-        self._filled: dict[str, Array] = {}  # the memory of each constant that has its values
         # What the container that opened this cache allows the layer that uses it.
         self.reuse_input = False  # forward may write over its input
         self.reuse_gradient = False  # backward may write over the gradient that it is handed
@@ -131,10 +129,13 @@ class Cache:
     def _constant(
         self, name: str, size: int, dtype: npt.DTypeLike, fill: Callable[[int], Array]
     ) -> Array:
-        held, memory = self.array(name, (size,), dtype), self._memory[name]
-        if self._filled.get(name) is not memory:
-            memory[:] = fill(memory.size)
-            self._filled[name] = memory
+        held = self._own.get(name)
+        if held is not None and held.shape == (size,) and held.dtype is dtype:
+            return held
+        memory = self._memory.get(name)
+        held = self._slice(name, (size,), np.dtype(dtype))
+        if self._memory[name] is not memory:  # a slice of it has the right values already
+            self._memory[name][:] = fill(size)
         return held
 
     def _slice(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:

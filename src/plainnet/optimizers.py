@@ -6,7 +6,7 @@ the processor's cache through the several NumPy calls of an update.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import Any
 
@@ -55,6 +55,13 @@ class Optimizer(Configurable, ABC):
     def prepare(self) -> None:
         """Compute what all pieces of this step share. `self.steps` already counts this step."""
 
+    def share(self, *values: float) -> None:
+        """Give `rule` these numbers as `self.shared`: 0-d arrays, which NumPy need not convert."""
+        if len(self.shared) != len(values):
+            self.shared = [np.empty((), self._dtype) for _ in values]
+        for array, value in zip(self.shared, values, strict=True):
+            array[()] = value
+
     def update(self, parameters: Array, gradients: Array, n_decaying: int = 0) -> None:
         """One step. Weight decay, where there is any, shrinks `parameters[:n_decaying]` only."""
         if (
@@ -81,6 +88,7 @@ class Optimizer(Configurable, ABC):
     _decays: bool
     _pieces: list[tuple[Any, ...]]
     _dtype: np.dtype[Any]
+    shared: Sequence[Array] = ()
 
     def _attach(self, parameters: Array, gradients: Array, n_decaying: int) -> None:
         if parameters.shape != gradients.shape or parameters.ndim != 1:
@@ -101,7 +109,7 @@ class Optimizer(Configurable, ABC):
             )
         work = aligned(min(PIECE, parameters.size), parameters.dtype)
         self._pieces = []
-        self._decays = self.weight_decay > 0
+        self._decays, self.shared = self.weight_decay > 0, ()
         n_decaying = n_decaying if self._decays else 0
         for start, stop, decays in _bounds(parameters.size, n_decaying):
             p, g, *state = (vector[start:stop] for vector in vectors)
@@ -116,13 +124,9 @@ class Optimizer(Configurable, ABC):
                 np.greater_equal(work, threshold, out=work, casting="unsafe")
                 accumulator *= work
 
-    def _as_arrays(self, *values: float) -> list[Array]:
-        """Numbers as 0-d arrays, which NumPy need not convert anew in each call."""
-        return [np.array(value, self._dtype) for value in values]
-
     def __getstate__(self) -> dict[str, Any]:
         # The pieces are views into somebody's vectors; the next update makes them anew.
-        attached = ("_target", "_source", "_pieces", "_decays")
+        attached = ("_target", "_source", "_pieces", "_decays", "shared")
         return {key: value for key, value in self.__dict__.items() if key not in attached}
 
 
@@ -225,17 +229,15 @@ class Adam(Optimizer):
         self.betas = (beta1, beta2)
         self.epsilon = epsilon
 
-    _scalars: list[Array]
-
     def prepare(self) -> None:
         (beta1, beta2), t = self.betas, self.steps
         c = sqrt((1 - beta2) / (1 - beta2**t))
         rate = self.learning_rate * (1 - beta1) / (1 - beta1**t) / c
-        self._scalars = self._as_arrays(beta1, beta2, self.epsilon / c, rate)
+        self.share(beta1, beta2, self.epsilon / c, rate)
 
     def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
         M, V = accumulators
-        beta1, beta2, epsilon, rate = self._scalars
+        beta1, beta2, epsilon, rate = self.shared
         M *= beta1
         M += g
         V *= beta2
