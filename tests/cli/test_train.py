@@ -12,7 +12,7 @@ import pytest
 import plainnet
 from plainnet.callbacks import Callback
 from plainnet.callbacks import Run as TrainingRun
-from plainnet.cli import learn
+from plainnet.cli import learn, sources
 from plainnet.errors import DivergedError
 from plainnet.files.native import read_metadata
 
@@ -92,7 +92,7 @@ def test_inputs_are_standardised_on_the_training_rows_only(
     seen = {}
     real = learn.split
 
-    def split(*arguments: object) -> learn.Rows:
+    def split(*arguments: object) -> sources.Rows:
         seen["rows"] = real(*arguments)  # type: ignore[arg-type]
         return seen["rows"]
 

@@ -53,15 +53,6 @@ class Settings:
     quiet: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The examples in three parts, each (X, class ids)."""
-
-    fit: tuple[Array, Array]
-    validation: tuple[Array, Array]
-    test: tuple[Array, Array]
-
-
 def learn(settings: Settings) -> None:
     """Run `plainnet train`. Whatever can be refused is refused before training begins."""
     widths = parse_hidden(settings.hidden)
@@ -174,7 +165,9 @@ def check_numbers(settings: Settings) -> None:
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def split(examples: sources.Examples, test_size: float | None, rng: np.random.Generator) -> Rows:
+def split(
+    examples: sources.Examples, test_size: float | None, rng: np.random.Generator
+) -> sources.Rows:
     """The rows in three parts, each class in the same shares."""
     X, y = examples.X, examples.y
     if examples.test is not None:
@@ -186,7 +179,7 @@ def split(examples: sources.Examples, test_size: float | None, rng: np.random.Ge
         rest, held = _hold_out(np.arange(len(X)), examples, test_size or TEST_SIZE, rng)
         test = X[held], y[held]
     fit, validation = _hold_out(rest, examples, VALIDATION_SIZE, rng)
-    return Rows((X[fit], y[fit]), (X[validation], y[validation]), test)
+    return sources.Rows((X[fit], y[fit]), (X[validation], y[validation]), test)
 
 
 def _hold_out(

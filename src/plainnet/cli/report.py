@@ -17,8 +17,7 @@ from plainnet.history import History
 from plainnet.network import Network
 
 if TYPE_CHECKING:
-    from plainnet.cli.learn import Rows
-    from plainnet.cli.sources import Examples
+    from plainnet.cli.sources import Examples, Rows
 
 Array = npt.NDArray[Any]
 

@@ -43,6 +43,15 @@ class Examples:
     """The (X, y) that are kept for testing, if the source says so."""
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The examples in three parts, each (X, class ids)."""
+
+    fit: tuple[Array, Array]
+    validation: tuple[Array, Array]
+    test: tuple[Array, Array]
+
+
 def default_model(source: str) -> Path:
     """The file that a model of this source is saved to: adult.csv.gz gives adult-model.npz."""
     return Path(f"{stem(Path(source))}-model.npz")
