@@ -16,6 +16,8 @@ from plainnet.initializers import GlorotUniform, HeNormal, LeCunNormal
 from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape, expect_axes
 
 BOOL = np.dtype(bool)
+ZERO = {np.dtype(kind): np.zeros((), kind) for kind in (np.float32, np.float64)}
+"""Zero as NumPy need not convert it: on 32 x 16 numbers that is a third of a ReLU's time."""
 
 
 def _elementwise(A: tuple[str, str], dZ: tuple[str, str]) -> Formulas:
@@ -44,11 +46,11 @@ class ReLU(Layer):
     )
 
     def forward(self, Z: Array, cache: Cache) -> Array:
-        return np.maximum(Z, 0, out=cache.output("A", Z))
+        return np.maximum(Z, ZERO[Z.dtype], out=cache.output("A", Z))
 
     def backward(self, dA: Array, cache: Cache) -> Array:
         A = cache["A"]  # A > 0 where Z > 0, and Z may be written over by now
-        positive = np.greater(A, 0, out=cache.array("positive", A.shape, BOOL))
+        positive = np.greater(A, ZERO[A.dtype], out=cache.array("positive", A.shape, BOOL))
         return np.multiply(dA, positive, out=cache.gradient("dZ", dA))
 
 

@@ -72,9 +72,12 @@ class Dense(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A  # (m, n_in)
-        Z = cache.array("Z", (*A.shape[:-1], self.units), A.dtype)  # (m, units)
-        rows_A, rows_Z = (A, Z) if A.ndim == 2 else (rows(A), rows(Z))
-        np.dot(rows_A, self.W.T, out=rows_Z)
+        if A.ndim == 2:
+            Z = cache.array("Z", (len(A), self.units), A.dtype)  # (m, units)
+            np.dot(A, self.W.T, out=Z)
+        else:
+            Z = cache.array("Z", (*A.shape[:-1], self.units), A.dtype)
+            np.dot(rows(A), self.W.T, out=rows(Z))
         if self.bias:
             np.add(Z, self.b, out=Z)
         return Z
