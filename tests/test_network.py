@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+import plainnet
 from plainnet import Cache, Network, train
 from plainnet.errors import DataError, DTypeError, PlainnetError, SettingError, ShapeError
 from plainnet.initializers import Constant
@@ -653,3 +654,44 @@ def test_an_activation_that_the_loss_has_built_in_is_refused():
     for last, loss in ((Softmax(), SoftmaxCrossEntropy()), (Sigmoid(), SigmoidCrossEntropy())):
         with pytest.raises(SettingError, match=r"built in: leave the last layer, .*, out"):
             Network([Dense(3), last], loss=loss, input_shape=4)
+
+
+# --- rates of their own ---------------------------------------------------------------------------
+
+
+def test_adjust_reaches_tensors_by_name_layer_and_pattern():
+    network = Network([Dense(4), Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
+    network.adjust("0.dense", learning_rate=0.5)
+    network.adjust("*.b", weight_decay=1.0)
+    network.freeze("1.dense.W")
+    rates = {s.name: (s.learning_rate, s.weight_decay) for s in network.segments}
+    assert rates == {
+        "0.dense.W": (0.5, 1),
+        "1.dense.W": (0, 1),
+        "0.dense.b": (0.5, 1),
+        "1.dense.b": (1, 1),
+    }
+    network.unfreeze("1.*")
+    assert {s.learning_rate for s in network.segments if s.name.startswith("1.")} == {1}
+    with pytest.raises(
+        SettingError, match=r"no parameter is called '2\.dense'; there are 0\.dense"
+    ):
+        network.freeze("2.dense")
+    with pytest.raises(SettingError, match="learning_rate must be"):
+        network.adjust("*", learning_rate=-1)
+
+
+def test_frozen_layers_stay_and_the_file_remembers_it(rng, tmp_path):
+    network = Network([Dense(4), Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
+    network.freeze("0.dense")
+    plainnet.save(network, tmp_path / "network.npz")
+    loaded = plainnet.load(tmp_path / "network.npz")
+    assert loaded.segments == network.segments
+    before = loaded.parameters.copy()
+    X = rng.standard_normal((20, 2)).astype(np.float32)
+    plainnet.train(
+        loaded, X, X.sum(axis=1), optimizer=SGD(0.1), epochs=2, batch_size=5, progress=False
+    )
+    changed = before != loaded.parameters
+    for segment in loaded.segments:
+        assert changed[segment.start : segment.stop].any() == segment.name.startswith("1.")

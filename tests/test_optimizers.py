@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,15 +11,22 @@ import pytest
 from plainnet import optimizers
 from plainnet.errors import SettingError, ShapeError
 from plainnet.optimizers import SGD, Adam, AdamW, Optimizer
+from plainnet.parameters import Segment
 
 GRADIENTS = [0.5, -1.0, 0.25]
 
 
-def path(optimizer: Optimizer, n_decaying: int = 0) -> list[float]:
+def decaying(size: int, n_decaying: int) -> list[Segment]:
+    """The segments of a vector whose first elements decay."""
+    weights = Segment("W", 0, n_decaying, (n_decaying,), weight_decay=1.0)
+    return [weights, Segment("b", n_decaying, size, (size - n_decaying,))]
+
+
+def path(optimizer: Optimizer, segments: Sequence[Segment] = ()) -> list[float]:
     """Where the parameter 1 goes under three given gradients."""
     p, places = np.array([1.0]), []
     for g in GRADIENTS:
-        optimizer.update(p, np.array([g]), n_decaying)
+        optimizer.update(p, np.array([g]), segments)
         places.append(float(p[0]))
     return places
 
@@ -67,20 +75,23 @@ def test_adamw_by_hand():
     for step in adam:
         p = p * 0.95 + step
         expected.append(p)
-    assert path(AdamW(0.1, weight_decay=0.5), n_decaying=1) == pytest.approx(expected)
+    assert path(AdamW(0.1, weight_decay=0.5), decaying(1, 1)) == pytest.approx(expected)
     assert path(AdamW(0.1, weight_decay=0.5)) == pytest.approx(path(Adam(0.1)))
 
 
 @pytest.mark.parametrize("settings", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}])
-def test_weight_decay_of_sgd_is_an_l2_term_of_the_gradient(settings):
-    plain, decaying = np.array([1.0]), np.array([1.0])
-    one, other = SGD(0.1, **settings), SGD(0.1, weight_decay=0.3, **settings)
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_weight_decay_is_an_l2_term_of_the_gradient(kind, settings):
+    if kind is Adam:
+        settings = {}
+    plain, decayed = np.array([1.0]), np.array([1.0])
+    one, other = kind(0.1, **settings), kind(0.1, weight_decay=0.3, **settings)
     for g in GRADIENTS:
         gradient = np.array([g])
         one.update(plain, gradient + 0.3 * plain)
-        other.update(decaying, gradient, 1)
+        other.update(decayed, gradient, decaying(1, 1))
         assert gradient[0] == g  # the caller's gradient is only read
-        np.testing.assert_allclose(decaying, plain, rtol=1e-14)
+        np.testing.assert_allclose(decayed, plain, rtol=1e-14)
 
 
 EVERY = [
@@ -88,6 +99,7 @@ EVERY = [
     lambda: SGD(0.1, momentum=0.9),
     lambda: SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
     lambda: Adam(0.1),
+    lambda: Adam(0.1, weight_decay=0.1),
     lambda: AdamW(0.1, weight_decay=0.1),
 ]
 every_optimizer = pytest.mark.parametrize("make", EVERY, ids=[repr(make()) for make in EVERY])
@@ -112,7 +124,7 @@ def test_pieces_change_no_bit(make, monkeypatch, rng):
         g = np.empty(1000)
         for gradient in gradients:
             g[:] = gradient
-            optimizer.update(p, g, 333)
+            optimizer.update(p, g, decaying(1000, 333))
         results.append(p)
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
@@ -122,11 +134,38 @@ def test_pieces_change_no_bit(make, monkeypatch, rng):
 def test_decay_touches_its_slice_only(make, rng):
     p, g = rng.standard_normal(50), np.zeros(50)
     before, optimizer = p.copy(), make()
-    optimizer.update(p, g, 20)
+    optimizer.update(p, g, decaying(50, 20))
     np.testing.assert_array_equal(p[20:], before[20:])
-    if optimizer.weight_decay:
+    if type(optimizer) is Adam and optimizer.weight_decay:  # a step of lr, whatever the gradient
+        np.testing.assert_allclose(p[:20], before[:20] - 0.1 * np.sign(before[:20]), atol=1e-5)
+    elif optimizer.weight_decay:
         shrunk = p[:20] / before[:20]  # by 0.01, and Nesterov looks ahead at the next 0.009
         np.testing.assert_allclose(shrunk, 0.981 if getattr(optimizer, "nesterov", 0) else 0.99)
+
+
+@every_optimizer
+def test_segments_learn_at_their_own_rates(make, rng):
+    start, gradients = rng.standard_normal(30), rng.standard_normal((3, 30))
+    segments = [
+        Segment("a", 0, 10, (10,), learning_rate=0.5, weight_decay=2.0),
+        Segment("b", 10, 20, (10,), learning_rate=0.0),
+        Segment("c", 20, 30, (10,)),
+    ]
+    p, g, together = start.copy(), np.empty(30), make()
+    for gradient in gradients:
+        g[:] = gradient
+        together.update(p, g, segments)
+
+    slower = make()
+    slower.learning_rate *= 0.5
+    slower.weight_decay *= 2
+    for optimizer, part, alone in ((slower, slice(0, 10), 1), (make(), slice(20, 30), 0)):
+        q, h = start[part].copy(), np.empty(10)
+        for gradient in gradients:
+            h[:] = gradient[part]
+            optimizer.update(q, h, decaying(10, 10) if alone else ())
+        np.testing.assert_array_equal(p[part], q)
+    np.testing.assert_array_equal(p[10:20], start[10:20])  # frozen
 
 
 @every_optimizer
@@ -134,10 +173,10 @@ def test_decay_touches_its_slice_only(make, rng):
 def test_a_copy_goes_on_where_the_original_was(make, copied, rng):
     optimizer, p, g = make(), rng.standard_normal(30), rng.standard_normal(30)
     for _ in range(3):
-        optimizer.update(p, g, 10)
+        optimizer.update(p, g, decaying(30, 10))
     other, q = copied(optimizer), p.copy()
-    optimizer.update(p, g, 10)
-    other.update(q, g, 10)
+    optimizer.update(p, g, decaying(30, 10))
+    other.update(q, g, decaying(30, 10))
     np.testing.assert_array_equal(p, q)
     assert other.steps == 4
 
@@ -146,16 +185,16 @@ def test_a_copy_goes_on_where_the_original_was(make, copied, rng):
 def test_reset_forgets(make, rng):
     optimizer, g = make(), rng.standard_normal(30)
     p, q = np.ones(30), np.ones(30)
-    optimizer.update(p, g, 10)
+    optimizer.update(p, g, decaying(30, 10))
     optimizer.reset()
-    optimizer.update(q, g, 10)
+    optimizer.update(q, g, decaying(30, 10))
     np.testing.assert_array_equal(p, q)
 
 
 @every_optimizer
 def test_float32_stays_float32(make):
     optimizer, p = make(), np.ones(5, np.float32)
-    optimizer.update(p, np.ones(5, np.float32), 2)
+    optimizer.update(p, np.ones(5, np.float32), decaying(5, 2))
     assert all(array.dtype == np.float32 for array in optimizer.state.values())
 
 
@@ -172,9 +211,9 @@ def test_accumulators_of_dead_units_do_not_become_denormal():
 
 def test_weight_decay_may_be_changed_on_the_way():
     p, g, optimizer = np.ones(4), np.zeros(4), AdamW(0.1, weight_decay=0.0)
-    optimizer.update(p, g, 2)
+    optimizer.update(p, g, decaying(4, 2))
     optimizer.weight_decay = 0.5
-    optimizer.update(p, g, 2)
+    optimizer.update(p, g, decaying(4, 2))
     np.testing.assert_allclose(p, [0.95, 0.95, 1, 1])
 
 

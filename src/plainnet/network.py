@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,19 @@ import numpy.typing as npt
 
 from plainnet.cache import Cache
 from plainnet.data import check_features, check_weights
-from plainnet.errors import DataError, DTypeError, SettingError, ShapeError, require_type
+from plainnet.errors import (
+    DataError,
+    DTypeError,
+    SettingError,
+    ShapeError,
+    require_number,
+    require_type,
+)
 from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer
 from plainnet.layers.containers import Sequential
 from plainnet.losses import Loss
-from plainnet.parameters import Declaration, FlatVector
+from plainnet.parameters import Declaration, FlatVector, Segment
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -46,7 +54,9 @@ class Network:
         All parameters, their gradients in the same layout, the running state. They are never
         replaced, so write into them: `network.parameters[:] = best`.
     n_decaying : int
-        `parameters[:n_decaying]` are the tensors that weight decay shrinks.
+        `parameters[:n_decaying]` are the tensors that were declared to decay: weights, not biases.
+    segments : tuple of Segment
+        Where each tensor lies in the vector, and how fast it learns and decays; see `adjust`.
 
     Examples
     --------
@@ -100,6 +110,7 @@ class Network:
         rng = np.random.default_rng(seed)
         self._parameters.initialize(rng)
         self._state.initialize(rng)
+        self.segments: tuple[Segment, ...] = tuple(self._parameters.segments())
 
     # --- the vectors -----------------------------------------------------------------------------
 
@@ -157,6 +168,52 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._bind()
+
+    # --- how fast each tensor learns -------------------------------------------------------------
+
+    def adjust(
+        self,
+        pattern: str,
+        *,
+        learning_rate: float | None = None,
+        weight_decay: float | None = None,
+    ) -> None:
+        """Multiply the optimizer's rates for some tensors.
+
+        Parameters
+        ----------
+        pattern : str
+            A tensor's or layer's name, or a pattern of them: "0.dense", "*.b", "2.*".
+        learning_rate, weight_decay : float, optional
+            Factors >= 0. Weights start with 1 and 1, biases with 1 and 0.
+
+        Examples
+        --------
+        >>> from plainnet.layers import Dense
+        >>> from plainnet.losses import MeanSquaredError
+        >>> network = Network([Dense(4), Dense(1)], loss=MeanSquaredError(), input_shape=2)
+        >>> network.adjust("*.b", learning_rate=0.1)
+        >>> network.adjust("1.dense", weight_decay=0.5)  # this layer's b now decays too
+        """
+        for name, factor in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
+            if factor is not None:
+                require_number(name, factor, at_least=0)
+        names = {s.name for s in self.segments if _is_meant(s.name, pattern)}
+        if not names:
+            raise SettingError(
+                f"no parameter is called {pattern!r}; there are {', '.join(self.tensors)}"
+            )
+        self.segments = tuple(
+            s.adjusted(learning_rate, weight_decay) if s.name in names else s for s in self.segments
+        )
+
+    def freeze(self, pattern: str) -> None:
+        """Keep these tensors as they are in training: their learning rate becomes 0."""
+        self.adjust(pattern, learning_rate=0.0)
+
+    def unfreeze(self, pattern: str) -> None:
+        """Let these tensors learn again, at the optimizer's learning rate."""
+        self.adjust(pattern, learning_rate=1.0)
 
     # --- forward and backward --------------------------------------------------------------------
 
@@ -289,6 +346,11 @@ class Network:
             "loss": self.loss.config(),
             "input_shape": list(self.input_shape),
             "dtype": self.dtype.name,
+            "adjusted": {
+                now.name: {"learning_rate": now.learning_rate, "weight_decay": now.weight_decay}
+                for now, declared in zip(self.segments, self._parameters.segments(), strict=True)
+                if now != declared
+            },
         }
 
     def summary(self) -> str:
@@ -324,6 +386,10 @@ def _expect_each_once(body: Sequential) -> None:
                 f"{layer!r} is at two places of the network; each needs a layer object of its own"
             )
         seen.add(id(layer))
+
+
+def _is_meant(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
 def _shape(input_shape: int | Shape) -> Shape:

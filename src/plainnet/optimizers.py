@@ -1,12 +1,13 @@
 """Optimizers: one update rule each, on the flat parameter vector.
 
-An optimizer sees two vectors, the parameters and their gradients, and how many of the first
-elements decay. It goes over them once, in pieces small enough that all arrays of a piece stay in
-the processor's cache through the several NumPy calls of an update.
+An optimizer sees two vectors, the parameters and their gradients, and the segments in which they
+learn or decay at their own rates. It goes over them once, in pieces small enough that all arrays of
+a piece stay in the processor's cache through the several NumPy calls of an update.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from math import sqrt
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from plainnet.config import Configurable
 from plainnet.errors import SettingError, ShapeError, require_number
 from plainnet.memory import aligned
+from plainnet.parameters import Segment
 
 Array = npt.NDArray[Any]
 
@@ -49,11 +51,15 @@ class Optimizer(Configurable, ABC):
         """The accumulators by name; empty before the first update."""
 
     @abstractmethod
-    def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
+    def rule(self, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
         """Update one piece `p` in place from its gradient `g`. `work` is scratch of its size."""
 
-    def prepare(self) -> None:
-        """Compute what all pieces of this step share. `self.steps` already counts this step."""
+    def prepare(self, learning_rate: float, weight_decay: float) -> None:
+        """Compute what the pieces that follow share, from the rates that hold for them.
+
+        `self.steps` already counts this step.
+        """
+        self.share(learning_rate, weight_decay)
 
     def share(self, *values: float) -> None:
         """Give `rule` these numbers as `self.shared`: 0-d arrays, which NumPy need not convert."""
@@ -62,18 +68,28 @@ class Optimizer(Configurable, ABC):
         for array, value in zip(self.shared, values, strict=True):
             array[()] = value
 
-    def update(self, parameters: Array, gradients: Array, n_decaying: int = 0) -> None:
-        """One step. Weight decay, where there is any, shrinks `parameters[:n_decaying]` only."""
+    def update(self, parameters: Array, gradients: Array, segments: Sequence[Segment] = ()) -> None:
+        """One step.
+
+        Parameters
+        ----------
+        parameters, gradients : 1-D arrays of one length
+            The same two arrays at every step.
+        segments : sequence of Segment
+            `network.segments`: where the vector learns or decays at other rates than the
+            optimizer's. Without them, all of it learns and nothing decays.
+        """
         if (
             parameters is not self._target
             or gradients is not self._source
-            or (self.weight_decay > 0) is not self._decays
+            or segments is not self._segments
         ):
-            self._attach(parameters, gradients, n_decaying)
+            self._attach(parameters, gradients, segments)
         self.steps += 1
-        self.prepare()
-        for piece in self._pieces:
-            self.rule(*piece)
+        for learning_rate, weight_decay, pieces in self._groups:
+            self.prepare(self.learning_rate * learning_rate, self.weight_decay * weight_decay)
+            for piece in pieces:
+                self.rule(*piece)
         if self.steps % FLUSH_EVERY == 0:
             self._flush()
 
@@ -85,12 +101,12 @@ class Optimizer(Configurable, ABC):
 
     _target: Array | None = None
     _source: Array | None = None
-    _decays: bool
-    _pieces: list[tuple[Any, ...]]
+    _segments: Sequence[Segment] | None = None
+    _groups: list[tuple[float, float, list[tuple[Array, ...]]]]
     _dtype: np.dtype[Any]
     shared: Sequence[Array] = ()
 
-    def _attach(self, parameters: Array, gradients: Array, n_decaying: int) -> None:
+    def _attach(self, parameters: Array, gradients: Array, segments: Sequence[Segment]) -> None:
         if parameters.shape != gradients.shape or parameters.ndim != 1:
             raise ShapeError(
                 "parameters and gradients must be vectors of one length; got shapes "
@@ -108,33 +124,40 @@ class Optimizer(Configurable, ABC):
                 f"{parameters.size}: take a new one, or reset() it"
             )
         work = aligned(min(PIECE, parameters.size), parameters.dtype)
-        self._pieces = []
-        self._decays, self.shared = self.weight_decay > 0, ()
-        n_decaying = n_decaying if self._decays else 0
-        for start, stop, decays in _bounds(parameters.size, n_decaying):
-            p, g, *state = (vector[start:stop] for vector in vectors)
-            self._pieces.append((decays, p, g, work[: stop - start], *state))
-        self._target, self._source, self._dtype = parameters, gradients, parameters.dtype
+        self._groups, self.shared = [], ()
+        for start, stop, learning_rate, weight_decay in _runs(parameters.size, segments):
+            pieces = []
+            for first in range(start, stop, PIECE):
+                last = min(first + PIECE, stop)
+                p, g, *state = (vector[first:last] for vector in vectors)
+                pieces.append((p, g, work[: last - first], *state))
+            self._groups.append((learning_rate, weight_decay, pieces))
+        self._target, self._source, self._segments = parameters, gradients, segments
+        self._dtype = parameters.dtype
 
     def _flush(self) -> None:
-        for _, p, _, work, *accumulators in self._pieces:
-            threshold = 1e4 * np.finfo(p.dtype).tiny
-            for accumulator in accumulators:
-                np.abs(accumulator, out=work)
-                np.greater_equal(work, threshold, out=work, casting="unsafe")
-                accumulator *= work
+        for _, _, pieces in self._groups:
+            for p, _, work, *accumulators in pieces:
+                threshold = 1e4 * np.finfo(p.dtype).tiny
+                for accumulator in accumulators:
+                    np.abs(accumulator, out=work)
+                    np.greater_equal(work, threshold, out=work, casting="unsafe")
+                    accumulator *= work
 
     def __getstate__(self) -> dict[str, Any]:
         # The pieces are views into somebody's vectors; the next update makes them anew.
-        attached = ("_target", "_source", "_pieces", "_decays", "shared")
+        attached = ("_target", "_source", "_segments", "_groups", "shared")
         return {key: value for key, value in self.__dict__.items() if key not in attached}
 
 
-def _bounds(size: int, n_decaying: int) -> Iterator[tuple[int, int, bool]]:
-    """(start, stop, decays) of pieces that hold only decaying elements or none."""
-    for first, last, decays in ((0, n_decaying, True), (n_decaying, size, False)):
-        for start in range(first, last, PIECE):
-            yield start, min(start + PIECE, last), decays
+def _runs(size: int, segments: Sequence[Segment]) -> Iterator[tuple[int, int, float, float]]:
+    """(start, stop, learning rate, weight decay) of neighbours with the same factors."""
+    if not segments:
+        yield 0, size, 1.0, 0.0
+    for rates, run in groupby(segments, key=lambda s: (s.learning_rate, s.weight_decay)):
+        first, *others = run
+        if rates[0] > 0:  # what is frozen has no pieces
+            yield first.start, (others or [first])[-1].stop, *rates
 
 
 class SGD(Optimizer):
@@ -176,19 +199,22 @@ class SGD(Optimizer):
         self.weight_decay = weight_decay
         self.accumulators = ("v",) if momentum else ()
 
-    def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
-        lr, mu = self.learning_rate, self.momentum
-        for v in accumulators:  # one with momentum, none without
-            v *= mu
-            v += g
-            if decays:
-                v += np.multiply(p, self.weight_decay, out=work)
-        if self.nesterov or not accumulators:
-            if decays:
-                p *= 1 - lr * self.weight_decay
+    def prepare(self, learning_rate: float, weight_decay: float) -> None:
+        self.share(self.momentum, learning_rate, learning_rate * self.momentum, weight_decay)
+
+    def rule(self, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
+        mu, lr, lr_mu, decay = self.shared
+        if decay:
+            g = np.add(np.multiply(p, decay, out=work), g, out=work)
+        if not accumulators:
             p -= np.multiply(g, lr, out=work)
-        for v in accumulators:
-            p -= np.multiply(v, lr * mu if self.nesterov else lr, out=work)
+            return
+        (v,) = accumulators
+        v *= mu
+        v += g
+        if self.nesterov:
+            p -= np.multiply(g, lr, out=work)
+        p -= np.multiply(v, lr_mu if self.nesterov else lr, out=work)
 
 
 class Adam(Optimizer):
@@ -200,6 +226,9 @@ class Adam(Optimizer):
         v' = v / (1 - beta2^t)                  which this makes up for
         p <- p - lr m' / (sqrt(v') + eps)
 
+    Weight decay is L2 regularisation here: g + weight_decay p takes the place of g. `AdamW` has
+    the decoupled kind.
+
     The accumulators hold M = m / (1 - beta1) and V = v / (1 - beta2): M <- beta1 M + g and
     V <- beta2 V + g^2 need two passes less. With c = sqrt((1 - beta2) / (1 - beta2^t)) the update
     reads p <- p - lr (1 - beta1) / (1 - beta1^t) / c * M / (sqrt(V) + eps / c), the same number.
@@ -210,6 +239,7 @@ class Adam(Optimizer):
     betas : (float, float)
         beta1 and beta2, each 0 <= beta < 1.
     epsilon : float
+    weight_decay : float
     """
 
     accumulators = ("M", "V")
@@ -220,24 +250,29 @@ class Adam(Optimizer):
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
     ) -> None:
         super().__init__(learning_rate)
+        require_number("weight_decay", weight_decay, at_least=0)
         for name, beta in zip(("betas[0]", "betas[1]"), betas, strict=True):
             require_number(name, beta, at_least=0, below=1)
         require_number("epsilon", epsilon, above=0)
         beta1, beta2 = betas
         self.betas = (beta1, beta2)
         self.epsilon = epsilon
+        self.weight_decay = weight_decay
 
-    def prepare(self) -> None:
+    def prepare(self, learning_rate: float, weight_decay: float) -> None:
         (beta1, beta2), t = self.betas, self.steps
         c = sqrt((1 - beta2) / (1 - beta2**t))
-        rate = self.learning_rate * (1 - beta1) / (1 - beta1**t) / c
-        self.share(beta1, beta2, self.epsilon / c, rate)
+        rate = learning_rate * (1 - beta1) / (1 - beta1**t) / c
+        self.share(beta1, beta2, self.epsilon / c, rate, weight_decay)
 
-    def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
+    def rule(self, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
         M, V = accumulators
-        beta1, beta2, epsilon, rate = self.shared
+        beta1, beta2, epsilon, rate, decay = self.shared
+        if decay:
+            g = np.add(np.multiply(p, decay, out=work), g, out=work)
         M *= beta1
         M += g
         V *= beta2
@@ -267,11 +302,13 @@ class AdamW(Adam):
         epsilon: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        super().__init__(learning_rate, betas=betas, epsilon=epsilon)
-        require_number("weight_decay", weight_decay, at_least=0)
-        self.weight_decay = weight_decay
+        super().__init__(learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
 
-    def rule(self, decays: bool, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
-        if decays:
-            p *= 1 - self.learning_rate * self.weight_decay
-        super().rule(decays, p, g, work, *accumulators)
+    def prepare(self, learning_rate: float, weight_decay: float) -> None:
+        super().prepare(learning_rate, 0.0)
+        self._kept = 1 - learning_rate * weight_decay
+
+    def rule(self, p: Array, g: Array, work: Array, *accumulators: Array) -> None:
+        if self._kept != 1:
+            p *= self._kept
+        super().rule(p, g, work, *accumulators)

@@ -5,8 +5,8 @@ their gradients in the same layout, and the running state (saved, never optimise
 weight decay shrinks come first, so that decay is the slice `parameters[:n_decaying]`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from math import prod
 from types import MappingProxyType
 from typing import Any, Literal
@@ -41,6 +41,31 @@ class Declaration:
         return prod(self.shape)
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Where a tensor lies in the flat vector, and how fast it learns and decays.
+
+    The two factors multiply the optimizer's `learning_rate` and `weight_decay` there; a learning
+    rate of 0 freezes the tensor.
+    """
+
+    name: str
+    start: int
+    stop: int
+    shape: Shape
+    order: Literal["C", "F"] = "C"
+    learning_rate: float = 1.0
+    weight_decay: float = 0.0
+
+    def adjusted(self, learning_rate: float | None, weight_decay: float | None) -> "Segment":
+        """The segment with these factors; None leaves one as it is."""
+        return replace(
+            self,
+            learning_rate=self.learning_rate if learning_rate is None else learning_rate,
+            weight_decay=self.weight_decay if weight_decay is None else weight_decay,
+        )
+
+
 class FlatVector:
     """One 1-D array and a view into it for each declared tensor, by full name.
 
@@ -58,13 +83,21 @@ class FlatVector:
         self.flat: Array = aligned(sum(t.size for t in tensors.values()), dtype)
         self.views: Mapping[str, Array] = self._views()
 
+    def segments(self) -> Iterator[Segment]:
+        """The tensors in the vector's order."""
+        start = 0
+        for name, t in self.layout.items():
+            decay = 1.0 if t.decays else 0.0
+            yield Segment(name, start, start + t.size, t.shape, t.order, weight_decay=decay)
+            start += t.size
+
     def _views(self) -> Mapping[str, Array]:
-        views, start = {}, 0
-        for name, tensor in self.layout.items():
-            piece = self.flat[start : start + tensor.size]
-            views[name] = piece.reshape(tensor.shape, order=tensor.order)
-            start += tensor.size
-        return MappingProxyType(views)
+        return MappingProxyType(
+            {
+                s.name: self.flat[s.start : s.stop].reshape(s.shape, order=s.order)
+                for s in self.segments()
+            }
+        )
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Fill every tensor by its initializer, in the order in which the layers declared them."""

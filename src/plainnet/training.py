@@ -140,7 +140,7 @@ def _run_epochs(
                 raise _diverged(run, good, f"the loss became {loss}", X)
             if run.step % SNAPSHOT_EVERY == 0:
                 good.take(run.step)
-            optimizer.update(network.parameters, network.gradients, network.n_decaying)
+            optimizer.update(network.parameters, network.gradients, network.segments)
             share = len(X) if sample_weight is None else float(sample_weight.sum())
             total += share * loss
             weight += share

@@ -81,6 +81,8 @@ def load(path: str | os.PathLike[str], *, custom: Iterable[type[Configurable]] =
             dtype=description["dtype"],
             seed=0,
         )
+        for name, factors in description.get("adjusted", {}).items():
+            network.adjust(name, **factors)
     except FileError:
         raise
     except Exception as error:  # the description is somebody else's: anything may be wrong with it
