@@ -4,6 +4,7 @@ A twin takes one example as a float64 array, and the layer, and returns one exam
 and `math`, never the functions that the layer itself calls.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +15,31 @@ from plainnet import layers
 from plainnet.layers import (
     ELU,
     GELU,
+    GLU,
     SELU,
+    BatchNorm,
+    CategoryEmbedding,
     Dense,
     Dropout,
     Flatten,
+    GaussianNoise,
+    GroupNorm,
+    Highway,
     Identity,
     Layer,
+    LayerNorm,
     LeakyReLU,
     Mish,
+    Parallel,
+    ParametricActivation,
+    PeriodicEmbedding,
+    PiecewiseLinearEmbedding,
+    PReLU,
     ReLU,
     Reshape,
     Residual,
+    RMSNorm,
+    Scale,
     Sequential,
     Sigmoid,
     SiLU,
@@ -115,6 +130,141 @@ def residual(example: np.ndarray, layer: Residual) -> np.ndarray:
     return np.array([a + b for a, b in zip(example.flat, out.flat, strict=True)]).reshape(out.shape)
 
 
+def normalized(
+    numbers: list[float], epsilon: float, mean: float | None = None, variance: float | None = None
+) -> list[float]:
+    """Mean 0 and variance 1, their own if none is given."""
+    if mean is None:
+        mean = math.fsum(numbers) / len(numbers)
+    if variance is None:
+        variance = math.fsum((a - mean) ** 2 for a in numbers) / len(numbers)
+    return [(a - mean) / math.sqrt(variance + epsilon) for a in numbers]
+
+
+def batch_norm(example: np.ndarray, layer: BatchNorm) -> np.ndarray:
+    """In prediction; tests/layers/test_normalization.py has a twin for training."""
+    out = np.empty_like(example)
+    for *place, j in np.ndindex(example.shape):
+        running = float(layer.running_mean[j]), float(layer.running_variance[j])
+        (a_hat,) = normalized([float(example[*place, j])], layer.epsilon, *running)
+        out[*place, j] = float(layer.gamma[j]) * a_hat + float(layer.beta[j])
+    return out
+
+
+def layer_norm(example: np.ndarray, layer: LayerNorm) -> np.ndarray:
+    out = np.empty_like(example)
+    for place in np.ndindex(example.shape[:-1]):
+        for j, a_hat in enumerate(normalized(list(example[place]), layer.epsilon)):
+            out[*place, j] = float(layer.gamma[j]) * a_hat + float(layer.beta[j])
+    return out
+
+
+def rms_norm(example: np.ndarray, layer: RMSNorm) -> np.ndarray:
+    out = np.empty_like(example)
+    for place in np.ndindex(example.shape[:-1]):
+        square = math.fsum(a * a for a in example[place]) / example.shape[-1]
+        for j, a in enumerate(example[place]):
+            out[*place, j] = float(layer.gamma[j]) * a / math.sqrt(square + layer.epsilon)
+    return out
+
+
+def group_norm(example: np.ndarray, layer: GroupNorm) -> np.ndarray:
+    out = np.empty_like(example)
+    width = example.shape[-1] // layer.groups
+    for group in range(layer.groups):
+        places = [p for p in np.ndindex(example.shape) if p[-1] // width == group]
+        values = normalized([float(example[p]) for p in places], layer.epsilon)
+        for p, a_hat in zip(places, values, strict=True):
+            out[p] = float(layer.gamma[p[-1]]) * a_hat + float(layer.beta[p[-1]])
+    return out
+
+
+def scale(example: np.ndarray, layer: Scale) -> np.ndarray:
+    out = np.empty_like(example)
+    for *place, j in np.ndindex(example.shape):
+        out[*place, j] = float(layer.gamma[j]) * example[*place, j]
+    return out
+
+
+def prelu(example: np.ndarray, layer: PReLU) -> np.ndarray:
+    out = np.empty_like(example)
+    for *place, j in np.ndindex(example.shape):
+        z = float(example[*place, j])
+        out[*place, j] = z if z > 0 else float(layer.alpha[j]) * z
+    return out
+
+
+def parametric(example: np.ndarray, layer: ParametricActivation) -> np.ndarray:
+    bent, out = chain(example, layer), np.empty_like(example)
+    for *place, j in np.ndindex(example.shape):
+        alpha = float(layer.alpha[j])
+        out[*place, j] = alpha * bent[*place, j] + (1 - alpha) * example[*place, j]
+    return out
+
+
+def weighted_sum(row: np.ndarray, W: np.ndarray, b: np.ndarray, j: int) -> float:
+    return float(b[j]) + math.fsum(float(w) * float(a) for w, a in zip(W[j], row, strict=True))
+
+
+def logistic(z: float) -> float:
+    return 1 / (1 + math.exp(-z))
+
+
+def glu(example: np.ndarray, layer: GLU) -> np.ndarray:
+    out = np.empty((*example.shape[:-1], layer.units))
+    for *place, j in np.ndindex(out.shape):
+        u, v = (weighted_sum(example[*place], layer.W, layer.b, k) for k in (j, layer.units + j))
+        out[*place, j] = u * logistic(v)
+    return out
+
+
+def highway(example: np.ndarray, layer: Highway) -> np.ndarray:
+    F, out = chain(example, layer), np.empty_like(example)
+    for *place, j in np.ndindex(example.shape):
+        t = logistic(weighted_sum(example[*place], layer.W, layer.b, j))
+        out[*place, j] = t * F[*place, j] + (1 - t) * example[*place, j]
+    return out
+
+
+def waves(example: np.ndarray, layer: PeriodicEmbedding) -> np.ndarray:
+    out = []
+    for f, x in enumerate(example.tolist()):
+        angles = [
+            2 * math.pi * float(w) * x + float(b)
+            for w, b in zip(layer.w1[f], layer.b1[f], strict=True)
+        ]
+        for j in range(layer.width - 1):
+            terms = [math.cos(a) * float(w) for a, w in zip(angles, layer.W2[f, :, j], strict=True)]
+            out.append(sum(terms) + float(layer.b2[f, j]))
+        out.append(x)
+    return np.array(out)
+
+
+def looked_up(example: np.ndarray, layer: CategoryEmbedding) -> np.ndarray:
+    out, first = [], 0
+    for x, size in zip(example.tolist(), layer.sizes, strict=True):
+        k = round(x) if 0 <= round(x) < size else 0
+        out += layer.E[first + k].tolist()
+        first += size
+    return np.array(out)
+
+
+def side_by_side(example: np.ndarray, layer: Parallel) -> np.ndarray:
+    by_type = {type(case.make()): case.twin for case in CASES}
+    out = []
+    for (start, stop), inner in zip(layer.parts, layer.layers, strict=True):
+        out += by_type[type(inner)](example[start:stop], inner).tolist()
+    return np.array(out)
+
+
+def binned(example: np.ndarray, layer: PiecewiseLinearEmbedding) -> np.ndarray:
+    out = []
+    for x, edges in zip(example.tolist(), layer.edges, strict=True):
+        for low, high in itertools.pairwise(edges):
+            out.append(0.0 if x < low else 1.0 if x > high else (x - low) / (high - low))
+    return np.array(out)
+
+
 CASES = [
     LayerCase(lambda: Dense(3), (4,), dense),
     LayerCase(lambda: Dense(3, bias=False), (4,), dense),
@@ -143,6 +293,44 @@ CASES = [
     LayerCase(lambda: Sequential([Dense(3), Tanh(), Flatten()]), (4,), chain),
     LayerCase(lambda: Residual([Dense(5), ReLU(), Dense(4)]), (4,), residual),
     LayerCase(lambda: Residual([ReLU()]), (4,), residual),
+    LayerCase(lambda: GaussianNoise(0.3), (6,), same),
+    LayerCase(lambda: GaussianNoise(0), (6,), same),
+    LayerCase(BatchNorm, (6,), batch_norm),
+    LayerCase(lambda: BatchNorm(momentum=0.5, epsilon=0.1), (2, 3), batch_norm),
+    LayerCase(BatchNorm, (2, 3, 2), batch_norm),
+    LayerCase(LayerNorm, (6,), layer_norm),
+    LayerCase(lambda: LayerNorm(epsilon=0.1), (2, 3), layer_norm),
+    LayerCase(RMSNorm, (6,), rms_norm),
+    LayerCase(lambda: RMSNorm(epsilon=0.1), (2, 3), rms_norm),
+    LayerCase(lambda: GroupNorm(2), (6,), group_norm),
+    LayerCase(lambda: GroupNorm(1, epsilon=0.1), (3, 2), group_norm),
+    LayerCase(lambda: GroupNorm(2), (2, 3, 4), group_norm),
+    LayerCase(lambda: GroupNorm(4), (3, 4), group_norm),
+    LayerCase(Scale, (6,), scale),
+    LayerCase(lambda: Scale(0.1), (3, 2), scale),
+    LayerCase(PReLU, (6,), prelu),
+    LayerCase(lambda: PReLU(1.5), (3, 2), prelu),
+    LayerCase(lambda: ParametricActivation(Tanh()), (6,), parametric),
+    LayerCase(lambda: ParametricActivation(Sigmoid()), (3, 2), parametric),
+    LayerCase(lambda: ParametricActivation(PReLU()), (4,), parametric),
+    LayerCase(lambda: GLU(3), (4,), glu),
+    LayerCase(lambda: GLU(3), (5, 2), glu),
+    LayerCase(lambda: Highway([Dense(4), Tanh()]), (4,), highway),
+    LayerCase(lambda: Highway([Dense(2), ReLU()], gate_bias=0.5), (3, 2), highway),
+    LayerCase(lambda: Highway([Sigmoid()]), (4,), highway),
+    LayerCase(lambda: PeriodicEmbedding(5), (3,), waves),
+    LayerCase(lambda: PeriodicEmbedding(4, width=2, sigma=0.5), (2,), waves),
+    LayerCase(lambda: CategoryEmbedding([3, 2], 4), (2,), looked_up),
+    LayerCase(lambda: PiecewiseLinearEmbedding([[-1, 0, 0.5, 2], [-0.3, 0.4]]), (2,), binned),
+    LayerCase(lambda: Parallel([(0, 3), (3, 5)], [Dense(4), ReLU()]), (5,), side_by_side),
+    LayerCase(
+        lambda: Parallel(
+            [(0, 2), (2, 3), (1, 4)],
+            [PeriodicEmbedding(3), CategoryEmbedding([4], 2), Tanh()],
+        ),
+        (4,),
+        side_by_side,
+    ),
 ]
 
 EXPORTED = {

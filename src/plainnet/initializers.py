@@ -132,6 +132,32 @@ class Orthogonal(Initializer):
 
 
 @dataclass(frozen=True)
+class Normal(Initializer):
+    """Normal around 0, whatever the fans: for tensors that are not weights of a sum."""
+
+    standard_deviation: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_number("standard_deviation", self.standard_deviation, at_least=0)
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return rng.standard_normal(shape) * self.standard_deviation
+
+
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """Uniform on [-limit, limit], whatever the fans."""
+
+    limit: float
+
+    def __post_init__(self) -> None:
+        require_number("limit", self.limit, at_least=0)
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return rng.uniform(-self.limit, self.limit, shape)
+
+
+@dataclass(frozen=True)
 class Constant(Initializer):
     """Every element the same number."""
 

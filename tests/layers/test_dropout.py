@@ -1,13 +1,13 @@
-"""Dropout: how much it drops, what it keeps, and that it rests outside training."""
+"""Dropout and noise: how much of it, what is kept, and that both rest outside training."""
 
 import math
 
 import numpy as np
 import pytest
 
-from plainnet import Cache, Network
+from plainnet import Cache, Network, check_gradients
 from plainnet.errors import SettingError
-from plainnet.layers import Dense, Dropout
+from plainnet.layers import Dense, Dropout, GaussianNoise, Tanh
 from plainnet.losses import MeanSquaredError
 
 rates = pytest.mark.parametrize("rate", [0.1, 0.25, 0.5, 0.9])
@@ -126,3 +126,63 @@ def test_a_network_predicts_without_and_trains_with():
 def test_a_rate_lies_between_0_and_1(rate):
     with pytest.raises(SettingError, match="rate must be >= 0 and < 1; got"):
         Dropout(rate)
+
+
+# --- GaussianNoise --------------------------------------------------------------------------------
+
+
+def noise(deviation: float, seed: int = 0, dtype: type = np.float64) -> np.ndarray:
+    A = np.full(SHAPE, 3, dtype)
+    cache = Cache(training=True, seed=seed)
+    return GaussianNoise(deviation).forward(A, cache) - 3
+
+
+@pytest.mark.parametrize("deviation", [0.1, 2])
+@every_dtype
+def test_noise_is_normal_with_mean_0_and_its_deviation(deviation, dtype):
+    E = noise(deviation, dtype=dtype).astype(np.float64) / deviation
+    assert abs(E.mean()) < 5 / math.sqrt(M)
+    assert abs((E**2).mean() - 1) < 5 * math.sqrt(2 / M)
+    assert abs((E**3).mean()) < 5 * math.sqrt(15 / M)
+    assert abs((E**4).mean() - 3) < 5 * math.sqrt(96 / M)
+    assert abs((E[:, 1:] * E[:, :-1]).mean()) < 5 / math.sqrt(M)  # neighbours do not know
+    assert noise(deviation, dtype=dtype).dtype == dtype
+
+
+def test_the_same_seed_gives_the_same_noise_and_each_step_another():
+    np.testing.assert_array_equal(noise(1, seed=3), noise(1, seed=3))
+    assert not np.array_equal(noise(1, seed=3), noise(1, seed=4))
+    layer, cache, A = GaussianNoise(1), Cache(training=True, seed=0), np.zeros((2, 3))
+    assert not np.array_equal(layer.forward(A, cache).copy(), layer.forward(A, cache))
+
+
+@pytest.mark.parametrize(("deviation", "training"), [(0.5, False), (0, True)])
+def test_without_training_or_deviation_nothing_is_added_or_drawn(deviation, training):
+    A, layer, cache = np.ones((3, 4)), GaussianNoise(deviation), Cache(training=training, seed=0)
+    assert layer.forward(A, cache) is A
+    assert layer.backward(A, cache) is A
+    assert cache.names() == []
+    assert cache.rng.random() == np.random.default_rng(0).random()
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_noise_over_an_array_that_nobody_reads(record, rng):
+    layers = [Dense(4), GaussianNoise(0.3), Tanh(), GaussianNoise(0.3), Dense(1)]
+    network = Network(layers, loss=MeanSquaredError(), input_shape=3, seed=0, dtype=np.float64)
+    X, y = rng.standard_normal((5, 3)), rng.standard_normal((5, 1))
+    check = check_gradients(network, X, y)
+    assert check.passed, check
+    cache = Cache(training=True, record=record, seed=0)
+    network.loss_and_gradients(X, y, cache)
+    Y, E = cache["1.gaussiannoise.Y"], cache["1.gaussiannoise.E"]
+    before = X @ network["0.dense.W"].T + network["0.dense.b"]
+    if record:
+        np.testing.assert_allclose(Y, before + E, rtol=1e-12)
+    else:
+        assert np.shares_memory(Y, cache["0.dense.Z"])
+
+
+@pytest.mark.parametrize("deviation", [-0.1, float("inf"), float("nan")])
+def test_a_deviation_is_not_negative(deviation):
+    with pytest.raises(SettingError, match="standard_deviation must be >= 0; got"):
+        GaussianNoise(deviation)

@@ -1,4 +1,4 @@
-"""Layers made of layers: one after the other, or around a shortcut."""
+"""Layers made of layers: one after the other, around a shortcut, or side by side."""
 
 from __future__ import annotations
 
@@ -153,6 +153,103 @@ class Residual(Layer):
         cache.owner = self
         cache.children.clear()
         cache.open("").needs_input_gradient = cache.needs_input_gradient
+
+
+class Parallel(Layer):
+    """Layers side by side, each on its part of the input's features; their outputs in one row.
+
+    Parameters
+    ----------
+    parts : sequence of (start, stop)
+        Which features each layer gets. Parts may overlap; every feature is in one or more.
+    layers : sequence of Layer
+        Each takes (m, stop - start) and gives (m, some width).
+    """
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "join(forward, A)", r"Y = [f_1(A_{p_1}), \dots, f_n(A_{p_n})]"),),
+        backward=(
+            Formula("dA", "spread(backward, dY)", r"dA_j = \sum_{i:\, j \in p_i} f_i'(dY_i)_j"),
+        ),
+    )
+
+    def __init__(self, parts: Sequence[tuple[int, int]], layers: Sequence[Layer]) -> None:
+        self.layers = _checked(layers)
+        self.parts = [(int(start), int(stop)) for start, stop in parts]
+        if not self.layers or len(self.layers) != len(self.parts):
+            raise SettingError(
+                f"Parallel needs a part for each layer; got {len(self.parts)} parts and "
+                f"{len(self.layers)} layers"
+            )
+        covered = {feature for start, stop in self.parts for feature in range(start, stop)}
+        self.width = max(stop for _, stop in self.parts)
+        if covered != set(range(self.width)) or any(a >= b for a, b in self.parts):
+            raise SettingError(f"parts must be (start, stop) and cover all features; got {parts}")
+        self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(self.layers)]
+
+    def build(self, input_shape: Shape) -> Shape:
+        if input_shape != (self.width,):
+            raise ShapeError(f"needs an input of shape ({self.width},); got {input_shape}")
+        self.columns, begin = [], 0
+        for name, (start, stop), layer in zip(self.names, self.parts, self.layers, strict=True):
+            output_shape = layer.place(f"{self.name}.{name}", (stop - start,))
+            if len(output_shape) != 1:
+                raise ShapeError(
+                    f"needs layers that return (features,); {layer!r} returns {output_shape}"
+                )
+            self.columns.append((begin, begin + output_shape[0]))
+            begin += output_shape[0]
+        return (begin,)
+
+    def suggest(self, following: Initializer) -> Initializer:
+        for layer in self.layers:
+            layer.suggest(following)
+        return following
+
+    def walk(self) -> Iterator[Layer]:
+        yield self
+        for layer in self.layers:
+            yield from layer.walk()
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        if cache.owner is not self:
+            self._open(cache)
+        Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
+        places = zip(cache.forward_pairs, self.parts, self.columns, strict=True)
+        for (layer, own), (start, stop), (first, last) in places:
+            part = own.array("part", (len(A), stop - start), A.dtype)
+            np.copyto(part, A[:, start:stop])
+            Y[:, first:last] = layer.forward(part, own)
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        dA = NO_GRADIENT
+        if cache.needs_input_gradient:
+            dA = cache.array("dA", (len(dY), self.width), dY.dtype)
+            dA.fill(0)
+        places = zip(cache.forward_pairs, self.parts, self.columns, strict=True)
+        for (layer, own), (start, stop), (first, last) in places:
+            dpart = own.array("dpart", (len(dY), last - first), dY.dtype)
+            np.copyto(dpart, dY[:, first:last])
+            dpart = layer.backward(dpart, own)
+            if cache.needs_input_gradient:
+                for column in range(stop - start):  # by columns, NumPy needs no buffer
+                    dA[:, start + column] += dpart[:, column]
+        return dA
+
+    def _open(self, cache: Cache) -> None:
+        """Each layer may write over what it gets: that is a copy."""
+        cache.owner = self
+        cache.children.clear()
+        cache.forward_pairs = [
+            (layer, cache.open(name)) for name, layer in zip(self.names, self.layers, strict=True)
+        ]
+        for _, own in cache.forward_pairs:
+            own.reuse_input = own.reuse_gradient = not cache.record
+            own.needs_input_gradient = cache.needs_input_gradient
 
 
 def _checked(layers: Iterable[Layer]) -> tuple[Layer, ...]:

@@ -1,4 +1,4 @@
-"""Dropout: noise that keeps units from relying on each other."""
+"""Noise that is there only while training: dropped units, or Gaussian numbers added."""
 
 import numpy as np
 
@@ -40,3 +40,33 @@ class Dropout(Layer):
         if not cache.training or self.rate == 0:
             return dY
         return np.multiply(dY, cache["scale"], out=cache.gradient("dA", dY))
+
+
+class GaussianNoise(Layer):
+    """Y = A + E, E normal with mean 0 and this standard deviation; nothing outside training.
+
+    On the input, with the squared error, it amounts to a penalty on the slope of what the network
+    computes (Bishop 1995, Training with noise is equivalent to Tikhonov regularization).
+    """
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "A + E", r"Y = A + E,\; E \sim \mathcal N(0, \sigma^2)"),),
+        backward=(Formula("dA", "dY", r"dA = dY"),),
+    )
+
+    def __init__(self, standard_deviation: float) -> None:
+        require_number("standard_deviation", standard_deviation, at_least=0)
+        self.standard_deviation = standard_deviation
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        if not cache.training or self.standard_deviation == 0:
+            return A
+        E = cache.array("E", A.shape, A.dtype)
+        cache.rng.standard_normal(out=E, dtype=A.dtype)
+        E *= A.dtype.type(self.standard_deviation)
+        return np.add(A, E, out=cache.output("Y", A))
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        return dY

@@ -1,0 +1,312 @@
+"""Embeddings of a table's columns: numbers as waves, categories as learned vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from math import pi
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import SettingError, ShapeError, require_integer, require_number
+from plainnet.initializers import Initializer, Normal, Uniform
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+
+INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
+
+
+class PeriodicEmbedding(Layer):
+    """Each number x as [W2 cos(2 pi w1 x + b1) + b2, x], with weights of its feature's own.
+
+    The periodic embedding with bias, linear map and shortcut ("PBLD") of Holzmueller et al. 2024,
+    Better by Default, section 3.4, after Gorishniy et al. 2022, On Embeddings for Numerical
+    Features. With theta = 2 pi w1 x + b1 and dH, dx the parts of dY:
+
+        dW2 = dH cos(theta)    dtheta = -sin(theta) W2' dH    dw1 = 2 pi sum dtheta x
+        db2 = sum dH           db1 = sum dtheta               dx += 2 pi sum dtheta w1
+
+    Parameters
+    ----------
+    frequencies : int
+        Waves per feature.
+    width : int
+        Outputs per feature, the number itself included; 2 or more.
+    sigma : float
+        Standard deviation of the first w1: how fast the waves are.
+
+    Tensors
+    -------
+    w1, b1 : (features, frequencies)
+    W2 : (features, frequencies, width - 1), decays, as w1 does
+    b2 : (features, width - 1)
+    """
+
+    w1: Array
+    b1: Array
+    W2: Array
+    b2: Array
+    dw1: Array
+    db1: Array
+    dW2: Array
+    db2: Array
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("theta", "2 * pi * A[..., None] * w1 + b1", r"\theta = 2 \pi w_1 x + b_1"),
+            Formula(
+                "Y",
+                "concatenate([einsum('mfk,fkj->mfj', cos(theta), W2) + b2, A[..., None]], axis=2)"
+                ".reshape(len(A), -1)",
+                r"Y = [W_2 \cos\theta + b_2,\ x]",
+            ),
+        ),
+        backward=(
+            Formula("dH", "dY.reshape(*A.shape, width)[..., :-1]", r"[dH,\ dx] = dY"),
+            Formula(
+                "dW2", "einsum('mfk,mfj->fkj', cos(theta), dH)", r"dW_2 = \sum \cos\theta\, dH"
+            ),
+            Formula("db2", "dH.sum(axis=0)", r"db_2 = \sum dH"),
+            Formula(
+                "dtheta",
+                "-sin(theta) * einsum('mfj,fkj->mfk', dH, W2)",
+                r"d\theta = -\sin\theta \odot W_2^\top dH",
+            ),
+            Formula(
+                "dw1",
+                "2 * pi * (dtheta * A[..., None]).sum(axis=0)",
+                r"dw_1 = 2 \pi \sum x\, d\theta",
+            ),
+            Formula("db1", "dtheta.sum(axis=0)", r"db_1 = \sum d\theta"),
+            Formula(
+                "dA",
+                "dY.reshape(*A.shape, width)[..., -1] + 2 * pi * (dtheta * w1).sum(axis=2)",
+                r"dA = dx + 2 \pi \sum w_1 d\theta",
+            ),
+        ),
+    )
+
+    def __init__(self, frequencies: int = 16, *, width: int = 4, sigma: float = 0.1) -> None:
+        self.frequencies = require_integer("frequencies", frequencies, at_least=1)
+        self.width = require_integer("width", width, at_least=2)
+        require_number("sigma", sigma, above=0)
+        self.sigma = sigma
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise ShapeError(f"needs an input of shape (features,); got {input_shape}")
+        (F,), K, J = input_shape, self.frequencies, self.width - 1
+        edge = 1 / K**0.5
+        self.declare("w1", (F, K), Normal(self.sigma), decays=True)
+        self.declare("b1", (F, K), Uniform(pi))
+        self.declare("W2", (F, K, J), Uniform(edge), decays=True)
+        self.declare("b2", (F, J), Uniform(edge))
+        return (F * self.width,)
+
+    def suggest(self, following: Initializer) -> Initializer:
+        return following  # all tensors name their own; nothing below depends on them
+
+    # A feature per block in memory, (F, m, K), so that W2 is one product for each feature.
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        (m, F), K, J = A.shape, self.frequencies, self.width - 1
+        x = cache.array("x", (F, m, 1), A.dtype)
+        np.copyto(x[:, :, 0], A.T)
+        theta = cache.array("theta", (F, m, K), A.dtype)
+        w = np.multiply(self.w1, 2 * pi, out=cache.array("w", (F, K), A.dtype))
+        np.matmul(x, w[:, None], out=theta)
+        theta += self.b1[:, None]
+        cosine = np.cos(theta, out=cache.array("cosine", (F, m, K), A.dtype))
+        H = np.matmul(cosine, self.W2, out=cache.array("H", (F, m, J), A.dtype))
+        H += self.b2[:, None]
+        Y = cache.array("Y", (m, F * self.width), A.dtype)
+        parts = Y.reshape(m, F, self.width)
+        np.copyto(parts[:, :, :-1], H.transpose(1, 0, 2))
+        np.copyto(parts[:, :, -1], A)
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        x, theta, cosine, w = cache["x"], cache["theta"], cache["cosine"], cache["w"]
+        F, m, _ = theta.shape
+        parts = dY.reshape(m, F, self.width)
+        dH = cache.array("dH", (F, m, self.width - 1), dY.dtype)
+        np.copyto(dH, parts[:, :, :-1].transpose(1, 0, 2))
+        ones = cache.ones(m, dY.dtype)
+        np.matmul(cosine.transpose(0, 2, 1), dH, out=self.dW2)
+        np.matmul(ones, dH, out=self.db2)
+
+        dtheta = np.matmul(
+            dH, self.W2.transpose(0, 2, 1), out=cache.array("dtheta", theta.shape, dY.dtype)
+        )
+        sine = np.sin(theta, out=cache.array("sine", theta.shape, dY.dtype))
+        dtheta *= sine
+        np.negative(dtheta, out=dtheta)
+        np.matmul(ones, dtheta, out=self.db1)
+        np.matmul(x.transpose(0, 2, 1), dtheta, out=self.dw1[:, None])
+        self.dw1 *= 2 * pi
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        dx = np.matmul(dtheta, w[:, :, None], out=cache.array("dx", (F, m, 1), dY.dtype))
+        return np.add(dx[:, :, 0].T, parts[:, :, -1], out=cache.array("dA", (m, F), dY.dtype))
+
+
+class PiecewiseLinearEmbedding(Layer):
+    """Each number as how far it has come through each bin of its feature: 0, 1, or in between.
+
+    With edges e_0 < e_1 < ... the outputs are T_k = clip((x - e_{k-1}) / (e_k - e_{k-1}), 0, 1): a
+    linear layer on top of them is any piecewise linear function (Gorishniy et al. 2022, On
+    Embeddings for Numerical Features, equation 1, bounded at both ends).
+
+    Parameters
+    ----------
+    edges : sequence of sequences of float
+        For each feature two edges or more, ascending.
+    """
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="T",
+        forward=(
+            Formula(
+                "T",
+                "minimum(maximum((A[:, feature] - low) / width, 0), 1)",
+                r"T_k = \mathrm{clip}((x - e_{k-1}) / (e_k - e_{k-1}), 0, 1)",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dA",
+                "(dT * ((T > 0) & (T < 1)) / width) @ (feature[:, None] == arange(A.shape[1]))",
+                r"dx = \sum_k dT_k [0 < T_k < 1] / (e_k - e_{k-1})",
+            ),
+        ),
+    )
+
+    def __init__(self, edges: Sequence[Sequence[float]]) -> None:
+        self.edges = [[float(edge) for edge in feature] for feature in edges]
+        for i, feature in enumerate(self.edges):
+            if len(feature) < 2 or any(a >= b for a, b in pairwise(feature)):
+                raise SettingError(
+                    f"each feature needs two ascending edges or more; got {feature} for feature {i}"
+                )
+
+    def build(self, input_shape: Shape) -> Shape:
+        if input_shape != (len(self.edges),):
+            raise ShapeError(
+                f"needs an input of shape ({len(self.edges)},), a feature for each list of edges; "
+                f"got {input_shape}"
+            )
+        self.feature = np.repeat(np.arange(len(self.edges)), [len(e) - 1 for e in self.edges])
+        self.low = np.concatenate([e[:-1] for e in self.edges])
+        self.width = np.concatenate([np.diff(e) for e in self.edges])
+        return (len(self.feature),)
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        T = cache.array("T", (len(A), len(self.feature)), A.dtype)
+        A.take(self.feature, axis=1, out=T, mode="clip")
+        T -= self.low.astype(A.dtype)
+        T /= self.width.astype(A.dtype)
+        return np.clip(T, 0, 1, out=T)
+
+    def backward(self, dT: Array, cache: Cache) -> Array:
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        T = cache["T"]
+        inside = np.greater(T, 0, out=cache.array("inside", T.shape, BOOL))
+        inside &= np.less(T, 1, out=cache.array("below", T.shape, BOOL))
+        slope = np.multiply(dT, inside, out=cache.array("slope", T.shape, dT.dtype))
+        slope /= self.width.astype(dT.dtype)
+        dA = cache.array("dA", (len(dT), len(self.edges)), dT.dtype)
+        starts = np.searchsorted(self.feature, np.arange(len(self.edges)))
+        return np.add.reduceat(slope, starts, axis=1, out=dA)
+
+
+class CategoryEmbedding(Layer):
+    """A learned vector for each category of each column (Guo and Berkhahn 2016).
+
+    The input holds category ids as numbers; each is rounded. Id 0 means a category that is not
+    known, and so does an id that is out of range.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Categories in each column, id 0 included.
+    width : int
+        Length of a vector.
+
+    Tensors
+    -------
+    E : (sum of sizes, width), decays. The vectors of all columns, one column after the other.
+    """
+
+    E: Array
+    dE: Array
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "E[ids].reshape(len(A), -1)", r"Y_i = E_{\mathrm{id}_i}"),),
+        backward=(
+            Formula(
+                "dE",
+                "(ids[..., None] == arange(len(E))).reshape(-1, len(E)).T @ dY.reshape(-1, width)",
+                r"dE_k = \sum_{i:\,\mathrm{id}_i = k} dY_i",
+            ),
+            Formula("dA", "zeros_like(A)", r"dA = 0"),
+        ),
+    )
+
+    def __init__(self, sizes: Sequence[int], width: int = 8) -> None:
+        self.sizes = [require_integer("each of sizes", size, at_least=1) for size in sizes]
+        self.width = require_integer("width", width, at_least=1)
+        if not self.sizes:
+            raise SettingError("sizes must name the number of categories of a column or more")
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(columns,)")
+        if input_shape != (len(self.sizes),):
+            raise ShapeError(
+                f"needs an input of shape ({len(self.sizes)},), an id per column; got {input_shape}"
+            )
+        self.declare("E", (sum(self.sizes), self.width), Normal(1.0), decays=True)
+        self._starts = list(accumulate(self.sizes[:-1], initial=0))
+        return (len(self.sizes) * self.width,)
+
+    def suggest(self, following: Initializer) -> Initializer:
+        return following
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        m, width = len(A), self.width
+        ids = cache.array("ids", A.shape, INTP)
+        k = cache.array("k", (m,), A.dtype)
+        known, below = cache.array("known", (m,), BOOL), cache.array("below", (m,), BOOL)
+        for column, (size, start) in enumerate(zip(self.sizes, self._starts, strict=True)):
+            np.rint(A[:, column], out=k)
+            np.greater_equal(k, 0, out=known)
+            known &= np.less(k, size, out=below)
+            k *= known
+            k += start
+            np.copyto(ids[:, column], k, casting="unsafe")
+        Y = cache.array("Y", (m, ids.shape[1] * width), A.dtype)
+        self.E.take(ids, axis=0, out=Y.reshape(*ids.shape, width), mode="clip")
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        ids, width = cache["ids"], self.width
+        # Places in the flat dE: np.add.at is fast in one dimension, and slow in two.
+        first = np.multiply(ids, width, out=cache.array("first", ids.shape, INTP)).reshape(-1)
+        places = cache.array("places", (ids.size, width), INTP)
+        for i in range(width):
+            np.add(first, i, out=places[:, i])
+        self.dE.fill(0)
+        np.add.at(self.dE.reshape(-1), places.reshape(-1), dY.reshape(-1))
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        dA = cache.array("dA", ids.shape, dY.dtype)
+        dA.fill(0)
+        return dA

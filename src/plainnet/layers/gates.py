@@ -1,0 +1,220 @@
+"""Gates: a sigmoid of the input decides, number by number, how much passes."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from plainnet import functions
+from plainnet.cache import Cache
+from plainnet.errors import ShapeError, require_integer, require_number, require_type
+from plainnet.initializers import Constant, GlorotUniform, HeNormal, Initializer, Zeros
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.containers import Sequential
+from plainnet.layers.dense import rows
+
+_DW = Formula("dW", "dZ.T @ A", r"dW = dZ^\top A")
+_DB = Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i")
+
+
+class GLU(Layer):
+    """Y = U sigmoid(V), U and V two dense layers in one product (Dauphin et al. 2017, equation 1).
+
+    Parameters
+    ----------
+    units : int
+        Outputs per example.
+    initializer : Initializer, optional
+        For `W`. By default He's: a gate lets about a third of the mean square through, and He's
+        factor 2 makes up for most of that.
+
+    Tensors
+    -------
+    W : (2 units, n_in), decays; the first half gives U, the second V. In memory (n_in, 2 units).
+    b : (2 units,)
+    """
+
+    W: Array
+    b: Array
+    dW: Array
+    db: Array
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("Z", "A @ W.T + b", r"Z = A W^\top + b"),
+            Formula("U", "Z[:, :units]", r"U = Z_{\cdot,\, 1 \dots n}"),
+            Formula("V", "Z[:, units:]", r"V = Z_{\cdot,\, n+1 \dots 2n}"),
+            Formula("T", "sigmoid(V)", r"T = \sigma(V)"),
+            Formula("Y", "U * T", r"Y = U \odot T"),
+        ),
+        backward=(
+            Formula("dU", "dY * T", r"dU = dY \odot T"),
+            Formula("dV", "dY * U * T * (1 - T)", r"dV = dY \odot U \odot T \odot (1 - T)"),
+            Formula("dZ", "concatenate([dU, dV], axis=1)", r"dZ = [dU \; dV]"),
+            _DW,
+            _DB,
+            Formula("dA", "dZ @ W", r"dA = dZ\, W"),
+        ),
+    )
+
+    def __init__(self, units: int, *, initializer: Initializer | None = None) -> None:
+        if initializer is not None:
+            require_type("initializer", initializer, Initializer)
+        self.units = require_integer("units", units, at_least=1)
+        self.initializer = initializer
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        shape = (2 * self.units, input_shape[-1])
+        self.declare("W", shape, self.initializer or HeNormal(), decays=True, order="F")
+        self.declare("b", shape[:1], Zeros())
+        return (*input_shape[:-1], self.units)
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        cache["A"] = A
+        Z = cache.array("Z", (*A.shape[:-1], 2 * self.units), A.dtype)
+        np.dot(rows(A), self.W.T, out=rows(Z))
+        np.add(Z, self.b, out=Z)
+        U, V = self._halves(Z)
+        T = functions.sigmoid(V, cache.array("T", U.shape, A.dtype))
+        return np.multiply(U, T, out=cache.array("Y", U.shape, A.dtype))
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        A, Z, T = cache["A"], cache["Z"], cache["T"]
+        U, _ = self._halves(Z)
+        dZ = cache.array("dZ", Z.shape, dY.dtype)
+        dU, dV = self._halves(dZ)
+        np.multiply(dY, T, out=dU)
+        slope = np.subtract(1, T, out=cache.array("slope", T.shape, T.dtype))
+        slope *= U
+        slope *= dY
+        np.multiply(slope, T, out=dV)
+        np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
+        np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        dA = cache.array("dA", A.shape, dY.dtype)
+        np.dot(rows(dZ), self.W, out=rows(dA))
+        return dA
+
+    def _halves(self, Z: Array) -> tuple[Array, Array]:
+        return Z[..., : self.units], Z[..., self.units :]
+
+
+class Highway(Layer):
+    """Y = T F(A) + (1 - T) A, T = sigmoid(A W^T + b) (Srivastava et al. 2015, equation 3).
+
+    A `Residual` that chooses, for every number, between the layers F and the shortcut.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        F, which returns the shape it gets: `[Dense(64), Tanh()]`, for example.
+    gate_bias : float
+        What b starts from. Below zero, most of the input is carried on at first, which is what
+        lets very deep networks start to learn (section 2.2 there).
+
+    Tensors
+    -------
+    W : (features, features), decays, of the gate. Glorot's, for a sigmoid. In memory transposed.
+    b : (features,), from `gate_bias`
+    """
+
+    W: Array
+    b: Array
+    dW: Array
+    db: Array
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("F", "compose(forward, A)", r"F = f_n(\dots f_2(f_1(A)))"),
+            Formula("Z", "A @ W.T + b", r"Z = A W^\top + b"),
+            Formula("T", "sigmoid(Z)", r"T = \sigma(Z)"),
+            Formula("Y", "T * F + (1 - T) * A", r"Y = T \odot F + (1 - T) \odot A"),
+        ),
+        backward=(
+            Formula("dF", "dY * T", r"dF = dY \odot T"),
+            Formula(
+                "dZ",
+                "dY * (F - A) * T * (1 - T)",
+                r"dZ = dY \odot (F - A) \odot T \odot (1 - T)",
+            ),
+            _DW,
+            _DB,
+            Formula(
+                "dA",
+                "dY * (1 - T) + dZ @ W + compose(backward, dF)",
+                r"dA = dY \odot (1 - T) + dZ\, W + F'(dF)",
+            ),
+        ),
+    )
+
+    def __init__(self, layers: Sequence[Layer], *, gate_bias: float = -1.0) -> None:
+        require_number("gate_bias", gate_bias)
+        self.branch = Sequential(layers)
+        self.layers = self.branch.layers
+        self.gate_bias = gate_bias
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        output_shape = self.branch.place(self.name, input_shape)
+        if output_shape != input_shape:
+            raise ShapeError(
+                f"needs layers that return the shape they get, {input_shape}; they return "
+                f"{output_shape}"
+            )
+        n = input_shape[-1]
+        self.declare("W", (n, n), GlorotUniform(), decays=True, order="F")
+        self.declare("b", (n,), Constant(self.gate_bias))
+        return input_shape
+
+    def suggest(self, following: Initializer) -> Initializer:
+        self.branch.suggest(following)
+        return following
+
+    def walk(self) -> Iterator[Layer]:
+        yield self
+        for layer in self.layers:
+            yield from layer.walk()
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        if cache.owner is not self:
+            self._open(cache)
+        cache["A"] = A
+        F = self.branch.forward(A, cache.children[""])
+        change = np.subtract(F, A, out=cache.array("change", A.shape, A.dtype))
+        Z = cache.array("Z", A.shape, A.dtype)
+        np.dot(rows(A), self.W.T, out=rows(Z))
+        np.add(Z, self.b, out=Z)
+        T = functions.sigmoid(Z, cache.array("T", A.shape, A.dtype))
+        Y = np.multiply(T, change, out=cache.array("Y", A.shape, A.dtype))
+        return np.add(Y, A, out=Y)  # T F + (1 - T) A = A + T (F - A)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        A, T, change = cache["A"], cache["T"], cache["change"]
+        dF = np.multiply(dY, T, out=cache.array("dF", A.shape, dY.dtype))
+        carried = np.subtract(dY, dF, out=cache.array("carried", A.shape, dY.dtype))
+        dZ = np.multiply(carried, T, out=cache.array("dZ", A.shape, dY.dtype))
+        dZ *= change
+        np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
+        np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
+        from_F = self.branch.backward(dF, cache.children[""])
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        dA = cache.array("dA", A.shape, dY.dtype)
+        np.dot(rows(dZ), self.W, out=rows(dA))
+        dA += carried
+        return np.add(dA, from_F, out=dA)
+
+    def _open(self, cache: Cache) -> None:
+        """F may write over dF, which nobody else reads, but not over A."""
+        cache.owner = self
+        cache.children.clear()
+        inner = cache.open("")
+        inner.reuse_gradient = not cache.record
+        inner.needs_input_gradient = cache.needs_input_gradient

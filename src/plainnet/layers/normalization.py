@@ -1,0 +1,488 @@
+"""Normalization: numbers brought to mean 0 and variance 1, then scaled and shifted as learned.
+
+The layers differ in the numbers that they take together: a feature over the batch (BatchNorm),
+the features of an example (LayerNorm, RMSNorm), or a group of its channels (GroupNorm). For a set
+of n numbers A_i, with dA_hat_i = gamma_i dY_i:
+
+    inverse_std = 1 / sqrt(variance + epsilon)
+    A_hat_i = (A_i - mean) inverse_std
+    Y_i = gamma_i A_hat_i + beta_i
+
+A_j moves every A_hat_i of its set: by inverse_std if i = j, by -inverse_std / n through the mean,
+and by -A_hat_i A_hat_j inverse_std / n through the variance, since the derivative of inverse_std is
+-inverse_std^3 (A_j - mean) / n. Summed over i, with means over the set:
+
+    dA_j = inverse_std (dA_hat_j - mean(dA_hat) - A_hat_j mean(dA_hat A_hat))
+"""
+
+from math import prod
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import ShapeError, require_integer, require_number
+from plainnet.initializers import Constant, Zeros
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.dense import rows
+
+_INVERSE_STD = Formula(
+    "inverse_std", "1 / sqrt(variance + epsilon)", r"s = 1 / \sqrt{\sigma^2 + \epsilon}"
+)
+_A_HAT = Formula("A_hat", "(A - mean) * inverse_std", r"\hat A = (A - \mu)\, s")
+_Y = Formula("Y", "gamma * A_hat + beta", r"Y = \gamma \odot \hat A + \beta")
+_DA_HAT = Formula("dA_hat", "gamma * dY", r"d\hat A = \gamma \odot dY")
+_DGAMMA = Formula("dgamma", "(dY * A_hat).sum(axis=0)", r"d\gamma = \sum_i dY_i \odot \hat A_i")
+_DBETA = Formula("dbeta", "dY.sum(axis=0)", r"d\beta = \sum_i dY_i")
+
+
+class BatchNorm(Layer):
+    """Each feature has mean 0 and variance 1 over the batch (Ioffe and Szegedy 2015, algorithm 1).
+
+    The feature is the last axis; all others, so also the positions of an image or a sequence, are
+    rows. Prediction uses running statistics instead of the batch's, after each training pass
+
+        running = momentum * running + (1 - momentum) * batch
+
+    where the running variance takes the batch's times N / (N - 1) for N rows (algorithm 2, line
+    10), as PyTorch does; Keras and ONNX leave that factor out. `momentum` is what stays, as in
+    Keras and ONNX; PyTorch's is 1 - momentum.
+
+    A batch of a single row is its own mean: A_hat is 0, the layers below learn nothing from it, and
+    the running statistics leave it out. So a last batch of one row does no harm, and training with
+    one row at a time does no good.
+
+    Parameters
+    ----------
+    momentum : float
+    epsilon : float
+        Added to the variance.
+
+    Tensors
+    -------
+    gamma, beta : (features,), from 1 and 0
+    running_mean, running_variance : (features,), state, from 0 and 1
+    """
+
+    gamma: Array
+    beta: Array
+    dgamma: Array
+    dbeta: Array
+    running_mean: Array
+    running_variance: Array
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("mean", "A.mean(axis=0)", r"\mu = \tfrac1N \sum_i A_i"),
+            Formula(
+                "variance",
+                "((A - mean) ** 2).mean(axis=0)",
+                r"\sigma^2 = \tfrac1N \sum_i (A_i - \mu)^2",
+            ),
+            _INVERSE_STD,
+            _A_HAT,
+            _Y,
+        ),
+        backward=(
+            _DGAMMA,
+            _DBETA,
+            Formula(
+                "dA",
+                "gamma * inverse_std * (dY - dbeta / len(A) - A_hat * dgamma / len(A))",
+                r"dA = \gamma \odot s \odot (dY - \tfrac1N d\beta - \tfrac1N \hat A \odot d\gamma)",
+            ),
+        ),
+    )
+
+    def __init__(self, *, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
+        require_number("momentum", momentum, at_least=0, below=1)
+        require_number("epsilon", epsilon, above=0)
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        features = input_shape[-1:]
+        self.declare("gamma", features, Constant(1))
+        self.declare("beta", features, Zeros())
+        self.declare_state("running_mean", features, Zeros())
+        self.declare_state("running_variance", features, Constant(1))
+        return input_shape
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        per_feature = A.shape[-1:]
+        mean = cache.array("mean", per_feature, A.dtype)
+        variance = cache.array("variance", per_feature, A.dtype)
+        inverse_std = cache.array("inverse_std", per_feature, A.dtype)
+        A_hat = cache.array("A_hat", A.shape, A.dtype)
+        Y = cache.output("Y", A)
+
+        if cache.training:
+            N = A.size // A.shape[-1]
+            ones = cache.ones(N, A.dtype)
+            np.dot(ones, rows(A), out=mean)
+            mean /= N
+            np.subtract(A, mean, out=A_hat)
+            square = np.multiply(A_hat, A_hat, out=Y)
+            np.dot(ones, rows(square), out=variance)
+            variance /= N
+            if N > 1:
+                self._remember(mean, variance, N, cache)
+        else:
+            np.copyto(mean, self.running_mean)
+            np.copyto(variance, self.running_variance)
+            np.subtract(A, mean, out=A_hat)
+
+        _inverse_sqrt(variance, self.epsilon, out=inverse_std)
+        A_hat *= inverse_std
+        np.multiply(A_hat, self.gamma, out=Y)
+        return np.add(Y, self.beta, out=Y)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        A_hat, N = cache["A_hat"], dY.size // dY.shape[-1]
+        ones = cache.ones(N, dY.dtype)
+        product = np.multiply(dY, A_hat, out=cache.array("product", dY.shape, dY.dtype))
+        np.dot(ones, rows(product), out=self.dgamma)
+        np.dot(ones, rows(dY), out=self.dbeta)
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+
+        per_feature = self.gamma.shape
+        slope = np.multiply(
+            self.gamma, cache["inverse_std"], out=cache.array("slope", per_feature, dY.dtype)
+        )
+        if not cache.training:  # the statistics do not depend on A
+            return np.multiply(dY, slope, out=cache.gradient("dA", dY))
+        mean = cache.array("mean_gradient", per_feature, dY.dtype)
+        np.multiply(A_hat, np.divide(self.dgamma, N, out=mean), out=product)
+        dA = np.subtract(dY, product, out=cache.gradient("dA", dY))
+        dA -= np.divide(self.dbeta, N, out=mean)
+        dA *= slope
+        return dA
+
+    def _remember(self, mean: Array, variance: Array, N: int, cache: Cache) -> None:
+        share = 1 - self.momentum
+        new = np.multiply(mean, share, out=cache.array("new", mean.shape, mean.dtype))
+        self.running_mean *= self.momentum
+        self.running_mean += new
+        np.multiply(variance, share * N / (N - 1), out=new)
+        self.running_variance *= self.momentum
+        self.running_variance += new
+
+
+class LayerNorm(Layer):
+    """Mean 0 and variance 1 over the last axis of each example (Ba et al. 2016, equations 3 and 4).
+
+    Training and prediction are the same, and the batch plays no part.
+
+    Tensors
+    -------
+    gamma, beta : (features,), from 1 and 0
+    """
+
+    gamma: Array
+    beta: Array
+    dgamma: Array
+    dbeta: Array
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula(
+                "mean",
+                "A.mean(axis=-1, keepdims=True)",
+                r"\mu_i = \tfrac1n \sum_j A_{ij}",
+            ),
+            Formula(
+                "variance",
+                "((A - mean) ** 2).mean(axis=-1, keepdims=True)",
+                r"\sigma^2_i = \tfrac1n \sum_j (A_{ij} - \mu_i)^2",
+            ),
+            _INVERSE_STD,
+            _A_HAT,
+            _Y,
+        ),
+        backward=(
+            _DGAMMA,
+            _DBETA,
+            _DA_HAT,
+            Formula(
+                "dA",
+                "inverse_std * (dA_hat - dA_hat.mean(axis=-1, keepdims=True)"
+                " - A_hat * (dA_hat * A_hat).mean(axis=-1, keepdims=True))",
+                r"dA_{ij} = s_i (d\hat A_{ij} - \tfrac1n \sum_k d\hat A_{ik}"
+                r" - \hat A_{ij} \tfrac1n \sum_k d\hat A_{ik} \hat A_{ik})",
+            ),
+        ),
+    )
+
+    def __init__(self, *, epsilon: float = 1e-5) -> None:
+        require_number("epsilon", epsilon, above=0)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        _expect_several(input_shape[-1], "features")
+        self.declare("gamma", input_shape[-1:], Constant(1))
+        self.declare("beta", input_shape[-1:], Zeros())
+        return input_shape
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        n, per_row = A.shape[-1], (*A.shape[:-1], 1)
+        mean = cache.array("mean", per_row, A.dtype)
+        np.dot(rows(A), cache.ones(n, A.dtype), out=mean.reshape(-1))
+        mean /= n
+        A_hat = np.subtract(A, mean, out=cache.array("A_hat", A.shape, A.dtype))
+        variance = cache.array("variance", per_row, A.dtype)
+        np.vecdot(A_hat, A_hat, out=variance[..., 0])
+        variance /= n
+        inverse_std = cache.array("inverse_std", per_row, A.dtype)
+        A_hat *= _inverse_sqrt(variance, self.epsilon, out=inverse_std)
+        Y = np.multiply(A_hat, self.gamma, out=cache.output("Y", A))
+        return np.add(Y, self.beta, out=Y)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        n, A_hat = dY.shape[-1], cache["A_hat"]
+        ones = cache.ones(dY.size // n, dY.dtype)
+        product = np.multiply(dY, A_hat, out=cache.array("product", dY.shape, dY.dtype))
+        np.dot(ones, rows(product), out=self.dgamma)
+        np.dot(ones, rows(dY), out=self.dbeta)
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+
+        # The mean over j of dA_hat_ij = gamma_j dY_ij is a product with the vector gamma.
+        mean = cache.array("mean_gradient", (*dY.shape[:-1], 1), dY.dtype)
+        np.dot(rows(product), self.gamma, out=mean.reshape(-1))
+        mean /= n
+        np.multiply(A_hat, mean, out=product)
+        np.dot(rows(dY), self.gamma, out=mean.reshape(-1))
+        mean /= n
+        dA = np.multiply(dY, self.gamma, out=cache.gradient("dA", dY))
+        dA -= product
+        dA -= mean
+        dA *= cache["inverse_std"]
+        return dA
+
+
+class RMSNorm(Layer):
+    """The last axis of each example has the mean square 1 (Zhang and Sennrich 2019, equation 4).
+
+    LayerNorm without the mean: no subtraction, no beta, and mean(dA_hat) drops out of dA.
+
+    Tensors
+    -------
+    gamma : (features,), from 1
+    """
+
+    gamma: Array
+    dgamma: Array
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula(
+                "mean_square",
+                "(A**2).mean(axis=-1, keepdims=True)",
+                r"q_i = \tfrac1n \sum_j A_{ij}^2",
+            ),
+            Formula(
+                "inverse_rms", "1 / sqrt(mean_square + epsilon)", r"s = 1 / \sqrt{q + \epsilon}"
+            ),
+            Formula("A_hat", "A * inverse_rms", r"\hat A = A\, s"),
+            Formula("Y", "gamma * A_hat", r"Y = \gamma \odot \hat A"),
+        ),
+        backward=(
+            _DGAMMA,
+            _DA_HAT,
+            Formula(
+                "dA",
+                "inverse_rms * (dA_hat - A_hat * (dA_hat * A_hat).mean(axis=-1, keepdims=True))",
+                r"dA_{ij} = s_i (d\hat A_{ij}"
+                r" - \hat A_{ij} \tfrac1n \sum_k d\hat A_{ik} \hat A_{ik})",
+            ),
+        ),
+    )
+
+    def __init__(self, *, epsilon: float = 1e-5) -> None:
+        require_number("epsilon", epsilon, above=0)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        _expect_several(input_shape[-1], "features")
+        self.declare("gamma", input_shape[-1:], Constant(1))
+        return input_shape
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        per_row = (*A.shape[:-1], 1)
+        mean_square = cache.array("mean_square", per_row, A.dtype)
+        np.vecdot(A, A, out=mean_square[..., 0])
+        mean_square /= A.shape[-1]
+        inverse_rms = cache.array("inverse_rms", per_row, A.dtype)
+        _inverse_sqrt(mean_square, self.epsilon, out=inverse_rms)
+        A_hat = np.multiply(A, inverse_rms, out=cache.array("A_hat", A.shape, A.dtype))
+        return np.multiply(A_hat, self.gamma, out=cache.output("Y", A))
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        n, A_hat = dY.shape[-1], cache["A_hat"]
+        ones = cache.ones(dY.size // n, dY.dtype)
+        product = np.multiply(dY, A_hat, out=cache.array("product", dY.shape, dY.dtype))
+        np.dot(ones, rows(product), out=self.dgamma)
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+
+        mean = cache.array("mean_gradient", (*dY.shape[:-1], 1), dY.dtype)
+        np.dot(rows(product), self.gamma, out=mean.reshape(-1))
+        mean /= n
+        np.multiply(A_hat, mean, out=product)
+        dA = np.multiply(dY, self.gamma, out=cache.gradient("dA", dY))
+        dA -= product
+        dA *= cache["inverse_rms"]
+        return dA
+
+
+class GroupNorm(Layer):
+    """Mean 0 and variance 1 over all positions of a group of channels (Wu and He 2018, equation 7).
+
+    The channels are the last axis, split into `groups` of neighbours. With one group it normalizes
+    each example as a whole; with a group for every channel it is instance normalization.
+
+    Tensors
+    -------
+    gamma, beta : (channels,), from 1 and 0
+    """
+
+    gamma: Array
+    beta: Array
+    dgamma: Array
+    dbeta: Array
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula(
+                "G",
+                "A.reshape(len(A), -1, groups, A.shape[-1] // groups)",
+                r"G_{ipgk} = A_{ipc},\; c = g n_k + k",
+            ),
+            Formula(
+                "mean", "G.mean(axis=(1, 3), keepdims=True)", r"\mu_{ig} = \tfrac1n \sum_{pk} G"
+            ),
+            Formula(
+                "variance",
+                "((G - mean) ** 2).mean(axis=(1, 3), keepdims=True)",
+                r"\sigma^2_{ig} = \tfrac1n \sum_{pk} (G - \mu)^2",
+            ),
+            _INVERSE_STD,
+            Formula("G_hat", "(G - mean) * inverse_std", r"\hat G = (G - \mu)\, s"),
+            Formula("A_hat", "G_hat.reshape(A.shape)", r"\hat A_{ipc} = \hat G_{ipgk}"),
+            _Y,
+        ),
+        backward=(
+            Formula(
+                "dgamma",
+                "(dY * A_hat).reshape(-1, A.shape[-1]).sum(axis=0)",
+                r"d\gamma = \sum_{ip} dY_{ip} \odot \hat A_{ip}",
+            ),
+            Formula("dbeta", "dY.reshape(-1, A.shape[-1]).sum(axis=0)", r"d\beta = \sum_{ip} dY"),
+            Formula("dG_hat", "(gamma * dY).reshape(G.shape)", r"d\hat G = \gamma \odot dY"),
+            Formula(
+                "dA",
+                "(inverse_std * (dG_hat - dG_hat.mean(axis=(1, 3), keepdims=True)"
+                " - G_hat * (dG_hat * G_hat).mean(axis=(1, 3), keepdims=True))).reshape(A.shape)",
+                r"dA = s\, (d\hat G - \tfrac1n \sum_{pk} d\hat G"
+                r" - \hat G\, \tfrac1n \sum_{pk} d\hat G \odot \hat G)",
+            ),
+        ),
+    )
+
+    def __init__(self, groups: int, *, epsilon: float = 1e-5) -> None:
+        self.groups = require_integer("groups", groups, at_least=1)
+        require_number("epsilon", epsilon, above=0)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., channels)")
+        channels = input_shape[-1]
+        if channels % self.groups:
+            raise ShapeError(
+                f"needs a number of channels that {self.groups} groups divide; got an input of "
+                f"shape {input_shape}"
+            )
+        self.per_group = prod(input_shape) // self.groups
+        _expect_several(self.per_group, "numbers in a group")
+        self.declare("gamma", (channels,), Constant(1))
+        self.declare("beta", (channels,), Zeros())
+        return input_shape
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        mean = self._group_means(self._sums("mean", A, cache), cache)
+        A_hat = np.subtract(A, mean, out=cache.array("A_hat", A.shape, A.dtype))
+        Y = cache.output("Y", A)
+        square = np.multiply(A_hat, A_hat, out=Y)
+        variance = self._group_means(self._sums("variance", square, cache), cache)
+        inverse_std = cache.array("inverse_std", variance.shape, A.dtype)
+        A_hat *= _inverse_sqrt(variance, self.epsilon, out=inverse_std)
+        np.multiply(A_hat, self.gamma, out=Y)
+        return np.add(Y, self.beta, out=Y)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        A_hat = cache["A_hat"]
+        product = np.multiply(dY, A_hat, out=cache.array("product", dY.shape, dY.dtype))
+        sums = self._sums("sums", dY, cache)
+        product_sums = self._sums("product_sums", product, cache)
+        ones = cache.ones(len(dY), dY.dtype)
+        np.dot(ones, rows(product_sums), out=self.dgamma)
+        np.dot(ones, rows(sums), out=self.dbeta)
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+
+        # gamma is the same at all positions, so the means of dA_hat follow from these sums.
+        sums *= self.gamma
+        product_sums *= self.gamma
+        np.multiply(A_hat, self._group_means(product_sums, cache), out=product)
+        dA = np.multiply(dY, self.gamma, out=cache.gradient("dA", dY))
+        dA -= product
+        dA -= self._group_means(sums, cache)
+        dA *= cache["inverse_std"]
+        return dA
+
+    def _sums(self, name: str, A: Array, cache: Cache) -> Array:
+        """Sums over all positions, shape (m, 1 ..., channels)."""
+        m, channels = len(A), A.shape[-1]
+        sums = cache.array(name, (m, *(1,) * (A.ndim - 2), channels), A.dtype)
+        positions = A.reshape(m, -1, channels)
+        np.matmul(cache.ones(positions.shape[1], A.dtype), positions, out=rows(sums))
+        return sums
+
+    def _group_means(self, sums: Array, cache: Cache) -> Array:
+        """From sums per channel to the mean of the channel's group, in the same memory."""
+        grouped = sums.reshape(len(sums), self.groups, -1)
+        means = cache.array("group_means", (len(sums), self.groups, 1), sums.dtype)
+        np.add.reduce(grouped, axis=2, keepdims=True, out=means)
+        np.divide(means, self.per_group, out=grouped)
+        return sums
+
+
+# --- what they share ------------------------------------------------------------------------------
+
+
+def _inverse_sqrt(variance: Array, epsilon: float, out: Array) -> Array:
+    """1 / sqrt(variance + epsilon)."""
+    np.add(variance, epsilon, out=out)
+    np.sqrt(out, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def _expect_several(n: int, what: str) -> None:
+    """A single number over its own size says nothing: the layer could not learn from it."""
+    if n < 2:
+        raise ShapeError(f"needs at least 2 {what} to normalize over; got {n}")
