@@ -1,0 +1,158 @@
+"""What a loss is: a number for each example, its derivative right below, and the mean over both.
+
+A subclass gives the loss of each example and its derivative; the mean over the batch, sample
+weights included, is taken here, once, and nowhere else:
+
+    L = sum_i w_i L_i / sum_i w_i            dL/dZ_i = w_i / sum_i w_i  dL_i/dZ_i
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.config import Configurable
+from plainnet.errors import DataError, ShapeError
+from plainnet.layers.base import Formulas
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class Loss(Configurable, ABC):
+    """How wrong the outputs `Z`, shape (m, *output_shape), are about the targets `y`.
+
+    A subclass writes `forward` and, right below it, `backward`. What one leaves for the other goes
+    into the cache. That is all: targets are real numbers of Z's shape unless `targets` is
+    overridden, weights and the mean are taken care of, and the gradient check tells whether
+    `backward` is right.
+
+    >>> class LogCosh(Loss):
+    ...     def forward(self, Z, y, cache):
+    ...         cache["D"] = Z - y
+    ...         return np.log(np.cosh(Z - y)).mean(axis=1)
+    ...     def backward(self, cache):
+    ...         return np.tanh(cache["D"]) / cache["D"].shape[1]
+    >>> from plainnet import check_gradients
+    >>> check_gradients(LogCosh(), y=np.zeros((5, 3)), input_shape=3).passed
+    True
+    """
+
+    formulas: Formulas
+    """The mathematics of one batch as data: `losses`, shape (m,), and dL, their sum's gradient.
+    Every loss of plainnet has them, a loss of yours may."""
+
+    includes: str = ""
+    """The activation that is built in, and so must not be the network's last layer too."""
+
+    is_classifier: bool = False
+    """`decide` gives classes, so that an accuracy makes sense."""
+
+    gives_probabilities: bool = False
+    """`activate` gives the classes' probabilities."""
+
+    def __init__(self) -> None:
+        """A loss without settings."""
+
+    # --- what a subclass writes ------------------------------------------------------------------
+
+    @abstractmethod
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        """The loss of each example, shape (m,)."""
+
+    @abstractmethod
+    def backward(self, cache: Cache) -> Array:
+        """The gradient of the *sum* of the losses of the last `forward`, with the shape of Z."""
+
+    def build(self, output_shape: Shape) -> None:
+        """Check that the network's output fits, and remember its shape."""
+        self.output_shape = output_shape
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        """The targets as `forward` wants them; refuses what cannot be learned."""
+        return real_targets(y, self.output_shape, dtype)
+
+    def activate(self, Z: Array) -> Array:
+        """The network's output as its user reads it: probabilities, or the numbers themselves."""
+        return Z
+
+    def decide(self, Z: Array) -> Array:
+        """The prediction: classes, or the numbers themselves."""
+        A = self.activate(Z)
+        return A[:, 0] if self.output_shape == (1,) else A
+
+    def classes(self, y: Array) -> Array:
+        """The true classes of `targets`, in the form of `decide`; classifiers only."""
+        return y
+
+    # --- what the network calls ------------------------------------------------------------------
+
+    def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
+        """The weighted mean of the examples' losses."""
+        losses = self.forward(Z, y, cache)
+        if getattr(losses, "shape", ()) != (len(Z),):
+            raise ShapeError(
+                f"{self!r}.forward must return a loss for each example, shape ({len(Z)},), not "
+                f"their mean; it returned the shape {np.shape(losses)}"
+            )
+        if sample_weight is None:
+            return float(np.add.reduce(losses)) / len(losses)
+        total = float(np.add.reduce(sample_weight))
+        return float(np.dot(sample_weight, losses)) / total if total else 0.0
+
+    def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
+        """The gradient of `mean` with respect to Z."""
+        dL = self.backward(cache)
+        if dL.shape[1:] != self.output_shape:
+            raise ShapeError(
+                f"{self!r}.backward must return a gradient of the shape (m, *{self.output_shape}), "
+                f"that of Z; it returned the shape {dL.shape}"
+            )
+        dZ = cache.array("dZ", dL.shape, dL.dtype)
+        if sample_weight is None:
+            return np.multiply(dL, 1 / len(dL), out=dZ)
+        total = float(np.add.reduce(sample_weight))
+        share = cache.array("share", sample_weight.shape, sample_weight.dtype)
+        np.divide(sample_weight, total or 1.0, out=share)  # no weight at all: no gradient
+        return np.multiply(dL, share.reshape(-1, *(1,) * (dL.ndim - 1)), out=dZ)
+
+
+class Elementwise(Loss):
+    """A loss of every output by itself; that of an example is their mean."""
+
+    def build(self, output_shape: Shape) -> None:
+        if len(output_shape) != 1:
+            raise ShapeError(
+                f"loss {self!r} needs an output of shape (outputs,); the network gives "
+                f"{output_shape}"
+            )
+        self.output_shape = output_shape
+
+
+# --- what losses share ----------------------------------------------------------------------------
+
+
+def mean_over_outputs(each: Array, cache: Cache) -> Array:
+    """(m, k) to (m,)."""
+    m, k = each.shape
+    losses = np.add.reduce(each, axis=1, out=cache.array("losses", (m,), each.dtype))
+    losses /= k
+    return losses
+
+
+def real_targets(y: npt.ArrayLike, output_shape: Shape, dtype: npt.DTypeLike) -> Array:
+    """Numbers of shape (m, *output_shape), or (m,) for one output, as this dtype, all finite."""
+    y = np.asarray(y)
+    if y.ndim == 1 and output_shape == (1,):
+        y = y[:, None]
+    if y.shape[1:] != output_shape:
+        raise ShapeError(f"targets must have the shape (m, *{output_shape}); got {y.shape}")
+    if y.dtype.kind not in "biuf":
+        raise DataError(f"targets must be real numbers; got dtype {y.dtype}")
+    with np.errstate(over="ignore"):
+        targets = np.ascontiguousarray(y, dtype)
+    if not np.isfinite(targets).all():
+        raise DataError(f"targets must be finite as {np.dtype(dtype)}; got NaN or infinity")
+    return targets

@@ -1,0 +1,102 @@
+"""The hinge loss: scores instead of probabilities, and nothing to learn where the lead is kept."""
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import require_type
+from plainnet.layers.base import Formula, Formulas
+from plainnet.losses.base import Array
+from plainnet.losses.classification import INTP, OneOfK
+
+
+class Hinge(OneOfK):
+    """The true class's score shall lead by 1: L_i = max_k (Z_ik + [k is not y_i]) - Z_iy.
+
+    It is 0 where the true class does, else what is missing (Crammer and Singer 2001). The outputs
+    are scores, and no probabilities come of them. Targets are class ids, shape (m,); yes or no are
+    two classes.
+
+    Parameters
+    ----------
+    squared : bool
+        L_i^2 instead, whose derivative is continuous.
+    """
+
+    def __init__(self, squared: bool = False) -> None:
+        require_type("squared", squared, bool)
+        self.squared = squared
+        self.formulas = _FORMULAS[squared]
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        m, K = Z.shape
+        first = np.multiply(cache.counting(m), K, out=cache.array("first", (m,), INTP))
+        true = np.add(first, y, out=cache.array("true", (m,), INTP))
+        S = cache.array("S", (m, K), Z.dtype)
+        np.copyto(S, Z)
+        flat = S.reshape(-1)
+        row = flat.take(true, out=cache.array("row", (m,), Z.dtype), mode="clip")
+        S -= row[:, None]
+        S += 1
+        flat[true] = 0
+        leader = np.argmax(S, axis=1, out=cache.array("leader", (m,), INTP))
+        leader += first
+        missing = flat.take(leader, out=row, mode="clip")
+        if self.squared:
+            return np.multiply(missing, missing, out=cache.array("losses", (m,), Z.dtype))
+        return missing
+
+    def backward(self, cache: Cache) -> Array:
+        """dL = R - Y, zero where the true class leads itself; times 2 max S if squared."""
+        S, true, leader = cache["S"], cache["true"], cache["leader"]
+        slope = cache.array("slope", leader.shape, S.dtype)
+        if self.squared:
+            np.multiply(cache["row"], 2, out=slope)
+        else:
+            slope.fill(1)
+        dL = cache.array("dL", S.shape, S.dtype)
+        dL.fill(0)
+        flat = dL.reshape(-1)
+        flat[leader] = slope
+        rest = flat.take(true, out=cache.array("rest", slope.shape, S.dtype), mode="clip")
+        rest -= slope
+        flat[true] = rest
+        return dL
+
+
+def _formulas(losses: tuple[str, str], dL: tuple[str, str]) -> Formulas:
+    """Those of either hinge, from the lines in which they differ, each as (plain, LaTeX)."""
+    return Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            Formula(
+                "S",
+                "Z - (Z * Y).sum(axis=1, keepdims=True) + 1 - Y",
+                r"S_{ik} = Z_{ik} - Z_{i y_i} + [k \ne y_i]",
+            ),
+            Formula("losses", *losses),
+        ),
+        backward=(
+            Formula(
+                "R",
+                "S == S.max(axis=1, keepdims=True)",
+                r"R_{ik} = [k = \arg\max_j S_{ij}]",
+            ),
+            Formula("dL", *dL),
+        ),
+    )
+
+
+_FORMULAS = {
+    False: _formulas(
+        ("S.max(axis=1)", r"L_i = \max_k S_{ik}"),
+        ("R - Y", r"dL = R - Y"),
+    ),
+    True: _formulas(
+        ("S.max(axis=1)**2", r"L_i = (\max_k S_{ik})^2"),
+        (
+            "2 * S.max(axis=1, keepdims=True) * (R - Y)",
+            r"dL_{ik} = 2 \max_j S_{ij}\, (R_{ik} - Y_{ik})",
+        ),
+    ),
+}

@@ -1,0 +1,303 @@
+"""Losses of numbers: each output has a loss of its own, and an example's loss is their mean."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.errors import DataError, SettingError, ShapeError, require_number
+from plainnet.layers.base import Formula, Formulas
+from plainnet.losses.base import Array, Elementwise, Shape, mean_over_outputs, real_targets
+
+DIFFERENCE = Formula("D", "Z - Y", r"D = Z - Y")
+
+
+class MeanSquaredError(Elementwise):
+    """L_i = mean_j (Z_ij - y_ij)^2: the mean over examples and outputs, without a factor 1/2."""
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            DIFFERENCE,
+            Formula("losses", "(D**2).mean(axis=1)", r"L_i = \frac1k \sum_j D_{ij}^2"),
+        ),
+        backward=(Formula("dL", "2 * D / D.shape[1]", r"dL = 2 D / k"),),
+    )
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        D = np.subtract(Z, y, out=cache.array("D", Z.shape, Z.dtype))
+        square = np.multiply(D, D, out=cache.array("square", Z.shape, Z.dtype))
+        return mean_over_outputs(square, cache)
+
+    def backward(self, cache: Cache) -> Array:
+        """dL = 2 D / k."""
+        D = cache["D"]
+        dL = np.multiply(D, 2, out=cache.array("dL", D.shape, D.dtype))
+        dL /= D.shape[1]
+        return dL
+
+
+class MeanAbsoluteError(Elementwise):
+    """L_i = mean_j |Z_ij - y_ij|, which the median of y minimises, and outliers move little."""
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            DIFFERENCE,
+            Formula("losses", "abs(D).mean(axis=1)", r"L_i = \frac1k \sum_j |D_{ij}|"),
+        ),
+        backward=(Formula("dL", "sign(D) / D.shape[1]", r"dL = \operatorname{sign}(D) / k"),),
+    )
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        D = np.subtract(Z, y, out=cache.array("D", Z.shape, Z.dtype))
+        return mean_over_outputs(np.abs(D, out=cache.array("size", Z.shape, Z.dtype)), cache)
+
+    def backward(self, cache: Cache) -> Array:
+        """dL = sign(D) / k, which is 0 at D = 0."""
+        D = cache["D"]
+        dL = np.sign(D, out=cache.array("dL", D.shape, D.dtype))
+        dL /= D.shape[1]
+        return dL
+
+
+class Huber(Elementwise):
+    """D^2 / 2 where |D| <= delta, and delta (|D| - delta / 2) beyond (Huber 1964).
+
+    With D = Z - y, and C which is D cut off at -delta and delta, both are C (D - C / 2), and the
+    derivative is C. Near the target it is half a squared error, far away delta times an absolute
+    one.
+
+    Parameters
+    ----------
+    delta : float
+        Where the one becomes the other, in the units of y.
+    """
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            DIFFERENCE,
+            Formula(
+                "C",
+                "minimum(maximum(D, -delta), delta)",
+                r"C = \min(\max(D, -\delta), \delta)",
+            ),
+            Formula(
+                "losses",
+                "(C * (D - C / 2)).mean(axis=1)",
+                r"L_i = \frac1k \sum_j C_{ij} (D_{ij} - C_{ij} / 2)",
+            ),
+        ),
+        backward=(Formula("dL", "C / C.shape[1]", r"dL = C / k"),),
+    )
+
+    def __init__(self, delta: float = 1.0) -> None:
+        require_number("delta", delta, above=0)
+        self.delta = delta
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        D = np.subtract(Z, y, out=cache.array("D", Z.shape, Z.dtype))
+        C = np.maximum(D, -self.delta, out=cache.array("C", Z.shape, Z.dtype))
+        np.minimum(C, self.delta, out=C)
+        each = np.multiply(C, -0.5, out=cache.array("each", Z.shape, Z.dtype))
+        each += D
+        each *= C
+        return mean_over_outputs(each, cache)
+
+    def backward(self, cache: Cache) -> Array:
+        """dL = C / k."""
+        C = cache["C"]
+        return np.divide(C, C.shape[1], out=cache.array("dL", C.shape, C.dtype))
+
+
+class Quantile(Elementwise):
+    """Z becomes a quantile of y, by the pinball loss (Koenker and Bassett 1978).
+
+    L_i = mean_j max(l (y_ij - Z_ij), (l - 1) (y_ij - Z_ij)) for the level l: a Z that is too low by
+    1 costs l, one that is too high costs 1 - l. Each of several levels has outputs of its own.
+
+    Every level is learned for itself, so a higher one may come out below a lower one. Therefore the
+    prediction has each example's quantiles sorted, which only ever lowers its loss: to exchange two
+    of them, of levels a < b, that cross by c saves c (b - a) (compare Chernozhukov et al. 2010).
+    What is trained and evaluated is the loss of Z as it is.
+
+    Parameters
+    ----------
+    levels : float or sequence of float
+        0.5 is the median. With L levels in ascending order and k targets, the network has k L
+        outputs, those of one target side by side, and predicts the shape (m, k, L), or (m, L) for
+        one target.
+    """
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            DIFFERENCE,
+            Formula("S", "heaviside(D, 0.5) - levels", r"S = [D > 0] - \ell"),
+            Formula("losses", "(D * S).mean(axis=1)", r"L_i = \frac1k \sum_j D_{ij} S_{ij}"),
+        ),
+        backward=(Formula("dL", "S / S.shape[1]", r"dL = S / k"),),
+    )
+
+    def __init__(self, levels: float | Sequence[float] = 0.5) -> None:
+        each = tuple(levels) if isinstance(levels, Iterable) else (levels,)
+        for level in each:
+            require_number("each of levels", level, above=0, below=1)
+        if not each or any(low >= high for low, high in pairwise(each)):
+            raise SettingError(f"levels must be one or more, in ascending order; got {levels!r}")
+        self.levels: float | tuple[float, ...]
+        self.levels = tuple(map(float, each)) if isinstance(levels, Iterable) else levels
+        self._each = np.array(each, float)
+
+    def build(self, output_shape: Shape) -> None:
+        super().build(output_shape)
+        if output_shape[0] % len(self._each):
+            raise ShapeError(
+                f"loss {self!r} needs {len(self._each)} outputs for each target; the network gives "
+                f"{output_shape}"
+            )
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        return real_targets(y, (self.output_shape[0] // len(self._each),), dtype)
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        by_target = (*y.shape, len(self._each))
+        D = cache.array("D", Z.shape, Z.dtype)
+        np.subtract(Z.reshape(by_target), y[:, :, None], out=D.reshape(by_target))
+        S = np.heaviside(D, 0.5, out=cache.array("S", Z.shape, Z.dtype))
+        levels = cache.array("levels", self._each.shape, Z.dtype)
+        np.copyto(levels, self._each)
+        by_level = S.reshape(by_target)
+        by_level -= levels
+        each = np.multiply(D, S, out=cache.array("each", Z.shape, Z.dtype))
+        return mean_over_outputs(each, cache)
+
+    def backward(self, cache: Cache) -> Array:
+        """dL = S / k."""
+        S = cache["S"]
+        return np.divide(S, S.shape[1], out=cache.array("dL", S.shape, S.dtype))
+
+    def decide(self, Z: Array) -> Array:
+        """The quantiles, in ascending order."""
+        if not isinstance(self.levels, tuple):
+            return super().decide(Z)
+        quantiles = np.sort(Z.reshape(len(Z), -1, len(self.levels)), axis=-1)
+        return quantiles[:, 0] if quantiles.shape[1] == 1 else quantiles
+
+
+class Poisson(Elementwise):
+    """Counts: exp(Z) is the mean of a Poisson distribution, L_i = mean_j (exp(Z_ij) - y_ij Z_ij).
+
+    That is the negative log-likelihood without log(y!), which no Z changes; half the Poisson
+    deviance is the same with y log(y) - y added. So a loss may be below zero. Targets are numbers
+    >= 0, predictions the means.
+    """
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            Formula("mu", "exp(Z)", r"\mu = e^Z"),
+            Formula(
+                "losses",
+                "(mu - Y * Z).mean(axis=1)",
+                r"L_i = \frac1k \sum_j (\mu_{ij} - Y_{ij} Z_{ij})",
+            ),
+        ),
+        backward=(Formula("dL", "(mu - Y) / Y.shape[1]", r"dL = (\mu - Y) / k"),),
+    )
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        return _not_negative(real_targets(y, self.output_shape, dtype))
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        cache["y"] = y
+        mu = np.exp(Z, out=cache.array("mu", Z.shape, Z.dtype))
+        each = np.multiply(y, Z, out=cache.array("each", Z.shape, Z.dtype))
+        np.subtract(mu, each, out=each)
+        return mean_over_outputs(each, cache)
+
+    def backward(self, cache: Cache) -> Array:
+        """dL = (mu - Y) / k."""
+        mu = cache["mu"]
+        dL = np.subtract(mu, cache["y"], out=cache.array("dL", mu.shape, mu.dtype))
+        dL /= mu.shape[1]
+        return dL
+
+    def activate(self, Z: Array) -> Array:
+        """The means, shape (m, k)."""
+        return np.asarray(np.exp(Z))
+
+
+class Tweedie(Elementwise):
+    """Sums of a random number of amounts, many of them 0, as in insurance or rainfall.
+
+    mu = exp(Z) is the mean, and the variance grows as mu^p (Jørgensen 1987). L_i is the mean over
+    outputs of mu^(2 - p) / (2 - p) - y mu^(1 - p) / (1 - p), which is half the Tweedie deviance
+    without y^(2 - p) / ((1 - p) (2 - p)), which no Z changes. Targets are numbers >= 0, predictions
+    the means.
+
+    Parameters
+    ----------
+    power : float
+        p, between 1, which would be Poisson, and 2, which would be gamma.
+    """
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            Formula("U", "exp((2 - power) * Z)", r"U = \mu^{2 - p}"),
+            Formula("V", "Y * exp((1 - power) * Z)", r"V = Y \odot \mu^{1 - p}"),
+            Formula(
+                "losses",
+                "(U / (2 - power) - V / (1 - power)).mean(axis=1)",
+                r"L_i = \frac1k \sum_j (\tfrac{U_{ij}}{2 - p} - \tfrac{V_{ij}}{1 - p})",
+            ),
+        ),
+        backward=(Formula("dL", "(U - V) / Y.shape[1]", r"dL = (U - V) / k"),),
+    )
+
+    def __init__(self, power: float = 1.5) -> None:
+        require_number("power", power, above=1, below=2)
+        self.power = power
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        return _not_negative(real_targets(y, self.output_shape, dtype))
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        U = np.multiply(Z, 2 - self.power, out=cache.array("U", Z.shape, Z.dtype))
+        np.exp(U, out=U)
+        V = np.multiply(Z, self.power - 1, out=cache.array("V", Z.shape, Z.dtype))
+        np.exp(V, out=V)
+        # Where y and mu are both as good as 0, y / mu^(p - 1) shall be 0, and not 0 / 0.
+        np.maximum(V, np.finfo(V.dtype).tiny, out=V)
+        np.divide(y, V, out=V)
+        each = np.divide(V, self.power - 1, out=cache.array("each", Z.shape, Z.dtype))
+        part = np.divide(U, 2 - self.power, out=cache.array("part", Z.shape, Z.dtype))
+        each += part
+        return mean_over_outputs(each, cache)
+
+    def backward(self, cache: Cache) -> Array:
+        """dL = (U - V) / k."""
+        U = cache["U"]
+        dL = np.subtract(U, cache["V"], out=cache.array("dL", U.shape, U.dtype))
+        dL /= U.shape[1]
+        return dL
+
+    def activate(self, Z: Array) -> Array:
+        """The means, shape (m, k)."""
+        return np.asarray(np.exp(Z))
+
+
+def _not_negative(y: Array) -> Array:
+    if y.size and y.min() < 0:
+        raise DataError(f"targets must be >= 0; got {y.min():g}")
+    return y

@@ -1,0 +1,203 @@
+"""Measures of predictions: `metric(y_true, y_pred, sample_weight=None)`, a number.
+
+They agree with scikit-learn's. A loss is what training lowers; these are what one reads, or stops
+by. `METRICS` tells of each what it is computed from, and whether more of it is better.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from plainnet.data import check_weights
+from plainnet.errors import DataError, ShapeError
+
+Array = NDArray[Any]
+Weights = ArrayLike | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measure, and what has to be known to use it by name.
+
+    `needs` says what `y_pred` is: "classes" as from a classifier's `predict`, "probabilities" as
+    from `predict_proba`, or "numbers" as from a regressor's `predict`.
+    """
+
+    function: Callable[..., float]
+    greater_is_better: bool
+    needs: Literal["classes", "probabilities", "numbers"]
+
+
+# --- from classes ---------------------------------------------------------------------------------
+
+
+def accuracy(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
+    """The share of examples that are right; of several labels, all have to be."""
+    y_true, y_pred, weights = _rows(y_true, y_pred, sample_weight)
+    right = (y_true == y_pred).reshape(len(y_true), -1).all(axis=1)
+    return float(np.average(right, weights=weights))
+
+
+def balanced_accuracy(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
+    """The mean over the classes of y_true of the share of each that is right (its recall)."""
+    matrix = confusion_matrix(y_true, y_pred, sample_weight)
+    size = matrix.sum(axis=1)
+    return float((matrix.diagonal()[size > 0] / size[size > 0]).mean())
+
+
+def f1(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
+    """The mean over classes of 2 TP / (2 TP + FP + FN), 0 for 0 / 0: the macro average."""
+    matrix = confusion_matrix(y_true, y_pred, sample_weight)
+    size = matrix.sum(axis=0) + matrix.sum(axis=1)
+    return float((2 * matrix.diagonal() / np.where(size > 0, size, 1)).mean())
+
+
+def confusion_matrix(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sample_weight: Weights = None,
+    *,
+    labels: ArrayLike | None = None,
+) -> Array:
+    """How many, or how much weight, of true class i (row) were taken for class j (column).
+
+    Classes are `labels` in their order, or all that occur, sorted.
+    """
+    y_true, y_pred, _ = _rows(y_true, y_pred, sample_weight)
+    weights = None if sample_weight is None else np.asarray(sample_weight, float)
+    if y_true.ndim != 1:
+        raise ShapeError(f"a confusion matrix needs classes of shape (m,); got {y_true.shape}")
+    classes, ids = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
+    if labels is not None:
+        same = classes[:, None] == np.asarray(labels)
+        if not same.any(axis=1).all():
+            raise DataError(f"labels lack {classes[~same.any(axis=1)][0]!r}, which occurs")
+        classes, ids = np.asarray(labels), same.argmax(axis=1)[ids]
+    K = len(classes)
+    true, predicted = ids[: len(y_true)], ids[len(y_true) :]
+    return np.bincount(true * K + predicted, weights, minlength=K * K).reshape(K, K)
+
+
+# --- from probabilities ---------------------------------------------------------------------------
+
+
+def log_loss(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
+    """The mean of -log p for the p of the true class, which counts as at least its dtype's epsilon.
+
+    y_true are class ids; y_pred has the shape (m, K), or (m,) or (m, 1) for that of class 1.
+    """
+    P = np.asarray(y_pred)
+    P = P[:, None] if P.ndim == 1 else P
+    P = np.hstack([1 - P, P]) if P.shape[1:] == (1,) else P
+    if P.ndim != 2 or P.dtype.kind != "f" or np.shape(y_true)[1:] not in ((), (1,)):
+        raise ShapeError(
+            "log_loss needs class ids of shape (m,) and floats of shape (m, K); got the shapes "
+            f"{np.shape(y_true)} and {np.shape(y_pred)}, {P.dtype}"
+        )
+    y_true, p, weights = _rows(y_true, P[:, 0], sample_weight)
+    K = P.shape[1]
+    if y_true.dtype.kind not in "biu" or y_true.min() < 0 or y_true.max() >= K:
+        raise DataError(f"y_true must be class ids from 0 to {K - 1}, for {K} probabilities")
+    p = np.take_along_axis(P, y_true.astype(np.intp)[:, None], axis=1)[:, 0]
+    return float(np.average(-np.log(np.maximum(p, np.finfo(p.dtype).eps)), weights=weights))
+
+
+def roc_auc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
+    """How often an example of the second class is scored above one of the first; a tie is half.
+
+    The area under the ROC curve, for two classes (Hanley and McNeil 1982). y_pred are scores or
+    probabilities of the second class, or of both, shape (m, 2).
+    """
+    scores = np.asarray(y_pred)
+    scores = scores[:, 1] if scores.shape[1:] == (2,) else scores
+    y_true, scores, weights = _rows(y_true, scores, sample_weight)
+    if np.isnan(scores).any():
+        raise DataError("the ROC curve needs scores in an order; got NaN")
+    w = np.ones(len(scores)) if weights is None else weights
+    labels = np.unique(y_true[w > 0])
+    if y_true.ndim != 1 or len(labels) != 2:
+        raise DataError(f"the ROC curve needs two classes with weight; y_true has {len(labels)}")
+    positive = y_true == labels[1]
+    _, rank = np.unique(scores, return_inverse=True)
+    above, below = np.bincount(rank, w * positive), np.bincount(rank, w * ~positive)
+    won = above * (np.cumsum(below) - below / 2)
+    return float(won.sum() / (above.sum() * below.sum()))
+
+
+# --- from numbers; of several outputs, the mean ---------------------------------------------------
+
+
+def mean_squared_error(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
+) -> float:
+    """The mean of (y_true - y_pred)^2."""
+    y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
+    return float(np.average((y_true - y_pred) ** 2, axis=0, weights=weights).mean())
+
+
+def root_mean_squared_error(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
+) -> float:
+    """The root of each output's mean squared error, in the units of y."""
+    y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
+    return float(np.sqrt(np.average((y_true - y_pred) ** 2, axis=0, weights=weights)).mean())
+
+
+def mean_absolute_error(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
+) -> float:
+    """The mean of |y_true - y_pred|, in the units of y."""
+    y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
+    return float(np.average(np.abs(y_true - y_pred), axis=0, weights=weights).mean())
+
+
+def r2_score(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
+    """1 - the squared error over that of the mean of y_true; of a constant y_true, 1 or 0."""
+    y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
+    error = np.average((y_true - y_pred) ** 2, axis=0, weights=weights)
+    mean = np.average(y_true, axis=0, weights=weights)
+    variance = np.average((y_true - mean) ** 2, axis=0, weights=weights)
+    constant = variance == 0
+    return float(np.where(constant, error == 0, 1 - error / np.where(constant, 1, variance)).mean())
+
+
+METRICS = {
+    "accuracy": Metric(accuracy, True, "classes"),
+    "balanced_accuracy": Metric(balanced_accuracy, True, "classes"),
+    "f1": Metric(f1, True, "classes"),
+    "log_loss": Metric(log_loss, False, "probabilities"),
+    "roc_auc": Metric(roc_auc, True, "probabilities"),
+    "mean_squared_error": Metric(mean_squared_error, False, "numbers"),
+    "root_mean_squared_error": Metric(root_mean_squared_error, False, "numbers"),
+    "mean_absolute_error": Metric(mean_absolute_error, False, "numbers"),
+    "r2_score": Metric(r2_score, True, "numbers"),
+}
+
+
+# --- what comes in --------------------------------------------------------------------------------
+
+
+def _rows(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights
+) -> tuple[Array, Array, Array | None]:
+    """Both as arrays of one shape, where (m, 1) is (m,), and the weights divided by the largest."""
+    arrays = [np.asarray(y) for y in (y_true, y_pred)]
+    true, predicted = (y[:, 0] if y.shape[1:] == (1,) else y for y in arrays)
+    if true.shape != predicted.shape or true.ndim == 0 or true.size == 0:
+        raise ShapeError(
+            "y_true and y_pred must have the same shape, of one row or more; got "
+            f"{arrays[0].shape} and {arrays[1].shape}"
+        )
+    if sample_weight is None:
+        return true, predicted, None
+    return true, predicted, check_weights(sample_weight, len(true), np.float64)
+
+
+def _numbers(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights
+) -> tuple[Array, Array, Array | None]:
+    true, predicted, weights = _rows(y_true, y_pred, sample_weight)
+    return true.astype(np.float64), predicted.astype(np.float64), weights
