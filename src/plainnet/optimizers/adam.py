@@ -1,0 +1,187 @@
+"""Adam and its relatives: a mean of the gradient, divided by the root of a mean of its square."""
+
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.errors import require_number
+from plainnet.optimizers.base import Optimizer, require_betas
+
+Array = npt.NDArray[Any]
+
+
+class Adam(Optimizer):
+    """Adaptive moments (Kingma and Ba 2015, algorithm 1).
+
+        m <- beta1 m + (1 - beta1) g            mean of the gradient
+        v <- beta2 v + (1 - beta2) g^2          mean of its square
+        m' = m / (1 - beta1^t)                  t = 1, 2 ...: both start at 0,
+        v' = v / (1 - beta2^t)                  which this makes up for
+        p <- p - lr m' / (sqrt(v') + eps)
+
+    Weight decay is L2 regularisation here: g + weight_decay p takes the place of g. `AdamW` has
+    the decoupled kind.
+
+    AMSGrad (Reddi et al. 2018, algorithm 2) never lets a step grow because v shrinks: the largest
+    v so far takes the place of v in v'. The correction of v' is not the paper's, but PyTorch's.
+
+    The accumulators hold M = m / (1 - beta1) and V = v / (1 - beta2): M <- beta1 M + g and
+    V <- beta2 V + g^2 need two passes less. With c = sqrt((1 - beta2) / (1 - beta2^t)) the update
+    reads p <- p - lr (1 - beta1) / (1 - beta1^t) / c * M / (sqrt(V) + eps / c), the same number.
+
+    Parameters
+    ----------
+    learning_rate : float
+    betas : (float, float)
+        beta1 and beta2, each 0 <= beta < 1.
+    epsilon : float
+    weight_decay : float
+    amsgrad : bool
+    """
+
+    accumulators: tuple[str, ...] = ("M", "V")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        require_number("epsilon", epsilon, above=0)
+        self.betas = require_betas(betas)
+        self.epsilon = epsilon
+        self.amsgrad = amsgrad
+        if amsgrad:
+            self.accumulators = ("M", "V", "V_max")
+
+    def prepare(self, learning_rate: float) -> None:
+        (beta1, beta2), t = self.betas, self.steps
+        c = sqrt((1 - beta2) / (1 - beta2**t))
+        rate = learning_rate * (1 - beta1) / (1 - beta1**t) / c
+        self.share(beta1, beta2, self.epsilon / c, rate)
+
+    def rule(self, p: Array, g: Array, *arrays: Array) -> None:
+        work, M, V, *largest = arrays
+        beta1, beta2, epsilon, rate = self.shared
+        M *= beta1
+        M += g
+        V *= beta2
+        V += np.multiply(g, g, out=work)
+        if largest:
+            V = np.maximum(V, largest[0], out=largest[0])
+        np.sqrt(V, out=work)
+        work += epsilon
+        np.divide(M, work, out=work)
+        work *= rate
+        p -= work
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
+
+        p <- p - lr weight_decay p, then Adam's update
+
+    Adam divides an L2 term by sqrt(v') like the rest of the gradient, so that weights with large
+    gradients hardly decay. Decoupled, all decay alike. As in PyTorch, the paper's lambda is
+    lr weight_decay here, so that a schedule of the learning rate scales both, as its eta_t does.
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            betas=betas,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+        )
+
+
+class NAdam(Adam):
+    """Adam with Nesterov's momentum (Dozat 2016), and a warm-up of the momentum.
+
+        mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
+        m' = mu_t+1 m / (1 - mu_1 ... mu_t+1) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
+        p <- p - lr m' / (sqrt(v') + eps)                  m, v and v' are Adam's
+
+    As in PyTorch, m itself is averaged with beta1; mu_t, which rises from beta1 / 2 to beta1,
+    appears in m' only. Weight decay is L2 regularisation: g + weight_decay p takes the place of g.
+
+    Parameters
+    ----------
+    learning_rate : float
+    betas : (float, float)
+        beta1 and beta2, each 0 <= beta < 1.
+    epsilon : float
+    momentum_decay : float
+        How fast mu_t rises; the paper's 0.004 gets half of the way in 4,200 steps.
+    weight_decay : float
+    """
+
+    scratch = 2
+
+    def __init__(
+        self,
+        learning_rate: float = 0.002,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        momentum_decay: float = 0.004,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
+        require_number("momentum_decay", momentum_decay, at_least=0)
+        self.momentum_decay = momentum_decay
+        self._product = 1.0
+        self._multiplied = 0
+
+    def _mu(self, t: int) -> float:
+        missing: float = 0.96 ** (t * self.momentum_decay)
+        return self.betas[0] * (1 - missing / 2)
+
+    def _mu_product(self, t: int) -> float:
+        """mu_1 ... mu_t, by one factor a step."""
+        if t == self._multiplied + 1:
+            self._product *= self._mu(t)
+        elif t != self._multiplied:  # after a reset, or steps that were set from outside
+            self._product = prod(map(self._mu, range(1, t + 1)))
+        self._multiplied = t
+        return self._product
+
+    def prepare(self, learning_rate: float) -> None:
+        (beta1, beta2), t = self.betas, self.steps
+        c = sqrt((1 - beta2) / (1 - beta2**t))
+        product, following = self._mu_product(t), self._mu(t + 1)
+        of_M = following * (1 - beta1) / (1 - product * following)
+        of_g = (1 - self._mu(t)) / (1 - product)
+        self.share(beta1, beta2, self.epsilon / c, of_M / of_g, learning_rate / c * of_g)
+
+    def rule(self, p: Array, g: Array, *arrays: Array) -> None:
+        work, step, M, V = arrays
+        beta1, beta2, epsilon, share_of_M, rate = self.shared
+        M *= beta1
+        M += g
+        V *= beta2
+        V += np.multiply(g, g, out=work)
+        np.sqrt(V, out=work)
+        work += epsilon
+        np.multiply(M, share_of_M, out=step)
+        step += g
+        step /= work
+        step *= rate
+        p -= step

@@ -1,0 +1,195 @@
+"""Adagrad and its heirs: a rate of its own for each parameter, from its past gradients."""
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.errors import require_number
+from plainnet.optimizers.base import Optimizer
+
+Array = npt.NDArray[Any]
+
+
+class Adagrad(Optimizer):
+    """Adaptive subgradients (Duchi et al. 2011, figure 1, with diagonal matrices).
+
+        V <- V + g^2
+        p <- p - lr g / (sqrt(V) + eps)
+
+    The sum never shrinks, so steps only get smaller: right for sparse gradients, where rare
+    inputs keep large steps. Weight decay is L2 regularisation: g + weight_decay p takes the place
+    of g.
+
+    Parameters
+    ----------
+    learning_rate : float
+    epsilon : float
+    weight_decay : float
+    """
+
+    accumulators = ("V",)
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        *,
+        epsilon: float = 1e-10,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        require_number("epsilon", epsilon, above=0)
+        self.epsilon = epsilon
+
+    def prepare(self, learning_rate: float) -> None:
+        self.share(self.epsilon, learning_rate)
+
+    def rule(self, p: Array, g: Array, *arrays: Array) -> None:
+        work, V = arrays
+        epsilon, lr = self.shared
+        V += np.multiply(g, g, out=work)
+        np.sqrt(V, out=work)
+        work += epsilon
+        np.divide(g, work, out=work)
+        work *= lr
+        p -= work
+
+
+class RMSprop(Optimizer):
+    """The gradient over the root of its mean square (Tieleman and Hinton 2012, lecture 6.5).
+
+        v <- rho v + (1 - rho) g^2
+        p <- p - lr g / (sqrt(v) + eps)
+
+        centered           m <- rho m + (1 - rho) g;   v - m^2 takes the place of v
+        with momentum mu   b <- mu b + g / (sqrt(v) + eps);   p <- p - lr b
+
+    Centered, the gradient is divided by its standard deviation (Graves 2013, equations 38 to 41,
+    but with eps outside the root, as PyTorch has it). Where a gradient stays constant, that falls
+    to 0; then a larger eps, 0.01 or so, bounds the steps. Weight decay is L2 regularisation:
+    g + weight_decay p takes the place of g.
+
+    The accumulators hold V = v / (1 - rho) and M = m / (1 - rho), as Adam's do, and B the momentum
+    of g / (sqrt(V) + eps / c), c = sqrt(1 - rho).
+
+    Parameters
+    ----------
+    learning_rate : float
+    rho : float
+        0 <= rho < 1. Hinton's 0.9 is Keras's default; PyTorch's is 0.99 and is called alpha.
+    epsilon : float
+    momentum : float
+        mu, 0 <= mu < 1.
+    centered : bool
+    weight_decay : float
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        *,
+        rho: float = 0.9,
+        epsilon: float = 1e-8,
+        momentum: float = 0.0,
+        centered: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        require_number("rho", rho, at_least=0, below=1)
+        require_number("epsilon", epsilon, above=0)
+        require_number("momentum", momentum, at_least=0, below=1)
+        self.rho = rho
+        self.epsilon = epsilon
+        self.momentum = momentum
+        self.centered = centered
+        optional = {"M": centered, "B": momentum}
+        self.accumulators = ("V", *(name for name, wanted in optional.items() if wanted))
+
+    def prepare(self, learning_rate: float) -> None:
+        c = sqrt(1 - self.rho)
+        self.share(self.rho, self.rho - 1, self.epsilon / c, self.momentum, learning_rate / c)
+
+    def rule(self, p: Array, g: Array, *arrays: Array) -> None:
+        work, V, *others = arrays
+        rho, rho_1, epsilon, mu, rate = self.shared
+        V *= rho
+        V += np.multiply(g, g, out=work)
+        if "M" in self.accumulators:
+            M = others[0]
+            M *= rho
+            M += g
+            np.multiply(M, M, out=work)
+            work *= rho_1
+            work += V
+            np.abs(work, out=work)  # rounding may leave a little less than 0
+            np.sqrt(work, out=work)
+        else:
+            np.sqrt(V, out=work)
+        work += epsilon
+        np.divide(g, work, out=work)
+        if "B" in self.accumulators:
+            B = others[-1]
+            B *= mu
+            B += work
+            np.multiply(B, rate, out=work)
+        else:
+            work *= rate
+        p -= work
+
+
+class Adadelta(Optimizer):
+    """Steps in the parameter's own units, without a learning rate to choose (Zeiler 2012).
+
+        v <- rho v + (1 - rho) g^2                    algorithm 1
+        d = sqrt(u + eps) / sqrt(v + eps) g
+        u <- rho u + (1 - rho) d^2
+        p <- p - lr d                                 the paper's lr is 1
+
+    Weight decay is L2 regularisation: g + weight_decay p takes the place of g. The accumulators
+    hold V = v / (1 - rho) and U = u / (1 - rho), as Adam's do.
+
+    Parameters
+    ----------
+    learning_rate : float
+    rho : float
+        0 <= rho < 1.
+    epsilon : float
+        Also sets the size of the first steps, sqrt(eps / (1 - rho)).
+    weight_decay : float
+    """
+
+    accumulators = ("V", "U")
+    scratch = 2
+
+    def __init__(
+        self,
+        learning_rate: float = 1.0,
+        *,
+        rho: float = 0.95,
+        epsilon: float = 1e-6,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        require_number("rho", rho, at_least=0, below=1)
+        require_number("epsilon", epsilon, above=0)
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def prepare(self, learning_rate: float) -> None:
+        self.share(self.rho, self.epsilon / (1 - self.rho), learning_rate)
+
+    def rule(self, p: Array, g: Array, *arrays: Array) -> None:
+        work, d, V, U = arrays
+        rho, epsilon, lr = self.shared
+        V *= rho
+        V += np.multiply(g, g, out=work)
+        np.add(V, epsilon, out=work)
+        np.add(U, epsilon, out=d)
+        d /= work
+        np.sqrt(d, out=d)
+        d *= g
+        U *= rho
+        U += np.multiply(d, d, out=work)
+        d *= lr
+        p -= d

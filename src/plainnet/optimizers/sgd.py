@@ -1,0 +1,65 @@
+"""Gradient descent, with momentum if wanted."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.errors import SettingError, require_number
+from plainnet.optimizers.base import Optimizer
+
+Array = npt.NDArray[Any]
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wanted.
+
+        without momentum   p <- p - lr g
+        momentum mu        v <- mu v + g;   p <- p - lr v
+        Nesterov           v <- mu v + g;   p <- p - lr (g + mu v)
+
+    Momentum is that of Sutskever et al. 2013, equations 1 and 2, and Nesterov's that of equations 3
+    and 4 written for the point p + mu v at which they take the gradient; both with the learning
+    rate taken out of v, as PyTorch has it, so that changing it takes effect at once. Weight decay
+    is L2 regularisation: g + weight_decay p takes the place of g where weights decay.
+
+    Parameters
+    ----------
+    learning_rate : float
+    momentum : float
+        mu, 0 <= mu < 1.
+    nesterov : bool
+    weight_decay : float
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        require_number("momentum", momentum, at_least=0, below=1)
+        if nesterov and momentum == 0:
+            raise SettingError("nesterov=True needs momentum > 0; got momentum=0")
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.accumulators = ("v",) if momentum else ()
+
+    def prepare(self, learning_rate: float) -> None:
+        self.share(self.momentum, learning_rate, learning_rate * self.momentum)
+
+    def rule(self, p: Array, g: Array, *arrays: Array) -> None:
+        work, *accumulators = arrays
+        mu, lr, lr_mu = self.shared
+        if not accumulators:
+            p -= np.multiply(g, lr, out=work)
+            return
+        (v,) = accumulators
+        v *= mu
+        v += g
+        if self.nesterov:
+            p -= np.multiply(g, lr, out=work)
+        p -= np.multiply(v, lr_mu if self.nesterov else lr, out=work)

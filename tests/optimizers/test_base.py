@@ -1,0 +1,233 @@
+"""What all optimizers share: pieces, weight decay, segments, state."""
+
+import copy
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from plainnet import optimizers
+from plainnet.errors import SettingError, ShapeError
+from plainnet.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, base
+from plainnet.parameters import Segment
+
+from .cases import EVERY, decaying, every_optimizer
+
+
+def test_every_exported_optimizer_is_here():
+    exported = {getattr(optimizers, name) for name in optimizers.__all__} - {Optimizer}
+    assert {type(make()) for make in EVERY} == exported
+
+
+@every_optimizer
+def test_pieces_change_no_bit(make, monkeypatch, rng):
+    start, gradients = rng.standard_normal(1000), rng.standard_normal((4, 1000))
+    results = []
+    for piece in (10_000, 64, 7):
+        monkeypatch.setattr(base, "PIECE", piece)
+        p, optimizer = start.copy(), make()
+        g = np.empty(1000)
+        for gradient in gradients:
+            g[:] = gradient
+            optimizer.update(p, g, decaying(1000, 333))
+        results.append(p)
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+@every_optimizer
+def test_weight_decay_is_what_its_kind_says(make, rng):
+    p, expected, gradients = np.ones(4), np.ones(4), rng.standard_normal((5, 4))
+    one, plain = make(), make()
+    one.weight_decay, plain.weight_decay = 0.3, 0.0
+    for gradient in gradients:
+        g = gradient.copy()
+        one.update(p, g, decaying(4, 4))
+        np.testing.assert_array_equal(g, gradient)  # the caller's gradient is only read
+        if type(one) in (AdamW, Lion):  # decoupled
+            expected *= 1 - one.learning_rate * 0.3
+            plain.update(expected, gradient)
+        else:  # L2
+            plain.update(expected, gradient + 0.3 * expected)
+        np.testing.assert_allclose(p, expected, rtol=1e-12)
+
+
+@every_optimizer
+def test_without_a_gradient_only_what_decays_moves(make, rng):
+    p, g, optimizer = rng.standard_normal(50), np.zeros(50), make()
+    before = p.copy()
+    optimizer.update(p, g, decaying(50, 20))
+    np.testing.assert_array_equal(p[20:], before[20:])
+    assert (p[:20] != before[:20]).all() == (optimizer.weight_decay > 0)
+
+
+@every_optimizer
+def test_a_learning_rate_of_zero_moves_nothing(make, rng):
+    # A schedule may end there. Decoupled decay is scaled by it as well.
+    optimizer, p = make(), rng.standard_normal(10)
+    before = p.copy()
+    optimizer.learning_rate = 0
+    optimizer.update(p, rng.standard_normal(10), decaying(10, 5))
+    np.testing.assert_array_equal(p, before)
+
+
+def test_weight_decay_may_be_changed_on_the_way():
+    p, g, optimizer = np.ones(4), np.zeros(4), AdamW(0.1, weight_decay=0.0)
+    optimizer.update(p, g, decaying(4, 2))
+    optimizer.weight_decay = 0.5
+    optimizer.update(p, g, decaying(4, 2))
+    np.testing.assert_allclose(p, [0.95, 0.95, 1, 1])
+
+
+@every_optimizer
+def test_segments_learn_at_their_own_rates(make, rng):
+    start, gradients = rng.standard_normal(30), rng.standard_normal((3, 30))
+    segments = [
+        Segment("a", 0, 10, (10,), learning_rate=0.5, weight_decay=2.0),
+        Segment("b", 10, 20, (10,), learning_rate=0.0),
+        Segment("c", 20, 30, (10,)),
+    ]
+    p, g, together = start.copy(), np.empty(30), make()
+    for gradient in gradients:
+        g[:] = gradient
+        together.update(p, g, segments)
+
+    slower = make()
+    slower.learning_rate *= 0.5
+    slower.weight_decay *= 2
+    for optimizer, part, alone in ((slower, slice(0, 10), 1), (make(), slice(20, 30), 0)):
+        q, h = start[part].copy(), np.empty(10)
+        for gradient in gradients:
+            h[:] = gradient[part]
+            optimizer.update(q, h, decaying(10, 10) if alone else ())
+        np.testing.assert_array_equal(p[part], q)
+    np.testing.assert_array_equal(p[10:20], start[10:20])  # frozen
+
+
+@every_optimizer
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+def test_a_copy_goes_on_where_the_original_was(make, copied, rng):
+    optimizer, p, g = make(), rng.standard_normal(30), rng.standard_normal(30)
+    for _ in range(3):
+        optimizer.update(p, g, decaying(30, 10))
+    other, q = copied(optimizer), p.copy()
+    for _ in range(2):
+        optimizer.update(p, g, decaying(30, 10))
+        other.update(q, g, decaying(30, 10))
+    np.testing.assert_array_equal(p, q)
+    assert other.steps == 5
+
+
+@every_optimizer
+def test_steps_and_state_are_all_that_it_remembers(make, rng):
+    one, p, g = make(), rng.standard_normal(30), rng.standard_normal(30)
+    for _ in range(3):
+        one.update(p, g, decaying(30, 10))
+    other, q = make(), p.copy()
+    other.steps, other.state = one.steps, {name: a.copy() for name, a in one.state.items()}
+    for _ in range(2):
+        one.update(p, g, decaying(30, 10))
+        other.update(q, g, decaying(30, 10))
+    np.testing.assert_array_equal(p, q)
+
+
+@every_optimizer
+def test_reset_forgets(make, rng):
+    optimizer, g = make(), rng.standard_normal(30)
+    p, q, r = np.ones(30), np.ones(30), np.ones(30)
+    for _ in range(3):
+        optimizer.update(q, g, decaying(30, 10))
+    optimizer.reset()
+    assert (optimizer.steps, optimizer.state) == (0, {})
+    new = make()
+    for _ in range(2):
+        new.update(p, g, decaying(30, 10))
+        optimizer.update(r, g, decaying(30, 10))
+    np.testing.assert_array_equal(p, r)
+
+
+@every_optimizer
+def test_float32_stays_float32(make):
+    # NumPy computes what mixes float32 with float64 in float64, and the last bit tells.
+    optimizer, p, g = make(), np.ones(5, np.float32), np.full(5, 0.1, np.float32)
+    optimizer.update(p, g, decaying(5, 2))
+    arrays = [a for _, _, pieces in optimizer._groups for piece in pieces for a in piece[3]]
+    scalars = [*optimizer.shared, optimizer._factor]
+    assert {array.dtype for array in (p, *arrays, *scalars)} == {np.dtype(np.float32)}
+
+
+@every_optimizer
+def test_a_warm_step_allocates_nothing(make, rng):
+    size = 100_000
+    optimizer, p, g = make(), np.ones(size, np.float32), np.full(size, 0.1, np.float32)
+    segments = decaying(size, size // 2)
+    optimizer.update(p, g, segments)
+    tracemalloc.start()
+    optimizer.update(p, g, segments)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000
+
+
+@every_optimizer
+def test_accumulators_of_dead_units_do_not_become_denormal(make):
+    # Numbers below 1e-38 make a processor tens of times slower, and 0.9 m never leaves them.
+    optimizer, p, g = make(), np.ones(10, np.float32), np.zeros(10, np.float32)
+    optimizer.update(p, g)
+    tiny = np.finfo(np.float32).tiny
+    for array in optimizer.state.values():
+        array[:] = tiny
+    for _ in range(base.FLUSH_EVERY):
+        optimizer.update(p, g)
+    for array in optimizer.state.values():
+        assert not ((array != 0) & (np.abs(array) < tiny)).any()
+
+
+def test_what_still_matters_is_not_flushed():
+    optimizer, p = SGD(momentum=0.9), np.ones(3)
+    optimizer.update(p, np.zeros(3))
+    optimizer.steps = base.FLUSH_EVERY - 1
+    optimizer.state["v"][:] = [1e-10, -1e-10, 1e-305]
+    optimizer.update(p, np.zeros(3))
+    np.testing.assert_allclose(optimizer.state["v"], [1e-10 * 0.9, -1e-10 * 0.9, 0], rtol=1e-12)
+
+
+def test_another_vector_is_refused():
+    optimizer = Adam()
+    optimizer.update(np.ones(5), np.ones(5))
+    for other in (np.ones(4), np.ones(5), np.ones(5, np.float32)):
+        with pytest.raises(SettingError, match="1 steps on other parameters"):
+            optimizer.update(other, other.copy())
+    with pytest.raises(ShapeError, match=r"\(5,\) and \(4,\)"):
+        SGD().update(np.ones(5), np.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SGD(-1), "learning_rate must be >= 0; got -1"),
+        (lambda: SGD(float("nan")), "learning_rate"),
+        (lambda: SGD(float("inf")), "learning_rate"),
+        (lambda: SGD("0.1"), "learning_rate must be a number; got '0.1'"),
+        (lambda: SGD(momentum=1), "momentum must be >= 0 and < 1; got 1"),
+        (lambda: SGD(nesterov=True), "needs momentum"),
+        (lambda: Adam(betas=(0.9, 1.0)), r"betas\[1\]"),
+        (lambda: Adam(betas=0.9), "betas must be two numbers; got 0.9"),
+        (lambda: Adam(epsilon=0), "epsilon must be > 0"),
+        (lambda: AdamW(weight_decay=-0.1), "weight_decay"),
+        (lambda: NAdam(momentum_decay=-1), "momentum_decay must be >= 0"),
+        (lambda: Adagrad(epsilon=0), "epsilon must be > 0"),
+        (lambda: RMSprop(rho=1), "rho must be >= 0 and < 1; got 1"),
+        (lambda: RMSprop(epsilon=0), "epsilon must be > 0"),
+        (lambda: RMSprop(momentum=1), "momentum"),
+        (lambda: optimizers.Adadelta(rho=-0.1), "rho"),
+        (lambda: optimizers.Adadelta(epsilon=-1), "epsilon"),
+        (lambda: Lion(betas=(0.9, 0.99, 0.999)), "betas must be two numbers"),
+        (lambda: Lion(betas=(1, 0.99)), r"betas\[0\]"),
+        (lambda: Lion(weight_decay=-1), "weight_decay"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
