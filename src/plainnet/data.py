@@ -152,7 +152,7 @@ def weigh_classes(
 
 
 class Batches:
-    """Shuffled mini-batches of arrays, gathered into the same memory at every step.
+    """Mini-batches of arrays, shuffled anew for each epoch, in the same memory at every step.
 
     Iterating once is one epoch. `X` is anything that slices like an array; rows of what is not a
     NumPy array are fetched in ascending order, as HDF5 and Zarr want it. `dtype` is that of X's
@@ -167,6 +167,8 @@ class Batches:
         batch_size: int,
         rng: np.random.Generator,
         dtype: npt.DTypeLike | None = None,
+        *,
+        shuffle: bool = True,
     ) -> None:
         # take() copies all of an array that is not contiguous, at every call.
         self.in_memory = isinstance(X, np.ndarray) and not isinstance(X, np.memmap)
@@ -174,7 +176,7 @@ class Batches:
         self.y = np.ascontiguousarray(y)
         self.sample_weight = None if sample_weight is None else np.ascontiguousarray(sample_weight)
         self.batch_size = min(batch_size, len(X))
-        self.rng = rng
+        self.rng, self.shuffle = rng, shuffle
         self._order = np.arange(len(X))
         self._buffers = [
             np.empty((self.batch_size, *X.shape[1:]), X.dtype if dtype is None else dtype),
@@ -183,10 +185,16 @@ class Batches:
         ]
 
     def __len__(self) -> int:
+        return self.n
+
+    @property
+    def n(self) -> int:
+        """How many batches an epoch has."""
         return -(-len(self.X) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
-        self.rng.shuffle(self._order)
+        if self.shuffle:
+            self.rng.shuffle(self._order)
         X, y, sample_weight = self.X, self.y, self.sample_weight
         X_batch, y_batch, w_batch = self._buffers
         for start in range(0, len(X), self.batch_size):
@@ -197,7 +205,7 @@ class Batches:
             if self.in_memory:
                 X.take(rows, axis=0, out=X_batch, mode="clip")
             else:
-                rows.sort()
+                rows = np.sort(rows)  # the order of the epoch stays shuffled
                 X_batch[:] = X[rows]
             y.take(rows, axis=0, out=y_batch, mode="clip")
             if sample_weight is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
+from copy import copy, deepcopy
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -270,31 +270,8 @@ class Network:
 
     # --- prediction ------------------------------------------------------------------------------
 
-    def predict_proba(self, X: Array) -> Array:
-        """Probabilities, shape (m, K), or (m, k) for `SigmoidCrossEntropy`."""
-        if not self.loss.is_classifier:
-            raise SettingError(f"{self.loss!r} gives no probabilities; use predict")
-        return self.loss.activate(self._outputs(X))
-
-    def predict(self, X: Array) -> Array:
-        """Classes, shape (m,), or the predicted numbers."""
-        return self.loss.decide(self._outputs(X))
-
-    def evaluate(
-        self, X: Array, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> dict[str, float]:
-        """{"loss": ..., "accuracy": ...} on this data; accuracy for classifiers only."""
-        X, targets, weights = self.check(X, y, sample_weight)
-        Z = self._outputs(X)
-        scores = {"loss": self.loss.mean(Z, targets, Cache(), weights)}
-        if self.loss.is_classifier:
-            right = self.loss.decide(Z) == self.loss.classes(targets)
-            if right.ndim > 1:
-                right = right.all(axis=1)
-            scores["accuracy"] = float(np.average(right, weights=weights))
-        return scores
-
-    def _outputs(self, X: Array) -> Array:
+    def outputs(self, X: Array) -> Array:
+        """The last pre-activations of any number of rows, shape (m, *output_shape)."""
         X = self.check_shape(X)
         check_features(X)
         Z = np.empty((len(X), *self.output_shape), self.dtype)
@@ -303,6 +280,30 @@ class Network:
             rows = slice(start, start + ROWS_AT_ONCE)
             Z[rows] = self._forward(X[rows], cache)
         return Z
+
+    def predict_proba(self, X: Array) -> Array:
+        """Probabilities, shape (m, K), or (m, k) for `SigmoidCrossEntropy`."""
+        if not self.loss.gives_probabilities:
+            raise SettingError(f"{self.loss!r} gives no probabilities; use predict")
+        return self.loss.activate(self.outputs(X))
+
+    def predict(self, X: Array) -> Array:
+        """Classes, shape (m,), or the predicted numbers."""
+        return self.loss.decide(self.outputs(X))
+
+    def evaluate(
+        self, X: Array, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> dict[str, float]:
+        """{"loss": ..., "accuracy": ...} on this data; accuracy for classifiers only."""
+        X, targets, weights = self.check(X, y, sample_weight)
+        Z = self.outputs(X)
+        scores = {"loss": self.loss.mean(Z, targets, Cache(), weights)}
+        if self.loss.is_classifier:
+            right = self.loss.decide(Z) == self.loss.classes(targets)
+            if right.ndim > 1:
+                right = right.all(axis=1)
+            scores["accuracy"] = float(np.average(right, weights=weights))
+        return scores
 
     # --- checks ----------------------------------------------------------------------------------
 
@@ -336,6 +337,24 @@ class Network:
                 remedy += f", or make the network with dtype=np.{X.dtype}"
             raise DTypeError(f"X is {X.dtype} and the network is {self.dtype}: {remedy}")
         return X
+
+    # --- another precision -----------------------------------------------------------------------
+
+    def astype(self, dtype: npt.DTypeLike) -> Network:
+        """A copy that computes in this dtype, with the same parameters and state.
+
+        >>> from plainnet.layers import Dense
+        >>> from plainnet.losses import MeanSquaredError
+        >>> network = Network([Dense(2)], loss=MeanSquaredError(), input_shape=3, seed=0)
+        >>> network.astype(np.float64).parameters.dtype
+        dtype('float64')
+        """
+        layers = deepcopy(self.layers)  # copies belong to no network
+        other = Network(layers, loss=self.loss, input_shape=self.input_shape, dtype=dtype, seed=0)
+        other.parameters[:] = self.parameters
+        other.state[:] = self.state
+        other.segments = self.segments
+        return other
 
     # --- description -----------------------------------------------------------------------------
 

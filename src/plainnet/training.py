@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from math import isfinite
 from types import FrameType
 from typing import Any
@@ -13,23 +14,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet import clipping
+from plainnet.batches import Batch, Mixup, make_batches
 from plainnet.cache import Cache
-from plainnet.callbacks import Callback, Progress, Run
-from plainnet.data import Batches, check_features, check_weights, weigh_classes
+from plainnet.callbacks.base import Callback, Run
+from plainnet.callbacks.progress import Progress
+from plainnet.divergence import Snapshot, diverged
 from plainnet.errors import (
-    DataError,
     DivergedError,
     SettingError,
-    ShapeError,
     require_integer,
+    require_number,
     require_type,
 )
 from plainnet.history import History
-from plainnet.network import ROWS_AT_ONCE, Network
+from plainnet.lbfgs import LBFGS
+from plainnet.memory import aligned
+from plainnet.network import Network
 from plainnet.optimizers import Optimizer
+from plainnet.validation import Validation
 
 Array = npt.NDArray[Any]
-Batch = tuple[Array, Array, Array | None]
 
 SNAPSHOT_EVERY = 64
 """Steps between two copies of the parameters, to fall back to when the loss is not finite."""
@@ -40,7 +45,7 @@ def train(
     X: Any,
     y: npt.ArrayLike | None = None,
     *,
-    optimizer: Optimizer,
+    optimizer: Optimizer | LBFGS,
     epochs: int,
     batch_size: int | None = None,
     validation_data: tuple[Any, ...] | None = None,
@@ -49,6 +54,13 @@ def train(
     callbacks: Sequence[Callback] = (),
     seed: int | np.random.Generator | None = None,
     progress: bool = True,
+    shuffle: bool = True,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    accumulate: int = 1,
+    mixup: float = 0.0,
+    overfit_batches: int | None = None,
+    metrics: Sequence[str | Callable[..., float]] = (),
 ) -> History:
     """Train a network by mini-batches; Ctrl-C ends it cleanly after the step that runs.
 
@@ -59,26 +71,48 @@ def train(
         Anything that slices like an array (NumPy, memmap, Zarr), of the network's dtype. An
         iterable gives (X, y) or (X, y, sample_weight) and is gone through once an epoch.
     y : array of m targets, as the network's loss takes them; None with an iterable
-    optimizer : Optimizer
+    optimizer : Optimizer or LBFGS
+        `LBFGS()` takes all examples at every step: an epoch is one of its iterations.
     epochs : int
     batch_size : int
-        Not with an iterable.
+        Not with an iterable, and not needed with `LBFGS`.
     validation_data : (X, y) or (X, y, sample_weight), optional
         Evaluated after each epoch, as val_loss and, for classifiers, val_accuracy.
     sample_weight : array of shape (m,), optional
     class_weight : {class id: weight} or "balanced", optional
         Multiplies the sample weights; classes that are left out count 1.
     callbacks : sequence of Callback
-        `EarlyStopping()`, for example.
+        `EarlyStopping()`, or a schedule of the learning rate, for example.
     seed : int, numpy.random.Generator or None
         For the order of the examples and for dropout.
     progress : bool
         Show a bar (extra `progress`), or a line an epoch.
+    shuffle : bool
+        Draw the examples in a new order in each epoch. An iterable has its own order.
+    clip_norm : float, optional
+        The gradient of all that learns, as one vector, is made this long where it is longer.
+    clip_value : float, optional
+        Every element of the gradient is put into [-clip_value, clip_value].
+    accumulate : int
+        An update uses the mean gradient over this many mini-batches, weighted by their examples:
+        the gradient of one large batch in the memory of a small one. The rest of an epoch makes a
+        smaller step.
+    mixup : float
+        alpha > 0 mixes each batch's examples and targets in pairs, with shares from Beta(alpha,
+        alpha); 0.2 is usual. Class ids become soft targets, sample weights are mixed too.
+    overfit_batches : int, optional
+        Train on the first few batches only, unshuffled, again and again. A network that is
+        assembled rightly learns them by heart.
+    metrics : sequence of str or function
+        Measured on the validation data too, as val_<name>: a name of `plainnet.metrics.METRICS`,
+        or a function (y_true, y_pred) or, with weighted validation data, (y_true, y_pred,
+        sample_weight=w).
 
     Returns
     -------
     History
-        `loss`, the mean over the epoch's steps, and the validation measures.
+        `loss`, the mean over the epoch's steps, and the validation measures. With `LBFGS`, `loss`
+        is that after the iteration.
 
     Raises
     ------
@@ -87,207 +121,227 @@ def train(
         most 64 steps before, with which the loss was finite.
     """
     require_type("network", network, Network)
-    require_type("optimizer", optimizer, Optimizer)
+    full_batch = isinstance(optimizer, LBFGS)
+    if not full_batch:
+        require_type("optimizer", optimizer, Optimizer)
+        if y is not None and batch_size is None:
+            raise SettingError("batch_size is missing: how many examples one step sees, such as 32")
     epochs = require_integer("epochs", epochs, at_least=1)
+    accumulate = require_integer("accumulate", accumulate, at_least=1)
+    require_number("mixup", mixup, at_least=0)
+    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+        if limit is not None:
+            require_number(name, limit, above=0)
+    if clip_norm is not None and clip_value is not None:
+        raise SettingError(f"clip_norm={clip_norm!r} and clip_value={clip_value!r}: take one")
     require_type("callbacks", callbacks, Iterable)
     observers = [*callbacks, *([Progress()] if progress else [])]
     for observer in observers:
         require_type("each of callbacks", observer, Callback)
     rng = np.random.default_rng(seed)
-    batches = _batches(network, X, y, epochs, batch_size, sample_weight, class_weight, rng)
-    validation = None if validation_data is None else _validation(network, validation_data)
+    batches = make_batches(
+        network, X, y, batch_size, sample_weight, class_weight, rng,
+        epochs=epochs, shuffle=shuffle and not full_batch, first=overfit_batches,
+    )  # fmt: skip
+    if full_batch and (
+        y is None or batches.n != 1 or accumulate > 1 or mixup or clip_norm or clip_value
+    ):
+        raise SettingError(
+            f"{optimizer!r} takes all examples at every step, as arrays: leave out batch_size, "
+            "clip_norm, clip_value, accumulate and mixup"
+        )
+    validation = None
+    if validation_data is not None:
+        validation = Validation(network, validation_data, metrics)
+    elif metrics:
+        raise SettingError("metrics are measured on validation_data, and there is none")
     run = Run(
         network,
         optimizer,
         epochs,
-        steps_per_epoch=len(batches) if isinstance(batches, Sized) else None,
+        steps_per_epoch=None if batches.n is None else -(-batches.n // accumulate),
         validates=validation is not None,
+        metrics=() if validation is None else tuple(validation.metrics),
     )
+    loop = _Loop(run, observers, validation, Cache(training=True, seed=rng))
+    begun: list[Callback] = []
     try:
         for observer in observers:
             observer.begin_training(run)
+            begun.append(observer)
         # Overflow is not a warning here: the loss is checked at every step.
         with np.errstate(over="ignore", invalid="ignore"), _interruptible(run):
-            _run_epochs(run, batches, validation, observers, Cache(training=True, seed=rng))
-        run.history.stopped = run.history.stopped or f"all {epochs} epochs done"
+            if isinstance(optimizer, LBFGS):
+                loop.run_iterations(optimizer, next(iter(batches)))
+            else:
+                mixed = Mixup(network, batches, mixup, rng) if mixup else batches
+                loop.run_epochs(optimizer, mixed, accumulate, clip_norm, clip_value)
+        if run.average is not None:
+            network.parameters[:] = run.average
         for observer in observers:
             observer.end_training(run)
     except BaseException as error:
-        for observer in observers:
+        for observer in begun:
             observer.fail(run, error)
         raise
     return run.history
 
 
-def _run_epochs(
-    run: Run,
-    batches: Iterable[Batch],
-    validation: Batch | None,
-    observers: Sequence[Callback],
-    cache: Cache,
-) -> None:
-    network, optimizer, history = run.network, run.optimizer, run.history
-    on_step = [c for c in observers if type(c).end_step is not Callback.end_step]
-    good = _Snapshot(network)
-    for epoch in range(run.epochs):
-        run.epoch = epoch
-        total = weight = 0.0
-        for X, y, sample_weight in batches:
-            if history.stopped:
+class _Loop:
+    """One training: epochs of steps, or of iterations of L-BFGS."""
+
+    def __init__(
+        self,
+        run: Run,
+        observers: Sequence[Callback],
+        validation: Validation | None,
+        cache: Cache,
+    ) -> None:
+        self.run, self.observers, self.validation, self.cache = run, observers, validation, cache
+        # A hook that is not overridden costs a step nothing.
+        self.on_begin_step = [
+            c.begin_step for c in observers if type(c).begin_step is not Callback.begin_step
+        ]
+        self.on_end_step = [
+            c.end_step for c in observers if type(c).end_step is not Callback.end_step
+        ]
+        self.good = Snapshot(run.network)
+        self.total: Array | None = None
+
+    def run_epochs(
+        self,
+        optimizer: Optimizer,
+        batches: Iterable[Batch],
+        accumulate: int,
+        clip_norm: float | None,
+        clip_value: float | None,
+    ) -> None:
+        run, network = self.run, self.run.network
+        for epoch in range(run.epochs):
+            self.begin_epoch(epoch)
+            total = weight = 0.0
+            draw = iter(batches)
+            for batch in draw:
+                if run.history.stopped:
+                    return
+                for hook in self.on_begin_step:
+                    hook(run)
+                if accumulate == 1:
+                    run.loss, share = self.gradient(batch)
+                else:
+                    run.loss, share = self.mean_gradient(
+                        chain((batch,), islice(draw, accumulate - 1))
+                    )
+                if run.step % SNAPSHOT_EVERY == 0:
+                    self.good.take(run.step)
+                if clip_norm is not None or clip_value is not None:
+                    self.clip(clip_norm, clip_value)
+                optimizer.update(network.parameters, network.gradients, network.segments)
+                total += share * run.loss
+                weight += share
+                for hook in self.on_end_step:
+                    hook(run)
+                run.step += 1
+            self.end_epoch(total / weight if weight else 0.0)
+            if run.history.stopped:
                 return
-            run.loss = loss = network.step(X, y, cache, sample_weight)
-            if not isfinite(loss):
-                raise _diverged(run, good, f"the loss became {loss}", X)
-            if run.step % SNAPSHOT_EVERY == 0:
-                good.take(run.step)
-            optimizer.update(network.parameters, network.gradients, network.segments)
-            share = len(X) if sample_weight is None else float(sample_weight.sum())
+        run.stop(f"all {run.epochs} epochs done")
+
+    def run_iterations(self, optimizer: LBFGS, examples: Batch) -> None:
+        run, network = self.run, self.run.network
+        begun = 0
+
+        def evaluate() -> float:
+            nonlocal begun
+            if begun == run.step:  # the first evaluation of an iteration
+                self.begin_epoch(run.step)
+                for hook in self.on_begin_step:
+                    hook(run)
+                begun += 1
+            loss, _ = self.gradient(examples)
+            if self.good.step < 0:
+                self.good.take(0)
+            return loss
+
+        def accept(loss: float) -> bool:
+            run.loss = loss
+            for hook in self.on_end_step:
+                hook(run)
+            run.step += 1
+            self.end_epoch(loss)
+            self.good.take(run.step)
+            return bool(run.history.stopped)
+
+        why = optimizer.minimize(
+            network.parameters, network.gradients, network.segments, evaluate, accept, run.epochs
+        )
+        run.stop(run.history.stopped or why)
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.run.epoch = epoch
+        for observer in self.observers:
+            observer.begin_epoch(self.run)
+
+    def end_epoch(self, loss: float) -> None:
+        run, network = self.run, self.run.network
+        if not np.isfinite(network.parameters.sum()) and not np.isfinite(network.parameters).all():
+            raise self.diverged("a parameter became infinite or NaN")
+        self.swap()
+        measures = {"loss": loss}
+        if self.validation is not None:
+            scores = self.validation.scores()
+            if not isfinite(scores["loss"]):
+                raise self.diverged(f"the validation loss became {scores['loss']}")
+            measures |= {f"val_{name}": value for name, value in scores.items()}
+        run.history.append(measures)
+        for observer in self.observers:
+            observer.end_epoch(run)
+        self.swap()
+
+    def swap(self) -> None:
+        """Exchange the network's parameters with their average, if a callback keeps one."""
+        parameters, average = self.run.network.parameters, self.run.average
+        if average is not None:
+            parameters[:], average[:] = average, parameters.copy()
+
+    # --- one step's gradient ---------------------------------------------------------------------
+
+    def gradient(self, batch: Batch) -> tuple[float, float]:
+        """The mean loss and the weight of a batch; its gradient is in the network."""
+        self.X, y, sample_weight = batch
+        loss = self.run.network.step(self.X, y, self.cache, sample_weight)
+        if not isfinite(loss):
+            raise self.diverged(f"the loss became {loss}")
+        return loss, len(self.X) if sample_weight is None else float(sample_weight.sum())
+
+    def mean_gradient(self, batches: Iterable[Batch]) -> tuple[float, float]:
+        """`gradient` of all these batches as if they were one."""
+        gradients = self.run.network.gradients
+        if self.total is None:
+            self.total = aligned(gradients.size, gradients.dtype)
+        self.total.fill(0)
+        total = weight = 0.0
+        for batch in batches:
+            loss, share = self.gradient(batch)
+            gradients *= share
+            self.total += gradients
             total += share * loss
             weight += share
-            for observer in on_step:
-                observer.end_step(run)
-            run.step += 1
-        if not np.isfinite(network.parameters.sum()) and not np.isfinite(network.parameters).all():
-            raise _diverged(run, good, "a parameter became infinite or NaN", X)
-        measures = {"loss": total / weight if weight else 0.0}
-        if validation is not None:
-            scores = network.evaluate(*validation)
-            if not isfinite(scores["loss"]):
-                raise _diverged(run, good, f"the validation loss became {scores['loss']}", X)
-            measures |= {f"val_{name}": value for name, value in scores.items()}
-        history.append(measures)
-        for observer in observers:
-            observer.end_epoch(run)
-        if history.stopped:
-            return
+        np.divide(self.total, weight or 1.0, out=gradients)
+        return total / (weight or 1.0), weight
 
+    def clip(self, norm: float | None, value: float | None) -> None:
+        network = self.run.network
+        learning = [
+            network.gradients[s.start : s.stop] for s in network.segments if s.learning_rate > 0
+        ]
+        if value is not None:
+            clipping.clip_value(learning, value)
+        if norm is not None and not isfinite(length := clipping.clip_norm(learning, norm)):
+            raise self.diverged(f"the gradient's norm became {length}")
 
-# --- batches --------------------------------------------------------------------------------------
-
-
-def _batches(
-    network: Network,
-    X: Any,
-    y: npt.ArrayLike | None,
-    epochs: int,
-    batch_size: int | None,
-    sample_weight: npt.ArrayLike | None,
-    class_weight: dict[int, float] | str | None,
-    rng: np.random.Generator,
-) -> Iterable[Batch]:
-    if y is None:
-        if batch_size is not None or sample_weight is not None or class_weight is not None:
-            raise SettingError(
-                "without y, X must be an iterable of batches (X, y) or (X, y, sample_weight), and "
-                "then batch_size, sample_weight and class_weight have no place"
-            )
-        return _GivenBatches(network, X, epochs)
-    if batch_size is None:
-        raise SettingError("batch_size is missing: how many examples one step sees, such as 32")
-    batch_size = require_integer("batch_size", batch_size, at_least=1)
-    if isinstance(X, list | tuple) or not (hasattr(X, "shape") and hasattr(X, "dtype")):
-        X = network.check_shape(X)
-    targets = network.loss.targets(y, network.dtype)
-    if len(targets) != len(X):
-        raise ShapeError(f"X has {len(X)} rows and y has {len(targets)}; they must agree")
-    for start in range(0, max(len(X), 1), ROWS_AT_ONCE):  # X may be larger than memory
-        check_features(network.check_shape(X[start : start + ROWS_AT_ONCE]), first_row=start)
-    weights = None
-    if sample_weight is not None:
-        weights = check_weights(sample_weight, len(X), network.dtype)
-    if class_weight is not None:
-        if not network.loss.is_classifier:
-            raise SettingError(f"class_weight needs classes; {network.loss!r} has none")
-        n_classes = max(network.output_shape[0], 2)
-        weights = weigh_classes(class_weight, targets, n_classes, weights, network.dtype)
-    return Batches(X, targets, weights, batch_size, rng, network.dtype)
-
-
-def _validation(network: Network, data: tuple[Any, ...]) -> Batch:
-    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-        raise SettingError(
-            f"validation_data must be (X, y) or (X, y, sample_weight); got {type(data).__name__}"
-        )
-    return network.check(*data)
-
-
-class _GivenBatches:
-    """Somebody else's batches, each checked on its way in."""
-
-    def __init__(self, network: Network, batches: Any, epochs: int) -> None:
-        if not isinstance(batches, Iterable) or hasattr(batches, "shape"):
-            raise SettingError(
-                "without y, X must be an iterable of batches (X, y) or (X, y, sample_weight); got "
-                f"{type(batches).__name__}"
-            )
-        if epochs > 1 and iter(batches) is batches:
-            raise SettingError(
-                f"X gives its batches only once, and epochs={epochs}: pass a list, or an object "
-                "whose __iter__ begins anew"
-            )
-        self.network, self.batches = network, batches
-
-    def __iter__(self) -> Iterator[Batch]:
-        batch = None
-        for batch in self.batches:
-            if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-                raise SettingError(
-                    f"a batch must be (X, y) or (X, y, sample_weight); got {type(batch).__name__}"
-                )
-            yield self.network.check(*batch)
-        if batch is None:
-            raise DataError("X gave no batches")
-
-
-# --- when training ends early ---------------------------------------------------------------------
-
-
-class _Snapshot:
-    """The last parameters and state with which the loss is known to be finite."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.parameters = np.empty_like(network.parameters)
-        self.state = np.empty_like(network.state)
-        self.step = -1
-
-    def take(self, step: int) -> None:
-        np.copyto(self.parameters, self.network.parameters)
-        np.copyto(self.state, self.network.state)
-        self.step = step
-
-    def restore(self) -> None:
-        if self.step < 0:  # no update was done yet
-            return
-        self.network.parameters[:] = self.parameters
-        self.network.state[:] = self.state
-
-
-def _diverged(run: Run, good: _Snapshot, what: str, X: Array) -> DivergedError:
-    """The error to raise; the network is back at its snapshot."""
-    where = _first_non_finite(run.network, X)
-    good.restore()
-    run.optimizer.reset()  # its accumulators may hold infinities
-    return DivergedError(
-        f"{what} at step {run.step} (epoch {run.epoch}); the first number that is not finite is in "
-        f"{where}. A smaller learning rate than {run.optimizer.learning_rate:g} or standardised "
-        f"inputs usually help; the network is back at step {max(good.step, 0)}",
-        step=run.step,
-        layer=where,
-    )
-
-
-def _first_non_finite(network: Network, X: Array) -> str:
-    """The first layer, from the input on, with a number that is not finite."""
-    cache = Cache(training=True, record=True, seed=0)
-    network.forward(X, cache)
-    for layer in network.body.walk():
-        tensors = [network[f"{layer.name}.{name}"] for name in layer.declared]
-        inside = any(inner is not layer for inner in layer.walk())
-        arrays = [] if inside else [cache[n] for n in cache if n.startswith(f"{layer.name}.")]
-        if not all(np.isfinite(array).all() for array in (*tensors, *arrays)):
-            return layer.name
-    return "the loss"
+    def diverged(self, what: str) -> DivergedError:
+        return diverged(self.run, self.good, what, self.X)
 
 
 @contextmanager

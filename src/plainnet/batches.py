@@ -1,0 +1,156 @@
+"""What one epoch of `train` goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.data import Batches, check_features, check_weights, weigh_classes
+from plainnet.errors import DataError, SettingError, ShapeError, require_integer
+from plainnet.network import ROWS_AT_ONCE, Network
+
+Array = npt.NDArray[Any]
+Batch = tuple[Array, Array, Array | None]
+
+
+def make_batches(
+    network: Network,
+    X: Any,
+    y: npt.ArrayLike | None,
+    batch_size: int | None,
+    sample_weight: npt.ArrayLike | None,
+    class_weight: dict[int, float] | str | None,
+    rng: np.random.Generator,
+    *,
+    epochs: int,
+    shuffle: bool,
+    first: int | None,
+) -> Batches | GivenBatches:
+    """Checked batches of the arrays, or of an iterable of batches where there is no y.
+
+    `batch_size=None` makes one batch of all. `first` leaves out all batches after the first few.
+    """
+    if first is not None:
+        first = require_integer("overfit_batches", first, at_least=1)
+    if y is None:
+        if batch_size is not None or sample_weight is not None or class_weight is not None:
+            raise SettingError(
+                "without y, X must be an iterable of batches (X, y) or (X, y, sample_weight), and "
+                "then batch_size, sample_weight and class_weight have no place"
+            )
+        return GivenBatches(network, X, epochs, first)
+    if batch_size is not None:
+        batch_size = require_integer("batch_size", batch_size, at_least=1)
+    if isinstance(X, list | tuple) or not (hasattr(X, "shape") and hasattr(X, "dtype")):
+        X = network.check_shape(X)
+    targets = network.loss.targets(y, network.dtype)
+    if len(targets) != len(X):
+        raise ShapeError(f"X has {len(X)} rows and y has {len(targets)}; they must agree")
+    for start in range(0, max(len(X), 1), ROWS_AT_ONCE):  # X may be larger than memory
+        check_features(network.check_shape(X[start : start + ROWS_AT_ONCE]), first_row=start)
+    weights = None
+    if sample_weight is not None:
+        weights = check_weights(sample_weight, len(X), network.dtype)
+    if class_weight is not None:
+        if not network.loss.is_classifier:
+            raise SettingError(f"class_weight needs classes; {network.loss!r} has none")
+        n_classes = max(network.output_shape[0], 2)
+        weights = weigh_classes(class_weight, targets, n_classes, weights, network.dtype)
+    size = batch_size or len(X)
+    if first is not None:
+        rows = slice(first * size)
+        X, targets, weights = X[rows], targets[rows], None if weights is None else weights[rows]
+    return Batches(X, targets, weights, size, rng, network.dtype, shuffle=shuffle and first is None)
+
+
+class GivenBatches:
+    """Somebody else's batches, each checked on its way in."""
+
+    def __init__(
+        self, network: Network, batches: Any, epochs: int, first: int | None = None
+    ) -> None:
+        if not isinstance(batches, Iterable) or hasattr(batches, "shape"):
+            raise SettingError(
+                "without y, X must be an iterable of batches (X, y) or (X, y, sample_weight); got "
+                f"{type(batches).__name__}"
+            )
+        if epochs > 1 and iter(batches) is batches:
+            raise SettingError(
+                f"X gives its batches only once, and epochs={epochs}: pass a list, or an object "
+                "whose __iter__ begins anew"
+            )
+        self.network, self.batches, self.first = network, batches, first
+
+    @property
+    def n(self) -> int | None:
+        """How many batches an epoch has; None where they do not tell."""
+        if not isinstance(self.batches, Sized):
+            return None
+        return min(len(self.batches), self.first or len(self.batches))
+
+    def __iter__(self) -> Iterator[Batch]:
+        batch = None
+        for batch in islice(self.batches, self.first):
+            if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+                raise SettingError(
+                    f"a batch must be (X, y) or (X, y, sample_weight); got {type(batch).__name__}"
+                )
+            yield self.network.check(*batch)
+        if batch is None:
+            raise DataError("X gave no batches")
+
+
+class Mixup:
+    """Batches whose examples are mixed in pairs (Zhang et al. 2018).
+
+        X <- lambda X + (1 - lambda) X[order],    y likewise,    lambda ~ Beta(alpha, alpha)
+
+    One lambda and one random order a batch. Class ids become one-hot rows first. Sample weights are
+    mixed like the targets, so that every example still counts in proportion to its share.
+    """
+
+    def __init__(
+        self, network: Network, batches: Iterable[Batch], alpha: float, rng: np.random.Generator
+    ) -> None:
+        self.network, self.batches, self.alpha, self.rng = network, batches, alpha, rng
+        self._cache = Cache()
+        self._one_hot: Array | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        cache = self._cache
+        for X, y, sample_weight in self.batches:
+            if y.dtype.kind in "iu":
+                y = self._rows(y)
+            order = cache.array("order", (len(X),), np.dtype(np.intp))
+            np.copyto(order, cache.counting(len(X)))
+            self.rng.shuffle(order)
+            share = self.rng.beta(self.alpha, self.alpha)
+            yield (
+                self._mixed("X", X, order, share),
+                self._mixed("y", y, order, share),
+                None if sample_weight is None else self._mixed("w", sample_weight, order, share),
+            )
+
+    def _rows(self, ids: Array) -> Array:
+        """One-hot rows; a loss that takes class ids only refuses them."""
+        if self._one_hot is None:
+            loss, dtype = self.network.loss, self.network.dtype
+            self._one_hot = loss.targets(np.eye(self.network.output_shape[-1]), dtype)
+        rows = self._cache.array("y", (*ids.shape, len(self._one_hot)), self._one_hot.dtype)
+        return self._one_hot.take(ids, axis=0, out=rows, mode="clip")
+
+    def _mixed(self, name: str, array: Array, order: Array, share: float) -> Array:
+        if array.dtype.kind != "f":
+            raise SettingError(f"mixup needs real numbers to mix; {name} has dtype {array.dtype}")
+        other = self._cache.array(f"{name}[order]", array.shape, array.dtype)
+        mixed = self._cache.array(f"{name} mixed", array.shape, array.dtype)
+        array.take(order, axis=0, out=other, mode="clip")
+        other *= 1 - share
+        np.multiply(array, share, out=mixed)
+        mixed += other
+        return mixed

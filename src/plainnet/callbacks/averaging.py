@@ -1,0 +1,44 @@
+"""The mean of the parameters over the last steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.callbacks.base import Callback, Run
+from plainnet.errors import require_number
+
+Array = npt.NDArray[Any]
+
+
+class EMA(Callback):
+    """An exponential moving average of the parameters, in which the noise of the steps cancels.
+
+        average <- d average + (1 - d) p,    d = min(decay, (1 + t) / (10 + t)) at step t
+
+    (Polyak and Juditsky 1992 for the mean; the warm-up is TensorFlow's.) Training itself goes on
+    with the parameters as they are. The average takes their place while an epoch is validated and
+    its `end_epoch` hooks run, so that early stopping and checkpoints keep what was measured, and
+    for good when training ends or is stopped. After an error the network is left without it. The
+    running state of batch norm is an average already, and stays.
+
+    Parameters
+    ----------
+    decay : float
+        0 <= decay < 1: about the last 1 / (1 - decay) steps count.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        require_number("decay", decay, at_least=0, below=1)
+        self.decay = decay
+
+    def begin_training(self, run: Run) -> None:
+        self._work: Array = np.empty_like(run.network.parameters)
+        self._average = run.average = run.network.parameters.copy()
+
+    def end_step(self, run: Run) -> None:
+        difference = np.subtract(run.network.parameters, self._average, out=self._work)
+        difference *= 1 - min(self.decay, (1 + run.step) / (10 + run.step))
+        self._average += difference

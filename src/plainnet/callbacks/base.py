@@ -1,0 +1,79 @@
+"""The hooks, and the run that they look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from plainnet.history import History
+
+if TYPE_CHECKING:
+    from plainnet.lbfgs import LBFGS
+    from plainnet.network import Network
+    from plainnet.optimizers import Optimizer
+
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class Run:
+    """One call of `train`, as callbacks see it. They may change the optimizer's settings."""
+
+    network: Network
+    optimizer: Optimizer | LBFGS
+    epochs: int
+    steps_per_epoch: int | None
+    """Updates in an epoch; None where the batches do not tell how many they are."""
+    validates: bool = False
+    """There is validation data."""
+    metrics: tuple[str, ...] = ()
+    """The names of `train`'s metrics; the history has them as val_<name>."""
+    epoch: int = 0
+    """The epoch that runs, from 0."""
+    step: int = 0
+    """The step that runs, from 0 over all epochs. A step ends with one update."""
+    loss: float = float("nan")
+    """The loss of the last step's examples, before its update."""
+    average: Array | None = None
+    """Parameters that take the place of the network's for validation, for `end_epoch`, and when
+    training has ended; `EMA` keeps them here."""
+    history: History = field(default_factory=History)
+
+    @property
+    def steps(self) -> int | None:
+        """All steps of the run, if it is known how many they are."""
+        return None if self.steps_per_epoch is None else self.epochs * self.steps_per_epoch
+
+    def stop(self, why: str) -> None:
+        """End training after this step or epoch; `why` appears in `history.stopped`."""
+        self.history.stopped = why
+
+
+class Callback:
+    """Override what you need. A callback serves one `train` at a time.
+
+    The hooks of all callbacks are called in the order in which `train` got them.
+    """
+
+    def begin_training(self, run: Run) -> None:
+        """Before the first epoch."""
+
+    def begin_epoch(self, run: Run) -> None:
+        """Before the examples are shuffled and the first batch is drawn."""
+
+    def begin_step(self, run: Run) -> None:
+        """Before the forward pass, with the batch drawn."""
+
+    def end_step(self, run: Run) -> None:
+        """After an update; `run.loss` is the loss before it."""
+
+    def end_epoch(self, run: Run) -> None:
+        """After an epoch; `run.history.last()` holds its measures."""
+
+    def end_training(self, run: Run) -> None:
+        """After the last step, also when Ctrl-C ended it; not after an error."""
+
+    def fail(self, run: Run, error: BaseException) -> None:
+        """When an error ends training."""

@@ -1,0 +1,39 @@
+"""Further columns of the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from plainnet.callbacks.base import Callback, Run
+from plainnet.errors import require_type
+from plainnet.validation import Validation
+
+
+class Evaluate(Callback):
+    """Measure on further data after each epoch: `Evaluate("train", X, y)` gives train_accuracy.
+
+    It must stand before the callbacks that read what it measures.
+
+    Parameters
+    ----------
+    name : str
+        Stands before the names of the measures.
+    X, y, sample_weight : arrays
+        As `validation_data` of `train`.
+    metrics : sequence of str or function
+        As in `train`.
+    """
+
+    def __init__(
+        self, name: str, *data: Any, metrics: Sequence[str | Callable[..., float]] = ()
+    ) -> None:
+        require_type("name", name, str)
+        self.name, self.data, self.metrics = name, data, metrics
+
+    def begin_training(self, run: Run) -> None:
+        self._validation = Validation(run.network, self.data, self.metrics)
+
+    def end_epoch(self, run: Run) -> None:
+        scores = self._validation.scores()
+        run.history.append({f"{self.name}_{measure}": value for measure, value in scores.items()})

@@ -1,0 +1,67 @@
+"""The best value of a measure so far."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from plainnet.callbacks.base import Run
+from plainnet.errors import SettingError, require_number, require_type
+from plainnet.metrics import METRICS
+
+Mode = Literal["auto", "min", "max"]
+
+
+class Monitor:
+    """Watches a measure of the history.
+
+    Parameters
+    ----------
+    measure : str
+        "val_loss", for example: a column of the history.
+    mode : "auto", "min" or "max"
+        What is better. "auto" knows it of the loss and of what is in `plainnet.metrics.METRICS`.
+    min_delta : float
+        A smaller gain is none.
+    """
+
+    def __init__(self, measure: str, mode: Mode = "auto", min_delta: float = 0.0) -> None:
+        require_type("monitor", measure, str)
+        require_number("min_delta", min_delta, at_least=0)
+        self.measure, self.min_delta = measure, min_delta
+        self.higher_is_better = _higher_is_better(measure, mode)
+
+    def begin(self, run: Run) -> None:
+        """Forget what was; refuses a measure of validation data that are not there."""
+        if self.measure.startswith("val_") and not run.validates:
+            raise SettingError(f"{self.measure!r} is monitored, which needs validation_data")
+        self.best_epoch = -1
+        self.best = float("-inf") if self.higher_is_better else float("inf")
+
+    def improved(self, run: Run) -> bool:
+        """Whether the epoch that has ended is the best so far."""
+        measures = run.history.last()
+        if self.measure not in measures:
+            raise SettingError(
+                f"{self.measure!r} is monitored; there is only {', '.join(measures)}"
+            )
+        value = measures[self.measure]
+        gain = value - self.best if self.higher_is_better else self.best - value
+        if gain > self.min_delta:
+            self.best, self.best_epoch = value, run.epoch
+            return True
+        return False
+
+
+def _higher_is_better(measure: str, mode: Mode) -> bool:
+    if mode not in get_args(Mode):
+        raise SettingError(f'mode must be "auto", "min" or "max"; got {mode!r}')
+    if mode != "auto":
+        return mode == "max"
+    name = measure.removeprefix("val_")
+    if name == "loss":
+        return False
+    if name not in METRICS:
+        raise SettingError(
+            f'whether more of {measure!r} is better is not known: pass mode="max" or mode="min"'
+        )
+    return METRICS[name].greater_is_better

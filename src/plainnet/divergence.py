@@ -1,0 +1,65 @@
+"""When a number stops being finite: where it was, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.callbacks.base import Run
+from plainnet.errors import DivergedError
+from plainnet.network import Network
+from plainnet.optimizers import Optimizer
+
+Array = npt.NDArray[Any]
+
+
+class Snapshot:
+    """The last parameters and state with which the loss is known to be finite."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.parameters = network.parameters.copy()
+        self.state = network.state.copy()  # a forward pass alone may change it
+        self.step = -1
+
+    def take(self, step: int) -> None:
+        np.copyto(self.parameters, self.network.parameters)
+        np.copyto(self.state, self.network.state)
+        self.step = step
+
+    def restore(self) -> None:
+        self.network.parameters[:] = self.parameters
+        self.network.state[:] = self.state
+
+
+def diverged(run: Run, good: Snapshot, what: str, X: Array) -> DivergedError:
+    """The error to raise; the network is back at its snapshot."""
+    where = _first_non_finite(run.network, X)
+    good.restore()
+    remedy = "Standardised inputs usually help"
+    if isinstance(run.optimizer, Optimizer):
+        run.optimizer.reset()  # its accumulators may hold infinities
+        rate = run.optimizer.learning_rate
+        remedy = f"A smaller learning rate than {rate:g} or standardised inputs usually help"
+    return DivergedError(
+        f"{what} at step {run.step} (epoch {run.epoch}); the first number that is not finite is in "
+        f"{where}. {remedy}; the network is back at step {max(good.step, 0)}",
+        step=run.step,
+        layer=where,
+    )
+
+
+def _first_non_finite(network: Network, X: Array) -> str:
+    """The first layer, from the input on, with a number that is not finite."""
+    cache = Cache(training=True, record=True, seed=0)
+    network.forward(X, cache)
+    for layer in network.body.walk():
+        tensors = [network[f"{layer.name}.{name}"] for name in layer.declared]
+        inside = any(inner is not layer for inner in layer.walk())
+        arrays = [] if inside else [cache[n] for n in cache if n.startswith(f"{layer.name}.")]
+        if not all(np.isfinite(array).all() for array in (*tensors, *arrays)):
+            return layer.name
+    return "the loss"

@@ -1,0 +1,124 @@
+"""L-BFGS: the whole data at every step, and a model of the curvature from the last steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.config import Configurable
+from plainnet.errors import SettingError, optional, require_integer, require_number
+from plainnet.parameters import Segment
+
+Array = npt.NDArray[Any]
+
+
+class LBFGS(Configurable):
+    """Limited-memory BFGS (Liu and Nocedal 1989) with a line search; SciPy's implementation.
+
+    For small data and networks without noise such as dropout: it has no learning rate, takes all
+    examples at every evaluation, and ends where the gradient does. An iteration of it counts as an
+    epoch of one step, and `epochs` are the most that it may take. Needs the extra `scipy`.
+
+    It minimises the mean loss plus weight_decay / 2 times the squared parameters where they decay:
+    the L2 regularisation of `SGD`. Frozen tensors stay; other factors of the learning rate are
+    meaningless here. The parameters are searched in float64, whatever the network computes in.
+
+    Parameters
+    ----------
+    memory : int
+        Steps from which the curvature is known.
+    tolerance : float
+        Converged when no element of the gradient is larger, weight decay included. An iteration
+        that lowers the loss by less than 2.2e-9 of itself, SciPy's default, is the end too.
+    max_evaluations : int
+        Training ends after the iteration with so many computations of the loss.
+    weight_decay : float
+    """
+
+    def __init__(
+        self,
+        *,
+        memory: int = 10,
+        tolerance: float = 1e-4,
+        max_evaluations: int = 15_000,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.memory = require_integer("memory", memory, at_least=1)
+        require_number("tolerance", tolerance, at_least=0)
+        self.tolerance = tolerance
+        self.max_evaluations = require_integer("max_evaluations", max_evaluations, at_least=1)
+        require_number("weight_decay", weight_decay, at_least=0)
+        self.weight_decay = weight_decay
+
+    def minimize(
+        self,
+        parameters: Array,
+        gradients: Array,
+        segments: Sequence[Segment],
+        evaluate: Callable[[], float],
+        accept: Callable[[float], bool],
+        iterations: int,
+    ) -> str:
+        """Bring the parameters to a minimum, in place.
+
+        Parameters
+        ----------
+        parameters, gradients : 1-D arrays of one length
+        segments : sequence of Segment
+            `network.segments`: what is frozen, and what decays.
+        evaluate : function
+            The loss at `parameters`, whose gradient it writes into `gradients`.
+        accept : function
+            Called after each iteration with its loss, the new point in `parameters`; True stops.
+        iterations : int
+            At most so many.
+
+        Returns
+        -------
+        str
+            Why it ended.
+        """
+        optimize = optional("scipy.optimize", purpose="L-BFGS", extra="scipy")
+        learns, decay = np.zeros(parameters.size, bool), np.zeros(parameters.size)
+        for s in segments:
+            learns[s.start : s.stop] = s.learning_rate > 0
+            decay[s.start : s.stop] = self.weight_decay * s.weight_decay
+        if not learns.any():
+            raise SettingError("every parameter is frozen: there is nothing to minimise")
+        decay, loss = decay[learns], float("nan")
+
+        def objective(p: Array) -> tuple[float, Array]:
+            nonlocal loss
+            parameters[learns] = p
+            loss = evaluate()
+            penalty = 0.5 * float(np.dot(decay, p * p))
+            return loss + penalty, gradients[learns] + decay * p
+
+        def iterated(intermediate_result: Any) -> None:
+            if accept(loss):  # an iteration ends at the point that was evaluated last
+                raise StopIteration
+
+        result = optimize.minimize(
+            objective,
+            parameters[learns].astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            callback=iterated,
+            options={
+                "maxcor": self.memory,
+                "gtol": self.tolerance,
+                "maxiter": iterations,
+                "maxfun": self.max_evaluations,
+            },
+        )
+        parameters[learns] = result.x
+        if result.success:
+            return f"converged after {result.nit} iterations"
+        if result.nit >= iterations:
+            return f"all {iterations} epochs done"
+        if result.status == 1:
+            return f"the loss was computed max_evaluations={self.max_evaluations} times"
+        return "the line search found no lower loss"

@@ -1,0 +1,319 @@
+"""Schedules: a setting, above all the learning rate, as a function of how far training is.
+
+A schedule is a callback. It multiplies the value that the setting had when training began, and
+puts that value back at the end:
+
+>>> Cosine(warmup=0.05)
+Cosine(warmup=0.05)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from math import cos, log2, pi
+from numbers import Real
+from typing import Any, ClassVar, Literal
+
+from plainnet.callbacks.base import Callback, Run
+from plainnet.callbacks.monitor import Mode, Monitor
+from plainnet.config import Configurable
+from plainnet.errors import SettingError, require_integer, require_number
+from plainnet.layers.base import Layer
+
+Per = Literal["step", "epoch"]
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Schedule(Callback, Configurable, ABC):
+    """A factor on a setting. A subclass writes `factor`; all take these settings.
+
+    Parameters
+    ----------
+    warmup : float or int
+        Before the schedule proper begins, the factor rises in a straight line to 1: for this share
+        of all steps if below 1, otherwise for this number of steps.
+    of : str
+        The setting: a number that the optimizer has under this name.
+    on : Layer or sequence of Layer, optional
+        Whose setting it is, if not the optimizer's: `of="rate", on=dropouts`.
+    per : "step" or "epoch"
+        What counts as a step of the schedule.
+    """
+
+    warmup: float = 0
+    of: str = "learning_rate"
+    on: Layer | Sequence[Layer] | None = None
+    per: Per = "step"
+
+    needs_total: ClassVar[bool] = True
+    """`factor` looks at `steps`."""
+
+    def __post_init__(self) -> None:
+        require_number("warmup", self.warmup, at_least=0)
+        if self.warmup >= 1:
+            require_integer("warmup, which is no share below 1,", self.warmup, at_least=1)
+        if self.per not in ("step", "epoch"):
+            raise SettingError(f'per must be "step" or "epoch"; got {self.per!r}')
+
+    @abstractmethod
+    def factor(self, step: int, steps: int) -> float:
+        """The factor at this step of so many, 0 <= step < steps, both without the warm-up's."""
+
+    def begin_training(self, run: Run) -> None:
+        steps = run.steps if self.per == "step" else run.epochs
+        if steps is None and (self.needs_total or 0 < self.warmup < 1):
+            raise SettingError(
+                f"{self!r} needs to know the number of steps, and the batches do not tell it: give "
+                'them a __len__, or count with per="epoch"'
+            )
+        self._steps = steps or 0
+        self._warm = int(self.warmup) if self.warmup >= 1 else round(self.warmup * self._steps)
+        owners: Sequence[Any] = [run.optimizer]
+        if self.on is not None:
+            owners = [self.on] if isinstance(self.on, Layer) else self.on
+        self._bases: list[tuple[Any, Any]] = [(o, getattr(o, self.of, None)) for o in owners]
+        for owner, base in self._bases:
+            if not isinstance(base, Real):
+                raise SettingError(f"{owner!r} has no number called {self.of!r} to schedule")
+
+    def begin_step(self, run: Run) -> None:
+        step = run.step if self.per == "step" else run.epoch
+        if step < self._warm:
+            factor = (step + 1) / (self._warm + 1)
+        else:
+            factor = self.factor(step - self._warm, self._steps - self._warm)
+        for owner, base in self._bases:
+            setattr(owner, self.of, base * factor)
+
+    def end_training(self, run: Run) -> None:
+        for owner, base in self._bases:
+            setattr(owner, self.of, base)
+
+    def fail(self, run: Run, error: BaseException) -> None:
+        self.end_training(run)
+
+
+# --- that count -----------------------------------------------------------------------------------
+
+
+@dataclass(repr=False, eq=False)
+class Constant(Schedule):
+    """1; useful for its warm-up."""
+
+    needs_total = False
+
+    def factor(self, step: int, steps: int) -> float:
+        return 1.0
+
+
+@dataclass(repr=False, eq=False)
+class Step(Schedule):
+    """by^k after k times `every` epochs."""
+
+    every: int
+    by: float = 0.1
+    _: KW_ONLY
+    per: Per = "epoch"
+
+    needs_total = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_integer("every", self.every, at_least=1)
+        require_number("by", self.by, above=0)
+
+    def factor(self, step: int, steps: int) -> float:
+        return float(self.by ** (step // self.every))
+
+
+@dataclass(repr=False, eq=False)
+class Exponential(Schedule):
+    """by^t in epoch t."""
+
+    by: float
+    _: KW_ONLY
+    per: Per = "epoch"
+
+    needs_total = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("by", self.by, above=0)
+
+    def factor(self, step: int, steps: int) -> float:
+        return float(self.by**step)
+
+
+@dataclass(repr=False, eq=False)
+class InverseScaling(Schedule):
+    """1 / (t + 1)^power in epoch t.
+
+    scikit-learn's "invscaling" has the number of examples seen in the place of t.
+    """
+
+    power: float = 0.5
+    _: KW_ONLY
+    per: Per = "epoch"
+
+    needs_total = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("power", self.power, above=0)
+
+    def factor(self, step: int, steps: int) -> float:
+        return float((step + 1) ** -self.power)
+
+
+@dataclass(repr=False, eq=False)
+class ReduceOnPlateau(Schedule):
+    """Multiplied by `by` whenever a measure has not improved for `patience` epochs.
+
+    Parameters
+    ----------
+    by : float
+        0 < by < 1.
+    patience : int
+        Epochs without improvement, counted from the best or from the last reduction.
+    monitor, mode, min_delta
+        As in `EarlyStopping`.
+    minimum : float
+        The factor does not fall below it.
+    """
+
+    by: float = 0.1
+    _: KW_ONLY
+    patience: int = 10
+    monitor: str = "val_loss"
+    mode: Mode = "auto"
+    min_delta: float = 0.0
+    minimum: float = 0.0
+
+    needs_total = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("by", self.by, above=0, below=1)
+        require_integer("patience", self.patience, at_least=1)
+        require_number("minimum", self.minimum, at_least=0)
+        self._monitor = Monitor(self.monitor, self.mode, self.min_delta)
+
+    def begin_training(self, run: Run) -> None:
+        super().begin_training(run)
+        self._monitor.begin(run)
+        self._factor, self._since = 1.0, -1
+
+    def end_epoch(self, run: Run) -> None:
+        if self._monitor.improved(run):
+            self._since = run.epoch
+        elif run.epoch - self._since >= self.patience:
+            self._factor, self._since = max(self._factor * self.by, self.minimum), run.epoch
+
+    def factor(self, step: int, steps: int) -> float:
+        return self._factor
+
+
+# --- over the whole of training: t = step / steps, 0 <= t < 1 -------------------------------------
+
+
+@dataclass(repr=False, eq=False)
+class Polynomial(Schedule):
+    """From 1 to `minimum` as (1 - t)^power: in a straight line, unless told otherwise."""
+
+    power: float = 1.0
+    minimum: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("power", self.power, above=0)
+        require_number("minimum", self.minimum, at_least=0)
+
+    def factor(self, step: int, steps: int) -> float:
+        return float(self.minimum + (1 - self.minimum) * (1 - step / steps) ** self.power)
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Cosine(Schedule):
+    """From 1 to `minimum` along half a cosine, once or several times.
+
+    With restarts it is SGDR (Loshchilov and Hutter 2017, equation 5): the factor jumps back to 1,
+    and each part is `growth` times as long as the one before.
+    """
+
+    minimum: float = 0.0
+    restarts: int = 0
+    growth: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_number("minimum", self.minimum, at_least=0)
+        require_integer("restarts", self.restarts, at_least=0)
+        require_number("growth", self.growth, above=0)
+
+    def factor(self, step: int, steps: int) -> float:
+        lengths = [self.growth**part for part in range(self.restarts + 1)]
+        t = step * sum(lengths) / steps  # in units of the first part
+        while t >= lengths[0] and len(lengths) > 1:
+            t -= lengths.pop(0)
+        return _cosine(1, self.minimum, t / lengths[0])
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class OneCycle(Schedule):
+    """From `start` up to 1 and down to `end`, each along half a cosine (Smith and Topin 2018).
+
+    The optimizer's learning rate is that of the peak. Momentum may go the other way meanwhile: with
+    `SGD(momentum=0.85)`, a second `OneCycle(start=0.95 / 0.85, end=0.95 / 0.85, of="momentum")`.
+
+    Parameters
+    ----------
+    peak : float
+        The t of the peak. It takes the place of a warm-up.
+    start, end : float
+        The factor at the beginning and the end.
+    """
+
+    peak: float = 0.3
+    start: float = 0.04
+    end: float = 4e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.warmup:
+            raise SettingError(f"OneCycle rises up to its peak; got warmup={self.warmup!r} too")
+        require_number("peak", self.peak, above=0, below=1)
+        require_number("start", self.start, at_least=0)
+        require_number("end", self.end, at_least=0)
+
+    def factor(self, step: int, steps: int) -> float:
+        t = step / steps
+        if t < self.peak:
+            return _cosine(self.start, 1, t / self.peak)
+        return _cosine(1, self.end, (t - self.peak) / (1 - self.peak))
+
+
+@dataclass(repr=False, eq=False)
+class FlatCos(Schedule):
+    """1 for the first half, then half a cosine to 0."""
+
+    def factor(self, step: int, steps: int) -> float:
+        t = step / steps
+        return 1.0 if t < 0.5 else _cosine(1, 0, 2 * t - 1)
+
+
+@dataclass(repr=False, eq=False)
+class CosLog4(Schedule):
+    """(1 - cos(2 pi log2(1 + 15 t))) / 2: four waves, each twice as long as the one before.
+
+    The learning rate of RealMLP (Holzmüller et al. 2024).
+    """
+
+    def factor(self, step: int, steps: int) -> float:
+        return (1 - cos(2 * pi * log2(1 + 15 * step / steps))) / 2
+
+
+def _cosine(start: float, end: float, t: float) -> float:
+    """From start at t = 0 to end at t = 1, level at both."""
+    return end + (start - end) * (1 + cos(pi * t)) / 2

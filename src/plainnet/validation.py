@@ -1,0 +1,59 @@
+"""What is measured after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy.typing as npt
+
+from plainnet.errors import SettingError
+from plainnet.metrics import METRICS, Metric
+from plainnet.network import Network
+
+Array = npt.NDArray[Any]
+
+
+class Validation:
+    """The loss, a classifier's accuracy and further metrics on data that are not learned."""
+
+    def __init__(
+        self,
+        network: Network,
+        data: tuple[Any, ...],
+        metrics: Sequence[str | Callable[..., float]] = (),
+    ) -> None:
+        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+            raise SettingError(
+                "validation_data must be (X, y) or (X, y, sample_weight); got "
+                f"{type(data).__name__}"
+            )
+        self.network = network
+        self.X, self.y, self.sample_weight = network.check(*data)
+        self.metrics = dict(_named(network, metric) for metric in metrics)
+
+    def scores(self) -> dict[str, float]:
+        """Each measure by its name."""
+        network, loss = self.network, self.network.loss
+        scores = network.evaluate(self.X, self.y, self.sample_weight)
+        weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
+        for name, metric in self.metrics.items():
+            proba = metric.needs == "probabilities"
+            y_pred = network.predict_proba(self.X) if proba else network.predict(self.X)
+            y_true = loss.classes(self.y) if loss.is_classifier else self.y.reshape(y_pred.shape)
+            scores[name] = float(metric.function(y_true, y_pred, **weights))
+        return scores
+
+
+def _named(network: Network, metric: str | Callable[..., float]) -> tuple[str, Metric]:
+    needs: Literal["classes", "numbers"] = "classes" if network.loss.is_classifier else "numbers"
+    if callable(metric):
+        return getattr(metric, "__name__", type(metric).__name__), Metric(metric, True, needs)
+    if metric not in METRICS:
+        raise SettingError(f"there is no metric {metric!r}; there are {', '.join(METRICS)}")
+    known = METRICS[metric]
+    if known.needs != needs and not (
+        known.needs == "probabilities" and network.loss.gives_probabilities
+    ):
+        raise SettingError(f"{metric} is computed from {known.needs}; {network.loss!r} gives none")
+    return metric, known

@@ -1,0 +1,288 @@
+"""Schedules: their factors by hand and against PyTorch's, and what they do to a setting."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from plainnet import Callback, Network, train
+from plainnet.config import rebuild
+from plainnet.errors import DivergedError, SettingError
+from plainnet.layers import Dense, Dropout
+from plainnet.losses import MeanSquaredError
+from plainnet.optimizers import SGD, AdamW
+from plainnet.schedules import (
+    Constant,
+    Cosine,
+    CosLog4,
+    Exponential,
+    FlatCos,
+    InverseScaling,
+    OneCycle,
+    Polynomial,
+    ReduceOnPlateau,
+    Schedule,
+    Step,
+)
+
+X = np.random.default_rng(0).standard_normal((8, 2)).astype(np.float32)
+
+
+def network(*layers):
+    return Network([*layers, Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
+
+
+class Watch(Callback):
+    """Keeps a setting at every step."""
+
+    def __init__(self, of="learning_rate", on=None):
+        self.of, self.on, self.values = of, on, []
+
+    def end_step(self, run):
+        self.values.append(getattr(self.on or run.optimizer, self.of))
+
+
+def values(schedule, steps, *, per_epoch=1, optimizer=None, **watched):
+    """The setting that is scheduled, at every step; by default an epoch is one step."""
+    watch = Watch(**watched)
+    train(
+        network(), X[:per_epoch], np.zeros(per_epoch), optimizer=optimizer or SGD(1.0),
+        epochs=steps // per_epoch, batch_size=1, callbacks=[schedule, watch], progress=False,
+    )  # fmt: skip
+    return watch.values
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (Constant(), [1, 1, 1]),
+        (Constant(warmup=3), [0.25, 0.5, 0.75, 1, 1]),
+        (Constant(warmup=0.4), [1 / 3, 2 / 3, 1, 1, 1]),
+        (Constant(warmup=1), [0.5, 1]),
+        (Polynomial(), [1, 0.75, 0.5, 0.25]),
+        (Polynomial(warmup=0.5, minimum=0.2), [1 / 3, 2 / 3, 1, 0.6]),
+        (InverseScaling(), [1, 2**-0.5, 3**-0.5, 0.5]),
+        (InverseScaling(2.0), [1, 1 / 4, 1 / 9]),
+        (FlatCos(), [1, 1, 1, 1, 1, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5]),
+        # log2(1 + 15 t) is 0, 1, 2 and 3 at t = 0, 1/15, 3/15 and 7/15, where a wave begins; in
+        # the middle of the first wave t = (sqrt(2) - 1) / 15, of the last (8 sqrt(2) - 1) / 15.
+        (CosLog4(), [0, 0, None, 0, *[None] * 3, 0, *[None] * 7]),
+        (Cosine(), [1, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5]),
+        (Cosine(restarts=1), [1, 0.5, 1, 0.5]),
+        (Cosine(restarts=2), [1, 0.5, 1, 0.5, 1, 0.5]),
+        (Step(2), [1, 1, 0.1, 0.1, 0.01]),
+        (Step(2, 0.5, warmup=1), [0.5, 1, 1, 0.5, 0.5]),
+        (OneCycle(peak=0.5, start=0.2, end=0.1), [0.2, 0.6, 1, 0.55]),
+        # The following are PyTorch's, 2.13: StepLR(3, 0.5), ExponentialLR(0.9),
+        # PolynomialLR(10, 2.0), CosineAnnealingLR(8, eta_min=0.1),
+        # CosineAnnealingWarmRestarts(2, T_mult=2, eta_min=0.1) and
+        # OneCycleLR(1.0, total_steps=11, pct_start=4 / 11, div_factor=25, final_div_factor=1e4),
+        # which is at its peak after 3 of 10 steps.
+        (Step(3, 0.5), [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]),
+        (Exponential(0.9), [1, 0.9, 0.81, 0.7290000000000001, 0.6561000000000001]),
+        (
+            Polynomial(2.0),
+            [1, 0.81, 0.64, 0.49, 0.36, 0.25, 0.16, 0.09, 0.04, 0.009999999999999998],
+        ),
+        (
+            Cosine(minimum=0.1),
+            [
+                1.0, 0.9657457896300791, 0.8681980515339464, 0.7222075445642905, 0.55,
+                0.3777924554357097, 0.2318019484660537, 0.134254210369921,
+            ],
+        ),
+        (
+            Cosine(minimum=0.1, restarts=2, growth=2),
+            [
+                1.0, 0.55, 1.0, 0.8681980515339464, 0.55, 0.23180194846605365, 1.0,
+                0.9657457896300791, 0.8681980515339464, 0.7222075445642904, 0.55,
+                0.3777924554357096, 0.23180194846605365, 0.13425421036992097,
+            ],
+        ),
+        (
+            OneCycle(),
+            [
+                0.040000000000000036, 0.28, 0.7599999999999999, 1.0, 0.9504846320134737,
+                0.8117456539497631, 0.6112620219362893, 0.38874197806371075, 0.18825834605023697,
+                0.049519367986526286,
+            ],
+        ),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_factors(schedule, expected):
+    found = values(schedule, len(expected))
+    pairs = [(f, e) for f, e in zip(found, expected, strict=True) if e is not None]
+    assert [f for f, _ in pairs] == pytest.approx([e for _, e in pairs], rel=1e-12, abs=1e-12)
+
+
+def test_coslog4_has_its_peaks_where_the_waves_are_half_through():
+    schedule = CosLog4()
+    for wave in range(4):
+        peak = round(1e9 * (2 ** (wave + 0.5) - 1) / 15)
+        assert schedule.factor(peak, 10**9) == pytest.approx(1, abs=1e-12)
+        around = [schedule.factor(peak + d, 10**9) for d in (-(10**6), 10**6)]
+        assert max(around) < 1 - 1e-6
+
+
+def test_momentum_follows_the_other_way():
+    # PyTorch 2.13: OneCycleLR(..., base_momentum=0.85, max_momentum=0.95) as above.
+    cycle = OneCycle(start=0.95 / 0.85, end=0.95 / 0.85, of="momentum")
+    optimizer = SGD(1e-3, momentum=0.85)
+    assert values(cycle, 10, optimizer=optimizer, of="momentum") == pytest.approx([
+        0.95, 0.9249999999999999, 0.875, 0.85, 0.854951556604879, 0.8688255099070633,
+        0.8888739533021842, 0.9111260466978157, 0.9311744900929366, 0.945048443395121,
+    ])  # fmt: skip
+    assert optimizer.momentum == 0.85
+
+
+class Losses(Callback):
+    def __init__(self, losses):
+        self.losses = losses
+
+    def end_epoch(self, run):
+        run.history.columns["loss"][-1] = self.losses[run.epoch]
+
+
+def plateau(losses, **settings):
+    watch, schedule = Watch(), ReduceOnPlateau(monitor="loss", **settings)
+    for _ in range(2):  # the second training begins anew
+        watch.values.clear()
+        train(
+            network(), X[:1], np.zeros(1), optimizer=SGD(1.0), epochs=len(losses), batch_size=1,
+            callbacks=[Losses(losses), schedule, watch], progress=False,
+        )  # fmt: skip
+    return watch.values
+
+
+def test_a_plateau_reduces():
+    # PyTorch 2.13: ReduceLROnPlateau(factor=0.5, patience=1, threshold=0); it counts one less.
+    losses = [5, 4, 4, 4, 4, 3, 3, 3, 3, 3, 3, 2]
+    expected = [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]
+    assert plateau(losses, by=0.5, patience=2) == expected
+    assert plateau(losses, by=0.5, patience=2, minimum=0.2)[-3:] == [0.25, 0.2, 0.2]
+    assert plateau([3, 2.9, 2.8, 2.7], by=0.5, patience=1, min_delta=0.15) == [1, 1, 0.5, 0.5]
+    assert plateau([1, 2, 3], by=0.5, patience=1, mode="max") == [1, 1, 1]
+    assert plateau([1, 2, 3], by=0.5, patience=1) == [1, 1, 0.5]
+
+
+def test_steps_or_epochs_are_counted():
+    halves = [1, 1, 0.5, 0.5, 0.25, 0.25]
+    assert values(Exponential(0.5), 6, per_epoch=2) == halves
+    assert values(Exponential(0.5, per="step"), 6, per_epoch=2) == [0.5**k for k in range(6)]
+    linear = [1 - k / 6 for k in range(6)]
+    assert values(Polynomial(), 6, per_epoch=2) == pytest.approx(linear)
+    assert values(Polynomial(per="epoch"), 6, per_epoch=2) == pytest.approx(
+        [1, 1, 2 / 3, 2 / 3, 1 / 3, 1 / 3]
+    )
+
+
+def test_any_setting_of_the_optimizer_can_follow_and_comes_back():
+    optimizer = AdamW(0.01, weight_decay=0.1)
+    schedule = Polynomial(of="weight_decay")
+    assert values(schedule, 2, optimizer=optimizer, of="weight_decay") == pytest.approx([0.1, 0.05])
+    assert (optimizer.learning_rate, optimizer.weight_decay) == (0.01, 0.1)
+
+
+def test_layers_can_follow():
+    for both, expected in ((True, 0.1), (False, 0.2)):
+        dropouts = [Dropout(0.5), Dropout(0.2)]
+        on = dropouts if both else dropouts[0]
+        watches = [Watch("rate", layer) for layer in dropouts]
+        train(
+            network(Dense(4), dropouts[0], Dense(4), dropouts[1]), X, np.zeros(8),
+            optimizer=SGD(0.0), epochs=2, batch_size=8, progress=False,
+            callbacks=[Polynomial(of="rate", on=on), *watches],
+        )  # fmt: skip
+        assert watches[0].values == [0.5, 0.25]
+        assert watches[1].values == [0.2, expected]
+        assert [layer.rate for layer in dropouts] == [0.5, 0.2]
+
+
+def test_the_setting_comes_back_after_an_error_too():
+    class Poison(Callback):
+        def end_step(self, run):
+            run.network.parameters[:] = np.nan
+
+    optimizer = SGD(0.5)
+    with pytest.raises(DivergedError):
+        train(
+            network(), X, np.zeros(8), optimizer=optimizer, epochs=4, batch_size=4,
+            callbacks=[Cosine(), Poison()], progress=False,
+        )  # fmt: skip
+    assert optimizer.learning_rate == 0.5
+
+
+def test_where_the_number_of_steps_is_unknown():
+    class Unknown:
+        def __iter__(self):
+            return iter([(X, np.zeros(8))] * 3)
+
+    def run(schedule):
+        watch = Watch()
+        train(
+            network(), Unknown(), optimizer=SGD(1.0), epochs=2, callbacks=[schedule, watch],
+            progress=False,
+        )  # fmt: skip
+        return watch.values
+
+    for schedule in (Cosine(), Constant(warmup=0.5)):
+        with pytest.raises(SettingError, match="needs to know the number of steps"):
+            run(schedule)
+    assert run(Constant(warmup=2)) == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1])
+    assert run(Polynomial(per="epoch")) == [1, 1, 1, 0.5, 0.5, 0.5]
+
+
+def test_a_schedule_of_ones_own_is_a_factor():
+    class Halves(Schedule):
+        def factor(self, step, steps):
+            return 0.5 if step >= steps / 2 else 1.0
+
+    assert values(Halves(), 4) == [1, 1, 0.5, 0.5]
+    assert values(Halves(warmup=2), 4) == pytest.approx([1 / 3, 2 / 3, 1, 0.5])
+
+
+EVERY = [
+    Constant(warmup=2), Step(3), Step(3, 0.5, per="step"), Exponential(0.9), InverseScaling(0.3),
+    ReduceOnPlateau(0.2, patience=3), Polynomial(2.0, minimum=0.1), Cosine(restarts=3, growth=2.0),
+    OneCycle(peak=0.2), FlatCos(of="weight_decay"), CosLog4(warmup=0.1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("schedule", EVERY, ids=str)
+def test_schedules_describe_themselves_and_can_be_copied(schedule):
+    kinds = {type(s).__name__: type(s) for s in EVERY}
+    rebuilt = rebuild(schedule.config(), kinds)
+    for twin in (rebuilt, copy.deepcopy(schedule), pickle.loads(pickle.dumps(schedule))):
+        assert twin.config() == schedule.config()
+    assert eval(repr(schedule), kinds).config() == schedule.config()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Cosine(warmup=-1), "warmup must be >= 0; got -1"),
+        (lambda: Cosine(warmup=1.5), "warmup, which is no share below 1, must be a whole number"),
+        (lambda: Cosine(per="batch"), 'per must be "step" or "epoch"; got \'batch\''),
+        (lambda: Cosine(restarts=-1), "restarts must be a whole number >= 0"),
+        (lambda: Cosine(growth=0), "growth must be > 0"),
+        (lambda: Cosine(minimum=-1), "minimum must be >= 0"),
+        (lambda: Step(0), "every must be a whole number >= 1"),
+        (lambda: Step(3, 0), "by must be > 0"),
+        (lambda: Exponential(-1), "by must be > 0"),
+        (lambda: InverseScaling(0), "power must be > 0"),
+        (lambda: Polynomial(0), "power must be > 0"),
+        (lambda: OneCycle(peak=1), "peak must be > 0 and < 1"),
+        (lambda: OneCycle(warmup=3), "got warmup=3 too"),
+        (lambda: ReduceOnPlateau(1.0), "by must be > 0 and < 1"),
+        (lambda: ReduceOnPlateau(patience=0), "patience must be a whole number >= 1"),
+        (lambda: ReduceOnPlateau(monitor="x"), "more of 'x' is better is not known"),
+        (lambda: values(Cosine(of="speed"), 2), "has no number called 'speed' to schedule"),
+        (lambda: values(Cosine(of="rate", on=Dense(2)), 2), "has no number called 'rate'"),
+        (lambda: values(ReduceOnPlateau(), 2), "needs validation_data"),
+    ],
+)
+def test_settings_are_checked(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
