@@ -1,0 +1,21 @@
+"""The scikit-learn face: estimators that fit into pipelines, searches and cross-validation."""
+
+from plainnet.errors import optional
+
+optional("sklearn", purpose="its estimators", extra="sklearn")  # say what is missing, and how
+
+from plainnet.estimators.mlp import MLPClassifier, MLPRegressor  # noqa: E402
+from plainnet.estimators.networks import NetworkClassifier, NetworkRegressor  # noqa: E402
+from plainnet.estimators.tabular import TabularClassifier, TabularRegressor  # noqa: E402
+from plainnet.files.estimators import load, save  # noqa: E402
+
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "NetworkClassifier",
+    "NetworkRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
+    "load",
+    "save",
+]

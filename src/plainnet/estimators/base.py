@@ -1,0 +1,274 @@
+"""What all estimators share: data in, a network that train() trains, predictions out."""
+
+# scikit-learn has no types.
+# mypy: disable-error-code="misc,untyped-decorator"
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from plainnet.cache import Cache
+from plainnet.errors import DataError, SettingError
+from plainnet.files.estimators import packed, unpacked
+from plainnet.network import ROWS_AT_ONCE, Network
+
+Array = npt.NDArray[Any]
+
+
+class SparseRows:
+    """A sparse matrix whose slices are dense, so that only a batch at a time takes memory."""
+
+    def __init__(self, X: Any) -> None:
+        self.X, self.shape, self.dtype = X, X.shape, X.dtype
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, rows: Any) -> Array:
+        return np.asarray(self.X[rows].toarray())
+
+
+@dataclass
+class Rows:
+    """Examples as the network takes them, and their first form, which a scorer asks for."""
+
+    X: Any
+    y: Array
+    targets: Array
+    weights: Array | None
+    raw: Any
+
+    def take(self, rows: Array) -> Rows:
+        """Some of the rows."""
+        return Rows(
+            _safe_indexing(self.X, rows),
+            self.y[rows],
+            self.targets[rows],
+            None if self.weights is None else self.weights[rows],
+            _safe_indexing(self.raw, rows),
+        )
+
+    def __len__(self) -> int:
+        return int(self.X.shape[0])
+
+    @property
+    def weight(self) -> float:
+        """How many examples the rows stand for."""
+        return float(len(self) if self.weights is None else self.weights.sum())
+
+
+class NeuralEstimator(BaseEstimator, ABC):
+    """A network with scikit-learn's interface. Its two children know what targets are."""
+
+    network_: Network
+
+    def _store(self, settings: dict[str, Any]) -> None:
+        """Each argument of the constructor under its own name, as scikit-learn wants it."""
+        self.__dict__.update({name: value for name, value in settings.items() if name != "self"})
+
+    # Pickle, deepcopy and `save` keep the network as a file of its own does: views would die.
+    def __getstate__(self) -> dict[str, Any]:
+        return packed(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(unpacked(state))
+
+    # --- what the children say -------------------------------------------------------------------
+
+    _metric: str
+    """How good a prediction is, by its name in `plainnet.metrics`."""
+
+    @abstractmethod
+    def _labels(self, y: Array, fresh: bool, incremental: bool) -> Array:
+        """Learn what the targets are, or check that they are what was learned."""
+
+    @abstractmethod
+    def _targets(self, y: Array) -> Array:
+        """y as the loss takes it."""
+
+    @property
+    @abstractmethod
+    def _n_targets(self) -> int:
+        """How many outputs the network needs."""
+
+    @abstractmethod
+    def _class_weights(self, targets: Array, weights: Array | None) -> Array | None:
+        """A factor for each row's weight."""
+
+    @abstractmethod
+    def _strata(self, y: Array) -> Array | None:
+        """What a split keeps the shares of."""
+
+    @abstractmethod
+    def _decide(self, Z: Array) -> Array:
+        """The prediction from the network's outputs."""
+
+    # --- data in ---------------------------------------------------------------------------------
+
+    _allow_nd = False
+
+    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            allow_nd=self._allow_nd,
+            multi_output=True,
+            y_numeric=is_regressor(self),
+            dtype=(np.float64, np.float32) if reset else self.network_.dtype,
+            reset=reset,
+        )
+        return X, y
+
+    def _features(self, X: Any) -> Any:
+        """X for a prediction, checked, in the network's dtype."""
+        check_is_fitted(self)
+        return validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            allow_nd=self._allow_nd,
+            dtype=self.network_.dtype,
+            reset=False,
+        )
+
+    def _training_rows(
+        self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool
+    ) -> Rows:
+        """The examples that count: rows of weight zero are left out as if they were not there."""
+        raw = X
+        X, y = self._checked(X, y, reset=fresh)
+        if sample_weight is None:
+            weights = None
+        else:
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            if not weights.any():
+                raise DataError("sample_weight is zero for every row: there is nothing to learn")
+            if not weights.all():
+                kept = np.flatnonzero(weights)
+                X, raw = _safe_indexing(X, kept), _safe_indexing(raw, kept)
+                y, weights = y[kept], weights[kept]
+        y = self._labels(y, fresh, incremental)
+        return Rows(X, y, self._targets(y), weights, raw)
+
+    def _balanced(self, rows: Rows) -> Rows:
+        """The rows with class weights in their weights."""
+        factors = self._class_weights(rows.targets, rows.weights)
+        if factors is None:
+            return rows
+        weights = factors if rows.weights is None else rows.weights * factors
+        return Rows(rows.X, rows.y, rows.targets, weights, rows.raw)
+
+    def _given_validation(self, X: Any, y: Any) -> Rows | None:
+        if X is None and y is None:
+            return None
+        if X is None or y is None:
+            raise SettingError("X_val and y_val belong together; one of them is missing")
+        raw = X
+        X, y = self._checked(X, y, reset=False)
+        y = self._labels(y, fresh=False, incremental=True)
+        return Rows(X, y, self._targets(y), None, raw)
+
+    def _split(self, rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+        """(training rows, validation rows), with the classes' shares kept where that is possible.
+
+        The same seed and number of rows give the same split, so that a warm start does not train
+        on what it validates on.
+        """
+        n, strata = len(rows), self._strata(rows.y)
+        if strata is not None and len(np.unique(strata)) > 2:
+            counts = np.unique(strata, return_counts=True)[1]
+            if counts.min() < 2 or len(counts) > min(fraction, 1 - fraction) * n:
+                strata = None  # too few rows to have all classes on both sides
+        elif strata is not None:
+            strata = rows.targets.astype(bool)[:, None]
+        kept, held = train_test_split(
+            np.arange(n), test_size=fraction, random_state=seed, stratify=strata
+        )
+        if len(held) < 2:
+            raise DataError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                f"your dataset: {fraction:g} of {n} rows is {len(held)}"
+            )
+        return rows.take(kept), rows.take(held)
+
+    # --- training --------------------------------------------------------------------------------
+
+    def _for_training(self, X: Any) -> Any:
+        return SparseRows(X) if hasattr(X, "toarray") else X
+
+    def _for_validation(self, rows: Rows) -> tuple[Any, ...]:
+        X = rows.X.toarray() if hasattr(rows.X, "toarray") else rows.X
+        data = (X, rows.targets)
+        return data if rows.weights is None else (*data, rows.weights)
+
+    def _scorer(self, rows: Rows) -> Callable[[], float] | None:
+        """`scoring` on these rows, as they came in; None where the usual measure is meant."""
+        if self.scoring is None:
+            return None
+        scorer = check_scoring(self, scoring=self.scoring)
+        given = {} if rows.weights is None else {"sample_weight": rows.weights}
+        return lambda: float(scorer(self, rows.raw, rows.y, **given))
+
+    # --- predictions out -------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> Array:
+        """The network's last pre-activations, shape (m, outputs), for X as `_features` gives it."""
+        network, X = self.network_, self._for_training(X)
+        Z = np.empty((X.shape[0], *network.output_shape), network.dtype)
+        cache = Cache()
+        for start in range(0, len(Z), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            Z[rows] = network.forward(X[rows], cache)
+        return Z
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def random_source(random_state: Any) -> np.random.RandomState | np.random.Generator:
+    """What scikit-learn would draw from, but never NumPy's global state: None is fresh entropy."""
+    if isinstance(random_state, np.random.RandomState | np.random.Generator):
+        return random_state
+    return np.random.RandomState(None if random_state is None else int(random_state))
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """A generator from an int, None, a Generator or a RandomState, of which it draws a seed.
+
+    As in scikit-learn, 42 and RandomState(42) give the same.
+    """
+    source = random_source(random_state)
+    if isinstance(source, np.random.RandomState):
+        return np.random.default_rng(source.randint(0, 2**32, size=4, dtype=np.uint32))
+    return source
+
+
+def clipped_batch_size(batch_size: Any, n: int) -> int:
+    """Rows of a batch: "auto" is 200; no more than there are."""
+    if batch_size == "auto":
+        return min(200, n)
+    if batch_size > n:
+        warnings.warn(
+            f"Got `batch_size` {batch_size}, which is larger than the {n} rows of the sample. It "
+            "is going to be clipped",
+            UserWarning,
+            stacklevel=4,
+        )
+    return min(int(batch_size), n)

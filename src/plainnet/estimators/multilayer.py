@@ -1,0 +1,364 @@
+"""What MLPClassifier and MLPRegressor share: the layers, the solver, the course of training."""
+
+from __future__ import annotations
+
+import warnings
+from copy import deepcopy
+from itertools import pairwise
+from math import sqrt
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from plainnet.callbacks import EMA, Callback
+from plainnet.errors import DivergedError, SettingError
+from plainnet.estimators.base import (
+    Array,
+    NeuralEstimator,
+    Rows,
+    clipped_batch_size,
+    generator,
+    random_source,
+)
+from plainnet.estimators.losses import HalfSquaredError
+from plainnet.estimators.rules import L2Penalty, Recorder, StoppingRules
+from plainnet.layers import BatchNorm, Dense, Dropout, Layer, activations
+from plainnet.lbfgs import LBFGS
+from plainnet.losses import Loss
+from plainnet.network import Network
+from plainnet.optimizers import SGD, Adam, Optimizer
+from plainnet.schedules import Schedule
+from plainnet.training import train
+
+ACTIVATIONS: dict[str, type[Layer]] = {
+    name.lower(): kind
+    for name, kind in vars(activations).items()
+    if isinstance(kind, type) and issubclass(kind, Layer) and kind is not Layer
+} | {"logistic": activations.Sigmoid}
+
+SCIKIT_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+STOCHASTIC = ("sgd", "adam")
+
+
+class MultilayerPerceptron(NeuralEstimator):
+    """What the two have in common: the layers, the solver, scikit-learn's rules of training."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS)), Layer, list, tuple],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state", np.random.Generator],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+        "callbacks": [list, tuple],
+        "schedule": [Schedule, None],
+        "optimizer": [Optimizer, LBFGS, None],
+        "ema": [Interval(Real, 0, 1, closed="neither"), None],
+        "scoring": [str, callable, None],
+    }
+
+    n_iter_: int
+    t_: int
+    loss_curve_: list[float]
+
+    # --- the network -----------------------------------------------------------------------------
+
+    def _loss(self) -> Loss:
+        raise NotImplementedError
+
+    def _hidden_sizes(self) -> list[int]:
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if any(size <= 0 for size in sizes):
+            raise SettingError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        return [int(size) for size in sizes]
+
+    def _activations(self, n: int) -> list[Layer]:
+        """A layer of its own for each of the n hidden layers."""
+        wanted = self.activation
+        each = list(wanted) if isinstance(wanted, list | tuple) else [wanted] * n
+        if len(each) != n:
+            raise SettingError(
+                f"activation lists {len(each)} activations for {n} hidden layers: {wanted!r}"
+            )
+        unknown = [a for a in each if not (isinstance(a, Layer) or a in ACTIVATIONS)]
+        if unknown:
+            raise SettingError(
+                f"unknown activation {unknown[0]!r}; there are {', '.join(sorted(ACTIVATIONS))}, "
+                "or any Layer object"
+            )
+        return [deepcopy(a) if isinstance(a, Layer) else ACTIVATIONS[a]() for a in each]
+
+    def _layers(self) -> list[Layer]:
+        sizes, layers = self._hidden_sizes(), list[Layer]()
+        for units, activation in zip(sizes, self._activations(len(sizes)), strict=True):
+            layers.append(Dense(units))
+            if self.batch_norm:
+                layers.append(BatchNorm())
+            layers.append(activation)
+            if self.dropout:
+                layers.append(Dropout(self.dropout))
+        return [*layers, Dense(self._n_targets)]
+
+    def _begin(self, rows: Rows) -> None:
+        """A new network, and nothing learned."""
+        source = random_source(self.random_state)
+        start = self._scikit_start(
+            source, [rows.X.shape[1], *self._hidden_sizes(), self._n_targets]
+        )
+        self._rng = generator(source)
+        self.network_ = Network(
+            self._layers(),
+            loss=self._loss(),
+            input_shape=rows.X.shape[1],
+            seed=self._rng,
+            dtype=rows.X.dtype,
+        )
+        if start:
+            for layer, (W, b) in zip(self._dense(), start, strict=True):
+                layer.W.T[...], layer.b[...] = W, b
+        self._split_seed = int(self._rng.integers(2**31))
+        self.n_outputs_ = self._n_targets
+        self.n_layers_ = len(self._hidden_sizes()) + 2
+        self.t_ = 0
+        self.loss_curve_ = []
+        self.validation_loss_curve_: list[float] = []
+        self.validation_scores_: list[float] | None = None
+        self.best_validation_score_: float | None = None
+        self.best_loss_: float | None = None
+        self._no_improvement_count = 0
+        self._best: tuple[Array, Array] | None = None
+        self._optimizer: Any = None
+        self._optimizer_settings = ""
+
+    def _scikit_start(self, source: Any, sizes: list[int]) -> list[tuple[Array, Array]]:
+        """(W, b) of each layer as scikit-learn draws them, with its activations; [] with others.
+
+        Uniform, with Glorot's limit (2010, equation 16), for the biases too. He's, plainnet's own
+        for ReLU, are too large below wide layers of few inputs: worse on small tables.
+        """
+        if not isinstance(self.activation, str) or self.activation not in SCIKIT_ACTIVATIONS:
+            return []
+        start = []
+        for n_in, n_out in pairwise(sizes):
+            limit = sqrt((2 if self.activation == "logistic" else 6) / (n_in + n_out))
+            W = source.uniform(-limit, limit, (n_in, n_out))
+            start.append((W, source.uniform(-limit, limit, n_out)))
+        return start
+
+    def _dense(self) -> list[Any]:
+        if "network_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} has no weights before fit")
+        return [layer for layer in self.network_.layers if isinstance(layer, Dense)]
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weights of each layer, shape (n_in, n_out): views, so writing changes the network."""
+        return [layer.W.T for layer in self._dense()]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The biases of each layer, shape (n_out,): views."""
+        return [layer.b for layer in self._dense()]
+
+    # --- the solver ------------------------------------------------------------------------------
+
+    def _is_stochastic(self) -> bool:
+        if self.optimizer is not None:
+            return isinstance(self.optimizer, Optimizer)
+        return self.solver in STOCHASTIC
+
+    def _can_partial_fit(self) -> bool:
+        if not self._is_stochastic():
+            raise AttributeError(
+                f"partial_fit is only available for stochastic optimizers. {self.solver} is not "
+                "stochastic."
+            )
+        return True
+
+    def _wanted_optimizer(self) -> Any:
+        if self.optimizer is not None:
+            return deepcopy(self.optimizer)
+        if self.solver == "sgd":
+            return SGD(
+                self.learning_rate_init,
+                momentum=self.momentum,
+                nesterov=self.nesterovs_momentum and self.momentum > 0,
+            )
+        if self.solver == "adam":
+            return Adam(
+                self.learning_rate_init, betas=(self.beta_1, self.beta_2), epsilon=self.epsilon
+            )
+        return LBFGS(tolerance=self.tol, max_evaluations=self.max_fun)
+
+    def _prepare_optimizer(self, incremental: bool) -> None:
+        """The optimizer as the parameters say; its steps and moments stay where training goes on.
+
+        partial_fit leaves the learning rate where it is, fit begins anew with it.
+        """
+        old, new = self._optimizer, self._wanted_optimizer()
+        settings = repr(new)
+        if old is None or type(old) is not type(new):
+            self._optimizer = new
+        elif settings == self._optimizer_settings:
+            if not incremental and isinstance(new, Optimizer):
+                old.learning_rate = new.learning_rate
+        elif isinstance(new, Optimizer):
+            if old.accumulators == new.accumulators:
+                new.steps, new.state = old.steps, old.state
+            self._optimizer = new
+        else:
+            self._optimizer = new
+        self._optimizer_settings = settings
+        if self._schedule_name() == "invscaling" and self.t_:
+            self._optimizer.learning_rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
+
+    def _schedule_name(self) -> str:
+        """scikit-learn's `learning_rate`, which only its sgd knows."""
+        return self.learning_rate if self.solver == "sgd" and self.optimizer is None else "constant"
+
+    # --- training --------------------------------------------------------------------------------
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        X_val: Any = None,
+        y_val: Any = None,
+        incremental: bool = False,
+    ) -> Any:
+        if incremental and self.early_stopping:
+            raise SettingError("partial_fit does not support early_stopping=True")
+        if incremental and getattr(self, "class_weight", None) == "balanced":
+            raise SettingError(
+                'class_weight="balanced" needs all data at once, and partial_fit sees a part: pass '
+                "a dict of weights"
+            )
+        if self.schedule is not None and (incremental or self._schedule_name() != "constant"):
+            raise SettingError(
+                f"schedule={self.schedule!r} goes with fit, which knows its end, and with "
+                f"learning_rate='constant'; got learning_rate={self.learning_rate!r}"
+                f"{' in partial_fit' if incremental else ''}"
+            )
+        fresh = not hasattr(self, "network_") or not (self.warm_start or incremental)
+        rows = self._training_rows(X, y, sample_weight, fresh, incremental)
+        if fresh:
+            self._begin(rows)
+        self._prepare_optimizer(incremental)
+        held = self._given_validation(X_val, y_val)
+        if held is None and self.early_stopping and self._is_stochastic():
+            rows, held = self._split(rows, self.validation_fraction, self._split_seed)
+        self._train(self._balanced(rows), held, incremental)
+        return self
+
+    def _train(self, rows: Rows, held: Rows | None, incremental: bool) -> None:
+        n, stochastic = len(rows), self._is_stochastic()
+        batch_size = clipped_batch_size(self.batch_size, n) if stochastic else n
+        penalty = None
+        if self.alpha and self.optimizer is None:
+            penalty = L2Penalty(self.alpha, n, batch_size, rows.weight)
+        outputs = self.n_outputs_ if isinstance(self.network_.loss, HalfSquaredError) else 1
+        rules: Recorder
+        if stochastic:
+            scorer = None if held is None else self._scorer(held)
+            rules = StoppingRules(self, n, penalty, outputs, self._schedule_name(), scorer)
+            self._expect_progress(held is not None)
+        else:
+            rules = Recorder(self, n, penalty, outputs)
+        self.n_iter_ = 0
+        epochs = 1 if incremental else self.max_iter
+        try:
+            history = train(
+                self.network_,
+                self._for_training(rows.X),
+                rows.targets,
+                optimizer=self._optimizer,
+                epochs=epochs,
+                batch_size=batch_size if stochastic else None,
+                validation_data=None if held is None else self._for_validation(held),
+                sample_weight=rows.weights,
+                callbacks=[*self._callbacks(), *([penalty] if penalty else []), rules],
+                seed=self._rng,
+                progress=False,
+                shuffle=self.shuffle,
+                metrics=() if held is None else (self._metric,),
+            )
+        except DivergedError as error:
+            self._diverged(error)
+        else:
+            self._warn(history.stopped, epochs, incremental, getattr(rules, "stopped", False))
+        if self.early_stopping and stochastic and self._best is not None:
+            self.network_.parameters[:], self.network_.state[:] = self._best
+
+    def _callbacks(self) -> list[Callback]:
+        callbacks = [*self.callbacks, *([] if self.schedule is None else [self.schedule])]
+        if self.ema is not None:
+            callbacks.append(EMA(self.ema))
+        return callbacks
+
+    def _expect_progress(self, validates: bool) -> None:
+        if validates and self.validation_scores_ is None:
+            self.validation_scores_, self.best_validation_score_ = [], -np.inf
+        if self.best_loss_ is None and not self.early_stopping:
+            self.best_loss_ = np.inf
+
+    def _diverged(self, error: DivergedError) -> None:
+        """Fall back on the best validated weights; without any, there is no model."""
+        if not (self.early_stopping and self._best is not None):
+            raise DivergedError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                f"values and need to be preprocessed. {error}",
+                step=error.step,
+                layer=error.layer,
+            ) from error
+        self.n_iter_ += 1
+        self.loss_ = float("nan")
+        self.loss_curve_.append(self.loss_)
+        self.validation_scores_ = [*(self.validation_scores_ or []), float("nan")]
+        warnings.warn(
+            f"Training diverged; the best validated weights are kept. {error}",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+    def _warn(self, stopped: str, epochs: int, incremental: bool, by_rule: bool) -> None:
+        if stopped == "Ctrl-C":
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+        elif not self._is_stochastic():
+            if not stopped.startswith("converged"):
+                warnings.warn(
+                    f"lbfgs failed to converge after {self.n_iter_} iteration(s): {stopped}. "
+                    "Increase max_iter or max_fun, or scale the data.",
+                    ConvergenceWarning,
+                    stacklevel=5,
+                )
+        elif self.n_iter_ == epochs and not (incremental or by_rule):
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )

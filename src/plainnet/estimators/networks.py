@@ -1,0 +1,268 @@
+"""NetworkClassifier and NetworkRegressor: any layers, behind scikit-learn's interface."""
+
+# scikit-learn has no types.
+# mypy: disable-error-code="misc,untyped-decorator"
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from math import prod
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from plainnet.callbacks import Callback, EarlyStopping
+from plainnet.errors import ShapeError
+from plainnet.estimators.base import NeuralEstimator, SparseRows, generator
+from plainnet.estimators.targets import Classifier, Regressor
+from plainnet.layers import Layer, Sequential
+from plainnet.lbfgs import LBFGS
+from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from plainnet.network import Network
+from plainnet.optimizers import Adam, Optimizer
+from plainnet.training import train
+
+Layers = Sequence[Layer] | Callable[[int, int], Sequence[Layer]]
+Shape = tuple[int, ...]
+
+
+class NetworkEstimator(NeuralEstimator):
+    """What the two have in common."""
+
+    _allow_nd = True
+    scoring: Any = None
+    loss: Loss | None
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "layers": [list, tuple, callable],
+        "loss": [Loss, None],
+        "optimizer": [Optimizer, LBFGS, None],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "input_shape": [tuple, list, None],
+        "callbacks": [list, tuple],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state", np.random.Generator],
+    }
+
+    def _default_loss(self, output_shape: Shape) -> Loss:
+        raise NotImplementedError
+
+    # --- shapes ----------------------------------------------------------------------------------
+
+    def _example_shape(self, X: Any) -> Shape:
+        return tuple(X.shape[1:]) if self.input_shape is None else tuple(self.input_shape)
+
+    def _for_training(self, X: Any) -> Any:
+        X = super()._for_training(X)
+        shape = self._example_shape(X)
+        if shape == X.shape[1:]:
+            return X
+        if isinstance(X, SparseRows):
+            X = X[:]
+        if prod(shape) != prod(X.shape[1:]):
+            raise ShapeError(
+                f"input_shape is {shape}, {prod(shape)} numbers; X has the shape {X.shape}, "
+                f"{prod(X.shape[1:])} to an example"
+            )
+        return X.reshape(len(X), *shape)
+
+    # --- training --------------------------------------------------------------------------------
+
+    def _template(self, n_features: int) -> list[Layer]:
+        """Layers of the network's own: those given stay unbuilt, for the next fit and for clone."""
+        layers = self.layers
+        if callable(layers):
+            layers = layers(n_features, self._n_network_outputs)
+        return deepcopy(list(layers))
+
+    @property
+    def _n_network_outputs(self) -> int:
+        return self._n_targets
+
+    def _begin(self, X: Any) -> None:
+        self._rng = generator(self.random_state)
+        shape = self._example_shape(X)
+        layers = self._template(prod(shape))
+        loss = deepcopy(self.loss)
+        if loss is None:
+            loss = self._default_loss(Sequential(deepcopy(layers)).place("", shape))
+        self.network_ = Network(layers, loss=loss, input_shape=shape, seed=self._rng, dtype=X.dtype)
+        self._split_seed = int(self._rng.integers(2**31))
+        self._optimizer = Adam() if self.optimizer is None else deepcopy(self.optimizer)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any) -> Any:
+        fresh = not (self.warm_start and hasattr(self, "network_"))
+        rows = self._training_rows(X, y, sample_weight, fresh, incremental=False)
+        if fresh:
+            self._begin(rows.X)
+        held = self._given_validation(X_val, y_val)
+        if held is None and self.early_stopping:
+            rows, held = self._split(rows, self.validation_fraction, self._split_seed)
+        rows = self._balanced(rows)
+        callbacks = list(self.callbacks)
+        if self.early_stopping:
+            callbacks.append(EarlyStopping(patience=self.patience))
+        full_batch = isinstance(self._optimizer, LBFGS)
+        self.history_ = train(
+            self.network_,
+            self._for_training(rows.X),
+            rows.targets,
+            optimizer=self._optimizer,
+            epochs=self.epochs,
+            batch_size=None if full_batch else min(self.batch_size, len(rows)),
+            validation_data=None if held is None else self._for_validation(held),
+            sample_weight=rows.weights,
+            callbacks=callbacks,
+            seed=self._rng,
+            progress=bool(self.verbose),
+            metrics=() if held is None else (self._metric,),
+        )
+        self.n_iter_ = len(self.history_)
+        return self
+
+
+class NetworkClassifier(Classifier, NetworkEstimator):
+    """Any layers as a scikit-learn classifier: in pipelines, grid searches, cross-validation.
+
+    Parameters
+    ----------
+    layers : list of Layer, or function
+        From the input to the last pre-activation, as `Network` takes them, or a function of
+        (n_features, n_outputs) that returns them. They are copied and stay unbuilt.
+        n_outputs is the number of classes, or of labels.
+    loss : Loss, optional
+        By default softmax cross-entropy; for a single output or several labels, sigmoid's.
+    optimizer : Optimizer, optional
+        By default `Adam()`. It is copied.
+    epochs, batch_size : int
+    early_stopping : bool
+        Set `validation_fraction` of the rows aside, or take fit's X_val and y_val; stop after
+        `patience` epochs without a lower validation loss, and put the best parameters back.
+    class_weight : {label: weight} or "balanced", optional
+    input_shape : tuple, optional
+        Of one example, where rows of X are to be reshaped: (28, 28, 1). X may also come in that
+        shape itself.
+    callbacks : sequence of Callback
+    warm_start : bool
+        fit goes on with the network and the optimizer's state.
+    verbose : bool
+        Show progress.
+    random_state : int, Generator, RandomState or None
+
+    Attributes
+    ----------
+    network_ : Network
+    history_ : History
+    classes_ : array of shape (classes,)
+    n_iter_ : int
+        Epochs of the last fit.
+
+    Examples
+    --------
+    >>> from plainnet.layers import Dense, ReLU
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> from plainnet.optimizers import Adam
+    >>> layers = [Dense(16), ReLU(), Dense(3)]
+    >>> model = NetworkClassifier(layers, optimizer=Adam(0.01), random_state=0)
+    >>> model.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **NetworkEstimator._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+
+    def __init__(
+        self,
+        layers: Layers,
+        *,
+        loss: Loss | None = None,
+        optimizer: Any = None,
+        epochs: int = 50,
+        batch_size: int = 32,
+        early_stopping: bool = False,
+        patience: int = 10,
+        validation_fraction: float = 0.1,
+        class_weight: Any = None,
+        input_shape: Shape | None = None,
+        callbacks: Sequence[Callback] = (),
+        warm_start: bool = False,
+        verbose: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self._store(locals())
+
+    @property
+    def _n_network_outputs(self) -> int:
+        return len(self.classes_)
+
+    def _default_loss(self, output_shape: Shape) -> Loss:
+        if self._multilabel or output_shape == (1,):
+            return SigmoidCrossEntropy()
+        return SoftmaxCrossEntropy()
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None
+    ) -> NetworkClassifier:
+        """Learn from X, shape (m, ...), and labels y, shape (m,) or (m, k) of 0 and 1."""
+        self._fit(X, y, sample_weight, X_val, y_val)
+        return self
+
+
+class NetworkRegressor(Regressor, NetworkEstimator):
+    """Any layers as a scikit-learn regressor.
+
+    Parameters are those of `NetworkClassifier` without `class_weight`; the loss is the mean squared
+    error unless `loss` says otherwise.
+
+    Examples
+    --------
+    >>> from plainnet.layers import Dense, Tanh
+    >>> X = np.linspace(-1, 1, 64)[:, None]
+    >>> from plainnet.optimizers import Adam
+    >>> layers = [Dense(16), Tanh(), Dense(1)]
+    >>> model = NetworkRegressor(layers, optimizer=Adam(0.02), epochs=200, random_state=0)
+    >>> model.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        layers: Layers,
+        *,
+        loss: Loss | None = None,
+        optimizer: Any = None,
+        epochs: int = 50,
+        batch_size: int = 32,
+        early_stopping: bool = False,
+        patience: int = 10,
+        validation_fraction: float = 0.1,
+        input_shape: Shape | None = None,
+        callbacks: Sequence[Callback] = (),
+        warm_start: bool = False,
+        verbose: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self._store(locals())
+
+    def _default_loss(self, output_shape: Shape) -> Loss:
+        return MeanSquaredError()
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None
+    ) -> NetworkRegressor:
+        """Learn from X, shape (m, ...), and numbers y, shape (m,) or (m, k)."""
+        self._fit(X, y, sample_weight, X_val, y_val)
+        return self

@@ -1,0 +1,167 @@
+"""What the labels are: any classes to integers and back, one or many outputs."""
+
+# scikit-learn has no types.
+# mypy: disable-error-code="misc,untyped-decorator"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+
+from plainnet.errors import DataError, SettingError
+from plainnet.estimators.base import Array, NeuralEstimator
+
+
+class Classifier(ClassifierMixin, NeuralEstimator):
+    """Class ids inside, the user's labels outside; or 0 and 1 for each of several labels."""
+
+    _metric = "accuracy"
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each row, shape (m,), or 0 and 1 per label, shape (m, k)."""
+        return self._decide(self._outputs(self._features(X)))
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities, shape (m, classes), in the order of `classes_`; or of each label."""
+        Z = self._outputs(self._features(X))
+        P = self.network_.loss.activate(Z)
+        if self._multilabel or P.shape[1] > 1:
+            return P
+        if len(self.classes_) == 1:
+            return np.ones_like(P)
+        return np.hstack([1 - P, P])
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def _decide(self, Z: Array) -> Array:
+        if self._multilabel:
+            return self.network_.loss.decide(Z).reshape(len(Z), -1)
+        if len(self.classes_) == 1:
+            return np.repeat(self.classes_, len(Z))
+        return np.asarray(self.classes_[self.network_.loss.decide(Z)])
+
+    # --- labels ----------------------------------------------------------------------------------
+
+    def _declare_classes(self, classes: npt.ArrayLike) -> None:
+        """The classes that a first call of partial_fit was told."""
+        self.classes_ = unique_labels(classes)
+
+    def _labels(self, y: Array, fresh: bool, incremental: bool) -> Array:
+        """Learn the classes, or compare with those learned; y as checked."""
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        check_classification_targets(y)
+        if kind == "multiclass-multioutput":
+            raise DataError("Multioutput targets with several classes each are not supported")
+        several = kind == "multilabel-indicator"
+        if fresh:
+            self._multilabel = several
+        elif several != self._multilabel:
+            known = "several labels" if self._multilabel else "one class"
+            raise DataError(f"y is {kind}, and training began with {known} per row")
+        if several:
+            y = y.toarray() if hasattr(y, "toarray") else y
+            if fresh:
+                self.classes_ = np.arange(y.shape[1])
+            return y
+        y = column_or_1d(y, warn=True)
+        classes = unique_labels(y)
+        if fresh and not incremental:
+            self.classes_ = classes
+        elif not incremental and set(classes) != set(self.classes_):
+            raise DataError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+            )
+        elif len(np.setdiff1d(classes, self.classes_)):
+            raise DataError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
+                f"'y' has {classes}."
+            )
+        return y
+
+    def _targets(self, y: Array) -> Array:
+        """Class ids, shape (m,), or rows of 0 and 1."""
+        if self._multilabel:
+            return np.asarray(y)
+        return np.searchsorted(self.classes_, y)
+
+    @property
+    def _n_targets(self) -> int:
+        """Outputs that the network needs: one where there are no more than two classes."""
+        K = len(self.classes_)
+        return K if self._multilabel or K > 2 else 1
+
+    def _class_weights(self, targets: Array, weights: Array | None) -> Array | None:
+        """`class_weight` as a factor for each row; counts for "balanced" are in weight."""
+        wanted = self.class_weight
+        if wanted is None:
+            return None
+        if self._multilabel:
+            raise SettingError("class_weight needs one class per row; y has several labels")
+        K = len(self.classes_)
+        if wanted == "balanced":
+            counts = np.bincount(targets, weights, minlength=K)
+            factors = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1e-300))
+            return np.asarray(factors[targets])
+        factors = np.ones(K)
+        for label, factor in wanted.items():
+            place = np.flatnonzero(self.classes_ == label)
+            if not len(place):
+                raise SettingError(
+                    f"class_weight has {label!r}, which is none of the classes {self.classes_}"
+                )
+            factors[place] = factor
+        return np.asarray(factors[targets])
+
+    def _strata(self, y: Array) -> Array | None:
+        return None if self._multilabel else y
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class Regressor(RegressorMixin, NeuralEstimator):
+    """Numbers, one or several to a row."""
+
+    _metric = "r2_score"
+
+    def predict(self, X: Any) -> Array:
+        """The predicted numbers, shape (m,), or (m, k) for k outputs."""
+        return self._decide(self._outputs(self._features(X)))
+
+    def _decide(self, Z: Array) -> Array:
+        return self.network_.loss.decide(Z)
+
+    def _labels(self, y: Array, fresh: bool, incremental: bool) -> Array:
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        if fresh:
+            self._n_outputs = 1 if y.ndim == 1 else y.shape[1]
+        return y
+
+    def _targets(self, y: Array) -> Array:
+        return np.asarray(y)
+
+    @property
+    def _n_targets(self) -> int:
+        return self._n_outputs
+
+    def _class_weights(self, targets: Array, weights: Array | None) -> Array | None:
+        return None
+
+    def _strata(self, y: Array) -> Array | None:
+        return None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

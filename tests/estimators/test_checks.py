@@ -1,0 +1,85 @@
+"""scikit-learn's checks of an estimator, and those of its own test suite that any may run."""
+
+from unittest import SkipTest
+
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_param_validation,
+    check_sample_weight_equivalence_on_dense_data,
+    check_sample_weight_equivalence_on_sparse_data,
+    parametrize_with_checks,
+)
+
+from plainnet.estimators import (
+    MLPClassifier,
+    MLPRegressor,
+    NetworkClassifier,
+    NetworkRegressor,
+)
+from plainnet.layers import Dense, ReLU
+from plainnet.optimizers import Adam
+
+# A check may end before training has converged, as they do with scikit-learn's own networks.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Layers:
+    """A function of the shapes with a name that every process writes alike."""
+
+    def __call__(self, n_features, n_outputs):
+        return [Dense(32), ReLU(), Dense(n_outputs)]
+
+    def __repr__(self):
+        return "layers"
+
+
+FEW = {"epochs": 60, "optimizer": Adam(0.01)}
+# 100 iterations are also what scikit-learn gives its own two.
+MLPS = [MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)]
+NETWORKS = [NetworkClassifier(Layers(), **FEW), NetworkRegressor(Layers(), **FEW)]
+
+NOTHING_TO_CHECK = {
+    "check_array_api_input": "it wants a setting of SciPy's, before SciPy is imported",
+    "check_classifiers_multilabel_output_format_decision_function": "there is none, as in theirs",
+}
+"""Checks that skip themselves, and why. None is expected to fail."""
+
+
+@parametrize_with_checks([*MLPS, *NETWORKS])
+def test_checks(estimator, check):
+    if check.func.__name__ in NOTHING_TO_CHECK:
+        with pytest.raises(SkipTest):
+            check(estimator)
+    else:
+        check(estimator)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd"])
+@pytest.mark.parametrize("estimator", MLPS, ids=repr)
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_sample_weight_equivalence_on_dense_data,
+        check_sample_weight_equivalence_on_sparse_data,
+    ],
+)
+def test_weights_are_repetitions_with_other_solvers_too(check, estimator, solver):
+    check(type(estimator).__name__, clone(estimator).set_params(solver=solver))
+
+
+@pytest.mark.parametrize("estimator", [*MLPS, *NETWORKS], ids=repr)
+def test_parameters_are_validated(estimator):
+    check_param_validation(type(estimator).__name__, estimator)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("estimator", [*MLPS, *NETWORKS], ids=repr)
+def test_column_names_are_kept(estimator, early_stopping):
+    """scikit-learn's own two fail with early stopping."""
+    estimator = clone(estimator).set_params(early_stopping=early_stopping)
+    check_dataframe_column_names_consistency(type(estimator).__name__, estimator)

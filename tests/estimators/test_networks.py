@@ -1,0 +1,215 @@
+"""Any layers behind scikit-learn's interface."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from plainnet import EarlyStopping
+from plainnet.errors import SettingError, ShapeError
+from plainnet.estimators import NetworkClassifier, NetworkRegressor, networks
+from plainnet.layers import Dense, Dropout, Flatten, ReLU, Tanh
+from plainnet.lbfgs import LBFGS
+from plainnet.losses import (
+    MeanSquaredError,
+    Poisson,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+)
+from plainnet.optimizers import Adam
+
+X, y = load_iris(return_X_y=True)
+FEW = {"epochs": 5, "random_state": 0}
+
+
+def three():
+    return [Dense(8), ReLU(), Dense(3)]
+
+
+def test_layers_are_copied_and_stay_unbuilt():
+    layers, optimizer, loss = three(), Adam(0.01), SoftmaxCrossEntropy()
+    model = NetworkClassifier(layers, optimizer=optimizer, loss=loss, **FEW)
+    first = model.fit(X, y).network_
+    second = model.fit(X, y).network_
+    np.testing.assert_array_equal(first.parameters, second.parameters)
+    assert first is not second
+    assert not any(hasattr(layer, "name") for layer in layers)
+    assert optimizer.steps == 0
+    assert not hasattr(loss, "output_shape")
+    assert model.get_params()["layers"] is layers
+
+
+def test_clone_pickle_and_repr():
+    model = NetworkClassifier(three(), **FEW).fit(X, y)
+    again = clone(model)
+    assert not hasattr(again, "network_")
+    np.testing.assert_array_equal(again.fit(X, y).network_.parameters, model.network_.parameters)
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+    assert "Dense(8), ReLU(), Dense(3)" in repr(model)
+
+
+def test_a_network_that_was_built_elsewhere_may_be_the_template():
+    built = NetworkClassifier(three(), **FEW).fit(X, y).network_.layers
+    other = NetworkClassifier(list(built), epochs=1, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(built[0].W.shape, other.network_.layers[0].W.shape)
+    assert built[0].W is not other.network_.layers[0].W
+
+
+def test_a_function_makes_the_layers():
+    asked = []
+
+    def layers(n_features, n_outputs):
+        asked.append((n_features, n_outputs))
+        return [Dense(n_features), Tanh(), Dense(n_outputs)]
+
+    NetworkClassifier(layers, **FEW).fit(X, y)
+    NetworkClassifier(layers, **FEW).fit(X, y > 0)
+    NetworkRegressor(layers, **FEW).fit(X, X[:, :2])
+    assert asked == [(4, 3), (4, 2), (4, 2)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "outputs", "loss"),
+    [
+        (y, 3, SoftmaxCrossEntropy),
+        (y > 0, 2, SoftmaxCrossEntropy),
+        (y > 0, 1, SigmoidCrossEntropy),
+        (np.eye(3, dtype=int)[y], 3, SigmoidCrossEntropy),
+    ],
+    ids=["three classes", "two", "two, one output", "three labels"],
+)
+def test_the_loss_follows_the_outputs(labels, outputs, loss):
+    model = NetworkClassifier([Dense(outputs)], **FEW).fit(X, labels)
+    assert type(model.network_.loss) is loss
+    P = model.predict_proba(X)
+    assert P.shape == (150, len(model.classes_))
+    if labels.ndim == 1:
+        np.testing.assert_allclose(P.sum(axis=1), 1)
+        np.testing.assert_array_equal(model.predict(X), model.classes_[P.argmax(axis=1)])
+
+
+def test_any_loss():
+    counts = np.round(np.exp(X[:, 0] / 3))
+    model = NetworkRegressor([Dense(1)], loss=Poisson(), optimizer=LBFGS(), random_state=0)
+    assert (model.fit(X, counts).predict(X) > 0).all()
+    assert model.score(X, counts) > 0.6
+    assert (
+        type(NetworkRegressor([Dense(1)], **FEW).fit(X, counts).network_.loss) is MeanSquaredError
+    )
+
+
+def test_in_a_search_through_a_pipeline():
+    model = NetworkClassifier(three(), optimizer=Adam(0.02), epochs=20, random_state=0)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), model),
+        {
+            "networkclassifier__layers": [[Dense(3)], three()],
+            "networkclassifier__optimizer": [Adam(1e-6), Adam(0.02)],
+        },
+        cv=3,
+    )
+    search.fit(X, y)
+    assert search.best_score_ > 0.9
+    assert search.best_params_["networkclassifier__optimizer"].learning_rate == 0.02
+    assert cross_val_score(search.best_estimator_, X, y, cv=3).mean() > 0.9
+
+
+def test_images_come_as_they_are_or_flat():
+    digits, labels = load_digits(return_X_y=True)
+    digits, labels = digits[:300] / 16, labels[:300]
+    images = digits.reshape(-1, 8, 8)
+    layers = [Flatten(), Dense(16), ReLU(), Dense(10)]
+    whole = NetworkClassifier(layers, **FEW).fit(images, labels)
+    flat = NetworkClassifier(layers, input_shape=(8, 8), **FEW).fit(digits, labels)
+    thin = NetworkClassifier(layers, input_shape=(8, 8), **FEW)
+    thin.fit(sparse.csr_array(digits), labels)
+    assert whole.network_.input_shape == flat.network_.input_shape == (8, 8)
+    P = whole.predict_proba(images)
+    np.testing.assert_allclose(flat.predict_proba(digits), P)
+    np.testing.assert_allclose(thin.predict_proba(sparse.csr_array(digits)), P)
+    with pytest.raises(ShapeError, match="input_shape is"):
+        NetworkClassifier(layers, input_shape=(7, 8)).fit(digits, labels)
+
+
+def test_history_and_early_stopping():
+    model = NetworkClassifier(
+        three(), early_stopping=True, patience=3, optimizer=Adam(0.2), epochs=200, random_state=0
+    )
+    model.fit(X, y)
+    curve = model.history_["val_loss"]
+    assert model.n_iter_ == len(curve) < 200
+    assert min(curve) == curve[-4]
+    assert set(model.history_.columns) == {"loss", "val_loss", "val_accuracy"}
+    given = NetworkClassifier(three(), **FEW).fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    assert given.history_["val_accuracy"][-1] == given.score(X[1::2], y[1::2])
+
+
+def test_the_validation_rows_are_never_trained_on(monkeypatch):
+    seen = []
+    real = networks.train
+
+    def spy(network, A, targets, **settings):
+        seen.append((set(A[:, 0]), set(settings["validation_data"][0][:, 0])))
+        return real(network, A, targets, **settings)
+
+    monkeypatch.setattr(networks, "train", spy)
+    A = np.arange(600.0).reshape(150, 4) / 600
+    model = NetworkRegressor([Dense(1)], early_stopping=True, warm_start=True, **FEW)
+    model.fit(A, y).fit(A, y)
+    (trained, held), (trained_again, held_again) = seen
+    assert held == held_again
+    assert not held & (trained | trained_again)
+    assert trained | held == set(A[:, 0])
+
+
+def test_a_warm_start_goes_on():
+    settings = {"batch_size": 150, "random_state": 0}
+    straight = NetworkRegressor([Dense(1)], epochs=6, **settings).fit(X, y)
+    halves = NetworkRegressor([Dense(1)], epochs=3, warm_start=True, **settings)
+    halves.fit(X, y).fit(X, y)
+    np.testing.assert_allclose(halves.network_.parameters, straight.network_.parameters, rtol=1e-9)
+
+
+def test_weights():
+    weights = np.where(y == 2, 0.0, 1.0)
+    weighted = NetworkClassifier([Dense(2)], **FEW).fit(X, y, weights)
+    without = NetworkClassifier([Dense(2)], **FEW).fit(X[:100], y[:100])
+    np.testing.assert_array_equal(weighted.predict_proba(X), without.predict_proba(X))
+    A = X[:, :2]  # where the classes overlap
+    plain, heavy = (
+        NetworkClassifier(three(), class_weight=w, optimizer=Adam(0.02), random_state=0).fit(A, y)
+        for w in (None, {2: 100.0})
+    )
+    assert (plain.predict(A) == 2).mean() < 0.45
+    assert (heavy.predict(A) == 2).mean() > 0.5
+
+
+def test_callbacks_and_other_optimizers():
+    stopping = EarlyStopping("loss", patience=1, min_delta=1e9)
+    model = NetworkClassifier(three(), callbacks=[stopping], **FEW).fit(X, y)
+    assert model.n_iter_ == 2  # the first epoch is better than nothing
+    full = NetworkClassifier(three(), optimizer=LBFGS(), epochs=40, random_state=0).fit(X, y)
+    assert full.score(X, y) > 0.95
+
+
+def test_dropout_is_off_at_prediction():
+    model = NetworkRegressor([Dense(16), Dropout(0.5), Dense(1)], **FEW).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), model.predict(X))
+
+
+def test_settings_are_checked_in_fit():
+    with pytest.raises(ValueError, match="'epochs' parameter of NetworkClassifier"):
+        NetworkClassifier(three(), epochs=0).fit(X, y)
+    with pytest.raises(SettingError, match="belong together"):
+        NetworkClassifier(three()).fit(X, y, y_val=y)
