@@ -1,0 +1,168 @@
+"""The network behind the tabular estimators: RealMLP, its settings and its start.
+
+Holzmueller, Grinsztajn and Steinwart 2024, Better by Default: Strong Pre-Tuned MLPs and Boosted
+Trees on Tabular Data, section 3 and table A.1. One thing is added: beside its waves, each number is
+also given as its place among bins (`PiecewiseLinearEmbedding`), so that the network can do what
+trees do with single values. docs/decisions.md has the figures for that, and for what else differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.estimators.columns import Columns
+from plainnet.layers import (
+    SELU,
+    CategoryEmbedding,
+    Dense,
+    Dropout,
+    Identity,
+    Layer,
+    Mish,
+    Parallel,
+    ParametricActivation,
+    PeriodicEmbedding,
+    PiecewiseLinearEmbedding,
+    Scale,
+)
+from plainnet.losses import Loss
+from plainnet.network import Network
+
+Array = npt.NDArray[Any]
+
+ROWS_TO_START = 4096
+"""Rows on which the first weights are scaled: more change nothing."""
+POINTS_PER_BIAS = 5
+FEW_VALUES = 256
+"""A number with no more different values than this gets bins between the values themselves."""
+MOST_BINS = 128
+QUANTILE_BINS = 48
+ROWS_PER_BIN = 20
+POW = 0.5
+"""Small tables get fewer bins."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of a preset."""
+
+    learning_rate: float
+    activation: type[Layer]
+    hidden_layer_sizes: tuple[int, ...] = (256, 256, 256)
+    label_smoothing: float = 0.0
+    dropout: float = 0.15
+    weight_decay: float = 0.02
+    embed: bool = True
+    """Numbers as waves, and a learned share of each activation."""
+    epochs: int | None = None
+    batch_size: int | None = None
+    """None: by the number of rows, as the epochs."""
+
+
+CLASSIFIER = {
+    "default": Recipe(0.04, SELU, dropout=0.3),
+    "fast": Recipe(0.04, SELU, dropout=0.0, weight_decay=0.0, embed=False),
+}
+REGRESSOR = {
+    "default": Recipe(0.1, Mish),
+    "fast": Recipe(0.07, Mish, dropout=0.0, weight_decay=0.0, embed=False),
+}
+
+
+def build(
+    recipe: Recipe,
+    columns: Columns,
+    X: Array,
+    n_outputs: int,
+    loss: Loss,
+    rng: np.random.Generator,
+) -> Network:
+    """The network for these columns, whose bins are those of X, with its start on X's scale."""
+    numbers = columns.n_numbers
+    flags = numbers + columns.n_flags
+    ids = flags + len(columns.id_sizes)
+    parts: list[tuple[tuple[int, int], Layer]] = []
+    if numbers:
+        parts.append(((0, numbers), PeriodicEmbedding() if recipe.embed else Identity()))
+        edges = [bin_edges(X[:, i]) for i in range(numbers)]
+        parts.append(((0, numbers), PiecewiseLinearEmbedding(edges)))
+    if columns.n_flags:
+        parts.append(((numbers, flags), Identity()))
+    if columns.id_sizes:
+        parts.append(((flags, ids), CategoryEmbedding(columns.id_sizes)))
+    layers: list[Layer] = [Parallel([p for p, _ in parts], [layer for _, layer in parts]), Scale()]
+    for width in recipe.hidden_layer_sizes:
+        layers.append(Dense(width))
+        activation = recipe.activation()
+        layers.append(ParametricActivation(activation) if recipe.embed else activation)
+        if recipe.dropout:
+            layers.append(Dropout(recipe.dropout))
+    layers.append(Dense(n_outputs))
+    network = Network(layers, loss=loss, input_shape=X.shape[1], seed=rng)
+    first = 0
+    for layer in network.layers[0].layers:
+        n = layer.output_shape[0]
+        if isinstance(layer, PiecewiseLinearEmbedding):
+            bins = np.bincount(layer.feature)[layer.feature]
+            network["1.scale.gamma"][first : first + n] = bins**-POW
+        first += n
+    _start(network, X[rng.permutation(len(X))[:ROWS_TO_START]], rng, biases=recipe.embed)
+    return network
+
+
+def bin_edges(values: Array) -> list[float]:
+    """Edges of bins for one number: its values if they are few, its quantiles otherwise."""
+    different, most = np.unique(values), max(1, len(values) // ROWS_PER_BIN)
+    if len(different) <= FEW_VALUES:
+        bins = min(len(different) - 1, MOST_BINS, most)
+        places = np.linspace(0, len(different) - 1, bins + 1).round().astype(int)
+        return [float(edge) for edge in different[places]]
+    quantiles = np.quantile(values, np.linspace(0, 1, min(QUANTILE_BINS, most) + 1))
+    return [float(edge) for edge in np.unique(quantiles.astype(values.dtype))]
+
+
+def _start(network: Network, A: Array, rng: np.random.Generator, *, biases: bool) -> None:
+    """Scale the dense layers by the data, and give each tensor its own learning rate.
+
+    A unit's weights are normal and scaled so that its pre-activation has unit standard deviation on
+    these rows. Its bias puts the kink of its activation amid the data: at a random average of five
+    examples, weighted by exponential draws (Steinwart 2019, "he+5").
+
+    The recipe's layers are Z = A W' / sqrt(n_in) + b. With Adam, whose step does not depend on the
+    gradient's size, W = W' / sqrt(n_in) learns the same at 1 / sqrt(n_in) of the learning rate.
+    """
+    cache = Cache()
+    network.forward(A, cache)
+    for layer, own in cache.children[""].forward_pairs:
+        if isinstance(layer, Dense):
+            _scale(layer, A, rng, biases)
+            root = sqrt(layer.W.shape[1])
+            network.adjust(f"{layer.name}.W", learning_rate=1 / root, weight_decay=root)
+            network.adjust(f"{layer.name}.b", learning_rate=0.1)
+        elif isinstance(layer, Scale):
+            network.adjust(layer.name, learning_rate=6.0, weight_decay=1.0)
+        elif isinstance(layer, ParametricActivation):
+            network.adjust(layer.name, learning_rate=0.1, weight_decay=1.0)
+        A = layer.forward(A, own).copy()
+    for layer in network.body.walk():
+        if isinstance(layer, PeriodicEmbedding):
+            network.adjust(layer.name, learning_rate=0.1, weight_decay=1.0)
+
+
+def _scale(layer: Dense, A: Array, rng: np.random.Generator, biases: bool) -> None:
+    W = rng.standard_normal(layer.W.shape)  # (units, n_in)
+    Z = A @ W.T
+    spread = Z.std(axis=0)
+    spread[spread == 0] = sqrt(W.shape[1])
+    layer.W[...] = W / spread[:, None]
+    if biases:
+        shares = rng.exponential(size=(POINTS_PER_BIAS, layer.units))
+        shares /= shares.sum(axis=0)
+        points = rng.integers(0, len(Z), (POINTS_PER_BIAS, layer.units))
+        layer.b[...] = -(shares * Z[points, np.arange(layer.units)] / spread).sum(axis=0)

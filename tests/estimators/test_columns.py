@@ -1,0 +1,148 @@
+"""Columns: what each kind becomes, gaps, dates, categories never seen, columns that say nothing."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import RobustScaler
+
+from plainnet.errors import DataError
+from plainnet.estimators.columns import Columns, robust_scale, smooth_clip
+
+
+def notes(table: pd.DataFrame) -> dict[str, str]:
+    return dict(Columns(table).describe())
+
+
+def test_scaling_is_scikit_learns_robust_scaler_and_falls_back(rng):
+    X = rng.lognormal(size=(200, 3))
+    centre, factor = robust_scale(X)
+    np.testing.assert_allclose((X - centre) * factor, RobustScaler().fit_transform(X), rtol=1e-12)
+    mostly_zero = np.array([[0.0], [0], [0], [0], [0], [0], [0], [8]])
+    centre, factor = robust_scale(mostly_zero)
+    assert (centre, factor) == (0, 2 / 8)
+    assert robust_scale(np.full((5, 1), 3.0))[1] == 0
+
+
+def test_smooth_clip_keeps_small_numbers_and_bounds_large_ones():
+    x = np.array([-1e9, -0.01, 0, 3, 1e9])
+    expected = [-3, -0.01 / math.sqrt(1 + 1e-4 / 9), 0, 3 / math.sqrt(2), 3]
+    np.testing.assert_allclose(smooth_clip(x), expected, rtol=1e-12)
+
+
+def test_numbers_with_gaps_take_the_median_and_a_flag():
+    table = pd.DataFrame({"a": [1.0, np.nan, 3, 5, 100], "b": [1, 2, 3, 4, 5]})
+    columns = Columns(table)
+    assert (columns.n_numbers, columns.n_flags, columns.id_sizes) == (2, 1, [])
+    assert columns.describe() == [
+        ("a", "number; 1 gaps, filled with 4 and flagged"),
+        ("b", "number"),
+    ]
+    Z = columns.transform(table)
+    assert Z.dtype == np.float32
+    same = columns.transform(pd.DataFrame({"a": [4.0], "b": [2]}))
+    np.testing.assert_array_equal(Z[1, :2], same[0, :2])  # the gap counts as the median
+    assert len(set(Z[[0, 2, 3, 4], 2])) == 1
+    assert Z[1, 2] > Z[0, 2]
+
+
+def test_a_gap_where_training_had_none_takes_the_median():
+    columns = Columns(pd.DataFrame({"a": [1.0, 2, 3]}))
+    Z = columns.transform(pd.DataFrame({"a": [np.nan, 2.0]}))
+    np.testing.assert_array_equal(Z[0], Z[1])
+
+
+def test_few_categories_are_flags_and_two_are_one_flag():
+    table = pd.DataFrame({"c": list("abcabc"), "two": ["x", "y"] * 3, "truth": [True, False] * 3})
+    columns = Columns(table)
+    assert (columns.n_numbers, columns.n_flags) == (0, 3 + 1 + 1)
+    Z = columns.transform(table)
+    assert (np.argmax(Z[:, :3], axis=1) == [0, 1, 2, 0, 1, 2]).all()
+    assert len(set(Z[:, 3])) == 2
+    unseen = columns.transform(pd.DataFrame({"c": ["new"], "two": ["z"], "truth": [None]}))
+    assert len(set(unseen[0, :3])) == 1  # no flag is up
+    assert Z[:, 3].min() < unseen[0, 3] < Z[:, 3].max()  # between the two
+
+
+def test_many_categories_are_ids_and_zero_is_unseen():
+    table = pd.DataFrame({"c": [f"k{i % 12}" for i in range(60)]})
+    columns = Columns(table)
+    assert columns.id_sizes == [13]
+    assert notes(table) == {"c": "12 categories, embedded"}
+    ids = columns.transform(table)[:, 0]
+    assert sorted(set(ids)) == list(range(1, 13))
+    assert columns.transform(pd.DataFrame({"c": ["never"]}))[0, 0] == 0
+
+
+def test_a_gap_is_a_category_where_training_saw_one():
+    table = pd.DataFrame({"c": ["a", None, "b", np.nan, "a"]})
+    Z = Columns(table).transform(table)
+    assert Z.shape == (5, 3)
+    np.testing.assert_array_equal(Z[1], Z[3])
+
+
+def test_numbers_as_categories_are_the_same_with_and_without_a_point():
+    table = pd.DataFrame({"c": pd.Series([1, 2, 3, 1, 2, 3]).astype("category")})
+    columns = Columns(table)
+    floats = pd.DataFrame({"c": pd.Series([1.0, 2.0, 3.0], dtype=object)})
+    np.testing.assert_array_equal(columns.transform(floats), columns.transform(table)[:3])
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_dates_give_the_parts_that_differ(as_text):
+    days = pd.date_range("2024-01-29", periods=40, freq="D")
+    table = pd.DataFrame({"day": days.strftime("%Y-%m-%d") if as_text else days})
+    assert notes(table) == {"day": "date: time, month, day, weekday"}
+    Z = Columns(table).transform(table)
+    assert Z.shape == (40, 4)
+    order = np.argsort(Z[:, 0])
+    np.testing.assert_array_equal(order, np.arange(40))  # time passes
+    weekday = [d.weekday() for d in days]
+    np.testing.assert_array_equal(np.unique(weekday, return_inverse=True)[1] == weekday, True)
+    assert len({(w, round(float(z), 5)) for w, z in zip(weekday, Z[:, 3], strict=True)}) == 7
+
+
+def test_dates_with_gaps_and_time_zones():
+    days = pd.Series(pd.date_range("2024-01-01", periods=6, freq="7h", tz="Europe/Berlin"))
+    days[2] = pd.NaT
+    table = pd.DataFrame({"when": days})
+    columns = Columns(table)
+    assert columns.n_flags == 1
+    assert np.isfinite(columns.transform(table)).all()
+
+
+def test_what_says_nothing_is_left_out():
+    table = pd.DataFrame(
+        {
+            "same": [1] * 40,
+            "empty": [np.nan] * 40,
+            "one": ["a"] * 40,
+            "name": [f"person {i}" for i in range(40)],
+            "x": range(40),
+        }
+    )
+    assert notes(table) == {
+        "same": "constant, left out",
+        "empty": "empty, left out",
+        "one": "constant, left out",
+        "name": "40 different texts in 40 rows, left out",
+        "x": "number",
+    }
+    assert Columns(table).transform(table).shape == (40, 1)
+
+
+def test_arrays_are_tables_too(rng):
+    X = rng.standard_normal((20, 3))
+    frame = pd.DataFrame(X)
+    np.testing.assert_array_equal(Columns(X).transform(X), Columns(frame).transform(frame))
+    mixed = np.array([[1.0, "a"], [2.0, "b"], [3.0, "c"]], dtype=object)
+    assert [note for _, note in Columns(mixed).describe()] == ["number", "3 categories, one-hot"]
+
+
+def test_text_among_numbers_and_infinity_are_named():
+    columns = Columns(pd.DataFrame({"a": [1.0, 2, 3]}))
+    with pytest.raises(DataError, match=r"column 'a' holds numbers; got 'many'"):
+        columns.transform(pd.DataFrame({"a": [1.0, "many"]}))
+    with pytest.raises(DataError, match=r"column 'a' must hold finite numbers; row 1 has infinity"):
+        columns.transform(pd.DataFrame({"a": [1.0, np.inf]}))

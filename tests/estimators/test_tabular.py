@@ -1,0 +1,230 @@
+"""Tabular estimators: tables as they come, the recipe's parts, calibration, honest validation."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from plainnet import Cache
+from plainnet.callbacks import Callback
+from plainnet.errors import DataError
+from plainnet.estimators import TabularClassifier, TabularRegressor
+from plainnet.estimators.columns import Columns
+from plainnet.estimators.recipe import CLASSIFIER, bin_edges, build
+from plainnet.layers import Dense, Dropout, ParametricActivation, PiecewiseLinearEmbedding
+from plainnet.losses import SoftmaxCrossEntropy
+
+QUICK = {"epochs": 12, "hidden_layer_sizes": (32, 32), "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    n = 400
+    table = pd.DataFrame(
+        {
+            "size": rng.normal(size=n),
+            "kind": rng.choice(["a", "b", "c"], n),
+            "town": [f"town {i}" for i in rng.integers(0, 15, n)],
+            "seen": pd.date_range("2024-01-01", periods=n, freq="D"),
+            "fixed": 1,
+        }
+    )
+    table.loc[::9, "size"] = np.nan
+    table.loc[::11, "kind"] = None
+    return table
+
+
+@pytest.fixture(scope="module")
+def answers(table) -> np.ndarray:
+    return np.where((table["size"].fillna(1) > 0) ^ (table["kind"] == "a"), "yes", "no")
+
+
+def test_a_table_with_everything_is_learned(table, answers):
+    model = TabularClassifier(**QUICK | {"epochs": 40}).fit(table[:300], answers[:300])
+    assert model.score(table[300:], answers[300:]) > 0.85
+    P = model.predict_proba(table[300:])
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-5)
+    assert list(model.classes_) == ["no", "yes"]
+    unseen = pd.DataFrame(
+        {"size": [np.nan], "kind": ["new"], "town": [None], "seen": [pd.NaT], "fixed": [5]}
+    )
+    assert np.isfinite(model.predict_proba(unseen)).all()
+
+
+@pytest.mark.parametrize("preset", ["default", "fast"])
+def test_numbers_are_learned_in_their_own_units(table, preset):
+    y = 1e6 + 1e5 * (table["size"].fillna(0) + (table["kind"] == "a")).to_numpy()
+    model = TabularRegressor(preset, **QUICK | {"epochs": 40}).fit(table[:300], y[:300])
+    assert model.score(table[300:], y[300:]) > 0.6
+    assert y[:300].min() <= model.predict(table).min()
+    assert model.predict(table).max() <= y[:300].max()
+    several = np.column_stack([y, -y])
+    both = TabularRegressor(preset, **QUICK).fit(table, several)
+    assert both.predict(table).shape == (400, 2)
+
+
+def test_a_constant_target_is_predicted(table):
+    model = TabularRegressor(**QUICK).fit(table, np.full(len(table), 7.0))
+    np.testing.assert_array_equal(model.predict(table), 7.0)
+
+
+def test_the_best_validation_epoch_is_kept(table, answers):
+    class Snapshots(Callback):
+        def __init__(self):
+            self.parameters = []
+
+        def end_epoch(self, run):
+            self.parameters.append(run.network.parameters.copy())
+
+    snapshots = Snapshots()
+    settings = QUICK | {"epochs": 60, "dropout": 0.0}  # long enough to overfit
+    model = TabularClassifier(**settings, callbacks=[snapshots]).fit(table, answers)
+    refined = model.history_["val_refined_loss"]
+    assert model.best_epoch_ == int(np.argmin(refined)) < 59
+    kept = snapshots.parameters[model.best_epoch_]
+    np.testing.assert_array_equal(model.network_.parameters, kept)
+
+
+def test_validation_rows_are_never_trained_on(table, answers):
+    """Validation targets that are all wrong change the epoch that is kept, and nothing else."""
+    given = {"X_val": table[300:], "y_val": answers[300:]}
+    wrong = {"X_val": table[300:], "y_val": np.where(answers[300:] == "yes", "no", "yes")}
+    right = TabularClassifier(**QUICK).fit(table[:300], answers[:300], **given)
+    other = TabularClassifier(**QUICK).fit(table[:300], answers[:300], **wrong)
+    assert right.history_["loss"] == other.history_["loss"]
+    assert right.history_["val_loss"] != other.history_["val_loss"]
+
+
+def test_the_temperature_lowers_the_log_loss_of_the_validation_rows(table, answers):
+    split = {"X_val": table[300:], "y_val": answers[300:]}
+    model = TabularClassifier(**QUICK).fit(table[:300], answers[:300], **split)
+    calibrated = log_loss(answers[300:], model.predict_proba(table[300:]))
+    assert model.temperature_ != 1
+    model.temperature_ = 1.0
+    assert calibrated < log_loss(answers[300:], model.predict_proba(table[300:]))
+
+
+def test_class_weights_move_the_boundary(table, answers):
+    plain = TabularClassifier(**QUICK).fit(table, answers)
+    weighted = TabularClassifier(**QUICK, class_weight={"yes": 20.0}).fit(table, answers)
+    more = (weighted.predict(table) == "yes").mean()
+    assert more > (plain.predict(table) == "yes").mean() + 0.05
+
+
+def test_rows_of_weight_zero_do_not_count(table, answers):
+    weights = np.ones(len(table))
+    weights[200:] = 0
+    weighted = TabularClassifier(**QUICK).fit(table, answers, sample_weight=weights)
+    without = TabularClassifier(**QUICK).fit(table[:200], answers[:200])
+    np.testing.assert_array_equal(weighted.predict(table), without.predict(table))
+
+
+def test_dropout_is_off_at_prediction(table, answers):
+    model = TabularClassifier(**QUICK, dropout=0.5).fit(table, answers)
+    assert any(isinstance(layer, Dropout) for layer in model.network_.layers)
+    np.testing.assert_array_equal(model.predict_proba(table), model.predict_proba(table))
+
+
+def test_the_same_seed_gives_the_same_model(table, answers):
+    one, other = (TabularClassifier(**QUICK).fit(table, answers) for _ in range(2))
+    np.testing.assert_array_equal(one.network_.parameters, other.network_.parameters)
+    third = TabularClassifier(**QUICK | {"random_state": 1}).fit(table, answers)
+    assert not np.array_equal(one.network_.parameters, third.network_.parameters)
+
+
+def test_it_lives_with_scikit_learn(table, answers):
+    model = TabularClassifier(**QUICK | {"epochs": 3})
+    assert clone(model).get_params() == model.get_params()
+    fitted = pickle.loads(pickle.dumps(model.fit(table, answers)))
+    np.testing.assert_array_equal(fitted.predict(table), model.predict(table))
+    assert len(cross_val_score(model, table, answers, cv=2)) == 2
+    search = GridSearchCV(model, {"dropout": [0.0, 0.2]}, cv=2).fit(table, answers)
+    assert set(search.best_params_) == {"dropout"}
+    make_pipeline(FunctionTransformer(), model).fit(table, answers).predict(table)
+
+
+def test_columns_must_be_those_of_training(table, answers):
+    model = TabularClassifier(**QUICK | {"epochs": 2}).fit(table, answers)
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(table.drop(columns="kind"))
+    with pytest.raises(DataError, match="column 'size' must hold finite numbers"):
+        model.predict(table.assign(size=np.inf))
+
+
+def test_very_few_rows_are_all_trained_on():
+    model = TabularClassifier(**QUICK).fit(pd.DataFrame({"a": [0, 1, 2, 3]}), [0, 0, 1, 1])
+    assert "val_loss" not in model.history_
+    assert model.best_epoch_ == 11
+
+
+# --- the recipe -----------------------------------------------------------------------------------
+
+
+def test_bins_are_values_where_these_are_few_and_quantiles_otherwise(rng):
+    few = np.repeat([0.0, 1, 5, 9], 30).astype(np.float32)
+    assert bin_edges(few) == [0, 1, 5, 9]
+    assert bin_edges(few[::40]) == [0, 5]  # three rows have one bin
+    many = rng.standard_normal(5000).astype(np.float32)
+    edges = bin_edges(many)
+    assert len(edges) == 49
+    counts, _ = np.histogram(many, edges)
+    assert counts.min() > 90
+
+
+def test_the_network_starts_at_unit_scale_and_with_rates_of_its_own(table):
+    columns, rng = Columns(table), np.random.default_rng(0)
+    X = columns.transform(table)
+    network = build(CLASSIFIER["default"], columns, X, 2, SoftmaxCrossEntropy(), rng)
+    first = next(layer for layer in network.layers if isinstance(layer, Dense))
+    cache = Cache(record=True)
+    network.forward(X, cache)
+    Z = cache[f"{first.name}.Z"]
+    np.testing.assert_allclose(Z.std(axis=0), 1, rtol=1e-3)
+    assert 0.05 < (Z > 0).mean() < 0.95  # the biases put every kink amid the data
+    assert ((Z > 0).any(axis=0) & (Z < 0).any(axis=0)).all()
+
+    rates = {s.name.split(".", 1)[1]: (s.learning_rate, s.weight_decay) for s in network.segments}
+    assert rates["dense.b"] == (0.1, 0)
+    assert rates["scale.gamma"] == (6, 1)
+    assert rates["parametricactivation.alpha"] == (0.1, 1)
+    assert rates["parallel.0.periodicembedding.w1"] == (0.1, 1)
+    root = np.sqrt(first.W.shape[1])
+    widths = {s.name: (s.learning_rate, s.weight_decay) for s in network.segments}
+    assert widths[f"{first.name}.W"] == pytest.approx((1 / root, root))
+
+
+def test_the_fast_preset_leaves_out_what_is_slow(table, answers):
+    model = TabularClassifier("fast", **QUICK).fit(table, answers)
+    kinds = {type(layer) for layer in model.network_.body.walk()}
+    assert not kinds & {Dropout, ParametricActivation}
+    assert PiecewiseLinearEmbedding in kinds
+
+
+# --- scikit-learn's checks ------------------------------------------------------------------------
+
+
+def expected_failures(estimator):
+    """Rows are held out at random: with other rows in the table, others are held out."""
+    return {
+        "check_sample_weight_equivalence_on_dense_data": "which rows are held out depends on all"
+    }
+
+
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(
+    [
+        TabularClassifier(epochs=20, hidden_layer_sizes=(32, 32)),
+        TabularRegressor(epochs=20, hidden_layer_sizes=(32, 32)),
+    ],
+    expected_failed_checks=expected_failures,
+)
+def test_checks(estimator, check):
+    check(estimator)
