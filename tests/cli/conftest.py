@@ -13,7 +13,8 @@ from plainnet.cli import main
 
 pytest.importorskip("typer")
 pytest.importorskip("rich")
-pytest.importorskip("pandas")
+pd = pytest.importorskip("pandas")
+pytest.importorskip("skops")
 
 
 @dataclass
@@ -89,11 +90,43 @@ def flowers(folder: Path) -> Path:
     return write_csv(folder / "flowers.csv", flower_rows())
 
 
-FAST = ("--hidden", "8", "--epochs", "20", "--learning-rate", "0.02")
+FAST = ("--preset", "fast", "--hidden", "8", "--epochs", "20", "--learning-rate", "0.1")
+
+
+def numbers_table(n: int = 60) -> pd.DataFrame:
+    """Mixed columns with gaps, and a number that they tell."""
+    rng = np.random.default_rng(0)
+    size = rng.uniform(50, 150, n)
+    kind = np.array(["house", "flat", None], object)[np.arange(n) % 3]
+    price = 1000.5 * size + 20_000 * (np.arange(n) % 3)
+    size[::7] = np.nan
+    return pd.DataFrame(
+        {
+            "size": size,
+            "kind": kind,
+            "sold": pd.date_range("2026-01-01", periods=n).astype(str),
+            "price": price,
+        }
+    )
+
+
+@pytest.fixture
+def houses(folder: Path) -> Path:
+    numbers_table().to_csv(folder / "houses.csv", index=False)
+    return folder / "houses.csv"
+
+
+@pytest.fixture
+def images(folder: Path) -> Path:
+    """Images of 2 x 3 pixels in two classes."""
+    y = np.arange(40) % 2
+    X = np.random.default_rng(0).integers(0, 9, (40, 2, 3)) + 9 * y[:, None, None]
+    np.savez(folder / "images.npz", X=X.astype(np.uint8), y=y)
+    return folder / "images.npz"
 
 
 @pytest.fixture
 def model(run: Run, flowers: Path, folder: Path) -> Path:
     """A model of the flowers."""
     assert run("train", flowers, "--target", "species", "-q", *FAST).code == 0
-    return folder / "flowers-model.npz"
+    return folder / "flowers-model.skops"

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import plainnet
+from plainnet.estimators import load
 from plainnet.files.native import read_metadata
 
 from .conftest import FAST, Refused, Run
@@ -33,10 +34,41 @@ def test_probabilities_are_those_of_the_network(run: Run, model: Path, flowers: 
     assert header == ["prediction", "proba_rose", "proba_tulip"]
     shown = np.array([[float(p) for p in row[1:]] for row in rows])
 
-    recipe = read_metadata(model)
-    X = pd.read_csv(flowers)[recipe["columns"]].to_numpy(float)
+    X = pd.read_csv(flowers).drop(columns="species")
+    np.testing.assert_allclose(shown, load(model).predict_proba(X), rtol=2e-5, atol=1e-9)
+
+
+def test_probabilities_of_images_are_those_of_the_network(run: Run, images: Path) -> None:
+    run("train", images, "--epochs", 3)
+    header, *rows = table(run("predict", "images-model.npz", images, "--proba").out)
+    assert header == ["prediction", "proba_0", "proba_1"]
+    shown = np.array([[float(p) for p in row[1:]] for row in rows])
+    recipe = read_metadata("images-model.npz")
+    X = np.load(images)["X"].reshape(40, 6)
     inputs = ((X - recipe["mean"]) / recipe["scale"]).astype(np.float32)
-    np.testing.assert_allclose(shown, plainnet.load(model).predict_proba(inputs), rtol=2e-5)
+    expected = plainnet.load("images-model.npz").predict_proba(inputs)
+    np.testing.assert_allclose(shown, expected, rtol=2e-5)
+    assert [row[0] for row in rows] == [str(k) for k in expected.argmax(axis=1)]
+
+
+def test_a_number_for_each_row(run: Run, houses: Path, refused: Refused) -> None:
+    run("train", houses, "--target", "price", *FAST)
+    header, *rows = table(run("predict", "houses-model.skops", houses).out)
+    assert header == ["prediction"]
+    expected = load("houses-model.skops").predict(pd.read_csv(houses).drop(columns="price"))
+    np.testing.assert_allclose([float(row[0]) for row in rows], expected, rtol=1e-8)
+    message = refused("predict", "houses-model.skops", houses, "--proba")
+    assert "predicts numbers, which have no probabilities" in message
+
+
+def test_gaps_and_categories_never_seen_are_fine(run: Run, houses: Path) -> None:
+    run("train", houses, "--target", "price", *FAST)
+    new = pd.DataFrame({"sold": [None, "2031-05-01"], "size": [None, 80], "kind": ["boat", None]})
+    new.to_csv("new.csv", index=False)
+    result = run("predict", "houses-model.skops", "new.csv")
+    assert (result.code, result.err) == (0, "")
+    assert len(result.out.splitlines()) == 3
+    assert "nan" not in result.out
 
 
 def test_columns_are_found_by_name(run: Run, model: Path, flowers: Path, folder: Path) -> None:
@@ -91,6 +123,6 @@ def test_arrays_go_by_position(run: Run, folder: Path) -> None:
 def test_a_dataset_is_predicted_too(run: Run, folder: Path) -> None:
     pytest.importorskip("sklearn")
     run("train", "iris", *FAST)
-    rows = run("predict", "iris-model.npz", "iris").out.splitlines()[1:]
+    rows = run("predict", "iris-model.skops", "iris").out.splitlines()[1:]
     right = np.array(rows) == np.repeat(["setosa", "versicolor", "virginica"], 50)
     assert right.mean() > 0.9

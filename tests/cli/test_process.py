@@ -15,6 +15,9 @@ import pytest
 
 import plainnet
 from plainnet.cli import main
+from plainnet.estimators import load
+
+from .conftest import FAST, Run
 
 COMMAND = [sys.executable, "-m", "plainnet"]
 
@@ -30,7 +33,9 @@ def test_version_and_help() -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["train", "--help"], ["predict", "-h"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["train", "--help"], ["predict", "-h"], ["tune", "-h"]]
+)
 def test_help_has_an_example(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     out = capsys.readouterr().out
@@ -44,25 +49,30 @@ def test_an_error_is_one_line(tmp_path: Path) -> None:
     assert process.returncode == 2
 
 
+def small(folder: Path) -> str:
+    """A file that is learned at once."""
+    X = np.repeat([[0.0, 1.0], [1.0, 0.0]], 20, axis=0)
+    np.savez(folder / "t.npz", X=X, y=np.repeat([0, 1], 20))
+    return "t.npz"
+
+
 def endless(folder: Path) -> list[str]:
     """Arguments of a training that takes minutes."""
-    X = np.random.default_rng(0).normal(size=(4000, 20))
-    np.savez(folder / "t.npz", X=X, y=np.arange(4000) % 2)
-    return ["train", "t.npz", "--epochs", "9000", "--patience", "9000"]
+    return ["train", small(folder), *FAST, "--epochs", "900000"]
 
 
 def test_ctrl_c_in_training_reports_and_saves(tmp_path: Path) -> None:
     with start(*endless(tmp_path), cwd=tmp_path) as process:
         assert process.stdout
         lines = iter(process.stdout.readline, "")
-        next(line for line in lines if line.startswith("epoch 1/9000"))
+        next(line for line in lines if line.startswith("epoch 1/900000"))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
     assert "Interrupted after" in out
     assert "is kept" in out
     assert "Test accuracy" in out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["t-model.npz", "t.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["t-model.skops", "t.npz"]
 
 
 def test_ctrl_c_elsewhere_is_130_without_a_traceback(tmp_path: Path) -> None:
@@ -76,13 +86,22 @@ def test_ctrl_c_elsewhere_is_130_without_a_traceback(tmp_path: Path) -> None:
     assert (process.returncode, out, err.strip()) == (130, "", "")
 
 
-@pytest.mark.parametrize("command", ["train", "predict"])
-def test_a_reader_that_leaves_gets_no_traceback(tmp_path: Path, command: str) -> None:
-    arguments = endless(tmp_path)
-    if command == "predict":
-        subprocess.run([*COMMAND, *arguments, "--epochs", "1", "-q"], cwd=tmp_path, check=True)
-        arguments = ["predict", "t-model.npz", "t.npz", "--proba"]
-    before = sorted(tmp_path.iterdir())
+def test_training_goes_on_when_its_reader_leaves(tmp_path: Path) -> None:
+    arguments = ["train", small(tmp_path), *FAST, "--epochs", "200"]
+    with start(*arguments, cwd=tmp_path) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+    assert len(load(tmp_path / "t-model.skops").history_) == 200
+
+
+def test_a_reader_that_leaves_predictions_gets_no_traceback(run: Run, tmp_path: Path) -> None:
+    run("train", small(tmp_path), *FAST, "-q")
+    np.savez(tmp_path / "many.npz", X=np.zeros((20_000, 2)))
+    arguments = ["predict", "t-model.skops", "many.npz", "--proba"]
     with start(*arguments, cwd=tmp_path) as process:
         assert process.stdout
         assert process.stderr
@@ -90,15 +109,12 @@ def test_a_reader_that_leaves_gets_no_traceback(tmp_path: Path, command: str) ->
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
-    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
-    X = np.repeat([[0.0, 1.0], [1.0, 0.0]], 20, axis=0)
-    np.savez(tmp_path / "t.npz", X=X, y=np.repeat([0, 1], 20))
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
-    arguments = ["train", "t.npz", "--epochs", "30", "--patience", "30"]
+    arguments = ["train", small(tmp_path), *FAST, "--epochs", "30"]
     with start(*arguments, cwd=tmp_path, stdout=theirs, env=environment) as process:
         os.close(theirs)
         shown = b""
@@ -121,9 +137,9 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     assert text.index("epoch 30/30") < text.index("Test accuracy")
 
 
-@pytest.mark.parametrize("package", ["typer", "rich", "pandas"])
+@pytest.mark.parametrize("package", ["typer", "rich", "pandas", "skops"])
 def test_a_missing_package_is_named(tmp_path: Path, package: str) -> None:
-    (tmp_path / "t.csv").write_text("a,y\n1,u\n2,v\n")
+    (tmp_path / "t.csv").write_text("a,y\n" + "1,u\n2,v\n" * 9)
     code = (
         f"import sys; sys.modules[{package!r}] = None; from plainnet.cli import main; "
         "sys.exit(main(['train', 't.csv']))"
@@ -140,8 +156,7 @@ def test_a_missing_package_is_named(tmp_path: Path, package: str) -> None:
 def test_a_full_disk_is_no_traceback(tmp_path: Path) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
-    X = np.repeat([[0.0, 1.0], [1.0, 0.0]], 20, axis=0)
-    np.savez(tmp_path / "t.npz", X=X, y=np.repeat([0, 1], 20))
+    small(tmp_path)
     with open("/dev/full", "w") as full, start("train", "t.npz", cwd=tmp_path, stdout=full) as p:
         assert p.stderr
         err = p.stderr.read()

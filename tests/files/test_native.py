@@ -17,7 +17,7 @@ from plainnet.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Residual,
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 
 
-class Scale(Layer):
+class Stretch(Layer):
     """A layer of one's own, with a parameter and running state."""
 
     def __init__(self, factor: float, *, start: Initializer | None = None) -> None:
@@ -51,7 +51,7 @@ class Tripled(MeanSquaredError):
         return 3 * super().forward(Z, y, cache)
 
 
-CUSTOM = [Scale, Half, Tripled]
+CUSTOM = [Stretch, Half, Tripled]
 
 
 def network_of(dtype: type = np.float32) -> Network:
@@ -71,8 +71,8 @@ def network_of(dtype: type = np.float32) -> Network:
 
 
 def own_network() -> Network:
-    network = Network([Scale(2.5, start=Half()), Dense(1)], loss=Tripled(), input_shape=3, seed=1)
-    network["0.scale.calls"] = [7, 8]
+    network = Network([Stretch(2.5, start=Half()), Dense(1)], loss=Tripled(), input_shape=3, seed=1)
+    network["0.stretch.calls"] = [7, 8]
     return network
 
 
@@ -123,7 +123,7 @@ def test_classes_of_ones_own_come_back_if_they_are_handed_in(path, rng):
     network = own_network()
     save(network, path)
     other = load(path, custom=CUSTOM)
-    assert other["0.scale.calls"].tolist() == [7, 8]
+    assert other["0.stretch.calls"].tolist() == [7, 8]
     assert other.layers[0].factor == 2.5
     assert type(other.loss) is Tripled
     X, y = rng.standard_normal((4, 3)).astype(np.float32), np.zeros(4)

@@ -1,10 +1,12 @@
 """The command `plainnet`. This file works without the packages of the extra `cli`, to ask for them.
 
-app        what can be typed
+app        what can be typed; settings.py is what was chosen
 sources    what there is to learn from or to predict: files.py reads it, checks.py looks at it
-learn      `plainnet train`; progress.py and report.py show it
+learn      `plainnet train`: tables.py or images.py, on parts of the rows that rows.py makes;
+           progress.py and report.py show it
 predict    `plainnet predict`
-model      what a model file says beside the network
+tune       `plainnet tune`
+model      the files that hold models
 output     files appear whole or not at all
 """
 

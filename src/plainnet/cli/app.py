@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,21 +25,26 @@ HELP = """Train neural networks on tables, and predict with them.
 \b
 Examples:
   plainnet train digits
-  plainnet predict digits-model.npz digits | head
+  plainnet train flowers.csv --target species
+  plainnet predict flowers-model.skops new.csv
 """
 
-TRAIN_HELP = """Learn to tell the classes of a table apart, and save the model.
+TRAIN_HELP = """Learn to predict a column of a table from the others, and save the model.
 
-All columns beside the target are features and must be numbers. A tenth of the training rows
-decides when to stop. Ctrl-C stops training, and the best so far is saved.
+Texts, dates, truth values and gaps are taken as they come. Whether the target is classes or
+numbers is told from its values. A fifth of the rows is held out to test, and a fifth of the rest
+decides which epoch is kept. Images (digits, fashion-mnist, an .npz with X of 3 axes or more) get a
+plain network, by default 128 and 64 wide. Ctrl-C stops training, and the best so far is saved; so
+is the model if the reader of the output leaves.
 
 \b
 Examples:
   plainnet train digits
-  plainnet train flowers.csv --target species --out flowers.npz
+  plainnet train flowers.csv --target species --drop id
+  plainnet train houses.csv.gz --target price --preset fast --epochs 64
 """
 
-PREDICT_HELP = """Write the predicted class of each row, as CSV.
+PREDICT_HELP = """Write the predicted class or number of each row, as CSV.
 
 Columns are found by their names; those that the model does not need are ignored. Of a dataset
 with its own test rows, these are predicted.
@@ -46,10 +52,84 @@ with its own test rows, these are predicted.
 \b
 Examples:
   plainnet predict digits-model.npz digits | head
-  plainnet predict flowers.npz new.csv --proba --out predictions.csv
+  plainnet predict flowers-model.skops new.csv --proba --out predictions.csv
+"""
+
+TUNE_HELP = """Look for better settings of a table's model than the preset's.
+
+Each trial trains with other settings and is judged by the loss on the validation rows; the test
+rows are not looked at. The first trial is the preset. All trials are kept in a file, so that the
+same command goes on where it was stopped, by Ctrl-C or otherwise. The best settings are printed
+as a command.
+
+\b
+Examples:
+  plainnet tune flowers.csv --target species --trials 30
+  plainnet tune houses.csv.gz --target price --preset fast --timeout 600
 """
 
 SOURCES = f"A dataset ({', '.join(datasets.NAMES)}) or a file: .csv, .csv.gz, .parquet, .npz."
+
+
+class TaskName(StrEnum):
+    """What a target is."""
+
+    classification = "classification"
+    regression = "regression"
+
+
+class Preset(StrEnum):
+    """The estimators' presets."""
+
+    default = "default"
+    fast = "fast"
+
+
+def _option(text: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=text, metavar=metavar, show_default=False)
+
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCES, show_default=False)]
+Target = Annotated[
+    str | None,
+    _option(
+        "The column to predict, or the array of an .npz. [default: the one called target, class, "
+        "label or y]",
+        "COLUMN",
+    ),
+]
+Drop = Annotated[list[str] | None, _option("Leave this column out; may be repeated.", "COLUMN")]
+Tasks = Annotated[TaskName | None, _option("What the target is. [default: told from its values]")]
+Presets = Annotated[
+    Preset | None,
+    _option("For tables: fast is smaller and less accurate. [default: default]"),
+]
+Hidden = Annotated[
+    str | None,
+    _option("Widths of the hidden layers, like 128,64. [default: the preset's]", "WIDTHS"),
+]
+Epochs = Annotated[int | None, _option("Passes over the rows. [default: the preset's]", "N")]
+BatchSize = Annotated[int | None, _option("Rows in one step. [default: the preset's]", "N")]
+LearningRate = Annotated[float | None, _option("How far a step goes. [default: the preset's]", "F")]
+Dropout = Annotated[
+    float | None,
+    _option("Share of the hidden units that each step leaves out. [default: the preset's]", "F"),
+]
+WeightDecay = Annotated[
+    float | None, _option("How much a step shrinks the weights. [default: the preset's]", "F")
+]
+LabelSmoothing = Annotated[
+    float | None,
+    _option("Share of each target that is spread over all classes. [default: the preset's]", "F"),
+]
+TestSize = Annotated[
+    float | None,
+    _option(
+        "Share of the rows held out to test. [default: 0.2, or the test rows of the dataset]", "F"
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="S", help="The same seed gives the same model.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -92,67 +172,51 @@ def root(
 
 @app.command(help=TRAIN_HELP)
 def train(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCES, show_default=False)],
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="The column with the classes, or the array of an .npz. [default: the one called "
-            "target, class, label or y]",
-        ),
-    ] = None,
-    hidden: Annotated[
-        str, typer.Option(metavar="WIDTHS", help="Widths of the hidden layers.")
-    ] = "128,64",
-    epochs: Annotated[
-        int, typer.Option(metavar="N", help="At most so many passes over the rows.")
-    ] = 100,
-    batch_size: Annotated[int, typer.Option(metavar="N", help="Rows in one step.")] = 32,
-    learning_rate: Annotated[
-        float, typer.Option(metavar="F", help="How far Adam goes in a step.")
-    ] = 0.001,
-    test_size: Annotated[
-        float | None,
-        typer.Option(
-            metavar="F",
-            help="Share of the rows held out to test. [default: 0.2, or the test rows of the "
-            "dataset]",
-        ),
-    ] = None,
-    patience: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="Stop after so many epochs without a lower validation loss."
-        ),
-    ] = 10,
-    seed: Annotated[int, typer.Option(metavar="S", help="The same seed gives the same model.")] = 0,
+    source: Source,
+    target: Target = None,
+    drop: Drop = None,
+    task: Tasks = None,
+    preset: Presets = None,
+    hidden: Hidden = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
+    dropout: Dropout = None,
+    weight_decay: WeightDecay = None,
+    label_smoothing: LabelSmoothing = None,
+    test_size: TestSize = None,
+    seed: Seed = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where to save the model. [default: NAME-model.npz, from SOURCE's name]",
+        _option(
+            "Where to save the model. [default: NAME-model.skops, from SOURCE's name; of images "
+            "NAME-model.npz]",
+            "FILE",
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """`plainnet train`."""
-    from plainnet.cli.learn import Settings, learn
+    from plainnet.cli.learn import learn
+    from plainnet.cli.settings import Settings
 
-    learn(
-        Settings(
-            source=source,
-            target=target,
-            hidden=hidden,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            test_size=test_size,
-            patience=patience,
-            seed=seed,
-            out=out,
-            quiet=quiet,
-        )
+    settings = Settings(
+        source=source,
+        target=target,
+        drop=tuple(drop or ()),
+        task=None if task is None else task.value,
+        preset=None if preset is None else preset.value,
+        hidden=hidden,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        test_size=test_size,
+        seed=seed,
     )
+    learn(settings, out, quiet)
 
 
 @app.command(help=PREDICT_HELP)
@@ -161,7 +225,7 @@ def predict(
         Path,
         typer.Argument(metavar="MODEL", help="What `plainnet train` saved.", show_default=False),
     ],
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCES, show_default=False)],
+    source: Source,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write here rather than to the screen."),
@@ -174,3 +238,48 @@ def predict(
     from plainnet.cli.predict import predict as run_predict
 
     run_predict(model, source, out, proba)
+
+
+@app.command(help=TUNE_HELP)
+def tune(
+    source: Source,
+    target: Target = None,
+    trials: Annotated[
+        int,
+        typer.Option(metavar="N", help="So many in all, with those that the study holds already."),
+    ] = 30,
+    timeout: Annotated[
+        float | None,
+        _option("Begin no trial after so many seconds. [default: no limit]", "SECONDS"),
+    ] = None,
+    study: Annotated[
+        Path | None,
+        _option("Where the trials are kept. [default: NAME-study.db, next to SOURCE]", "FILE"),
+    ] = None,
+    drop: Drop = None,
+    task: Tasks = None,
+    preset: Presets = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    test_size: TestSize = None,
+    seed: Seed = 0,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show the best settings only.")
+    ] = False,
+) -> None:
+    """`plainnet tune`."""
+    from plainnet.cli.settings import Settings
+    from plainnet.cli.tune import tune as run_tune
+
+    settings = Settings(
+        source=source,
+        target=target,
+        drop=tuple(drop or ()),
+        task=None if task is None else task.value,
+        preset=None if preset is None else preset.value,
+        epochs=epochs,
+        batch_size=batch_size,
+        test_size=test_size,
+        seed=seed,
+    )
+    run_tune(settings, trials, timeout, study, quiet)

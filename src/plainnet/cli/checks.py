@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[Any]
+Task = Literal["classification", "regression"]
 
 LISTED = 20
 """So many names stand in a message; the rest is counted."""
 LARGEST = float(np.finfo(np.float32).max)
-MOST_CLASSES = 100
+MOST_CLASSES = 20
 """More different numbers than this in a target are measurements, not names of classes."""
-MOST_FRACTIONS = 20
-"""The same, where the numbers have fractions."""
 
 
 def listed(names: Iterable[object], quote: bool = True) -> str:
@@ -33,115 +35,144 @@ def listed(names: Iterable[object], quote: bool = True) -> str:
 
 # --- features -------------------------------------------------------------------------------------
 
+VALUES = (str, bool, int, float, np.generic, date)
 
-def numbers(table: pd.DataFrame) -> Array:
-    """The columns as float64, shape (m, n); truth values count as 0 and 1.
 
-    Refused are text, missing values, infinity, and what float32 cannot hold.
+def features(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns as the estimators take them: numbers, texts, truth values, dates, with gaps.
+
+    Refused are infinity, what float32 cannot hold, and values that are no single thing.
     """
     types = optional("pandas.api.types", purpose="reading tables", extra="cli")
-    others = [name for name in table.columns if not types.is_numeric_dtype(table[name])]
-    if others:
-        table = table.assign(**{name: _parsed(table[name], name) for name in others})
-    if any(dtype.kind == "c" for dtype in table.dtypes):
-        raise DataError("complex numbers cannot be learned from; split them into two columns")
-    X = table.to_numpy(dtype=np.float64, na_value=np.nan)
-    missing = np.isnan(X).sum(axis=0)
-    if missing.any():
-        counts = [
-            f"{name!r} {count:,}"
-            for name, count in zip(table.columns, missing, strict=True)
-            if count
-        ]
-        raise DataError(
-            f"values are missing in {listed(counts, quote=False)} of {len(X):,} rows: "
-            "fill the gaps or leave out those rows or columns"
-        )
-    with np.errstate(invalid="ignore"):
-        too_large = np.abs(X) > LARGEST
-    if too_large.any():
-        row, column = np.argwhere(too_large)[0]
-        kind = (
-            "infinity" if np.isinf(X[row, column]) else f"{X[row, column]:g}, too large a number,"
-        )
-        raise DataError(f"column {table.columns[column]!r} holds {kind} in row {row + 1}")
-    return X
+    for name in table.columns:
+        column = table[name]
+        if column.dtype.kind == "c":
+            raise DataError(f"column {name!r} holds complex numbers: split them into two columns")
+        if types.is_numeric_dtype(column):
+            _refuse_infinity(column.to_numpy(dtype=np.float64, na_value=np.nan), name)
+        elif column.dtype.kind == "O":
+            table = table.assign(**{name: _single_values(column, name)})
+    return table
 
 
-def _parsed(column: pd.Series[Any], name: str) -> pd.Series[Any]:
-    """A column of another type as numbers, if every value reads as one."""
-    pandas = optional("pandas", purpose="reading tables", extra="cli")
-    if column.dtype.kind in "mM":
-        raise DataError(f"column {name!r} holds times ({column.dtype}), and must hold numbers")
-    values = column.astype(object)
-    try:
-        parsed: pd.Series[Any] = pandas.to_numeric(values, errors="coerce")
-    except TypeError as error:
+def _single_values(column: pd.Series[Any], name: str) -> pd.Series[Any]:
+    present = column.dropna()
+    if len(present) and all(isinstance(value, Decimal) for value in present):
+        numbers = column.astype(float)
+        _refuse_infinity(numbers.to_numpy(), name)
+        return numbers
+    other = next((value for value in present if not isinstance(value, VALUES)), None)
+    if other is not None:
         raise DataError(
-            f"column {name!r} holds {type(values.iloc[0]).__name__} values, and must hold numbers"
-        ) from error
-    bad = (parsed.isna() & values.notna()).to_numpy(bool)
+            f"column {name!r} holds {type(other).__name__} values; it must hold numbers, texts, "
+            "truth values or dates, one to a row"
+        )
+    return column
+
+
+def _refuse_infinity(values: Array, name: str) -> None:
+    bad = np.abs(values) > LARGEST
     if bad.any():
         row = int(np.argmax(bad))
-        rows = f" and {bad.sum() - 1:,} more rows" if bad.sum() > 1 else ""
-        raise DataError(
-            f"column {name!r} must hold numbers; it has {str(values.iloc[row])!r} in row {row + 1}"
-            f"{rows}. Encode it as numbers, or leave the column out"
-        )
-    return parsed
+        what = "infinity" if np.isinf(values[row]) else f"{values[row]:g}, too large a number,"
+        raise DataError(f"column {name!r} holds {what} in row {row + 1}")
+
+
+def pixels(X: Array) -> Array:
+    """Rows of pixels as float64, if all are finite."""
+    if X.dtype.kind == "f":
+        for i in range(X.shape[1]):
+            gaps = np.isnan(X[:, i])
+            if gaps.any():
+                raise DataError(f"pixel x{i} is missing in {gaps.sum():,} of {len(X):,} rows")
+            _refuse_infinity(X[:, i], f"x{i}")
+    return X.astype(np.float64)
 
 
 # --- target ---------------------------------------------------------------------------------------
 
 
-def classes(column: pd.Series[Any], name: str) -> tuple[list[Any], Array]:
-    """The classes, sorted, and the position of each row's class among them, shape (m,)."""
-    found, ids = np.unique(_labels(column, name), return_inverse=True)
-    if len(found) == 1:
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What is to be predicted, for the rows that say it."""
+
+    name: str
+    values: Array
+    """Labels of any type, or float64, shape (kept rows,)."""
+    kept: Array
+    """Truth values, shape (m,): the rows that have a target."""
+    task: Task
+    why: str
+    """What the task was told from."""
+
+    @property
+    def doubtful(self) -> bool:
+        """The user may know better."""
+        return "number" in self.why
+
+
+def target(column: pd.Series[Any], name: str, task: Task | None) -> Target:
+    """The target's values, and whether they are classes or numbers."""
+    kept = column.notna().to_numpy(bool)
+    if not kept.any():
+        raise DataError(f"the target {name!r} has no value in any row")
+    values = _values(column[kept], name)
+    different = np.unique(values)
+    if task == "regression" and values.dtype.kind == "O":
         raise DataError(
-            f"the target {name!r} has only one class, {found.tolist()[0]!r}; learning to tell "
-            "classes apart takes two or more"
+            f"the target {name!r} must hold numbers for regression; it has {different[0]!r}"
         )
-    return found.tolist(), ids
+    if len(different) == 1:
+        what = "class" if values.dtype.kind in "Ob" else "value"
+        raise DataError(
+            f"the target {name!r} has only one {what}, {different.tolist()[0]!r}: there is "
+            "nothing to learn"
+        )
+    why = "--task"
+    if task is None:
+        task, why = _told_from(values, different, name)
+    if task == "regression":
+        return Target(name, values.astype(np.float64), kept, task, why)
+    if values.dtype.kind == "f":
+        if (values % 1 == 0).all():
+            values = values.astype(np.int64)  # whole numbers that had gaps between them
+        else:
+            values = np.array(list(map(str, values)), object)  # scikit-learn refuses fractions
+    return Target(name, values, kept, task, why)
 
 
-def _labels(column: pd.Series[Any], name: str) -> Array:
-    """The class of each row: bool, integer, float64, or str as objects."""
+def _told_from(values: Array, different: Array, name: str) -> tuple[Task, str]:
+    count = f"{len(different):,} different"
+    if values.dtype.kind == "O":
+        return "classification", f"{name!r} holds texts, {count}"
+    if values.dtype.kind == "b":
+        return "classification", f"{name!r} holds truth values"
+    if len(different) > min(MOST_CLASSES, max(2, len(values) / 2)):
+        return "regression", f"{name!r} holds {count} numbers"
+    return "classification", f"{name!r} holds only {count} numbers"
+
+
+def _values(column: pd.Series[Any], name: str) -> Array:
+    """Without gaps: bool, integer, float64, or str as objects."""
     types = optional("pandas.api.types", purpose="reading tables", extra="cli")
-    missing = int(column.isna().sum())
-    if missing:
-        raise DataError(
-            f"the target {name!r} has no value in {missing:,} of {len(column):,} rows: "
-            "leave them out"
-        )
     if types.is_bool_dtype(column):
         return column.to_numpy(bool)
     if types.is_integer_dtype(column):
-        y = column.to_numpy(np.uint64 if column.dtype.kind == "u" else np.int64)
-    elif types.is_float_dtype(column):
+        return column.to_numpy(np.uint64 if column.dtype.kind == "u" else np.int64)
+    if types.is_float_dtype(column):
         y = column.to_numpy(np.float64)
         if not np.isfinite(y).all():
             raise DataError(f"the target {name!r} holds infinity")
-    else:
-        y = column.to_numpy(object)
-        other = next((value for value in y if not isinstance(value, str)), None)
-        if other is not None:
-            raise DataError(
-                f"the target {name!r} holds {type(other).__name__} values ({column.dtype}); "
-                "classes are text, whole numbers or truth values"
-            )
         return y
-    _refuse_measurements(y, name)
-    return y
-
-
-def _refuse_measurements(y: Array, name: str) -> None:
-    different = np.unique(y)
-    fractions = bool((different % 1 != 0).any())
-    many = len(different) > (MOST_FRACTIONS if fractions else MOST_CLASSES)
-    if many or (fractions and len(different) > len(y) / 2):
+    y = column.to_numpy(object)
+    if all(isinstance(value, (bool, np.bool)) for value in y):  # truth values with gaps
+        return y.astype(bool)
+    if all(isinstance(value, Decimal) for value in y):
+        return _values(column.astype(float), name)
+    other = next((value for value in y if not isinstance(value, str)), None)
+    if other is not None:
         raise DataError(
-            f"the target {name!r} holds {len(different):,} different numbers: that is regression, "
-            "and `plainnet train` learns classes only so far. In Python, a plainnet.Network with "
-            "losses.MeanSquaredError does it"
+            f"the target {name!r} holds {type(other).__name__} values ({column.dtype}); a target "
+            "is numbers, texts or truth values"
         )
+    return y

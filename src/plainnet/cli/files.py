@@ -102,7 +102,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         # ParquetFile reads just this file and looks for no partitions in the names of its folders.
         with arrow.parquet.ParquetFile(path) as file:
             refuse_twins([str(name) for name in file.schema_arrow.names], path)
-            table: pd.DataFrame = file.read().to_pandas()
+            table: pd.DataFrame = file.read().to_pandas(date_as_object=False)
     except arrow.ArrowException as error:
         raise FileError(f"{path} is no Parquet file that can be read: {error}") from error
     except OSError as error:
@@ -132,6 +132,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
                 index_col=False,
                 skipinitialspace=True,
                 low_memory=False,  # one type for a column, wherever its text begins
+                na_values=["?"],  # as the tables of the UCI repository have it
                 encoding="utf-8-sig",
             )
     except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:

@@ -1,10 +1,9 @@
-"""What a model file says beside the network: all that turns a table into predictions."""
+"""The files that hold models: estimators for tables, and networks with a recipe for images."""
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import plainnet
 from plainnet.cli.output import check_writable
 from plainnet.errors import DataError, FileError
+from plainnet.files import estimators
 from plainnet.files.native import read_metadata
 from plainnet.network import Network
 
@@ -25,47 +25,38 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Recipe:
-    """How rows become inputs of the network, and its outputs classes. Held as JSON in the file."""
+    """How pixels become inputs of the network, and its outputs classes. JSON in the file."""
 
     task: str
     source: str
     target: str
     columns: list[str]
-    mean: list[float]
-    scale: list[float]
+    mean: float
+    scale: float
     classes: list[bool] | list[int] | list[float] | list[str]
     """In the order of the network's outputs, in the type that the target had."""
     plainnet: str = plainnet.__version__
 
     def inputs(self, X: Array) -> Array:
-        """Features, shape (m, n), standardised, as float32."""
+        """Pixels, shape (m, n), standardised, as float32."""
         inputs = np.empty(X.shape, np.float32)
-        mean, scale = np.array(self.mean), np.array(self.scale)
         with np.errstate(over="ignore"):
             for start in range(0, len(X), ROWS_AT_ONCE):
                 rows = slice(start, start + ROWS_AT_ONCE)
-                inputs[rows] = (X[rows] - mean) / scale
+                inputs[rows] = (X[rows] - self.mean) / self.scale
         if not np.isfinite(inputs).all():
             row, column = np.argwhere(~np.isfinite(inputs))[0]
             raise DataError(
-                f"column {self.columns[column]!r} holds {X[row, column]:g} in row {row + 1}, too "
-                f"far from the {self.mean[column]:g} that it had on average in training"
+                f"pixel {self.columns[column]!r} holds {X[row, column]:g} in row {row + 1}, too "
+                f"far from the {self.mean:g} that pixels had on average in training"
             )
         return inputs
 
 
-def standardise(X: Array, together: bool) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each column; of all columns `together` where they are pixels.
-
-    A column that never changes is divided by 1: its deviation is 0, or a rounding error.
-    """
-    if together:
-        mean, scale = float(X.mean(dtype=np.float64)), float(X.std(dtype=np.float64))
-        return [mean] * X.shape[1], [scale if scale > 0 else 1.0] * X.shape[1]
-    scales = X.std(axis=0, dtype=np.float64)
-    scales[(X.min(axis=0) == X.max(axis=0)) | (scales == 0)] = 1
-    means: Sequence[float] = X.mean(axis=0, dtype=np.float64).tolist()
-    return list(means), scales.tolist()
+def standardise(X: Array) -> tuple[float, float]:
+    """Mean and standard deviation of all pixels; pixels that never change are divided by 1."""
+    mean, scale = float(X.mean(dtype=np.float64)), float(X.std(dtype=np.float64))
+    return mean, scale if scale > 0 else 1.0
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -73,18 +64,34 @@ def standardise(X: Array, together: bool) -> tuple[list[float], list[float]]:
 DAMAGED = (KeyError, TypeError, AttributeError, RuntimeError, zlib.error, zipfile.BadZipFile)
 
 
-def save_model(network: Network, recipe: Recipe, path: Path) -> None:
-    """Save the network with its recipe; the file appears whole or not at all."""
+def save_model(model: Any, path: Path) -> None:
+    """Save an estimator, or a pair (network, recipe); the file appears whole or not at all."""
     try:
-        plainnet.save(network, path, metadata=asdict(recipe))
+        if isinstance(model, tuple):
+            network, recipe = model
+            plainnet.save(network, path, metadata=asdict(recipe))
+        else:
+            estimators.save(model, path)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}") from error
 
 
-def load_model(path: Path) -> tuple[Network, Recipe]:
-    """The network and the recipe that `save_model` wrote."""
+def load_model(path: Path) -> Any:
+    """What `save_model` was given."""
     if not path.exists():
         raise FileError(f"there is no model {path}")
+    if _is_estimator(path):
+        model = estimators.load(path)
+        if not hasattr(model, "columns_"):
+            raise FileError(
+                f"{path} was not made by `plainnet train`: it holds {model!r}, which knows no "
+                "columns"
+            )
+        return model
+    return _load_network(path)
+
+
+def _load_network(path: Path) -> tuple[Network, Recipe]:
     try:
         metadata = read_metadata(path)
         network = plainnet.load(path)
@@ -92,9 +99,8 @@ def load_model(path: Path) -> tuple[Network, Recipe]:
         raise FileError(f"{path} is no plainnet model ({error})") from error
     try:
         recipe = Recipe(**metadata)
-        n, K = len(recipe.columns), len(recipe.classes)
-        fits = network.input_shape == (n,) and network.output_shape == (K,)
-        fits = fits and len(recipe.mean) == len(recipe.scale) == n
+        fits = network.input_shape == (len(recipe.columns),)
+        fits = fits and network.output_shape == (len(recipe.classes),)
         fits = fits and recipe.task == "classification" and network.dtype == np.float32
         fits = fits and bool(np.isfinite([recipe.mean, recipe.scale]).all())
     except (TypeError, ValueError):
@@ -110,7 +116,7 @@ def load_model(path: Path) -> tuple[Network, Recipe]:
 def check_model_writable(path: Path) -> Path:
     """Where a model will be saved. An older model there is replaced, and nothing else ever."""
     place = check_writable(path)
-    if place.exists():
+    if place.exists() and not _is_estimator(place):
         try:
             read_metadata(place)
         except (FileError, *DAMAGED) as error:
@@ -118,3 +124,12 @@ def check_model_writable(path: Path) -> Path:
                 f"{path} exists and is no plainnet model; name another file with --out"
             ) from error
     return place
+
+
+def _is_estimator(path: Path) -> bool:
+    """Whether the file is one of skops."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return "schema.json" in file.namelist()
+    except (OSError, *DAMAGED):
+        return False

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from time import perf_counter
 
 from rich.console import Console
@@ -15,24 +18,51 @@ SECONDS = 0.05
 """Between two looks at the loss; a step may take far less."""
 
 
-class Bar(Callback):
-    """A bar that moves with the steps, with the loss and the accuracy on the validation rows."""
+@dataclass(frozen=True)
+class Measure:
+    """What is shown of the validation rows."""
 
-    def __init__(self, console: Console) -> None:
+    name: str
+    column: str
+    """Of the history."""
+    shown: Callable[[float], str] = "{:.4f}".format
+
+    def of(self, run: Run) -> str:
+        """Its last value."""
+        return self.shown(run.history.last()[self.column])
+
+
+@contextmanager
+def watching(console: Console, measure: Measure) -> Iterator[Bar | Lines]:
+    """What shows training as it goes; closed also when training ends with an error."""
+    watcher = (Bar if console.is_terminal else Lines)(console, measure)
+    try:
+        yield watcher
+    finally:
+        watcher.close()
+
+
+class Bar(Callback):
+    """A bar that moves with the steps, with the loss and a measure of the validation rows."""
+
+    def __init__(self, console: Console, measure: Measure) -> None:
+        self.measure = measure
+        self.epochs = 0
         self.bar = Progress(
             TextColumn("epoch {task.description}"),
             BarColumn(bar_width=None),
             TextColumn("loss {task.fields[loss]}"),
-            TextColumn("validation accuracy {task.fields[accuracy]}"),
+            TextColumn(f"{measure.name} {{task.fields[measure]}}"),
             TimeElapsedColumn(),
             console=console,
             expand=True,
         )
 
     def begin_training(self, run: Run) -> None:
+        self.epochs = run.epochs
         self.steps = run.steps_per_epoch or 1
         self.task = self.bar.add_task(
-            f"1/{run.epochs}", total=run.epochs * self.steps, loss="-", accuracy="-"
+            f"1/{run.epochs}", total=run.epochs * self.steps, loss="-", measure="-"
         )
         self.shown = perf_counter()
         self.bar.start()
@@ -49,28 +79,29 @@ class Bar(Callback):
             )
 
     def end_epoch(self, run: Run) -> None:
-        measures = run.history.last()
-        self.loss = _loss(measures["loss"])
+        self.loss = _loss(run.history.last()["loss"])
         self.bar.update(
             self.task,
             completed=(run.epoch + 1) * self.steps,
             description=f"{run.epoch + 1}/{run.epochs}",
             loss=self.loss,
-            accuracy=f"{measures['val_accuracy']:.4f}",
+            measure=self.measure.of(run),
         )
 
     def close(self) -> None:
-        """Leave the bar as it stands; also when training ended with an error."""
+        """Leave the bar as it stands."""
         self.bar.stop()
 
 
 class Lines(Callback):
     """A line for the first epoch, for each tenth of the epochs, and for the last."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, measure: Measure) -> None:
+        self.console, self.measure = console, measure
+        self.epochs = 0
 
     def begin_training(self, run: Run) -> None:
+        self.epochs = run.epochs
         self.every = -(-run.epochs // LINES)
         self.printed = -1
 
@@ -87,10 +118,9 @@ class Lines(Callback):
 
     def _print(self, run: Run) -> None:
         self.printed = len(run.history)
-        measures = run.history.last()
         self.console.print(
-            f"epoch {self.printed}/{run.epochs}  loss {_loss(measures['loss'])}  "
-            f"validation accuracy {measures['val_accuracy']:.4f}",
+            f"epoch {self.printed}/{run.epochs}  loss {_loss(run.history.last()['loss'])}  "
+            f"{self.measure.name} {self.measure.of(run)}",
             soft_wrap=True,
         )
 

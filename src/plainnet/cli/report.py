@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -10,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Grid
 
-from plainnet.callbacks import EarlyStopping
+from plainnet import metrics
 from plainnet.history import History
 from plainnet.network import Network
 
 if TYPE_CHECKING:
-    from plainnet.cli.sources import Examples, Rows
+    import pandas as pd
+
+    from plainnet.cli.sources import Images, Table
 
 Array = npt.NDArray[Any]
 
@@ -27,23 +31,74 @@ CONFUSIONS_SHOWN = 5
 LONGEST_NAME = 28
 
 
+COLUMNS_SHOWN = 20
+
+
+class _Console(Console):
+    """A console whose reader may leave: what it is for goes on without it."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def make_console(quiet: bool) -> Console:
     """A console that prints names as they are: a column called [red] is no colour."""
-    return Console(markup=False, emoji=False, highlight=False, quiet=quiet)
+    return _Console(markup=False, emoji=False, highlight=False, quiet=quiet)
 
 
-def show_data(console: Console, examples: Examples, rows: Rows, seed: int) -> None:
-    """What was read, and how its rows are split."""
-    fit, validation, test = (len(y) for _, y in (rows.fit, rows.validation, rows.test))
+def show_table(console: Console, table: Table) -> None:
+    """What was read, and what is to be learned."""
+    rows, target = len(table.X), table.target
     console.print(
-        f"{examples.name}: {fit + validation + test:,} rows, "
-        f"{_counted(len(examples.columns), 'feature')}, {len(examples.classes)} classes in "
-        f"{examples.target!r}"
+        f"{table.name}: {counted(rows, 'row')}, {counted(table.X.shape[1], 'feature')}",
+        soft_wrap=True,
     )
-    how = f"stratified, seed {seed}" if examples.test is None else "the dataset's own"
+    if table.dropped:
+        console.print(
+            f"{counted(table.dropped, 'row')} without a value in {target.name!r} left out",
+            soft_wrap=True,
+        )
+    for name in _counting(table.X):
+        console.print(
+            f"{name!r} counts the rows; if it says nothing else: --drop {quote(name)}",
+            soft_wrap=True,
+        )
+    other = "regression" if target.task == "classification" else "classification"
+    doubt = f"; otherwise: --task {other}" if target.doubtful else ""
+    console.print(f"Task: {target.task} ({target.why}{doubt})", soft_wrap=True)
+
+
+def show_images(console: Console, images: Images) -> None:
+    """What was read."""
+    m = len(images.y) + (0 if images.test is None else len(images.test[1]))
     console.print(
-        f"Rows: {fit:,} to train on, {validation:,} to validate, {test:,} to test ({how})"
+        f"{images.name}: {counted(m, 'row')}, {counted(len(images.columns), 'feature')}, "
+        f"{len(images.classes)} classes in {images.target!r}"
     )
+
+
+def show_rows(
+    console: Console, sizes: tuple[int, int, int], seed: int, stratified: bool | None
+) -> None:
+    """How the rows are split; stratified is None where the dataset says it."""
+    fit, validation, test = sizes
+    how = {True: f"stratified, seed {seed}", False: f"seed {seed}", None: "the dataset's own"}
+    console.print(
+        f"Rows: {fit:,} to train on, {validation:,} to validate, {test:,} to test "
+        f"({how[stratified]})"
+    )
+    console.print()
+
+
+def show_columns(console: Console, described: list[tuple[str, str]]) -> None:
+    """What is done with each column."""
+    table = _table("column", "used as")
+    for name, note in described[:COLUMNS_SHOWN]:
+        table.add_row(_name(name), note)
+    console.print(table)
+    if len(described) > COLUMNS_SHOWN:
+        console.print(f"and {len(described) - COLUMNS_SHOWN} more")
     console.print()
 
 
@@ -63,34 +118,66 @@ def show_network(console: Console, network: Network) -> None:
 
 
 def show_end(
-    console: Console, history: History, epochs: int, stopping: EarlyStopping, seconds: float
+    console: Console, history: History, epochs: int, best: int, seconds: float, why: str = ""
 ) -> None:
-    """Why training ended, and which parameters it left."""
+    """Why training ended, and which parameters it left; `best` counts from 0, -1 for none."""
     done = len(history)
     if history.stopped == "Ctrl-C":
-        why = f"Interrupted after {done} of {epochs} epochs"
+        console.print(f"Interrupted after {done} of {epochs} epochs.")
     elif done < epochs:
-        waited = _counted(stopping.patience, "epoch")
-        why = f"Stopped after {done} of {epochs} epochs: no lower validation loss for {waited}"
+        console.print(f"Stopped after {done} of {epochs} epochs{why}.")
     else:
-        why = f"All {_counted(epochs, 'epoch')} done"
-    console.print(f"{why}.")
-    kept = ""
-    if stopping.best_epoch >= 0:
-        kept = f"Epoch {stopping.best_epoch + 1} was the best and is kept. "
+        console.print(f"All {counted(epochs, 'epoch')} done.")
+    kept = f"Epoch {best + 1} was the best and is kept. " if best >= 0 else ""
     console.print(f"{kept}Training took {seconds:.{1 if seconds >= 1 else 2}f} s.")
-    console.print()
 
 
-def show_results(console: Console, y: Array, predicted: Array, classes: list[Any]) -> None:
-    """Accuracy, a table of the classes and the commonest confusions, on the test rows."""
+def show_classes(console: Console, y: Array, P: Array, classes: list[Any]) -> None:
+    """Accuracy, log-loss, a table of the classes and the commonest confusions, on test rows.
+
+    Parameters
+    ----------
+    y : array of m positions in `classes`
+    P : array of shape (m, K)
+        Probabilities.
+    """
     matrix = np.zeros((len(classes), len(classes)), int)
-    np.add.at(matrix, (y, predicted), 1)
-    right = int(matrix.trace())
+    np.add.at(matrix, (y, P.argmax(axis=1)), 1)
+    right, sizes = int(matrix.trace()), matrix.sum(axis=1)
     console.print(f"Test accuracy {right / len(y):.4f}: {right:,} of {len(y):,} rows are right.")
+    commonest = int(sizes.argmax())
+    console.print(
+        f"Log-loss {metrics.log_loss(y, P):.4f}. Always saying {_name(classes[commonest])} would "
+        f"be right in {sizes[commonest] / len(y):.4f}."
+    )
     console.print()
-    _show_classes(console, matrix, classes)
+    _show_rates(console, matrix, classes)
     _show_confusions(console, matrix, classes)
+
+
+def show_numbers(console: Console, y: Array, predicted: Array, seen: Array) -> None:
+    """How far predictions are from y on the test rows, and from those `seen` in training."""
+    table = _table("on the test rows", ">value")
+    rmse = metrics.root_mean_squared_error(y, predicted)
+    table.add_row("RMSE", number(rmse))
+    table.add_row("MAE", number(metrics.mean_absolute_error(y, predicted)))
+    table.add_row("R2", f"{metrics.r2_score(y, predicted):.4f}")
+    always = metrics.root_mean_squared_error(y, np.full(len(y), seen.mean()))
+    table.add_row("RMSE of always saying the mean", number(always))
+    table.add_row("targets", f"{number(y.min())} to {number(y.max())}")
+    table.add_row("predictions", f"{number(predicted.min())} to {number(predicted.max())}")
+    console.print(table)
+    console.print()
+
+
+def number(value: float) -> str:
+    """A number as it is read easily: 61,235 or 0.01235."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def precise(value: float) -> str:
+    """A number to compare with others."""
+    return f"{value:,.6g}"
 
 
 def show_saved(console: Console, path: Path | str, replaced: bool) -> None:
@@ -98,6 +185,15 @@ def show_saved(console: Console, path: Path | str, replaced: bool) -> None:
     verb = "Replaced the model" if replaced else "Saved the model as"
     command = f"plainnet predict {quote(str(path))} SOURCE"
     console.print(f"{verb} {path}. To use it: {command}", soft_wrap=True)
+
+
+def _counting(X: pd.DataFrame) -> list[str]:
+    """Columns of whole numbers, each one more than the one before."""
+    return [
+        name
+        for name in X.columns
+        if X[name].dtype.kind in "iu" and len(X) > 1 and (np.diff(X[name].to_numpy()) == 1).all()
+    ]
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -113,7 +209,7 @@ def scores(matrix: Array) -> tuple[Array, Array, Array]:
     return precision, recall, f1
 
 
-def _show_classes(console: Console, matrix: Array, classes: list[Any]) -> None:
+def _show_rates(console: Console, matrix: Array, classes: list[Any]) -> None:
     precision, recall, f1 = scores(matrix)
     shown = np.arange(len(classes))
     if len(classes) > CLASSES_SHOWN:
@@ -144,14 +240,14 @@ def _show_confusions(console: Console, matrix: Array, classes: list[Any]) -> Non
     if len(pairs) > len(worst):
         rest = int(counts.sum() - counts[worst].sum())
         console.print(
-            f"and {_counted(len(pairs) - len(worst), 'other pair')} with {_counted(rest, 'row')}"
+            f"and {counted(len(pairs) - len(worst), 'other pair')} with {counted(rest, 'row')}"
         )
     console.print()
 
 
-def _table(*headers: str) -> Table:
+def _table(*headers: str) -> Grid:
     """A table with a line under its header; a header that begins with > is of numbers."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for header in headers:
         name = header.removeprefix(">")
         numbers = name != header
@@ -178,5 +274,6 @@ def _shape(shape: tuple[int, ...]) -> str:
     return f"(m, {', '.join(map(str, shape))})"
 
 
-def _counted(n: int, noun: str) -> str:
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: 1 row, 2 rows."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -1,4 +1,4 @@
-"""Turns what the user names, a dataset or a file, into arrays to learn from or to predict."""
+"""Turns what the user names, a dataset or a file, into rows to learn from or to predict."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from plainnet import datasets
 from plainnet.cli import checks
-from plainnet.cli.checks import listed
+from plainnet.cli.checks import Target, Task, listed
 from plainnet.cli.files import KINDS, is_arrays, read_arrays, read_table, stem
 from plainnet.errors import DataError, SettingError, optional
 
@@ -22,85 +23,81 @@ Array = npt.NDArray[Any]
 
 TARGETS = ("target", "class", "label", "y")
 """A column of one of these names is the target where the user names none."""
+LEAST_ROWS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
-    """Rows to learn from, checked."""
+class Table:
+    """Rows of mixed columns to learn from, checked; all have a target."""
+
+    name: str
+    X: pd.DataFrame
+    target: Target
+    dropped: int
+    """Rows that were left out, since they have no target."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Rows of pixels to learn from, checked."""
 
     name: str
     X: Array
-    """Features, shape (m, n): float64, or float32 as a dataset has them."""
+    """Pixels, shape (m, n): float64, or float32 as a dataset has them."""
     y: Array
     """Positions in `classes`, shape (m,)."""
     classes: list[Any]
     """Sorted, or in the order in which a dataset is published; of the type that the target has."""
     columns: tuple[str, ...]
     target: str
-    images: bool = False
-    """All columns are pixels of one kind."""
     test: tuple[Array, Array] | None = None
     """The (X, y) that are kept for testing, if the source says so."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The examples in three parts, each (X, class ids)."""
-
-    fit: tuple[Array, Array]
-    validation: tuple[Array, Array]
-    test: tuple[Array, Array]
-
-
-def default_model(source: str) -> Path:
-    """The file that a model of this source is saved to: adult.csv.gz gives adult-model.npz."""
-    return Path(f"{stem(Path(source))}-model.npz")
-
-
-def to_learn(source: str, target: str | None) -> Examples:
+def to_learn(
+    source: str, target: str | None, drop: Sequence[str], task: Task | None
+) -> Table | Images:
     """Everything in the source that can be learned from."""
     if source in datasets.NAMES:
         if target is not None:
             raise SettingError(f"the dataset {source} has its own target; leave --target away")
-        return _of_dataset(datasets.load(source))
+        return _of_dataset(datasets.load(source), drop, task)
     path = _file(source)
     if is_arrays(path):
-        return _of_arrays(path, target or "y")
+        return _of_arrays(path, target or "y", drop, task)
     table = read_table(path)
     target = _target(list(table.columns), target, path)
-    classes, y = checks.classes(table[target], target)
-    features = table.drop(columns=target)
-    if features.shape[1] == 0:
-        raise DataError(f"{path} has no column beside the target {target!r}")
-    if "" in features.columns:
-        number = list(table.columns).index("") + 1
-        raise DataError(
-            f"column {number} of {path} has no name: name it if it is a feature, and leave it out "
-            "if it only numbers the rows"
-        )
-    return Examples(
-        path.name, checks.numbers(features), y, classes, tuple(features.columns), target
-    )
+    return _table(path.name, table.drop(columns=target), table[target], target, drop, task)
 
 
-def to_predict(source: str, columns: Sequence[str]) -> Array:
-    """The columns of these names, shape (m, n); a dataset gives its test rows if it has such."""
+def to_predict(source: str, columns: Sequence[str]) -> pd.DataFrame:
+    """The columns of these names; a dataset gives its test rows if it has such."""
     if source in datasets.NAMES:
         dataset = datasets.load(source)
-        _require(columns, dataset.feature_names, source)
-        X = dataset.X if dataset.test is None else dataset.test[0]
-        return X[:, [dataset.feature_names.index(name) for name in columns]]
-    path = _file(source)
-    if is_arrays(path):
-        X = _rows(_array(read_arrays(path), "X", path), path)
-        if X.shape[1] != len(columns):
-            raise DataError(
-                f"the model takes {len(columns)} features; {path} has {X.shape[1]} in its array X"
-            )
-        return checks.numbers(_frame(X))
-    table = read_table(path)
-    _require(columns, table.columns, str(path))
-    return checks.numbers(table[list(columns)])
+        table = _frame(dataset.X if dataset.test is None else dataset.test[0])
+        table.columns = list(dataset.feature_names)
+        name = source
+    else:
+        path = _file(source)
+        name = str(path)
+        if is_arrays(path):
+            table = _frame(_rows(_array(read_arrays(path), "X", path), path))
+            if table.shape[1] != len(columns):
+                raise DataError(
+                    f"the model takes {len(columns)} features; {path} has {table.shape[1]} in its "
+                    "array X"
+                )
+            table.columns = list(columns)
+        else:
+            table = read_table(path)
+    known = set(table.columns)
+    missing = [column for column in columns if column not in known]
+    if missing:
+        raise DataError(
+            f"{name} lacks {len(missing)} of the {len(columns)} columns that the model takes: "
+            f"{listed(missing)}"
+        )
+    return checks.features(table[list(columns)])
 
 
 def _file(source: str) -> Path:
@@ -113,7 +110,43 @@ def _file(source: str) -> Path:
     return path
 
 
+def default_name(source: str, ending: str) -> str:
+    """A file that belongs to this source: adult.csv.gz gives adult-model.skops."""
+    return f"{stem(Path(source))}{ending}"
+
+
 # --- tables ---------------------------------------------------------------------------------------
+
+
+def _table(
+    name: str,
+    features: pd.DataFrame,
+    column: pd.Series[Any],
+    target: str,
+    drop: Sequence[str],
+    task: Task | None,
+) -> Table:
+    for unwanted in drop:
+        if unwanted not in features.columns:
+            raise SettingError(
+                f"--drop: {name} has no feature {unwanted!r}; it has {listed(features.columns)}"
+            )
+    features = features.drop(columns=list(drop))
+    if features.shape[1] == 0:
+        raise DataError(f"{name} has no column beside the target {target!r}")
+    if "" in features.columns:
+        raise DataError(
+            f"a column of {name} has no name: name it if it is a feature, and leave it out with "
+            "--drop '' if it only numbers the rows"
+        )
+    y = checks.target(column, target, task)
+    if len(y.values) < LEAST_ROWS:
+        raise DataError(
+            f"{name} has {len(y.values)} rows with a target, and learning takes {LEAST_ROWS} or "
+            "more"
+        )
+    features = checks.features(features)
+    return Table(name, features[y.kept].reset_index(drop=True), y, int((~y.kept).sum()))
 
 
 def _target(columns: list[str], wanted: str | None, path: Path) -> str:
@@ -130,37 +163,30 @@ def _target(columns: list[str], wanted: str | None, path: Path) -> str:
     return usual[0]
 
 
-def _require(needed: Sequence[str], there: Sequence[str] | pd.Index[str], source: str) -> None:
-    known = set(there)
-    missing = [name for name in needed if name not in known]
-    if missing:
-        raise DataError(
-            f"{source} lacks {len(missing)} of the {len(needed)} columns that the model takes: "
-            f"{listed(missing)}"
-        )
-
-
 # --- arrays and datasets --------------------------------------------------------------------------
 
 
-def _of_arrays(path: Path, target: str) -> Examples:
+def _of_arrays(path: Path, target: str, drop: Sequence[str], task: Task | None) -> Table | Images:
     arrays = read_arrays(path)
     array, y = _array(arrays, "X", path), _array(arrays, target, path)
     X = _rows(array, path)
     if y.shape != (len(X),):
         raise DataError(
-            f"the array {target!r} in {path} must hold one class for each of the {len(X)} rows of "
+            f"the array {target!r} in {path} must hold one value for each of the {len(X)} rows of "
             f"X; got the shape {y.shape}"
         )
     if y.dtype.kind not in "iufbU":
-        raise DataError(
-            f"the array {target!r} in {path} must hold whole numbers or text; got {y.dtype}"
-        )
+        raise DataError(f"the array {target!r} in {path} must hold numbers or text; got {y.dtype}")
     frame = _frame(X)
+    if array.ndim == 2:
+        return _table(path.name, frame, _series(y), target, drop, task)
+    _refuse_options(path.name, drop, task)
+    known = checks.target(_series(y), target, "classification")
+    if missing := int((~known.kept).sum()):
+        raise DataError(f"the target {target!r} has no value for {missing:,} of {len(y):,} images")
+    classes, ids = np.unique(known.values, return_inverse=True)
     names = tuple(map(str, frame.columns))
-    classes, ids = checks.classes(_series(y), target)
-    images = array.ndim > 2
-    return Examples(path.name, checks.numbers(frame), ids, classes, names, target, images)
+    return Images(path.name, checks.pixels(X), ids, classes.tolist(), names, target)
 
 
 def _array(arrays: dict[str, Array], name: str, path: Path) -> Array:
@@ -192,14 +218,27 @@ def _series(y: Array) -> pd.Series[Any]:
     return series
 
 
-def _of_dataset(dataset: datasets.Dataset) -> Examples:
-    return Examples(
+def _of_dataset(
+    dataset: datasets.Dataset, drop: Sequence[str], task: Task | None
+) -> Table | Images:
+    if dataset.image_shape is None:
+        table = _frame(dataset.X)
+        table.columns = list(dataset.feature_names)
+        labels = np.array(dataset.class_names, object)[dataset.y]
+        return _table(dataset.name, table, _series(labels), "class", drop, task)
+    _refuse_options(dataset.name, drop, task)
+    return Images(
         dataset.name,
         dataset.X,
         dataset.y,
         list(dataset.class_names),
         dataset.feature_names,
         target="class",
-        images=dataset.image_shape is not None,
         test=dataset.test,
     )
+
+
+def _refuse_options(name: str, drop: Sequence[str], task: Task | None) -> None:
+    for option, value in (("--drop", drop), ("--task", task)):
+        if value:
+            raise SettingError(f"{name} are images, and {option} is for tables; leave it away")

@@ -45,16 +45,9 @@ def save(
         Class names, units, how the data was scaled. `read_metadata` gives it back as JSON keeps it:
         tuples as lists, and all keys as text.
     """
-    path = Path(path)
-    description = {**network.config(), "metadata": dict(metadata or {})}
-    with _moved_into_place(path) as file:
-        np.savez(
-            file,
-            format=np.uint8(FORMAT),
-            description=np.array(json.dumps(description)),
-            parameters=network.parameters,
-            state=network.state,
-        )
+    arrays = pack(network, metadata)
+    with moved_into_place(Path(path)) as file:
+        np.savez(file, **arrays)
 
 
 def load(path: str | os.PathLike[str], *, custom: Iterable[type[Configurable]] = ()) -> Network:
@@ -71,8 +64,44 @@ def load(path: str | os.PathLike[str], *, custom: Iterable[type[Configurable]] =
     FileError
         If the file is not what `save` writes, or needs a class that is not known.
     """
-    description, parameters, state = _read(Path(path))
-    kinds = _kinds() | {kind.__name__: kind for kind in custom}
+    return _built(*_read(Path(path)), str(path), custom)
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The metadata that `save` was given."""
+    metadata: dict[str, Any] = _read(Path(path))[0]["metadata"]
+    return metadata
+
+
+# --- the arrays of the file -----------------------------------------------------------------------
+
+
+def pack(network: Network, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The arrays that the file holds."""
+    description = {**network.config(), "metadata": dict(metadata or {})}
+    return {
+        "format": np.array(FORMAT, np.uint8),
+        "description": np.array(json.dumps(description)),
+        "parameters": network.parameters,
+        "state": network.state,
+    }
+
+
+def unpack(
+    arrays: Mapping[str, Array], source: str, custom: Iterable[type[Configurable]] = ()
+) -> Network:
+    """The network of `pack`; errors name the source."""
+    return _built(*_parts(arrays, source), source, custom)
+
+
+def _built(
+    description: dict[str, Any],
+    parameters: Array,
+    state: Array,
+    path: str,
+    custom: Iterable[type[Configurable]],
+) -> Network:
+    kinds = known_kinds(custom)
     try:
         network = Network(
             [rebuild(layer, kinds) for layer in description["layers"]],
@@ -97,39 +126,42 @@ def load(path: str | os.PathLike[str], *, custom: Iterable[type[Configurable]] =
     return network
 
 
-def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The metadata that `save` was given."""
-    metadata: dict[str, Any] = _read(Path(path))[0]["metadata"]
-    return metadata
-
-
 def _read(path: Path) -> tuple[dict[str, Any], Array, Array]:
     if path.exists() and not zipfile.is_zipfile(path):
         raise FileError(f"{path} is no plainnet model: it is not an .npz file")
     with open(path, "rb") as stream:  # a file that is not there stays a FileNotFoundError
         try:
             arrays = np.load(stream, allow_pickle=False)
-            version = int(arrays["format"])
-            if version == FORMAT:
-                description = json.loads(str(arrays["description"]))
-                dict(description["metadata"])
-                return description, arrays["parameters"], arrays["state"]
-        except Exception as error:  # zip, NumPy and JSON each have their own for a damaged file
+        except Exception as error:
             raise FileError(f"{path} is no plainnet model ({error})") from error
-    raise FileError(f"{path} has the format {version}; this plainnet reads {FORMAT}")
+        return _parts(arrays, str(path))
 
 
-def _kinds() -> dict[str, type]:
-    return {
+def _parts(arrays: Mapping[str, Array], source: str) -> tuple[dict[str, Any], Array, Array]:
+    try:
+        version = int(arrays["format"])
+        if version == FORMAT:
+            description = json.loads(str(arrays["description"]))
+            dict(description["metadata"])
+            return description, arrays["parameters"], arrays["state"]
+    except Exception as error:  # zip, NumPy and JSON each have their own for a damaged file
+        raise FileError(f"{source} is no plainnet model ({error})") from error
+    raise FileError(f"{source} has the format {version}; this plainnet reads {FORMAT}")
+
+
+def known_kinds(custom: Iterable[type[Configurable]] = ()) -> dict[str, type]:
+    """Every class that a description may name, by its name."""
+    own = {
         name: kind
         for module in (layers, losses, initializers)
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, Configurable)
     }
+    return own | {kind.__name__: kind for kind in custom}
 
 
 @contextmanager
-def _moved_into_place(path: Path) -> Iterator[IO[bytes]]:
+def moved_into_place(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write, which takes the place of `path` only if all went well."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

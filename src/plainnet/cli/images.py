@@ -1,0 +1,115 @@
+"""`plainnet train` on images: a plain network on standardised pixels."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from plainnet.callbacks import EarlyStopping
+from plainnet.cli import report, rows
+from plainnet.cli.model import Recipe, standardise
+from plainnet.cli.progress import Measure, watching
+from plainnet.cli.settings import Settings
+from plainnet.cli.sources import Images
+from plainnet.errors import SettingError
+from plainnet.layers import Dense, Dropout, Layer, ReLU
+from plainnet.losses import SoftmaxCrossEntropy
+from plainnet.network import Network
+from plainnet.optimizers import AdamW
+from plainnet.training import train
+
+Array = npt.NDArray[Any]
+
+VALIDATION_SIZE = 0.1
+"""The share of the training rows that early stopping looks at."""
+WIDTHS = [128, 64]
+EPOCHS = 100
+BATCH_SIZE = 32
+LEARNING_RATE = 0.001
+PATIENCE = 10
+SMOOTHING = 0.05
+"""Label smoothing. On digits it gives 0.986 rather than 0.978, the mean over 15 splits."""
+
+
+def learn(images: Images, settings: Settings, console: Console) -> tuple[Network, Recipe]:
+    """Train and report; returns the network, and how it is used."""
+    if settings.preset is not None:
+        raise SettingError(f"{images.name} are images, and --preset is for tables; leave it away")
+    rng = np.random.default_rng(settings.seed)
+    (X, y), held, (X_test, y_test) = split(images, settings.test_size, rng)
+    mean, scale = standardise(X)
+    recipe = Recipe(
+        task="classification",
+        source=images.name,
+        target=images.target,
+        columns=list(images.columns),
+        mean=mean,
+        scale=scale,
+        classes=images.classes,
+    )
+    report.show_images(console, images)
+    own = None if images.test is not None else True
+    report.show_rows(console, (len(y), len(held[1]), len(y_test)), settings.seed, own)
+
+    smoothing = SMOOTHING if settings.label_smoothing is None else settings.label_smoothing
+    network = Network(
+        [*_hidden(settings), Dense(len(images.classes))],
+        loss=SoftmaxCrossEntropy(label_smoothing=smoothing),
+        input_shape=len(images.columns),
+        seed=rng,
+    )
+    report.show_network(console, network)
+
+    stopping = EarlyStopping(patience=PATIENCE)
+    epochs = settings.epochs or EPOCHS
+    started = perf_counter()
+    with watching(console, Measure("validation accuracy", "val_accuracy")) as watcher:
+        history = train(
+            network,
+            recipe.inputs(X),
+            y,
+            optimizer=AdamW(
+                settings.learning_rate or LEARNING_RATE, weight_decay=settings.weight_decay or 0.0
+            ),
+            epochs=epochs,
+            batch_size=settings.batch_size or BATCH_SIZE,
+            validation_data=(recipe.inputs(held[0]), held[1]),
+            callbacks=[stopping, watcher],
+            seed=rng,
+            progress=False,
+        )
+    seconds = perf_counter() - started
+    why = f": no lower validation loss for {PATIENCE} epochs"
+    report.show_end(console, history, epochs, stopping.best_epoch, seconds, why)
+    console.print()
+    P = network.predict_proba(recipe.inputs(X_test))
+    report.show_classes(console, y_test, P, images.classes)
+    return network, recipe
+
+
+def _hidden(settings: Settings) -> list[Layer]:
+    layers: list[Layer] = []
+    for width in settings.widths() or WIDTHS:
+        layers += [Dense(width), ReLU()]
+        if settings.dropout:
+            layers.append(Dropout(settings.dropout))
+    return layers
+
+
+def split(
+    images: Images, test_size: float | None, rng: np.random.Generator
+) -> tuple[tuple[Array, Array], tuple[Array, Array], tuple[Array, Array]]:
+    """(X, class ids) to train, to validate and to test on."""
+    X, y = images.X, images.y
+    if images.test is not None:
+        if test_size is not None:
+            raise SettingError(f"{images.name} has its own test rows; leave --test-size away")
+        parts, test = rows.split(len(y), y, 0, VALIDATION_SIZE, rng), images.test
+    else:
+        parts = rows.split(len(y), y, test_size, VALIDATION_SIZE, rng)
+        test = X[parts.test], y[parts.test]
+    return (X[parts.fit], y[parts.fit]), (X[parts.validation], y[parts.validation]), test

@@ -1,0 +1,134 @@
+"""`plainnet train` on tables: the tabular estimators, on the same rows whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from plainnet import metrics
+from plainnet.callbacks import Callback, Run
+from plainnet.cli import report, rows
+from plainnet.cli.progress import Measure, watching
+from plainnet.cli.settings import LEARNED, Settings
+from plainnet.cli.sources import Table
+from plainnet.errors import SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[Any]
+
+VALIDATION_SIZE = 0.2
+"""The share of the training rows that chooses the epoch and the temperature."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A table with its rows in three parts: the seed and the test size decide them."""
+
+    table: Table
+    parts: rows.Parts
+
+    @property
+    def is_classification(self) -> bool:
+        return self.table.target.task == "classification"
+
+    @property
+    def loss_name(self) -> str:
+        """What `loss` measures."""
+        return "log-loss" if self.is_classification else "RMSE"
+
+    def of(self, part: Array) -> tuple[pd.DataFrame, Array]:
+        """(X, y) of some rows."""
+        return self.table.X.iloc[part], self.table.target.values[part]
+
+    def fit(self, model: Any, callbacks: list[Callback]) -> None:
+        """Let the estimator learn; it keeps none of the callbacks."""
+        X_val, y_val = self.of(self.parts.validation)
+        model.set_params(callbacks=callbacks)
+        model.fit(*self.of(self.parts.fit), X_val=X_val, y_val=y_val)
+        model.set_params(callbacks=())
+
+    def estimator(self, settings: Settings) -> Any:
+        """The estimator that these settings describe."""
+        from plainnet.estimators.tabular import TabularClassifier, TabularRegressor
+
+        if not self.is_classification and settings.label_smoothing is not None:
+            raise SettingError("--label-smoothing is for classes; the target holds numbers")
+        given = {
+            "hidden_layer_sizes": settings.widths(),
+            **{
+                name: getattr(settings, name)
+                for name in ("preset", "epochs", "batch_size", *LEARNED)
+            },
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        kind = TabularClassifier if self.is_classification else TabularRegressor
+        return kind(**given, random_state=settings.seed)
+
+    def loss(self, model: Any, part: Array) -> float:
+        """The log-loss of calibrated probabilities, or the RMSE in the target's units."""
+        X, y = self.of(part)
+        if self.is_classification:
+            ids = np.searchsorted(model.classes_, y)
+            return metrics.log_loss(ids, model.predict_proba(X))
+        return metrics.root_mean_squared_error(y, model.predict(X))
+
+
+def prepare(table: Table, settings: Settings) -> Task:
+    """The rows in three parts."""
+    y = table.target
+    labels = y.values if y.task == "classification" else None
+    rng = np.random.default_rng(settings.seed)
+    parts = rows.split(len(y.values), labels, settings.test_size, VALIDATION_SIZE, rng)
+    return Task(table, parts)
+
+
+def learn(table: Table, settings: Settings, console: Console) -> Any:
+    """Train and report; returns the estimator."""
+    task = prepare(table, settings)
+    model = task.estimator(settings)
+    report.show_table(console, table)
+    report.show_rows(console, task.parts.sizes, settings.seed, task.is_classification)
+
+    started = perf_counter()
+    with watching(console, _measure(task)) as watcher:
+        task.fit(model, [_Opening(console, model), watcher])
+    seconds = perf_counter() - started
+
+    report.show_end(console, model.history_, watcher.epochs, model.best_epoch_, seconds)
+    loss = task.loss(model, task.parts.validation)
+    console.print(f"Validation {task.loss_name} {report.precise(loss)}.")
+    console.print()
+    X, y = task.of(task.parts.test)
+    if task.is_classification:
+        ids = np.searchsorted(model.classes_, y)
+        report.show_classes(console, ids, model.predict_proba(X), model.classes_.tolist())
+    else:
+        report.show_numbers(console, y, model.predict(X), task.of(task.parts.fit)[1])
+    return model
+
+
+class _Opening(Callback):
+    """Shows what the estimator has made of the columns, and the network, when both are there."""
+
+    def __init__(self, console: Console, model: Any) -> None:
+        self.console, self.model = console, model
+
+    def begin_training(self, run: Run) -> None:
+        report.show_columns(self.console, self.model.columns_.describe())
+        report.show_network(self.console, run.network)
+
+
+def _measure(task: Task) -> Measure:
+    """What a look at the progress shows of the validation rows."""
+    if task.is_classification:
+        return Measure("validation accuracy", "val_accuracy")
+    spread = float(np.std(task.of(task.parts.fit)[1]))  # the network learns y in units of it
+    return Measure("validation RMSE", "val_loss", lambda loss: report.number(sqrt(loss) * spread))

@@ -1,0 +1,286 @@
+"""`plainnet tune`: trials of settings around the preset's, kept in a file that goes on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from shlex import join
+from time import perf_counter
+from typing import Any
+
+from rich.console import Console
+
+from plainnet import datasets
+from plainnet.callbacks import Callback, Run
+from plainnet.cli import report, sources
+from plainnet.cli.output import check_writable
+from plainnet.cli.settings import LEARNED, Settings, option
+from plainnet.cli.tables import Task, prepare
+from plainnet.errors import DivergedError, FileError, SettingError, optional
+from plainnet.estimators import recipe
+
+NAME = "plainnet"
+"""Of the study in its file."""
+HIDDEN = ("256,256,256", "128,128", "512,512", "256", "64,64,64,64,64")
+STARTED_WITH = 10
+"""Trials at random before the sampler looks at what they gave."""
+
+
+def tune(
+    settings: Settings, trials: int, timeout: float | None, study: Path | None, quiet: bool
+) -> None:
+    """Run `plainnet tune`."""
+    _check(settings, trials, timeout)
+    optuna = optional("optuna", purpose="plainnet tune", extra="tune")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    data = sources.to_learn(settings.source, settings.target, settings.drop, settings.task)
+    if isinstance(data, sources.Images):
+        raise SettingError(f"{data.name} are images, and `plainnet tune` is for tables")
+    task = prepare(data, settings)
+    console = report.make_console(quiet)
+    path = study or _default_study(settings.source)
+    with _opened(optuna, check_writable(path), _identity(task, settings)) as opened:
+        search = _Search(optuna, opened, task, settings, console)
+        report.show_table(console, data)
+        search.say_found(path)
+        search.run(trials, timeout)
+        search.say_best(report.make_console(False))
+
+
+class _Search:
+    """The trials of one study."""
+
+    def __init__(
+        self, optuna: Any, study: Any, task: Task, settings: Settings, console: Console
+    ) -> None:
+        self.study, self.task, self.settings, self.console = study, task, settings, console
+        self.states = optuna.trial.TrialState
+        presets = recipe.CLASSIFIER if task.is_classification else recipe.REGRESSOR
+        self.preset = presets[settings.preset or "default"]
+        self.space = _space(optuna.distributions, self.preset, task.is_classification)
+
+    # --- trials ----------------------------------------------------------------------------------
+
+    def run(self, trials: int, timeout: float | None) -> None:
+        """Trials until there are so many, or the time is over, or Ctrl-C."""
+        self._again_what_was_cut_off()
+        started = perf_counter()
+        while len(self._done()) < trials:
+            if timeout is not None and perf_counter() - started >= timeout:
+                self.console.print(f"The {timeout:g} seconds are over.")
+                return
+            if not self._trial():
+                self.console.print("Interrupted. The same command goes on from here.")
+                return
+
+    def _trial(self) -> bool:
+        """One trial; False if Ctrl-C ended it, and it counts for nothing."""
+        trial = self.study.ask(self.space)
+        settings = self._settings(trial.params)
+        model = self.task.estimator(settings)
+        started, interrupted = perf_counter(), True
+        try:
+            self.task.fit(model, [_Interrupted()])
+            loss = self.task.loss(model, self.task.parts.validation)
+            interrupted = False
+        except KeyboardInterrupt:
+            return False
+        except DivergedError:
+            interrupted = False
+            self.study.tell(trial, state=self.states.PRUNED)
+            self._say(trial, "diverged", started)
+            return True
+        finally:
+            if interrupted:
+                self._cut_off(trial.number, trial.params)
+        self.study.tell(trial, loss)
+        self._say(trial, f"{self.task.loss_name} {report.precise(loss)}", started)
+        return True
+
+    def _done(self) -> list[Any]:
+        ended = self.states.COMPLETE, self.states.PRUNED
+        return list(self.study.get_trials(deepcopy=False, states=ended))
+
+    def _again_what_was_cut_off(self) -> None:
+        """Trials that a killed process left are tried anew; the first of all is the preset."""
+        if not self.study.get_trials(deepcopy=False):
+            self.study.enqueue_trial(self._preset_params())
+        for trial in self.study.get_trials(states=(self.states.RUNNING,)):
+            self._cut_off(trial.number, trial.params)
+
+    def _cut_off(self, number: int, params: dict[str, Any]) -> None:
+        self.study.tell(number, state=self.states.FAIL)
+        self.study.enqueue_trial(params)
+
+    # --- settings --------------------------------------------------------------------------------
+
+    def _preset_params(self) -> dict[str, Any]:
+        values = {name: getattr(self.preset, name) for name in LEARNED}
+        values["hidden"] = _text(self.preset.hidden_layer_sizes)
+        return {name: value for name, value in values.items() if name in self.space}
+
+    def _settings(self, params: dict[str, Any]) -> Settings:
+        """The settings of a trial, as they can be typed: three digits of a rate are enough."""
+        rounded: dict[str, Any] = {
+            name: float(f"{value:.3g}") if isinstance(value, float) else value
+            for name, value in params.items()
+        }
+        return replace(self.settings, **rounded)
+
+    # --- output ----------------------------------------------------------------------------------
+
+    def say_found(self, path: Path) -> None:
+        """How far the study is."""
+        found = len(self._done())
+        what = f"{report.counted(found, 'trial')} found" if found else "a new study"
+        self.console.print(f"Study: {path}, {what}", soft_wrap=True)
+        self.console.print()
+
+    def _say(self, trial: Any, result: str, started: float) -> None:
+        tried = ", ".join(f"{name} {value}" for name, value in self._tried(trial.params).items())
+        best = self._best()
+        so_far = (
+            "" if best is None else f"; best {report.precise(best.value)} (trial {best.number})"
+        )
+        self.console.print(
+            f"trial {trial.number}: {result}{so_far}  [{tried}; {perf_counter() - started:.1f} s]",
+            soft_wrap=True,
+        )
+
+    def say_best(self, console: Console) -> None:
+        """The best settings as a command."""
+        best = self._best()
+        if best is None:
+            console.print("No trial was completed.")
+            return
+        self.console.print()
+        count = report.counted(len(self._done()), "trial")
+        loss = f"{self.task.loss_name} {report.precise(best.value)}"
+        self.console.print(
+            f"Best of {count}: trial {best.number}, validation {loss}. To train and test it:"
+        )
+        console.print(command(self._settings(best.params)), soft_wrap=True)
+
+    def _tried(self, params: dict[str, Any]) -> dict[str, Any]:
+        settings = asdict(self._settings(params))
+        return {name.replace("_", " "): settings[name] for name in self.space}
+
+    def _best(self) -> Any:
+        complete = self.study.get_trials(deepcopy=False, states=(self.states.COMPLETE,))
+        return min(complete, key=lambda trial: trial.value, default=None)
+
+
+class _Interrupted(Callback):
+    """Turns a training that Ctrl-C ended into KeyboardInterrupt: half a trial says nothing."""
+
+    def end_training(self, run: Run) -> None:
+        if run.history.stopped == "Ctrl-C":
+            raise KeyboardInterrupt
+
+
+def command(settings: Settings) -> str:
+    """What to type to train with these settings."""
+    words = ["plainnet", "train", settings.source]
+    for name, value in asdict(settings).items():
+        values = value if name == "drop" else [] if value is None or name == "source" else [value]
+        for each in values:
+            if not (name == "seed" and each == 0):
+                words += [option(name), str(each)]
+    return join(words)
+
+
+def _space(distributions: Any, preset: Any, classes: bool) -> dict[str, Any]:
+    """Where each setting is looked for: around the preset's value."""
+    number, choice = distributions.FloatDistribution, distributions.CategoricalDistribution
+    rate = preset.learning_rate
+    hidden = dict.fromkeys([_text(preset.hidden_layer_sizes), *HIDDEN])
+    space = {
+        "learning_rate": number(rate / 8, rate * 8, log=True),
+        "dropout": number(0, 0.5, step=0.05),
+        "weight_decay": number(0, 0.1, step=0.005),
+        "hidden": choice(list(hidden)),
+    }
+    if classes:
+        space["label_smoothing"] = number(0, 0.2, step=0.02)
+    return space
+
+
+def _text(widths: tuple[int, ...]) -> str:
+    return ",".join(map(str, widths))
+
+
+def _check(settings: Settings, trials: int, timeout: float | None) -> None:
+    settings.check()
+    if trials < 1:
+        raise SettingError(f"--trials must be 1 or more; got {trials}")
+    if timeout is not None and not timeout > 0:
+        raise SettingError(f"--timeout must be above 0 seconds; got {timeout:g}")
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+def _default_study(source: str) -> Path:
+    folder = Path() if source in datasets.NAMES else Path(source).parent
+    return folder / sources.default_name(source, "-study.db")
+
+
+def _identity(task: Task, settings: Settings) -> dict[str, Any]:
+    """What trials must have in common to be compared."""
+    pandas = optional("pandas", purpose="reading tables", extra="cli")
+    table = task.table
+    rows = pandas.util.hash_pandas_object(table.X.assign(**{" target": table.target.values}))
+    return {
+        "table": str(int(rows.sum())),
+        "target": table.target.name,
+        "task": table.target.task,
+        "columns": list(map(str, table.X.columns)),
+        **{
+            name: getattr(settings, name)
+            for name in ("preset", "epochs", "batch_size", "test_size", "seed")
+        },
+    }
+
+
+@contextmanager
+def _opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
+    """The study in this file, made if need be; refuses one of other data or settings."""
+    _expect_study(path)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        study = optuna.create_study(storage=storage, study_name=NAME, load_if_exists=True)
+        known = study.user_attrs
+        differing = [name for name, value in identity.items() if known.get(name, value) != value]
+        if differing:
+            name = differing[0]
+            raise SettingError(
+                f"the trials in {path} had another {option(name).removeprefix('--')} and cannot be "
+                "compared with new ones: name another file with --study"
+            )
+        for name, value in identity.items():
+            study.set_user_attr(name, value)
+        seed = identity["seed"] + len(study.get_trials(deepcopy=False))  # go on, do not repeat
+        study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTED_WITH)
+        yield study
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _expect_study(path: Path) -> None:
+    """Refuse a file that something else made."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            names = connection.execute("select study_name from studies").fetchall()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise FileError(f"{path} is no study of `plainnet tune` ({error})") from error
+    if names != [(NAME,)]:
+        raise FileError(f"{path} is no study of `plainnet tune`")

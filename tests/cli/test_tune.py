@@ -1,0 +1,256 @@
+"""`plainnet tune` tries settings, goes on where it was cut off, and says what to type."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+optuna = pytest.importorskip("optuna")
+
+from plainnet.cli import tables, tune  # noqa: E402
+from plainnet.cli.settings import Settings  # noqa: E402
+from plainnet.errors import DivergedError  # noqa: E402
+from plainnet.estimators import load  # noqa: E402
+
+from .conftest import Refused, Run  # noqa: E402
+
+SMALL = ("--target", "species", "--preset", "fast", "--epochs", "3")
+TRIAL = re.compile(r"^trial (\d+): (?:log-loss|RMSE) (\S+); best (\S+) \(trial (\d+)\)", re.M)
+
+
+def trials(out: str) -> list[tuple[int, float, float, int]]:
+    return [
+        (int(n), float(loss.replace(",", "")), float(best.replace(",", "")), int(which))
+        for n, loss, best, which in TRIAL.findall(out)
+    ]
+
+
+def test_a_line_for_each_trial_with_the_best_so_far(run: Run, flowers: Path) -> None:
+    result = run("tune", flowers, *SMALL, "--trials", 4)
+    assert (result.code, result.err) == (0, "")
+    assert "Study: flowers-study.db, a new study" in result.out.replace(f"{flowers.parent}/", "")
+    lines = trials(result.out)
+    assert [n for n, *_ in lines] == [0, 1, 2, 3]
+    for i, (_, _, best, which) in enumerate(lines):
+        losses = [loss for _, loss, *_ in lines[: i + 1]]
+        assert best == min(losses)
+        assert losses[which] == best
+    assert re.search(r"^Best of 4 trials: trial \d, validation log-loss ", result.out, re.M)
+    assert len({tuple(trial.params.values()) for trial in stored(flowers)}) == 4
+
+
+def stored(flowers: Path) -> list[optuna.trial.FrozenTrial]:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{flowers.parent}/flowers-study.db")
+    try:
+        return optuna.load_study(study_name="plainnet", storage=storage).trials
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def test_the_first_trial_is_the_preset(run: Run, flowers: Path) -> None:
+    out = run("tune", flowers, *SMALL, "--trials", 1).out
+    ((_, loss, *_),) = trials(out)
+    shown = run("train", flowers, *SMALL).out
+    assert f"Validation log-loss {loss:,.6g}." in shown
+
+
+@pytest.mark.parametrize("target", ["species", "petal length"])
+def test_the_command_at_the_end_reproduces_the_best_trial(
+    run: Run, flowers: Path, target: str
+) -> None:
+    arguments = ("--target", target, "--preset", "fast", "--epochs", 3, "--drop", "sunny")
+    out = run("tune", flowers, *arguments, "--trials", 3, "--seed", 2).out
+    name, verb, *words = shlex.split(out.splitlines()[-1])
+    assert (name, verb) == ("plainnet", "train")
+    best = min(loss for _, loss, *_ in trials(out))
+    result = run(verb, *words)
+    assert result.code == 0
+    kind = "log-loss" if target == "species" else "RMSE"
+    assert f"Validation {kind} {best:,.6g}." in result.out
+    params = load("flowers-model.skops").get_params()
+    typed = dict(zip(words[1::2], words[2::2], strict=True))
+    assert params["learning_rate"] == float(typed["--learning-rate"])
+    assert params["dropout"] == float(typed["--dropout"])
+    assert params["weight_decay"] == float(typed["--weight-decay"])
+    assert ",".join(map(str, params["hidden_layer_sizes"])) == typed["--hidden"]
+    assert ("--label-smoothing" in typed) == (target == "species")
+
+
+def test_it_goes_on_with_the_trials_of_the_file(run: Run, flowers: Path) -> None:
+    first = trials(run("tune", flowers, *SMALL, "--trials", 2).out)
+    out = run("tune", flowers, *SMALL, "--trials", 3).out
+    assert "2 trials found" in out
+    (again,) = trials(out)
+    assert again[0] == 2
+    assert again[2] <= min(loss for _, loss, *_ in first)
+    done = run("tune", flowers, *SMALL, "--trials", 3).out
+    assert "3 trials found" in done
+    assert trials(done) == []
+    assert done.splitlines()[-1] == out.splitlines()[-1]
+
+
+def test_ctrl_c_in_a_trial_keeps_the_others_and_that_one_is_tried_anew(
+    run: Run, flowers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = tables.Task.fit
+    calls = []
+
+    def fit(task: tables.Task, model: object, callbacks: list[object]) -> None:
+        calls.append(model)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        real(task, model, callbacks)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tables.Task, "fit", fit)
+    cut = run("tune", flowers, *SMALL, "--trials", 3)
+    assert (cut.code, cut.err) == (0, "")
+    assert "Interrupted. The same command goes on from here." in cut.out
+    assert len(trials(cut.out)) == 1
+    assert "Best of 1 trial: trial 0" in cut.out
+    on = run("tune", flowers, *SMALL, "--trials", 3)
+    assert "1 trial found" in on.out
+    assert len(trials(on.out)) == 2
+    assert calls[2].get_params() == calls[1].get_params()  # type: ignore[attr-defined]
+
+
+def test_ctrl_c_in_the_middle_of_training(
+    run: Run, flowers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # train() finishes its step and returns as if all were done; such a trial must not count.
+    real = tables.Task.fit
+
+    class Send(tune.Callback):
+        def end_step(self, run: object) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(
+        tables.Task, "fit", lambda task, model, own: real(task, model, [Send(), *own])
+    )
+    out = run("tune", flowers, *SMALL, "--trials", 3).out
+    assert "Interrupted." in out
+    assert "No trial was completed." in out
+
+
+def test_a_killed_process_goes_on(run: Run, flowers: Path, folder: Path) -> None:
+    arguments = ["tune", str(flowers), "--target", "species", "--preset", "fast"]
+    arguments += ["--trials", "500", "--epochs", "3"]
+    command = [sys.executable, "-m", "plainnet", *arguments]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = iter(process.stdout.readline, "")
+        next(line for line in lines if line.startswith("trial 1:"))
+        process.kill()
+    arguments[arguments.index("500")] = "1"
+    found = re.search(r"(\d+) trials found", run(*arguments).out)
+    assert found
+    n = int(found[1])
+    assert n >= 2
+    arguments[arguments.index("--trials") + 1] = str(n + 1)
+    assert len(trials(run(*arguments).out)) == 1
+    states = {trial.state for trial in stored(flowers)}
+    assert optuna.trial.TrialState.RUNNING not in states
+
+
+def test_a_trial_that_diverges_counts_and_is_not_the_best(
+    run: Run, flowers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = tables.Task.fit, []
+
+    def fit(task: tables.Task, model: object, callbacks: list[object]) -> None:
+        calls.append(model)
+        if len(calls) == 1:
+            raise DivergedError("the loss became nan", step=3, layer="0.dense")
+        real(task, model, callbacks)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tables.Task, "fit", fit)
+    out = run("tune", flowers, *SMALL, "--trials", 2).out
+    assert re.search(r"^trial 0: diverged  \[", out, re.M)
+    assert "Best of 2 trials: trial 1" in out
+
+
+def test_no_trial_begins_after_the_timeout(run: Run, flowers: Path) -> None:
+    out = run("tune", flowers, *SMALL, "--trials", 100, "--timeout", 1e-9).out
+    assert "The 1e-09 seconds are over." in out
+    assert trials(out) == []
+
+
+def test_quiet_prints_the_command_only(run: Run, flowers: Path) -> None:
+    out = run("tune", flowers, *SMALL, "--trials", 1, "-q").out
+    assert out.startswith("plainnet train ")
+    assert out.count("\n") == 1
+
+
+def test_numbers_have_no_label_smoothing(run: Run, houses: Path) -> None:
+    arguments = ("--target", "price", "--preset", "fast", "--epochs", 2, "--trials", 1)
+    out = run("tune", houses, *arguments, "--study", "s.db").out
+    assert "RMSE" in out
+    assert "smoothing" not in out
+    assert Path("s.db").exists()
+
+
+def test_the_command_quotes_names() -> None:
+    settings = Settings("my table.csv", target="the class", drop=("a b", "c"), seed=0)
+    assert tune.command(settings) == (
+        "plainnet train 'my table.csv' --target 'the class' --drop 'a b' --drop c"
+    )
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+def test_trials_of_other_data_or_settings_are_not_mixed(
+    run: Run, flowers: Path, folder: Path
+) -> None:
+    assert run("tune", flowers, *SMALL, "--trials", 1).code == 0
+    table = pd.read_csv(flowers)
+    table.iloc[0, 0] += 1
+    table.to_csv("other.csv", index=False)
+    for arguments, what in (
+        ((flowers, "--seed", 5), "seed"),
+        ((flowers, "--epochs", 4), "epochs"),
+        ((flowers, "--drop", "sunny"), "table"),
+        (("other.csv",), "table"),
+    ):
+        source, *options = arguments
+        result = run("tune", source, *SMALL, "--study", "flowers-study.db", *options)
+        assert (result.code, result.out.count("trial")) == (2, 0)
+        assert f"had another {what} and cannot be compared with new ones" in result.err
+
+
+REFUSED = {
+    "trials": (["--trials", "0"], "--trials must be 1 or more; got 0"),
+    "timeout": (["--timeout", "0"], "--timeout must be above 0 seconds; got 0"),
+    "epochs": (["--epochs", "0"], "--epochs must be 1 or more"),
+    "folder": (["--study", "no/s.db"], "there is no folder"),
+    "text": (["--study", "flowers.csv"], "flowers.csv is no study of `plainnet tune`"),
+    "other database": (["--study", "other.db"], "other.db is no study of `plainnet tune`"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusals(refused: Refused, flowers: Path, case: str) -> None:
+    with sqlite3.connect("other.db") as connection:
+        connection.execute("create table t (a)")
+    connection.close()
+    arguments, message = REFUSED[case]
+    assert message in refused("tune", flowers, "--target", "species", *arguments)
+
+
+def test_images_are_not_tuned(refused: Refused) -> None:
+    assert "digits are images" in refused("tune", "digits")
+
+
+def test_without_optuna(refused: Refused, flowers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    message = refused("tune", flowers, "--target", "species")
+    assert "plainnet needs optuna for plainnet tune: pip install 'plainnet[tune]'" in message
