@@ -126,7 +126,8 @@ def as_categories(parts: Parts) -> Parts:
             X, X_test = X.drop(columns=name), X_test.drop(columns=name)
         else:
             X[name] = X[name].astype("category")
-            X_test[name] = pd.Categorical(X_test[name], categories=X[name].cat.categories)
+            known = X[name].cat.categories
+            X_test[name] = X_test[name].astype("category").cat.set_categories(known)
     return X, X_test, y, y_test
 
 

@@ -40,7 +40,9 @@ class Validation:
         for name, metric in self.metrics.items():
             proba = metric.needs == "probabilities"
             y_pred = network.predict_proba(self.X) if proba else network.predict(self.X)
-            y_true = loss.classes(self.y) if loss.is_classifier else self.y.reshape(y_pred.shape)
+            y_true = loss.classes(self.y) if loss.is_classifier else self.y
+            if y_true.size == y_pred.size:
+                y_true = y_true.reshape(y_pred.shape)
             scores[name] = float(metric.function(y_true, y_pred, **weights))
         return scores
 
