@@ -43,8 +43,7 @@ FEW_VALUES = 256
 """A number with no more different values than this gets bins between the values themselves."""
 MOST_BINS = 128
 QUANTILE_BINS = 48
-ROWS_PER_BIN = 20
-POW = 0.5
+ROWS_PER_BIN = 100
 """Small tables get fewer bins."""
 
 
@@ -70,7 +69,7 @@ CLASSIFIER = {
     "fast": Recipe(0.04, SELU, dropout=0.0, weight_decay=0.0, embed=False),
 }
 REGRESSOR = {
-    "default": Recipe(0.1, Mish),
+    "default": Recipe(0.05, Mish),
     "fast": Recipe(0.07, Mish, dropout=0.0, weight_decay=0.0, embed=False),
 }
 
@@ -96,7 +95,8 @@ def build(
         parts.append(((numbers, flags), Identity()))
     if columns.id_sizes:
         parts.append(((flags, ids), CategoryEmbedding(columns.id_sizes)))
-    layers: list[Layer] = [Parallel([p for p, _ in parts], [layer for _, layer in parts]), Scale()]
+    inputs, scale = Parallel([p for p, _ in parts], [layer for _, layer in parts]), Scale()
+    layers: list[Layer] = [inputs, scale]
     for width in recipe.hidden_layer_sizes:
         layers.append(Dense(width))
         activation = recipe.activation()
@@ -105,13 +105,9 @@ def build(
             layers.append(Dropout(recipe.dropout))
     layers.append(Dense(n_outputs))
     network = Network(layers, loss=loss, input_shape=X.shape[1], seed=rng)
-    first = 0
-    for layer in network.layers[0].layers:
-        n = layer.output_shape[0]
-        if isinstance(layer, PiecewiseLinearEmbedding):
-            bins = np.bincount(layer.feature)[layer.feature]
-            network["1.scale.gamma"][first : first + n] = bins**-POW
-        first += n
+    for layer, (first, last) in zip(inputs.layers, inputs.columns, strict=True):
+        if isinstance(layer, PiecewiseLinearEmbedding):  # a number's bins count as one feature
+            scale.gamma[first:last] = 1 / np.bincount(layer.feature)[layer.feature]
     _start(network, X[rng.permutation(len(X))[:ROWS_TO_START]], rng, biases=recipe.embed)
     return network
 
@@ -119,6 +115,8 @@ def build(
 def bin_edges(values: Array) -> list[float]:
     """Edges of bins for one number: its values if they are few, its quantiles otherwise."""
     different, most = np.unique(values), max(1, len(values) // ROWS_PER_BIN)
+    if len(different) == 1:  # numbers so close that float32 does not tell them apart
+        return [float(different[0]), float(different[0]) + 1]
     if len(different) <= FEW_VALUES:
         bins = min(len(different) - 1, MOST_BINS, most)
         places = np.linspace(0, len(different) - 1, bins + 1).round().astype(int)
