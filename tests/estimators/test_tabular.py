@@ -10,7 +10,6 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from plainnet import Cache
 from plainnet.callbacks import Callback
@@ -214,25 +213,3 @@ def test_the_fast_preset_leaves_out_what_is_slow(table, answers):
     kinds = {type(layer) for layer in model.network_.body.walk()}
     assert not kinds & {Dropout, ParametricActivation}
     assert PiecewiseLinearEmbedding in kinds
-
-
-# --- scikit-learn's checks ------------------------------------------------------------------------
-
-
-def expected_failures(estimator):
-    """Rows are held out at random: with other rows in the table, others are held out."""
-    return {
-        "check_sample_weight_equivalence_on_dense_data": "which rows are held out depends on all"
-    }
-
-
-@pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks(
-    [
-        TabularClassifier(epochs=20, hidden_layer_sizes=(32, 32)),
-        TabularRegressor(epochs=20, hidden_layer_sizes=(32, 32)),
-    ],
-    expected_failed_checks=expected_failures,
-)
-def test_checks(estimator, check):
-    check(estimator)
