@@ -44,6 +44,7 @@ Array = npt.NDArray[Any]
 ROWS_TO_SEE = 600_000
 FEWEST_EPOCHS, MOST_EPOCHS = 12, 128
 STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 16, 16, 256
+HELD_OUT, MOST_HELD_OUT = 0.2, 3000
 LEAST_ROWS = 10
 """With fewer rows none are held out, and the last epoch's parameters are kept."""
 HOTTEST = 20.0
@@ -64,7 +65,7 @@ class Tabular(NeuralEstimator):
     """What the classifier and the regressor share: the table, the recipe, the training."""
 
     preset: str
-    validation_fraction: float
+    validation_fraction: float | None
     callbacks: Sequence[Callback]
     random_state: Any
     verbose: bool
@@ -102,7 +103,7 @@ class Tabular(NeuralEstimator):
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "epochs": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left"), None],
         "callbacks": ["array-like"],
         "random_state": ["random_state"],
         "verbose": ["boolean"],
@@ -136,13 +137,18 @@ class Tabular(NeuralEstimator):
         held = self._given_validation(X_val, y_val)
         if held is None and self._holds_out(rows):
             strata = self._strata(rows.y)
-            kept, out = split(len(rows), self.validation_fraction, seed=rng, stratify=strata)
+            kept, out = split(len(rows), self._fraction(rows), seed=rng, stratify=strata)
             rows, held = rows.take(kept), rows.take(out)
         self._train(self._balanced(rows), None if held is None else self._balanced(held), rng)
         return self
 
     def _holds_out(self, rows: Rows) -> bool:
-        return self.validation_fraction > 0 and len(rows) >= LEAST_ROWS
+        return self._fraction(rows) > 0 and len(rows) >= LEAST_ROWS
+
+    def _fraction(self, rows: Rows) -> float:
+        if self.validation_fraction is not None:
+            return self.validation_fraction
+        return min(HELD_OUT, MOST_HELD_OUT / len(rows))
 
     def _train(self, rows: Rows, held: Rows | None, rng: np.random.Generator) -> None:
         recipe = self._recipe()
@@ -300,8 +306,9 @@ class TabularClassifier(Tabular, Classifier):
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size, label_smoothing
         The preset's values, unless given.
     class_weight : dict, "balanced" or None
-    validation_fraction : float
-        Share of the rows that choose the epoch and the temperature; 0 for none.
+    validation_fraction : float or None
+        Share of the rows that choose the epoch and the temperature; 0 for none. None is a fifth,
+        but no more than 3,000 rows.
     callbacks : sequence of plainnet.callbacks.Callback
     random_state : int, RandomState, Generator or None
     verbose : bool
@@ -346,7 +353,7 @@ class TabularClassifier(Tabular, Classifier):
         batch_size: int | None = None,
         label_smoothing: float | None = None,
         class_weight: dict[Any, float] | str | None = None,
-        validation_fraction: float = 0.2,
+        validation_fraction: float | None = None,
         callbacks: Sequence[Callback] = (),
         random_state: Any = None,
         verbose: bool = False,
@@ -411,8 +418,9 @@ class TabularRegressor(Tabular, Regressor):
         "fast" leaves out embeddings, dropout and weight decay: RealMLP-TD-S.
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size
         The preset's values, unless given.
-    validation_fraction : float
-        Share of the rows that choose the epoch; 0 for none.
+    validation_fraction : float or None
+        Share of the rows that choose the epoch; 0 for none. None is a fifth, but no more than 3,000
+        rows.
     callbacks : sequence of plainnet.callbacks.Callback
     random_state : int, RandomState, Generator or None
     verbose : bool
@@ -441,7 +449,7 @@ class TabularRegressor(Tabular, Regressor):
         learning_rate: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        validation_fraction: float = 0.2,
+        validation_fraction: float | None = None,
         callbacks: Sequence[Callback] = (),
         random_state: Any = None,
         verbose: bool = False,
