@@ -46,7 +46,7 @@ def split(
     """Indices of a random split of n rows: (the rest, `fraction` of them), each sorted.
 
     With `stratify`, labels of shape (n,), each class gives the same share of its rows; a class of
-    two rows or more is on both sides.
+    two rows or more is on both sides, and one of a single row in the rest.
     """
     n = require_integer("n, the number of rows,", n, at_least=0)
     require_number("fraction", fraction, above=0, below=1)
@@ -61,9 +61,7 @@ def split(
         groups = [np.flatnonzero(ids == k) for k in range(ids.max(initial=-1) + 1)]
     taken = []
     for group in groups:
-        count = round(len(group) * fraction)
-        if len(group) > 1:
-            count = min(max(count, 1), len(group) - 1)
+        count = min(max(round(len(group) * fraction), 1), len(group) - 1)
         taken.append(rng.permutation(group)[:count])
     second = np.sort(np.concatenate(taken)) if taken else np.arange(0)
     return np.setdiff1d(np.arange(n), second), second

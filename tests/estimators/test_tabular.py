@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from plainnet import Cache
-from plainnet.callbacks import Callback
+from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.errors import DataError
 from plainnet.estimators import TabularClassifier, TabularRegressor
 from plainnet.estimators.columns import Columns
@@ -163,6 +163,46 @@ def test_columns_must_be_those_of_training(table, answers):
         model.predict(table.drop(columns="kind"))
     with pytest.raises(DataError, match="column 'size' must hold finite numbers"):
         model.predict(table.assign(size=np.inf))
+
+
+def test_a_category_never_seen_says_nothing(table):
+    """Its prediction is one that known towns get, not an outlier's."""
+    town = table[["town", "size"]].fillna(0)
+    y = town["town"].str.removeprefix("town ").astype(float) + town["size"]
+    for seed in range(3):
+        model = TabularRegressor("fast", epochs=20, random_state=seed).fit(town, y)
+        unseen = model.predict(pd.DataFrame({"town": ["elsewhere"], "size": [0.0]}))
+        assert abs(unseen[0] - y.mean()) < 0.75 * y.std()
+
+
+def test_lists_of_numbers_and_texts_are_tables():
+    rows = [[i % 7 + 0.5, "red" if i % 2 else "blue"] for i in range(60)]
+    model = TabularClassifier(**QUICK).fit(rows, [row[1] for row in rows])
+    assert dict(model.columns_.describe())["x0"] == "number"
+    assert model.predict([[1.5, "red"]]).tolist() == ["red"]
+
+
+def test_a_lone_class_does_not_end_validation(table, answers):
+    y = answers.copy()
+    y[5] = "perhaps"
+    model = TabularClassifier(**QUICK).fit(table, y)
+    assert "val_refined_loss" in model.history_
+
+
+def test_the_kept_epoch_is_its_own_whatever_callbacks_do(table, answers):
+    meddler = EarlyStopping("val_accuracy", patience=100)
+    plain = TabularClassifier(**QUICK).fit(table, answers)
+    other = TabularClassifier(**QUICK, callbacks=[meddler]).fit(table, answers)
+    np.testing.assert_array_equal(plain.network_.parameters, other.network_.parameters)
+
+
+def test_ctrl_c_is_not_passed_over(table, answers):
+    class Interrupt(Callback):
+        def end_epoch(self, run):
+            run.stop("Ctrl-C")
+
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        TabularClassifier(**QUICK, callbacks=[Interrupt()]).fit(table, answers)
 
 
 def test_very_few_rows_are_all_trained_on():

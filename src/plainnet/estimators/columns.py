@@ -8,8 +8,11 @@ that training has not seen, columns that say nothing.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
-from typing import Any, Protocol
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -185,7 +188,7 @@ class Columns:
 
     def __init__(self, X: Any) -> None:
         table = columns_of(X)
-        self.kinds: list[Kind] = [_kind(name, column) for name, column in table]
+        self.kinds: list[Kind] = [_kind(column) for column in table]
         numbers, flags, ids = self._parts(table)
         if not numbers.shape[1] + flags.shape[1] + ids.shape[1]:
             raise DataError(
@@ -206,17 +209,17 @@ class Columns:
         scaled = smooth_clip((np.hstack([numbers, flags]) - self.centre) * self.factor)
         return np.ascontiguousarray(np.hstack([scaled, ids]), np.float32)
 
-    def _parts(self, table: list[tuple[str, Array]]) -> tuple[Array, Array, Array]:
-        pairs = list(zip(self.kinds, table, strict=True))
-        m = len(table[0][1]) if table else 0
+    def _parts(self, table: list[Column]) -> tuple[Array, Array, Array]:
+        pairs = [(k, column.values) for k, column in zip(self.kinds, table, strict=True)]
+        m = len(table[0].values) if table else 0
 
         def together(parts: list[Array]) -> Array:
             return np.column_stack(parts).astype(float) if parts else np.empty((m, 0))
 
         return (
-            together([p for kind, (_, column) in pairs for p in kind.numbers(column)]),
-            together([p for kind, (_, column) in pairs for p in kind.flags(column)]),
-            together([p for kind, (_, column) in pairs for p in kind.ids(column)]),
+            together([part for kind, values in pairs for part in kind.numbers(values)]),
+            together([part for kind, values in pairs for part in kind.flags(values)]),
+            together([part for kind, values in pairs for part in kind.ids(values)]),
         )
 
     def describe(self) -> list[tuple[str, str]]:
@@ -224,46 +227,57 @@ class Columns:
         return [(kind.name, kind.note) for kind in self.kinds]
 
 
-def columns_of(X: Any) -> list[tuple[str, Array]]:
-    """(name, values) of each column of a DataFrame or 2-D array.
+class Column(NamedTuple):
+    """A column on its way in: floats with NaN for gaps, dates with NaT, or objects with None."""
 
-    Values are floats with NaN for gaps, dates with NaT, or objects with None.
-    """
+    name: str
+    values: Array
+    declared: bool = False
+    """Its user has said that it holds categories."""
+
+
+def columns_of(X: Any) -> list[Column]:
+    """The columns of a DataFrame or 2-D array."""
     if hasattr(X, "iloc"):
-        return [(str(name), _series(X.iloc[:, i])) for i, name in enumerate(X.columns)]
+        return [_series(str(name), X.iloc[:, i]) for i, name in enumerate(X.columns)]
     X = np.asarray(X)
-    return [(f"x{i}", X[:, i]) for i in range(X.shape[1])]
+    return [Column(f"x{i}", X[:, i]) for i in range(X.shape[1])]
 
 
-def _series(series: Any) -> Array:
-    kind = getattr(series.dtype, "kind", "O")
-    if kind in "iuf" or (kind == "b" and series.isna().any()):
-        return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+def _series(name: str, series: Any) -> Column:
+    declared, kind = str(series.dtype) == "category", getattr(series.dtype, "kind", "O")
+    if kind in "iuf" and not declared:
+        return Column(name, series.to_numpy(dtype=np.float64, na_value=np.nan))
     if kind == "m":
-        return np.asarray(series.dt.total_seconds().to_numpy(np.float64))
+        return Column(name, series.dt.total_seconds().to_numpy(np.float64))
     if kind == "M":
-        if series.dt.tz is not None:
+        if getattr(series.dtype, "tz", None) is not None:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-        return np.asarray(series.to_numpy("datetime64[s]"))
+        return Column(name, series.to_numpy("datetime64[s]"))
     values = np.array(series.to_numpy(object))
     values[series.isna().to_numpy(bool)] = None
-    return values
+    return Column(name, values, declared)
 
 
-def _kind(name: str, column: Array) -> Kind:
-    if column.dtype.kind == "M":
-        return Date(name, column)
-    if column.dtype.kind in "iuf":
-        return Number(name, column)
-    present = [value for value in column if not _is_gap(value)]
+def _kind(column: Column) -> Kind:
+    name, values = column.name, column.values
+    if column.declared:
+        return Category(name, values)
+    if values.dtype.kind == "M":
+        return Date(name, values)
+    if values.dtype.kind in "iuf":
+        return Number(name, values)
+    present = [value for value in values if not _is_gap(value)]
+    if present and all(isinstance(v, (date, np.datetime64)) for v in present):
+        return Date(name, values)
     if present and all(isinstance(v, str) and ISO_DATE.match(v) for v in present):
         try:
-            return Date(name, column)
+            return Date(name, values)
         except DataError:
-            return Category(name, column)
-    if all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in present):
-        return Number(name, column)
-    return Category(name, column)
+            return Category(name, values)
+    if all(_is_number(v) for v in present):
+        return Number(name, values)
+    return Category(name, values)
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -289,7 +303,10 @@ def as_dates(column: Array, name: str) -> Array:
     if column.dtype.kind == "M":
         return column.astype("datetime64[s]")
     try:
-        return np.array(["NaT" if _is_gap(v) else v for v in column], "datetime64[s]")
+        with warnings.catch_warnings():
+            # A time with a zone becomes UTC, as it should; NumPy warns of it.
+            warnings.simplefilter("ignore", UserWarning)
+            return np.array(["NaT" if _is_gap(v) else v for v in column], "datetime64[s]")
     except (TypeError, ValueError) as error:
         raise DataError(f"column {name!r} holds dates like 2026-01-31; {error}") from error
 
@@ -304,17 +321,26 @@ def _odd_one(column: Array) -> object:
 
 
 def _labels(column: Array) -> list[str]:
-    """Each value as text; 1 and 1.0 are the same."""
+    """Each value as text; 1, 1.0 and True are the same."""
     return [_label(value) for value in column.tolist()]
 
 
 def _label(value: object) -> str:
     if _is_gap(value):
         return MISSING
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     return str(value)
 
 
+def _is_number(value: object) -> bool:
+    if isinstance(value, (bool, np.bool_, np.timedelta64)):
+        return False
+    return isinstance(value, (int, float, np.number, Decimal))
+
+
 def _is_gap(value: object) -> bool:
-    return value is None or value != value or str(value) == "<NA>"
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas has these two
+        return True
+    kinds = (float, np.floating, np.datetime64, np.timedelta64, Decimal)
+    return isinstance(value, kinds) and bool(value != value)

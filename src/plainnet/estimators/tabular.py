@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from copy import copy
@@ -49,6 +50,18 @@ LEAST_ROWS = 10
 """With fewer rows none are held out, and the last epoch's parameters are kept."""
 HOTTEST = 20.0
 """Temperatures are looked for between 1 / HOTTEST and HOTTEST."""
+
+
+def as_table(X: Any) -> Any:
+    """A DataFrame as it is, anything else as a 2-D array; numbers among texts stay numbers."""
+    if sparse.issparse(X):
+        raise TypeError("sparse data is no table of columns; use MLPClassifier or X.toarray()")
+    if hasattr(X, "iloc"):
+        if X.ndim != 2:
+            raise DataError(f"X must be a table; got a {type(X).__name__}: X.to_frame() makes one")
+        return X
+    array = np.asarray(X)
+    return np.asarray(X, object) if array.dtype.kind in "US" and array is not X else array
 
 
 def epochs_for(rows: int) -> int:
@@ -105,7 +118,7 @@ class Tabular(NeuralEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "validation_fraction": [Interval(Real, 0, 1, closed="left"), None],
         "callbacks": ["array-like"],
-        "random_state": ["random_state"],
+        "random_state": ["random_state", np.random.Generator],
         "verbose": ["boolean"],
     }
 
@@ -131,8 +144,7 @@ class Tabular(NeuralEstimator):
         """
         self._validate_params()
         rng = generator(self.random_state)
-        if not (hasattr(X, "iloc") or sparse.issparse(X)):
-            X = np.asarray(X)
+        X = as_table(X)
         rows = self._training_rows(X, y, sample_weight, fresh=True, incremental=False)
         held = self._given_validation(X_val, y_val)
         if held is None and self._holds_out(rows):
@@ -167,16 +179,15 @@ class Tabular(NeuralEstimator):
             schedules.append(FlatCos(of="weight_decay"))
         if dropouts:
             schedules.append(FlatCos(of="rate", on=dropouts))
-        watch: list[Callback] = []
         validation: tuple[Array, ...] | None = None
+        watch: list[Callback] = []
+        keep: list[Callback] = []
         if held is not None:
             validation = self.columns_.transform(held.X), self._standardised(held, fresh=False)
             if held.weights is not None:
                 validation = (*validation, held.weights)
-            watch = [
-                *self._watch(validation),
-                EarlyStopping(self._monitor, patience=epochs, mode="min"),
-            ]
+            watch = self._watch(validation)
+            keep = [EarlyStopping(self._monitor, patience=epochs, mode="min")]
         self.history_ = train(
             network,
             A,
@@ -186,10 +197,12 @@ class Tabular(NeuralEstimator):
             batch_size=min(recipe.batch_size or batch_size_for(len(rows)), len(rows)),
             sample_weight=rows.weights,
             validation_data=validation,
-            callbacks=[*schedules, *watch, *self.callbacks],
+            callbacks=[*schedules, *watch, *self.callbacks, *keep],
             seed=rng,
             progress=self.verbose,
         )
+        if self.history_.stopped == "Ctrl-C":
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=3)
         self.n_iter_ = len(self.history_)
         self.best_epoch_ = self.n_iter_ - 1
         if self._monitor in self.history_:  # Ctrl-C may have come before the first epoch's end
@@ -219,8 +232,6 @@ class Tabular(NeuralEstimator):
 
     def _table(self, X: Any, reset: bool) -> Any:
         """X with its names and width checked; its values are the columns' business."""
-        if sparse.issparse(X):
-            raise TypeError("sparse data is no table of columns; use MLPClassifier or X.toarray()")
         if hasattr(X, "iloc"):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
@@ -230,7 +241,7 @@ class Tabular(NeuralEstimator):
 
     def _features(self, X: Any) -> Array:
         check_is_fitted(self)
-        return self.columns_.transform(self._table(X, reset=False))
+        return self.columns_.transform(self._table(as_table(X), reset=False))
 
     def _outputs(self, X: Array) -> Array:
         """In float64, so that a prediction does not depend on the rows beside it."""
@@ -295,14 +306,15 @@ class Refinement(Callback):
 class TabularClassifier(Tabular, Classifier):
     """Classes from a table as it comes, with the defaults of RealMLP and calibrated probabilities.
 
-    The recipe is RealMLP-TD (Holzmueller et al. 2024, Better by Default, table A.1). After
+    The recipe is after RealMLP-TD (Holzmueller et al. 2024, Better by Default, table A.1);
+    docs/decisions.md lists what differs, and why. After
     training, the epoch with the best calibrated log-loss on the validation rows is put back, and a
     temperature is fitted to them.
 
     Parameters
     ----------
     preset : {"default", "fast"}
-        "fast" leaves out embeddings, dropout and weight decay: RealMLP-TD-S.
+        "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size, label_smoothing
         The preset's values, unless given.
     class_weight : dict, "balanced" or None
@@ -381,10 +393,6 @@ class TabularClassifier(Tabular, Classifier):
             return SigmoidCrossEntropy()
         return SoftmaxCrossEntropy(label_smoothing=recipe.label_smoothing)
 
-    def _holds_out(self, rows: Rows) -> bool:
-        alone = not self._multilabel and np.bincount(rows.targets).min() == 1
-        return super()._holds_out(rows) and not alone
-
     def _standardised(self, rows: Rows, fresh: bool) -> Array:
         return np.asarray(rows.targets, np.float32) if self._multilabel else rows.targets
 
@@ -410,12 +418,12 @@ class TabularRegressor(Tabular, Regressor):
     """Numbers from a table as it comes, with the defaults of RealMLP.
 
     Targets are standardised for training; predictions stay between the least and the largest target
-    seen. The epoch with the least validation error is kept.
+    of the rows trained on. The epoch with the least validation error is kept.
 
     Parameters
     ----------
     preset : {"default", "fast"}
-        "fast" leaves out embeddings, dropout and weight decay: RealMLP-TD-S.
+        "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size
         The preset's values, unless given.
     validation_fraction : float or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import pi
 
@@ -225,11 +226,24 @@ class PiecewiseLinearEmbedding(Layer):
         return np.add.reduceat(slope, starts, axis=1, out=dA)
 
 
+@dataclass(frozen=True)
+class VectorsOfCategories(Initializer):
+    """Normal, and zero in the rows `unknown`."""
+
+    unknown: Sequence[int]
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        vectors = rng.standard_normal(shape)
+        vectors[list(self.unknown)] = 0
+        return vectors
+
+
 class CategoryEmbedding(Layer):
     """A learned vector for each category of each column (Guo and Berkhahn 2016).
 
     The input holds category ids as numbers; each is rounded. Id 0 means a category that is not
-    known, and so does an id that is out of range.
+    known, and so does an id that is out of range. Its vector starts at zero, so that what training
+    never shows says nothing.
 
     Parameters
     ----------
@@ -273,8 +287,9 @@ class CategoryEmbedding(Layer):
             raise ShapeError(
                 f"needs an input of shape ({len(self.sizes)},), an id per column; got {input_shape}"
             )
-        self.declare("E", (sum(self.sizes), self.width), Normal(1.0), decays=True)
         self._starts = list(accumulate(self.sizes[:-1], initial=0))
+        first = VectorsOfCategories(self._starts)
+        self.declare("E", (sum(self.sizes), self.width), first, decays=True)
         return (len(self.sizes) * self.width,)
 
     def suggest(self, following: Initializer) -> Initializer:
