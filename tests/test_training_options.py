@@ -339,14 +339,12 @@ def test_mixup_mixes_examples_and_targets_with_the_same_shares(rng):
     X, y = np.eye(6), np.array([0, 1, 2, 0, 1, 2])
     net = network(input_shape=6)
     watch = Mixed()
-    run(net, X, y, mixup=0.4, batch_size=6, epochs=400, callbacks=[watch], optimizer=SGD(0.0),
-        sample_weight=np.arange(1, 7) / 6)  # fmt: skip
+    run(net, X, y, mixup=0.4, batch_size=6, epochs=400, callbacks=[watch], optimizer=SGD(0.0))
     shares = []
-    for X_mixed, y_mixed, w_mixed in watch.batches:
+    for X_mixed, y_mixed, _ in watch.batches:
         np.testing.assert_allclose(X_mixed.sum(axis=1), 1)
         assert ((X_mixed > 0).sum(axis=1) <= 2).all()
         np.testing.assert_allclose(y_mixed, X_mixed @ np.eye(3)[y])
-        np.testing.assert_allclose(w_mixed, X_mixed @ np.arange(1, 7) / 6)
         pairs = X_mixed[(X_mixed > 0).sum(axis=1) == 2]
         if len(pairs):  # one share a batch
             largest = pairs.max(axis=1)
@@ -358,6 +356,43 @@ def test_mixup_mixes_examples_and_targets_with_the_same_shares(rng):
 
 LARGER_SHARE = 0.83976
 """SciPy 1.17: beta(0.4, 0.4).expect(lambda x: max(x, 1 - x)); standard deviation 0.153."""
+
+
+@pytest.mark.parametrize(
+    ("weights", "w"),
+    [
+        ({"sample_weight": np.arange(6) / 5}, np.arange(6) / 5),
+        ({"class_weight": {0: 0.25, 2: 0.0}}, np.array([0.25, 1, 0, 0.25, 1, 0])),
+    ],
+    ids=["sample_weight", "class_weight"],
+)
+def test_mixup_counts_each_target_by_its_own_weight(weights, w):
+    X, y = np.eye(6), np.array([0, 1, 2, 0, 1, 2])
+    net, watch = network(input_shape=6), Mixed()
+    run(net, X, y, mixup=0.4, batch_size=6, epochs=50, callbacks=[watch], **weights)
+    for X_mixed, y_mixed, w_mixed in watch.batches:
+        np.testing.assert_allclose(w_mixed, X_mixed @ w)
+        np.testing.assert_allclose(
+            w_mixed[:, None] * y_mixed, X_mixed @ (w[:, None] * np.eye(3)[y])
+        )
+    assert any((w_mixed == 0).any() for *_, w_mixed in watch.batches)
+    assert np.isfinite(net.parameters).all()
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), MeanSquaredError()], ids=repr)
+def test_mixup_learns_nothing_from_a_target_of_weight_0(rng, loss):
+    X, y = data(rng, 40)
+    w = np.arange(40) % 4 / 3
+    other = np.where(w == 0, (y + 1) % 3, y)
+    if isinstance(loss, MeanSquaredError):
+        y, other = np.eye(3)[y], np.where(w[:, None] == 0, 1e9, np.eye(3)[other])
+    assert (y[w == 0] != other[w == 0]).any()
+    learned = []
+    for targets in (y, other):
+        net = network(loss=loss)
+        run(net, X, targets, mixup=0.4, sample_weight=w)
+        learned.append(net.parameters)
+    np.testing.assert_array_equal(*learned)
 
 
 def test_mixup_mixes_numbers_too_and_leaves_the_data_alone(rng):

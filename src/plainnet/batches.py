@@ -110,8 +110,12 @@ class Mixup:
 
         X <- lambda X + (1 - lambda) X[order],    y likewise,    lambda ~ Beta(alpha, alpha)
 
-    One lambda and one random order a batch. Class ids become one-hot rows first. Sample weights are
-    mixed like the targets, so that every example still counts in proportion to its share.
+    One lambda and one random order a batch. Class ids become one-hot rows first. Of weighted
+    examples
+
+        v = lambda w + (1 - lambda) w[order],    y <- (lambda w y + (1 - lambda) (w y)[order]) / v
+
+    so that each target counts by its own weight: exactly, where the loss is linear in y.
     """
 
     def __init__(
@@ -130,11 +134,21 @@ class Mixup:
             np.copyto(order, cache.counting(len(X)))
             self.rng.shuffle(order)
             share = self.rng.beta(self.alpha, self.alpha)
-            yield (
-                self._mixed("X", X, order, share),
-                self._mixed("y", y, order, share),
-                None if sample_weight is None else self._mixed("w", sample_weight, order, share),
-            )
+            mixed = self._mixed("X", X, order, share, 1 - share)
+            if sample_weight is None:
+                yield mixed, self._mixed("y", y, order, share, 1 - share), None
+                continue
+            v = self._mixed("w", sample_weight, order, share, 1 - share)
+            yield mixed, self._mixed("y", y, order, *self._shares(sample_weight, v, share)), v
+
+    def _shares(self, w: Array, v: Array, share: float) -> tuple[Array, Array]:
+        """lambda w / v, the share of each example's own target, and the rest."""
+        own = self._cache.array("own", w.shape, w.dtype)
+        rest = self._cache.array("rest", w.shape, w.dtype)
+        np.multiply(w, share, out=own)
+        own /= np.maximum(v, np.finfo(v.dtype).tiny, out=rest)  # v = 0: any target will do
+        np.subtract(1, own, out=rest)
+        return own, rest
 
     def _rows(self, ids: Array) -> Array:
         """One-hot rows; a loss that takes class ids only refuses them."""
@@ -144,13 +158,16 @@ class Mixup:
         rows = self._cache.array("y", (*ids.shape, len(self._one_hot)), self._one_hot.dtype)
         return self._one_hot.take(ids, axis=0, out=rows, mode="clip")
 
-    def _mixed(self, name: str, array: Array, order: Array, share: float) -> Array:
+    def _mixed(
+        self, name: str, array: Array, order: Array, own: float | Array, rest: float | Array
+    ) -> Array:
         if array.dtype.kind != "f":
             raise SettingError(f"mixup needs real numbers to mix; {name} has dtype {array.dtype}")
         other = self._cache.array(f"{name}[order]", array.shape, array.dtype)
         mixed = self._cache.array(f"{name} mixed", array.shape, array.dtype)
         array.take(order, axis=0, out=other, mode="clip")
-        other *= 1 - share
-        np.multiply(array, share, out=mixed)
+        # Examples last, so that shares of shape (m,) fit.
+        np.multiply(other.T, rest, out=other.T)
+        np.multiply(array.T, own, out=mixed.T)
         mixed += other
         return mixed

@@ -39,6 +39,7 @@ def diverged(run: Run, good: Snapshot, what: str, X: Array) -> DivergedError:
     """The error to raise; the network is back at its snapshot."""
     where = _first_non_finite(run.network, X)
     good.restore()
+    run.average = None  # nothing takes the snapshot's place
     remedy = "Standardised inputs usually help"
     if isinstance(run.optimizer, Optimizer):
         run.optimizer.reset()  # its accumulators may hold infinities

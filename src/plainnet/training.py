@@ -287,16 +287,18 @@ class _Loop:
         if not np.isfinite(network.parameters.sum()) and not np.isfinite(network.parameters).all():
             raise self.diverged("a parameter became infinite or NaN")
         self.swap()
-        measures = {"loss": loss}
-        if self.validation is not None:
-            scores = self.validation.scores()
-            if not isfinite(scores["loss"]):
-                raise self.diverged(f"the validation loss became {scores['loss']}")
-            measures |= {f"val_{name}": value for name, value in scores.items()}
-        run.history.append(measures)
-        for observer in self.observers:
-            observer.end_epoch(run)
-        self.swap()
+        try:
+            measures = {"loss": loss}
+            if self.validation is not None:
+                scores = self.validation.scores()
+                if not isfinite(scores["loss"]):
+                    raise self.diverged(f"the validation loss became {scores['loss']}")
+                measures |= {f"val_{name}": value for name, value in scores.items()}
+            run.history.append(measures)
+            for observer in self.observers:
+                observer.end_epoch(run)
+        finally:
+            self.swap()
 
     def swap(self) -> None:
         """Exchange the network's parameters with their average, if a callback keeps one."""

@@ -117,6 +117,32 @@ def test_divergence_leaves_finite_parameters():
     assert np.isfinite(net.parameters).all()
 
 
+def test_an_error_in_a_callback_leaves_the_network_without_it():
+    net, watch = network(), Watch()
+
+    class Fail(Callback):
+        def end_epoch(self, run):
+            raise ValueError("full disk")
+
+    with pytest.raises(ValueError, match="full disk"):
+        run(net, [EMA(0.9), watch, Fail()])
+    np.testing.assert_array_equal(net.parameters, watch.raw[-1])
+    assert not np.allclose(net.parameters, watch.at_end[-1])
+
+
+def test_validation_that_diverges_leaves_the_snapshot():
+    net = network()
+    start = net.parameters.copy()
+
+    class Spoil(Callback):
+        def end_step(self, run):
+            run.average[:] = 1e200  # its squares overflow
+
+    with pytest.raises(DivergedError, match="validation loss"):
+        run(net, [Spoil(), EMA(0.9)])
+    np.testing.assert_array_equal(net.parameters, start)
+
+
 def test_a_warm_step_allocates_nothing():
     peaks = []
 
