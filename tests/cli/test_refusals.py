@@ -261,6 +261,8 @@ def test_a_name_with_a_line_break_stays_in_the_line(refused: Refused, folder: Pa
 
 # --- models ---------------------------------------------------------------------------------------
 
+FRAME = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) % 3})
+
 
 @pytest.mark.parametrize(
     "content", [b"", b"text", b"PK\x03\x04" + b"\0" * 40, b"\x80\x04}."], ids=repr
@@ -332,6 +334,27 @@ def test_an_estimator_that_the_command_did_not_make(refused: Refused, flowers: P
 
     save(MLPClassifier(), "m.skops")
     assert "m.skops was not made by `plainnet train`" in refused("predict", "m.skops", flowers)
+
+
+@pytest.mark.parametrize(
+    ("kind", "X", "y", "message"),
+    [
+        ("Classifier", np.eye(20), [0, 1] * 10, "knows its columns by their places, not by names"),
+        ("Regressor", FRAME, np.eye(20)[:, :2], "predicts more than one value a row"),
+        ("Classifier", FRAME, np.eye(20, dtype=int)[:, :2], "predicts more than one value a row"),
+    ],
+    ids=["array", "several numbers", "several labels"],
+)
+def test_a_tabular_estimator_that_the_command_did_not_make(
+    refused: Refused, folder: Path, kind: str, X: object, y: object, message: str
+) -> None:
+    from plainnet import estimators
+
+    model = getattr(estimators, f"Tabular{kind}")("fast", epochs=1, hidden_layer_sizes=[4])
+    estimators.save(model.fit(X, y), "m.skops")
+    FRAME.to_csv("new.csv", index=False)
+    line = refused("predict", "m.skops", "new.csv")
+    assert line.endswith(f"was not made by `plainnet train`: its Tabular{kind} {message}\n")
 
 
 def test_a_model_that_names_a_foreign_class(refused: Refused, flowers: Path) -> None:

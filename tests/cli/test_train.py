@@ -141,6 +141,27 @@ def test_the_errors_shown_are_those_of_the_saved_model(run: Run, houses: Path) -
     assert f"Epoch {best + 1} was the best" in out
 
 
+def test_no_more_rows_validate_than_the_estimators_hold_out(run: Run, folder: Path) -> None:
+    from plainnet.estimators import tabular
+
+    a = np.arange(20_000)
+    pd.DataFrame({"a": a % 9, "y": a % 2}).to_csv("t.csv", index=False)
+    result = run("train", "t.csv", *FAST, "--epochs", 1, "--test-size", "0.1")
+    assert "Rows: 15,000 to train on, 3,000 to validate, 2,000 to test" in result.out
+    assert "\nA fifth of the rest, at most 3,000 rows, decides which epoch is kept.\n" in result.out
+    assert (tabular.HELD_OUT, tabular.MOST_HELD_OUT) == (0.2, 3000)  # as the line and --help say
+
+
+def test_times_with_a_zone_give_no_warning(run: Run, folder: Path) -> None:
+    times = pd.date_range("2024-01-01", periods=60, freq="7h", tz="UTC")
+    table = pd.DataFrame({"at": times.strftime("%Y-%m-%dT%H:%M:%SZ"), "y": [0, 1] * 30})
+    table.to_csv("t.csv", index=False)
+    result = run("train", "t.csv", *FAST, "--epochs", 1)
+    assert (result.code, result.err) == (0, "")
+    result = run("predict", "t-model.skops", "t.csv")
+    assert (result.code, result.err) == (0, "")
+
+
 def test_the_progress_is_in_the_targets_units(run: Run, houses: Path) -> None:
     out = run("train", houses, "--target", "price", *FAST, "--epochs", 1).out
     progress = re.search(r"epoch 1/1 .* validation RMSE ([\d,]+)", out)

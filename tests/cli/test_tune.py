@@ -161,6 +161,28 @@ def test_a_killed_process_goes_on(run: Run, flowers: Path, folder: Path) -> None
     assert optuna.trial.TrialState.RUNNING not in states
 
 
+def test_a_second_command_leaves_the_study_of_a_running_one_alone(
+    run: Run, refused: Refused, flowers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refusals = tables.Task.fit, []
+    arguments = ("tune", flowers, *SMALL, "--trials", 2)
+
+    def fit(task: tables.Task, model: object, callbacks: list[object]) -> None:
+        if not refusals:
+            Path("link.db").symlink_to("flowers-study.db")
+            for study in ("flowers-study.db", "link.db"):
+                refusals.append(refused(*arguments, "--study", study))
+        real(task, model, callbacks)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tables.Task, "fit", fit)
+    assert run(*arguments).code == 0
+    assert all("another `plainnet tune` works on " in line for line in refusals)
+    assert len(refusals) == 2
+    states = [trial.state for trial in stored(flowers)]
+    assert states == [optuna.trial.TrialState.COMPLETE] * 2
+    assert not list(Path().glob(".*"))
+
+
 def test_a_trial_that_diverges_counts_and_is_not_the_best(
     run: Run, flowers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,10 +32,10 @@ Examples:
 TRAIN_HELP = """Learn to predict a column of a table from the others, and save the model.
 
 Texts, dates, truth values and gaps are taken as they come. Whether the target is classes or
-numbers is told from its values. A fifth of the rows is held out to test, and a fifth of the rest
-decides which epoch is kept. Images (digits, fashion-mnist, an .npz with X of 3 axes or more) get a
-plain network, by default 128 and 64 wide. Ctrl-C stops training, and the best so far is saved; so
-is the model if the reader of the output leaves.
+numbers is told from its values. A fifth of the rows is held out to test, and a fifth of the rest,
+at most 3,000 rows, decides which epoch is kept. Images (digits, fashion-mnist, an .npz with X of 3
+axes or more) get a plain network, by default 128 and 64 wide. Ctrl-C stops training, and the best
+so far is saved; so is the model if the reader of the output leaves.
 
 \b
 Examples:

@@ -82,13 +82,25 @@ def load_model(path: Path) -> Any:
         raise FileError(f"there is no model {path}")
     if _is_estimator(path):
         model = estimators.load(path)
-        if not hasattr(model, "columns_"):
+        if foreign := _foreign(model):
             raise FileError(
-                f"{path} was not made by `plainnet train`: it holds {model!r}, which knows no "
-                "columns"
+                f"{path} was not made by `plainnet train`: its {type(model).__name__} {foreign}"
             )
         return model
     return _load_network(path)
+
+
+def _foreign(model: Any) -> str:
+    """What an estimator does that none of the command's own would; empty for one of those."""
+    from plainnet.estimators.tabular import Tabular
+
+    if not (isinstance(model, Tabular) and hasattr(model, "columns_")):
+        return "knows no columns"
+    if not hasattr(model, "feature_names_in_"):
+        return "knows its columns by their places, not by names"
+    if model._multilabel if hasattr(model, "classes_") else model._n_targets > 1:
+        return "predicts more than one value a row"
+    return ""
 
 
 def _load_network(path: Path) -> tuple[Network, Recipe]:

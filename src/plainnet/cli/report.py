@@ -79,15 +79,24 @@ def show_images(console: Console, images: Images) -> None:
 
 
 def show_rows(
-    console: Console, sizes: tuple[int, int, int], seed: int, stratified: bool | None
+    console: Console,
+    sizes: tuple[int, int, int],
+    seed: int,
+    stratified: bool | None,
+    note: str = "",
 ) -> None:
-    """How the rows are split; stratified is None where the dataset says it."""
+    """How the rows are split; stratified is None where the dataset says it.
+
+    `note` says what those to validate are.
+    """
     fit, validation, test = sizes
     how = {True: f"stratified, seed {seed}", False: f"seed {seed}", None: "the dataset's own"}
     console.print(
         f"Rows: {fit:,} to train on, {validation:,} to validate, {test:,} to test "
         f"({how[stratified]})"
     )
+    if note:
+        console.print(note)
     console.print()
 
 

@@ -36,14 +36,19 @@ def split(
     test_size: float | None,
     validation_size: float,
     rng: np.random.Generator,
+    *,
+    most: int | None = None,
 ) -> Parts:
     """The m rows in three parts; of labels, each in the same shares. A test size of 0 is none.
 
-    `validation_size` is the share of the rows that are not tested on.
+    `validation_size` is the share of the rows that are not tested on; of large data it is less, so
+    that about `most` rows validate.
     """
     rest, test = np.arange(m), np.arange(0)
     if test_size != 0:
         rest, test = _hold_out(rest, labels, test_size or TEST_SIZE, rng)
+    if most is not None and len(rest):
+        validation_size = min(validation_size, most / len(rest))
     fit, validation = _hold_out(rest, labels, validation_size, rng)
     return Parts(fit, validation, test)
 

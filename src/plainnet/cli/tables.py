@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from math import sqrt
 from time import perf_counter
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-VALIDATION_SIZE = 0.2
-"""The share of the training rows that chooses the epoch and the temperature."""
+VALIDATION = "A fifth of the rest, at most 3,000 rows, decides which epoch is kept."
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,9 @@ class Task:
         """Let the estimator learn; it keeps none of the callbacks."""
         X_val, y_val = self.of(self.parts.validation)
         model.set_params(callbacks=callbacks)
-        model.fit(*self.of(self.parts.fit), X_val=X_val, y_val=y_val)
+        with warnings.catch_warnings():  # the commands report Ctrl-C themselves
+            warnings.filterwarnings("ignore", "Training interrupted", UserWarning)
+            model.fit(*self.of(self.parts.fit), X_val=X_val, y_val=y_val)
         model.set_params(callbacks=())
 
     def estimator(self, settings: Settings) -> Any:
@@ -82,11 +84,13 @@ class Task:
 
 
 def prepare(table: Table, settings: Settings) -> Task:
-    """The rows in three parts."""
+    """The rows in three parts; as many validate as the estimators would hold out."""
+    from plainnet.estimators.tabular import HELD_OUT, MOST_HELD_OUT
+
     y = table.target
     labels = y.values if y.task == "classification" else None
     rng = np.random.default_rng(settings.seed)
-    parts = rows.split(len(y.values), labels, settings.test_size, VALIDATION_SIZE, rng)
+    parts = rows.split(len(y.values), labels, settings.test_size, HELD_OUT, rng, most=MOST_HELD_OUT)
     return Task(table, parts)
 
 
@@ -95,7 +99,7 @@ def learn(table: Table, settings: Settings, console: Console) -> Any:
     task = prepare(table, settings)
     model = task.estimator(settings)
     report.show_table(console, table)
-    report.show_rows(console, task.parts.sizes, settings.seed, task.is_classification)
+    report.show_rows(console, task.parts.sizes, settings.seed, task.is_classification, VALIDATION)
 
     started = perf_counter()
     with watching(console, _measure(task)) as watcher:

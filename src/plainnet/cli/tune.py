@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from shlex import join
@@ -42,7 +42,8 @@ def tune(
     task = prepare(data, settings)
     console = report.make_console(quiet)
     path = study or _default_study(settings.source)
-    with _opened(optuna, check_writable(path), _identity(task, settings)) as opened:
+    place = check_writable(path)
+    with _alone(place), _opened(optuna, place, _identity(task, settings)) as opened:
         search = _Search(optuna, opened, task, settings, console)
         report.show_table(console, data)
         search.say_found(path)
@@ -268,6 +269,28 @@ def _opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Refuse a study that another process works on: it would take our trials for cut off.
+
+    The lock is SQLite's, which the system takes back even from a killed process.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("begin exclusive")
+        except sqlite3.OperationalError as error:
+            raise FileError(
+                f"another `plainnet tune` works on {path}: wait for it, or name another file with "
+                "--study"
+            ) from error
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps a file that is open
+                lock.unlink()
 
 
 def _expect_study(path: Path) -> None:
