@@ -138,6 +138,7 @@ def test_partial_fit_learns_classes_that_come_later():
         ({"early_stopping": True}, "does not support early_stopping"),
         ({"class_weight": "balanced"}, "needs all data at once"),
         ({"schedule": Cosine()}, "in partial_fit"),
+        ({"ema": 0.9}, "does not support ema=0.9"),
     ],
 )
 def test_what_partial_fit_refuses(settings, said):
@@ -374,6 +375,18 @@ def test_a_moving_average():
     assert ((low - 1e-2 <= average) & (average <= high + 1e-2)).all()
 
 
+def test_a_warm_start_goes_on_from_the_average():
+    class Start(Callback):
+        def begin_training(self, run):
+            self.parameters = run.network.parameters.copy()
+
+    start = Start()
+    model = MLPClassifier(**FEW, ema=0.8, warm_start=True, callbacks=[start]).fit(X, y)
+    average = model.network_.parameters.copy()
+    model.fit(X, y)
+    np.testing.assert_array_equal(start.parameters, average)
+
+
 def test_a_schedule_sets_the_rate_and_puts_it_back():
     watch = Watch()
     settings = {**FEW, "learning_rate_init": 0.1, "callbacks": [watch]}
@@ -482,6 +495,32 @@ def test_several_labels():
         model.set_params(class_weight={0: 2}).fit(X, labels)
     with pytest.raises(DataError, match="began with several labels"):
         model.set_params(class_weight=None, warm_start=True).fit(X, y)
+
+
+@pytest.mark.parametrize("labels", [["a", None, "b"] * 50, [None] * 150, [True, None] * 75])
+def test_none_is_no_class(labels):
+    with pytest.raises(DataError, match=r"y has None in \d+ of 150 rows"):
+        MLPClassifier(**FEW).fit(X, labels)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "UInt8", "boolean"])
+def test_nullable_labels_stay_what_they_are(dtype):
+    pd = pytest.importorskip("pandas")
+    labels = pd.Series(y > 0, dtype="boolean").astype(dtype)
+    model = MLPClassifier(**FEW).fit(X, labels, X_val=X, y_val=labels)
+    assert model.classes_.dtype == model.predict(X).dtype == labels.dtype.numpy_dtype
+    assert model.score(X, labels) == model.validation_scores_[-1]
+    model = MLPClassifier(**FEW).partial_fit(X, labels, classes=labels.unique())
+    assert model.predict(X).dtype == labels.dtype.numpy_dtype
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "string", "category"])
+@pytest.mark.parametrize("estimator", [MLPClassifier(**FEW), MLPRegressor(**FEW)], ids=repr)
+def test_gaps_in_a_column_of_labels(estimator, dtype):
+    pd = pytest.importorskip("pandas")
+    labels = pd.Series([1, 0, None] * 50, dtype="Int64").astype(dtype)
+    with pytest.raises(DataError, match="50 of 150 rows have no target"):
+        estimator.fit(X, labels)
 
 
 def test_random_states():

@@ -15,14 +15,16 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from plainnet import EarlyStopping
+from plainnet import Callback, EarlyStopping
 from plainnet.errors import SettingError, ShapeError
 from plainnet.estimators import NetworkClassifier, NetworkRegressor, networks
 from plainnet.layers import Dense, Dropout, Flatten, ReLU, Tanh
 from plainnet.lbfgs import LBFGS
 from plainnet.losses import (
+    Hinge,
     MeanSquaredError,
     Poisson,
+    Quantile,
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
 )
@@ -109,6 +111,45 @@ def test_any_loss():
     )
 
 
+def test_scores_are_no_probabilities():
+    model = NetworkClassifier(three(), loss=Hinge(), **FEW)
+    for method in ("predict_proba", "predict_log_proba"):
+        assert hasattr(model, method)
+    assert set(model.fit(X, y).predict(X)) <= {0, 1, 2}
+    for method in ("predict_proba", "predict_log_proba"):
+        assert not hasattr(model, method)
+    with pytest.raises(AttributeError, match="predict_proba") as raised:
+        model.predict_proba(X)
+    assert "Hinge() gives scores and no probabilities" in str(raised.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("labels", "outputs", "said"),
+    [
+        (y, 7, "y has 3 classes, and the last layer gives 7 outputs"),
+        (y, 2, "y has 3 classes, and the last layer gives 2 outputs"),
+        (y, 1, "y has 3 classes, and the last layer gives 1 outputs"),
+        (y > 0, 3, "y has 2 classes, and the last layer gives 3 outputs"),
+        (np.eye(3, dtype=int)[y], 2, "y has 3 labels, and the last layer gives 2 outputs"),
+    ],
+)
+def test_as_many_outputs_as_classes(labels, outputs, said):
+    model = NetworkClassifier([Dense(outputs)], **FEW)
+    with pytest.raises(ShapeError, match=said):
+        model.fit(X, labels)
+    assert not hasattr(model, "network_")
+
+
+def test_several_quantiles_have_no_r2():
+    three_quantiles = NetworkRegressor(
+        [Dense(3)], loss=Quantile((0.1, 0.5, 0.9)), early_stopping=True, **FEW
+    ).fit(X, y)
+    assert three_quantiles.predict(X).shape == (150, 3)
+    assert set(three_quantiles.history_.columns) == {"loss", "val_loss"}
+    median = NetworkRegressor([Dense(1)], loss=Quantile(0.5), early_stopping=True, **FEW)
+    assert "val_r2_score" in median.fit(X, y).history_.columns
+
+
 def test_in_a_search_through_a_pipeline():
     model = NetworkClassifier(three(), optimizer=Adam(0.02), epochs=20, random_state=0)
     search = GridSearchCV(
@@ -140,6 +181,19 @@ def test_images_come_as_they_are_or_flat():
     np.testing.assert_allclose(thin.predict_proba(sparse.csr_array(digits)), P)
     with pytest.raises(ShapeError, match="input_shape is"):
         NetworkClassifier(layers, input_shape=(7, 8)).fit(digits, labels)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_validation_rows_get_the_shape_of_images_too(kind):
+    digits, labels = load_digits(return_X_y=True)
+    digits, labels = digits[:300] / 16, labels[:300]
+    layers = [Flatten(), Dense(10)]
+    model = NetworkClassifier(layers, input_shape=(8, 8, 1), early_stopping=True, **FEW)
+    assert "val_loss" in model.fit(kind(digits), labels).history_.columns
+    model.set_params(early_stopping=False)
+    model.fit(kind(digits[::2]), labels[::2], X_val=kind(digits[1::2]), y_val=labels[1::2])
+    expected = model.score(kind(digits[1::2]), labels[1::2])
+    assert model.history_["val_accuracy"][-1] == expected
 
 
 def test_history_and_early_stopping():
@@ -201,6 +255,18 @@ def test_callbacks_and_other_optimizers():
     assert model.n_iter_ == 2  # the first epoch is better than nothing
     full = NetworkClassifier(three(), optimizer=LBFGS(), epochs=40, random_state=0).fit(X, y)
     assert full.score(X, y) > 0.95
+
+
+def test_an_interrupted_training_says_so():
+    class CtrlC(Callback):
+        def end_epoch(self, run):
+            run.stop("Ctrl-C")
+
+    for kind, outputs in ((NetworkClassifier, 3), (NetworkRegressor, 1)):
+        with pytest.warns(UserWarning, match="interrupted by user") as warned:
+            model = kind([Dense(outputs)], callbacks=[CtrlC()], **FEW).fit(X, y)
+        assert model.n_iter_ == 1
+        assert warned[0].filename == __file__
 
 
 def test_dropout_is_off_at_prediction():

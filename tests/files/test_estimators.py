@@ -34,6 +34,7 @@ from plainnet.estimators import (  # noqa: E402
 )
 from plainnet.estimators.tabular import TabularClassifier, TabularRegressor  # noqa: E402
 from plainnet.layers import BatchNorm, Dense, Dropout, Layer, ReLU, Residual  # noqa: E402
+from plainnet.lbfgs import LBFGS  # noqa: E402
 from plainnet.losses import Huber  # noqa: E402
 from plainnet.optimizers import AdamW  # noqa: E402
 from plainnet.schedules import Cosine  # noqa: E402
@@ -147,6 +148,20 @@ def test_it_learns_on_as_if_it_had_never_been_away(fitted: Any, tmp_path: Path) 
         else:
             estimator.fit(rows(estimator), y)
     np.testing.assert_array_equal(again.network_.parameters, fitted.network_.parameters)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(MLPClassifier((4,), solver=solver, max_iter=3) for solver in ("lbfgs", "sgd", "adam")),
+        NetworkClassifier([Dense(2)], optimizer=LBFGS(memory=5), epochs=2),
+    ],
+    ids=repr,
+)
+def test_every_solver(model: Any, tmp_path: Path) -> None:
+    again = by_skops(model.fit(X, CLASSES), tmp_path)
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert repr(again._optimizer) == repr(model._optimizer)
 
 
 def test_without_fit(tmp_path: Path) -> None:

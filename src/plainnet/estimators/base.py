@@ -149,7 +149,7 @@ class NeuralEstimator(BaseEstimator, ABC):
     ) -> Rows:
         """The examples that count: rows of weight zero are left out as if they were not there."""
         raw = X
-        X, y = self._checked(X, y, reset=fresh)
+        X, y = self._checked(X, plain_targets(y), reset=fresh)
         if sample_weight is None:
             weights = None
         else:
@@ -179,7 +179,7 @@ class NeuralEstimator(BaseEstimator, ABC):
         if X is None or y is None:
             raise SettingError("X_val and y_val belong together; one of them is missing")
         raw = X
-        X, y = self._checked(X, y, reset=False)
+        X, y = self._checked(X, plain_targets(y), reset=False)
         y = self._labels(y, fresh=False, incremental=True)
         return Rows(X, y, self._targets(y), None, raw)
 
@@ -212,8 +212,8 @@ class NeuralEstimator(BaseEstimator, ABC):
         return SparseRows(X) if hasattr(X, "toarray") else X
 
     def _for_validation(self, rows: Rows) -> tuple[Any, ...]:
-        X = rows.X.toarray() if hasattr(rows.X, "toarray") else rows.X
-        data = (X, rows.targets)
+        X = self._for_training(rows.X)
+        data = (X[:] if isinstance(X, SparseRows) else X, rows.targets)
         return data if rows.weights is None else (*data, rows.weights)
 
     def _scorer(self, rows: Rows) -> Callable[[], float] | None:
@@ -240,6 +240,17 @@ class NeuralEstimator(BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def plain_targets(y: Any) -> Any:
+    """Whole numbers and truth values of a nullable pandas type as NumPy's, not as floats."""
+    if getattr(y, "ndim", None) != 1 or not hasattr(y, "isna"):
+        return y
+    gaps = int(y.isna().sum())
+    if gaps:
+        raise DataError(f"Input y contains NaN: {gaps} of {len(y)} rows have no target")
+    dtype = getattr(y.dtype, "numpy_dtype", None)
+    return y if dtype is None or dtype.kind not in "biu" else y.to_numpy(dtype)
 
 
 def random_source(random_state: Any) -> np.random.RandomState | np.random.Generator:

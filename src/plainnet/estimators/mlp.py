@@ -48,7 +48,8 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
         One of plainnet's, in place of `solver` and its settings. Its own `weight_decay` counts, not
         `alpha`.
     ema : float, optional
-        Predict with a moving average of the weights that decays by this factor a step.
+        Predict with a moving average of the weights that decays by this factor a step. Not with
+        partial_fit; with warm_start, each fit goes on from the average and begins a new one.
     scoring : str or function, optional
         The validation score; accuracy without it.
 

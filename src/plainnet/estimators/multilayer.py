@@ -257,6 +257,11 @@ class MultilayerPerceptron(NeuralEstimator):
                 'class_weight="balanced" needs all data at once, and partial_fit sees a part: pass '
                 "a dict of weights"
             )
+        if incremental and self.ema is not None:
+            raise SettingError(
+                f"partial_fit does not support ema={self.ema!r}: the average is of one training, "
+                "and each call is one"
+            )
         if self.schedule is not None and (incremental or self._schedule_name() != "constant"):
             raise SettingError(
                 f"schedule={self.schedule!r} goes with fit, which knows its end, and with "

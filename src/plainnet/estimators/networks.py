@@ -4,6 +4,7 @@
 # mypy: disable-error-code="misc,untyped-decorator"
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from math import prod
@@ -16,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.errors import ShapeError
-from plainnet.estimators.base import NeuralEstimator, SparseRows, generator
+from plainnet.estimators.base import Array, NeuralEstimator, Rows, SparseRows, generator
 from plainnet.estimators.targets import Classifier, Regressor
 from plainnet.layers import Layer, Sequential
 from plainnet.lbfgs import LBFGS
@@ -87,16 +88,26 @@ class NetworkEstimator(NeuralEstimator):
     def _n_network_outputs(self) -> int:
         return self._n_targets
 
-    def _begin(self, X: Any) -> None:
-        self._rng = generator(self.random_state)
+    def _network(self, X: Any) -> Network:
         shape = self._example_shape(X)
         layers = self._template(prod(shape))
         loss = deepcopy(self.loss)
         if loss is None:
             loss = self._default_loss(Sequential(deepcopy(layers)).place("", shape))
-        self.network_ = Network(layers, loss=loss, input_shape=shape, seed=self._rng, dtype=X.dtype)
+        return Network(layers, loss=loss, input_shape=shape, seed=self._rng, dtype=X.dtype)
+
+    def _begin(self, X: Any) -> None:
+        self._rng = generator(self.random_state)
+        self.network_ = self._network(X)
         self._split_seed = int(self._rng.integers(2**31))
         self._optimizer = Adam() if self.optimizer is None else deepcopy(self.optimizer)
+
+    def _metrics(self, held: Rows | None) -> tuple[str, ...]:
+        """The usual measure, where a prediction has a target's size: several quantiles have not."""
+        if held is None:
+            return ()
+        predicted = self._decide(_one_output(self.network_))
+        return (self._metric,) if predicted.size == held.targets[:1].size else ()
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any) -> Any:
         fresh = not (self.warm_start and hasattr(self, "network_"))
@@ -123,10 +134,17 @@ class NetworkEstimator(NeuralEstimator):
             callbacks=callbacks,
             seed=self._rng,
             progress=bool(self.verbose),
-            metrics=() if held is None else (self._metric,),
+            metrics=self._metrics(held),
         )
+        if self.history_.stopped == "Ctrl-C":
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
         self.n_iter_ = len(self.history_)
         return self
+
+
+def _one_output(network: Network) -> Array:
+    """What the network gives for one example, by its shape."""
+    return np.zeros((1, *network.output_shape), network.dtype)
 
 
 class NetworkClassifier(Classifier, NetworkEstimator):
@@ -210,6 +228,14 @@ class NetworkClassifier(Classifier, NetworkEstimator):
         if self._multilabel or output_shape == (1,):
             return SigmoidCrossEntropy()
         return SoftmaxCrossEntropy()
+
+    def _network(self, X: Any) -> Network:
+        network, K = super()._network(X), len(self.classes_)
+        outputs = network.loss.activate(_one_output(network)).shape[1]
+        if outputs != K and (outputs > 1 or K > 2 or self._multilabel):
+            what = "labels" if self._multilabel else "classes"
+            raise ShapeError(f"y has {K} {what}, and the last layer gives {outputs} outputs")
+        return network
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(

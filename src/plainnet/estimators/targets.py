@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from plainnet.errors import DataError, SettingError
@@ -25,8 +26,18 @@ class Classifier(ClassifierMixin, NeuralEstimator):
         """The most probable class of each row, shape (m,), or 0 and 1 per label, shape (m, k)."""
         return self._decide(self._outputs(self._features(X)))
 
+    def _gives_probabilities(self) -> bool:
+        network = vars(self).get("network_")
+        if network is not None and not network.loss.gives_probabilities:
+            raise AttributeError(f"{network.loss!r} gives scores and no probabilities")
+        return True
+
+    @available_if(lambda self: self._gives_probabilities())
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities, shape (m, classes), in the order of `classes_`; or of each label."""
+        """Probabilities, shape (m, classes), in the order of `classes_`; or of each label.
+
+        There is no such method once fitted with a loss that gives none, such as `Hinge`.
+        """
         Z = self._outputs(self._features(X))
         P = self.network_.loss.activate(Z)
         if self._multilabel or P.shape[1] > 1:
@@ -35,10 +46,11 @@ class Classifier(ClassifierMixin, NeuralEstimator):
             return np.ones_like(P)
         return np.hstack([1 - P, P])
 
+    @available_if(lambda self: self._gives_probabilities())
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of `predict_proba`."""
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return np.asarray(np.log(self.predict_proba(X)))
 
     def _decide(self, Z: Array) -> Array:
         if self._multilabel:
@@ -55,6 +67,9 @@ class Classifier(ClassifierMixin, NeuralEstimator):
 
     def _labels(self, y: Array, fresh: bool, incremental: bool) -> Array:
         """Learn the classes, or compare with those learned; y as checked."""
+        gaps = sum(label is None for label in y) if y.dtype == object else 0
+        if gaps:
+            raise DataError(f"y has None in {gaps} of {len(y)} rows, which is no class")
         kind = type_of_target(y, input_name="y", raise_unknown=True)
         check_classification_targets(y)
         if kind == "multiclass-multioutput":

@@ -107,6 +107,7 @@ def _trusted() -> list[type]:
     from plainnet import callbacks, history, optimizers, schedules
     from plainnet.callbacks import monitor
     from plainnet.estimators import columns, mlp, networks, tabular
+    from plainnet.lbfgs import LBFGS
 
     settings = {
         kind
@@ -126,6 +127,7 @@ def _trusted() -> list[type]:
         columns.Date,
         columns.Category,
         history.History,
+        LBFGS,
         callbacks.EMA,
         callbacks.EarlyStopping,
         callbacks.TimeLimit,
