@@ -11,31 +11,18 @@ downloads it.
 """
 
 import argparse
-import math
 import time
 
 import numpy as np
 
 import plainnet
 from plainnet import datasets
-from plainnet.callbacks import Callback, Run
 from plainnet.layers import Dense, ReLU
 from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.optimizers import Adam
+from plainnet.schedules import Cosine
 
 EPOCHS = 15
-
-
-class CosineDecay(Callback):
-    """The learning rate falls to zero along half a cosine (Loshchilov and Hutter 2017)."""
-
-    def begin_training(self, run: Run) -> None:
-        self.highest = run.optimizer.learning_rate
-        self.steps = run.epochs * (run.steps_per_epoch or 1)
-
-    def end_step(self, run: Run) -> None:
-        share = (run.step + 1) / self.steps
-        run.optimizer.learning_rate = self.highest * (1 + math.cos(math.pi * share)) / 2
 
 
 def main() -> None:
@@ -63,7 +50,7 @@ def main() -> None:
         optimizer=Adam(0.001),
         epochs=EPOCHS,
         batch_size=128,
-        callbacks=[CosineDecay()],
+        callbacks=[Cosine()],
         seed=seed,
     )
     seconds = time.perf_counter() - start
