@@ -1,7 +1,7 @@
 """Fashion-MNIST with two hidden layers, 256 and 128.
 
 Expected: test accuracy 0.899 after 15 epochs (seeds 0 to 4: 0.8980, 0.8992, 0.8985, 0.8984, 0.9005)
-in 13 to 35 s on two cores, old or new. The best row for such a network in the data set's own benchmark, an MLP
+in 13 to 35 s on two cores. The best row for such a network in the data set's own benchmark, an MLP
 of 256-128-100, has 0.8833 (Xiao et al. 2017, table 3).
 
     python examples/fashion_mnist.py [--seed 0]
