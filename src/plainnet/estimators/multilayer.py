@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from copy import deepcopy
 from itertools import pairwise
 from math import sqrt
@@ -85,8 +86,9 @@ class MultilayerPerceptron(NeuralEstimator):
 
     # --- the network -----------------------------------------------------------------------------
 
+    @abstractmethod
     def _loss(self) -> Loss:
-        raise NotImplementedError
+        """The loss that these settings ask for."""
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes

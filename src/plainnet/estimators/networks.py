@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from math import prod
@@ -53,8 +54,9 @@ class NetworkEstimator(NeuralEstimator):
         "random_state": ["random_state", np.random.Generator],
     }
 
+    @abstractmethod
     def _default_loss(self, output_shape: Shape) -> Loss:
-        raise NotImplementedError
+        """The loss where none is given."""
 
     # --- shapes ----------------------------------------------------------------------------------
 
