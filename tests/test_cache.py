@@ -252,3 +252,23 @@ def test_a_cache_moves_between_networks():
 def test_the_mode_is_fixed(flag):
     with pytest.raises(AttributeError):
         setattr(Cache(), flag, True)
+
+
+def test_a_mask_is_one_for_the_whole_tree():
+    cache = Cache()
+    inner = cache.open("a").open("b")
+    assert inner.mask is None
+    inner.mask = np.ones((2, 3), bool)
+    assert cache.mask is inner.mask
+    assert cache.open("c").mask is inner.mask
+
+
+def test_what_is_carried_stays_until_it_is_forgotten():
+    cache = Cache(carry=True)
+    inner = cache.open("a")
+    assert inner.carry
+    assert not Cache().open("a").carry
+    inner.carried["h"] = np.ones(3)
+    assert "h" not in cache.carried
+    cache.forget()
+    assert not inner.carried

@@ -86,17 +86,11 @@ def test_a_shape_that_does_not_fit_names_the_layer(layers, message):
     assert str(caught.value).count("layer ") == 1
 
 
-@pytest.mark.parametrize(
-    ("loss", "message"),
-    [
-        (SoftmaxCrossEntropy(), r"SoftmaxCrossEntropy\(\) needs .*\(classes,\).*gives \(3, 2\)"),
-        (MeanSquaredError(), r"MeanSquaredError\(\) needs .*\(outputs,\).*gives \(3, 2\)"),
-        (SigmoidCrossEntropy(), r"SigmoidCrossEntropy\(\) needs .*gives \(3, 2\)"),
-    ],
-)
-def test_an_output_that_does_not_fit_names_the_loss(loss, message):
-    with pytest.raises(ShapeError, match=message):
-        Network([Dense(2)], loss=loss, input_shape=(3, 4))
+def test_an_output_that_does_not_fit_names_the_loss():
+    with pytest.raises(
+        ShapeError, match=r"SoftmaxCrossEntropy\(\) needs .*\(classes,\).*gives \(1,"
+    ):
+        Network([Dense(1)], loss=SoftmaxCrossEntropy(), input_shape=4)
 
 
 def test_a_class_in_place_of_an_object_is_told_to_add_parentheses():

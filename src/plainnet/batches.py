@@ -12,6 +12,7 @@ import numpy.typing as npt
 from plainnet.cache import Cache
 from plainnet.data import Batches, check_features, check_weights, weigh_classes
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer
+from plainnet.losses import EachPosition
 from plainnet.network import ROWS_AT_ONCE, Network
 
 Array = npt.NDArray[Any]
@@ -59,13 +60,16 @@ def make_batches(
     if class_weight is not None:
         if not network.loss.is_classifier:
             raise SettingError(f"class_weight needs classes; {network.loss!r} has none")
+        if isinstance(network.loss, EachPosition):
+            raise SettingError("class_weight needs one class an example, and y has one a position")
         n_classes = max(network.output_shape[0], 2)
         weights = weigh_classes(class_weight, targets, n_classes, weights, network.dtype)
     size = batch_size or len(X)
     if first is not None:
         rows = slice(first * size)
         X, targets, weights = X[rows], targets[rows], None if weights is None else weights[rows]
-    return Batches(X, targets, weights, size, rng, network.dtype, shuffle=shuffle and first is None)
+    dtype = X.dtype if network.body.takes_ids else network.dtype
+    return Batches(X, targets, weights, size, rng, dtype, shuffle=shuffle and first is None)
 
 
 class GivenBatches:
@@ -127,6 +131,8 @@ class Mixup:
 
     def __iter__(self) -> Iterator[Batch]:
         cache = self._cache
+        if isinstance(self.network.loss, EachPosition):
+            raise SettingError("mixup mixes whole examples, and y has a target for each position")
         for X, y, sample_weight in self.batches:
             if y.dtype.kind in "iu":
                 y = self._rows(y)

@@ -43,16 +43,22 @@ class Cache:
         any more (ReLU over `Z`), which changes no result.
     seed : int, numpy.random.Generator or None
         Where dropout gets its random numbers.
+    carry : bool
+        Each pass continues the sequences of the one before: recurrent layers start from their last
+        state, attention sees the earlier keys and values, positions go on counting.
     """
 
     __slots__ = (
+        "_carry",
         "_kept",
         "_memory",
         "_own",
         "_record",
         "_training",
         "backward_pairs",
+        "carried",
         "children",
+        "context",
         "forward_pairs",
         "needs_input_gradient",
         "owner",
@@ -67,9 +73,11 @@ class Cache:
         training: bool = False,
         record: bool = False,
         seed: int | np.random.Generator | None = None,
+        carry: bool = False,
     ) -> None:
         self._training = training
         self._record = record
+        self._carry = carry
         self.rng = np.random.default_rng(seed)
         self._own: dict[str, Array] = {}  # views into the memory, in the shapes last asked for
         self._memory: dict[str, Array] = {}
@@ -79,6 +87,10 @@ class Cache:
         self.reuse_gradient = False  # backward may write over the gradient that it is handed
         self.needs_input_gradient = True  # somebody reads what backward returns
         self.owner: object = None
+        # What layers tell each other in one pass, the same dict in the whole tree; see `mask`.
+        self.context: dict[str, Array | None] = {}
+        # What a layer keeps from one pass to the next; see `carry`.
+        self.carried: dict[str, Array] = {}
         self.children: dict[str, Cache] = {}
         # A container's layers, each with its sub-cache, in the order of either pass.
         self.forward_pairs: list[tuple[Any, Cache]] = []
@@ -94,7 +106,20 @@ class Cache:
     def record(self) -> bool:
         return self._record
 
+    @property
+    def carry(self) -> bool:
+        return self._carry
+
     # --- for layers ------------------------------------------------------------------------------
+
+    @property
+    def mask(self) -> Array | None:
+        """Which steps of a sequence are data, shape (m, time): True and False; None for all."""
+        return self.context.get("mask")
+
+    @mask.setter
+    def mask(self, mask: Array | None) -> None:
+        self.context["mask"] = mask
 
     def array(self, name: str, shape: Shape, dtype: npt.DTypeLike) -> Array:
         """An array to write into, the same memory at every step; its contents are whatever."""
@@ -151,7 +176,8 @@ class Cache:
 
     def open(self, name: str) -> Cache:
         """A sub-cache with this cache's mode and random generator; "" adds nothing to the names."""
-        child = Cache(training=self.training, record=self.record, seed=self.rng)
+        child = Cache(training=self.training, record=self.record, seed=self.rng, carry=self.carry)
+        child.context = self.context
         self.children[name] = child
         return child
 
@@ -189,6 +215,12 @@ class Cache:
     def names(self) -> list[str]:
         """The full names of all arrays that it holds."""
         return list(self)
+
+    def forget(self) -> None:
+        """End the sequences that `carry` continues: the next pass begins new ones."""
+        self.carried.clear()
+        for child in self.children.values():
+            child.forget()
 
     @property
     def nbytes(self) -> int:

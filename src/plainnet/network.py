@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
 from fnmatch import fnmatchcase
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,17 @@ from plainnet.errors import (
     require_type,
 )
 from plainnet.initializers import GlorotUniform
-from plainnet.layers.base import Layer
+from plainnet.layers.base import Layer, Shape, fits
 from plainnet.layers.containers import Sequential
-from plainnet.losses import Loss
+from plainnet.losses import EachPosition, Loss
 from plainnet.parameters import Declaration, FlatVector, Segment
 
 Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
 
 ROWS_AT_ONCE = 1024
-"""Prediction goes through the data in slices of this many rows, so that its memory is bounded."""
+NUMBERS_AT_ONCE = 2**22
+"""Prediction goes through the data in slices of at most this many rows, and of numbers in the
+largest layer's output, so that its memory is bounded."""
 
 
 class Network:
@@ -42,7 +44,8 @@ class Network:
         From the input to the last pre-activation. The output activation is the loss's.
     loss : Loss
     input_shape : int or tuple of int
-        The shape of one example, without the batch axis: 64, or (28, 28).
+        The shape of one example, without the batch axis: 64, or (28, 28, 1). Sequences of any
+        length have None as their first axis: (None, 8), or (None,) for the ids of tokens.
     seed : int, numpy.random.Generator or None
         Where the first weights come from.
     dtype : float32 or float64
@@ -94,6 +97,8 @@ class Network:
                 f"{loss!r} has {loss.includes} built in: leave the last layer, "
                 f"{self.layers[-1]!r}, out"
             )
+        if loss.of_positions and len(self.output_shape) > 1:
+            loss = EachPosition(loss)
         self.loss = copy(loss)  # it remembers the output's shape, so each network has its own
         self.loss.build(self.output_shape)
         self.body.suggest(GlorotUniform())
@@ -258,6 +263,7 @@ class Network:
     def _forward(self, X: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
+        cache.context.clear()
         return self.body.forward(X, cache.children[""])
 
     def _open(self, cache: Cache) -> None:
@@ -274,12 +280,22 @@ class Network:
         """The last pre-activations of any number of rows, shape (m, *output_shape)."""
         X = self.check_shape(X)
         check_features(X)
-        Z = np.empty((len(X), *self.output_shape), self.dtype)
-        cache = Cache()
-        for start in range(0, len(X), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
+        cache, size = Cache(), self._rows_at_once(X)
+        first = self._forward(X[:size], cache)
+        Z = np.empty((len(X), *first.shape[1:]), self.dtype)
+        Z[:size] = first
+        for start in range(size, len(X), size):
+            rows = slice(start, start + size)
             Z[rows] = self._forward(X[rows], cache)
         return Z
+
+    def _rows_at_once(self, X: Array) -> int:
+        time = X.shape[1] if X.ndim > 1 else 1
+        largest = max(
+            prod(time if n is None else n for n in layer.output_shape)
+            for layer in (self.body, *self.body.walk())
+        )
+        return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
 
     def predict_proba(self, X: Array) -> Array:
         """Probabilities, shape (m, K), or (m, k) for `SigmoidCrossEntropy`."""
@@ -299,10 +315,7 @@ class Network:
         Z = self.outputs(X)
         scores = {"loss": self.loss.mean(Z, targets, Cache(), weights)}
         if self.loss.is_classifier:
-            right = self.loss.decide(Z) == self.loss.classes(targets)
-            if right.ndim > 1:
-                right = right.all(axis=1)
-            scores["accuracy"] = float(np.average(right, weights=weights))
+            scores["accuracy"] = self.loss.accuracy(Z, targets, weights)
         return scores
 
     # --- checks ----------------------------------------------------------------------------------
@@ -323,15 +336,22 @@ class Network:
     def check_shape(self, X: npt.ArrayLike) -> Array:
         """X as an array, if it has the shape (m, *input_shape) and the network's dtype.
 
-        Lists of numbers have no dtype and take the network's.
+        Lists of numbers have no dtype and take the network's. Where the first layer takes ids, X
+        must be integers, of whatever size.
         """
         if isinstance(X, np.ma.MaskedArray):
             raise DataError("X is a masked array, and the mask would be lost: fill it first")
-        X = np.asarray(X, self.dtype if isinstance(X, list | tuple) else None)
-        if X.shape[1:] != self.input_shape or X.ndim == 0:
-            needed = ", ".join(("m", *map(str, self.input_shape)))
-            raise ShapeError(f"X must have the shape ({needed}); got {X.shape}")
-        if X.dtype != self.dtype:
+        listed = isinstance(X, list | tuple) and not self.body.takes_ids
+        X = np.asarray(X, self.dtype if listed else None)
+        if X.ndim == 0 or not fits(X.shape[1:], self.input_shape):
+            raise ShapeError(f"X must have the shape {_shown(self.input_shape)}; got {X.shape}")
+        if self.body.takes_ids:
+            if X.dtype.kind not in "iu":
+                raise DTypeError(
+                    f"X is {X.dtype}, and the network's first layer, {self.layers[0]!r}, takes ids:"
+                    " pass integers"
+                )
+        elif X.dtype != self.dtype:
             remedy = f"pass X.astype(np.{self.dtype})"
             if X.dtype in (np.float32, np.float64):
                 remedy += f", or make the network with dtype=np.{X.dtype}"
@@ -413,12 +433,14 @@ def _is_meant(name: str, pattern: str) -> bool:
 
 def _shape(input_shape: int | Shape) -> Shape:
     shape = tuple(input_shape) if np.iterable(input_shape) else (input_shape,)
-    if not shape or any(not isinstance(n, (int, np.integer)) or n < 1 for n in shape):
+    time = np.iterable(input_shape) and shape[:1] == (None,)
+    if not shape or any(not isinstance(n, (int, np.integer)) or n < 1 for n in shape[time:]):
         raise SettingError(
-            f"input_shape must be a positive integer or a tuple of them; got {input_shape!r}"
+            "input_shape must be a positive integer or a tuple of them, of which the first may be "
+            f"None; got {input_shape!r}"
         )
-    return tuple(int(n) for n in shape)
+    return tuple(None if n is None else int(n) for n in shape)
 
 
 def _shown(shape: Shape) -> str:
-    return f"(m, {', '.join(map(str, shape))})"
+    return f"(m, {', '.join('time' if n is None else str(n) for n in shape)})"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 
 from plainnet.errors import SettingError
+from plainnet.losses import EachPosition
 from plainnet.metrics import METRICS, Metric
 from plainnet.network import Network
 
@@ -30,6 +31,8 @@ class Validation:
             )
         self.network = network
         self.X, self.y, self.sample_weight = network.check(*data)
+        if metrics and isinstance(network.loss, EachPosition):
+            raise SettingError("metrics need one output an example, and the network gives more")
         self.metrics = dict(_named(network, metric) for metric in metrics)
 
     def scores(self) -> dict[str, float]:

@@ -14,13 +14,13 @@ from plainnet import Cache, Network, check_gradients, losses, train
 from plainnet.config import rebuild
 from plainnet.errors import DataError, SettingError, ShapeError
 from plainnet.layers import Dense, Identity
-from plainnet.losses import Loss, real_targets
+from plainnet.losses import EachPosition, Loss, real_targets
 from plainnet.optimizers import SGD, Adam
 
 EXPORTED = {
     name: kind
     for name, kind in vars(losses).items()
-    if isinstance(kind, type) and issubclass(kind, Loss) and kind is not Loss
+    if isinstance(kind, type) and issubclass(kind, Loss) and kind not in (Loss, EachPosition)
 }
 every_loss = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
@@ -40,7 +40,7 @@ def outputs(case: LossCase, rng: np.random.Generator) -> np.ndarray:
 
 def test_every_exported_loss_has_a_case():
     assert {type(case.loss) for case in CASES} == set(EXPORTED.values())
-    assert set(losses.__all__) == {*EXPORTED, "Loss", "real_targets"}
+    assert set(losses.__all__) == {*EXPORTED, "EachPosition", "Loss", "real_targets"}
 
 
 @every_loss

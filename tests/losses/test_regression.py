@@ -255,12 +255,6 @@ def test_targets_that_cannot_be_learned_are_refused(loss, y, error, message):
         network_of(loss, 3).loss_and_gradients(np.zeros((3, 3)), y)
 
 
-@pytest.mark.parametrize("loss", NUMBERS, ids=repr)
-def test_outputs_have_one_axis(loss):
-    with pytest.raises(ShapeError, match=r"shape \(outputs,\); the network gives \(2, 3\)"):
-        network_of(loss, (2, 3))
-
-
 @pytest.mark.parametrize("delta", [0, -1, float("inf"), float("nan"), None])
 def test_delta_is_positive(delta):
     with pytest.raises(SettingError, match="delta must be"):

@@ -104,12 +104,17 @@ def check_gradients(
         )
     rng = np.random.default_rng(seed)
     network = _network(subject, input_shape if X is None else np.shape(X)[1:], rng)
+    if X is None and network.body.takes_ids:
+        raise SettingError(f"{subject!r} takes ids: pass them as X")
     if X is None:
         X = rng.standard_normal((batch_size, *network.input_shape))
     if y is None:
         if isinstance(subject, (Loss, Network)):
             raise SettingError("the targets y are missing")
-        y = rng.standard_normal((len(X), *network.output_shape))  # the upstream gradient
+        shape = network.output_shape
+        if None in shape:
+            shape = network.forward(X).shape[1:]
+        y = rng.standard_normal((len(X), *shape))  # the upstream gradient
     X, targets, _ = network.check(X, y)
     X = X.copy()
     before = network.parameters.copy(), network.gradients.copy(), network.state.copy()
@@ -124,9 +129,10 @@ def check_gradients(
         value, cache = loss(record=True)
         # What the loss's own rounding can do to a difference must not count as an error.
         rounding = 4 * np.finfo(np.float64).eps * abs(value) / STEP
-        analytic = {**network.gradient_tensors, "input": cache["dX"]}
+        variables, analytic = {**network.tensors}, {**network.gradient_tensors}
+        if not network.body.takes_ids:
+            variables["input"], analytic["input"] = X, cache["dX"]
         analytic = {name: gradient.copy() for name, gradient in analytic.items()}
-        variables = {**network.tensors, "input": X}
         errors = {
             name: _relative_error(
                 lambda: loss()[0], variable, analytic[name], rounding / tolerance, samples, rng

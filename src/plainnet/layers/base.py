@@ -17,7 +17,8 @@ from plainnet.initializers import GlorotUniform, Initializer
 from plainnet.parameters import Declaration
 
 Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
+Shape = tuple[Any, ...]
+"""Axes without the batch; the first, time, may be None: any length."""
 
 NO_GRADIENT: Array = np.empty(0)
 """What `backward` returns where nobody reads the gradient of its input: below the first layer."""
@@ -70,6 +71,12 @@ class Layer(Configurable, ABC):
     """What `forward` and `backward` return are arrays of the layer's own that it does not read
     again, so a neighbour may write over them. False is always right, and True saves memory."""
 
+    takes_ids: bool = False
+    """The input is integers, such as the ids of tokens, and has no gradient."""
+
+    needs_lengths: bool = False
+    """The input's shape must be known in full, without a None for a time of any length."""
+
     weight_initializer: Initializer | None = None
     """An activation's default for the weights below it; None asks the layer after this one."""
 
@@ -106,6 +113,8 @@ class Layer(Configurable, ABC):
     ) -> None:
         """Declare a parameter: it appears as `self.<name>`, its gradient as `self.d<name>`."""
         self._refuse_taken(name, f"d{name}")
+        if None in shape:
+            raise ShapeError("cannot have weights for an axis of any length, None in its input")
         self.declared[name] = Declaration(name, shape, initializer, decays, order)
 
     def declare_state(self, name: str, shape: Shape, initializer: Initializer) -> None:
@@ -137,6 +146,8 @@ class Layer(Configurable, ABC):
             )
         self.name, self.declared, self.declared_state = name, {}, {}
         try:
+            if self.needs_lengths and None in input_shape:
+                raise ShapeError(f"needs an input of known length; got {input_shape}")
             self.output_shape = self.build(input_shape)
         except ShapeError as error:
             if error.placed:  # by a layer inside this container
@@ -183,6 +194,13 @@ class Layer(Configurable, ABC):
     # Views die in pickle and deepcopy; the network binds fresh ones (Network.__setstate__).
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in self._bound}
+
+
+def fits(shape: Shape, expected: Shape) -> bool:
+    """Whether an array's shape is the expected one, where None stands for any length."""
+    return len(shape) == len(expected) and all(
+        b is None or a == b for a, b in zip(shape, expected, strict=True)
+    )
 
 
 def expect_axes(input_shape: Shape, at_least: int, meaning: str) -> None:

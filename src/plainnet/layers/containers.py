@@ -9,7 +9,7 @@ import numpy as np
 from plainnet.cache import Cache
 from plainnet.errors import SettingError, ShapeError, require_type
 from plainnet.initializers import Initializer
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, fits
 
 
 class Sequential(Layer):
@@ -25,6 +25,7 @@ class Sequential(Layer):
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = _checked(layers)
         self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(self.layers)]
+        self.takes_ids = bool(self.layers) and self.layers[0].takes_ids
 
     def build(self, input_shape: Shape) -> Shape:
         prefix = f"{self.name}." if self.name else ""
@@ -89,7 +90,8 @@ class Sequential(Layer):
         for layer, own in cache.forward_pairs:
             given, A = A, layer.forward(A, own)
             expected = (len(given), *layer.output_shape)
-            if np.shape(A) != expected or A.dtype != given.dtype:
+            same_dtype = layer.takes_ids or getattr(A, "dtype", None) == given.dtype
+            if not fits(np.shape(A), expected) or not same_dtype:
                 raise ShapeError(
                     f"layer {layer.name} ({layer!r}) said that it returns {given.dtype} of shape "
                     f"{expected}; it returned {getattr(A, 'dtype', type(A).__name__)} of shape "

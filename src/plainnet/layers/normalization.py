@@ -363,6 +363,7 @@ class GroupNorm(Layer):
     dgamma: Array
     dbeta: Array
 
+    needs_lengths = True
     releases_arrays = True
     formulas = Formulas(
         input="A",

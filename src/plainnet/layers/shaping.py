@@ -11,6 +11,7 @@ from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
 class Flatten(Layer):
     """(m, height, width, channels) becomes (m, height * width * channels)."""
 
+    needs_lengths = True
     formulas = Formulas(
         input="A",
         output="Y",
@@ -31,6 +32,7 @@ class Flatten(Layer):
 class Reshape(Layer):
     """(m, ...) becomes (m, *shape). One axis of `shape` may be -1: what is left."""
 
+    needs_lengths = True
     formulas = Formulas(
         input="A",
         output="Y",

@@ -50,6 +50,9 @@ class Loss(Configurable, ABC):
     is_classifier: bool = False
     """`decide` gives classes, so that an accuracy makes sense."""
 
+    of_positions: bool = False
+    """Where the output has more axes, (time, features) for example, `EachPosition` applies it."""
+
     gives_probabilities: bool = False
     """`activate` gives the classes' probabilities."""
 
@@ -87,6 +90,13 @@ class Loss(Configurable, ABC):
         """The true classes of `targets`, in the form of `decide`; classifiers only."""
         return y
 
+    def accuracy(self, Z: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """The share of examples that are decided rightly; of several labels, all have to be."""
+        right = self.decide(Z) == self.classes(y)
+        if right.ndim > 1:
+            right = right.all(axis=1)
+        return float(np.average(right, weights=sample_weight))
+
     # --- what the network calls ------------------------------------------------------------------
 
     def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
@@ -121,6 +131,8 @@ class Loss(Configurable, ABC):
 
 class Elementwise(Loss):
     """A loss of every output by itself; that of an example is their mean."""
+
+    of_positions = True
 
     def build(self, output_shape: Shape) -> None:
         if len(output_shape) != 1:

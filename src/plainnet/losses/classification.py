@@ -34,6 +34,7 @@ class OneOfK(Loss):
     """An output for each of K classes, of which the highest decides. Targets are class ids."""
 
     is_classifier = True
+    of_positions = True
 
     def build(self, output_shape: Shape) -> None:
         if len(output_shape) != 1 or output_shape[0] < 2:

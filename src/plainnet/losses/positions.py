@@ -1,0 +1,120 @@
+"""A loss at every position of a sequence or an image."""
+
+from copy import copy
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.errors import ShapeError, require_type
+from plainnet.layers.base import fits
+from plainnet.losses.base import Array, Loss, Shape
+
+NOT_COUNTED = -1
+INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
+
+
+class EachPosition(Loss):
+    """Every position of every example counts as an example of its own.
+
+        L = sum_it w_i L_it / sum_it w_i,    over the positions t that are counted
+
+    A `Network` whose output has axes between the batch and the features, such as (m, time, K), puts
+    this around its loss. Targets have those axes too: ids of shape (m, time), numbers of shape
+    (m, time, k). The class id -1 marks a position that is not counted: padding, for example.
+
+    Parameters
+    ----------
+    loss : Loss
+        A loss of one position, with outputs of shape (K,).
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        require_type("loss", loss, Loss)
+        self.loss = copy(loss)
+        self.includes = loss.includes
+        self.is_classifier = loss.is_classifier
+        self.gives_probabilities = loss.gives_probabilities
+
+    def build(self, output_shape: Shape) -> None:
+        if len(output_shape) < 2:
+            raise ShapeError(
+                f"loss {self!r} needs an output of shape (..., features), with positions; the "
+                f"network gives {output_shape}"
+            )
+        self.output_shape = output_shape
+        self.loss.build(output_shape[-1:])
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        y, positions = np.asarray(y), self.output_shape[:-1]
+        axes = 1 + len(positions)
+        if not fits(y.shape[1:axes], positions):
+            shown = ", ".join("time" if n is None else str(n) for n in positions)
+            raise ShapeError(
+                f"targets must have the shape (m, {shown}) or (m, {shown}, {self.output_shape[-1]})"
+                f", one for each position of the output; got {y.shape}. For one target an example, "
+                "Flatten() or a global pool belongs before the last layer"
+            )
+        flat = y.reshape(-1, *y.shape[axes:])
+        left_out = None
+        if self.is_classifier and flat.ndim == 1 and flat.dtype.kind == "i":
+            left_out = flat == NOT_COUNTED
+            flat = np.where(left_out, 0, flat)
+        targets = self.loss.targets(flat, dtype)
+        if left_out is not None and left_out.any():
+            targets = np.where(left_out, NOT_COUNTED, targets)
+        return targets.reshape(*y.shape[:axes], *targets.shape[1:])
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        """The loss of each position, shape (m, *positions), also where it is not counted."""
+        Z, y, _ = self._flat(Z, y, None, cache)
+        return self.loss.forward(Z, y, cache.children["each"]).reshape(cache["Z"].shape[:-1])
+
+    def backward(self, cache: Cache) -> Array:
+        return self.loss.backward(cache.children["each"]).reshape(cache["Z"].shape)
+
+    def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
+        Z, y, weights = self._flat(Z, y, sample_weight, cache)
+        return self.loss.mean(Z, y, cache.children["each"], weights)
+
+    def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
+        dZ = self.loss.mean_gradient(cache.children["each"], cache["weights"])
+        return dZ.reshape(cache["Z"].shape)
+
+    def _flat(
+        self, Z: Array, y: Array, sample_weight: Array | None, cache: Cache
+    ) -> tuple[Array, Array, Array]:
+        """Outputs, targets and weights of all positions in one row."""
+        if "each" not in cache.children:
+            cache.open("each")
+        cache["Z"] = Z
+        m, *positions, K = Z.shape
+        n = m * prod(positions)
+        Z, y = Z.reshape(n, K), y.reshape(n, *y.shape[1 + len(positions) :])
+        weights = cache.array("weights", (n,), Z.dtype)
+        weights.reshape(m, -1)[:] = 1 if sample_weight is None else sample_weight[:, None]
+        if y.ndim == 1 and y.dtype == INTP:
+            weights *= np.not_equal(y, NOT_COUNTED, out=cache.array("counted", (n,), BOOL))
+            y = np.maximum(y, 0, out=cache.array("ids", (n,), INTP))
+        return Z, y, weights
+
+    # --- what its user reads ---------------------------------------------------------------------
+
+    def activate(self, Z: Array) -> Array:
+        return self.loss.activate(Z.reshape(-1, Z.shape[-1])).reshape(Z.shape)
+
+    def decide(self, Z: Array) -> Array:
+        """The decision at each position, shape (m, *positions)."""
+        decided = self.loss.decide(Z.reshape(-1, Z.shape[-1]))
+        return decided.reshape(*Z.shape[:-1], *decided.shape[1:])
+
+    def classes(self, y: Array) -> Array:
+        positions = len(self.output_shape) - 1
+        classes = self.loss.classes(y.reshape(-1, *y.shape[1 + positions :]))
+        return classes.reshape(*y.shape[: 1 + positions], *classes.shape[1:])
+
+    def accuracy(self, Z: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """The share of counted positions that are decided rightly."""
+        Z, y, weights = self._flat(Z, y, sample_weight, Cache())
+        return self.loss.accuracy(Z, y, weights)
