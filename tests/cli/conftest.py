@@ -90,7 +90,10 @@ def flowers(folder: Path) -> Path:
     return write_csv(folder / "flowers.csv", flower_rows())
 
 
-FAST = ("--preset", "fast", "--hidden", "8", "--epochs", "20", "--learning-rate", "0.1")
+FAST = (
+    *("--preset", "fast", "--networks", "1", "--hidden", "8", "--epochs", "20"),
+    *("--learning-rate", "0.1"),
+)
 
 
 def numbers_table(n: int = 60) -> pd.DataFrame:

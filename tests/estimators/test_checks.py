@@ -45,7 +45,7 @@ FEW = {"epochs": 60, "optimizer": Adam(0.01)}
 MLPS = [MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)]
 NETWORKS = [NetworkClassifier(Layers(), **FEW), NetworkRegressor(Layers(), **FEW)]
 
-SMALL = {"epochs": 20, "hidden_layer_sizes": (32, 32)}
+SMALL = {"n_networks": 2, "epochs": 20, "hidden_layer_sizes": (32, 32)}
 TABULAR = [TabularClassifier(**SMALL), TabularRegressor(**SMALL)]
 
 NOTHING_TO_CHECK = {

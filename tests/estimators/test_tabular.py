@@ -14,13 +14,15 @@ from sklearn.preprocessing import FunctionTransformer
 from plainnet import Cache
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.errors import DataError
-from plainnet.estimators import TabularClassifier, TabularRegressor
+from plainnet.estimators import TabularClassifier, TabularRegressor, tabular
+from plainnet.estimators.base import generator
 from plainnet.estimators.columns import Columns
 from plainnet.estimators.recipe import CLASSIFIER, bin_edges, build
+from plainnet.estimators.tabular import folds
 from plainnet.layers import Dense, Dropout, ParametricActivation, PiecewiseLinearEmbedding
 from plainnet.losses import SoftmaxCrossEntropy
 
-QUICK = {"epochs": 12, "hidden_layer_sizes": (32, 32), "random_state": 0}
+QUICK = {"epochs": 12, "hidden_layer_sizes": (32, 32), "n_networks": 1, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +172,7 @@ def test_a_category_never_seen_says_nothing(table):
     town = table[["town", "size"]].fillna(0)
     y = town["town"].str.removeprefix("town ").astype(float) + town["size"]
     for seed in range(3):
-        model = TabularRegressor("fast", epochs=20, random_state=seed).fit(town, y)
+        model = TabularRegressor("fast", n_networks=1, epochs=20, random_state=seed).fit(town, y)
         unseen = model.predict(pd.DataFrame({"town": ["elsewhere"], "size": [0.0]}))
         assert abs(unseen[0] - y.mean()) < 0.75 * y.std()
 
@@ -209,6 +211,96 @@ def test_very_few_rows_are_all_trained_on():
     model = TabularClassifier(**QUICK).fit(pd.DataFrame({"a": [0, 1, 2, 3]}), [0, 0, 1, 1])
     assert "val_loss" not in model.history_
     assert model.best_epoch_ == 11
+
+
+# --- several networks -----------------------------------------------------------------------------
+
+
+def test_small_tables_get_five_networks_and_large_ones_one(monkeypatch, table, answers):
+    settings = QUICK | {"epochs": 1, "n_networks": None}
+    assert len(TabularClassifier(**settings).fit(table, answers).networks_) == 5
+    monkeypatch.setattr(tabular, "SMALL_TABLE", 399)
+    assert len(TabularClassifier(**settings).fit(table, answers).networks_) == 1
+
+
+def test_every_row_is_held_out_by_one_of_the_networks_and_learned_by_the_others():
+    rng = np.random.default_rng(0)
+    labels = rng.choice(["a", "b", "rare"], 203, p=[0.5, 0.47, 0.03])
+    drawn = list(folds(203, 0.2, 5, rng, labels))
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([out for _, out in drawn])), np.arange(203)
+    )
+    for learned, out in drawn:
+        np.testing.assert_array_equal(np.sort([*learned, *out]), np.arange(203))
+        assert abs(len(out) - 203 / 5) <= 3
+        assert "rare" in labels[learned]
+
+
+@pytest.mark.parametrize(("fraction", "count"), [(0.5, 3), (0.3, 7), (0.04, 2), (0.9, 2), (0.2, 6)])
+def test_folds_of_any_size_have_rows_on_both_sides(fraction, count):
+    drawn = list(folds(25, fraction, count, np.random.default_rng(0), np.arange(25) % 9))
+    assert len(drawn) == count
+    for learned, out in drawn:
+        assert len(learned) > 0
+        assert 0 < len(out)
+        assert not set(learned) & set(out)
+
+
+def test_classes_of_few_rows_do_not_empty_a_fold():
+    labels = np.repeat(np.arange(10), 2)
+    for learned, out in folds(20, 0.2, 5, np.random.default_rng(0), labels):
+        assert len(learned) > 0
+        assert len(out) > 0
+
+
+def test_a_network_never_learns_from_the_rows_that_it_holds_out(table, answers):
+    """Trained with the held-out rows' answers turned round, the first network is the same."""
+    _, out = next(folds(400, 0.2, 2, generator(0), answers))
+    turned = answers.copy()
+    turned[out] = np.where(answers[out] == "yes", "no", "yes")
+    settings = QUICK | {"n_networks": 2, "epochs": 6}
+    losses = []
+    for y in (answers, turned):
+        model = TabularClassifier(**settings, callbacks=[])
+        model._strata = lambda y: answers  # the same folds
+        losses.append(model.fit(table, y).histories_[0])
+    assert losses[0]["loss"] == losses[1]["loss"]
+    assert losses[0]["val_loss"] != losses[1]["val_loss"]
+
+
+def test_the_prediction_is_the_mean_of_the_networks(table, answers):
+    y = table["size"].fillna(0).to_numpy()
+    model = TabularRegressor(**QUICK | {"n_networks": 3}).fit(table, y)
+    each = []
+    networks = model.networks_
+    for network in networks:
+        model.networks_ = [network]
+        each.append(model.predict(table))
+    model.networks_ = networks
+    inside = (model.predict(table) > y.min()) & (model.predict(table) < y.max())
+    np.testing.assert_allclose(
+        model.predict(table)[inside], np.mean(each, axis=0)[inside], rtol=1e-6
+    )
+    assert len(model.histories_) == len(model.best_epochs_) == 3
+    assert not np.array_equal(networks[0].parameters, networks[1].parameters)
+
+
+def test_several_networks_are_pickled(table, answers):
+    model = TabularClassifier(**QUICK | {"n_networks": 2, "epochs": 2}).fit(table, answers)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(table), model.predict_proba(table))
+
+
+def test_ctrl_c_ends_them_all(table, answers):
+    class Interrupt(Callback):
+        def end_epoch(self, run):
+            run.stop("Ctrl-C")
+
+    settings = QUICK | {"n_networks": 3}
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = TabularClassifier(**settings, callbacks=[Interrupt()]).fit(table, answers)
+    assert len(model.networks_) == 1
+    assert np.isfinite(model.predict_proba(table)).all()
 
 
 # --- the recipe -----------------------------------------------------------------------------------

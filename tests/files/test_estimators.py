@@ -84,10 +84,12 @@ FITTED = {
         epochs=2,
         random_state=0,
     ).fit(X, NUMBERS),
-    "TabularClassifier": lambda: TabularClassifier(epochs=2, random_state=0).fit(TABLE, CLASSES),
-    "TabularRegressor": lambda: TabularRegressor("fast", epochs=2, random_state=0).fit(
-        TABLE, NUMBERS
+    "TabularClassifier": lambda: TabularClassifier(epochs=2, n_networks=2, random_state=0).fit(
+        TABLE, CLASSES
     ),
+    "TabularRegressor": lambda: TabularRegressor(
+        "fast", epochs=2, n_networks=1, random_state=0
+    ).fit(TABLE, NUMBERS),
 }
 
 

@@ -108,6 +108,10 @@ Hidden = Annotated[
     str | None,
     _option("Widths of the hidden layers, like 128,64. [default: the preset's]", "WIDTHS"),
 ]
+Networks = Annotated[
+    int | None,
+    _option("For tables: how many are averaged. [default: 5 up to 20,000 rows, else 1]", "N"),
+]
 Epochs = Annotated[int | None, _option("Passes over the rows. [default: the preset's]", "N")]
 BatchSize = Annotated[int | None, _option("Rows in one step. [default: the preset's]", "N")]
 LearningRate = Annotated[float | None, _option("How far a step goes. [default: the preset's]", "F")]
@@ -178,6 +182,7 @@ def train(
     task: Tasks = None,
     preset: Presets = None,
     hidden: Hidden = None,
+    networks: Networks = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -207,6 +212,7 @@ def train(
         task=None if task is None else task.value,
         preset=None if preset is None else preset.value,
         hidden=hidden,
+        networks=networks,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,

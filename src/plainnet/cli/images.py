@@ -37,8 +37,11 @@ SMOOTHING = 0.05
 
 def learn(images: Images, settings: Settings, console: Console) -> tuple[Network, Recipe]:
     """Train and report; returns the network, and how it is used."""
-    if settings.preset is not None:
-        raise SettingError(f"{images.name} are images, and --preset is for tables; leave it away")
+    for name in ("preset", "networks"):
+        if getattr(settings, name) is not None:
+            raise SettingError(
+                f"{images.name} are images, and --{name} is for tables; leave it away"
+            )
     rng = np.random.default_rng(settings.seed)
     (X, y), held, (X_test, y_test) = split(images, settings.test_size, rng)
     mean, scale = standardise(X)
@@ -53,7 +56,8 @@ def learn(images: Images, settings: Settings, console: Console) -> tuple[Network
     )
     report.show_images(console, images)
     own = None if images.test is not None else True
-    report.show_rows(console, (len(y), len(held[1]), len(y_test)), settings.seed, own)
+    sizes = {"to train on": len(y), "to validate": len(held[1]), "to test": len(y_test)}
+    report.show_rows(console, sizes, settings.seed, own)
 
     smoothing = SMOOTHING if settings.label_smoothing is None else settings.label_smoothing
     network = Network(

@@ -33,9 +33,9 @@ class Measure:
 
 
 @contextmanager
-def watching(console: Console, measure: Measure) -> Iterator[Bar | Lines]:
+def watching(console: Console, measure: Measure, networks: int = 1) -> Iterator[Bar | Lines]:
     """What shows training as it goes; closed also when training ends with an error."""
-    watcher = (Bar if console.is_terminal else Lines)(console, measure)
+    watcher = (Bar if console.is_terminal else Lines)(console, measure, networks)
     try:
         yield watcher
     finally:
@@ -45,11 +45,11 @@ def watching(console: Console, measure: Measure) -> Iterator[Bar | Lines]:
 class Bar(Callback):
     """A bar that moves with the steps, with the loss and a measure of the validation rows."""
 
-    def __init__(self, console: Console, measure: Measure) -> None:
+    def __init__(self, console: Console, measure: Measure, networks: int) -> None:
         self.measure = measure
-        self.epochs = 0
+        self.epochs, self.network, self.networks = 0, 0, networks
         self.bar = Progress(
-            TextColumn("epoch {task.description}"),
+            TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TextColumn("loss {task.fields[loss]}"),
             TextColumn(f"{measure.name} {{task.fields[measure]}}"),
@@ -59,10 +59,10 @@ class Bar(Callback):
         )
 
     def begin_training(self, run: Run) -> None:
-        self.epochs = run.epochs
+        self.epochs, self.network = run.epochs, self.network + 1
         self.steps = run.steps_per_epoch or 1
         self.task = self.bar.add_task(
-            f"1/{run.epochs}", total=run.epochs * self.steps, loss="-", measure="-"
+            self._place(run), total=run.epochs * self.steps, loss="-", measure="-"
         )
         self.shown = perf_counter()
         self.bar.start()
@@ -74,7 +74,7 @@ class Bar(Callback):
             self.bar.update(
                 self.task,
                 completed=run.step + 1,
-                description=f"{run.epoch + 1}/{run.epochs}",
+                description=self._place(run),
                 loss=_loss(run.loss) if len(run.history) == 0 else self.loss,
             )
 
@@ -83,7 +83,7 @@ class Bar(Callback):
         self.bar.update(
             self.task,
             completed=(run.epoch + 1) * self.steps,
-            description=f"{run.epoch + 1}/{run.epochs}",
+            description=self._place(run),
             loss=self.loss,
             measure=self.measure.of(run),
         )
@@ -92,21 +92,25 @@ class Bar(Callback):
         """Leave the bar as it stands."""
         self.bar.stop()
 
+    def _place(self, run: Run) -> str:
+        return _network(self.network, self.networks) + f"epoch {run.epoch + 1}/{run.epochs}"
+
 
 class Lines(Callback):
-    """A line for the first epoch, for each tenth of the epochs, and for the last."""
+    """A line for the first epoch, each tenth, and the last; of several networks, for the last."""
 
-    def __init__(self, console: Console, measure: Measure) -> None:
+    def __init__(self, console: Console, measure: Measure, networks: int) -> None:
         self.console, self.measure = console, measure
-        self.epochs = 0
+        self.epochs, self.network, self.networks = 0, 0, networks
 
     def begin_training(self, run: Run) -> None:
-        self.epochs = run.epochs
-        self.every = -(-run.epochs // LINES)
+        self.epochs, self.network = run.epochs, self.network + 1
+        self.every = -(-run.epochs // (LINES if self.networks == 1 else 1))
         self.printed = -1
 
     def end_epoch(self, run: Run) -> None:
-        if run.epoch == 0 or (run.epoch + 1) % self.every == 0:
+        first = run.epoch == 0 and self.networks == 1
+        if first or (run.epoch + 1) % self.every == 0:
             self._print(run)
 
     def end_training(self, run: Run) -> None:
@@ -118,11 +122,16 @@ class Lines(Callback):
 
     def _print(self, run: Run) -> None:
         self.printed = len(run.history)
+        place = f"{_network(self.network, self.networks)}epoch {self.printed}/{run.epochs}"
         self.console.print(
-            f"epoch {self.printed}/{run.epochs}  loss {_loss(run.history.last()['loss'])}  "
+            f"{place}  loss {_loss(run.history.last()['loss'])}  "
             f"{self.measure.name} {self.measure.of(run)}",
             soft_wrap=True,
         )
+
+
+def _network(number: int, of: int) -> str:
+    return f"network {number}/{of}, " if of > 1 else ""
 
 
 def _loss(loss: float) -> str:

@@ -80,23 +80,20 @@ def show_images(console: Console, images: Images) -> None:
 
 def show_rows(
     console: Console,
-    sizes: tuple[int, int, int],
+    sizes: dict[str, int],
     seed: int,
     stratified: bool | None,
     note: str = "",
 ) -> None:
-    """How the rows are split; stratified is None where the dataset says it.
+    """How many rows are for what; stratified is None where the dataset says it.
 
-    `note` says what those to validate are.
+    `note` says more of them.
     """
-    fit, validation, test = sizes
+    counts = ", ".join(f"{size:,} {what}" for what, size in sizes.items())
     how = {True: f"stratified, seed {seed}", False: f"seed {seed}", None: "the dataset's own"}
-    console.print(
-        f"Rows: {fit:,} to train on, {validation:,} to validate, {test:,} to test "
-        f"({how[stratified]})"
-    )
+    console.print(f"Rows: {counts} ({how[stratified]})")
     if note:
-        console.print(note)
+        console.print(note, soft_wrap=True)
     console.print()
 
 
@@ -139,6 +136,26 @@ def show_end(
         console.print(f"All {counted(epochs, 'epoch')} done.")
     kept = f"Epoch {best + 1} was the best and is kept. " if best >= 0 else ""
     console.print(f"{kept}Training took {seconds:.{1 if seconds >= 1 else 2}f} s.")
+
+
+def show_ends(
+    console: Console,
+    histories: list[History],
+    epochs: int,
+    networks: int,
+    best: list[int],
+    seconds: float,
+) -> None:
+    """`show_end` for several networks."""
+    if histories[-1].stopped == "Ctrl-C":
+        console.print(
+            f"Interrupted in network {len(histories)} of {networks}, after {len(histories[-1])} of "
+            f"{epochs} epochs."
+        )
+    else:
+        console.print(f"All {networks} networks of {counted(epochs, 'epoch')} done.")
+    kept = ", ".join(str(epoch + 1) for epoch in best)
+    console.print(f"Their best epochs are kept: {kept}. Training took {seconds:.1f} s.")
 
 
 def show_classes(console: Console, y: Array, P: Array, classes: list[Any]) -> None:

@@ -24,6 +24,7 @@ class Settings:
     task: Task | None = None
     preset: str | None = None
     hidden: str | None = None
+    networks: int | None = None
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -36,7 +37,7 @@ class Settings:
     def check(self) -> None:
         """Refuse what makes no sense."""
         self.widths()
-        for name in ("epochs", "batch_size"):
+        for name in ("networks", "epochs", "batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingError(f"{option(name)} must be 1 or more; got {value}")

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-VALIDATION = "A fifth of the rest, at most 3,000 rows, decides which epoch is kept."
+VALIDATION = "A fifth of the rows to learn from, at most 3,000, decides which epoch is kept."
+VALIDATIONS = (
+    "{} networks are averaged. Each holds out another fifth of the rows to learn from, at most "
+    "3,000, and these decide which of its epochs is kept."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +52,24 @@ class Task:
         """(X, y) of some rows."""
         return self.table.X.iloc[part], self.table.target.values[part]
 
-    def fit(self, model: Any, callbacks: list[Callback]) -> None:
-        """Let the estimator learn; it keeps none of the callbacks."""
-        X_val, y_val = self.of(self.parts.validation)
+    @property
+    def rest(self) -> Array:
+        """The rows that are not tested on."""
+        return np.sort(np.concatenate([self.parts.fit, self.parts.validation]))
+
+    def fit(self, model: Any, callbacks: list[Callback], *, hold_out: bool) -> None:
+        """Let the estimator learn; it keeps none of the callbacks.
+
+        `hold_out` keeps the validation rows from it, so that models can be compared by them.
+        """
         model.set_params(callbacks=callbacks)
         with warnings.catch_warnings():  # the commands report Ctrl-C themselves
             warnings.filterwarnings("ignore", "Training interrupted", UserWarning)
-            model.fit(*self.of(self.parts.fit), X_val=X_val, y_val=y_val)
+            if hold_out:
+                X_val, y_val = self.of(self.parts.validation)
+                model.fit(*self.of(self.parts.fit), X_val=X_val, y_val=y_val)
+            else:
+                model.fit(*self.of(self.rest))
         model.set_params(callbacks=())
 
     def estimator(self, settings: Settings) -> Any:
@@ -65,6 +80,7 @@ class Task:
             raise SettingError("--label-smoothing is for classes; the target holds numbers")
         given = {
             "hidden_layer_sizes": settings.widths(),
+            "n_networks": settings.networks,
             **{
                 name: getattr(settings, name)
                 for name in ("preset", "epochs", "batch_size", *LEARNED)
@@ -96,26 +112,34 @@ def prepare(table: Table, settings: Settings) -> Task:
 
 def learn(table: Table, settings: Settings, console: Console) -> Any:
     """Train and report; returns the estimator."""
+    from plainnet.estimators.tabular import networks_for
+
     task = prepare(table, settings)
     model = task.estimator(settings)
+    networks = settings.networks or networks_for(len(task.rest))
+    sizes = {"to learn from": len(task.rest), "to test": len(task.parts.test)}
+    note = VALIDATION if networks == 1 else VALIDATIONS.format(networks)
     report.show_table(console, table)
-    report.show_rows(console, task.parts.sizes, settings.seed, task.is_classification, VALIDATION)
+    report.show_rows(console, sizes, settings.seed, task.is_classification, note)
 
     started = perf_counter()
-    with watching(console, _measure(task)) as watcher:
-        task.fit(model, [_Opening(console, model), watcher])
+    with watching(console, _measure(task), networks) as watcher:
+        task.fit(model, [_Opening(console, model), watcher], hold_out=False)
     seconds = perf_counter() - started
 
-    report.show_end(console, model.history_, watcher.epochs, model.best_epoch_, seconds)
-    loss = task.loss(model, task.parts.validation)
-    console.print(f"Validation {task.loss_name} {report.precise(loss)}.")
+    if networks == 1:
+        report.show_end(console, model.history_, watcher.epochs, model.best_epoch_, seconds)
+    else:
+        report.show_ends(
+            console, model.histories_, watcher.epochs, networks, model.best_epochs_, seconds
+        )
     console.print()
     X, y = task.of(task.parts.test)
     if task.is_classification:
         ids = np.searchsorted(model.classes_, y)
         report.show_classes(console, ids, model.predict_proba(X), model.classes_.tolist())
     else:
-        report.show_numbers(console, y, model.predict(X), task.of(task.parts.fit)[1])
+        report.show_numbers(console, y, model.predict(X), task.of(task.rest)[1])
     return model
 
 
@@ -126,6 +150,8 @@ class _Opening(Callback):
         self.console, self.model = console, model
 
     def begin_training(self, run: Run) -> None:
+        if self.model.networks_:  # the first has been shown
+            return
         report.show_columns(self.console, self.model.columns_.describe())
         report.show_network(self.console, run.network)
 
@@ -134,5 +160,5 @@ def _measure(task: Task) -> Measure:
     """What a look at the progress shows of the validation rows."""
     if task.is_classification:
         return Measure("validation accuracy", "val_accuracy")
-    spread = float(np.std(task.of(task.parts.fit)[1]))  # the network learns y in units of it
+    spread = float(np.std(task.of(task.rest)[1]))  # the network learns y in units of it
     return Measure("validation RMSE", "val_loss", lambda loss: report.number(sqrt(loss) * spread))

@@ -81,10 +81,10 @@ class _Search:
         """One trial; False if Ctrl-C ended it, and it counts for nothing."""
         trial = self.study.ask(self.space)
         settings = self._settings(trial.params)
-        model = self.task.estimator(settings)
+        model = self.task.estimator(replace(settings, networks=1))
         started, interrupted = perf_counter(), True
         try:
-            self.task.fit(model, [_Interrupted()])
+            self.task.fit(model, [_Interrupted()], hold_out=True)
             loss = self.task.loss(model, self.task.parts.validation)
             interrupted = False
         except KeyboardInterrupt:

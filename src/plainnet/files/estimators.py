@@ -142,24 +142,37 @@ def _trusted() -> list[type]:
 
 # --- an estimator's state -------------------------------------------------------------------------
 
-NETWORK = "network_"
+ONE, SEVERAL = "network_", "networks_"
 
 
 def packed(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of an estimator, with the network as arrays if it is plainnet's own."""
-    state = dict(state)
-    network = state.get(NETWORK)
-    kinds = known_kinds() | _losses()
-    if type(network) is Network and _is_own((network.layers, network.loss), kinds):
-        state[NETWORK] = pack(network)
+    """The attributes of an estimator, with its networks as arrays if they are plainnet's own."""
+    state, kinds = dict(state), known_kinds() | _losses()
+
+    def arrays(network: Any) -> Any:
+        own = type(network) is Network and _is_own((network.layers, network.loss), kinds)
+        return pack(network) if own else network
+
+    if ONE in state:
+        state[ONE] = arrays(state[ONE])
+    if SEVERAL in state:
+        state[SEVERAL] = [arrays(network) for network in state[SEVERAL]]
     return state
 
 
 def unpacked(state: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes that `packed` was given."""
     state = dict(state)
-    if isinstance(state.get(NETWORK), dict):
-        state[NETWORK] = unpack(state[NETWORK], "the estimator's network", _losses().values())
+
+    def network(arrays: Any) -> Any:
+        if not isinstance(arrays, dict):
+            return arrays
+        return unpack(arrays, "the estimator's network", _losses().values())
+
+    if ONE in state:
+        state[ONE] = network(state[ONE])
+    if SEVERAL in state:
+        state[SEVERAL] = [network(arrays) for arrays in state[SEVERAL]]
     return state
 
 
