@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.augmentation import Transform
 from plainnet.cache import Cache
 from plainnet.data import Batches, check_features, check_weights, weigh_classes
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer
@@ -107,6 +108,27 @@ class GivenBatches:
             yield self.network.check(*batch)
         if batch is None:
             raise DataError("X gave no batches")
+
+
+class Augmented:
+    """Batches whose inputs go through one transform after the other."""
+
+    def __init__(
+        self, batches: Iterable[Batch], transforms: Sequence[Transform], rng: np.random.Generator
+    ) -> None:
+        self.batches, self.transforms, self.rng = batches, transforms, rng
+
+    def __iter__(self) -> Iterator[Batch]:
+        for X, y, sample_weight in self.batches:
+            changed = X
+            for transform in self.transforms:
+                changed = transform(changed, self.rng)
+                if changed.shape != X.shape or changed.dtype != X.dtype:
+                    raise ShapeError(
+                        f"augmentation {transform!r} was given {X.dtype} of shape {X.shape} and "
+                        f"returned {changed.dtype} of shape {changed.shape}"
+                    )
+            yield changed, y, sample_weight
 
 
 class Mixup:

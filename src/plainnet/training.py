@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet import clipping
-from plainnet.batches import Batch, Mixup, make_batches
+from plainnet.augmentation import Transform
+from plainnet.batches import Augmented, Batch, Mixup, make_batches
 from plainnet.cache import Cache
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.progress import Progress
@@ -59,6 +60,7 @@ def train(
     clip_value: float | None = None,
     accumulate: int = 1,
     mixup: float = 0.0,
+    augment: Sequence[Transform] = (),
     overfit_batches: int | None = None,
     metrics: Sequence[str | Callable[..., float]] = (),
 ) -> History:
@@ -100,6 +102,9 @@ def train(
     mixup : float
         alpha > 0 mixes each batch's examples and targets in pairs, with shares from Beta(alpha,
         alpha); 0.2 is usual. Class ids become soft targets, sample weights are mixed too.
+    augment : sequence of functions (X, rng) -> X
+        Applied to each batch, such as `plainnet.augmentation.Flip()`; before mixup, and not to the
+        validation data.
     overfit_batches : int, optional
         Train on the first few batches only, unshuffled, again and again. A network that is
         assembled rightly learns them by heart.
@@ -129,6 +134,9 @@ def train(
     epochs = require_integer("epochs", epochs, at_least=1)
     accumulate = require_integer("accumulate", accumulate, at_least=1)
     require_number("mixup", mixup, at_least=0)
+    for transform in augment:
+        if not callable(transform):
+            raise SettingError(f"augment must be functions (X, rng) -> X; got {transform!r}")
     for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if limit is not None:
             require_number(name, limit, above=0)
@@ -144,11 +152,11 @@ def train(
         epochs=epochs, shuffle=shuffle and not full_batch, first=overfit_batches,
     )  # fmt: skip
     if full_batch and (
-        y is None or batches.n != 1 or accumulate > 1 or mixup or clip_norm or clip_value
+        y is None or batches.n != 1 or accumulate > 1 or mixup or augment or clip_norm or clip_value
     ):
         raise SettingError(
             f"{optimizer!r} takes all examples at every step, as arrays: leave out batch_size, "
-            "clip_norm, clip_value, accumulate and mixup"
+            "clip_norm, clip_value, accumulate, mixup and augment"
         )
     validation = None
     if validation_data is not None:
@@ -174,8 +182,12 @@ def train(
             if isinstance(optimizer, LBFGS):
                 loop.run_iterations(optimizer, next(iter(batches)))
             else:
-                mixed = Mixup(network, batches, mixup, rng) if mixup else batches
-                loop.run_epochs(optimizer, mixed, accumulate, clip_norm, clip_value)
+                drawn: Iterable[Batch] = batches
+                if augment:
+                    drawn = Augmented(drawn, augment, rng)
+                if mixup:
+                    drawn = Mixup(network, drawn, mixup, rng)
+                loop.run_epochs(optimizer, drawn, accumulate, clip_norm, clip_value)
         if run.average is not None:
             network.parameters[:] = run.average
         for observer in observers:

@@ -1,0 +1,143 @@
+"""Augmentation: random changes to the images of a batch that leave their classes as they are.
+
+Each is called with images of shape (m, height, width, channels) and a random generator, and returns
+new images; `train(..., augment=[Shift(2), Flip()])` calls one after the other on each batch. A
+function of one's own with these two arguments does as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.config import Configurable
+from plainnet.errors import SettingError, ShapeError, require_integer, require_number
+
+Array = npt.NDArray[Any]
+Transform = Callable[[Array, np.random.Generator], Array]
+
+
+class Shift(Configurable):
+    """Move each image by up to `pixels` in both directions; what comes in from outside is 0.
+
+    The same as a random crop of the image within a border of zeros.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self.pixels = require_integer("pixels", pixels, at_least=1)
+
+    def __call__(self, X: Array, rng: np.random.Generator) -> Array:
+        _expect_images(self, X)
+        m, height, width, _ = X.shape
+        if self.pixels >= min(height, width):
+            raise ShapeError(f"{self!r} would move images of {height} x {width} out of sight")
+        moved = np.zeros_like(X)
+        downs, rights = rng.integers(-self.pixels, self.pixels + 1, (2, m)).tolist()
+        for image, source, down, right in zip(moved, X, downs, rights, strict=True):
+            image[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = (
+                source[
+                    max(-down, 0) : height - max(down, 0), max(-right, 0) : width - max(right, 0)
+                ]
+            )
+        return moved
+
+
+class Flip(Configurable):
+    """Mirror every second image, at random: left becomes right."""
+
+    def __call__(self, X: Array, rng: np.random.Generator) -> Array:
+        _expect_images(self, X)
+        mirrored = X.copy()
+        chosen = rng.random(len(X)) < 0.5
+        mirrored[chosen] = X[chosen, :, ::-1]
+        return mirrored
+
+
+class Erase(Configurable):
+    """Set a square of each image to 0, its centre anywhere (DeVries and Taylor 2017, Cutout)."""
+
+    def __init__(self, size: int) -> None:
+        self.size = require_integer("size", size, at_least=1)
+
+    def __call__(self, X: Array, rng: np.random.Generator) -> Array:
+        _expect_images(self, X)
+        erased = X.copy()
+        m, height, width, _ = X.shape
+        tops = (rng.integers(0, height, m) - self.size // 2).tolist()
+        lefts = (rng.integers(0, width, m) - self.size // 2).tolist()
+        for image, top, left in zip(erased, tops, lefts, strict=True):
+            image[max(top, 0) : top + self.size, max(left, 0) : left + self.size] = 0
+        return erased
+
+
+class Crop(Configurable):
+    """Cut a window out of each image, at a random place, and enlarge it to the image's size.
+
+    Parameters
+    ----------
+    share : float
+        A window's sides have between 1 - share and 1 of the image's.
+    """
+
+    def __init__(self, share: float) -> None:
+        require_number("share", share, above=0, below=1)
+        self.share = share
+
+    def __call__(self, X: Array, rng: np.random.Generator) -> Array:
+        _expect_images(self, X)
+        m = len(X)
+        side = rng.uniform(1 - self.share, 1, m)
+        down, right = rng.uniform(-0.5, 0.5, (2, m)) * (1 - side)
+        nothing = np.zeros(m)
+        return _resample(X, side, nothing, nothing, side, down, right)
+
+
+class Rotate(Configurable):
+    """Turn each image about its centre by up to `degrees`; what comes in from outside is 0."""
+
+    def __init__(self, degrees: float) -> None:
+        require_number("degrees", degrees, above=0, below=180)
+        self.degrees = degrees
+
+    def __call__(self, X: Array, rng: np.random.Generator) -> Array:
+        _expect_images(self, X)
+        angle = np.radians(rng.uniform(-self.degrees, self.degrees, len(X)))
+        cos, sin, nothing = np.cos(angle), np.sin(angle), np.zeros(len(X))
+        return _resample(X, cos, sin, -sin, cos, nothing, nothing)
+
+
+def _resample(X: Array, a: Array, b: Array, c: Array, d: Array, down: Array, right: Array) -> Array:
+    """The image whose pixel (y, x), from the centre, is X's at (a y + b x, c y + d x) + the move.
+
+    `down` and `right` are shares of the image's sides. Between four pixels it is their bilinear
+    mean, outside the image 0.
+    """
+    m, height, width, channels = X.shape
+    y = (np.arange(height) - (height - 1) / 2)[:, None]
+    x = np.arange(width) - (width - 1) / 2
+    a, b, c, d, down, right = (v[:, None, None] for v in (a, b, c, d, down, right))
+    rows = a * y + b * x + (height - 1) / 2 + down * height  # (m, height, width)
+    columns = c * y + d * x + (width - 1) / 2 + right * width
+
+    bordered = np.zeros((m, height + 2, width + 2, channels), X.dtype)
+    bordered[:, 1:-1, 1:-1] = X
+    flat = bordered.reshape(-1, channels)
+    rows, columns = np.clip(rows + 1, 0, height + 1), np.clip(columns + 1, 0, width + 1)
+    top, left = np.minimum(rows.astype(np.intp), height), np.minimum(columns.astype(np.intp), width)
+    lower = (rows - top).astype(X.dtype)[..., None]
+    righter = (columns - left).astype(X.dtype)[..., None]
+    first = (np.arange(m)[:, None, None] * (height + 2) + top) * (width + 2) + left
+    above = flat[first] * (1 - righter) + flat[first + 1] * righter
+    below = flat[first + width + 2] * (1 - righter) + flat[first + width + 3] * righter
+    return above * (1 - lower) + below * lower
+
+
+def _expect_images(transform: Any, X: Array) -> None:
+    if X.ndim != 4 or X.dtype.kind != "f":
+        raise SettingError(
+            f"{transform!r} changes images of shape (m, height, width, channels), of a real dtype; "
+            f"got {X.dtype} of shape {X.shape}"
+        )
