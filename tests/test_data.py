@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
-from plainnet.data import Batches, check_features, check_weights, one_hot, split, weigh_classes
+from plainnet.data import (
+    Batches,
+    Streams,
+    Windows,
+    check_features,
+    check_weights,
+    one_hot,
+    split,
+    weigh_classes,
+)
 from plainnet.errors import DataError, SettingError, ShapeError
 
 same_every_time = settings(deadline=None, derandomize=True)
@@ -298,3 +307,38 @@ def test_images_and_several_targets_keep_their_shape():
             row = targets[0] // 2
             np.testing.assert_array_equal(image, X[row])
             np.testing.assert_array_equal(targets, y[row])
+
+
+# --- sequences ------------------------------------------------------------------------------------
+
+
+def test_windows_are_drawn_from_everywhere_and_targets_come_next():
+    windows = Windows(np.arange(30), length=4, batch_size=8, n=50, seed=0)
+    assert len(windows) == 50
+    drawn = list(windows)
+    assert len(drawn) == 50
+    starts = {int(row[0]) for X, _ in drawn for row in X}
+    assert starts == set(range(26))  # the last window ends at 28, and 29 is its last target
+    for X, y in drawn:
+        np.testing.assert_array_equal(np.diff(X, axis=1), 1)
+        np.testing.assert_array_equal(y, X + 1)
+    again = list(Windows(np.arange(30), length=4, batch_size=8, n=50, seed=0))
+    np.testing.assert_array_equal(again[7][0], drawn[7][0])
+    assert any((a[0] != b[0]).any() for a, b in zip(drawn, windows, strict=True))
+
+
+def test_streams_go_on_where_they_ended():
+    streams = Streams(np.arange(100), length=5, batch_size=3)
+    drawn = list(streams)
+    assert len(streams) == len(drawn) == 6
+    rows = np.concatenate([X for X, _ in drawn], axis=1)
+    np.testing.assert_array_equal(rows, np.arange(30) + np.array([[0], [33], [66]]))
+    targets = np.concatenate([y for _, y in drawn], axis=1)
+    np.testing.assert_array_equal(targets, rows + 1)
+
+
+def test_a_sequence_that_is_too_short_is_refused():
+    with pytest.raises(DataError, match=r"n >= 6; got \(5,\)"):
+        Windows(np.arange(5), length=5, batch_size=1, n=1)
+    with pytest.raises(DataError, match=r"n >= 11; got \(10,\)"):
+        Streams(np.arange(10), length=5, batch_size=2)

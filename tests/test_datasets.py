@@ -231,3 +231,38 @@ def test_damaged_idx_files(tmp_path: Path, case: str) -> None:
 def test_no_idx_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         datasets.read_idx(tmp_path / "none.gz")
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def test_a_text_in_the_own_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "names.txt").write_text("emma\nolivia\n", encoding="utf-8")
+    monkeypatch.setenv("PLAINNET_DATA", str(tmp_path))
+    assert datasets.text("names") == "emma\nolivia\n"
+
+
+def test_a_text_is_downloaded_with_its_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pooch = pytest.importorskip("pooch")
+    source = tmp_path / "there.txt"
+    source.write_text("to be", encoding="utf-8")
+    monkeypatch.setenv("PLAINNET_DATA", str(tmp_path))
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
+    monkeypatch.setattr(pooch, "retrieve", lambda url, known, *place: asked.append(known) or source)
+    asked: list[str] = []
+    assert datasets.text("tinyshakespeare") == "to be"
+    assert asked[0].startswith("sha256:86c4e6aa")
+
+    def refuse(*arguments: object) -> str:
+        raise OSError("no route")
+
+    monkeypatch.setattr(pooch, "retrieve", refuse)
+    with pytest.raises(FileError, match=r"cannot be fetched \(no route\): put names.txt into"):
+        datasets.text("names")
+
+
+def test_an_unknown_text_lists_the_known_ones() -> None:
+    with pytest.raises(SettingError, match="'bible'; there are tinyshakespeare, names"):
+        datasets.text("bible")

@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score, r2_score, roc_auc_score
 
 from plainnet import Callback, Network, train
 from plainnet.errors import DivergedError, SettingError
-from plainnet.layers import Dense, ReLU
+from plainnet.layers import Dense, Layer, ReLU
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam
 
@@ -506,3 +506,41 @@ def test_a_warm_epoch_allocates_nothing_for_the_parameters(rng, settings):
     X, y = data(rng, 100, np.float32)
     net = network(np.float32, width=8192)
     assert warm_peak(net, X, y, batch_size=16, **settings) < net.parameters.nbytes / 4
+
+
+# --- carried state --------------------------------------------------------------------------------
+
+
+class Total(Layer):
+    """The sum of the steps so far, which goes on from batch to batch where the cache carries."""
+
+    def forward(self, A, cache):
+        before = cache.carried.get("total", 0) if cache.carry else 0
+        cache.carried["total"] = before + A.sum(axis=1)
+        SEEN.append(np.array(before))
+        return np.cumsum(A, axis=1)
+
+    def backward(self, dY, cache):
+        return np.cumsum(dY[:, ::-1], axis=1)[:, ::-1]
+
+
+SEEN: list[np.ndarray] = []
+
+
+def test_carry_hands_the_state_to_the_next_batch_and_begins_anew_with_each_epoch():
+    network = Network([Total(), Dense(1)], loss=MeanSquaredError(), input_shape=(None, 1), seed=0)
+    batch = np.ones((2, 3, 1), np.float32), np.zeros((2, 3, 1), np.float32)
+    settings = {"optimizer": SGD(0.0001), "epochs": 2, "progress": False}
+    SEEN.clear()
+    train(network, [batch] * 3, carry=True, **settings)
+    assert [float(before.max()) for before in SEEN] == [0, 3, 6, 0, 3, 6]
+    SEEN.clear()
+    train(network, [batch] * 3, **settings)
+    assert [float(before.max()) for before in SEEN] == [0] * 6
+
+
+def test_carry_needs_batches_in_order():
+    network = Network([Total(), Dense(1)], loss=MeanSquaredError(), input_shape=(None, 1), seed=0)
+    X = np.ones((2, 3, 1), np.float32)
+    with pytest.raises(SettingError, match="carry needs an iterable of batches"):
+        train(network, X, X, optimizer=SGD(0.1), epochs=1, batch_size=2, carry=True)

@@ -1,6 +1,7 @@
 """Neural networks from scratch on NumPy: every formula next to its derivative."""
 
 from plainnet import (
+    augmentation,
     callbacks,
     data,
     errors,
@@ -34,6 +35,7 @@ __all__ = [
     "History",
     "Network",
     "NeuralNetwork",
+    "augmentation",
     "callbacks",
     "check_gradients",
     "data",

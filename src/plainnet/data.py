@@ -211,3 +211,94 @@ class Batches:
             else:
                 sample_weight.take(rows, out=w_batch, mode="clip")
                 yield X_batch, y_batch, w_batch
+
+
+# --- sequences ------------------------------------------------------------------------------------
+
+
+class Windows:
+    """Batches of windows of a long sequence, at random places: each epoch draws new ones.
+
+    Parameters
+    ----------
+    sequence : array of shape (n,) or (n, features)
+        Ids of tokens, for example.
+    length : int
+        Steps of a window. The target of a step is the sequence's next element.
+    batch_size : int
+    n : int
+        Batches in an epoch.
+    seed : int, numpy.random.Generator or None
+
+    Examples
+    --------
+    >>> X, y = next(iter(Windows(np.arange(100), length=5, batch_size=2, n=1, seed=0)))
+    >>> X.shape, bool((y == X + 1).all())
+    ((2, 5), True)
+    """
+
+    def __init__(
+        self,
+        sequence: npt.ArrayLike,
+        *,
+        length: int,
+        batch_size: int,
+        n: int,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        self.sequence = _long_enough(sequence, length + 1)
+        self.length = require_integer("length", length, at_least=1)
+        self.batch_size = require_integer("batch_size", batch_size, at_least=1)
+        self.n = require_integer("n", n, at_least=1)
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        steps = np.arange(self.length)
+        for _ in range(self.n):
+            starts = self.rng.integers(0, len(self.sequence) - self.length, self.batch_size)
+            places = starts[:, None] + steps
+            yield self.sequence[places], self.sequence[places + 1]
+
+
+class Streams:
+    """Batches that read a long sequence from its beginning to its end, at several places at once.
+
+    Row i of a batch goes on where row i of the one before ended, so that `train(..., carry=True)`
+    can hand on the state: truncated backpropagation through time.
+
+    Parameters
+    ----------
+    sequence : array of shape (n,) or (n, features)
+    length : int
+        Steps of a batch. The target of a step is the sequence's next element.
+    batch_size : int
+        Into how many equal parts the sequence is cut; what is left over at the end is not used.
+    """
+
+    def __init__(self, sequence: npt.ArrayLike, *, length: int, batch_size: int) -> None:
+        self.length = require_integer("length", length, at_least=1)
+        self.batch_size = require_integer("batch_size", batch_size, at_least=1)
+        self.sequence = _long_enough(sequence, batch_size * length + 1)
+
+    def __len__(self) -> int:
+        return (len(self.sequence) - 1) // self.batch_size // self.length
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        part = (len(self.sequence) - 1) // self.batch_size
+        starts = np.arange(self.batch_size)[:, None] * part
+        for step in range(0, len(self) * self.length, self.length):
+            places = starts + np.arange(step, step + self.length)
+            yield self.sequence[places], self.sequence[places + 1]
+
+
+def _long_enough(sequence: npt.ArrayLike, needed: int) -> Array:
+    sequence = np.asarray(sequence)
+    if sequence.ndim not in (1, 2) or len(sequence) < needed:
+        raise DataError(
+            f"the sequence must have the shape (n,) or (n, features), with n >= {needed}; got "
+            f"{sequence.shape}"
+        )
+    return sequence

@@ -1,4 +1,4 @@
-"""Named real data: small tables that scikit-learn ships, and Fashion-MNIST.
+"""Named real data: small tables that scikit-learn ships, Fashion-MNIST, and two texts.
 
     >>> from plainnet import datasets
     >>> datasets.NAMES
@@ -165,6 +165,47 @@ def _images_and_labels(folder: Path, part: str) -> tuple[Array, Array]:
             f"the shape {labels.shape} and labels up to {labels.max(initial=0)}"
         )
     return images.reshape(len(images), -1).astype(np.float32), labels.astype(np.intp)
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+TEXTS = {
+    "tinyshakespeare": (
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ),
+    "names": (
+        "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
+        "sha256:0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+    ),
+}
+
+
+def text(name: str) -> str:
+    """The text of this name, one of `TEXTS`: 1.1 MB of Shakespeare, or 32,033 first names.
+
+    The file NAME.txt is looked for in the folder that PLAINNET_DATA names, else downloaded.
+
+    Raises
+    ------
+    SettingError, MissingExtraError, FileError
+        As `load`.
+    """
+    if name not in TEXTS:
+        raise SettingError(f"there is no text {name!r}; there are {', '.join(TEXTS)}")
+    own = Path(os.environ.get("PLAINNET_DATA", "")) / f"{name}.txt"
+    if os.environ.get("PLAINNET_DATA") and own.is_file():
+        return own.read_text(encoding="utf-8")
+    pooch = optional("pooch", purpose=f"fetching {name}", extra="data")
+    url, checksum = TEXTS[name]
+    try:
+        path = pooch.retrieve(url, checksum, f"{name}.txt", pooch.os_cache("plainnet"))
+    except (OSError, ValueError) as error:  # no connection; a wrong checksum
+        raise FileError(
+            f"{name} is not on this machine and cannot be fetched ({error}): put {name}.txt into "
+            "the folder that PLAINNET_DATA names"
+        ) from error
+    return Path(path).read_text(encoding="utf-8")
 
 
 # --- IDX ------------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ def train(
     accumulate: int = 1,
     mixup: float = 0.0,
     augment: Sequence[Transform] = (),
+    carry: bool = False,
     overfit_batches: int | None = None,
     metrics: Sequence[str | Callable[..., float]] = (),
 ) -> History:
@@ -105,6 +106,9 @@ def train(
     augment : sequence of functions (X, rng) -> X
         Applied to each batch, such as `plainnet.augmentation.Flip()`; before mixup, and not to the
         validation data.
+    carry : bool
+        Each batch of an iterable continues the sequences of the one before: recurrent layers begin
+        with their last state, as a constant, and anew with each epoch. See `plainnet.data.Streams`.
     overfit_batches : int, optional
         Train on the first few batches only, unshuffled, again and again. A network that is
         assembled rightly learns them by heart.
@@ -140,6 +144,8 @@ def train(
     for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if limit is not None:
             require_number(name, limit, above=0)
+    if carry and y is not None:
+        raise SettingError("carry needs an iterable of batches in the order of their sequences")
     if clip_norm is not None and clip_value is not None:
         raise SettingError(f"clip_norm={clip_norm!r} and clip_value={clip_value!r}: take one")
     require_type("callbacks", callbacks, Iterable)
@@ -171,7 +177,7 @@ def train(
         validates=validation is not None,
         metrics=() if validation is None else tuple(validation.metrics),
     )
-    loop = _Loop(run, observers, validation, Cache(training=True, seed=rng))
+    loop = _Loop(run, observers, validation, Cache(training=True, seed=rng, carry=carry))
     begun: list[Callback] = []
     try:
         for observer in observers:
@@ -291,6 +297,7 @@ class _Loop:
 
     def begin_epoch(self, epoch: int) -> None:
         self.run.epoch = epoch
+        self.cache.forget()
         for observer in self.observers:
             observer.begin_epoch(self.run)
 
