@@ -176,3 +176,19 @@ def test_text_among_numbers_and_infinity_are_named():
         columns.transform(pd.DataFrame({"a": [1.0, "many"]}))
     with pytest.raises(DataError, match=r"column 'a' must hold finite numbers; row 1 has infinity"):
         columns.transform(pd.DataFrame({"a": [1.0, np.inf]}))
+
+
+def test_categories_that_occur_once_share_a_vector_with_the_unseen():
+    towns = [f"town {i}" for i in range(12)] * 3 + ["hamlet", "farm"]
+    columns = Columns(pd.DataFrame({"town": towns}))
+    assert dict(columns.describe()) == {
+        "town": "14 categories, embedded; the 2 that occur once share a vector"
+    }
+    assert columns.id_sizes == [13]
+    ids = columns.transform(pd.DataFrame({"town": ["farm", "elsewhere", "town 0", "hamlet"]}))
+    assert ids[:, 0].tolist() == [0, 0, 1, 0]
+
+
+def test_few_categories_have_a_flag_each_however_rare():
+    columns = Columns(pd.DataFrame({"colour": ["red", "green", "green", "blue", "blue"]}))
+    assert dict(columns.describe()) == {"colour": "3 categories, one-hot"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -137,13 +138,21 @@ class Date:
 
 
 class Category:
-    """A column of texts or truth values. A gap is a category too, if training has seen one."""
+    """A column of texts or truth values. A gap is a category too, if training has seen one.
+
+    Where categories get vectors, those that occur once share one with all that training has not
+    seen: their own would learn the row by heart.
+    """
 
     def __init__(self, name: str, column: Array) -> None:
         self.name = name
         labels = _labels(column)
-        self.known = {label: k for k, label in enumerate(sorted(set(labels)), start=1)}
-        count = len(self.known)
+        times = Counter(labels)
+        count, once = len(times), 0
+        if count > ONE_HOT_UP_TO:
+            once = sum(number == 1 for number in times.values())
+            times = Counter({label: number for label, number in times.items() if number > 1})
+        self.known = {label: k for k, label in enumerate(sorted(times), start=1)}
         self.used, self.embedded = True, count > ONE_HOT_UP_TO
         if count < 2:
             self.used, self.note = False, "constant, left out"
@@ -152,6 +161,8 @@ class Category:
             self.note = f"{count:,} different texts in {len(labels):,} rows, left out"
         else:
             self.note = f"{count:,} categories, " + ("embedded" if self.embedded else "one-hot")
+            if once:
+                self.note += f"; the {once:,} that occur once share a vector"
 
     @property
     def size(self) -> int:
