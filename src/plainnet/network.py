@@ -25,6 +25,7 @@ from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer, Shape, fits
 from plainnet.layers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
+from plainnet.memory import wake_blas
 from plainnet.parameters import Declaration, FlatVector, Segment
 
 Array = npt.NDArray[Any]
@@ -112,6 +113,7 @@ class Network:
         self._gradients = FlatVector(tensors, self.dtype)
         self._state = FlatVector(state, self.dtype)
         self._bind()
+        wake_blas()
         rng = np.random.default_rng(seed)
         self._parameters.initialize(rng)
         self._state.initialize(rng)
