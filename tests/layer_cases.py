@@ -16,20 +16,40 @@ from plainnet.layers import (
     ELU,
     GELU,
     GLU,
+    GRU,
+    LSTM,
+    RNN,
     SELU,
+    AveragePool2d,
     BatchNorm,
+    Bidirectional,
     CategoryEmbedding,
+    Conv1d,
+    Conv2d,
+    ConvTranspose2d,
+    CrossAttention,
     Dense,
     Dropout,
+    Dropout2d,
+    Embedding,
+    EncoderDecoder,
     Flatten,
     GaussianNoise,
+    GlobalAveragePool1d,
+    GlobalAveragePool2d,
+    GlobalMaxPool1d,
+    GlobalMaxPool2d,
     GroupNorm,
     Highway,
     Identity,
     Layer,
     LayerNorm,
     LeakyReLU,
+    LearnedPositions,
+    Masking,
+    MaxPool2d,
     Mish,
+    MultiHeadAttention,
     Parallel,
     ParametricActivation,
     PeriodicEmbedding,
@@ -43,10 +63,16 @@ from plainnet.layers import (
     Sequential,
     Sigmoid,
     SiLU,
+    SinusoidalPositions,
     Softmax,
     Softplus,
+    SwiGLU,
     Tanh,
+    TiedEmbedding,
+    TransformerBlock,
+    Upsample,
 )
+from twins import attention, convolution, recurrence
 
 Twin = Callable[[np.ndarray, Layer], np.ndarray]
 
@@ -119,7 +145,7 @@ def same(example: np.ndarray, layer: Layer) -> np.ndarray:
 
 
 def chain(example: np.ndarray, layer: Sequential | Residual) -> np.ndarray:
-    by_type = {type(case.make()): case.twin for case in CASES}
+    by_type = {type(case.make()): case.twin for case in reversed(CASES)}
     for inner in layer.layers:
         example = by_type[type(inner)](example, inner)
     return example
@@ -250,7 +276,7 @@ def looked_up(example: np.ndarray, layer: CategoryEmbedding) -> np.ndarray:
 
 
 def side_by_side(example: np.ndarray, layer: Parallel) -> np.ndarray:
-    by_type = {type(case.make()): case.twin for case in CASES}
+    by_type = {type(case.make()): case.twin for case in reversed(CASES)}
     out = []
     for (start, stop), inner in zip(layer.parts, layer.layers, strict=True):
         out += by_type[type(inner)](example[start:stop], inner).tolist()
@@ -331,6 +357,115 @@ CASES = [
         (4,),
         side_by_side,
     ),
+    LayerCase(lambda: Embedding(4, 3), (5,), attention.looked_up_tokens),
+    LayerCase(lambda: Embedding(3, 2, padding=0), (4,), attention.looked_up_tokens),
+    LayerCase(lambda: TiedEmbedding(5, 3, [Dense(3), Tanh()]), (4,), attention.tied(chain)),
+    LayerCase(lambda: LearnedPositions(3), (3, 4), attention.learned_positions),
+    LayerCase(lambda: LearnedPositions(5), (3, 2), attention.learned_positions),
+    LayerCase(SinusoidalPositions, (5, 4), attention.sinusoidal_positions),
+    LayerCase(lambda: MultiHeadAttention(2), (3, 4), attention.self_attention),
+    LayerCase(
+        lambda: MultiHeadAttention(4, causal=True, key_value_heads=2, rotary=True, head_width=4),
+        (5, 3),
+        attention.self_attention,
+    ),
+    LayerCase(
+        lambda: MultiHeadAttention(2, rotary="interleaved", rotary_base=100.0, bias=False),
+        (3, 8),
+        attention.self_attention,
+    ),
+    LayerCase(lambda: SwiGLU(3), (4,), attention.swiglu),
+    LayerCase(lambda: SwiGLU(3, bias=False), (2, 4), attention.swiglu),
+    LayerCase(lambda: TransformerBlock(2), (3, 4), chain),
+    LayerCase(
+        lambda: TransformerBlock(
+            2,
+            hidden=3,
+            activation="swiglu",
+            norm="post",
+            causal=True,
+            rotary=True,
+            bias=False,
+            normalization="RMSNorm",
+        ),
+        (3, 4),
+        chain,
+    ),
+    LayerCase(lambda: TransformerBlock(1, activation="relu"), (2, 4), chain),
+    LayerCase(
+        lambda: EncoderDecoder([Dense(6), Tanh()], [CrossAttention(2, source_width=6)], 2),
+        (5, 4),
+        attention.encoder_decoder(chain),
+    ),
+    LayerCase(lambda: RNN(3), (4, 2), recurrence.recurrent),
+    LayerCase(
+        lambda: RNN(3, activation="relu", return_sequences=True), (4, 2), recurrence.recurrent
+    ),
+    LayerCase(lambda: LSTM(3), (4, 2), recurrence.recurrent),
+    LayerCase(
+        lambda: LSTM(3, return_sequences=True, reverse=True, learned_start=True),
+        (4, 2),
+        recurrence.recurrent,
+    ),
+    LayerCase(lambda: GRU(3, return_sequences=True), (4, 2), recurrence.recurrent),
+    LayerCase(lambda: GRU(3, reverse=True, learned_start=True), (4, 2), recurrence.recurrent),
+    LayerCase(lambda: GRU(3, reset="before", return_sequences=True), (4, 2), recurrence.recurrent),
+    LayerCase(lambda: Bidirectional(LSTM(3, return_sequences=True)), (4, 2), recurrence.both_ways),
+    LayerCase(lambda: Bidirectional(GRU(3), merge="sum"), (4, 2), recurrence.both_ways),
+    LayerCase(Masking, (4, 2), recurrence.masking),
+    LayerCase(lambda: Conv2d(3, 3), (5, 4, 2), convolution.conv2d),
+    LayerCase(lambda: Conv2d(2, (3, 2), padding="same"), (4, 5, 1), convolution.conv2d),
+    LayerCase(lambda: Conv2d(3, 1, bias=False), (3, 2, 4), convolution.conv2d),
+    LayerCase(
+        lambda: Conv2d(4, 3, stride=2, dilation=2, groups=2, padding=((1, 2), (3, 0))),
+        (6, 5, 4),
+        convolution.conv2d,
+    ),
+    LayerCase(lambda: Conv2d(3, 2, stride=3, padding=(2, 1)), (5, 4, 5), convolution.conv2d),
+    LayerCase(lambda: Conv2d(3, 2, padding=2), (1, 2, 2), convolution.conv2d),
+    LayerCase(
+        lambda: Conv2d(3, 3, groups=3, padding="same", stride=(2, 1)), (4, 3, 3), convolution.conv2d
+    ),
+    LayerCase(lambda: ConvTranspose2d(3, 3), (2, 3, 2), convolution.conv_transpose2d),
+    LayerCase(
+        lambda: ConvTranspose2d(4, (3, 2), stride=2, padding=1, output_padding=(1, 0), groups=2),
+        (3, 2, 4),
+        convolution.conv_transpose2d,
+    ),
+    LayerCase(
+        lambda: ConvTranspose2d(2, 3, stride=2, padding="same", dilation=2, bias=False),
+        (3, 2, 5),
+        convolution.conv_transpose2d,
+    ),
+    LayerCase(
+        lambda: ConvTranspose2d(2, 2, stride=2, groups=2), (2, 3, 2), convolution.conv_transpose2d
+    ),
+    LayerCase(lambda: Conv1d(3, 3, padding="causal", dilation=2), (6, 2), convolution.conv1d),
+    LayerCase(lambda: Conv1d(4, 2, stride=2, groups=2, bias=False), (5, 4), convolution.conv1d),
+    LayerCase(lambda: Conv1d(3, 4, padding="same"), (5, 4), convolution.conv1d),
+    LayerCase(lambda: Conv1d(2, 2, padding=(2, 1)), (3, 2), convolution.conv1d),
+    LayerCase(lambda: MaxPool2d(2), (4, 4, 2), convolution.max_pool2d),
+    LayerCase(lambda: MaxPool2d((3, 2), stride=(2, 1)), (6, 3, 2), convolution.max_pool2d),
+    LayerCase(
+        lambda: MaxPool2d(3, stride=2, padding=1, ceil_mode=True), (4, 5, 2), convolution.max_pool2d
+    ),
+    LayerCase(lambda: AveragePool2d(2), (4, 5, 2), convolution.average_pool2d),
+    LayerCase(lambda: AveragePool2d((2, 3)), (4, 3, 2), convolution.average_pool2d),
+    LayerCase(
+        lambda: AveragePool2d(3, stride=2, padding="same"), (4, 5, 2), convolution.average_pool2d
+    ),
+    LayerCase(
+        lambda: AveragePool2d(3, stride=1, padding=1, count_padding=True),
+        (3, 4, 1),
+        convolution.average_pool2d,
+    ),
+    LayerCase(GlobalAveragePool1d, (3, 4), convolution.mean_of_all),
+    LayerCase(GlobalAveragePool2d, (3, 2, 4), convolution.mean_of_all),
+    LayerCase(GlobalMaxPool1d, (3, 4), convolution.max_of_all),
+    LayerCase(GlobalMaxPool2d, (3, 2, 4), convolution.max_of_all),
+    LayerCase(lambda: Upsample(2), (2, 3, 2), convolution.upsample),
+    LayerCase(lambda: Upsample((3, 2), mode="bilinear"), (2, 3, 2), convolution.upsample),
+    LayerCase(lambda: Dropout2d(0.4), (2, 3, 4), convolution.dropout2d),
 ]
 
 EXPORTED = {

@@ -25,7 +25,10 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "plainnet"
 FILES = [path for part in ("layers", "losses") for path in sorted((PACKAGE / part).glob("*.py"))]
 TESTS = ["tests/layers", "tests/losses"]
-METHODS = ("forward", "backward", "mean", "mean_gradient", "_expected")
+METHODS = (
+    *("forward", "backward", "mean", "mean_gradient", "_expected"),
+    *("steps", "steps_back", "recurrent_gradients"),
+)
 NOT_MATHEMATICS = ("expect_axes", "real_targets", "_distributions", "_class_ids", "_checked")
 
 UFUNCS = {

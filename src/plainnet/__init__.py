@@ -16,6 +16,7 @@ from plainnet.cache import Cache
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.data import one_hot
 from plainnet.files import load, save
+from plainnet.generation import generate
 from plainnet.history import History
 from plainnet.inspect import GradientCheck, check_gradients
 from plainnet.lbfgs import LBFGS
@@ -41,6 +42,7 @@ __all__ = [
     "data",
     "errors",
     "find_learning_rate",
+    "generate",
     "initializers",
     "layers",
     "load",

@@ -35,8 +35,8 @@ class Shift(Configurable):
         if self.pixels >= min(height, width):
             raise ShapeError(f"{self!r} would move images of {height} x {width} out of sight")
         moved = np.zeros_like(X)
-        downs, rights = rng.integers(-self.pixels, self.pixels + 1, (2, m)).tolist()
-        for image, source, down, right in zip(moved, X, downs, rights, strict=True):
+        moves: list[list[int]] = rng.integers(-self.pixels, self.pixels + 1, (m, 2)).tolist()
+        for image, source, (down, right) in zip(moved, X, moves, strict=True):
             image[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = (
                 source[
                     max(-down, 0) : height - max(down, 0), max(-right, 0) : width - max(right, 0)
@@ -66,9 +66,9 @@ class Erase(Configurable):
         _expect_images(self, X)
         erased = X.copy()
         m, height, width, _ = X.shape
-        tops = (rng.integers(0, height, m) - self.size // 2).tolist()
-        lefts = (rng.integers(0, width, m) - self.size // 2).tolist()
-        for image, top, left in zip(erased, tops, lefts, strict=True):
+        centres = rng.integers(0, (height, width), (m, 2))
+        corners: list[list[int]] = (centres - self.size // 2).tolist()
+        for image, (top, left) in zip(erased, corners, strict=True):
             image[max(top, 0) : top + self.size, max(left, 0) : left + self.size] = 0
         return erased
 
@@ -132,7 +132,7 @@ def _resample(X: Array, a: Array, b: Array, c: Array, d: Array, down: Array, rig
     first = (np.arange(m)[:, None, None] * (height + 2) + top) * (width + 2) + left
     above = flat[first] * (1 - righter) + flat[first + 1] * righter
     below = flat[first + width + 2] * (1 - righter) + flat[first + width + 3] * righter
-    return above * (1 - lower) + below * lower
+    return np.asarray(above * (1 - lower) + below * lower)
 
 
 def _expect_images(transform: Any, X: Array) -> None:

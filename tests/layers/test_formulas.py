@@ -11,9 +11,12 @@ from plainnet import Cache, Network
 from plainnet.layers import (
     GLU,
     BatchNorm,
+    Bidirectional,
     CategoryEmbedding,
     Dense,
     Dropout,
+    Dropout2d,
+    EncoderDecoder,
     GaussianNoise,
     Highway,
     Layer,
@@ -23,7 +26,9 @@ from plainnet.layers import (
     PReLU,
     RMSNorm,
     Scale,
+    Sequential,
 )
+from plainnet.layers.recurrence import Recurrent
 from plainnet.losses import Loss
 
 OF_ROWS = (
@@ -53,7 +58,31 @@ def spread(layer: Parallel, steps: list[Any], dY: np.ndarray) -> np.ndarray:
     return dA
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def coder_steps(layer: EncoderDecoder) -> dict[str, Any]:
+    """The passes through encoder and decoder one by one, for formulas that name them."""
+    encoder, decoder = Sequential(layer.encoder), Sequential(layer.decoder)
+    own = {side: Cache(training=True, record=True) for side in (encoder, decoder)}
+
+    def decode(A: np.ndarray, X: np.ndarray) -> np.ndarray:
+        own[decoder].context |= {"encoded": X, "d_encoded": np.zeros_like(X)}
+        return decoder.forward(A, own[decoder])
+
+    return {
+        "encode": lambda A: encoder.forward(A, own[encoder]),
+        "decode": decode,
+        "decode_backward": lambda dY: (
+            decoder.backward(dY, own[decoder]),
+            own[decoder].context["d_encoded"],
+        ),
+        "encode_backward": lambda dX: encoder.backward(dX, own[encoder]),
+    }
+
+
+OF_ONE_CALL = [case for case in CASES if not isinstance(case.make(), Bidirectional | Recurrent)]
+"""Formulas of recurrent layers are those of a step; test_recurrence.py evaluates them."""
+
+
+@pytest.mark.parametrize("case", OF_ONE_CALL, ids=[case.id for case in OF_ONE_CALL])
 def test_layer(case: LayerCase, rng):
     layer: Layer = case.make()
     network = Network(
@@ -61,6 +90,8 @@ def test_layer(case: LayerCase, rng):
     )
     network.parameters[:] += 0.1 * rng.standard_normal(network.parameters.shape)
     A = rng.standard_normal((5, *case.input_shape))
+    if layer.takes_ids:
+        A = rng.integers(0, 3, A.shape)
     dY = rng.standard_normal((5, *layer.output_shape))
     cache = Cache(training=True, record=True)
     Y = layer.forward(A, cache)
@@ -79,7 +110,7 @@ def test_layer(case: LayerCase, rng):
         known["compose"] = compose
         known["forward"] = [lambda A, n=n, c=c: n.forward(A, c) for n, c in pairs]
         known["backward"] = [lambda d, n=n, c=c: n.backward(d, c) for n, c in reversed(pairs)]
-    if isinstance(layer, Dropout):
+    if isinstance(layer, Dropout | Dropout2d):
         known["M"] = cache["M"] if layer.rate else 1
     if isinstance(layer, GaussianNoise):
         known["E"] = cache["E"] if layer.standard_deviation else 0
@@ -92,9 +123,13 @@ def test_layer(case: LayerCase, rng):
         )
         known["spread"] = lambda steps, dY: spread(layer, steps, dY)
 
+    if isinstance(layer, EncoderDecoder):
+        known |= coder_steps(layer)
+
     results = evaluate(formulas, known)
     np.testing.assert_allclose(results[formulas.output], Y, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(results[f"d{formulas.input}"], dA, rtol=1e-10, atol=1e-12)
+    if not layer.takes_ids:
+        np.testing.assert_allclose(results[f"d{formulas.input}"], dA, rtol=1e-10, atol=1e-12)
     for name in layer.declared:
         expected = network.gradient_tensors[f"{layer.name}.{name}"]
         np.testing.assert_allclose(results[f"d{name}"], expected, rtol=1e-10, atol=1e-12)

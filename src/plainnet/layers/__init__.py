@@ -14,40 +14,78 @@ from plainnet.layers.activations import (
     Softplus,
     Tanh,
 )
+from plainnet.layers.attention import CrossAttention, MultiHeadAttention
 from plainnet.layers.base import Formula, Formulas, Layer
+from plainnet.layers.bidirectional import Bidirectional
 from plainnet.layers.containers import Parallel, Residual, Sequential
+from plainnet.layers.convolution import Conv1d, Conv2d, ConvTranspose2d
 from plainnet.layers.dense import Dense
-from plainnet.layers.dropout import Dropout, GaussianNoise
+from plainnet.layers.dropout import Dropout, Dropout2d, GaussianNoise
 from plainnet.layers.embeddings import (
     CategoryEmbedding,
     PeriodicEmbedding,
     PiecewiseLinearEmbedding,
 )
 from plainnet.layers.gates import GLU, Highway
+from plainnet.layers.global_pooling import (
+    GlobalAveragePool1d,
+    GlobalAveragePool2d,
+    GlobalMaxPool1d,
+    GlobalMaxPool2d,
+)
+from plainnet.layers.gru import GRU
+from plainnet.layers.lstm import LSTM
+from plainnet.layers.masking import Masking
 from plainnet.layers.normalization import BatchNorm, GroupNorm, LayerNorm, RMSNorm
+from plainnet.layers.pooling import AveragePool2d, MaxPool2d
+from plainnet.layers.positions import LearnedPositions, SinusoidalPositions
+from plainnet.layers.recurrence import RNN
 from plainnet.layers.scaling import ParametricActivation, PReLU, Scale
 from plainnet.layers.shaping import Flatten, Reshape
+from plainnet.layers.tokens import Embedding, TiedEmbedding
+from plainnet.layers.transformer import EncoderDecoder, SwiGLU, TransformerBlock
+from plainnet.layers.upsampling import Upsample
 
 __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
+    "AveragePool2d",
     "BatchNorm",
+    "Bidirectional",
     "CategoryEmbedding",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose2d",
+    "CrossAttention",
     "Dense",
     "Dropout",
+    "Dropout2d",
+    "Embedding",
+    "EncoderDecoder",
     "Flatten",
     "Formula",
     "Formulas",
     "GaussianNoise",
+    "GlobalAveragePool1d",
+    "GlobalAveragePool2d",
+    "GlobalMaxPool1d",
+    "GlobalMaxPool2d",
     "GroupNorm",
     "Highway",
     "Identity",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
+    "Masking",
+    "MaxPool2d",
     "Mish",
+    "MultiHeadAttention",
     "PReLU",
     "Parallel",
     "ParametricActivation",
@@ -61,7 +99,12 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "Softmax",
     "Softplus",
+    "SwiGLU",
     "Tanh",
+    "TiedEmbedding",
+    "TransformerBlock",
+    "Upsample",
 ]

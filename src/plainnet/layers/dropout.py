@@ -4,7 +4,8 @@ import numpy as np
 
 from plainnet.cache import Cache
 from plainnet.errors import require_number
-from plainnet.layers.base import Array, Formula, Formulas, Layer
+from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.sliding import expect_image
 
 BOOL = np.dtype(bool)
 
@@ -31,15 +32,49 @@ class Dropout(Layer):
         if not cache.training or self.rate == 0:
             return A
         scale = cache.array("scale", A.shape, A.dtype)
-        cache.rng.random(out=scale, dtype=A.dtype)
-        M = np.greater_equal(scale, self.rate, out=cache.array("M", A.shape, BOOL))
-        np.multiply(M, A.dtype.type(1 / (1 - self.rate)), out=scale)
-        return np.multiply(A, scale, out=cache.output("Y", A))
+        return np.multiply(A, _draw(scale, self.rate, cache), out=cache.output("Y", A))
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         if not cache.training or self.rate == 0:
             return dY
         return np.multiply(dY, cache["scale"], out=cache.gradient("dA", dY))
+
+
+class Dropout2d(Layer):
+    """`Dropout` of whole channels: M is the same for all pixels of a channel of an example.
+
+    Neighbouring pixels say much the same, so that dropping single ones hides little (Tompson et al.
+    2015, Efficient Object Localization Using Convolutional Networks, section 3.2).
+    """
+
+    formulas = Dropout.formulas
+
+    def __init__(self, rate: float) -> None:
+        require_number("rate", rate, at_least=0, below=1)
+        self.rate = rate
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_image(input_shape)
+        return input_shape
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        if not cache.training or self.rate == 0:
+            return A
+        scale = cache.array("scale", (len(A), 1, 1, A.shape[3]), A.dtype)
+        return np.multiply(A, _draw(scale, self.rate, cache), out=cache.output("Y", A))
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        if not cache.training or self.rate == 0:
+            return dY
+        return np.multiply(dY, cache["scale"], out=cache.gradient("dA", dY))
+
+
+def _draw(scale: Array, rate: float, cache: Cache) -> Array:
+    """Zero with this probability, else 1 / (1 - rate)."""
+    cache.rng.random(out=scale, dtype=scale.dtype)
+    M = np.greater_equal(scale, rate, out=cache.array("M", scale.shape, BOOL))
+    np.multiply(M, scale.dtype.type(1 / (1 - rate)), out=scale)
+    return scale
 
 
 class GaussianNoise(Layer):

@@ -1,0 +1,129 @@
+"""Text, and whatever else comes as ids: one token after the other, each drawn by the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.errors import (
+    DataError,
+    DTypeError,
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_number,
+    require_type,
+)
+from plainnet.layers.positions import LearnedPositions
+from plainnet.network import Network
+
+Array = npt.NDArray[Any]
+
+
+def generate(
+    network: Network,
+    prompt: npt.ArrayLike,
+    n: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int | np.random.Generator | None = None,
+) -> Array:
+    """The prompt, and n tokens more.
+
+    Each pass computes only the new token: attention keeps its keys and values, recurrent layers
+    their state. Behind the last of the places that `LearnedPositions` has, the window slides
+    instead, and each token costs a pass over the last `length` tokens. Attention must be causal.
+
+    Parameters
+    ----------
+    network : Network
+        Takes ids, with input_shape=(None,), and gives a score for each id of the vocabulary at
+        every step, (m, time, vocabulary), or for the step after the last, (m, vocabulary).
+    prompt : array of integers, shape (time,) or (m, time)
+    n : int
+    temperature : float
+        Scores are divided by it: below 1 likely tokens become likelier. At 0 the likeliest is
+        taken.
+    top_k : int, optional
+        Draw from the k likeliest tokens only.
+    top_p : float, optional
+        Draw from the fewest likeliest tokens that have at least this probability together
+        (Holtzman et al. 2020, section 3.1): of the top_k, where both are given.
+    seed : int, numpy.random.Generator or None
+
+    Returns
+    -------
+    ids : array of integers, shape (time + n,) or (m, time + n)
+    """
+    require_type("network", network, Network)
+    require_number("temperature", temperature, at_least=0)
+    if top_k is not None:
+        top_k = require_integer("top_k", top_k, at_least=1)
+    if top_p is not None:
+        require_number("top_p", top_p, above=0)
+        if top_p > 1:
+            raise SettingError(f"top_p must be <= 1; got {top_p!r}")
+    n = require_integer("n", n, at_least=0)
+    if not network.body.takes_ids or network.input_shape != (None,):
+        raise SettingError(
+            "generate needs a network whose first layer takes ids, with input_shape=(None,); got "
+            f"{network!r}"
+        )
+    given = _prompt(prompt)
+    rng = np.random.default_rng(seed)
+    tables = [w.length for w in network.body.walk() if isinstance(w, LearnedPositions)]
+    window = min(tables, default=None)
+
+    known = given.shape[-1]
+    ids = np.empty((given.size // known, known + n), np.intp)
+    ids[:, :known] = given
+    cache, seen = Cache(carry=True), 0
+    for end in range(known, known + n):
+        if window is not None and end > window:
+            cache.forget()
+            seen = end - window
+        Z = network.forward(ids[:, seen:end], cache)
+        seen = end
+        scores = Z[:, -1] if Z.ndim == 3 else Z
+        ids[:, end] = _drawn(scores, temperature, top_k, top_p, rng)
+    return ids.reshape(*given.shape[:-1], known + n)
+
+
+def _prompt(prompt: npt.ArrayLike) -> Array:
+    ids = np.asarray(prompt)
+    if ids.size == 0:
+        raise DataError("the prompt is empty: generation needs a token or more to begin with")
+    if ids.dtype.kind not in "iu":
+        raise DTypeError(f"the prompt must be integers, the ids of tokens; got {ids.dtype}")
+    if ids.ndim not in (1, 2):
+        raise ShapeError(f"the prompt must have the shape (time,) or (m, time); got {ids.shape}")
+    return ids
+
+
+def _drawn(
+    scores: Array,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    rng: np.random.Generator,
+) -> Array:
+    """An id for each row of scores, shape (m,)."""
+    if temperature == 0:
+        return np.asarray(scores.argmax(axis=1))
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+    S = np.take_along_axis(scores, order, axis=1).astype(np.float64)
+    P = np.exp((S - S[:, :1]) / temperature)  # the likeliest come first
+    P /= P.sum(axis=1, keepdims=True)
+    before = np.cumsum(P, axis=1) - P
+    if top_p is not None:
+        P[before >= top_p] = 0
+    reached = np.cumsum(P, axis=1)
+    # Below the whole sum, so that rounding never leads past the last id.
+    u = rng.random((len(P), 1)) * reached[:, -1:]
+    place = (reached <= u).sum(axis=1)
+    return np.asarray(order[np.arange(len(P)), place])

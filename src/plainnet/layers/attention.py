@@ -1,0 +1,433 @@
+"""Attention: every position takes a weighted mean of others, as `dot_product` computes it."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import (
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_number,
+    require_type,
+)
+from plainnet.initializers import Initializer, Zeros
+from plainnet.layers.attention_formulas import cross_attention_formulas, self_attention_formulas
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
+from plainnet.layers.dense import rows
+from plainnet.layers.dot_product import attend, attend_backward, hide
+from plainnet.layers.positions import (
+    Pairing,
+    carried_steps,
+    count_steps,
+    expect_sequence,
+    rotate,
+)
+
+
+class MultiHeadAttention(Layer):
+    """Self-attention: Y = [O_1 ... O_n] W_out^T + b_out, O_h = softmax(Q_h K_h^T / sqrt d) V_h.
+
+    Vaswani et al. 2017, section 3.2.2. The queries, keys and values of all heads come from one
+    product, Z = A W^T + b. Steps that the mask leaves out get no weight; where nothing is left to
+    attend to, O is zero.
+
+    With `Cache(carry=True)` and causal attention, the keys and values of earlier passes are kept,
+    and a pass computes only what is new.
+
+    Parameters
+    ----------
+    heads : int
+    causal : bool
+        A position sees itself and those before it.
+    key_value_heads : int, optional
+        Fewer heads of keys and values than of queries: neighbouring heads share them (Ainslie et
+        al. 2023, GQA). A divisor of `heads`, which is also the default.
+    rotary : bool, "halves" or "interleaved"
+        Queries and keys are turned by their positions (Su et al. 2021, RoFormer). True is "halves",
+        as in Llama; `positions.rotate` says which pairs the two are.
+    rotary_base : float
+        The slowest pair turns by about 1 / rotary_base a step.
+    bias : bool
+        Whether there are `b` and `b_out`.
+    dropout : float
+        The probability with which a weight of P becomes zero in training.
+    head_width : int, optional
+        d; by default the input's width divided by `heads`.
+    initializer : Initializer, optional
+        For `W`. By default the one that suits linear layers, Glorot.
+    output_initializer : Initializer, optional
+        For `W_out`. By default that of `W`.
+
+    Tensors
+    -------
+    W : ((heads + 2 key_value_heads) d, n_in), decays; queries, keys, values. In memory transposed.
+    b : (heads + 2 key_value_heads) d
+    W_out : (n_in, heads d), decays. In memory transposed.
+    b_out : (n_in,)
+    """
+
+    W: Array
+    b: Array
+    W_out: Array
+    b_out: Array
+    dW: Array
+    db: Array
+    dW_out: Array
+    db_out: Array
+
+    releases_arrays = True
+
+    def __init__(
+        self,
+        heads: int,
+        *,
+        causal: bool = False,
+        key_value_heads: int | None = None,
+        rotary: bool | Pairing = False,
+        rotary_base: float = 10000.0,
+        bias: bool = True,
+        dropout: float = 0.0,
+        head_width: int | None = None,
+        initializer: Initializer | None = None,
+        output_initializer: Initializer | None = None,
+    ) -> None:
+        self.heads = require_integer("heads", heads, at_least=1)
+        self.groups = _groups(heads, key_value_heads)
+        if rotary not in (True, False, "halves", "interleaved"):
+            raise SettingError(
+                f'rotary must be True, False, "halves" or "interleaved"; got {rotary!r}'
+            )
+        require_number("rotary_base", rotary_base, above=1)
+        require_number("dropout", dropout, at_least=0, below=1)
+        _require_optional(head_width, initializer, output_initializer)
+        self.causal = causal
+        self.key_value_heads = key_value_heads
+        self.rotary = rotary
+        self.rotary_base = float(rotary_base)
+        self.bias = bias
+        self.dropout = dropout
+        self.head_width = head_width
+        self.initializer = initializer
+        self.output_initializer = output_initializer
+        self.pairing: Pairing = "interleaved" if rotary == "interleaved" else "halves"
+        self.formulas = self_attention_formulas(
+            causal, self.pairing if rotary else None, bias, dropout
+        )
+
+    def build(self, input_shape: Shape) -> Shape:
+        _, width = expect_sequence(input_shape)
+        self.d = d = _head_width(width, self.heads, self.head_width)
+        if self.rotary and d % 2:
+            raise ShapeError(f"turns pairs of numbers, so a head's width must be even; got {d}")
+        n, first = (self.heads + 2 * self.groups) * d, self.initializer
+        self.declare("W", (n, width), first, decays=True, order="F")
+        if self.bias:
+            self.declare("b", (n,), Zeros())
+        last = self.output_initializer or first
+        self.declare("W_out", (width, self.heads * d), last, decays=True, order="F")
+        if self.bias:
+            self.declare("b_out", (width,), Zeros())
+        return input_shape
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        m, T, _ = A.shape
+        h, g, d = self.heads, self.groups, self.d
+        start = self._start(cache)
+        cache["A"] = A
+        Z = cache.array("Z", (m, T, (h + 2 * g) * d), A.dtype)
+        np.dot(rows(A), self.W.T, out=rows(Z))
+        if self.bias:
+            Z += self.b
+        Q, K, V = self._parts(Z)
+
+        scaled_Q = cache.array("Q", Q.shape, A.dtype)
+        np.multiply(Q, 1 / sqrt(d), out=scaled_Q)
+        if self.rotary:
+            self._turn(scaled_Q, start, cache)
+            turned_K = cache.array("K", K.shape, A.dtype)
+            np.copyto(turned_K, K)
+            self._turn(turned_K, start, cache)
+            K = turned_K
+
+        mask = cache.mask
+        if cache.carry:
+            mask = _with_earlier_mask(mask, start, T, cache)
+            K, V = _with_earlier("K", K, start, cache), _with_earlier("V", V, start, cache)
+            count_steps(cache, T)
+        hide(mask, K.shape[1], cache, A.dtype)
+        O = cache.array("O", (m, T, h, d), A.dtype)
+        attend(scaled_Q, K, V, O, cache, self.causal, self.dropout)
+        return project(O, self.W_out, self.b_out if self.bias else None, cache)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        A, Z, Q = cache["A"], cache["Z"], cache["Q"]
+        if cache.carry:
+            raise SettingError(f"layer {self.name} ({self!r}) has no backward pass with carry=True")
+        _, K, V = self._parts(Z)
+        if self.rotary:
+            K = cache["K"]
+        dO = project_backward(
+            dY, self.W_out, self.dW_out, self.db_out if self.bias else None, cache
+        )
+        dZ = cache.array("dZ", Z.shape, dY.dtype)
+        dQ, dK, dV = self._parts(dZ)
+        if self.rotary:
+            dQ = cache.array("dQ", dQ.shape, dY.dtype)
+            dK = cache.array("dK", dK.shape, dY.dtype)
+        attend_backward(dO, dQ, dK, dV, Q, K, V, cache, self.causal, self.dropout)
+        if self.rotary:
+            for turned, out in zip((dQ, dK), self._parts(dZ)[:2], strict=True):
+                self._turn(turned, 0, cache, sign=-1)
+                np.copyto(out, turned)
+
+        np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
+        if self.bias:
+            np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        dA = cache.array("dA", A.shape, dY.dtype)
+        np.dot(rows(dZ), self.W, out=rows(dA))
+        return dA
+
+    def _parts(self, Z: Array) -> tuple[Array, Array, Array]:
+        """Views of the queries (m, time, heads, d), and the keys and values of each group."""
+        h, g = self.heads, self.groups
+        split = Z.reshape(*Z.shape[:2], h + 2 * g, self.d)
+        return split[:, :, :h], split[:, :, h : h + g], split[:, :, h + g :]
+
+    def _turn(self, X: Array, start: int, cache: Cache, sign: int = 1) -> None:
+        work = cache.array("work", X.shape, X.dtype)
+        rotate(X, start, self.rotary_base, self.pairing, work, sign)
+
+    def _start(self, cache: Cache) -> int:
+        if cache.carry and (cache.training or not self.causal):
+            need = "no training" if cache.training else "causal=True"
+            raise SettingError(
+                f"layer {self.name} ({self!r}) can continue a sequence (carry=True) only with "
+                f"{need}: earlier positions would have to be computed again"
+            )
+        return carried_steps(cache)
+
+
+class CrossAttention(Layer):
+    """Attention whose keys and values come from an encoder (Vaswani et al. 2017, section 3.2.3).
+
+    It stands among a decoder's layers in an `EncoderDecoder`, and gets the queries from its input:
+    Q = A W^T + b, and [K V] = X W_kv^T + b_kv of the encoder's output X. Otherwise it is as
+    `MultiHeadAttention`.
+
+    Parameters
+    ----------
+    heads, key_value_heads, bias, dropout, head_width, initializer, output_initializer
+        As of `MultiHeadAttention`.
+    source_width : int, optional
+        The width of X; by default that of the input.
+
+    Tensors
+    -------
+    W, b : queries, (heads d, n_in), decays, and (heads d,). In memory transposed.
+    W_kv, b_kv : keys and values, (2 key_value_heads d, source_width), decays. In memory transposed.
+    W_out, b_out : (n_in, heads d), decays, and (n_in,). In memory transposed.
+    """
+
+    W: Array
+    b: Array
+    W_kv: Array
+    b_kv: Array
+    W_out: Array
+    b_out: Array
+    dW: Array
+    db: Array
+    dW_kv: Array
+    db_kv: Array
+    dW_out: Array
+    db_out: Array
+
+    releases_arrays = True
+
+    def __init__(
+        self,
+        heads: int,
+        *,
+        key_value_heads: int | None = None,
+        bias: bool = True,
+        dropout: float = 0.0,
+        head_width: int | None = None,
+        source_width: int | None = None,
+        initializer: Initializer | None = None,
+        output_initializer: Initializer | None = None,
+    ) -> None:
+        self.heads = require_integer("heads", heads, at_least=1)
+        self.groups = _groups(heads, key_value_heads)
+        require_number("dropout", dropout, at_least=0, below=1)
+        _require_optional(head_width, initializer, output_initializer)
+        if source_width is not None:
+            source_width = require_integer("source_width", source_width, at_least=1)
+        self.key_value_heads = key_value_heads
+        self.bias = bias
+        self.dropout = dropout
+        self.head_width = head_width
+        self.source_width = source_width
+        self.initializer = initializer
+        self.output_initializer = output_initializer
+        self.formulas = cross_attention_formulas(bias, dropout)
+
+    def build(self, input_shape: Shape) -> Shape:
+        _, width = expect_sequence(input_shape)
+        self.d = d = _head_width(width, self.heads, self.head_width)
+        n, first = self.heads * d, self.initializer
+        n_kv = 2 * self.groups * d
+        source = self.source_width or width
+        last = self.output_initializer or first
+        self.declare("W", (n, width), first, decays=True, order="F")
+        self.declare("W_kv", (n_kv, source), first, decays=True, order="F")
+        self.declare("W_out", (width, n), last, decays=True, order="F")
+        if self.bias:
+            self.declare("b", (n,), Zeros())
+            self.declare("b_kv", (n_kv,), Zeros())
+            self.declare("b_out", (width,), Zeros())
+        return input_shape
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        X = cache.context.get("encoded")
+        if X is None:
+            raise SettingError(f"layer {self.name} ({self!r}) works only inside an EncoderDecoder")
+        if cache.carry:
+            raise SettingError(f"layer {self.name} ({self!r}) does not work with carry=True")
+        cache["A"], cache["X"] = A, X
+        (m, T, _), S, d = A.shape, X.shape[1], self.d
+        Q = cache.array("Q", (m, T, self.heads, d), A.dtype)
+        np.dot(rows(A), self.W.T, out=Q.reshape(m * T, -1))
+        Z = cache.array("Z", (m, S, 2 * self.groups * d), A.dtype)
+        np.dot(rows(X), self.W_kv.T, out=rows(Z))
+        if self.bias:
+            Q += self.b.reshape(-1, d)
+            Z += self.b_kv
+        Q *= 1 / sqrt(d)
+        hide(cache.context.get("source_mask"), S, cache, A.dtype)
+        O = cache.array("O", Q.shape, A.dtype)
+        attend(Q, *self._parts(Z), O, cache, False, self.dropout)
+        return project(O, self.W_out, self.b_out if self.bias else None, cache)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        A, X, Z, Q = cache["A"], cache["X"], cache["Z"], cache["Q"]
+        dO = project_backward(
+            dY, self.W_out, self.dW_out, self.db_out if self.bias else None, cache
+        )
+        dQ = cache.array("dQ", Q.shape, dY.dtype)
+        dZ = cache.array("dZ", Z.shape, dY.dtype)
+        attend_backward(dO, dQ, *self._parts(dZ), Q, *self._parts(Z), cache, False, self.dropout)
+        dQ = dQ.reshape(len(rows(A)), -1)
+        np.matmul(rows(A).T, dQ, out=self.dW.T)
+        np.matmul(rows(X).T, rows(dZ), out=self.dW_kv.T)
+        if self.bias:
+            np.dot(cache.ones(len(dQ), dQ.dtype), dQ, out=self.db)
+            np.add.reduce(rows(dZ), axis=0, out=self.db_kv)
+
+        dX = cache.array("dX", X.shape, dY.dtype)
+        np.dot(rows(dZ), self.W_kv, out=rows(dX))
+        total = cache.context["d_encoded"]
+        total += dX
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        dA = cache.array("dA", A.shape, dY.dtype)
+        np.dot(dQ, self.W, out=rows(dA))
+        return dA
+
+    def _parts(self, Z: Array) -> tuple[Array, Array]:
+        split = Z.reshape(*Z.shape[:2], 2 * self.groups, self.d)
+        return split[:, :, : self.groups], split[:, :, self.groups :]
+
+
+# --- what both have -------------------------------------------------------------------------------
+
+
+def project(O: Array, W_out: Array, b_out: Array | None, cache: Cache) -> Array:
+    """Y = O W_out^T + b_out, the heads of O in one row."""
+    m, T = O.shape[:2]
+    Y = cache.array("Y", (m, T, len(W_out)), O.dtype)
+    np.dot(O.reshape(m * T, -1), W_out.T, out=rows(Y))
+    if b_out is not None:
+        Y += b_out
+    return Y
+
+
+def project_backward(
+    dY: Array, W_out: Array, dW_out: Array, db_out: Array | None, cache: Cache
+) -> Array:
+    """DO, of O's shape; writes dW_out and db_out."""
+    O = cache["O"]
+    in_rows = O.reshape(len(rows(dY)), -1)
+    np.matmul(in_rows.T, rows(dY), out=dW_out.T)
+    if db_out is not None:
+        np.dot(cache.ones(len(rows(dY)), dY.dtype), rows(dY), out=db_out)
+    dO = cache.array("dO", O.shape, dY.dtype)
+    np.dot(rows(dY), W_out, out=dO.reshape(in_rows.shape))
+    return dO
+
+
+def _groups(heads: int, key_value_heads: int | None) -> int:
+    if key_value_heads is None:
+        return heads
+    groups = require_integer("key_value_heads", key_value_heads, at_least=1)
+    if heads % groups:
+        raise SettingError(
+            f"key_value_heads must divide the number of heads, {heads}; got {key_value_heads}"
+        )
+    return groups
+
+
+def _head_width(width: int, heads: int, head_width: int | None) -> int:
+    if head_width is None and width % heads:
+        raise ShapeError(
+            f"needs a width that {heads} heads divide, or a head_width; got the width {width}"
+        )
+    return head_width or width // heads
+
+
+def _require_optional(
+    head_width: int | None, initializer: Initializer | None, output_initializer: Initializer | None
+) -> None:
+    if head_width is not None:
+        require_integer("head_width", head_width, at_least=1)
+    for name, value in (
+        ("initializer", initializer),
+        ("output_initializer", output_initializer),
+    ):
+        if value is not None:
+            require_type(name, value, Initializer)
+
+
+# --- passes that continue -------------------------------------------------------------------------
+
+
+def _with_earlier(name: str, new: Array, start: int, cache: Cache) -> Array:
+    """What earlier passes left, shape (m, time ...), and the new behind it; memory doubles."""
+    m, T = new.shape[:2]
+    held = cache.carried.get(name)
+    if held is not None and len(held) != m:
+        raise ShapeError(
+            f"this cache continues {len(held)} sequences; got {m}. cache.forget() ends them"
+        )
+    if held is None or held.shape[1] < start + T:
+        capacity = 1 << (start + T - 1).bit_length()
+        grown = np.empty((m, capacity, *new.shape[2:]), new.dtype)
+        if held is not None:
+            grown[:, :start] = held[:, :start]
+        held = cache.carried[name] = grown
+    held[:, start : start + T] = new
+    return held[:, : start + T]
+
+
+def _with_earlier_mask(mask: Array | None, start: int, T: int, cache: Cache) -> Array | None:
+    if mask is None and "mask" not in cache.carried:
+        return None
+    m = len(cache.carried["mask"] if mask is None else mask)
+    if "mask" not in cache.carried:  # the first passes had none: all was data
+        cache.carried["mask"] = np.ones((m, max(start, 1)), bool)
+    new = np.ones((m, T), bool) if mask is None else mask
+    return _with_earlier("mask", new, start, cache)

@@ -1,0 +1,122 @@
+"""A recurrent layer in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Literal
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import SettingError, require_type
+from plainnet.initializers import Initializer
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.recurrence import Recurrent
+
+CONCAT = Formulas(
+    input="A",
+    output="Y",
+    forward=(
+        Formula(
+            "Y", "concatenate([f(A) for f in forward], axis=-1)", r"Y = [\vec{f}(A) \; \bar{f}(A)]"
+        ),
+    ),
+    backward=(
+        Formula(
+            "dA",
+            "backward[0](dY[..., :width]) + backward[1](dY[..., width:])",
+            r"dA = \vec{f}'(d\vec{Y}) + \bar{f}'(d\bar{Y})",
+        ),
+    ),
+)
+SUM = Formulas(
+    input="A",
+    output="Y",
+    forward=(Formula("Y", "sum([f(A) for f in forward])", r"Y = \vec{f}(A) + \bar{f}(A)"),),
+    backward=(
+        Formula("dA", "sum([f(dY) for f in backward])", r"dA = \vec{f}'(dY) + \bar{f}'(dY)"),
+    ),
+)
+
+
+class Bidirectional(Layer):
+    """A recurrent layer and a copy of it that goes the other way (Schuster and Paliwal 1997).
+
+    With return_sequences, step t of the output knows all steps of the input; without, the output
+    is the last state of either direction.
+
+    Parameters
+    ----------
+    layer : RNN, LSTM or GRU
+        With reverse=False. The copy has weights of its own.
+    merge : "concat" or "sum"
+        The two outputs side by side, or added up.
+    """
+
+    releases_arrays = True
+    names = ("forward", "backward")
+
+    def __init__(self, layer: Recurrent, *, merge: Literal["concat", "sum"] = "concat") -> None:
+        require_type("layer", layer, Recurrent)
+        if layer.reverse:
+            raise SettingError(f"Bidirectional needs a layer with reverse=False; got {layer!r}")
+        if merge not in ("concat", "sum"):
+            raise SettingError(f'merge must be "concat" or "sum"; got {merge!r}')
+        self.layer = layer
+        self.merge = merge
+        reversed_layer = deepcopy(layer)
+        reversed_layer.reverse = True
+        self.layers = (layer, reversed_layer)
+        self.width = layer.units
+        self.formulas = CONCAT if merge == "concat" else SUM
+
+    def build(self, input_shape: Shape) -> Shape:
+        for name, layer in zip(self.names, self.layers, strict=True):
+            *time, width = layer.place(f"{self.name}.{name}", input_shape)
+        return (*time, 2 * width if self.merge == "concat" else width)
+
+    def suggest(self, following: Initializer) -> Initializer:
+        for layer in self.layers:
+            following = layer.suggest(following)
+        return following
+
+    def walk(self) -> Iterator[Layer]:
+        yield self
+        for layer in self.layers:
+            yield from layer.walk()
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        if cache.owner is not self:
+            self._open(cache)
+        there, back = (layer.forward(A, own) for layer, own in cache.forward_pairs)
+        if self.merge == "sum":
+            total: Array = np.add(there, back, out=cache.array("Y", there.shape, A.dtype))
+            return total
+        Y = cache.array("Y", (*there.shape[:-1], 2 * self.width), A.dtype)
+        Y[..., : self.width] = there
+        Y[..., self.width :] = back
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        parts = [dY, dY]
+        if self.merge == "concat":
+            parts = [dY[..., : self.width], dY[..., self.width :]]
+        there, back = (
+            layer.backward(part, own)
+            for part, (layer, own) in zip(parts, cache.forward_pairs, strict=True)
+        )
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        dA: Array = np.add(there, back, out=cache.array("dA", there.shape, dY.dtype))
+        return dA
+
+    def _open(self, cache: Cache) -> None:
+        """Neither may write over what it gets: the other reads it too."""
+        cache.owner = self
+        cache.children.clear()
+        cache.forward_pairs = [
+            (layer, cache.open(name)) for name, layer in zip(self.names, self.layers, strict=True)
+        ]
+        for _, own in cache.forward_pairs:
+            own.needs_input_gradient = cache.needs_input_gradient

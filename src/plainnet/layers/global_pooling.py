@@ -1,0 +1,187 @@
+"""Pools over a whole image or sequence: the mean, or the maximum, in each channel.
+
+Of equal maxima, the first one gets the gradient.
+"""
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import ShapeError
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.sliding import expect_image
+
+BOOL = np.dtype(bool)
+
+
+def _mean_formulas(axes: str, places: str) -> Formulas:
+    return Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", f"A.mean(axis={axes})", r"Y_c = \tfrac1n \sum_{p} A_{pc}"),),
+        backward=(
+            Formula(
+                "dA",
+                f"zeros_like(A) + dY.reshape(len(A), {places}, -1) / A[0, ..., 0].size",
+                r"dA_{pc} = \tfrac1n dY_c",
+            ),
+        ),
+    )
+
+
+def _max_formulas(axes: str) -> Formulas:
+    return Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", f"A.max(axis={axes})", r"Y_c = \max_p A_{pc}"),),
+        backward=(
+            Formula(
+                "first",
+                "A.reshape(len(A), -1, A.shape[-1]).argmax(axis=1)",
+                r"f_c = \text{the first } p \text{ of } \max_p A_{pc}",
+            ),
+            Formula(
+                "dA",
+                "(dY[:, None] * (first[:, None] == arange(A[0, ..., 0].size)[:, None]))"
+                ".reshape(A.shape)",
+                r"dA_{pc} = [\,p = f_c\,]\, dY_c",
+            ),
+        ),
+    )
+
+
+class GlobalAveragePool2d(Layer):
+    """The mean over all pixels: (m, height, width, channels) becomes (m, channels)."""
+
+    releases_arrays = True
+    formulas = _mean_formulas("(1, 2)", "1, 1")
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_image(input_shape)
+        return input_shape[-1:]
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        cache["A"] = A
+        return _mean(_as_sequence(A), None, cache)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        return _mean_backward(dY, cache["A"].shape, cache)
+
+
+class GlobalMaxPool2d(Layer):
+    """The maximum over all pixels: (m, height, width, channels) becomes (m, channels)."""
+
+    releases_arrays = True
+    formulas = _max_formulas("(1, 2)")
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_image(input_shape)
+        return input_shape[-1:]
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        cache["A"] = A
+        return _max(_as_sequence(A), cache)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        return _max_backward(dY, cache["A"], cache)
+
+
+class GlobalAveragePool1d(Layer):
+    """The mean over time: (m, time, features) becomes (m, features).
+
+    Steps that are no data, by `cache.mask`, do not count; a sequence without data gives 0.
+    """
+
+    releases_arrays = True
+    formulas = _mean_formulas("1", "1")
+
+    def build(self, input_shape: Shape) -> Shape:
+        return _expect_sequence(input_shape)
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        cache["A"] = A
+        mask, cache.mask = cache.mask, None  # there is no time any more
+        return _mean(A, mask, cache)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        return _mean_backward(dY, cache["A"].shape, cache)
+
+
+class GlobalMaxPool1d(Layer):
+    """The maximum over time: (m, time, features) becomes (m, features).
+
+    Steps that are no data, by `cache.mask`, do not count; a sequence without data gives 0.
+    """
+
+    releases_arrays = True
+    formulas = _max_formulas("1")
+
+    def build(self, input_shape: Shape) -> Shape:
+        return _expect_sequence(input_shape)
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        mask, cache.mask = cache.mask, None  # there is no time any more
+        if mask is None:
+            cache["A"] = A
+            return _max(A, cache)
+        data = cache.array("data", A.shape, A.dtype)
+        data.fill(-np.inf)
+        np.copyto(data, A, where=mask[:, :, None])
+        cache["A"] = data
+        Y = _max(data, cache)
+        Y[~mask.any(axis=1)] = 0
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        return _max_backward(dY, cache["A"], cache)
+
+
+def _expect_sequence(input_shape: Shape) -> Shape:
+    if len(input_shape) != 2:
+        raise ShapeError(f"needs an input of shape (time, features); got {input_shape}")
+    return input_shape[-1:]
+
+
+def _as_sequence(A: Array) -> Array:
+    return A.reshape(len(A), -1, A.shape[-1])
+
+
+def _mean(A: Array, mask: Array | None, cache: Cache) -> Array:
+    """From (m, places, channels); leaves the weight of each place, (m or 1, 1, places)."""
+    m, places, channels = A.shape
+    if mask is None:
+        share = cache.array("share", (1, 1, places), A.dtype)
+        share.fill(1 / places)
+    else:
+        share = cache.array("share", (m, 1, places), A.dtype)
+        np.copyto(share[:, 0], mask)
+        count = np.add.reduce(share, axis=2, keepdims=True)
+        share /= np.maximum(count, 1, out=count)
+    Y = cache.array("Y", (m, 1, channels), A.dtype)
+    return np.matmul(share, A, out=Y)[:, 0]
+
+
+def _mean_backward(dY: Array, shape: Shape, cache: Cache) -> Array:
+    if not cache.needs_input_gradient:
+        return NO_GRADIENT
+    dA, share = cache.array("dA", shape, dY.dtype), cache["share"]
+    np.multiply(dY[:, None], share.transpose(0, 2, 1), out=_as_sequence(dA))
+    return dA
+
+
+def _max(A: Array, cache: Cache) -> Array:
+    return np.maximum.reduce(A, axis=1, out=cache.array("Y", (len(A), A.shape[2]), A.dtype))
+
+
+def _max_backward(dY: Array, A: Array, cache: Cache) -> Array:
+    if not cache.needs_input_gradient:
+        return NO_GRADIENT
+    sequence = _as_sequence(A)
+    first = cache.array("first", sequence.shape, BOOL)
+    found = cache.array("found", sequence.shape, BOOL)
+    np.equal(sequence, cache["Y"][:, None], out=first)
+    np.logical_or.accumulate(first, axis=1, out=found)
+    # Later ones are those before which one was found.
+    np.greater(first[:, 1:], found[:, :-1], out=first[:, 1:])
+    dA = cache.array("dA", A.shape, dY.dtype)
+    np.multiply(dY[:, None], first, out=_as_sequence(dA))
+    return dA

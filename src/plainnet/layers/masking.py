@@ -1,0 +1,57 @@
+"""Which steps of a sequence are data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import ShapeError, require_number
+from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
+
+BOOL = np.dtype(bool)
+
+
+class Masking(Layer):
+    """Y = A, and steps whose features all equal `value` are no data for the layers that follow.
+
+    It sets `cache.mask`, (m, time), which is True where there is data; a mask that is there
+    already still counts.
+
+    Parameters
+    ----------
+    value : float
+        What short sequences are filled up with.
+    """
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("M", "(A != value).any(axis=-1)", r"M_{it} = \exists j: A_{itj} \ne v"),
+            Formula("Y", "A", "Y = A"),
+        ),
+        backward=(Formula("dA", "dY", "dA = dY"),),
+    )
+
+    def __init__(self, value: float = 0.0) -> None:
+        require_number("value", value)
+        self.value = value
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 2:
+            raise ShapeError(
+                f"needs an input of shape (time, features), without the batch axis; got "
+                f"{input_shape}"
+            )
+        return input_shape
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        differs = np.not_equal(A, self.value, out=cache.array("differs", A.shape, BOOL))
+        M = np.any(differs, axis=-1, out=cache.array("M", A.shape[:2], BOOL))
+        if cache.mask is not None:
+            M &= cache.mask
+        cache.mask = M
+        return A
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        return dY

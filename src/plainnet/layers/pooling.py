@@ -1,0 +1,284 @@
+"""Pools: the maximum or the mean of what lies under a window that slides over an image.
+
+Of equal maxima, the first one, line by line, gets the gradient.
+"""
+
+from abc import ABC
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import SettingError, require_type
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.sliding import (
+    Pair,
+    Window,
+    around,
+    blocks,
+    cells,
+    expect_image,
+    expect_places,
+    pair,
+    plain,
+    require_padding,
+    zeros,
+)
+
+BOOL = np.dtype(bool)
+
+
+def _under(axis: int, result: str, latex: str) -> Formula:
+    """1 where the window at a place covers this line or column of the image; (places, pixels)."""
+    start = f"arange(output_shape[{axis}])[:, None] * window.stride[{axis}] - window.before[{axis}]"
+    pixels = f"arange(input_shape[{axis}])"
+    plain = f"({pixels} >= {start}) & ({pixels} < {start} + window.kernel[{axis}])"
+    return Formula(result, plain, latex)
+
+
+_DOWN = _under(0, "down", r"D_{yr} = [\,0 \le r - t y + p < k\,]")
+_ACROSS = _under(1, "across", r"E_{xs} = [\,0 \le s - t x + p < k\,]")
+
+
+class _Pool(Layer, ABC):
+    """The window of both pools, and where it comes to lie."""
+
+    releases_arrays = True
+
+    def _set(self, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool) -> None:
+        require_type("ceil_mode", ceil_mode, bool)
+        self.kernel_size, self.stride, self.padding = map(plain, (kernel_size, stride, padding))
+        self.ceil_mode = ceil_mode
+        kernel = pair("kernel_size", self.kernel_size)
+        self.window = Window(kernel, kernel if stride is None else pair("stride", self.stride))
+        require_padding(self.padding, "valid", "same")
+        if not isinstance(self.padding, str) and any(
+            max(part) >= size for part, size in zip(zeros(self.padding), kernel, strict=True)
+        ):
+            raise SettingError(
+                f"padding must be less than the kernel, {kernel}, or a window sees nothing else; "
+                f"got {self.padding!r}"
+            )
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_image(input_shape)
+        height, width, channels = input_shape
+        before, self._after = around(self.padding, self.window, (height, width))
+        self.window = replace(self.window, before=before)
+        expect_places(self.window, (height, width), self._after)
+        self._spans = [self._spans_along(axis, n) for axis, n in enumerate((height, width))]
+        self._inside = all(
+            start >= 0 and stop <= n
+            for spans, n in zip(self._spans, (height, width), strict=True)
+            for start, stop in spans
+        )
+        ends = tuple(spans[-1][1] for spans in self._spans)
+        self._tiles = (
+            self._inside and self.window.stride == self.window.kernel and ends == (height, width)
+        )
+        return (*map(len, self._spans), channels)
+
+    def _spans_along(self, axis: int, n: int) -> list[Pair]:
+        """Where each window starts and stops; before 0 and from n on it covers no pixels."""
+        kernel, stride = self.window.kernel[axis], self.window.stride[axis]
+        before, padded = self.window.before[axis], n + self._after[axis]
+        stop = padded - kernel + 1
+        if self.ceil_mode:  # one more for what is left over, if it starts before the zeros do
+            stop = min(padded - kernel + stride, n)
+        return [(start, start + kernel) for start in range(-before, stop, stride)]
+
+
+class MaxPool2d(_Pool):
+    """The maximum of what lies under a window that slides over an image, in each channel.
+
+    Parameters
+    ----------
+    kernel_size : int or (int, int)
+        Down and across.
+    stride : int or (int, int), optional
+        By default that of tiles, the kernel's size.
+    padding : "valid", "same", int, (int, int) or ((above, below), (left, right))
+        As in `Conv2d`, but what is added never is the maximum.
+    ceil_mode : bool
+        Whether a last window may reach beyond the padding, as in PyTorch and ONNX, rather than
+        leave pixels out.
+    """
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            _DOWN,
+            _ACROSS,
+            Formula(
+                "under",
+                "(down[:, None, :, None] & across[:, None]).reshape(*output_shape[:2], -1, 1)",
+                r"U_{yx} = \{(r, s) : D_{yr} E_{xs} = 1\}",
+            ),
+            Formula(
+                "seen",
+                "where(under, A.reshape(len(A), 1, 1, -1, A.shape[3]), A.min() - 1)",
+                r"S_{yx} = \{A_{rs} : (r, s) \in U_{yx}\}",
+            ),
+            Formula("Y", "seen.max(axis=3)", r"Y_{yx} = \max S_{yx}"),
+        ),
+        backward=(
+            Formula(
+                "first",
+                "seen.argmax(axis=3)[..., None] == arange(seen.shape[3])",
+                r"F_{yxrs} = [\,A_{rs} \text{ is the first of } \max S_{yx}\,]",
+            ),
+            Formula(
+                "dA",
+                "einsum('myxc,myxcp->mpc', dY, first).reshape(A.shape)",
+                r"dA_{rs} = \sum_{yx} F_{yxrs} dY_{yx}",
+            ),
+        ),
+    )
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        *,
+        stride: int | Pair | None = None,
+        padding: str | int | Pair | tuple[Pair, Pair] = "valid",
+        ceil_mode: bool = False,
+    ) -> None:
+        self._set(kernel_size, stride, padding, ceil_mode)
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        cache["A"] = A
+        (m, inputs), (height, width, channels) = (len(A), A.shape[1:3]), self.output_shape
+        Y = cache.array("Y", (m, height, width, channels), A.dtype)
+        for examples, lines in blocks(m, height, A[:1].nbytes // height):
+            images, block = A[examples], Y[examples, lines]
+            if not self._inside:
+                block.fill(-np.inf)
+            for i, j, place, read in cells(self.window, inputs, lines, width):
+                here, seen = block[:, *place], images[:, *read]
+                if self._inside and i == j == 0:
+                    np.copyto(here, seen)
+                else:
+                    np.maximum(here, seen, out=here)
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        A, Y = cache["A"], cache["Y"]
+        (m, height, width, _), inputs = Y.shape, A.shape[1:3]
+        dA = cache.array("dA", A.shape, dY.dtype)
+        if not self._tiles:
+            dA.fill(0)
+        for examples, lines in blocks(m, height, A[:1].nbytes // height):
+            images, gradients = A[examples], dA[examples]
+            largest, dlargest = Y[examples, lines], dY[examples, lines]
+            free = cache.array("free", largest.shape, BOOL)
+            free.fill(True)
+            for _, _, place, read in cells(self.window, inputs, lines, width):
+                here, dhere, dseen = free[:, *place], dlargest[:, *place], gradients[:, *read]
+                first = cache.array("first", here.shape, BOOL)
+                np.equal(images[:, *read], largest[:, *place], out=first)
+                np.logical_and(first, here, out=first)
+                np.not_equal(here, first, out=here)
+                if self._tiles:
+                    np.multiply(dhere, first, out=dseen)
+                else:
+                    term = cache.array("term", here.shape, dY.dtype)
+                    np.add(dseen, np.multiply(dhere, first, out=term), out=dseen)
+        return dA
+
+
+class AveragePool2d(_Pool):
+    """The mean of what lies under a window that slides over an image, in each channel.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding, ceil_mode
+        As in `MaxPool2d`.
+    count_padding : bool
+        Whether the zeros of the padding count as pixels (PyTorch's default), or only the image's
+        pixels do (that of ONNX and Keras). What lies beyond the padding never counts.
+    """
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            _DOWN,
+            _ACROSS,
+            Formula(
+                "Y",
+                "einsum('yr,xs,mrsc->myxc', down, across, A) / counts",
+                r"Y_{yx} = \tfrac{1}{n_{yx}} \sum_{rs} D_{yr} E_{xs} A_{rs}",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dA",
+                "einsum('yr,xs,myxc->mrsc', down, across, dY / counts)",
+                r"dA_{rs} = \sum_{yx} D_{yr} E_{xs}\, dY_{yx} / n_{yx}",
+            ),
+        ),
+    )
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        *,
+        stride: int | Pair | None = None,
+        padding: str | int | Pair | tuple[Pair, Pair] = "valid",
+        count_padding: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        self._set(kernel_size, stride, padding, ceil_mode)
+        require_type("count_padding", count_padding, bool)
+        self.count_padding = count_padding
+
+    def build(self, input_shape: Shape) -> Shape:
+        output_shape = super().build(input_shape)
+        down, across = (
+            [
+                min(stop, n + after) - start if self.count_padding else min(stop, n) - max(start, 0)
+                for start, stop in spans
+            ]
+            for spans, n, after in zip(self._spans, input_shape, self._after, strict=False)
+        )
+        self.counts = np.multiply.outer(down, across)[:, :, None]
+        return output_shape
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        cache["A"] = A
+        (m, inputs), (height, width, channels) = (len(A), A.shape[1:3]), self.output_shape
+        Y = cache.array("Y", (m, height, width, channels), A.dtype)
+        share = np.reciprocal(self.counts, dtype=A.dtype)
+        for examples, lines in blocks(m, height, A[:1].nbytes // height):
+            images, block = A[examples], Y[examples, lines]
+            block.fill(0)
+            for _, _, place, read in cells(self.window, inputs, lines, width):
+                here = block[:, *place]
+                np.add(here, images[:, *read], out=here)
+            np.multiply(block, share[lines], out=block)
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        A = cache["A"]
+        (m, height, width, _), inputs = dY.shape, A.shape[1:3]
+        dA = cache.array("dA", A.shape, dY.dtype)
+        if not self._tiles:
+            dA.fill(0)
+        share = np.reciprocal(self.counts, dtype=dY.dtype)
+        for examples, lines in blocks(m, height, A[:1].nbytes // height):
+            gradients, block = dA[examples], dY[examples, lines]
+            part = cache.array("part", block.shape, dY.dtype)
+            np.multiply(block, share[lines], out=part)
+            for _, _, place, read in cells(self.window, inputs, lines, width):
+                dseen = gradients[:, *read]
+                if self._tiles:
+                    np.copyto(dseen, part)
+                else:
+                    np.add(dseen, part[:, *place], out=dseen)
+        return dA

@@ -1,0 +1,282 @@
+"""Tokens: a learned vector for each id, on the way in and, if they are tied, on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_type
+from plainnet.initializers import Initializer, Normal
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.containers import Sequential
+from plainnet.layers.dense import rows
+
+INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
+
+_ONE_HOT = "(ids[..., None] == arange(len(E))).reshape(-1, len(E))"
+
+
+@dataclass(frozen=True)
+class WithZeroRow(Initializer):
+    """Another initializer's numbers, and zero in one row."""
+
+    initializer: Initializer
+    row: int
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        vectors = self.initializer(rng, shape)
+        vectors[self.row] = 0
+        return vectors
+
+
+class Embedding(Layer):
+    """Y = E[ids]: a vector for each token. It comes first in its network, and takes integers.
+
+    Parameters
+    ----------
+    vocabulary : int
+        How many ids there are: 0 to vocabulary - 1. Others are refused.
+    width : int
+        Length of a vector.
+    padding : int, optional
+        The id that fills up short sequences. Its vector is zero and stays so, and the layers above
+        know these places from the mask.
+    initializer : Initializer, optional
+        For `E`. By default standard normal numbers.
+
+    Tensors
+    -------
+    E : (vocabulary, width), decays
+    """
+
+    E: Array
+    dE: Array
+
+    takes_ids = True
+    releases_arrays = True
+    formulas = Formulas(
+        input="ids",
+        output="Y",
+        forward=(
+            Formula(
+                "Y",
+                "E[ids] * (ids != padding)[..., None]",
+                r"Y_{it} = E_{\mathrm{id}_{it}}\, [\mathrm{id}_{it} \ne \mathrm{padding}]",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dE",
+                f"{_ONE_HOT}.T @ (dY * (ids != padding)[..., None]).reshape(-1, width)",
+                r"dE_k = \sum_{it:\,\mathrm{id}_{it} = k} dY_{it}",
+            ),
+        ),
+    )
+
+    def __init__(
+        self,
+        vocabulary: int,
+        width: int,
+        *,
+        padding: int | None = None,
+        initializer: Initializer | None = None,
+    ) -> None:
+        self.vocabulary = require_integer("vocabulary", vocabulary, at_least=1)
+        self.width = require_integer("width", width, at_least=1)
+        if padding is not None:
+            padding = require_integer("padding", padding, at_least=0)
+            if padding >= vocabulary:
+                raise SettingError(f"padding must be an id below {vocabulary}; got {padding}")
+        if initializer is not None:
+            require_type("initializer", initializer, Initializer)
+        self.padding = padding
+        self.initializer = initializer
+
+    def build(self, input_shape: Shape) -> Shape:
+        first = self.initializer or Normal()
+        if self.padding is not None:
+            first = WithZeroRow(first, self.padding)
+        self.declare("E", (self.vocabulary, self.width), first, decays=True)
+        return (*input_shape, self.width)
+
+    def forward(self, ids: Array, cache: Cache) -> Array:
+        known = checked_ids(self, ids, cache)
+        Y = cache.array("Y", (*ids.shape, self.width), self.E.dtype)
+        self.E.take(known, axis=0, out=Y, mode="clip")
+        if self.padding is not None:
+            mask = cache.array("mask", ids.shape, BOOL)
+            cache.mask = np.not_equal(known, self.padding, out=mask)
+            np.multiply(Y, mask[..., None], out=Y)
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        self.dE.fill(0)
+        add_to_rows(self.dE, cache["ids"], dY, cache)
+        if self.padding is not None:
+            self.dE[self.padding] = 0
+        return NO_GRADIENT
+
+
+class TiedEmbedding(Layer):
+    """Z = F(E[ids]) E^T: the vectors that tokens come in as are the weights that score them.
+
+    F is one or more layers in order (Press and Wolf 2017, Using the Output Embedding to Improve
+    Language Models, section 3).
+
+    Parameters
+    ----------
+    vocabulary : int
+        How many ids there are, and so how many outputs.
+    width : int
+        Length of a vector. The layers get (m, time, width) and return that shape.
+    layers : sequence of Layer
+    initializer : Initializer, optional
+        For `E`. By default normal with standard deviation 0.02, as in GPT-2: the first outputs are
+        then near zero, and all tokens equally probable.
+
+    Tensors
+    -------
+    E : (vocabulary, width), decays
+    """
+
+    E: Array
+    dE: Array
+
+    takes_ids = True
+    releases_arrays = True
+    formulas = Formulas(
+        input="ids",
+        output="Z",
+        forward=(
+            Formula("H", "compose(forward, E[ids])", r"H = F(E_{\mathrm{id}})"),
+            Formula("Z", "H @ E.T", r"Z = H E^\top"),
+        ),
+        backward=(
+            Formula("dH", "dZ @ E", r"dH = dZ\, E"),
+            Formula(
+                "dE",
+                "dZ.reshape(-1, len(E)).T @ H.reshape(-1, width)"
+                f" + {_ONE_HOT}.T @ compose(backward, dH).reshape(-1, width)",
+                r"dE_k = \sum_{it} dZ_{itk} H_{it} + \sum_{it:\,\mathrm{id}_{it} = k} F'(dH)_{it}",
+            ),
+        ),
+    )
+
+    def __init__(
+        self,
+        vocabulary: int,
+        width: int,
+        layers: Sequence[Layer],
+        *,
+        initializer: Initializer | None = None,
+    ) -> None:
+        self.vocabulary = require_integer("vocabulary", vocabulary, at_least=1)
+        self.width = require_integer("width", width, at_least=1)
+        if initializer is not None:
+            require_type("initializer", initializer, Initializer)
+        self.branch = Sequential(layers)
+        self.layers = self.branch.layers
+        self.initializer = initializer
+
+    def build(self, input_shape: Shape) -> Shape:
+        first = self.initializer or Normal(0.02)
+        self.declare("E", (self.vocabulary, self.width), first, decays=True)
+        inner_shape = (*input_shape, self.width)
+        output_shape = self.branch.place(self.name, inner_shape)
+        if output_shape[-1:] != (self.width,):
+            raise ShapeError(
+                f"needs layers that return vectors of width {self.width}, as the tokens have; they "
+                f"return {output_shape}"
+            )
+        return (*output_shape[:-1], self.vocabulary)
+
+    def suggest(self, following: Initializer) -> Initializer:
+        self.branch.suggest(following)
+        return following
+
+    def walk(self) -> Iterator[Layer]:
+        yield self
+        for layer in self.layers:
+            yield from layer.walk()
+
+    def forward(self, ids: Array, cache: Cache) -> Array:
+        if cache.owner is not self:
+            self._open(cache)
+        known = checked_ids(self, ids, cache)
+        Y = cache.array("Y", (*ids.shape, self.width), self.E.dtype)
+        self.E.take(known, axis=0, out=Y, mode="clip")
+        H = cache["H"] = self.branch.forward(Y, cache.children[""])
+        Z = cache.array("Z", (*H.shape[:-1], self.vocabulary), H.dtype)
+        np.dot(rows(H), self.E.T, out=rows(Z))
+        return Z
+
+    def backward(self, dZ: Array, cache: Cache) -> Array:
+        H = cache["H"]
+        np.matmul(rows(dZ).T, rows(H), out=self.dE)
+        dH = cache.array("dH", H.shape, dZ.dtype)
+        np.dot(rows(dZ), self.E, out=rows(dH))
+        dY = self.branch.backward(dH, cache.children[""])
+        add_to_rows(self.dE, cache["ids"], dY, cache)
+        return NO_GRADIENT
+
+    def _open(self, cache: Cache) -> None:
+        cache.owner = self
+        cache.children.clear()
+        inner = cache.open("")
+        inner.reuse_input = inner.reuse_gradient = not cache.record
+
+
+def checked_ids(layer: Embedding | TiedEmbedding, ids: Array, cache: Cache) -> Array:
+    """The ids as NumPy indexes by them, kept as `ids`; refuses those out of range."""
+    if ids.size:
+        lowest, highest = ids.min(), ids.max()
+        if lowest < 0 or highest >= layer.vocabulary:
+            wrong = lowest if lowest < 0 else highest
+            raise DataError(
+                f"layer {layer.name} has vectors for ids from 0 to {layer.vocabulary - 1}; got "
+                f"{wrong}"
+            )
+    known = cache.array("ids", ids.shape, INTP)
+    np.copyto(known, ids, casting="unsafe")
+    return known
+
+
+def add_to_rows(E: Array, ids: Array, dY: Array, cache: Cache) -> None:
+    """E[k] += the sum of dY where ids is k.
+
+    Sorting brings equal ids together. It was 2 to 20 times faster than a product with a one-hot
+    matrix, for 65 to 1,000 ids, and 1.4 to 3 times faster than np.add.at, whose sums have the same
+    order in each run too.
+    """
+    N, width = ids.size, E.shape[1]
+    counting = cache.counting(N)
+    # An id and its place in one number, sorted in place: np.argsort would allocate.
+    k = cache.array("sorted_ids", (N,), INTP)
+    place = cache.array("places", (N,), INTP)
+    np.multiply(ids.reshape(-1), N, out=place)
+    place += counting
+    place.sort()
+    np.floor_divide(place, N, out=k)
+    start = np.multiply(k, N, out=cache.array("starts", (N,), INTP))
+    place -= start
+
+    # Where a run of equal ids starts, sorted to the front of `starts`.
+    new = cache.array("new", (N,), BOOL)
+    new[:1] = True
+    np.not_equal(k[1:], k[:-1], out=new[1:])
+    start.fill(N)
+    np.copyto(start, counting, where=new)
+    start.sort()
+    start = start[: np.count_nonzero(new)]
+
+    sorted_dY = cache.array("sorted_dY", (N, width), dY.dtype)
+    rows(dY).take(place, axis=0, out=sorted_dY, mode="clip")
+    at_most = min(N, len(E))
+    sums = cache.array("sums", (at_most, width), dY.dtype)[: len(start)]
+    np.add.reduceat(sorted_dY, start, axis=0, out=sums)
+    row = k.take(start, out=cache.array("rows", (at_most,), INTP)[: len(start)], mode="clip")
+    sums += E.take(row, axis=0, out=sorted_dY[: len(start)], mode="clip")
+    E[row] = sums

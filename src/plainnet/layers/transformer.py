@@ -1,0 +1,415 @@
+"""Transformers: blocks of attention and dense layers, and an encoder beside its decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from plainnet import functions
+from plainnet.cache import Cache
+from plainnet.errors import (
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_number,
+    require_type,
+)
+from plainnet.initializers import HeNormal, Initializer, Zeros
+from plainnet.layers.activations import GELU, ReLU
+from plainnet.layers.attention import CrossAttention, MultiHeadAttention
+from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.containers import Residual, Sequential
+from plainnet.layers.dense import Dense, rows
+from plainnet.layers.dropout import Dropout
+from plainnet.layers.normalization import LayerNorm, RMSNorm
+from plainnet.layers.positions import Pairing, expect_sequence
+
+NORMALIZATIONS = {"LayerNorm": LayerNorm, "RMSNorm": RMSNorm}
+
+
+class SwiGLU(Layer):
+    """Y = U sigmoid(U) V, U and V two dense layers in one product (Shazeer 2020, equation 5).
+
+    Parameters
+    ----------
+    units : int
+        Outputs per example.
+    bias : bool
+        Whether there is a `b`.
+    initializer : Initializer, optional
+        For `W`. By default He's.
+
+    Tensors
+    -------
+    W : (2 units, n_in), decays; the first half gives U, the second V. In memory (n_in, 2 units).
+    b : (2 units,)
+    """
+
+    W: Array
+    b: Array
+    dW: Array
+    db: Array
+
+    releases_arrays = True
+
+    def __init__(
+        self, units: int, *, bias: bool = True, initializer: Initializer | None = None
+    ) -> None:
+        if initializer is not None:
+            require_type("initializer", initializer, Initializer)
+        self.units = require_integer("units", units, at_least=1)
+        self.bias = bias
+        self.initializer = initializer
+        self.formulas = _SWIGLU_FORMULAS[bool(bias)]
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        shape = (2 * self.units, input_shape[-1])
+        self.declare("W", shape, self.initializer or HeNormal(), decays=True, order="F")
+        if self.bias:
+            self.declare("b", shape[:1], Zeros())
+        return (*input_shape[:-1], self.units)
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        cache["A"] = A
+        Z = cache.array("Z", (*A.shape[:-1], 2 * self.units), A.dtype)
+        np.dot(rows(A), self.W.T, out=rows(Z))
+        if self.bias:
+            Z += self.b
+        U, V = self._halves(Z)
+        T = functions.sigmoid(U, cache.array("T", U.shape, A.dtype))
+        swish = np.multiply(U, T, out=cache.array("swish", U.shape, A.dtype))
+        return np.multiply(swish, V, out=cache.array("Y", U.shape, A.dtype))
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        A, Z, T, swish = cache["A"], cache["Z"], cache["T"], cache["swish"]
+        _, V = self._halves(Z)
+        dZ = cache.array("dZ", Z.shape, dY.dtype)
+        dU, dV = self._halves(dZ)
+        np.multiply(dY, swish, out=dV)
+        # d/dU (U T) = T + U T (1 - T) = T + swish - T swish
+        slope = np.subtract(1, T, out=cache.array("slope", T.shape, T.dtype))
+        slope *= swish
+        slope += T
+        slope *= V
+        np.multiply(dY, slope, out=dU)
+        np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
+        if self.bias:
+            np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
+        if not cache.needs_input_gradient:
+            return NO_GRADIENT
+        dA = cache.array("dA", A.shape, dY.dtype)
+        np.dot(rows(dZ), self.W, out=rows(dA))
+        return dA
+
+    def _halves(self, Z: Array) -> tuple[Array, Array]:
+        return Z[..., : self.units], Z[..., self.units :]
+
+
+def _swiglu_formulas(bias: bool) -> Formulas:
+    Z = Formula("Z", "A @ W.T + b", r"Z = A W^\top + b")
+    db: tuple[Formula, ...] = (
+        Formula("db", "dZ.reshape(-1, 2 * units).sum(axis=0)", r"db = \sum_i dZ_i"),
+    )
+    if not bias:
+        Z, db = Formula("Z", "A @ W.T", r"Z = A W^\top"), ()
+    return Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Z,
+            Formula("U", "Z[..., :units]", r"U = Z_{\cdot,\, 1 \dots n}"),
+            Formula("V", "Z[..., units:]", r"V = Z_{\cdot,\, n+1 \dots 2n}"),
+            Formula("T", "sigmoid(U)", r"T = \sigma(U)"),
+            Formula("Y", "U * T * V", r"Y = U \odot T \odot V"),
+        ),
+        backward=(
+            Formula(
+                "dU",
+                "dY * V * (T + U * T * (1 - T))",
+                r"dU = dY \odot V \odot (T + U \odot T \odot (1 - T))",
+            ),
+            Formula("dV", "dY * U * T", r"dV = dY \odot U \odot T"),
+            Formula("dZ", "concatenate([dU, dV], axis=-1)", r"dZ = [dU \; dV]"),
+            Formula(
+                "dW", "dZ.reshape(-1, 2 * units).T @ A.reshape(-1, A.shape[-1])", r"dW = dZ^\top A"
+            ),
+            *db,
+            Formula("dA", "dZ @ W", r"dA = dZ\, W"),
+        ),
+    )
+
+
+_SWIGLU_FORMULAS = {bias: _swiglu_formulas(bias) for bias in (False, True)}
+
+
+class TransformerBlock(Layer):
+    """Attention, then two dense layers for each position, each around a shortcut.
+
+    With norm="pre", A + F(normalize(A)) (as GPT-2; Xiong et al. 2020), which trains without care;
+    a normalization belongs behind the last block. With norm="post", normalize(A + F(A)) (Vaswani et
+    al. 2017). The layers inside are `layers`, by name "0.residual.1.multiheadattention" and so on.
+
+    Parameters
+    ----------
+    heads : int
+    hidden : int, optional
+        Units of the first dense layer. By default 4 times the width, or 8/3 times for "swiglu",
+        which has three matrices in the place of two (Shazeer 2020, section 2).
+    activation : {"gelu", "swiglu", "relu"}
+    norm : {"pre", "post"}
+    causal : bool
+        A position sees itself and those before it: for decoders, and models of language.
+    cross : bool
+        Between the two parts, attention to an encoder's output; see `EncoderDecoder`.
+    dropout : float
+        Of attention weights, and of what each part adds to the shortcut.
+    rotary, key_value_heads
+        As of `MultiHeadAttention`.
+    bias : bool
+        Of dense layers and attention.
+    normalization : {"LayerNorm", "RMSNorm"}
+    initializer : Initializer, optional
+        For all weights. By default Glorot's for attention and the last layer, He's for the hidden.
+    residual_initializer : Initializer, optional
+        For the weights whose output is added to the shortcut; by default as the others. GPT-2 has
+        Normal(0.02), and Normal(0.02 / sqrt(2 * blocks)) here, so that a sum over many blocks is
+        not larger than one over few.
+    """
+
+    releases_arrays = True
+    formulas = Sequential.formulas
+
+    def __init__(
+        self,
+        heads: int,
+        *,
+        hidden: int | None = None,
+        activation: Literal["gelu", "swiglu", "relu"] = "gelu",
+        norm: Literal["pre", "post"] = "pre",
+        causal: bool = False,
+        cross: bool = False,
+        dropout: float = 0.0,
+        rotary: bool | Pairing = False,
+        key_value_heads: int | None = None,
+        bias: bool = True,
+        normalization: Literal["LayerNorm", "RMSNorm"] = "LayerNorm",
+        initializer: Initializer | None = None,
+        residual_initializer: Initializer | None = None,
+    ) -> None:
+        _require_one_of("activation", activation, ("gelu", "swiglu", "relu"))
+        _require_one_of("norm", norm, ("pre", "post"))
+        _require_one_of("normalization", normalization, tuple(NORMALIZATIONS))
+        require_number("dropout", dropout, at_least=0, below=1)
+        self.heads = require_integer("heads", heads, at_least=1)
+        self.hidden = hidden if hidden is None else require_integer("hidden", hidden, at_least=1)
+        self.activation = activation
+        self.norm = norm
+        self.causal = causal
+        self.cross = cross
+        self.dropout = dropout
+        self.rotary = rotary
+        self.key_value_heads = key_value_heads
+        self.bias = bias
+        self.normalization = normalization
+        self.initializer = initializer
+        self.residual_initializer = residual_initializer
+        self.branch = Sequential([])
+        self._attention()  # refuses settings here rather than in a network
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The parts, once the block is in a network."""
+        return self.branch.layers
+
+    def build(self, input_shape: Shape) -> Shape:
+        _, width = expect_sequence(input_shape)
+        parts = [self._attention()]
+        if self.cross:
+            parts.append(self._cross_attention())
+        parts.append(self._dense(width))
+        self.branch = Sequential([layer for part in parts for layer in self._with_shortcut(part)])
+        return self.branch.place(self.name, input_shape)
+
+    def suggest(self, following: Initializer) -> Initializer:
+        return self.branch.suggest(following)
+
+    def walk(self) -> Iterator[Layer]:
+        yield self
+        for layer in self.layers:
+            yield from layer.walk()
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        return self.branch.forward(A, cache)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        return self.branch.backward(dY, cache)
+
+    def _with_shortcut(self, part: list[Layer]) -> list[Layer]:
+        normalize = NORMALIZATIONS[self.normalization]()
+        dropout = [Dropout(self.dropout)] if self.dropout else []
+        if self.norm == "pre":
+            return [Residual([normalize, *part, *dropout])]
+        return [Residual([*part, *dropout]), normalize]
+
+    def _attention(self) -> list[Layer]:
+        attention = MultiHeadAttention(
+            self.heads,
+            causal=self.causal,
+            key_value_heads=self.key_value_heads,
+            rotary=self.rotary,
+            bias=self.bias,
+            dropout=self.dropout,
+            initializer=self.initializer,
+            output_initializer=self.residual_initializer,
+        )
+        return [attention]
+
+    def _cross_attention(self) -> list[Layer]:
+        attention = CrossAttention(
+            self.heads,
+            key_value_heads=self.key_value_heads,
+            bias=self.bias,
+            dropout=self.dropout,
+            initializer=self.initializer,
+            output_initializer=self.residual_initializer,
+        )
+        return [attention]
+
+    def _dense(self, width: int) -> list[Layer]:
+        last = self.residual_initializer or self.initializer
+        out = Dense(width, bias=self.bias, initializer=last)
+        if self.activation == "swiglu":
+            units = self.hidden or max(8 * width // 3, 1)
+            return [SwiGLU(units, bias=self.bias, initializer=self.initializer), out]
+        units = self.hidden or 4 * width
+        first = Dense(units, bias=self.bias, initializer=self.initializer)
+        return [first, GELU() if self.activation == "gelu" else ReLU(), out]
+
+
+class EncoderDecoder(Layer):
+    """Y = decoder(target), whose cross-attention reads encoder(source) (Vaswani et al. 2017).
+
+    The input has source and target one behind the other along the time axis: ids of shape (m,
+    source_length + time), or numbers of shape (m, source_length + time, features). The
+    `CrossAttention` layers among the decoder's, in `TransformerBlock(cross=True)` for example, get
+    the encoder's output X, and the gradients that they give back are added up. Steps of the source
+    that are padding get no attention.
+
+    Parameters
+    ----------
+    encoder, decoder : sequence of Layer
+        Both or neither begin with an `Embedding`.
+    source_length : int
+        How many steps of the input are the source.
+    """
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("X", "encode(A[:, :source_length])", r"X = f(A_{\cdot,\, 1 \dots s})"),
+            Formula("Y", "decode(A[:, source_length:], X)", r"Y = g(A_{\cdot,\, s+1 \dots}, X)"),
+        ),
+        backward=(
+            Formula("gradients", "decode_backward(dY)", r"(dT,\; dX) = g'(dY)"),
+            Formula(
+                "dA",
+                "concatenate([encode_backward(gradients[1]), gradients[0]], axis=1)",
+                r"dA = [f'(dX),\; dT]",
+            ),
+        ),
+    )
+
+    def __init__(
+        self, encoder: Sequence[Layer], decoder: Sequence[Layer], source_length: int
+    ) -> None:
+        self._encoder, self._decoder = Sequential(encoder), Sequential(decoder)
+        self.encoder, self.decoder = self._encoder.layers, self._decoder.layers
+        self.source_length = require_integer("source_length", source_length, at_least=1)
+        self.takes_ids = self._decoder.takes_ids
+        if self._encoder.takes_ids != self.takes_ids:
+            raise SettingError("encoder and decoder must both begin with an Embedding, or neither")
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(source_length + time, ...)")
+        time, s = input_shape[0], self.source_length
+        if time is not None and time <= s:
+            raise ShapeError(f"needs more than its {s} steps of the source; got {input_shape}")
+        encoded = self._encoder.place(f"{self.name}.encoder", (s, *input_shape[1:]))
+        target = None if time is None else time - s
+        output_shape = self._decoder.place(f"{self.name}.decoder", (target, *input_shape[1:]))
+        for layer in self._decoder.walk():
+            if isinstance(layer, CrossAttention):
+                width = layer.source_width or layer.input_shape[-1]
+                if encoded != (s, width):
+                    raise ShapeError(
+                        f"has in its decoder {layer.name}, which needs an encoder's output of "
+                        f"shape ({s}, {width}); got {encoded}"
+                    )
+        return output_shape
+
+    def suggest(self, following: Initializer) -> Initializer:
+        self._encoder.suggest(following)
+        return self._decoder.suggest(following)
+
+    def walk(self) -> Iterator[Layer]:
+        yield self
+        for layer in (*self.encoder, *self.decoder):
+            yield from layer.walk()
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        if cache.owner is not self:
+            self._open(cache)
+        s, mask = self.source_length, cache.mask
+        if A.shape[1] <= s:
+            raise ShapeError(
+                f"layer {self.name} ({self!r}) needs more than its {s} steps of the source; got an "
+                f"input of shape {A.shape}"
+            )
+        source, target = _copies(cache, ("source", A[:, :s]), ("target", A[:, s:]))
+        cache.mask = None if mask is None else mask[:, :s]
+        X = cache["X"] = self._encoder.forward(source, cache.children["encoder"])
+        cache.context["encoded"], cache.context["source_mask"] = X, cache.mask
+        cache.mask = None if mask is None else mask[:, s:]
+        return self._decoder.forward(target, cache.children["decoder"])
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        X = cache["X"]
+        dX = cache.context["d_encoded"] = cache.array("dX", X.shape, dY.dtype)
+        dX.fill(0)  # each CrossAttention adds to it
+        d_target = self._decoder.backward(dY, cache.children["decoder"])
+        d_source = self._encoder.backward(dX, cache.children["encoder"])
+        if self.takes_ids or not cache.needs_input_gradient:
+            return NO_GRADIENT
+        m, T, *features = d_target.shape
+        s = self.source_length
+        dA = cache.array("dA", (m, s + T, *features), dY.dtype)
+        np.copyto(dA[:, :s], d_source)
+        np.copyto(dA[:, s:], d_target)
+        return dA
+
+    def _open(self, cache: Cache) -> None:
+        cache.owner = self
+        cache.children.clear()
+        for name in ("encoder", "decoder"):
+            inner = cache.open(name)
+            inner.reuse_input = not cache.record
+            inner.needs_input_gradient = cache.needs_input_gradient
+        cache.children["encoder"].reuse_gradient = not cache.record
+
+
+def _copies(cache: Cache, *named: tuple[str, Array]) -> Iterator[Array]:
+    """Contiguous: the layers make one axis of batch and time without another copy."""
+    for name, part in named:
+        copy = cache.array(name, part.shape, part.dtype)
+        np.copyto(copy, part)
+        yield copy
+
+
+def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise SettingError(f"{name} must be one of {', '.join(map(repr, known))}; got {value!r}")

@@ -1,0 +1,1 @@
+"""Layers written once more, with loops, from their definitions."""
