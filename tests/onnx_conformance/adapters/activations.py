@@ -1,0 +1,78 @@
+"""Activations, softmax and dropout."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from onnx_conformance.adapters.through import channels_first, channels_last, through
+from plainnet import Cache, layers
+from plainnet.layers import Dropout, Layer, PReLU, Softmax
+
+
+def elementwise(make: Callable[..., Layer]) -> Callable[..., np.ndarray]:
+    """The adapter of an activation, from its attributes to the layer."""
+
+    def adapter(X: np.ndarray, **settings: float | str) -> np.ndarray:
+        return through(make(**settings), X.reshape(1, -1)).reshape(X.shape)
+
+    return adapter
+
+
+def leaky_relu(alpha: float = 0.01) -> Layer:
+    return layers.LeakyReLU(alpha)
+
+
+def selu(alpha: float = layers.SELU.alpha, gamma: float = layers.SELU.scale) -> Layer:
+    np.testing.assert_allclose((alpha, gamma), (layers.SELU.alpha, layers.SELU.scale), rtol=1e-7)
+    return layers.SELU()
+
+
+def swish(alpha: float = 1.0) -> Layer:
+    assert alpha == 1
+    return layers.SiLU()
+
+
+def prelu(X: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """A slope for each number, feature or channel; the axes that have no slope are rows."""
+    if slope.shape == X.shape:
+        return through(PReLU(), X.reshape(1, -1), alpha=slope.ravel()).reshape(X.shape)
+    if slope.shape == X.shape[-1:]:
+        return through(PReLU(), X, alpha=slope)
+    alpha = np.broadcast_to(slope.ravel(), X.shape[1])  # a slope per channel, or one
+    return channels_first(through(PReLU(), channels_last(X), alpha=alpha))
+
+
+def softmax(X: np.ndarray, *, axis: int = -1) -> np.ndarray:
+    Z = np.ascontiguousarray(np.moveaxis(X, axis, -1))
+    return np.moveaxis(through(Softmax(), Z), -1, axis)
+
+
+def dropout(
+    X: np.ndarray,
+    rate: np.ndarray | None = None,
+    training: np.ndarray | None = None,
+    *,
+    seed: int | None = None,
+    ratio: float = 0.5,
+) -> tuple[np.ndarray, None]:
+    rate = ratio if rate is None else float(rate)
+    cache = Cache(training=training is not None and bool(training), seed=seed)
+    return through(Dropout(rate), X[None], cache)[0], None
+
+
+ADAPTERS = {
+    "Dropout": dropout,
+    "Elu": elementwise(layers.ELU),
+    "Gelu": elementwise(layers.GELU),
+    "Identity": elementwise(layers.Identity),
+    "LeakyRelu": elementwise(leaky_relu),
+    "Mish": elementwise(layers.Mish),
+    "PRelu": prelu,
+    "Relu": elementwise(layers.ReLU),
+    "Selu": elementwise(selu),
+    "Sigmoid": elementwise(layers.Sigmoid),
+    "Softmax": softmax,
+    "Softplus": elementwise(layers.Softplus),
+    "Swish": elementwise(swish),
+    "Tanh": elementwise(layers.Tanh),
+}

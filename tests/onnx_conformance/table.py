@@ -1,0 +1,67 @@
+"""All vectors of an operator, run: what passed, what is left out, and why."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from onnx_conformance.adapters import ADAPTERS
+from onnx_conformance.left_out import IN_PART, LEFT_OUT, WHOLE_OPERATORS
+from onnx_conformance.vectors import Vector, vectors_of
+
+
+@dataclass
+class Row:
+    operator: str
+    vectors: int
+    passed: int = 0
+    in_part: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Vectors, passed, passed in part, left out."""
+        return self.vectors, self.passed, self.in_part.total(), self.left_out.total()
+
+
+def run(operator: str) -> Row:
+    vectors = vectors_of(operator)
+    row = Row(operator, len(vectors))
+    if operator in WHOLE_OPERATORS:
+        row.left_out[WHOLE_OPERATORS[operator]] = len(vectors)
+        return row
+    for vector in vectors:
+        name, problem = vector.name, _problem(vector)
+        if name in LEFT_OUT:
+            row.left_out[LEFT_OUT[name]] += 1
+            if problem is None:
+                row.failed[name] = "passes, but is left out"
+        elif problem is not None:
+            row.failed[name] = problem
+        elif name in IN_PART:
+            row.in_part[IN_PART[name]] += 1
+        else:
+            row.passed += 1
+    return row
+
+
+def _problem(vector: Vector) -> str | None:
+    try:
+        missing = vector.check(ADAPTERS)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    if bool(missing) != (vector.name in IN_PART):
+        return f"outputs that were not compared: {missing or 'none'}"
+    return None
+
+
+def render(rows: list[Row]) -> str:
+    lines = [f"{'operator':<24} vectors  passed  in part  left out"]
+    for row in rows:
+        vectors, passed, in_part, left_out = row.counts
+        lines.append(f"{row.operator:<24} {vectors:7} {passed:7} {in_part:8} {left_out:9}")
+        lines += [f"{'':4}left out {n:3}: {reason}" for reason, n in row.left_out.items()]
+        lines += [f"{'':4}without  {n:3}: {reason}" for reason, n in row.in_part.items()]
+        lines += [f"{'':4}FAILED {name}: {why}" for name, why in row.failed.items()]
+    total = [sum(column) for column in zip(*(row.counts for row in rows), strict=True)]
+    lines.append(f"{'all':<24} {total[0]:7} {total[1]:7} {total[2]:8} {total[3]:9}")
+    return "\n".join(lines)
