@@ -419,9 +419,3 @@ def test_widths_that_heads_do_not_divide_are_refused(kind):
     with pytest.raises(ShapeError, match=r"width that 3 heads divide.*got the width 8"):
         network_of(kind(3), width=8)
     network_of(kind(3, head_width=5), width=8)
-
-
-def test_a_mask_of_another_length_is_refused(rng):
-    (layer,) = network_of(MultiHeadAttention(2)).layers
-    with pytest.raises(ShapeError, match=r"mask has the shape \(2, 3\), and there are 5 keys"):
-        masked(layer, rng.standard_normal((2, 5, 4)), MASK)

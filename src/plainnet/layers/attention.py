@@ -19,6 +19,7 @@ from plainnet.layers.attention_formulas import cross_attention_formulas, self_at
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.dense import rows
 from plainnet.layers.dot_product import attend, attend_backward, hide
+from plainnet.layers.masking import checked_mask
 from plainnet.layers.positions import (
     Pairing,
     carried_steps,
@@ -136,6 +137,7 @@ class MultiHeadAttention(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         m, T, _ = A.shape
         h, g, d = self.heads, self.groups, self.d
+        mask = checked_mask(self, A, cache)
         start = self._start(cache)
         cache["A"] = A
         Z = cache.array("Z", (m, T, (h + 2 * g) * d), A.dtype)
@@ -153,7 +155,6 @@ class MultiHeadAttention(Layer):
             self._turn(turned_K, start, cache)
             K = turned_K
 
-        mask = cache.mask
         if cache.carry:
             mask = _with_earlier_mask(mask, start, T, cache)
             K, V = _with_earlier("K", K, start, cache), _with_earlier("V", V, start, cache)

@@ -16,6 +16,7 @@ from plainnet.initializers import Initializer, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.correlation import correlate, correlate_back, kernel_gradient, swap
 from plainnet.layers.dense import rows
+from plainnet.layers.masking import checked_mask
 from plainnet.layers.sliding import (
     Pair,
     Window,
@@ -425,9 +426,13 @@ class Conv1d(_Convolution):
         return window, expect_places(window, (time, 1), after)[0]
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        window, places = self._slide(A.shape[1])
-        cache["mask"] = NO_MASK if cache.mask is None else cache.mask[:, :, None]
-        if cache.mask is not None:
+        mask = checked_mask(self, A, cache)
+        try:
+            window, places = self._slide(A.shape[1])
+        except ShapeError as error:
+            raise ShapeError(f"layer {self.name} ({self!r}) {error}") from None
+        cache["mask"] = NO_MASK if mask is None else mask[:, :, None]
+        if mask is not None:
             if places != A.shape[1]:
                 raise SettingError(
                     f"{self!r} makes {places} steps of {A.shape[1]}, and the mask no longer fits"

@@ -8,6 +8,7 @@ import numpy as np
 from plainnet.cache import Cache
 from plainnet.errors import ShapeError
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.masking import checked_mask
 from plainnet.layers.sliding import expect_image
 
 BOOL = np.dtype(bool)
@@ -99,7 +100,7 @@ class GlobalAveragePool1d(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
-        mask, cache.mask = cache.mask, None  # there is no time any more
+        mask, cache.mask = checked_mask(self, A, cache), None  # there is no time any more
         return _mean(A, mask, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
@@ -119,7 +120,7 @@ class GlobalMaxPool1d(Layer):
         return _expect_sequence(input_shape)
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        mask, cache.mask = cache.mask, None  # there is no time any more
+        mask, cache.mask = checked_mask(self, A, cache), None  # there is no time any more
         if mask is None:
             cache["A"] = A
             return _max(A, cache)

@@ -55,3 +55,22 @@ class Masking(Layer):
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         return dY
+
+
+def checked_mask(layer: Layer, A: Array, cache: Cache) -> Array | None:
+    """`cache.mask`, of the sequences A, (m, time, ...), that the layer is given.
+
+    Refuses a mask of another shape, and sequences without a step.
+    """
+    m, time = A.shape[:2]
+    mask = cache.mask
+    if time == 0:
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}) needs sequences of one step or more; got {A.shape}"
+        )
+    if mask is not None and mask.shape != (m, time):
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}) needs a mask of shape (m, time), here {(m, time)}; "
+            f"got {mask.shape}"
+        )
+    return mask

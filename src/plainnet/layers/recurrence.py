@@ -18,6 +18,7 @@ from plainnet.errors import DTypeError, SettingError, ShapeError, require_intege
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.dense import rows
+from plainnet.layers.masking import checked_mask
 
 BOOL = np.dtype(bool)
 
@@ -109,10 +110,7 @@ class Recurrent(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         cache.owner = self
         m, time, features = A.shape
-        if time == 0:
-            raise ShapeError(
-                f"layer {self.name} needs sequences of one step or more; got {A.shape}"
-            )
+        mask = checked_mask(self, A, cache)
         if cache.carry and self.reverse:
             raise SettingError(
                 f"layer {self.name} goes from the last step to the first and cannot continue an "
@@ -125,7 +123,7 @@ class Recurrent(Layer):
         np.add(Z, self.b, out=Z)
         H = cache.array("H", (time + 1, m, self.units), A.dtype)  # H[t] goes into step t
         self.begin("h", H[0], cache)
-        padded = self._find_padded(A, cache)
+        padded = self._find_padded(mask, cache)
         with np.errstate(over="ignore"):  # see `sigmoid`
             self.steps(Z, H, padded, cache)
         self.end("h", H[-1], cache)
@@ -260,18 +258,12 @@ class Recurrent(Layer):
         A = A.swapaxes(0, 1)
         return A[::-1] if self.reverse else A
 
-    def _find_padded(self, A: Array, cache: Cache) -> Array | None:
-        mask = cache.mask
+    def _find_padded(self, mask: Array | None, cache: Cache) -> Array | None:
         any_padded = cache.array("any_padded", (1,), BOOL)
         any_padded[0] = False
         if mask is None:
             return None
-        if mask.shape != A.shape[:2]:
-            raise ShapeError(
-                f"layer {self.name} needs a mask of shape (m, time), here {A.shape[:2]}; got "
-                f"{mask.shape}"
-            )
-        padded = cache.array("padded", (*A.shape[1::-1], 1), BOOL)
+        padded = cache.array("padded", (*mask.shape[::-1], 1), BOOL)
         np.logical_not(self._steps_first(mask), out=padded[..., 0])
         any_padded[0] = padded.any()
         return padded if any_padded[0] else None

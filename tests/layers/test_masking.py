@@ -1,0 +1,82 @@
+"""What every layer of sequences refuses, and the mask that `Masking` finds."""
+
+import numpy as np
+import pytest
+
+from plainnet import Cache, Network
+from plainnet.errors import ShapeError
+from plainnet.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    Conv1d,
+    GlobalAveragePool1d,
+    GlobalMaxPool1d,
+    Layer,
+    Masking,
+    MultiHeadAttention,
+    TransformerBlock,
+)
+from plainnet.losses import MeanSquaredError
+
+SEQUENCES = [
+    lambda: RNN(3),
+    lambda: LSTM(3),
+    lambda: GRU(3),
+    lambda: Bidirectional(LSTM(3)),
+    lambda: Conv1d(3, 2, padding="causal"),
+    lambda: GlobalAveragePool1d(),
+    lambda: GlobalMaxPool1d(),
+    lambda: MultiHeadAttention(2),
+    lambda: TransformerBlock(2),
+]
+every = pytest.mark.parametrize("make", SEQUENCES, ids=lambda make: repr(make()))
+
+
+class GivenMask(Layer):
+    def __init__(self, mask):
+        self.mask = mask
+
+    def forward(self, A, cache):
+        cache.mask = self.mask
+        return A
+
+    def backward(self, dA, cache):
+        return dA
+
+
+def network_of(*layers):
+    return Network(layers, loss=MeanSquaredError(), input_shape=(None, 2), seed=0)
+
+
+@every
+def test_a_sequence_of_length_zero_is_refused_by_the_layer(make):
+    with pytest.raises(ShapeError, match=r"layer 0\..* one step or more; got \(3, 0, 2\)"):
+        network_of(make()).forward(np.zeros((3, 0, 2), np.float32))
+
+
+@every
+@pytest.mark.parametrize("shape", [(3, 9), (2, 4), (3, 4, 1)])
+def test_a_mask_of_another_shape_is_refused_by_the_layer(make, shape):
+    network = network_of(GivenMask(np.ones(shape, bool)), make())
+    with pytest.raises(ShapeError, match=r"layer 1\..* mask of shape .*\(3, 4\); got") as error:
+        network.forward(np.zeros((3, 4, 2), np.float32))
+    assert str(error.value).endswith(f"got {shape}")
+
+
+def test_masking_finds_the_steps_that_are_filled_up_and_keeps_an_earlier_mask():
+    A = np.array([[[1, 0], [0, 0], [0, 3]], [[7, 7], [0, 7], [0, 0]]], np.float32)
+    cache = Cache()
+    network_of(Masking()).forward(A, cache)
+    assert cache.mask.tolist() == [[True, False, True], [True, True, False]]
+    network_of(GivenMask(np.array([[False, True, True]] * 2)), Masking()).forward(A, cache)
+    assert cache.mask.tolist() == [[False, False, True], [False, True, False]]
+
+
+def test_the_mask_of_one_pass_is_not_that_of_the_next():
+    A, cache = np.ones((1, 3, 2), np.float32), Cache()
+    network = network_of(Masking(7.0), GlobalAveragePool1d())
+    first = network.forward(A, cache).copy()
+    network.forward(np.where(np.arange(3)[:, None] < 1, A, 7).astype(np.float32), cache)
+    np.testing.assert_array_equal(network.forward(A, cache), first)
