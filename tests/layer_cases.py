@@ -238,8 +238,9 @@ def logistic(z: float) -> float:
 
 def glu(example: np.ndarray, layer: GLU) -> np.ndarray:
     out = np.empty((*example.shape[:-1], layer.units))
+    b = layer.b if layer.bias else np.zeros(2 * layer.units)
     for *place, j in np.ndindex(out.shape):
-        u, v = (weighted_sum(example[*place], layer.W, layer.b, k) for k in (j, layer.units + j))
+        u, v = (weighted_sum(example[*place], layer.W, b, k) for k in (j, layer.units + j))
         out[*place, j] = u * logistic(v)
     return out
 
@@ -340,7 +341,7 @@ CASES = [
     LayerCase(lambda: ParametricActivation(Sigmoid()), (3, 2), parametric),
     LayerCase(lambda: ParametricActivation(PReLU()), (4,), parametric),
     LayerCase(lambda: GLU(3), (4,), glu),
-    LayerCase(lambda: GLU(3), (5, 2), glu),
+    LayerCase(lambda: GLU(3, bias=False), (5, 2), glu),
     LayerCase(lambda: Highway([Dense(4), Tanh()]), (4,), highway),
     LayerCase(lambda: Highway([Dense(2), ReLU()], gate_bias=0.5), (3, 2), highway),
     LayerCase(lambda: Highway([Sigmoid()]), (4,), highway),

@@ -27,6 +27,7 @@ from plainnet.layers import (
     RMSNorm,
     Scale,
     Sequential,
+    SwiGLU,
 )
 from plainnet.layers.recurrence import Recurrent
 from plainnet.losses import Loss
@@ -41,6 +42,7 @@ OF_ROWS = (
     PReLU,
     RMSNorm,
     Scale,
+    SwiGLU,
 )
 """Layers whose formulas speak of rows: all axes but the last are one."""
 
@@ -104,7 +106,7 @@ def test_layer(case: LayerCase, rng):
     known |= {name: value for name, value in vars(type(layer)).items() if isinstance(value, float)}
     known |= {name: value for name, value in vars(layer).items() if not name.startswith("_")}
     known |= {formulas.input: A, f"d{formulas.output}": dY}
-    if hasattr(layer, "layers"):
+    if layer.layers:
         caches = [Cache(training=True, record=True) for _ in layer.layers]
         pairs = list(zip(layer.layers, caches, strict=True))
         known["compose"] = compose

@@ -26,7 +26,7 @@ from plainnet.layers.embeddings import (
     PeriodicEmbedding,
     PiecewiseLinearEmbedding,
 )
-from plainnet.layers.gates import GLU, Highway
+from plainnet.layers.gates import GLU, Highway, SwiGLU
 from plainnet.layers.global_pooling import (
     GlobalAveragePool1d,
     GlobalAveragePool2d,
@@ -43,7 +43,7 @@ from plainnet.layers.recurrence import RNN
 from plainnet.layers.scaling import ParametricActivation, PReLU, Scale
 from plainnet.layers.shaping import Flatten, Reshape
 from plainnet.layers.tokens import Embedding, TiedEmbedding
-from plainnet.layers.transformer import EncoderDecoder, SwiGLU, TransformerBlock
+from plainnet.layers.transformer import EncoderDecoder, TransformerBlock
 from plainnet.layers.upsampling import Upsample
 
 __all__ = [

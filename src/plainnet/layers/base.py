@@ -67,6 +67,9 @@ class Layer(Configurable, ABC):
     formulas: Formulas
     """The mathematics as data; every layer of plainnet has them, a layer of yours may."""
 
+    layers: tuple[Layer, ...] = ()
+    """Those inside a container."""
+
     releases_arrays: bool = False
     """What `forward` and `backward` return are arrays of the layer's own that it does not read
     again, so a neighbour may write over them. False is always right, and True saves memory."""
@@ -190,6 +193,8 @@ class Layer(Configurable, ABC):
     def walk(self) -> Iterator[Layer]:
         """This layer and all layers inside it, from the input to the output."""
         yield self
+        for layer in self.layers:
+            yield from layer.walk()
 
     # Views die in pickle and deepcopy; the network binds fresh ones (Network.__setstate__).
     def __getstate__(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import Literal
 
@@ -80,11 +79,6 @@ class Bidirectional(Layer):
         for layer in self.layers:
             following = layer.suggest(following)
         return following
-
-    def walk(self) -> Iterator[Layer]:
-        yield self
-        for layer in self.layers:
-            yield from layer.walk()
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:

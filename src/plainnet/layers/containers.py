@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -37,11 +37,6 @@ class Sequential(Layer):
         for layer in reversed(self.layers):
             following = layer.suggest(following)
         return following
-
-    def walk(self) -> Iterator[Layer]:
-        yield self
-        for layer in self.layers:
-            yield from layer.walk()
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
@@ -132,11 +127,6 @@ class Residual(Layer):
         self.branch.suggest(following)
         return following
 
-    def walk(self) -> Iterator[Layer]:
-        yield self
-        for layer in self.layers:
-            yield from layer.walk()
-
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
@@ -210,11 +200,6 @@ class Parallel(Layer):
         for layer in self.layers:
             layer.suggest(following)
         return following
-
-    def walk(self) -> Iterator[Layer]:
-        yield self
-        for layer in self.layers:
-            yield from layer.walk()
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:

@@ -1,6 +1,7 @@
 """Gates: a sigmoid of the input decides, number by number, how much passes."""
 
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,13 +17,15 @@ _DW = Formula("dW", "dZ.T @ A", r"dW = dZ^\top A")
 _DB = Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i")
 
 
-class GLU(Layer):
-    """Y = U sigmoid(V), U and V two dense layers in one product (Dauphin et al. 2017, equation 1).
+class Gated(Layer):
+    """What gated linear units share: Z = A W^T + b, whose halves are U and V, and its gradients.
 
     Parameters
     ----------
     units : int
         Outputs per example.
+    bias : bool
+        Whether there is a `b`.
     initializer : Initializer, optional
         For `W`. By default He's: a gate lets about a third of the mean square through, and He's
         factor 2 makes up for most of that.
@@ -39,68 +42,149 @@ class GLU(Layer):
     db: Array
 
     releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Formula("Z", "A @ W.T + b", r"Z = A W^\top + b"),
-            Formula("U", "Z[:, :units]", r"U = Z_{\cdot,\, 1 \dots n}"),
-            Formula("V", "Z[:, units:]", r"V = Z_{\cdot,\, n+1 \dots 2n}"),
-            Formula("T", "sigmoid(V)", r"T = \sigma(V)"),
-            Formula("Y", "U * T", r"Y = U \odot T"),
-        ),
-        backward=(
-            Formula("dU", "dY * T", r"dU = dY \odot T"),
-            Formula("dV", "dY * U * T * (1 - T)", r"dV = dY \odot U \odot T \odot (1 - T)"),
-            Formula("dZ", "concatenate([dU, dV], axis=1)", r"dZ = [dU \; dV]"),
-            _DW,
-            _DB,
-            Formula("dA", "dZ @ W", r"dA = dZ\, W"),
-        ),
-    )
+    formulas_with_bias: Formulas
+    formulas_without: Formulas
 
-    def __init__(self, units: int, *, initializer: Initializer | None = None) -> None:
+    def __init__(
+        self, units: int, *, bias: bool = True, initializer: Initializer | None = None
+    ) -> None:
         if initializer is not None:
             require_type("initializer", initializer, Initializer)
         self.units = require_integer("units", units, at_least=1)
+        self.bias = bias
         self.initializer = initializer
+        self.formulas = self.formulas_with_bias if bias else self.formulas_without
 
     def build(self, input_shape: Shape) -> Shape:
         expect_axes(input_shape, 1, "(..., features)")
         shape = (2 * self.units, input_shape[-1])
         self.declare("W", shape, self.initializer or HeNormal(), decays=True, order="F")
-        self.declare("b", shape[:1], Zeros())
+        if self.bias:
+            self.declare("b", shape[:1], Zeros())
         return (*input_shape[:-1], self.units)
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
         Z = cache.array("Z", (*A.shape[:-1], 2 * self.units), A.dtype)
         np.dot(rows(A), self.W.T, out=rows(Z))
-        np.add(Z, self.b, out=Z)
-        U, V = self._halves(Z)
-        T = functions.sigmoid(V, cache.array("T", U.shape, A.dtype))
-        return np.multiply(U, T, out=cache.array("Y", U.shape, A.dtype))
+        if self.bias:
+            np.add(Z, self.b, out=Z)
+        return self.gate(*self._halves(Z), cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        A, Z, T = cache["A"], cache["Z"], cache["T"]
-        U, _ = self._halves(Z)
+        A, Z = cache["A"], cache["Z"]
         dZ = cache.array("dZ", Z.shape, dY.dtype)
-        dU, dV = self._halves(dZ)
-        np.multiply(dY, T, out=dU)
-        slope = np.subtract(1, T, out=cache.array("slope", T.shape, T.dtype))
-        slope *= U
-        slope *= dY
-        np.multiply(slope, T, out=dV)
+        self.gate_backward(dY, *self._halves(Z), *self._halves(dZ), cache)
         np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
-        np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
+        if self.bias:
+            np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA = cache.array("dA", A.shape, dY.dtype)
         np.dot(rows(dZ), self.W, out=rows(dA))
         return dA
 
+    @abstractmethod
+    def gate(self, U: Array, V: Array, cache: Cache) -> Array:
+        """Y from the halves of Z."""
+
+    @abstractmethod
+    def gate_backward(
+        self, dY: Array, U: Array, V: Array, dU: Array, dV: Array, cache: Cache
+    ) -> None:
+        """Write dU and dV."""
+
     def _halves(self, Z: Array) -> tuple[Array, Array]:
         return Z[..., : self.units], Z[..., self.units :]
+
+
+def _gated_formulas(
+    forward: tuple[Formula, ...], backward: tuple[Formula, ...]
+) -> tuple[Formulas, Formulas]:
+    """With a bias, and without."""
+    halves = (
+        Formula("U", "Z[:, :units]", r"U = Z_{\cdot,\, 1 \dots n}"),
+        Formula("V", "Z[:, units:]", r"V = Z_{\cdot,\, n+1 \dots 2n}"),
+    )
+    dZ = Formula("dZ", "concatenate([dU, dV], axis=1)", r"dZ = [dU \; dV]")
+    dA = Formula("dA", "dZ @ W", r"dA = dZ\, W")
+    Z = Formula("Z", "A @ W.T", r"Z = A W^\top")
+    Z_b = Formula("Z", "A @ W.T + b", r"Z = A W^\top + b")
+    return (
+        Formulas("A", "Y", (Z_b, *halves, *forward), (*backward, dZ, _DW, _DB, dA)),
+        Formulas("A", "Y", (Z, *halves, *forward), (*backward, dZ, _DW, dA)),
+    )
+
+
+class GLU(Gated):
+    """Y = U sigmoid(V), U and V two dense layers in one product (Dauphin et al. 2017, equation 1).
+
+    Parameters and tensors are those of `Gated`.
+    """
+
+    formulas_with_bias, formulas_without = _gated_formulas(
+        (
+            Formula("T", "sigmoid(V)", r"T = \sigma(V)"),
+            Formula("Y", "U * T", r"Y = U \odot T"),
+        ),
+        (
+            Formula("dU", "dY * T", r"dU = dY \odot T"),
+            Formula("dV", "dY * U * T * (1 - T)", r"dV = dY \odot U \odot T \odot (1 - T)"),
+        ),
+    )
+
+    def gate(self, U: Array, V: Array, cache: Cache) -> Array:
+        T = functions.sigmoid(V, cache.array("T", U.shape, U.dtype))
+        return np.multiply(U, T, out=cache.array("Y", U.shape, U.dtype))
+
+    def gate_backward(
+        self, dY: Array, U: Array, V: Array, dU: Array, dV: Array, cache: Cache
+    ) -> None:
+        T = cache["T"]
+        np.multiply(dY, T, out=dU)
+        slope = np.subtract(1, T, out=cache.array("slope", T.shape, T.dtype))
+        slope *= U
+        slope *= dY
+        np.multiply(slope, T, out=dV)
+
+
+class SwiGLU(Gated):
+    """Y = U sigmoid(U) V, U and V two dense layers in one product (Shazeer 2020, equation 5).
+
+    Parameters and tensors are those of `Gated`.
+    """
+
+    formulas_with_bias, formulas_without = _gated_formulas(
+        (
+            Formula("T", "sigmoid(U)", r"T = \sigma(U)"),
+            Formula("Y", "U * T * V", r"Y = U \odot T \odot V"),
+        ),
+        (
+            Formula(
+                "dU",
+                "dY * V * (T + U * T * (1 - T))",
+                r"dU = dY \odot V \odot (T + U \odot T \odot (1 - T))",
+            ),
+            Formula("dV", "dY * U * T", r"dV = dY \odot U \odot T"),
+        ),
+    )
+
+    def gate(self, U: Array, V: Array, cache: Cache) -> Array:
+        T = functions.sigmoid(U, cache.array("T", U.shape, U.dtype))
+        swish = np.multiply(U, T, out=cache.array("swish", U.shape, U.dtype))
+        return np.multiply(swish, V, out=cache.array("Y", U.shape, U.dtype))
+
+    def gate_backward(
+        self, dY: Array, U: Array, V: Array, dU: Array, dV: Array, cache: Cache
+    ) -> None:
+        T, swish = cache["T"], cache["swish"]
+        np.multiply(dY, swish, out=dV)
+        # d/dU (U T) = T + U T (1 - T) = T + swish - T swish
+        slope = np.subtract(1, T, out=cache.array("slope", T.shape, T.dtype))
+        slope *= swish
+        slope += T
+        slope *= V
+        np.multiply(dY, slope, out=dU)
 
 
 class Highway(Layer):
@@ -176,11 +260,6 @@ class Highway(Layer):
     def suggest(self, following: Initializer) -> Initializer:
         self.branch.suggest(following)
         return following
-
-    def walk(self) -> Iterator[Layer]:
-        yield self
-        for layer in self.layers:
-            yield from layer.walk()
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:

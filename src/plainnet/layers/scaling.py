@@ -1,7 +1,5 @@
 """One learned number per feature, the last axis: a factor, a slope, the share of an activation."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from plainnet.cache import Cache
@@ -187,10 +185,6 @@ class ParametricActivation(Layer):
 
     def suggest(self, following: Initializer) -> Initializer:
         return self.branch.suggest(following)
-
-    def walk(self) -> Iterator[Layer]:
-        yield self
-        yield from self.activation.walk()
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         if cache.owner is not self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,11 +196,6 @@ class TiedEmbedding(Layer):
     def suggest(self, following: Initializer) -> Initializer:
         self.branch.suggest(following)
         return following
-
-    def walk(self) -> Iterator[Layer]:
-        yield self
-        for layer in self.layers:
-            yield from layer.walk()
 
     def forward(self, ids: Array, cache: Cache) -> Array:
         if cache.owner is not self:

@@ -7,142 +7,25 @@ from typing import Literal
 
 import numpy as np
 
-from plainnet import functions
 from plainnet.cache import Cache
 from plainnet.errors import (
     SettingError,
     ShapeError,
     require_integer,
     require_number,
-    require_type,
 )
-from plainnet.initializers import HeNormal, Initializer, Zeros
+from plainnet.initializers import Initializer
 from plainnet.layers.activations import GELU, ReLU
 from plainnet.layers.attention import CrossAttention, MultiHeadAttention
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
 from plainnet.layers.containers import Residual, Sequential
-from plainnet.layers.dense import Dense, rows
+from plainnet.layers.dense import Dense
 from plainnet.layers.dropout import Dropout
+from plainnet.layers.gates import SwiGLU
 from plainnet.layers.normalization import LayerNorm, RMSNorm
 from plainnet.layers.positions import Pairing, expect_sequence
 
 NORMALIZATIONS = {"LayerNorm": LayerNorm, "RMSNorm": RMSNorm}
-
-
-class SwiGLU(Layer):
-    """Y = U sigmoid(U) V, U and V two dense layers in one product (Shazeer 2020, equation 5).
-
-    Parameters
-    ----------
-    units : int
-        Outputs per example.
-    bias : bool
-        Whether there is a `b`.
-    initializer : Initializer, optional
-        For `W`. By default He's.
-
-    Tensors
-    -------
-    W : (2 units, n_in), decays; the first half gives U, the second V. In memory (n_in, 2 units).
-    b : (2 units,)
-    """
-
-    W: Array
-    b: Array
-    dW: Array
-    db: Array
-
-    releases_arrays = True
-
-    def __init__(
-        self, units: int, *, bias: bool = True, initializer: Initializer | None = None
-    ) -> None:
-        if initializer is not None:
-            require_type("initializer", initializer, Initializer)
-        self.units = require_integer("units", units, at_least=1)
-        self.bias = bias
-        self.initializer = initializer
-        self.formulas = _SWIGLU_FORMULAS[bool(bias)]
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., features)")
-        shape = (2 * self.units, input_shape[-1])
-        self.declare("W", shape, self.initializer or HeNormal(), decays=True, order="F")
-        if self.bias:
-            self.declare("b", shape[:1], Zeros())
-        return (*input_shape[:-1], self.units)
-
-    def forward(self, A: Array, cache: Cache) -> Array:
-        cache["A"] = A
-        Z = cache.array("Z", (*A.shape[:-1], 2 * self.units), A.dtype)
-        np.dot(rows(A), self.W.T, out=rows(Z))
-        if self.bias:
-            Z += self.b
-        U, V = self._halves(Z)
-        T = functions.sigmoid(U, cache.array("T", U.shape, A.dtype))
-        swish = np.multiply(U, T, out=cache.array("swish", U.shape, A.dtype))
-        return np.multiply(swish, V, out=cache.array("Y", U.shape, A.dtype))
-
-    def backward(self, dY: Array, cache: Cache) -> Array:
-        A, Z, T, swish = cache["A"], cache["Z"], cache["T"], cache["swish"]
-        _, V = self._halves(Z)
-        dZ = cache.array("dZ", Z.shape, dY.dtype)
-        dU, dV = self._halves(dZ)
-        np.multiply(dY, swish, out=dV)
-        # d/dU (U T) = T + U T (1 - T) = T + swish - T swish
-        slope = np.subtract(1, T, out=cache.array("slope", T.shape, T.dtype))
-        slope *= swish
-        slope += T
-        slope *= V
-        np.multiply(dY, slope, out=dU)
-        np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
-        if self.bias:
-            np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-        dA = cache.array("dA", A.shape, dY.dtype)
-        np.dot(rows(dZ), self.W, out=rows(dA))
-        return dA
-
-    def _halves(self, Z: Array) -> tuple[Array, Array]:
-        return Z[..., : self.units], Z[..., self.units :]
-
-
-def _swiglu_formulas(bias: bool) -> Formulas:
-    Z = Formula("Z", "A @ W.T + b", r"Z = A W^\top + b")
-    db: tuple[Formula, ...] = (
-        Formula("db", "dZ.reshape(-1, 2 * units).sum(axis=0)", r"db = \sum_i dZ_i"),
-    )
-    if not bias:
-        Z, db = Formula("Z", "A @ W.T", r"Z = A W^\top"), ()
-    return Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Z,
-            Formula("U", "Z[..., :units]", r"U = Z_{\cdot,\, 1 \dots n}"),
-            Formula("V", "Z[..., units:]", r"V = Z_{\cdot,\, n+1 \dots 2n}"),
-            Formula("T", "sigmoid(U)", r"T = \sigma(U)"),
-            Formula("Y", "U * T * V", r"Y = U \odot T \odot V"),
-        ),
-        backward=(
-            Formula(
-                "dU",
-                "dY * V * (T + U * T * (1 - T))",
-                r"dU = dY \odot V \odot (T + U \odot T \odot (1 - T))",
-            ),
-            Formula("dV", "dY * U * T", r"dV = dY \odot U \odot T"),
-            Formula("dZ", "concatenate([dU, dV], axis=-1)", r"dZ = [dU \; dV]"),
-            Formula(
-                "dW", "dZ.reshape(-1, 2 * units).T @ A.reshape(-1, A.shape[-1])", r"dW = dZ^\top A"
-            ),
-            *db,
-            Formula("dA", "dZ @ W", r"dA = dZ\, W"),
-        ),
-    )
-
-
-_SWIGLU_FORMULAS = {bias: _swiglu_formulas(bias) for bias in (False, True)}
 
 
 class TransformerBlock(Layer):
@@ -219,11 +102,6 @@ class TransformerBlock(Layer):
         self.branch = Sequential([])
         self._attention()  # refuses settings here rather than in a network
 
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The parts, once the block is in a network."""
-        return self.branch.layers
-
     def build(self, input_shape: Shape) -> Shape:
         _, width = expect_sequence(input_shape)
         parts = [self._attention()]
@@ -231,15 +109,11 @@ class TransformerBlock(Layer):
             parts.append(self._cross_attention())
         parts.append(self._dense(width))
         self.branch = Sequential([layer for part in parts for layer in self._with_shortcut(part)])
+        self.layers = self.branch.layers
         return self.branch.place(self.name, input_shape)
 
     def suggest(self, following: Initializer) -> Initializer:
         return self.branch.suggest(following)
-
-    def walk(self) -> Iterator[Layer]:
-        yield self
-        for layer in self.layers:
-            yield from layer.walk()
 
     def forward(self, A: Array, cache: Cache) -> Array:
         return self.branch.forward(A, cache)
@@ -329,6 +203,7 @@ class EncoderDecoder(Layer):
     ) -> None:
         self._encoder, self._decoder = Sequential(encoder), Sequential(decoder)
         self.encoder, self.decoder = self._encoder.layers, self._decoder.layers
+        self.layers = (*self.encoder, *self.decoder)
         self.source_length = require_integer("source_length", source_length, at_least=1)
         self.takes_ids = self._decoder.takes_ids
         if self._encoder.takes_ids != self.takes_ids:
@@ -355,11 +230,6 @@ class EncoderDecoder(Layer):
     def suggest(self, following: Initializer) -> Initializer:
         self._encoder.suggest(following)
         return self._decoder.suggest(following)
-
-    def walk(self) -> Iterator[Layer]:
-        yield self
-        for layer in (*self.encoder, *self.decoder):
-            yield from layer.walk()
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
