@@ -5,7 +5,7 @@ import pytest
 
 import plainnet
 from plainnet import Cache, Network, check_gradients, train
-from plainnet.errors import SettingError, ShapeError
+from plainnet.errors import DataError, SettingError, ShapeError
 from plainnet.layers import Dense, Tanh
 from plainnet.losses import EachPosition, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD
@@ -98,6 +98,8 @@ def test_what_does_not_fit_is_refused():
     A = X.astype(np.float32)
     with pytest.raises(ShapeError, match=r"\(m, 4\) or \(m, 4, 6\).*got \(5,\).*Flatten"):
         network.loss_and_gradients(A, IDS[:, 0])
+    with pytest.raises(DataError, match="every target is -1"):
+        network.evaluate(A, np.full((5, 4), -1))
     with pytest.raises(ShapeError, match=r"needs an output .*with positions.*gives \(6,\)"):
         tagger(EachPosition(SoftmaxCrossEntropy()), input_shape=3)
     settings = {"optimizer": SGD(0.1), "epochs": 1, "batch_size": 2, "progress": False}

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.cache import Cache
-from plainnet.errors import ShapeError, require_type
+from plainnet.errors import DataError, ShapeError, require_type
 from plainnet.layers.base import fits
 from plainnet.losses.base import Array, Loss, Shape
 
@@ -60,6 +60,8 @@ class EachPosition(Loss):
         left_out = None
         if self.is_classifier and flat.ndim == 1 and flat.dtype.kind == "i":
             left_out = flat == NOT_COUNTED
+            if left_out.size and left_out.all():
+                raise DataError("every target is -1, so that no position counts")
             flat = np.where(left_out, 0, flat)
         targets = self.loss.targets(flat, dtype)
         if left_out is not None and left_out.any():
