@@ -68,3 +68,24 @@ def test_a_row_is_copied():
     history.append(row)
     row["loss"] = 2.0
     assert history["loss"] == [1.0]
+
+
+def test_the_plot_has_a_curve_for_each_part():
+    pytest.importorskip("matplotlib", reason="the extra `plots` is not installed").use("Agg")
+    history = two_epochs()
+    history.append({"loss": 0.4, "val_loss": 0.5, "accuracy": 0.75})
+    ax = history.plot()
+    training, validation = (line.get_xydata().tolist() for line in ax.get_lines())
+    assert training == [[1, 0.9], [2, 0.5], [3, 0.4]]
+    assert validation == [[1, 1.1], [2, 0.75], [3, 0.5]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "validation"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss")
+
+    assert history.plot("accuracy", ax) is ax
+    measured_in_the_last_epoch_only = ax.get_lines()[-1].get_xydata().tolist()
+    assert measured_in_the_last_epoch_only == [[3, 0.75]]
+
+
+def test_the_plot_names_the_measures_that_there_are():
+    with pytest.raises(KeyError, match="history has no 'acuracy'; it has loss, val_loss"):
+        two_epochs().plot("acuracy")

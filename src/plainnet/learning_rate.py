@@ -13,13 +13,13 @@ from plainnet.callbacks.base import Callback, Run
 from plainnet.errors import (
     DivergedError,
     SettingError,
-    optional,
     require_integer,
     require_number,
     require_type,
 )
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
+from plainnet.plots import new_axes
 from plainnet.training import train
 
 SMOOTHING = 0.9
@@ -42,9 +42,7 @@ class LearningRates:
 
     def plot(self, ax: Any = None) -> Any:
         """The losses over the learning rate, on these axes or new ones, which are returned."""
-        if ax is None:
-            pyplot = optional("matplotlib.pyplot", purpose="plots", extra="plots")
-            ax = pyplot.figure().add_subplot()
+        ax = new_axes() if ax is None else ax
         ax.plot(self.learning_rates, self.losses, alpha=0.3, label="of a batch")
         ax.plot(self.learning_rates, self.smoothed, label="smoothed")
         ax.axvline(self.suggestion, linestyle=":", label=f"suggestion {self.suggestion:.2g}")
