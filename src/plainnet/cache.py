@@ -26,6 +26,8 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
 INTP = np.dtype(np.intp)
+LONG = 512
+"""Numbers in a row from which on NumPy's loops are at their speed."""
 
 
 class Cache:
@@ -150,6 +152,22 @@ class Cache:
     def counting(self, size: int) -> Array:
         """The integers 0, 1 ... size - 1."""
         return self._constant("counting", size, INTP, np.arange)
+
+    def line(self, name: str, values: Array, shape: Shape) -> Array:
+        """`values`, one for each index of the last axis, for an operation with an array of `shape`.
+
+        Where that axis is short, as channels are, NumPy spends its time between the loops. So they
+        are repeated over the axes before it, the batch's excepted, until the loops are long.
+        """
+        size, axes = shape[-1], 1
+        while size < LONG and axes < len(shape) - 1:
+            axes += 1
+            size *= shape[-axes]
+        if axes == 1:
+            return values
+        line = self.array(name, shape[-axes:], values.dtype)
+        np.copyto(line, values)
+        return line
 
     def _constant(
         self, name: str, size: int, dtype: npt.DTypeLike, fill: Callable[[int], Array]

@@ -14,6 +14,7 @@ from plainnet.cache import Cache
 from plainnet.errors import SettingError, require_number
 from plainnet.initializers import GlorotUniform, HeNormal, LeCunNormal
 from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.memory import pieces
 
 BOOL = np.dtype(bool)
 ZERO = {np.dtype(kind): np.zeros((), kind) for kind in (np.float32, np.float64)}
@@ -153,36 +154,41 @@ class GELU(Layer):
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
         Phi = cache.array("Phi", Z.shape, Z.dtype)
-        if self.approximate == "none":
-            functions.normal_cdf(Z, Phi, cache.array("work", (4, *Z.shape), Z.dtype))
-        else:
-            u = np.multiply(Z, Z, out=Phi)
-            u *= _GELU_CUBIC
-            u += 1
-            u *= Z
-            u *= _GELU_SCALE
-            np.tanh(u, out=Phi)
-            Phi += 1
-            Phi *= 0.5
-        return np.multiply(Z, Phi, out=cache.array("A", Z.shape, Z.dtype))
+        A = cache.array("A", Z.shape, Z.dtype)
+        for z, phi, a in pieces(Z, Phi, A):
+            if self.approximate == "none":
+                functions.normal_cdf(z, phi, cache.array("work", (2, *z.shape), z.dtype))
+            else:
+                u = np.multiply(z, z, out=phi)
+                u *= _GELU_CUBIC
+                u += 1
+                u *= z
+                u *= _GELU_SCALE
+                np.tanh(u, out=phi)
+                phi += 1
+                phi *= 0.5
+            np.multiply(z, phi, out=a)
+        return A
 
     def backward(self, dA: Array, cache: Cache) -> Array:
         Z, Phi = cache["Z"], cache["Phi"]
-        slope = cache.array("slope", Z.shape, Z.dtype)  # of Phi
-        if self.approximate == "none":
-            functions.normal_pdf(Z, slope)
-        else:
-            # With Phi = (1 + tanh u) / 2: dPhi/dZ = (1 - tanh^2 u) / 2 du/dZ = 2 Phi (1 - Phi) u'.
-            np.multiply(Z, Z, out=slope)
-            slope *= 3 * _GELU_CUBIC
-            slope += 1
-            slope *= 2 * _GELU_SCALE
-            slope *= Phi
-            rest = np.subtract(1, Phi, out=cache.array("rest", Z.shape, Z.dtype))
-            slope *= rest
-        slope *= Z
-        slope += Phi
-        return np.multiply(dA, slope, out=cache.gradient("dZ", dA))
+        dZ = cache.gradient("dZ", dA)
+        for z, phi, da, dz in pieces(Z, Phi, dA, dZ):
+            slope = cache.array("slope", z.shape, z.dtype)  # of Phi
+            if self.approximate == "none":
+                functions.normal_pdf(z, slope)
+            else:
+                # Phi = (1 + tanh u) / 2, so dPhi/dZ = (1 - tanh^2 u) / 2 u' = 2 Phi (1 - Phi) u'.
+                np.multiply(z, z, out=slope)
+                slope *= 3 * _GELU_CUBIC
+                slope += 1
+                slope *= 2 * _GELU_SCALE
+                slope *= phi
+                slope *= np.subtract(1, phi, out=cache.array("rest", z.shape, z.dtype))
+            slope *= z
+            slope += phi
+            np.multiply(da, slope, out=dz)
+        return dZ
 
 
 _GELU_SCALE = sqrt(2 / pi)

@@ -13,6 +13,9 @@ and by -A_hat_i A_hat_j inverse_std / n through the variance, since the derivati
 -inverse_std^3 (A_j - mean) / n. Summed over i, with means over the set:
 
     dA_j = inverse_std (dA_hat_j - mean(dA_hat) - A_hat_j mean(dA_hat A_hat))
+
+That is little arithmetic on large arrays, so it goes through them in pieces that stay in the
+processor's cache from the first operation to the last.
 """
 
 from math import prod
@@ -24,6 +27,7 @@ from plainnet.errors import ShapeError, require_integer, require_number
 from plainnet.initializers import Constant, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
 from plainnet.layers.dense import rows
+from plainnet.memory import pieces
 
 _INVERSE_STD = Formula(
     "inverse_std", "1 / sqrt(variance + epsilon)", r"s = 1 / \sqrt{\sigma^2 + \epsilon}"
@@ -116,51 +120,72 @@ class BatchNorm(Layer):
         mean = cache.array("mean", per_feature, A.dtype)
         variance = cache.array("variance", per_feature, A.dtype)
         inverse_std = cache.array("inverse_std", per_feature, A.dtype)
-        A_hat = cache.array("A_hat", A.shape, A.dtype)
-        Y = cache.output("Y", A)
-
         if cache.training:
             N = A.size // A.shape[-1]
-            ones = cache.ones(N, A.dtype)
-            np.dot(ones, rows(A), out=mean)
+            np.dot(cache.ones(N, A.dtype), rows(A), out=mean)
             mean /= N
-            np.subtract(A, mean, out=A_hat)
-            square = np.multiply(A_hat, A_hat, out=Y)
-            np.dot(ones, rows(square), out=variance)
-            variance /= N
+            self._mean_square(A, mean, variance, cache)
             if N > 1:
                 self._remember(mean, variance, N, cache)
         else:
             np.copyto(mean, self.running_mean)
             np.copyto(variance, self.running_variance)
-            np.subtract(A, mean, out=A_hat)
-
         _inverse_sqrt(variance, self.epsilon, out=inverse_std)
-        A_hat *= inverse_std
-        np.multiply(A_hat, self.gamma, out=Y)
-        return np.add(Y, self.beta, out=Y)
+
+        A_hat = cache.array("A_hat", A.shape, A.dtype)
+        Y = cache.output("Y", A)
+        means = cache.line("means", mean, A.shape)
+        inverse_stds = cache.line("inverse_stds", inverse_std, A.shape)
+        gammas = cache.line("gammas", self.gamma, A.shape)
+        betas = cache.line("betas", self.beta, A.shape)
+        for a, a_hat, y in pieces(A, A_hat, Y, tail=means.ndim):
+            np.subtract(a, means, out=a_hat)
+            np.multiply(a_hat, inverse_stds, out=a_hat)
+            np.multiply(a_hat, gammas, out=y)
+            np.add(y, betas, out=y)
+        return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A_hat, N = cache["A_hat"], dY.size // dY.shape[-1]
-        ones = cache.ones(N, dY.dtype)
-        product = np.multiply(dY, A_hat, out=cache.array("product", dY.shape, dY.dtype))
-        np.dot(ones, rows(product), out=self.dgamma)
-        np.dot(ones, rows(dY), out=self.dbeta)
+        self.dgamma.fill(0)
+        for dy, a_hat in pieces(dY, A_hat):
+            product = np.multiply(dy, a_hat, out=cache.array("product", dy.shape, dy.dtype))
+            _add_sums(product, self.dgamma, cache)
+        np.dot(cache.ones(N, dY.dtype), rows(dY), out=self.dbeta)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
 
         per_feature = self.gamma.shape
-        slope = np.multiply(
-            self.gamma, cache["inverse_std"], out=cache.array("slope", per_feature, dY.dtype)
-        )
+        slope = cache.array("slope", per_feature, dY.dtype)
+        np.multiply(self.gamma, cache["inverse_std"], out=slope)
+        slopes = cache.line("slopes", slope, dY.shape)
+        dA = cache.gradient("dA", dY)
         if not cache.training:  # the statistics do not depend on A
-            return np.multiply(dY, slope, out=cache.gradient("dA", dY))
-        mean = cache.array("mean_gradient", per_feature, dY.dtype)
-        np.multiply(A_hat, np.divide(self.dgamma, N, out=mean), out=product)
-        dA = np.subtract(dY, product, out=cache.gradient("dA", dY))
-        dA -= np.divide(self.dbeta, N, out=mean)
-        dA *= slope
+            return np.multiply(dY, slopes, out=dA)
+        through_mean = cache.array("through_mean", per_feature, dY.dtype)
+        through_std = cache.array("through_std", per_feature, dY.dtype)
+        np.divide(self.dbeta, N, out=through_mean)
+        np.divide(self.dgamma, N, out=through_std)
+        through_means = cache.line("through_means", through_mean, dY.shape)
+        through_stds = cache.line("through_stds", through_std, dY.shape)
+        for dy, a_hat, da in pieces(dY, A_hat, dA, tail=slopes.ndim):
+            product = cache.array("product", dy.shape, dy.dtype)
+            np.multiply(a_hat, through_stds, out=product)
+            np.subtract(dy, product, out=da)
+            np.subtract(da, through_means, out=da)
+            np.multiply(da, slopes, out=da)
         return dA
+
+    def _mean_square(self, A: Array, mean: Array, variance: Array, cache: Cache) -> None:
+        """The mean of (A - mean)^2, into `variance`."""
+        means = cache.line("means", mean, A.shape)
+        variance.fill(0)
+        for (a,) in pieces(A, tail=means.ndim):
+            square = cache.array("square", a.shape, a.dtype)
+            np.subtract(a, means, out=square)
+            np.multiply(square, square, out=square)
+            _add_sums(square, variance, cache)
+        variance /= A.size // len(mean)
 
     def _remember(self, mean: Array, variance: Array, N: int, cache: Cache) -> None:
         share = 1 - self.momentum
@@ -234,38 +259,45 @@ class LayerNorm(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         n, per_row = A.shape[-1], (*A.shape[:-1], 1)
         mean = cache.array("mean", per_row, A.dtype)
-        np.dot(rows(A), cache.ones(n, A.dtype), out=mean.reshape(-1))
-        mean /= n
-        A_hat = np.subtract(A, mean, out=cache.array("A_hat", A.shape, A.dtype))
         variance = cache.array("variance", per_row, A.dtype)
-        np.vecdot(A_hat, A_hat, out=variance[..., 0])
-        variance /= n
         inverse_std = cache.array("inverse_std", per_row, A.dtype)
-        A_hat *= _inverse_sqrt(variance, self.epsilon, out=inverse_std)
-        Y = np.multiply(A_hat, self.gamma, out=cache.output("Y", A))
-        return np.add(Y, self.beta, out=Y)
+        A_hat = cache.array("A_hat", A.shape, A.dtype)
+        Y = cache.output("Y", A)
+        ones = cache.ones(n, A.dtype)
+        for a, a_hat, y, mu, sigma2, s in pieces(A, A_hat, Y, mean, variance, inverse_std):
+            np.dot(a, ones, out=mu[..., 0])
+            mu /= n
+            np.subtract(a, mu, out=a_hat)
+            np.vecdot(a_hat, a_hat, out=sigma2[..., 0])
+            sigma2 /= n
+            np.multiply(a_hat, _inverse_sqrt(sigma2, self.epsilon, out=s), out=a_hat)
+            np.multiply(a_hat, self.gamma, out=y)
+            np.add(y, self.beta, out=y)
+        return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         n, A_hat = dY.shape[-1], cache["A_hat"]
-        ones = cache.ones(dY.size // n, dY.dtype)
-        product = np.multiply(dY, A_hat, out=cache.array("product", dY.shape, dY.dtype))
-        np.dot(ones, rows(product), out=self.dgamma)
-        np.dot(ones, rows(dY), out=self.dbeta)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-
-        # The mean over j of dA_hat_ij = gamma_j dY_ij is a product with the vector gamma.
-        mean = cache.array("mean_gradient", (*dY.shape[:-1], 1), dY.dtype)
-        np.dot(rows(product), self.gamma, out=mean.reshape(-1))
-        mean /= n
-        np.multiply(A_hat, mean, out=product)
-        np.dot(rows(dY), self.gamma, out=mean.reshape(-1))
-        mean /= n
-        dA = np.multiply(dY, self.gamma, out=cache.gradient("dA", dY))
-        dA -= product
-        dA -= mean
-        dA *= cache["inverse_std"]
-        return dA
+        np.dot(cache.ones(dY.size // n, dY.dtype), rows(dY), out=self.dbeta)
+        self.dgamma.fill(0)
+        dA = cache.gradient("dA", dY)
+        for dy, a_hat, da, s in pieces(dY, A_hat, dA, cache["inverse_std"]):
+            product = cache.array("product", dy.shape, dy.dtype)
+            np.multiply(dy, a_hat, out=product)
+            _add_sums(product, self.dgamma, cache)
+            if not cache.needs_input_gradient:
+                continue
+            # The mean over j of dA_hat_ij = gamma_j dY_ij is a product with the vector gamma.
+            mean = cache.array("mean_gradient", s.shape, dy.dtype)
+            np.dot(product, self.gamma, out=mean[..., 0])
+            mean /= n
+            np.multiply(a_hat, mean, out=product)
+            np.dot(dy, self.gamma, out=mean[..., 0])
+            mean /= n
+            np.multiply(dy, self.gamma, out=da)
+            np.subtract(da, product, out=da)
+            np.subtract(da, mean, out=da)
+            np.multiply(da, s, out=da)
+        return dA if cache.needs_input_gradient else NO_GRADIENT
 
 
 class RMSNorm(Layer):
@@ -320,31 +352,36 @@ class RMSNorm(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        per_row = (*A.shape[:-1], 1)
+        n, per_row = A.shape[-1], (*A.shape[:-1], 1)
         mean_square = cache.array("mean_square", per_row, A.dtype)
-        np.vecdot(A, A, out=mean_square[..., 0])
-        mean_square /= A.shape[-1]
         inverse_rms = cache.array("inverse_rms", per_row, A.dtype)
-        _inverse_sqrt(mean_square, self.epsilon, out=inverse_rms)
-        A_hat = np.multiply(A, inverse_rms, out=cache.array("A_hat", A.shape, A.dtype))
-        return np.multiply(A_hat, self.gamma, out=cache.output("Y", A))
+        A_hat = cache.array("A_hat", A.shape, A.dtype)
+        Y = cache.output("Y", A)
+        for a, a_hat, y, q, s in pieces(A, A_hat, Y, mean_square, inverse_rms):
+            np.vecdot(a, a, out=q[..., 0])
+            q /= n
+            np.multiply(a, _inverse_sqrt(q, self.epsilon, out=s), out=a_hat)
+            np.multiply(a_hat, self.gamma, out=y)
+        return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         n, A_hat = dY.shape[-1], cache["A_hat"]
-        ones = cache.ones(dY.size // n, dY.dtype)
-        product = np.multiply(dY, A_hat, out=cache.array("product", dY.shape, dY.dtype))
-        np.dot(ones, rows(product), out=self.dgamma)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-
-        mean = cache.array("mean_gradient", (*dY.shape[:-1], 1), dY.dtype)
-        np.dot(rows(product), self.gamma, out=mean.reshape(-1))
-        mean /= n
-        np.multiply(A_hat, mean, out=product)
-        dA = np.multiply(dY, self.gamma, out=cache.gradient("dA", dY))
-        dA -= product
-        dA *= cache["inverse_rms"]
-        return dA
+        self.dgamma.fill(0)
+        dA = cache.gradient("dA", dY)
+        for dy, a_hat, da, s in pieces(dY, A_hat, dA, cache["inverse_rms"]):
+            product = cache.array("product", dy.shape, dy.dtype)
+            np.multiply(dy, a_hat, out=product)
+            _add_sums(product, self.dgamma, cache)
+            if not cache.needs_input_gradient:
+                continue
+            mean = cache.array("mean_gradient", s.shape, dy.dtype)
+            np.dot(product, self.gamma, out=mean[..., 0])
+            mean /= n
+            np.multiply(a_hat, mean, out=product)
+            np.multiply(dy, self.gamma, out=da)
+            np.subtract(da, product, out=da)
+            np.multiply(da, s, out=da)
+        return dA if cache.needs_input_gradient else NO_GRADIENT
 
 
 class GroupNorm(Layer):
@@ -425,55 +462,85 @@ class GroupNorm(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        mean = self._group_means(self._sums("mean", A, cache), cache)
-        A_hat = np.subtract(A, mean, out=cache.array("A_hat", A.shape, A.dtype))
+        per_channel = (len(A), *(1,) * (A.ndim - 2), A.shape[-1])
+        mean = cache.array("mean", per_channel, A.dtype)
+        variance = cache.array("variance", per_channel, A.dtype)
+        inverse_std = cache.array("inverse_std", per_channel, A.dtype)
+        A_hat = cache.array("A_hat", A.shape, A.dtype)
         Y = cache.output("Y", A)
-        square = np.multiply(A_hat, A_hat, out=Y)
-        variance = self._group_means(self._sums("variance", square, cache), cache)
-        inverse_std = cache.array("inverse_std", variance.shape, A.dtype)
-        A_hat *= _inverse_sqrt(variance, self.epsilon, out=inverse_std)
-        np.multiply(A_hat, self.gamma, out=Y)
-        return np.add(Y, self.beta, out=Y)
+        gammas = cache.line("gammas", self.gamma, A.shape)
+        betas = cache.line("betas", self.beta, A.shape)
+        examples = pieces(A, A_hat, Y, mean, variance, inverse_std, tail=A.ndim - 1)
+        for a, a_hat, y, mu, sigma2, s in examples:
+            self._group_means(_sums(a, mu, cache), cache)
+            np.subtract(a, _along(a, "means", mu, cache), out=a_hat)
+            np.multiply(a_hat, a_hat, out=y)
+            self._group_means(_sums(y, sigma2, cache), cache)
+            _inverse_sqrt(sigma2, self.epsilon, out=s)
+            np.multiply(a_hat, _along(a, "inverse_stds", s, cache), out=a_hat)
+            np.multiply(a_hat, gammas, out=y)
+            np.add(y, betas, out=y)
+        return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        A_hat = cache["A_hat"]
-        product = np.multiply(dY, A_hat, out=cache.array("product", dY.shape, dY.dtype))
-        sums = self._sums("sums", dY, cache)
-        product_sums = self._sums("product_sums", product, cache)
-        ones = cache.ones(len(dY), dY.dtype)
-        np.dot(ones, rows(product_sums), out=self.dgamma)
-        np.dot(ones, rows(sums), out=self.dbeta)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
+        self.dgamma.fill(0)
+        self.dbeta.fill(0)
+        dA = cache.gradient("dA", dY)
+        gammas = cache.line("gammas", self.gamma, dY.shape)
+        examples = pieces(dY, cache["A_hat"], dA, cache["inverse_std"], tail=dY.ndim - 1)
+        for dy, a_hat, da, s in examples:
+            product = cache.array("product", dy.shape, dy.dtype)
+            np.multiply(dy, a_hat, out=product)
+            sums = _sums(dy, cache.array("sums", s.shape, s.dtype), cache)
+            product_sums = _sums(product, cache.array("product_sums", s.shape, s.dtype), cache)
+            _add_sums(sums, self.dbeta, cache)
+            _add_sums(product_sums, self.dgamma, cache)
+            if not cache.needs_input_gradient:
+                continue
+            # gamma is the same at all positions, so the means of dA_hat follow from these sums.
+            sums *= self.gamma
+            product_sums *= self.gamma
+            self._group_means(sums, cache)
+            self._group_means(product_sums, cache)
+            np.multiply(a_hat, _along(dy, "product_means", product_sums, cache), out=product)
+            np.multiply(dy, gammas, out=da)
+            np.subtract(da, product, out=da)
+            np.subtract(da, _along(dy, "means", sums, cache), out=da)
+            np.multiply(da, _along(dy, "inverse_stds", s, cache), out=da)
+        return dA if cache.needs_input_gradient else NO_GRADIENT
 
-        # gamma is the same at all positions, so the means of dA_hat follow from these sums.
-        sums *= self.gamma
-        product_sums *= self.gamma
-        np.multiply(A_hat, self._group_means(product_sums, cache), out=product)
-        dA = np.multiply(dY, self.gamma, out=cache.gradient("dA", dY))
-        dA -= product
-        dA -= self._group_means(sums, cache)
-        dA *= cache["inverse_std"]
-        return dA
-
-    def _sums(self, name: str, A: Array, cache: Cache) -> Array:
-        """Sums over all positions, shape (m, 1 ..., channels)."""
-        m, channels = len(A), A.shape[-1]
-        sums = cache.array(name, (m, *(1,) * (A.ndim - 2), channels), A.dtype)
-        positions = A.reshape(m, -1, channels)
-        np.matmul(cache.ones(positions.shape[1], A.dtype), positions, out=rows(sums))
-        return sums
-
-    def _group_means(self, sums: Array, cache: Cache) -> Array:
+    def _group_means(self, sums: Array, cache: Cache) -> None:
         """From sums per channel to the mean of the channel's group, in the same memory."""
         grouped = sums.reshape(len(sums), self.groups, -1)
         means = cache.array("group_means", (len(sums), self.groups, 1), sums.dtype)
         np.add.reduce(grouped, axis=2, keepdims=True, out=means)
         np.divide(means, self.per_group, out=grouped)
-        return sums
 
 
 # --- what they share ------------------------------------------------------------------------------
+
+
+def _sums(A: Array, out: Array, cache: Cache) -> Array:
+    """Each example's sums over all positions, into `out`, (m, 1 ..., channels)."""
+    positions = A.reshape(len(A), -1, A.shape[-1])
+    np.matmul(cache.ones(positions.shape[1], A.dtype), positions, out=rows(out))
+    return out
+
+
+def _along(A: Array, name: str, values: Array, cache: Cache) -> Array:
+    """Each example's values per channel, repeated over a line of A; see `Cache.line`."""
+    if A.ndim == 2:
+        return values
+    line = cache.array(name, (*values.shape[:-2], *A.shape[-2:]), values.dtype)
+    np.copyto(line, values)
+    return line
+
+
+def _add_sums(A: Array, total: Array, cache: Cache) -> None:
+    """Add A's sum over all axes but the last."""
+    part = cache.array("part", total.shape, A.dtype)
+    np.dot(cache.ones(A.size // len(total), A.dtype), rows(A), out=part)
+    total += part
 
 
 def _inverse_sqrt(variance: Array, epsilon: float, out: Array) -> Array:
