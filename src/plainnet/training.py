@@ -333,7 +333,8 @@ class _Loop:
         loss = self.run.network.step(self.X, y, self.cache, sample_weight)
         if not isfinite(loss):
             raise self.diverged(f"the loss became {loss}")
-        return loss, len(self.X) if sample_weight is None else float(sample_weight.sum())
+        own = self.cache.children["loss"]
+        return loss, self.run.network.loss.weight(y, own, sample_weight)
 
     def mean_gradient(self, batches: Iterable[Batch]) -> tuple[float, float]:
         """`gradient` of all these batches as if they were one."""

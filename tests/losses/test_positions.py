@@ -65,6 +65,31 @@ def test_positions_of_class_minus_one_do_not_count():
     assert sequences.evaluate(X, y) == pytest.approx(scores)
 
 
+@pytest.mark.parametrize("shape", [(5, 4), (5, 4, 1)])
+def test_yes_or_no_at_counted_positions(shape):
+    y = (RNG.random((5, 4)) > 0.5).astype(int)
+    y[1, 1:] = -1
+    counted = y.reshape(-1) >= 0
+    sequences, rows = tagger(SigmoidCrossEntropy(), 1), plain(SigmoidCrossEntropy(), 1)
+    value = sequences.loss_and_gradients(X, y.reshape(shape))
+    expected = rows.loss_and_gradients(X.reshape(20, 3)[counted], y.reshape(-1)[counted])
+    assert value == pytest.approx(expected, rel=1e-13)
+    np.testing.assert_allclose(sequences.gradients, rows.gradients, rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize("settings", [{"accumulate": 5}, {"accumulate": 3, "batch_size": 2}])
+def test_batches_count_as_many_positions_as_they_have(settings):
+    """Added up over batches, the gradient and the loss are those of one batch."""
+    y = IDS.copy()
+    y[0, 1:] = y[3, :] = -1
+    network, whole = tagger(), tagger()
+    common = {"epochs": 1, "shuffle": False, "progress": False}
+    in_parts = train(network, X, y, optimizer=SGD(0.5), **{"batch_size": 1, **settings}, **common)
+    at_once = train(whole, X, y, optimizer=SGD(0.5), batch_size=5, **common)
+    assert in_parts["loss"] == pytest.approx(at_once["loss"], rel=1e-13)
+    np.testing.assert_allclose(network.parameters, whole.parameters, rtol=1e-12)
+
+
 def test_the_gradients_of_a_sequence_of_any_length_are_right():
     for length in (1, 4, 9):
         some = RNG.standard_normal((3, length, 3))
@@ -98,6 +123,8 @@ def test_what_does_not_fit_is_refused():
     A = X.astype(np.float32)
     with pytest.raises(ShapeError, match=r"\(m, 4\) or \(m, 4, 6\).*got \(5,\).*Flatten"):
         network.loss_and_gradients(A, IDS[:, 0])
+    with pytest.raises(DataError, match="between 0 and 5, for 6 outputs; got -2 to"):
+        network.evaluate(A, np.where(IDS == 0, -2, IDS))
     with pytest.raises(DataError, match="every target is -1"):
         network.evaluate(A, np.full((5, 4), -1))
     with pytest.raises(ShapeError, match=r"needs an output .*with positions.*gives \(6,\)"):

@@ -112,6 +112,10 @@ class Loss(Configurable, ABC):
         total = float(np.add.reduce(sample_weight))
         return float(np.dot(sample_weight, losses)) / total if total else 0.0
 
+    def weight(self, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
+        """What the batch of the last `mean` counts beside others."""
+        return len(y) if sample_weight is None else float(np.add.reduce(sample_weight))
+
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
         """The gradient of `mean` with respect to Z."""
         dL = self.backward(cache)

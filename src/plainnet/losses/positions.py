@@ -12,7 +12,7 @@ from plainnet.layers.base import fits
 from plainnet.losses.base import Array, Loss, Shape
 
 NOT_COUNTED = -1
-INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
+BOOL = np.dtype(bool)
 
 
 class EachPosition(Loss):
@@ -58,14 +58,14 @@ class EachPosition(Loss):
             )
         flat = y.reshape(-1, *y.shape[axes:])
         left_out = None
-        if self.is_classifier and flat.ndim == 1 and flat.dtype.kind == "i":
-            left_out = flat == NOT_COUNTED
+        if self.is_classifier and flat[:1].size == 1 and flat.dtype.kind == "i":
+            left_out = flat.reshape(-1) == NOT_COUNTED
             if left_out.size and left_out.all():
                 raise DataError("every target is -1, so that no position counts")
-            flat = np.where(left_out, 0, flat)
+            flat = np.where(left_out.reshape(flat.shape), 0, flat)  # a copy
         targets = self.loss.targets(flat, dtype)
         if left_out is not None and left_out.any():
-            targets = np.where(left_out, NOT_COUNTED, targets)
+            targets[left_out] = NOT_COUNTED
         return targets.reshape(*y.shape[:axes], *targets.shape[1:])
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
@@ -79,6 +79,9 @@ class EachPosition(Loss):
     def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         Z, y, weights = self._flat(Z, y, sample_weight, cache)
         return self.loss.mean(Z, y, cache.children["each"], weights)
+
+    def weight(self, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
+        return float(np.add.reduce(cache["weights"]))
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
         dZ = self.loss.mean_gradient(cache.children["each"], cache["weights"])
@@ -96,9 +99,10 @@ class EachPosition(Loss):
         Z, y = Z.reshape(n, K), y.reshape(n, *y.shape[1 + len(positions) :])
         weights = cache.array("weights", (n,), Z.dtype)
         weights.reshape(m, -1)[:] = 1 if sample_weight is None else sample_weight[:, None]
-        if y.ndim == 1 and y.dtype == INTP:
-            weights *= np.not_equal(y, NOT_COUNTED, out=cache.array("counted", (n,), BOOL))
-            y = np.maximum(y, 0, out=cache.array("ids", (n,), INTP))
+        if self.is_classifier:
+            first = y if y.ndim == 1 else y[:, 0]
+            weights *= np.not_equal(first, NOT_COUNTED, out=cache.array("counted", (n,), BOOL))
+            y = np.maximum(y, 0, out=cache.array("y", y.shape, y.dtype))
         return Z, y, weights
 
     # --- what its user reads ---------------------------------------------------------------------
