@@ -361,6 +361,9 @@ CASES = [
     LayerCase(lambda: Embedding(4, 3), (5,), attention.looked_up_tokens),
     LayerCase(lambda: Embedding(3, 2, padding=0), (4,), attention.looked_up_tokens),
     LayerCase(lambda: TiedEmbedding(5, 3, [Dense(3), Tanh()]), (4,), attention.tied(chain)),
+    LayerCase(
+        lambda: TiedEmbedding(3, 2, [Dense(2), Tanh()], padding=1), (4,), attention.tied(chain)
+    ),
     LayerCase(lambda: LearnedPositions(3), (3, 4), attention.learned_positions),
     LayerCase(lambda: LearnedPositions(5), (3, 2), attention.learned_positions),
     LayerCase(SinusoidalPositions, (5, 4), attention.sinusoidal_positions),

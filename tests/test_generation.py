@@ -11,6 +11,7 @@ from plainnet.layers import (
     LSTM,
     Dense,
     Embedding,
+    EncoderDecoder,
     Layer,
     LayerNorm,
     LearnedPositions,
@@ -139,6 +140,40 @@ def test_scores_may_be_of_the_last_step_only():
     assert generate(network, [0], 6, temperature=0).tolist() == [0, 1, 2, 3, 0, 1, 2]
 
 
+def translator(positions: Layer) -> Network:
+    """A source of three tokens, and a target that goes on."""
+    parts = EncoderDecoder(
+        [Embedding(V, 8, padding=0), TransformerBlock(2)],
+        [Embedding(V, 8, padding=0), positions, TransformerBlock(2, causal=True, cross=True)],
+        source_length=3,
+    )
+    network = network_of(parts, Dense(V))
+    network.parameters[:] *= 4
+    return network
+
+
+def test_a_decoder_writes_what_its_encoder_read():
+    network, written = translator(LearnedPositions(10)), []
+    for source in ([3, 1, 4], [2, 7, 0]):  # the second ends in padding
+        expected = [*source, 5]
+        for _ in range(10):
+            scores = network.forward(np.array([expected]))[0, -1]
+            expected.append(1 + int(scores[1:].argmax()))
+        ids = generate(network, [*source, 5], 10, temperature=0).tolist()
+        assert ids == expected
+        written.append(ids[4:])
+    assert written[0] != written[1]
+    with pytest.raises(SettingError, match=r"10 positions, and a target of 1 .* 10 more; got n=11"):
+        generate(network, [3, 1, 4, 5], 11)
+
+
+def test_padding_is_not_drawn():
+    network = network_of(Embedding(3, 1, padding=1), Dense(3))
+    network["1.dense.W"], network["1.dense.b"] = np.zeros((3, 1)), [0.0, 9.0, 0.0]
+    for settings in ({}, {"temperature": 0}, {"top_k": 2}, {"top_p": 0.9}):
+        assert 1 not in generate(network, [0], 30, seed=0, **settings)
+
+
 # --- what is drawn --------------------------------------------------------------------------------
 
 P = [0.08, 0.4, 0.02, 0.3, 0.2]
@@ -181,7 +216,8 @@ def test_each_step_draws_anew():
 def test_scores_far_apart_are_no_trouble():
     network = fixed([0.5, 0.5])
     network["1.dense.b"] = [1e5, -1e5]
-    assert generate(network, [0], 9, temperature=0.01).tolist() == [0] * 10
+    for temperature in (0.01, 5e-324):
+        assert generate(network, [0], 9, temperature=temperature).tolist() == [0] * 10
 
 
 # --- what is refused ------------------------------------------------------------------------------
@@ -211,11 +247,27 @@ def test_settings_that_make_no_sense_are_refused(settings, message):
         ([[[1]]], ShapeError, r"\(time,\) or \(m, time\); got \(1, 1, 1\)"),
         ([5], DataError, "ids from 0 to 4; got 5"),
         ([2, -1], DataError, "ids from 0 to 4; got -1"),
+        ([[1, 2], [3]], ShapeError, "prompts of different lengths need a call each"),
     ],
 )
 def test_prompts_that_make_no_sense_are_refused(prompt, error, message):
     with pytest.raises(error, match=message):
         generate(fixed(P), prompt, 1)
+
+
+def test_padding_in_a_prompt_is_refused():
+    network = network_of(Embedding(V, 6, padding=2), LSTM(8, return_sequences=True), Dense(V))
+    with pytest.raises(DataError, match="the prompt has padding in it, the id 2"):
+        generate(network, [[3, 1], [4, 2]], 1)
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf])
+@pytest.mark.parametrize("temperature", [0, 1])
+def test_scores_that_are_no_numbers_are_refused(score, temperature):
+    network = fixed(P)
+    network["1.dense.b"][3] = score
+    with pytest.raises(DataError, match="infinite or NaN: has its training diverged"):
+        generate(network, [0], 1, temperature=temperature)
 
 
 def test_networks_of_numbers_and_of_one_length_are_refused():

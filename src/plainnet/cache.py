@@ -192,9 +192,13 @@ class Cache:
 
     # --- for containers --------------------------------------------------------------------------
 
-    def open(self, name: str) -> Cache:
-        """A sub-cache with this cache's mode and random generator; "" adds nothing to the names."""
-        child = Cache(training=self.training, record=self.record, seed=self.rng, carry=self.carry)
+    def open(self, name: str, *, carry: bool = True) -> Cache:
+        """A sub-cache with this cache's mode and random generator; "" adds nothing to the names.
+
+        With carry=False its layers begin anew in each pass, whatever this cache does.
+        """
+        carry = carry and self.carry
+        child = Cache(training=self.training, record=self.record, seed=self.rng, carry=carry)
         child.context = self.context
         self.children[name] = child
         return child

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,10 @@ from plainnet.errors import (
     require_number,
     require_type,
 )
+from plainnet.layers.base import Layer
 from plainnet.layers.positions import LearnedPositions
+from plainnet.layers.tokens import Embedding, TiedEmbedding
+from plainnet.layers.transformer import EncoderDecoder
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -39,12 +43,17 @@ def generate(
     their state. Behind the last of the places that `LearnedPositions` has, the window slides
     instead, and each token costs a pass over the last `length` tokens. Attention must be causal.
 
+    With an `EncoderDecoder`, the prompt is the source and the first tokens of the target, of which
+    there is at least one; the encoder runs once, and no window slides.
+
     Parameters
     ----------
     network : Network
         Takes ids, with input_shape=(None,), and gives a score for each id of the vocabulary at
         every step, (m, time, vocabulary), or for the step after the last, (m, vocabulary).
     prompt : array of integers, shape (time,) or (m, time)
+        Without padding, since the next token stands behind the last one; so prompts of different
+        lengths need a call each. The id of padding is not drawn either.
     n : int
     temperature : float
         Scores are divided by it: below 1 likely tokens become likelier. At 0 the likeliest is
@@ -76,26 +85,49 @@ def generate(
         )
     given = _prompt(prompt)
     rng = np.random.default_rng(seed)
-    tables = [w.length for w in network.body.walk() if isinstance(w, LearnedPositions)]
+    source = next((w for w in network.body.walk() if isinstance(w, EncoderDecoder)), None)
+    s = 0 if source is None else source.source_length
+    writing = list(network.body.walk()) if source is None else list(source.walk_decoder())
+    padding = _padding(writing)
+    if np.isin(given[..., s:], padding).any():
+        raise DataError(f"the prompt has padding in it, the id {padding[0]}; leave it out")
+    tables = [layer.length for layer in writing if isinstance(layer, LearnedPositions)]
     window = min(tables, default=None)
 
     known = given.shape[-1]
+    if source is not None and window is not None and known - s + n > window + 1:
+        raise SettingError(
+            f"the decoder has {window} positions, and a target of {known - s} tokens can get "
+            f"{max(window + 1 - known + s, 0)} more; got n={n}"
+        )
     ids = np.empty((given.size // known, known + n), np.intp)
     ids[:, :known] = given
     cache, seen = Cache(carry=True), 0
     for end in range(known, known + n):
-        if window is not None and end > window:
+        if source is None and window is not None and end > window:
             cache.forget()
             seen = end - window
         Z = network.forward(ids[:, seen:end], cache)
         seen = end
         scores = Z[:, -1] if Z.ndim == 3 else Z
+        if not np.isfinite(scores.max(axis=1)).all():
+            raise DataError("the network's scores are infinite or NaN: has its training diverged?")
+        scores[:, padding] = -np.inf
         ids[:, end] = _drawn(scores, temperature, top_k, top_p, rng)
     return ids.reshape(*given.shape[:-1], known + n)
 
 
+def _padding(layers: Iterable[Layer]) -> list[int]:
+    """The ids that stand for nothing."""
+    tokens = (layer for layer in layers if isinstance(layer, Embedding | TiedEmbedding))
+    return [layer.padding for layer in tokens if layer.padding is not None]
+
+
 def _prompt(prompt: npt.ArrayLike) -> Array:
-    ids = np.asarray(prompt)
+    try:
+        ids = np.asarray(prompt)
+    except ValueError:  # NumPy's word for it is "inhomogeneous"
+        raise ShapeError("prompts of different lengths need a call each") from None
     if ids.size == 0:
         raise DataError("the prompt is empty: generation needs a token or more to begin with")
     if ids.dtype.kind not in "iu":
@@ -117,7 +149,8 @@ def _drawn(
         return np.asarray(scores.argmax(axis=1))
     order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
     S = np.take_along_axis(scores, order, axis=1).astype(np.float64)
-    P = np.exp((S - S[:, :1]) / temperature)  # the likeliest come first
+    with np.errstate(over="ignore"):  # next to no temperature: exp(-inf) = 0 is right
+        P = np.exp((S - S[:, :1]) / temperature)  # the likeliest come first
     P /= P.sum(axis=1, keepdims=True)
     before = np.cumsum(P, axis=1) - P
     if top_p is not None:

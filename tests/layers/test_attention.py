@@ -12,7 +12,6 @@ from plainnet.layers import (
     CrossAttention,
     Dense,
     Embedding,
-    EncoderDecoder,
     Layer,
     MultiHeadAttention,
     dot_product,
@@ -268,6 +267,12 @@ def test_what_cannot_continue_is_refused(rng):
         network.loss_and_gradients(A, A, Cache(carry=True))
 
 
+@pytest.mark.parametrize("settings", [{"causal": 1}, {"rotary": 1.0}, {"rotary": "both"}])
+def test_settings_of_another_type_are_refused(settings):
+    with pytest.raises(SettingError, match=f"{next(iter(settings))} must be"):
+        MultiHeadAttention(2, **settings)
+
+
 # --- memory ---------------------------------------------------------------------------------------
 
 
@@ -382,9 +387,6 @@ def test_cross_attention_belongs_into_an_encoder_decoder(rng):
     network = network_of(CrossAttention(2))
     with pytest.raises(SettingError, match=r"0\.crossattention .* only inside an EncoderDecoder"):
         network.forward(rng.standard_normal((2, 3, 4)))
-    network = network_of(EncoderDecoder([Dense(4)], [CrossAttention(2)], 2))
-    with pytest.raises(SettingError, match=r"decoder\.0\.crossattention .* carry=True"):
-        network.forward(rng.standard_normal((2, 3, 4)), Cache(carry=True))
 
 
 # --- what is refused ------------------------------------------------------------------------------

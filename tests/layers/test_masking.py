@@ -4,18 +4,22 @@ import numpy as np
 import pytest
 
 from plainnet import Cache, Network
-from plainnet.errors import ShapeError
+from plainnet.errors import SettingError, ShapeError
 from plainnet.layers import (
     GRU,
     LSTM,
     RNN,
     Bidirectional,
     Conv1d,
+    Embedding,
     GlobalAveragePool1d,
     GlobalMaxPool1d,
     Layer,
+    LearnedPositions,
     Masking,
     MultiHeadAttention,
+    SinusoidalPositions,
+    TiedEmbedding,
     TransformerBlock,
 )
 from plainnet.losses import MeanSquaredError
@@ -56,6 +60,19 @@ def test_a_sequence_of_length_zero_is_refused_by_the_layer(make):
         network_of(make()).forward(np.zeros((3, 0, 2), np.float32))
 
 
+@pytest.mark.parametrize("make", [Masking, SinusoidalPositions, lambda: LearnedPositions(3)])
+def test_so_is_it_by_layers_that_need_no_mask(make):
+    with pytest.raises(ShapeError, match=r"layer 0\..* one step or more; got \(3, 0, 2\)"):
+        network_of(make()).forward(np.zeros((3, 0, 2), np.float32))
+
+
+@pytest.mark.parametrize("make", [lambda: Embedding(4, 2), lambda: TiedEmbedding(4, 2, [])])
+def test_so_are_ids_of_no_step(make):
+    network = Network([make()], loss=MeanSquaredError(), input_shape=(None,))
+    with pytest.raises(ShapeError, match=r"layer 0\..* one step or more; got \(3, 0\)"):
+        network.forward(np.zeros((3, 0), int))
+
+
 @every
 @pytest.mark.parametrize("shape", [(3, 9), (2, 4), (3, 4, 1)])
 def test_a_mask_of_another_shape_is_refused_by_the_layer(make, shape):
@@ -72,6 +89,12 @@ def test_masking_finds_the_steps_that_are_filled_up_and_keeps_an_earlier_mask():
     assert cache.mask.tolist() == [[True, False, True], [True, True, False]]
     network_of(GivenMask(np.array([[False, True, True]] * 2)), Masking()).forward(A, cache)
     assert cache.mask.tolist() == [[False, False, True], [False, True, False]]
+
+
+@pytest.mark.parametrize("layer", [GlobalAveragePool1d, GlobalMaxPool1d])
+def test_a_pool_over_all_time_cannot_continue_a_sequence(layer):
+    with pytest.raises(SettingError, match=r"layer 0\.global.* needs the whole sequence"):
+        network_of(layer()).forward(np.zeros((3, 2, 2), np.float32), Cache(carry=True))
 
 
 def test_the_mask_of_one_pass_is_not_that_of_the_next():

@@ -57,6 +57,16 @@ def test_a_sequence_longer_than_the_table_is_refused():
     network.forward(np.zeros((1, 1, 4)), cache)  # the refused pass was not counted
 
 
+def test_another_number_of_sequences_is_refused_before_it_is_counted(rng):
+    network = network_of(SinusoidalPositions())
+    A, cache = rng.standard_normal((2, 5, 4)), Cache(carry=True)
+    whole = network.forward(A).copy()
+    network.forward(A[:, :3], cache)
+    with pytest.raises(ShapeError, match="continues 2 sequences; got 1"):
+        network.forward(A[:1, 3:], cache)
+    np.testing.assert_array_equal(network.forward(A[:, 3:], cache), whole[:, 3:])
+
+
 def test_waves_need_pairs_and_sequences():
     with pytest.raises(ShapeError, match=r"even number of features; got \(None, 3\)"):
         network_of(SinusoidalPositions(), width=3)

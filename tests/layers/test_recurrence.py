@@ -424,7 +424,7 @@ def test_starts_that_do_not_fit_are_refused(rng):
 def test_carrying_on_with_another_batch_is_refused():
     network, cache = network_of(RNN(3)), Cache(carry=True)
     network.forward(np.zeros((4, 5, 2)), cache)
-    with pytest.raises(ShapeError, match=r"of 4 sequences; got 3: call forget\(\) on the cache"):
+    with pytest.raises(ShapeError, match=r"continues 4 sequences; got 3: call forget"):
         network.forward(np.zeros((3, 5, 2)), cache)
     cache.forget()
     network.forward(np.zeros((3, 5, 2)), cache)

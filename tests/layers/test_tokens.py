@@ -5,7 +5,7 @@ import pytest
 
 from plainnet import Cache, Network, check_gradients
 from plainnet.errors import DataError, DTypeError, SettingError, ShapeError
-from plainnet.layers import Dense, Embedding, Layer, TiedEmbedding
+from plainnet.layers import Dense, Embedding, Layer, MultiHeadAttention, TiedEmbedding
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import AdamW
 from twins.attention import looked_up_tokens
@@ -90,6 +90,7 @@ def test_numbers_in_the_place_of_ids_are_refused():
         (lambda: Embedding(0, 3), "vocabulary must be a whole number >= 1; got 0"),
         (lambda: Embedding(5, 0), "width must be a whole number >= 1"),
         (lambda: Embedding(5, 3, padding=5), "padding must be an id below 5; got 5"),
+        (lambda: TiedEmbedding(5, 3, [], padding=-1), "padding must be a whole number >= 0"),
         (lambda: Embedding(5, 3, initializer=3), "initializer must be an Initializer"),
     ],
 )
@@ -113,6 +114,18 @@ def test_tied_gradients_have_both_parts():
     for layers in ([], [Dense(4)]):
         check = check_gradients(TiedEmbedding(7, 4, layers), ids, samples=None)
         assert check.passed, check
+
+
+def test_tied_padding_comes_in_as_zeros_and_has_a_score(rng):
+    network = network_of(TiedEmbedding(6, 4, [MultiHeadAttention(2)], padding=0))
+    (layer,) = network.layers
+    ids, cache = np.array([[3, 5, 0, 0], [1, 2, 4, 0]]), Cache()
+    Z = network.forward(ids, cache).copy()
+    np.testing.assert_array_equal(cache.mask, ids > 0)
+    np.testing.assert_allclose(Z[:1, :2], network.forward(ids[:1, :2]), rtol=1e-12)
+    assert (layer.E[0] != 0).all()
+    check = check_gradients(TiedEmbedding(6, 4, [Dense(4)], padding=0), ids, samples=None)
+    assert check.passed, check
 
 
 def test_tied_layers_return_the_width_they_get():

@@ -287,6 +287,19 @@ def test_reversing_a_sequence_is_learned():
     assert loss < 0.3  # of log 5 = 1.6 to begin with
 
 
+def test_the_encoder_runs_once_for_passes_that_continue():
+    network, cache = translator(), Cache(carry=True)
+    ids = np.array([[1, 2, 0, 4, 5, 1, 2], [3, 3, 5, 1, 2, 2, 3]])  # the source has padding
+    whole = network.forward(ids).copy()
+    np.testing.assert_allclose(network.forward(ids[:, :5], cache), whole[:, :2], rtol=1e-12)
+    network["0.encoderdecoder.encoder.0.embedding.E"][:] = np.nan
+    for t in (5, 6):
+        found = network.forward(ids[:, t : t + 1], cache)
+        np.testing.assert_allclose(found[:, 0], whole[:, t - 3], rtol=1e-11)
+    with pytest.raises(SettingError, match="no backward pass with carry=True"):
+        network.loss_and_gradients(ids, ids[:, 3:], Cache(carry=True))
+
+
 def test_an_encoder_decoder_refuses_what_does_not_fit():
     embedding = Embedding(6, 4)
     with pytest.raises(SettingError, match="both begin with an Embedding, or neither"):
@@ -302,6 +315,13 @@ def test_an_encoder_decoder_refuses_what_does_not_fit():
     parts = EncoderDecoder([Dense(4)], [TransformerBlock(2, cross=True)], 2)
     with pytest.raises(ShapeError, match=r"0\.encoderdecoder .*source; got an input of shape"):
         network_of(parts).predict(np.zeros((1, 2, 4)))
+
+
+def test_its_attention_gets_the_settings():
+    block = TransformerBlock(2, rotary=True, rotary_base=500.0, head_width=6, cross=True)
+    network_of(EncoderDecoder([Dense(4)], [block], 2))
+    own, cross = (layer for layer in block.walk() if hasattr(layer, "heads") and layer is not block)
+    assert (own.rotary_base, own.d, cross.d) == (500.0, 6, 6)
 
 
 def test_dropout_stands_only_where_it_is_asked_for():

@@ -32,7 +32,7 @@ def linear(X: np.ndarray, W: np.ndarray, b: np.ndarray | None) -> list[list[floa
     ]
 
 
-def looked_up_tokens(example: np.ndarray, layer: Embedding) -> np.ndarray:
+def looked_up_tokens(example: np.ndarray, layer: Embedding | TiedEmbedding) -> np.ndarray:
     return np.array(
         [
             [0.0 if k == layer.padding else float(layer.E[k, j]) for j in range(layer.width)]
@@ -154,7 +154,7 @@ def tied(chain: Chain) -> Chain:
     """Of an embedding around other layers; `chain` is the twin of layers in order."""
 
     def twin(example: np.ndarray, layer: TiedEmbedding) -> np.ndarray:
-        vectors = np.array([[float(e) for e in layer.E[k]] for k in example.tolist()])
+        vectors = looked_up_tokens(example, layer)
         return np.array(linear(chain(vectors, layer), layer.E, None))
 
     return twin

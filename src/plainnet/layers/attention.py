@@ -98,7 +98,8 @@ class MultiHeadAttention(Layer):
     ) -> None:
         self.heads = require_integer("heads", heads, at_least=1)
         self.groups = _groups(heads, key_value_heads)
-        if rotary not in (True, False, "halves", "interleaved"):
+        require_type("causal", causal, bool)
+        if not isinstance(rotary, bool) and rotary not in ("halves", "interleaved"):
             raise SettingError(
                 f'rotary must be True, False, "halves" or "interleaved"; got {rotary!r}'
             )
@@ -166,8 +167,7 @@ class MultiHeadAttention(Layer):
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A, Z, Q = cache["A"], cache["Z"], cache["Q"]
-        if cache.carry:
-            raise SettingError(f"layer {self.name} ({self!r}) has no backward pass with carry=True")
+        _refuse_carry(self, cache)
         _, K, V = self._parts(Z)
         if self.rotary:
             K = cache["K"]
@@ -297,18 +297,14 @@ class CrossAttention(Layer):
         X = cache.context.get("encoded")
         if X is None:
             raise SettingError(f"layer {self.name} ({self!r}) works only inside an EncoderDecoder")
-        if cache.carry:
-            raise SettingError(f"layer {self.name} ({self!r}) does not work with carry=True")
         cache["A"], cache["X"] = A, X
         (m, T, _), S, d = A.shape, X.shape[1], self.d
         Q = cache.array("Q", (m, T, self.heads, d), A.dtype)
         np.dot(rows(A), self.W.T, out=Q.reshape(m * T, -1))
-        Z = cache.array("Z", (m, S, 2 * self.groups * d), A.dtype)
-        np.dot(rows(X), self.W_kv.T, out=rows(Z))
         if self.bias:
             Q += self.b.reshape(-1, d)
-            Z += self.b_kv
         Q *= 1 / sqrt(d)
+        Z = self._keys_and_values(X, cache)
         hide(cache.context.get("source_mask"), S, cache, A.dtype)
         O = cache.array("O", Q.shape, A.dtype)
         attend(Q, *self._parts(Z), O, cache, False, self.dropout)
@@ -316,6 +312,7 @@ class CrossAttention(Layer):
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A, X, Z, Q = cache["A"], cache["X"], cache["Z"], cache["Q"]
+        _refuse_carry(self, cache)
         dO = project_backward(
             dY, self.W_out, self.dW_out, self.db_out if self.bias else None, cache
         )
@@ -339,6 +336,18 @@ class CrossAttention(Layer):
         np.dot(dQ, self.W, out=rows(dA))
         return dA
 
+    def _keys_and_values(self, X: Array, cache: Cache) -> Array:
+        """The same for every pass that continues a sequence: made in the first."""
+        if "Z" in cache.carried:
+            return cache.carried["Z"]
+        Z = cache.array("Z", (*X.shape[:2], 2 * self.groups * self.d), X.dtype)
+        np.dot(rows(X), self.W_kv.T, out=rows(Z))
+        if self.bias:
+            Z += self.b_kv
+        if cache.carry:
+            cache.carried["Z"] = Z
+        return Z
+
     def _parts(self, Z: Array) -> tuple[Array, Array]:
         split = Z.reshape(*Z.shape[:2], 2 * self.groups, self.d)
         return split[:, :, : self.groups], split[:, :, self.groups :]
@@ -360,7 +369,7 @@ def project(O: Array, W_out: Array, b_out: Array | None, cache: Cache) -> Array:
 def project_backward(
     dY: Array, W_out: Array, dW_out: Array, db_out: Array | None, cache: Cache
 ) -> Array:
-    """DO, of O's shape; writes dW_out and db_out."""
+    """The gradient of O; writes those of W_out and b_out."""
     O = cache["O"]
     in_rows = O.reshape(len(rows(dY)), -1)
     np.matmul(in_rows.T, rows(dY), out=dW_out.T)
@@ -406,14 +415,15 @@ def _require_optional(
 # --- passes that continue -------------------------------------------------------------------------
 
 
+def _refuse_carry(layer: Layer, cache: Cache) -> None:
+    if cache.carry:
+        raise SettingError(f"layer {layer.name} ({layer!r}) has no backward pass with carry=True")
+
+
 def _with_earlier(name: str, new: Array, start: int, cache: Cache) -> Array:
     """What earlier passes left, shape (m, time ...), and the new behind it; memory doubles."""
     m, T = new.shape[:2]
     held = cache.carried.get(name)
-    if held is not None and len(held) != m:
-        raise ShapeError(
-            f"this cache continues {len(held)} sequences; got {m}. cache.forget() ends them"
-        )
     if held is None or held.shape[1] < start + T:
         capacity = 1 << (start + T - 1).bit_length()
         grown = np.empty((m, capacity, *new.shape[2:]), new.dtype)

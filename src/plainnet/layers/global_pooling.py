@@ -6,7 +6,7 @@ Of equal maxima, the first one gets the gradient.
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import ShapeError
+from plainnet.errors import SettingError, ShapeError
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.masking import checked_mask
 from plainnet.layers.sliding import expect_image
@@ -100,8 +100,7 @@ class GlobalAveragePool1d(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
-        mask, cache.mask = checked_mask(self, A, cache), None  # there is no time any more
-        return _mean(A, mask, cache)
+        return _mean(A, _last_mask(self, A, cache), cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         return _mean_backward(dY, cache["A"].shape, cache)
@@ -120,7 +119,7 @@ class GlobalMaxPool1d(Layer):
         return _expect_sequence(input_shape)
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        mask, cache.mask = checked_mask(self, A, cache), None  # there is no time any more
+        mask = _last_mask(self, A, cache)
         if mask is None:
             cache["A"] = A
             return _max(A, cache)
@@ -140,6 +139,17 @@ def _expect_sequence(input_shape: Shape) -> Shape:
     if len(input_shape) != 2:
         raise ShapeError(f"needs an input of shape (time, features); got {input_shape}")
     return input_shape[-1:]
+
+
+def _last_mask(layer: Layer, A: Array, cache: Cache) -> Array | None:
+    """The mask of a sequence that ends here: there is no time any more above."""
+    if cache.carry:
+        raise SettingError(
+            f"layer {layer.name} ({layer!r}) needs the whole sequence and cannot continue an "
+            "earlier pass: use a cache without carry"
+        )
+    mask, cache.mask = checked_mask(layer, A, cache), None
+    return mask
 
 
 def _as_sequence(A: Array) -> Array:

@@ -46,6 +46,7 @@ class Masking(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
+        expect_steps(self, A)
         differs = np.not_equal(A, self.value, out=cache.array("differs", A.shape, BOOL))
         M = np.any(differs, axis=-1, out=cache.array("M", A.shape[:2], BOOL))
         if cache.mask is not None:
@@ -62,15 +63,20 @@ def checked_mask(layer: Layer, A: Array, cache: Cache) -> Array | None:
 
     Refuses a mask of another shape, and sequences without a step.
     """
+    expect_steps(layer, A)
     m, time = A.shape[:2]
     mask = cache.mask
-    if time == 0:
-        raise ShapeError(
-            f"layer {layer.name} ({layer!r}) needs sequences of one step or more; got {A.shape}"
-        )
     if mask is not None and mask.shape != (m, time):
         raise ShapeError(
             f"layer {layer.name} ({layer!r}) needs a mask of shape (m, time), here {(m, time)}; "
             f"got {mask.shape}"
         )
     return mask
+
+
+def expect_steps(layer: Layer, A: Array) -> None:
+    """Refuse sequences (m, time, ...) without a step."""
+    if A.shape[1:2] == (0,):
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}) needs sequences of one step or more; got {A.shape}"
+        )

@@ -9,6 +9,7 @@ from plainnet.cache import Cache
 from plainnet.errors import ShapeError, require_integer, require_type
 from plainnet.initializers import Initializer, Normal
 from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.masking import expect_steps
 
 Pairing = Literal["halves", "interleaved"]
 
@@ -62,6 +63,7 @@ class LearnedPositions(Layer):
         return following
 
     def forward(self, A: Array, cache: Cache) -> Array:
+        expect_steps(self, A)
         T = A.shape[1]
         start = carried_steps(cache)
         try:
@@ -118,6 +120,7 @@ class SinusoidalPositions(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
+        expect_steps(self, A)
         _, T, width = A.shape
         start = carried_steps(cache)
         count_steps(cache, T)

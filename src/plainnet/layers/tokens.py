@@ -13,6 +13,7 @@ from plainnet.initializers import Initializer, Normal
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.containers import Sequential
 from plainnet.layers.dense import rows
+from plainnet.layers.masking import expect_steps
 
 INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
 
@@ -86,13 +87,9 @@ class Embedding(Layer):
     ) -> None:
         self.vocabulary = require_integer("vocabulary", vocabulary, at_least=1)
         self.width = require_integer("width", width, at_least=1)
-        if padding is not None:
-            padding = require_integer("padding", padding, at_least=0)
-            if padding >= vocabulary:
-                raise SettingError(f"padding must be an id below {vocabulary}; got {padding}")
         if initializer is not None:
             require_type("initializer", initializer, Initializer)
-        self.padding = padding
+        self.padding = _padding(padding, vocabulary)
         self.initializer = initializer
 
     def build(self, input_shape: Shape) -> Shape:
@@ -103,20 +100,11 @@ class Embedding(Layer):
         return (*input_shape, self.width)
 
     def forward(self, ids: Array, cache: Cache) -> Array:
-        known = checked_ids(self, ids, cache)
-        Y = cache.array("Y", (*ids.shape, self.width), self.E.dtype)
-        self.E.take(known, axis=0, out=Y, mode="clip")
-        if self.padding is not None:
-            mask = cache.array("mask", ids.shape, BOOL)
-            cache.mask = np.not_equal(known, self.padding, out=mask)
-            np.multiply(Y, mask[..., None], out=Y)
-        return Y
+        return vectors_of(ids, self, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         self.dE.fill(0)
-        add_to_rows(self.dE, cache["ids"], dY, cache)
-        if self.padding is not None:
-            self.dE[self.padding] = 0
+        add_to_vectors(dY, self, cache)
         return NO_GRADIENT
 
 
@@ -133,6 +121,9 @@ class TiedEmbedding(Layer):
     width : int
         Length of a vector. The layers get (m, time, width) and return that shape.
     layers : sequence of Layer
+    padding : int, optional
+        The id that fills up short sequences. It comes in as zeros, and the layers know these places
+        from the mask. Like every id it has a score.
     initializer : Initializer, optional
         For `E`. By default normal with standard deviation 0.02, as in GPT-2: the first outputs are
         then near zero, and all tokens equally probable.
@@ -151,7 +142,11 @@ class TiedEmbedding(Layer):
         input="ids",
         output="Z",
         forward=(
-            Formula("H", "compose(forward, E[ids])", r"H = F(E_{\mathrm{id}})"),
+            Formula(
+                "H",
+                "compose(forward, E[ids] * (ids != padding)[..., None])",
+                r"H = F(E_{\mathrm{id}}\, [\mathrm{id} \ne \mathrm{padding}])",
+            ),
             Formula("Z", "H @ E.T", r"Z = H E^\top"),
         ),
         backward=(
@@ -159,7 +154,8 @@ class TiedEmbedding(Layer):
             Formula(
                 "dE",
                 "dZ.reshape(-1, len(E)).T @ H.reshape(-1, width)"
-                f" + {_ONE_HOT}.T @ compose(backward, dH).reshape(-1, width)",
+                f" + {_ONE_HOT}.T @ (compose(backward, dH) * (ids != padding)[..., None])"
+                ".reshape(-1, width)",
                 r"dE_k = \sum_{it} dZ_{itk} H_{it} + \sum_{it:\,\mathrm{id}_{it} = k} F'(dH)_{it}",
             ),
         ),
@@ -171,6 +167,7 @@ class TiedEmbedding(Layer):
         width: int,
         layers: Sequence[Layer],
         *,
+        padding: int | None = None,
         initializer: Initializer | None = None,
     ) -> None:
         self.vocabulary = require_integer("vocabulary", vocabulary, at_least=1)
@@ -179,6 +176,7 @@ class TiedEmbedding(Layer):
             require_type("initializer", initializer, Initializer)
         self.branch = Sequential(layers)
         self.layers = self.branch.layers
+        self.padding = _padding(padding, vocabulary)
         self.initializer = initializer
 
     def build(self, input_shape: Shape) -> Shape:
@@ -200,10 +198,7 @@ class TiedEmbedding(Layer):
     def forward(self, ids: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
-        known = checked_ids(self, ids, cache)
-        Y = cache.array("Y", (*ids.shape, self.width), self.E.dtype)
-        self.E.take(known, axis=0, out=Y, mode="clip")
-        H = cache["H"] = self.branch.forward(Y, cache.children[""])
+        H = cache["H"] = self.branch.forward(vectors_of(ids, self, cache), cache.children[""])
         Z = cache.array("Z", (*H.shape[:-1], self.vocabulary), H.dtype)
         np.dot(rows(H), self.E.T, out=rows(Z))
         return Z
@@ -213,8 +208,7 @@ class TiedEmbedding(Layer):
         np.matmul(rows(dZ).T, rows(H), out=self.dE)
         dH = cache.array("dH", H.shape, dZ.dtype)
         np.dot(rows(dZ), self.E, out=rows(dH))
-        dY = self.branch.backward(dH, cache.children[""])
-        add_to_rows(self.dE, cache["ids"], dY, cache)
+        add_to_vectors(self.branch.backward(dH, cache.children[""]), self, cache)
         return NO_GRADIENT
 
     def _open(self, cache: Cache) -> None:
@@ -224,8 +218,42 @@ class TiedEmbedding(Layer):
         inner.reuse_input = inner.reuse_gradient = not cache.record
 
 
+def _padding(padding: int | None, vocabulary: int) -> int | None:
+    if padding is None:
+        return None
+    padding = require_integer("padding", padding, at_least=0)
+    if padding >= vocabulary:
+        raise SettingError(f"padding must be an id below {vocabulary}; got {padding}")
+    return padding
+
+
+def vectors_of(ids: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> Array:
+    """E[ids], with zeros for padding, and the mask that says where that is."""
+    known = checked_ids(layer, ids, cache)
+    Y = cache.array("Y", (*ids.shape, layer.width), layer.E.dtype)
+    layer.E.take(known, axis=0, out=Y, mode="clip")
+    if layer.padding is not None:
+        mask = cache.array("mask", ids.shape, BOOL)
+        cache.mask = np.not_equal(known, layer.padding, out=mask)
+        np.multiply(Y, mask[..., None], out=Y)
+    return Y
+
+
+def add_to_vectors(dY: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> None:
+    """Add the gradients of `vectors_of` to dE; padding has none."""
+    if layer.padding is None:
+        add_to_rows(layer.dE, cache["ids"], dY, cache)
+        return
+    padding = layer.dE[layer.padding]
+    before = cache.array("before", padding.shape, padding.dtype)
+    np.copyto(before, padding)
+    add_to_rows(layer.dE, cache["ids"], dY, cache)
+    np.copyto(padding, before)
+
+
 def checked_ids(layer: Embedding | TiedEmbedding, ids: Array, cache: Cache) -> Array:
     """The ids as NumPy indexes by them, kept as `ids`; refuses those out of range."""
+    expect_steps(layer, ids)
     if ids.size:
         lowest, highest = ids.min(), ids.max()
         if lowest < 0 or highest >= layer.vocabulary:

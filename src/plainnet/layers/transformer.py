@@ -49,7 +49,7 @@ class TransformerBlock(Layer):
         Between the two parts, attention to an encoder's output; see `EncoderDecoder`.
     dropout : float
         Of attention weights, and of what each part adds to the shortcut.
-    rotary, key_value_heads
+    rotary, rotary_base, key_value_heads, head_width
         As of `MultiHeadAttention`.
     bias : bool
         Of dense layers and attention.
@@ -76,7 +76,9 @@ class TransformerBlock(Layer):
         cross: bool = False,
         dropout: float = 0.0,
         rotary: bool | Pairing = False,
+        rotary_base: float = 10000.0,
         key_value_heads: int | None = None,
+        head_width: int | None = None,
         bias: bool = True,
         normalization: Literal["LayerNorm", "RMSNorm"] = "LayerNorm",
         initializer: Initializer | None = None,
@@ -94,7 +96,9 @@ class TransformerBlock(Layer):
         self.cross = cross
         self.dropout = dropout
         self.rotary = rotary
+        self.rotary_base = rotary_base
         self.key_value_heads = key_value_heads
+        self.head_width = head_width
         self.bias = bias
         self.normalization = normalization
         self.initializer = initializer
@@ -134,6 +138,8 @@ class TransformerBlock(Layer):
             causal=self.causal,
             key_value_heads=self.key_value_heads,
             rotary=self.rotary,
+            rotary_base=self.rotary_base,
+            head_width=self.head_width,
             bias=self.bias,
             dropout=self.dropout,
             initializer=self.initializer,
@@ -145,6 +151,7 @@ class TransformerBlock(Layer):
         attention = CrossAttention(
             self.heads,
             key_value_heads=self.key_value_heads,
+            head_width=self.head_width,
             bias=self.bias,
             dropout=self.dropout,
             initializer=self.initializer,
@@ -171,6 +178,9 @@ class EncoderDecoder(Layer):
     `CrossAttention` layers among the decoder's, in `TransformerBlock(cross=True)` for example, get
     the encoder's output X, and the gradients that they give back are added up. Steps of the source
     that are padding get no attention.
+
+    With `Cache(carry=True)`, as in `plainnet.generate`, the first pass has source and target; those
+    after it have further steps of the target only, and the encoder is not run again.
 
     Parameters
     ----------
@@ -231,9 +241,19 @@ class EncoderDecoder(Layer):
         self._encoder.suggest(following)
         return self._decoder.suggest(following)
 
+    def walk_decoder(self) -> Iterator[Layer]:
+        """The decoder's layers, and those inside them."""
+        for layer in self.decoder:
+            yield from layer.walk()
+
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
+        context = cache.context
+        if "encoded" in cache.carried:  # the encoder's part is done
+            context["encoded"] = cache.carried["encoded"]
+            context["source_mask"] = cache.carried.get("source_mask")
+            return self._decoder.forward(A, cache.children["decoder"])
         s, mask = self.source_length, cache.mask
         if A.shape[1] <= s:
             raise ShapeError(
@@ -243,7 +263,11 @@ class EncoderDecoder(Layer):
         source, target = _copies(cache, ("source", A[:, :s]), ("target", A[:, s:]))
         cache.mask = None if mask is None else mask[:, :s]
         X = cache["X"] = self._encoder.forward(source, cache.children["encoder"])
-        cache.context["encoded"], cache.context["source_mask"] = X, cache.mask
+        context["encoded"], context["source_mask"] = X, cache.mask
+        if cache.carry:
+            cache.carried["encoded"] = X
+            if cache.mask is not None:
+                cache.carried["source_mask"] = cache.mask
         cache.mask = None if mask is None else mask[:, s:]
         return self._decoder.forward(target, cache.children["decoder"])
 
@@ -266,7 +290,7 @@ class EncoderDecoder(Layer):
         cache.owner = self
         cache.children.clear()
         for name in ("encoder", "decoder"):
-            inner = cache.open(name)
+            inner = cache.open(name, carry=name == "decoder")
             inner.reuse_input = not cache.record
             inner.needs_input_gradient = cache.needs_input_gradient
         cache.children["encoder"].reuse_gradient = not cache.record
