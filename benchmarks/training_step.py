@@ -3,19 +3,15 @@
     python benchmarks/training_step.py [--rounds 15]
 
 All four train the same network on the same data. A measurement is a few epochs, shuffled, divided
-by their number of steps; the four take turns, round by round, so that a machine that slows down
-slows down all of them. The table gives the median of each, and the medians of the ratios of each
-round.
+by their number of steps; the four take turns, round by round. The table gives the median of each,
+and the medians of the ratios of each round.
 
 Needs scikit-learn and PyTorch (CPU). Each uses as many threads as it takes by default.
 """
 
 import argparse
-import platform
 import statistics
-import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +19,13 @@ import sklearn
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
+from timing import Call, in_turns, ratio, software, table_head, table_row
 
 import plainnet
 from plainnet.layers import Dense, ReLU
 from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.optimizers import Adam
 
-Epochs = Callable[[], object]
 EPOCHS = 3
 
 
@@ -52,7 +48,7 @@ ROWS = (
 CONTENDERS = ("plainnet", "scikit-learn", "PyTorch", "PyTorch fused")
 
 
-def plainnet_epochs(row: Row, X: np.ndarray, y: np.ndarray) -> Epochs:
+def plainnet_epochs(row: Row, X: np.ndarray, y: np.ndarray) -> Call:
     layers = [layer for units in row.sizes[1:-1] for layer in (Dense(units), ReLU())]
     network = plainnet.Network(
         [*layers, Dense(row.sizes[-1])], loss=SoftmaxCrossEntropy(), input_shape=row.sizes[0]
@@ -69,14 +65,14 @@ def plainnet_epochs(row: Row, X: np.ndarray, y: np.ndarray) -> Epochs:
     )
 
 
-def sklearn_epochs(row: Row, X: np.ndarray, y: np.ndarray) -> Epochs:
+def sklearn_epochs(row: Row, X: np.ndarray, y: np.ndarray) -> Call:
     # partial_fit is one epoch, shuffled as in fit, without building the network anew.
     classifier = MLPClassifier(row.sizes[1:-1], batch_size=row.batch_size)
     classifier.partial_fit(X, y, classes=np.arange(row.sizes[-1]))
     return lambda: [classifier.partial_fit(X, y) for _ in range(EPOCHS)]
 
 
-def torch_epochs(row: Row, X: np.ndarray, y: np.ndarray, *, fused: bool) -> Epochs:
+def torch_epochs(row: Row, X: np.ndarray, y: np.ndarray, *, fused: bool) -> Call:
     modules: list[torch.nn.Module] = []
     for n_in, n_out in zip(row.sizes[:-2], row.sizes[1:-1], strict=True):
         modules += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
@@ -99,7 +95,7 @@ def torch_epochs(row: Row, X: np.ndarray, y: np.ndarray, *, fused: bool) -> Epoc
 
 
 def measure(row: Row, rounds: int) -> dict[str, list[float]]:
-    """Seconds per step of every round, after one round to warm up."""
+    """Seconds per step of every round."""
     rng = np.random.default_rng(0)
     m = row.batch_size * row.steps
     X = rng.standard_normal((m, row.sizes[0]), dtype=np.float32)
@@ -110,13 +106,8 @@ def measure(row: Row, rounds: int) -> dict[str, list[float]]:
         "PyTorch": torch_epochs(row, X, y, fused=False),
         "PyTorch fused": torch_epochs(row, X, y, fused=True),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    for _ in range(rounds + 1):
-        for name, epochs in contenders.items():
-            start = time.perf_counter()
-            epochs()
-            seconds[name].append((time.perf_counter() - start) / (EPOCHS * row.steps))
-    return {name: values[1:] for name, values in seconds.items()}
+    seconds = in_turns(contenders, rounds, seconds=0)
+    return {name: [s / (EPOCHS * row.steps) for s in values] for name, values in seconds.items()}
 
 
 def main() -> None:
@@ -124,23 +115,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each (15)")
     rounds = parser.parse_args().rounds
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print(
-        f"Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"scikit-learn {sklearn.__version__}, PyTorch {torch.__version__} "
-        f"({torch.get_num_threads()} threads), {platform.machine()}; {rounds} rounds\n"
-    )
+    print(f"{software()}, scikit-learn {sklearn.__version__}; {rounds} rounds\n")
     titles = ["network", *(f"{name} (us)" for name in CONTENDERS)]
-    titles += [f"x {name}" for name in CONTENDERS[1:]]
-    print("| " + " | ".join(titles) + " |")
-    print("|" + "---|" * len(titles))
+    table_head([*titles, *(f"x {name}" for name in CONTENDERS[1:])])
     for row in ROWS:
         seconds = measure(row, rounds)
         cells = [str(row)]
         cells += [f"{statistics.median(seconds[name]) * 1e6:,.0f}" for name in CONTENDERS]
-        for name in CONTENDERS[1:]:
-            pairs = zip(seconds[name], seconds["plainnet"], strict=True)
-            cells.append(f"{statistics.median(a / b for a, b in pairs):.1f}")
-        print("| " + " | ".join(cells) + " |", flush=True)
+        cells += [f"{ratio(seconds[name], seconds['plainnet']):.1f}" for name in CONTENDERS[1:]]
+        table_row(cells)
 
 
 if __name__ == "__main__":
