@@ -30,6 +30,7 @@ from torch import nn
 from torch.nn import functional
 
 from plainnet import Cache, Network, layers
+from plainnet.initializers import Zeros
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import Adam
 
@@ -271,12 +272,26 @@ KINDS = (
 )
 
 
+class Below(layers.Layer):
+    """Costs nothing, and learns: below the first layer that does, nobody computes a gradient."""
+
+    def build(self, input_shape: Shape) -> Shape:
+        self.declare("g", (1,), Zeros())
+        return input_shape
+
+    def forward(self, A: np.ndarray, cache: Cache) -> np.ndarray:
+        return A
+
+    def backward(self, dA: np.ndarray, cache: Cache) -> np.ndarray:
+        self.dg[:] = 0
+        return dA
+
+
 def plainnet_calls(kind: Kind, shape: Shape) -> tuple[Call, Call]:
     """Forward, and a step."""
     X, target = kind.data(shape)
-    # Below the first layer nobody wants a gradient; Identity costs nothing and is that layer.
     network = Network(
-        kind.ours(shape[-1]) if kind.classes else [layers.Identity(), *kind.ours(shape[-1])],
+        kind.ours(shape[-1]) if kind.classes else [Below(), *kind.ours(shape[-1])],
         loss=SoftmaxCrossEntropy() if kind.classes else MeanSquaredError(),
         input_shape=shape[1:],
         seed=0,
