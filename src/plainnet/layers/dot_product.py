@@ -12,7 +12,7 @@ is the product of two short rows, dO_i and O_i, and with D = rowsum(dO O):
 
 Memory. A pass for training keeps P, one array of shape (m, heads, time, time), and S is computed in
 its place; dropout keeps which of its weights are dropped besides, a byte each. Everything else of
-that size exists for 128 queries at a time. A pass for inference keeps no P either; should a
+that size exists for 64 queries at a time. A pass for inference keeps no P either; should a
 backward pass follow it, that computes P again.
 """
 
@@ -27,7 +27,7 @@ from plainnet.cache import Cache
 from plainnet.errors import ShapeError
 from plainnet.layers.base import Array
 
-QUERIES_AT_ONCE = 128
+QUERIES_AT_ONCE = 64
 BOOL = np.dtype(bool)
 
 
@@ -46,7 +46,7 @@ def attend(
     M = _grouped(cache.array("M", (m, h, T, S), BOOL), g) if drops else None
     for queries, keys in _blocks(T, S, causal):
         weights = _weights_of(queries, keys, Q, K, P, cache, causal)
-        if P is not None:
+        if P is not None and cache.record:  # otherwise nobody looks there
             P[..., queries, keys:] = 0
         if M is not None:
             weights = _dropped(weights, queries, M, dropout, cache, draw=True)
