@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from onnx_conformance.adapters import ADAPTERS
-from onnx_conformance.left_out import IN_PART, LEFT_OUT, WHOLE_OPERATORS
-from onnx_conformance.vectors import Vector, vectors_of
+from onnx_conformance.left_out import IN_PART, LEFT_OUT, MODELS
+from onnx_conformance.vectors import Vector, converted, vectors_of
 
 
 @dataclass
@@ -26,9 +26,6 @@ class Row:
 def run(operator: str) -> Row:
     vectors = vectors_of(operator)
     row = Row(operator, len(vectors))
-    if operator in WHOLE_OPERATORS:
-        row.left_out[WHOLE_OPERATORS[operator]] = len(vectors)
-        return row
     for vector in vectors:
         name, problem = vector.name, _problem(vector)
         if name in LEFT_OUT:
@@ -65,3 +62,14 @@ def render(rows: list[Row]) -> str:
     total = [sum(column) for column in zip(*(row.counts for row in rows), strict=True)]
     lines.append(f"{'all':<24} {total[0]:7} {total[1]:7} {total[2]:8} {total[3]:9}")
     return "\n".join(lines)
+
+
+def render_models() -> str:
+    """The models converted from PyTorch, which the operators' rows count among their vectors."""
+    covered, others = converted()
+    lines = [
+        f"{len(covered) + len(others)} models converted from PyTorch, of which {len(covered)} are "
+        "among these"
+    ]
+    reasons = Counter(MODELS[name] for name in others)
+    return "\n".join(lines + [f"{'':4}left out {n:3}: {reason}" for reason, n in reasons.items()])

@@ -15,7 +15,8 @@ import onnx.backend.test.case.node as cases
 from onnx import numpy_helper
 from onnx.backend.test import loader
 
-KINDS = ("pytorch-converted", "pytorch-operator", "simple")
+CONVERTED = "pytorch-converted"
+KINDS = (CONVERTED, "pytorch-operator", "simple")
 UNUSUAL_MODULES = {
     "BatchNormalization": "batch_normalization",
     "CausalConvWithState": "causal_conv_with_state",
@@ -29,6 +30,8 @@ LAYOUT: dict[str, Callable[..., np.ndarray]] = {
     "Unsqueeze": lambda A, *, axes: np.expand_dims(A, tuple(axes)),
 }
 """Operators between others in the converted models that only move numbers."""
+TOGETHER = {("Split", "Sigmoid", "Mul"): "GLU"}
+"""Operators that are a single layer of ours, in the models that consist of nothing else."""
 
 Adapter = Callable[..., Any]
 
@@ -62,6 +65,10 @@ class Vector:
         values |= {t.name: numpy_helper.to_array(t) for t in self.graph.initializer}
         free = [i.name for i in self.graph.input if i.name not in values]
         values |= dict(zip(free, self.inputs, strict=True))
+        if (together := _names(self.graph)) in TOGETHER:
+            settings = {a.name: _setting(a) for node in self.graph.node for a in node.attribute}
+            Y = adapters[TOGETHER[together]](*self.inputs, **settings)
+            return {self.graph.output[0].name: Y}
         for node in self.graph.node:
             settings = {a.name: _setting(a) for a in node.attribute}
             adapter = LAYOUT.get(node.op_type) or adapters[node.op_type]
@@ -78,7 +85,13 @@ def _setting(attribute: onnx.AttributeProto) -> Any:
 
 def _operators(graph: onnx.GraphProto) -> list[str]:
     """What the graph computes with, in order."""
-    return [node.op_type for node in graph.node if node.op_type not in LAYOUT]
+    if (names := _names(graph)) in TOGETHER:
+        return [TOGETHER[names]]
+    return [name for name in names if name not in LAYOUT]
+
+
+def _names(graph: onnx.GraphProto) -> tuple[str, ...]:
+    return tuple(node.op_type for node in graph.node)
 
 
 @cache
@@ -92,6 +105,8 @@ def vectors_of(operator: str) -> tuple[Vector, ...]:
 
 
 def _node_vectors(operator: str) -> Iterator[Vector]:
+    if operator in TOGETHER.values():  # no operator of ONNX
+        return
     import_module(f"{cases.__name__}.{UNUSUAL_MODULES.get(operator, operator.lower())}")
     for case in cases._NodeTestCases:
         graph = case.model.graph
@@ -106,7 +121,7 @@ def _models() -> tuple[Vector, ...]:
     """The converted models whose operators we all cover."""
     from onnx_conformance.adapters import ADAPTERS
 
-    folders = [f for kind in KINDS for f in sorted(Path(loader.DATA_DIR, kind).glob("test_*"))]
+    folders = [folder for kind in KINDS for folder in _folders(kind)]
     graphs = {folder: onnx.load(folder / "model.onnx").graph for folder in folders}
     covered = {*ADAPTERS}
     return tuple(
@@ -114,6 +129,16 @@ def _models() -> tuple[Vector, ...]:
         for folder, graph in graphs.items()
         if (computes := _operators(graph)) and {*computes} <= covered
     )
+
+
+def converted() -> tuple[list[str], list[str]]:
+    """The models that were converted from PyTorch: covered, and with operators that we lack."""
+    covered, names = {model.name for model in _models()}, [f.name for f in _folders(CONVERTED)]
+    return [n for n in names if n in covered], [n for n in names if n not in covered]
+
+
+def _folders(kind: str) -> list[Path]:
+    return sorted(Path(loader.DATA_DIR, kind).glob("test_*"))
 
 
 def _model(folder: Path, graph: onnx.GraphProto) -> Vector:

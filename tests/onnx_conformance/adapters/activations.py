@@ -54,10 +54,25 @@ def dropout(
     *,
     seed: int | None = None,
     ratio: float = 0.5,
-) -> tuple[np.ndarray, None]:
+) -> tuple[np.ndarray, np.ndarray | None]:
     rate = ratio if rate is None else float(rate)
-    cache = Cache(training=training is not None and bool(training), seed=seed)
-    return through(Dropout(rate), X[None], cache)[0], None
+    layer = Dropout(rate)
+    cache = Cache(training=training is not None and bool(training), seed=NumbersOfOnnx(seed or 0))
+    Y = through(layer, X[None], cache)[0]
+    drops = cache.training and rate > 0
+    return Y, cache[f"{layer.name}.M"][0].astype(bool) if drops else None
+
+
+class NumbersOfOnnx(np.random.Generator):
+    """Draws what the vectors were made with, by NumPy's first generator."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(np.random.PCG64(seed))
+        self.first = np.random.RandomState(seed)
+
+    def random(self, *, out: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        out[...] = self.first.uniform(0, 1, out.shape)
+        return out
 
 
 ADAPTERS = {

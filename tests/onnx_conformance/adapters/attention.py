@@ -109,11 +109,19 @@ def attention(
     settings = {"key_value_heads": groups, "head_width": d, "bias": False}
     mask = _mask_of_keys(attn_mask, lengths, K)
     KV = np.concatenate([K, V], axis=2)
+    present: list[np.ndarray | None] = [None, None]
     if is_causal:
         layer = MultiHeadAttention(heads, causal=True, **settings)
         W = {"W": _block_diagonal(from_Q, from_K, from_V), "W_out": to_Y}
         past = None if past_K is None else np.concatenate([past_K, past_V], axis=2)
-        Y = _causal(layer, W, Q, KV, past, mask, lengths)
+        Y, cache = _causal(layer, W, Q, KV, past, mask, lengths)
+        if past is not None:
+            carried = cache.children[""].children[layer.name].carried
+            steps = past.shape[1] + K.shape[1]
+            present = [
+                carried[name][:, :steps, :, :width].transpose(0, 2, 1, 3)
+                for name, width in (("K", of_K), ("V", of_V))
+            ]
     else:
         layer = CrossAttention(heads, source_width=KV.shape[2], **settings)
         W = {"W": from_Q, "W_kv": _block_diagonal(from_K, from_V), "W_out": to_Y}
@@ -122,8 +130,8 @@ def attention(
         Y = _network(Given(encoded=KV, source_mask=mask), layer, A, W).forward(A)
     Y = Y[..., : len(to_Y)]
     if flat:
-        return Y, None, None, None
-    return Y.reshape(*Y.shape[:2], heads, of_V).transpose(0, 2, 1, 3), None, None, None
+        return Y, *present, None
+    return Y.reshape(*Y.shape[:2], heads, of_V).transpose(0, 2, 1, 3), *present, None
 
 
 def _causal(
@@ -134,7 +142,7 @@ def _causal(
     past: np.ndarray | None,
     mask: np.ndarray | None,
     lengths: np.ndarray | None,
-) -> np.ndarray:
+) -> tuple[np.ndarray, Cache]:
     """Self-attention of [Q K V], with zeros where there is a key but no query.
 
     The queries come first, but last among the keys that are data where ONNX gives their number.
@@ -150,7 +158,7 @@ def _causal(
     if past is not None:
         no_Q = np.zeros((*past.shape[:2], Q.shape[2]), Q.dtype)
         network.forward(np.concatenate([no_Q, past], axis=2), cache)
-    return network.forward(A, cache)[examples, time]
+    return network.forward(A, cache)[examples, time], cache
 
 
 def _network(first: Layer, layer: Layer, A: np.ndarray, W: dict[str, np.ndarray]) -> Network:

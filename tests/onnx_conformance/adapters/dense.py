@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from onnx_conformance.adapters.through import through
-from plainnet.layers import Dense, Flatten, Reshape, SwiGLU
+from plainnet.layers import GLU, Dense, Flatten, Reshape, SwiGLU
 
 
 def gemm(
@@ -50,6 +50,14 @@ def reshape(X: np.ndarray, shape: np.ndarray) -> np.ndarray:
     return through(Reshape(sizes), X[None])[0]
 
 
+def glu(X: np.ndarray, *, axis: int) -> np.ndarray:
+    """Our gates have weights, which pick the halves of X here."""
+    A = np.moveaxis(X, axis, -1)
+    n = A.shape[-1]
+    Y = through(GLU(n // 2, bias=False), np.ascontiguousarray(A), W=np.eye(n))
+    return np.moveaxis(Y, -1, axis)
+
+
 def swiglu(a: np.ndarray, b: np.ndarray, *, alpha: float = 1.0) -> np.ndarray:
     """U = alpha a and V = b / alpha, in whose product alpha appears only inside the sigmoid."""
     n = a.shape[1]
@@ -59,6 +67,7 @@ def swiglu(a: np.ndarray, b: np.ndarray, *, alpha: float = 1.0) -> np.ndarray:
 
 ADAPTERS = {
     "Flatten": flatten,
+    "GLU": glu,
     "Gemm": gemm,
     "MatMul": matmul,
     "Reshape": reshape,

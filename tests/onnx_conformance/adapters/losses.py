@@ -35,6 +35,32 @@ def softmax_cross_entropy(
     return Z.dtype.type(loss.mean(Z[None], y, Cache())), log_probabilities
 
 
+def negative_log_likelihood(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+) -> np.ndarray:
+    """Our loss takes the log-softmax of scores; these are to be taken as they are.
+
+    Lowered by M so far that their exponentials sum up to less than 1, and with one class more that
+    has the rest, they are log-probabilities: their log-softmax changes nothing. M is added again.
+    """
+    z = channels_last(scores).astype(np.float64)
+    M = np.log(np.exp(z).sum(axis=-1)).max() + 1
+    z -= M
+    rest = np.log(1 - np.exp(z).sum(axis=-1, keepdims=True))
+    Z = np.moveaxis(np.concatenate([z, rest], axis=-1), -1, 1).astype(scores.dtype)
+    if weights is not None:
+        weights = np.append(weights, weights.dtype.type(0))
+    losses, _ = softmax_cross_entropy(
+        Z, labels, weights, reduction=reduction, ignore_index=ignore_index
+    )
+    return (losses - M).astype(scores.dtype)[()]
+
+
 def log_softmax(X: np.ndarray, *, axis: int = -1) -> np.ndarray:
     Z = np.ascontiguousarray(np.moveaxis(X, axis, -1))
     return np.moveaxis(log_softmax_of_rows(Z), -1, axis)
@@ -51,4 +77,8 @@ def log_softmax_of_rows(Z: np.ndarray) -> np.ndarray:
     return result.reshape(Z.shape)
 
 
-ADAPTERS = {"LogSoftmax": log_softmax, "SoftmaxCrossEntropyLoss": softmax_cross_entropy}
+ADAPTERS = {
+    "LogSoftmax": log_softmax,
+    "NegativeLogLikelihoodLoss": negative_log_likelihood,
+    "SoftmaxCrossEntropyLoss": softmax_cross_entropy,
+}

@@ -20,11 +20,14 @@ def batch_norm(
     momentum: float = 0.9,
     training_mode: int = 0,
     is_test: int = 1,
-) -> tuple[np.ndarray, np.ndarray, None]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ONNX's running variance takes the batch's as it is, ours times N / (N - 1)."""
     layer = BatchNorm(momentum=momentum, epsilon=epsilon)
     tensors = {"gamma": scale, "beta": B, "running_mean": mean, "running_variance": variance}
     Y = through(layer, channels_last(X), Cache(training=bool(training_mode)), **tensors)
-    return channels_first(Y), layer.running_mean, None
+    N, kept = X.size // X.shape[1], variance.dtype.type(momentum) * variance
+    unbiased = (layer.running_variance - kept) * variance.dtype.type((N - 1) / N)
+    return channels_first(Y), layer.running_mean, kept + unbiased
 
 
 def layer_norm(
