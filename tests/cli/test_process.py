@@ -34,7 +34,11 @@ def test_version_and_help() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--help"], ["train", "--help"], ["predict", "-h"], ["tune", "-h"]]
+    "arguments",
+    [
+        *([], ["--help"], ["train", "--help"], ["predict", "-h"], ["tune", "-h"]),
+        *(["rl"], ["rl", "train", "-h"], ["rl", "watch", "-h"]),
+    ],
 )
 def test_help_has_an_example(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0

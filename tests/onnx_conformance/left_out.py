@@ -185,8 +185,10 @@ _LEFT_OUT = {
         test_resize_upsample_sizes_nearest_ceil_half_pixel
         test_resize_upsample_sizes_nearest_floor_align_corners
         test_resize_upsample_sizes_nearest_not_larger
-        test_resize_upsample_sizes_nearest_not_smaller
         test_resize_upsample_sizes_nearest_round_prefer_ceil_asymmetric
+    """,
+    "a size, and a policy that makes it another": """
+        test_resize_upsample_sizes_nearest_not_smaller
     """,
     "peepholes": """
         test_lstm_with_peepholes

@@ -6,6 +6,7 @@ learn      `plainnet train`: tables.py or images.py, on parts of the rows that r
            progress.py and report.py show it
 predict    `plainnet predict`
 tune       `plainnet tune`
+rl         `plainnet rl train` and `plainnet rl watch`
 model      the files that hold models
 output     files appear whole or not at all
 """

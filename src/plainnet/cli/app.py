@@ -68,6 +68,34 @@ Examples:
   plainnet tune houses.csv.gz --target price --preset fast --timeout 600
 """
 
+RL_HELP = """Let agents learn in Gymnasium's environments, and watch them.
+
+\b
+Examples:
+  plainnet rl train CartPole-v1 --agent ppo
+  plainnet rl watch CartPole-v1-ppo.npz
+"""
+
+RL_TRAIN_HELP = """Let an agent learn, save it, and tell how well it does.
+
+It is saved after each tenth of the steps, and --resume goes on from there. The figure at the end
+is the mean return of 100 new episodes.
+
+\b
+Examples:
+  plainnet rl train CartPole-v1 --agent ppo
+  plainnet rl train Acrobot-v1 --agent ppo --steps 300000 --set n_envs=16
+  plainnet rl train CartPole-v1 --agent dqn --steps 500000 --resume
+"""
+
+RL_WATCH_HELP = """Show an episode in the terminal, or save it as a GIF.
+
+\b
+Examples:
+  plainnet rl watch CartPole-v1-ppo.npz
+  plainnet rl watch CartPole-v1-ppo.npz --out cartpole.gif
+"""
+
 SOURCES = f"A dataset ({', '.join(datasets.NAMES)}) or a file: .csv, .csv.gz, .parquet, .npz."
 
 
@@ -76,6 +104,15 @@ class TaskName(StrEnum):
 
     classification = "classification"
     regression = "regression"
+
+
+class AgentName(StrEnum):
+    """The agents."""
+
+    ppo = "ppo"
+    a2c = "a2c"
+    reinforce = "reinforce"
+    dqn = "dqn"
 
 
 class Preset(StrEnum):
@@ -289,3 +326,69 @@ def tune(
         seed=seed,
     )
     run_tune(settings, trials, timeout, study, quiet)
+
+
+rl = typer.Typer(rich_markup_mode=None, help=RL_HELP, invoke_without_command=True)
+app.add_typer(rl, name="rl")
+
+
+@rl.callback()
+def rl_root(context: typer.Context) -> None:
+    """Show the help where no command is given."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@rl.command("train", help=RL_TRAIN_HELP)
+def rl_train(
+    env: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENVIRONMENT", help="Its name in Gymnasium: CartPole-v1.", show_default=False
+        ),
+    ],
+    agent: Annotated[AgentName, typer.Option(help="The algorithm.")] = AgentName.ppo,
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="Steps of the environment, in all.")
+    ] = 100_000,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the agent, like gamma=0.9; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        _option("Where to save the agent. [default: ENVIRONMENT-AGENT.npz]", "FILE"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the agent in FILE, if there is one.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """`plainnet rl train`."""
+    from plainnet.cli.rl import train as run_train
+
+    run_train(env, agent.value, steps, set_ or [], seed, out, resume, quiet)
+
+
+@rl.command("watch", help=RL_WATCH_HELP)
+def rl_watch(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="What `plainnet rl train` saved.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None, _option("Save the first episode here rather than showing it.", "FILE.gif")
+    ] = None,
+    episodes: Annotated[int, typer.Option(metavar="N", help="How many to show.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="S", help="Of the first episode.")] = 0,
+) -> None:
+    """`plainnet rl watch`."""
+    from plainnet.cli.rl import watch as run_watch
+
+    run_watch(model, out, episodes, seed)

@@ -1,0 +1,179 @@
+"""`plainnet rl`: agents that learn in an environment, and their episodes in a terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from plainnet import rl
+from plainnet.cli import report
+from plainnet.cli.output import check_writable
+from plainnet.errors import DivergedError, FileError, SettingError
+from plainnet.rl.watching import shrunk
+
+AGENTS = {"ppo": rl.PPO, "a2c": rl.A2C, "reinforce": rl.REINFORCE, "dqn": rl.DQN}
+EVALUATED = 100
+LINES = 10
+"""About so many lines are printed where there is no terminal."""
+
+
+def train(
+    env: str,
+    agent: str,
+    steps: int,
+    settings: list[str],
+    seed: int,
+    out: Path | None,
+    resume: bool,
+    quiet: bool,
+) -> None:
+    """Run `plainnet rl train`."""
+    if steps < 1:
+        raise SettingError(f"--steps must be 1 or more; got {steps}")
+    out = out or Path(f"{env.replace('/', '-')}-{agent}.npz")
+    place = check_writable(out)
+    console = report.make_console(quiet)
+    if resume and place.exists():
+        if settings:
+            raise SettingError("--set is for new agents; one that goes on keeps its settings")
+        learner = rl.load_agent(place)
+        if learner.env != env or not isinstance(learner, AGENTS[agent]):
+            raise SettingError(f"{out} holds {learner!r}, no {agent} for {env}")
+        console.print(f"going on after {learner.steps:,} steps", soft_wrap=True)
+    else:
+        learner = AGENTS[agent](env, seed=seed, **_settings(agent, settings))
+    console.print(repr(learner), soft_wrap=True)
+    start = time.perf_counter()
+    before = learner.steps
+    try:
+        with _Bar(console, steps) as bar:
+            learner.learn(steps, progress=False, callback=bar.show, checkpoint=place)
+    except DivergedError as error:
+        raise DivergedError(
+            f"learning diverged: {error}. {out} holds the agent of the last tenth, if any",
+            step=error.step,
+            layer=error.layer,
+        ) from error
+    seconds = time.perf_counter() - start
+    made = learner.steps - before
+    if made:
+        console.print(
+            f"{made:,} steps in {seconds:.1f} s, {made / seconds:,.0f} a second; the last 100 "
+            f"episodes had a mean return of {learner.learning.recent():.1f}",
+            soft_wrap=True,
+        )
+    returns = learner.evaluate(EVALUATED)
+    console.print(
+        f"{EVALUATED} new episodes, greedy: {returns.mean():.1f} ± {returns.std():.1f}",
+        soft_wrap=True,
+    )
+    console.print(f"saved to {out}; look at it: plainnet rl watch {out}", soft_wrap=True)
+
+
+def watch(model: Path, out: Path | None, episodes: int, seed: int) -> None:
+    """Run `plainnet rl watch`."""
+    if not model.exists():
+        raise FileError(f"there is no file {model}")
+    if episodes < 1:
+        raise SettingError(f"--episodes must be 1 or more; got {episodes}")
+    agent = rl.load_agent(model)
+    console = report.make_console(False)
+    if out is not None:
+        place = check_writable(out)
+        if out.suffix.lower() != ".gif":
+            raise SettingError(f"--out must be a .gif file; got {out}")
+        total = rl.record(agent, place, seed=seed)
+        console.print(f"saved an episode with a return of {total:.1f} to {out}", soft_wrap=True)
+        return
+    for i in range(episodes):
+        _watch_one(agent, seed + i, console)
+
+
+def _watch_one(agent: rl.Agent, seed: int, console: Console) -> None:
+    terminal = console.is_terminal
+    total, steps = 0.0, 0
+    pause = 1 / agent.environments.frames_per_second
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        for moment in rl.episode(agent, seed=seed, frames=terminal):
+            total, steps = total + moment.reward, steps + 1
+            if terminal:
+                picture = _picture(moment.frame, min(console.width - 1, 80))
+                live.update(
+                    Text.assemble(picture, f"step {steps}  return {total:.1f}"), refresh=True
+                )
+                time.sleep(pause)
+    console.print(f"episode {seed}: {steps} steps, return {total:.1f}", soft_wrap=True)
+
+
+def _picture(frame: Any, width: int) -> Text:
+    """Two pixels in a character: the upper half block has the upper one's colour."""
+    small, text = shrunk(frame, width), Text()
+    for upper, lower in zip(small[:-1:2], small[1::2], strict=True):
+        for a, b in zip(upper, lower, strict=True):
+            text.append("▀", f"#{a[0]:02x}{a[1]:02x}{a[2]:02x} on #{b[0]:02x}{b[1]:02x}{b[2]:02x}")
+        text.append("\n")
+    return text
+
+
+def _settings(agent: str, given: list[str]) -> dict[str, Any]:
+    """From "n_steps=64" to {"n_steps": 64}; values are JSON, or else text."""
+    known = {*signature(AGENTS[agent]).parameters} - {"env", "seed"}
+    settings: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingError(f"--set takes NAME=VALUE; got {text!r}")
+        if name not in known:
+            raise SettingError(
+                f"{agent} has no setting {name!r}; it has {', '.join(sorted(known))}"
+            )
+        try:
+            settings[name] = json.loads(value)
+        except json.JSONDecodeError:
+            settings[name] = value
+        if isinstance(settings[name], list):
+            settings[name] = tuple(settings[name])
+    return settings
+
+
+class _Bar:
+    """A bar of the steps on a terminal, a handful of lines elsewhere."""
+
+    def __init__(self, console: Console, steps: int) -> None:
+        self.console, self.steps, self.printed = console, steps, 0
+        self.bar: Progress | None = None
+        if console.is_terminal:
+            self.bar = Progress(
+                TextColumn("{task.completed:,}/{task.total:,} steps"),
+                BarColumn(bar_width=None),
+                TextColumn("return {task.fields[mean]}"),
+                TimeElapsedColumn(),
+                console=console,
+                expand=True,
+            )
+            self.task = self.bar.add_task("", total=steps, mean="-")
+
+    def __enter__(self) -> _Bar:
+        if self.bar is not None:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def show(self, agent: rl.Agent) -> None:
+        mean = f"{agent.learning.recent():.1f}" if len(agent.learning) else "-"
+        if self.bar is not None:
+            self.bar.update(self.task, completed=agent.steps, mean=mean)
+        elif agent.steps * LINES // self.steps > self.printed:
+            self.printed = agent.steps * LINES // self.steps
+            self.console.print(f"{agent.steps:>9,} steps  return {mean}", soft_wrap=True)

@@ -1,0 +1,86 @@
+"""Advantage actor-critic: one step of gradient descent for each short rollout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from plainnet.errors import require_integer, require_number
+from plainnet.optimizers import RMSprop
+from plainnet.rl.actor_critic import Activation, ActorCritic
+from plainnet.rl.environments import Make
+from plainnet.rl.losses import PolicyGradient
+from plainnet.rl.returns import generalized_advantages, require_discounts
+
+
+class A2C(ActorCritic):
+    """Advantage actor-critic (Mnih et al. 2016, A3C, algorithm S3, with all actors in step).
+
+    Each iteration acts for `n_steps` steps in each environment, and descends once on
+    -A log pi(a|s) + c_V (V - R)^2 / 2 - c_H H. With `lam=1`, R is the discounted sum of the rewards
+    and of the value behind the last of them, as in the paper.
+
+    Parameters
+    ----------
+    env, seed, n_envs, n_steps, gamma, lam, entropy_weight, value_weight, max_norm, hidden,
+    activation, normalize_observations, normalize_rewards
+        As of `PPO`.
+    learning_rate : float
+        Of RMSprop. With `anneal` it falls linearly to zero over all steps.
+    """
+
+    def __init__(
+        self,
+        env: str | Make,
+        *,
+        n_envs: int = 16,
+        n_steps: int = 5,
+        learning_rate: float = 2e-3,
+        anneal: bool = True,
+        gamma: float = 0.99,
+        lam: float = 1.0,
+        entropy_weight: float = 0.0,
+        value_weight: float = 0.5,
+        max_norm: float = 0.5,
+        hidden: tuple[int, ...] = (64, 64),
+        activation: Activation = "tanh",
+        normalize_observations: bool = False,
+        normalize_rewards: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        require_discounts(gamma=gamma, lam=lam)
+        require_number("max_norm", max_norm, above=0)
+        self.env, self.seed = env, seed
+        self.n_envs = n_envs
+        self.n_steps = require_integer("n_steps", n_steps, at_least=1)
+        self.learning_rate, self.anneal = learning_rate, anneal
+        self.gamma, self.lam = gamma, lam
+        self.entropy_weight, self.value_weight = entropy_weight, value_weight
+        self.max_norm = max_norm
+        self.hidden, self.activation = hidden, activation
+        self.normalize_observations = normalize_observations
+        self.normalize_rewards = normalize_rewards
+        self.begin()
+        loss = PolicyGradient(self.policy, entropy_weight=entropy_weight, value_weight=value_weight)
+        self.learners["actor_critic"] = self.network(loss), RMSprop(learning_rate, epsilon=1e-5)
+
+    def iterate(self, done: float) -> None:
+        roll = self.roll(self.n_steps)
+        A = generalized_advantages(
+            roll.rewards,
+            roll.values,
+            roll.next_values,
+            roll.terminated,
+            roll.done,
+            self.gamma,
+            self.lam,
+        )
+        m = A.size
+        R = A + roll.values
+        y = np.column_stack([roll.actions.reshape(m, -1), A.reshape(m), R.reshape(m)])
+        self.update(
+            "actor_critic",
+            self.scaled(roll.observations.reshape(m, -1)),
+            y,
+            learning_rate=self.learning_rate * (1 - done if self.anneal else 1),
+            max_norm=self.max_norm,
+        )

@@ -1,0 +1,174 @@
+"""What agents with an actor and a critic share: their network, and rollouts."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import SettingError, require_integer
+from plainnet.functions import softmax
+from plainnet.initializers import Orthogonal
+from plainnet.layers import Dense, Layer, Parallel, ReLU, Sequential, Tanh
+from plainnet.layers.base import Array
+from plainnet.losses.base import Loss
+from plainnet.network import Network
+from plainnet.rl.agent import Agent
+from plainnet.rl.policies import Categorical, Gaussian, Policy, WithSpread
+from plainnet.rl.running import RunningStatistics
+
+ACTIVATIONS = {"tanh": Tanh, "relu": ReLU}
+Activation = Literal["tanh", "relu"]
+
+
+def hidden_layers(hidden: Sequence[int], activation: Activation) -> list[Layer]:
+    """Dense layers of these sizes, each with its activation."""
+    if activation not in ACTIVATIONS:
+        raise SettingError(
+            f"activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}"
+        )
+    units = [require_integer("hidden", n, at_least=1) for n in hidden]
+    make = ACTIVATIONS[activation]
+    pairs = ((Dense(n, initializer=Orthogonal(sqrt(2))), make()) for n in units)
+    return [layer for pair in pairs for layer in pair]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What n environments gave in some steps; the first two axes are (time, n)."""
+
+    observations: Array
+    actions: Array
+    theta: Array
+    """The policy's parameters when it acted."""
+    values: Array
+    next_values: Array
+    """V of what was reached, before the next episode begins."""
+    rewards: Array
+    terminated: Array
+    done: Array
+
+
+class ActorCritic(Agent, ABC):
+    """An agent whose network gives the policy's parameters and, last, the value.
+
+    Actor and critic share no layer, but one parameter vector, loss and optimizer.
+    """
+
+    gamma: float
+    hidden: tuple[int, ...]
+    activation: Activation
+    normalize_observations: bool
+    normalize_rewards: bool
+
+    def begin(self) -> None:
+        super().begin()
+        environments = self.environments
+        self.policy: Policy = (
+            Gaussian(len(environments.low))
+            if environments.low is not None
+            else Categorical(environments.n_actions or 0)
+        )
+        if self.normalize_observations:
+            self.statistics["observations"] = RunningStatistics((environments.width,))
+        if self.normalize_rewards:
+            self.statistics["returns"] = RunningStatistics(())
+        self._running_returns = np.zeros(self.n_envs)
+        self._acting = Cache()
+
+    def network(self, loss: Loss) -> Network:
+        """Actor and critic side by side, with small first actions (Andrychowicz et al. 2021)."""
+        policy = self.policy
+        last = policy.outputs if isinstance(policy, Categorical) else policy.numbers
+        actor = [
+            *hidden_layers(self.hidden, self.activation),
+            Dense(last, initializer=Orthogonal(0.01)),
+            *([WithSpread()] if isinstance(policy, Gaussian) else []),
+        ]
+        critic = [
+            *hidden_layers(self.hidden, self.activation),
+            Dense(1, initializer=Orthogonal(1.0)),
+        ]
+        everything = (0, self.environments.width)
+        both = Parallel([everything, everything], [Sequential(actor), Sequential(critic)])
+        return Network([both], loss=loss, input_shape=self.environments.width, seed=self.rng)
+
+    def outputs(self, observations: Array) -> Array:
+        """[theta, V] for observations (m, width); the next call overwrites it."""
+        network, _ = self.learners["actor_critic"]
+        return network.forward(self.scaled(observations), self._acting)
+
+    def scaled(self, observations: Array) -> Array:
+        """The observations as the network sees them."""
+        if not self.normalize_observations:
+            return observations
+        return self.statistics["observations"].normalized(observations)
+
+    def choose(self, observations: Array, *, greedy: bool) -> Array:
+        theta = self.outputs(observations)[:, :-1]
+        return self.policy.mode(theta) if greedy else self.policy.sample(theta, self.rng)
+
+    def values(self, observations: Array) -> Array:
+        return self.outputs(observations)[:, -1].copy()
+
+    def probabilities(self, observations: Array) -> Array:
+        """Of each discrete action, shape (n, actions)."""
+        theta = self.outputs(observations)[:, :-1]
+        return softmax(theta, np.empty_like(theta))
+
+    def episodes_begin(self) -> None:
+        self._running_returns[:] = 0
+
+    def roll(self, time: int) -> Rollout:
+        """`time` steps of all environments."""
+        environments, policy, n = self.environments, self.policy, self.n_envs
+        observations = np.empty((time + 1, n, environments.width), np.float32)
+        outputs = np.empty((time + 1, n, policy.outputs + 1), np.float32)
+        actions = np.empty((time, n, policy.numbers), np.float32)
+        rewards = np.empty((time, n), np.float32)
+        terminated, done = np.empty((2, time, n), bool)
+        cut_off: list[tuple[int, int]] = []
+        last: list[Array] = []
+        for t in range(time):
+            observations[t] = environments.observations
+            if self.normalize_observations:
+                self.statistics["observations"].see(observations[t])
+            outputs[t] = self.outputs(observations[t])
+            action = policy.sample(outputs[t, :, :-1], self.rng)
+            step = environments.step(action)
+            actions[t] = action.reshape(n, -1)
+            rewards[t], terminated[t], done[t] = step.rewards, step.terminated, step.done
+            if self.normalize_rewards:
+                rewards[t] = self._scaled_rewards(step.rewards, step.done)
+            for i in np.flatnonzero(step.done & ~step.terminated):
+                cut_off.append((t, int(i)))
+                last.append(step.reached[i])
+        observations[time] = environments.observations
+        outputs[time] = self.outputs(observations[time])
+        next_values = outputs[1:, :, -1].copy()
+        if cut_off:
+            next_values[tuple(zip(*cut_off, strict=True))] = self.outputs(np.array(last))[:, -1]
+        return Rollout(
+            observations[:-1],
+            actions,
+            outputs[:-1, :, :-1],
+            outputs[:-1, :, -1],
+            next_values,
+            rewards,
+            terminated,
+            done,
+        )
+
+    def _scaled_rewards(self, rewards: Array, done: Array) -> Array:
+        """Divided by the deviation of discounted returns so far (Engstrom et al. 2020, sect. 3)."""
+        statistics, running = self.statistics["returns"], self._running_returns
+        running *= self.gamma
+        running += rewards
+        statistics.see(running)
+        running[done] = 0
+        return np.clip(rewards / statistics.deviation, -10, 10)

@@ -1,0 +1,343 @@
+"""What all agents share: learning in steps of an environment, acting, evaluation, files."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.clipping import clip_norm
+from plainnet.config import Configurable
+from plainnet.errors import (
+    DataError,
+    DivergedError,
+    FileError,
+    SettingError,
+    ShapeError,
+    require_integer,
+)
+from plainnet.files.native import moved_into_place
+from plainnet.layers.base import Array
+from plainnet.memory import aligned
+from plainnet.network import Network
+from plainnet.optimizers import Optimizer
+from plainnet.rl.environments import Environments, Make
+from plainnet.rl.learning import Learning
+from plainnet.rl.running import RunningStatistics
+
+FORMAT = 1
+EVALUATED_AT_ONCE = 10
+
+
+class Agent(Configurable, ABC):
+    """Learns to act in an environment.
+
+    A subclass is one algorithm, in one file. In its constructor it makes its networks, each with an
+    optimizer, as `self.learners`; it writes `iterate`, which makes some steps and learns from them,
+    and `choose`.
+
+    Parameters that all agents have
+    -------------------------------
+    env : str or function
+        Gymnasium's name of an environment, or a function that makes one. An agent of a function can
+        be saved, and needs the function when it is loaded.
+    seed : int, optional
+        For everything random: two agents with one seed are the same.
+
+    Attributes
+    ----------
+    learning : Learning
+        The episodes so far.
+    """
+
+    env: str | Make
+    n_envs: int
+    seed: int | None
+    learners: dict[str, tuple[Network, Optimizer]]
+    statistics: dict[str, RunningStatistics]
+
+    def begin(self) -> None:
+        """Called by constructors, first: the environments, the counters, the random generator."""
+        self.rng = np.random.default_rng(self.seed)
+        self.environments = Environments(self.env, self.n_envs)
+        self.learning = Learning()
+        self.learners, self.statistics = {}, {}
+        self._caches: dict[str, Cache] = {}
+
+    @property
+    def steps(self) -> int:
+        """Steps of the environment that it has learned from, over all copies."""
+        return self.environments.steps
+
+    # --- what an algorithm writes ----------------------------------------------------------------
+
+    @abstractmethod
+    def iterate(self, done: float) -> None:
+        """Make some steps of the environments and learn from them.
+
+        `done` is the share of all steps that were made before, by which rates are annealed.
+        """
+
+    @abstractmethod
+    def choose(self, observations: Array, *, greedy: bool) -> Array:
+        """An action for each of the observations, (n, width)."""
+
+    @abstractmethod
+    def values(self, observations: Array) -> Array:
+        """What the agent expects from here on, discounted, shape (n,)."""
+
+    def episodes_begin(self) -> None:
+        """Called when all environments were reset: forget what belongs to their episodes."""
+
+    # --- learning --------------------------------------------------------------------------------
+
+    def learn(
+        self,
+        steps: int,
+        *,
+        progress: bool = True,
+        callback: Callable[[Agent], object] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: int | None = None,
+    ) -> Self:
+        """Learn until `steps` steps have been made in all.
+
+        Parameters
+        ----------
+        steps : int
+            Counted over all copies of the environment, from the agent's first step on. The last
+            iteration is made to its end, so that it may be a few more.
+        progress : bool
+        callback : function, optional
+            Called with the agent after each iteration.
+        checkpoint : str or path, optional
+            Save the agent there after each `every` steps, and at the end. Episodes begin anew after
+            each save, so that a loaded agent goes on exactly as this one does.
+        every : int, optional
+            By default a tenth of `steps`.
+
+        Raises
+        ------
+        DivergedError
+            If a loss or a parameter stops being finite.
+        """
+        steps = require_integer("steps", steps, at_least=1)
+        if every is not None:
+            every = require_integer("every", every, at_least=1)
+        every = every or max(steps // 10, 1)
+        with _bar(steps, self.steps, progress) as bar:
+            while self.steps < steps:
+                stop = (self.steps // every + 1) * every if checkpoint is not None else steps
+                self._learn_until(min(stop, steps), steps, bar, callback)
+                if checkpoint is not None:
+                    self.save(checkpoint)
+        return self
+
+    def _learn_until(
+        self, stop: int, steps: int, bar: Any, callback: Callable[[Agent], object] | None
+    ) -> None:
+        self.environments.reset(int(self.rng.integers(2**31)))
+        self.episodes_begin()
+        while self.steps < stop:
+            before = self.steps
+            self.iterate(before / steps)
+            self.learning.rows += self.environments.episodes
+            self.environments.episodes.clear()
+            if bar is not None:
+                bar.update(self.steps - before)
+                bar.set_postfix_str(f"return {self.learning.recent():.1f}", refresh=False)
+            if callback is not None:
+                callback(self)
+
+    def update(
+        self,
+        name: str,
+        X: Array,
+        y: Array,
+        *,
+        learning_rate: float,
+        max_norm: float | None = None,
+        sample_weight: Array | None = None,
+    ) -> Cache:
+        """One step of a learner's optimizer on its loss of these rows; the step's cache."""
+        network, optimizer = self.learners[name]
+        cache = self._caches.setdefault(name, Cache(training=True, seed=self.rng))
+        loss = network.step(X, y.astype(network.dtype, copy=False), cache, sample_weight)
+        norm = clip_norm([network.gradients], np.inf if max_norm is None else max_norm)
+        if not np.isfinite([loss, norm]).all():
+            raise DivergedError(
+                f"after {self.steps} steps of the environment the loss of {name} is {loss}, and "
+                f"its gradient's norm {norm}; a lower learning_rate is the usual remedy",
+                step=self.steps,
+                layer=name,
+            )
+        optimizer.learning_rate = learning_rate
+        optimizer.update(network.parameters, network.gradients, network.segments)
+        return cache.children["loss"]
+
+    # --- acting ----------------------------------------------------------------------------------
+
+    def act(self, observation: npt.ArrayLike, *, greedy: bool = True) -> Any:
+        """The action for an observation, (width,), or one for each of several, (n, width).
+
+        Parameters
+        ----------
+        greedy : bool
+            Take the best action; otherwise explore as in learning.
+        """
+        X = np.asarray(observation, np.float32)
+        width = self.environments.width
+        if X.ndim not in (1, 2) or X.shape[-1] != width:
+            raise ShapeError(
+                f"an observation has the shape ({width},) or (n, {width}); got {X.shape}"
+            )
+        if not np.isfinite(X).all():
+            raise DataError("the observation has NaN or infinity in it")
+        actions = self.choose(X.reshape(-1, width), greedy=greedy)
+        if self.environments.low is not None:
+            actions = np.clip(actions, self.environments.low, self.environments.high)
+        return actions if X.ndim == 2 else actions[0]
+
+    def evaluate(self, episodes: int = 100, *, seed: int = 0, greedy: bool = True) -> Array:
+        """The returns of new episodes, shape (episodes,), in environments of their own."""
+        episodes = require_integer("episodes", episodes, at_least=1)
+        n = min(EVALUATED_AT_ONCE, episodes)
+        environments = Environments(self.env, n)
+        try:
+            observations = environments.reset(seed)
+            # As many from each: the first to end are the shortest, and would count too much.
+            left = np.full(n, episodes // n)
+            left[: episodes % n] += 1
+            returns: list[float] = []
+            while left.any():
+                step = environments.step(self.choose(observations, greedy=greedy))
+                observations = environments.observations
+                ended = np.flatnonzero(step.done)
+                for i, (_, value, _) in zip(ended, environments.episodes, strict=True):
+                    if left[i]:
+                        left[i] -= 1
+                        returns.append(value)
+                environments.episodes.clear()
+        finally:
+            environments.close()
+        return np.array(returns)
+
+    # --- files -----------------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, Array]:
+        """Everything that learning changes, by name."""
+        arrays = {
+            "learning": np.array(self.learning.rows, float).reshape(-1, 3),
+            "rng": np.array(json.dumps(self.rng.bit_generator.state)),
+            "steps": np.array(self.steps),
+        }
+        for name, (network, optimizer) in self.learners.items():
+            arrays[f"{name}.parameters"] = network.parameters
+            arrays[f"{name}.state"] = network.state
+            arrays[f"{name}.optimizer.steps"] = np.array(optimizer.steps)
+            for accumulator, values in optimizer.state.items():
+                arrays[f"{name}.optimizer.{accumulator}"] = values
+        for name, statistics in self.statistics.items():
+            arrays |= {f"{name}.{part}": value for part, value in statistics.state().items()}
+        return arrays
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Take what `arrays` gave."""
+        rows = arrays["learning"].tolist()
+        self.learning.rows = [(int(steps), value, int(length)) for steps, value, length in rows]
+        self.rng.bit_generator.state = json.loads(str(arrays["rng"]))
+        self.environments.steps = int(arrays["steps"])
+        for name, (network, optimizer) in self.learners.items():
+            network.parameters[:] = arrays[f"{name}.parameters"]
+            network.state[:] = arrays[f"{name}.state"]
+            optimizer.reset()
+            optimizer.steps = int(arrays[f"{name}.optimizer.steps"])
+            for accumulator in optimizer.accumulators if optimizer.steps else ():
+                values = aligned(network.parameters.size, network.dtype)
+                values[:] = arrays[f"{name}.optimizer.{accumulator}"]
+                optimizer.state[accumulator] = values
+        for name, statistics in self.statistics.items():
+            for part, value in statistics.state().items():
+                value[...] = arrays[f"{name}.{part}"]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the agent with all that it needs to go on; `load_agent` reads it.
+
+        The file appears whole or not at all.
+        """
+        config = self.config()
+        if callable(self.env):
+            config["env"] = None
+        arrays = {f"state.{name}": values for name, values in self.arrays().items()}
+        arrays |= {"agent_format": np.array(FORMAT), "agent": np.array(json.dumps(config))}
+        with moved_into_place(Path(path)) as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+
+def load_agent(path: str | os.PathLike[str], *, env: Make | None = None) -> Agent:
+    """The agent that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+    env : function, optional
+        Makes the environment, for an agent that was given such a function.
+
+    Raises
+    ------
+    FileError
+        If the file is not what `save` writes.
+    """
+    from plainnet import rl
+
+    with open(path, "rb") as stream:
+        try:
+            arrays = dict(np.load(stream, allow_pickle=False))
+            version, config = int(arrays["agent_format"]), json.loads(str(arrays["agent"]))
+            kind = getattr(rl, config.pop("type"))
+        except Exception as error:  # zip, NumPy and JSON each have their own for a damaged file
+            raise FileError(f"{path} is no agent of plainnet ({error})") from error
+    if version != FORMAT:
+        raise FileError(f"{path} has the format {version}; this plainnet reads {FORMAT}")
+    if not (isinstance(kind, type) and issubclass(kind, Agent)):
+        raise FileError(f"{path} is no agent of plainnet: it names {kind!r}")
+    if env is not None:
+        config["env"] = env
+    elif config["env"] is None:
+        raise SettingError(f"the agent in {path} had a function as env: pass it to load_agent")
+    elif ":" in config["env"]:  # Gymnasium imports what stands before the colon
+        raise SettingError(
+            f"the agent in {path} needs {config['env']!r}, whose module a file shall not import: "
+            "pass a function that makes it as env"
+        )
+    lists = {name: tuple(value) for name, value in config.items() if isinstance(value, list)}
+    try:
+        agent = kind(**config | lists)
+        agent.restore({name.removeprefix("state."): value for name, value in arrays.items()})
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, SettingError):  # the environment's own word
+            raise
+        raise FileError(f"{path} is no agent of plainnet ({error})") from error
+    return agent
+
+
+@contextmanager
+def _bar(steps: int, before: int, wanted: bool) -> Iterator[Any]:
+    """A bar of the steps, if it is wanted and tqdm (extra `progress`) is there."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        tqdm = None
+    if not wanted or tqdm is None:
+        yield None
+        return
+    with tqdm(total=steps, initial=before, unit="step", unit_scale=True) as bar:
+        yield bar

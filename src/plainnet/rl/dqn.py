@@ -1,0 +1,239 @@
+"""Deep Q-networks: the value of every action, learned from a memory of earlier steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import SettingError, ShapeError, require_integer, require_number
+from plainnet.layers import Dense, Layer, ReLU
+from plainnet.layers.base import Array, Formula, Formulas, Shape
+from plainnet.network import Network
+from plainnet.optimizers import Adam
+from plainnet.rl.agent import Agent
+from plainnet.rl.environments import Make
+from plainnet.rl.losses import ActionValue
+from plainnet.rl.replay import Replay
+from plainnet.rl.returns import require_discounts
+
+
+class DQN(Agent):
+    """Q-learning with a network (Mnih et al. 2015, algorithm 1).
+
+    Each iteration acts once in each environment, at random with probability epsilon and otherwise
+    by argmax_a Q(s, a), keeps the step, and descends once on (Q(s, a) - y)^2 / 2 for steps
+    drawn from memory, with
+
+        y = r + gamma max_a Q'(s', a)                        of the target network Q'
+        y = r + gamma Q'(s', argmax_a Q(s', a))              with `double` (van Hasselt et al. 2016)
+
+    Parameters
+    ----------
+    env, seed
+        As of `Agent`; its actions are discrete.
+    n_envs : int
+        Environments, and so steps for each update.
+    learning_rate : float
+        Of Adam. With `anneal` it falls linearly to zero over all steps.
+    gamma : float
+    capacity : int
+        Steps that are remembered.
+    learning_starts : int
+        Steps at random before the first update.
+    batch_size : int
+    target_every : int
+        Updates after which Q' becomes Q.
+    epsilon : (float, float)
+        At first and at the end of exploration.
+    exploration : float
+        The share of all steps over which epsilon falls.
+    double : bool
+    duelling : bool
+        Q = V + A - mean A, from V and A of each action (Wang et al. 2016, equation 9).
+    n_steps : int
+        Rewards that are added up before Q' takes over (Sutton 1988).
+    prioritized : bool
+        Draw steps by their last error (Schaul et al. 2016).
+    max_norm : float
+    hidden : tuple of int
+    """
+
+    def __init__(
+        self,
+        env: str | Make,
+        *,
+        n_envs: int = 8,
+        learning_rate: float = 5e-4,
+        anneal: bool = True,
+        gamma: float = 0.99,
+        capacity: int = 500_000,
+        learning_starts: int = 1_000,
+        batch_size: int = 128,
+        target_every: int = 100,
+        epsilon: tuple[float, float] = (1.0, 0.05),
+        exploration: float = 0.2,
+        double: bool = True,
+        duelling: bool = False,
+        n_steps: int = 1,
+        prioritized: bool = False,
+        max_norm: float = 10.0,
+        hidden: tuple[int, ...] = (128, 128),
+        seed: int | None = None,
+    ) -> None:
+        require_discounts(gamma=gamma, exploration=exploration)
+        require_number("max_norm", max_norm, above=0)
+        if len(epsilon) != 2:
+            raise SettingError(f"epsilon must be two numbers, from and to; got {epsilon!r}")
+        require_discounts(**{f"epsilon[{i}]": value for i, value in enumerate(epsilon)})
+        self.env, self.seed = env, seed
+        self.n_envs = n_envs
+        self.learning_rate, self.anneal = learning_rate, anneal
+        self.gamma = gamma
+        self.capacity = require_integer("capacity", capacity, at_least=1)
+        self.learning_starts = require_integer("learning_starts", learning_starts, at_least=0)
+        self.batch_size = require_integer("batch_size", batch_size, at_least=1)
+        self.target_every = require_integer("target_every", target_every, at_least=1)
+        self.epsilon, self.exploration = epsilon, exploration
+        self.double, self.duelling = double, duelling
+        self.n_steps = require_integer("n_steps", n_steps, at_least=1)
+        self.prioritized = prioritized
+        self.max_norm = max_norm
+        self.hidden = hidden
+        self.begin()
+        n = self.environments.n_actions
+        if n is None:
+            raise SettingError("DQN needs discrete actions: for a Box of them take PPO or A2C")
+        self.n_actions = n
+        network = self._network()
+        self.learners["value"] = network, Adam(learning_rate)
+        self.target = self._network()
+        self.target.parameters[:] = network.parameters
+        self.replay = Replay(
+            capacity,
+            n_envs,
+            self.environments.width,
+            1,
+            n_steps=n_steps,
+            gamma=gamma,
+            prioritized=prioritized,
+        )
+        self._acting, self._valuing, self._now_valuing = Cache(), Cache(), Cache()
+        self._explores = epsilon[0]
+
+    def _network(self) -> Network:
+        units = [require_integer("hidden", u, at_least=1) for u in self.hidden]
+        layers: list[Layer] = [layer for u in units for layer in (Dense(u), ReLU())]
+        layers += (
+            [Dense(self.n_actions + 1), Duelling()] if self.duelling else [Dense(self.n_actions)]
+        )
+        width = self.environments.width
+        return Network(layers, loss=ActionValue(), input_shape=width, seed=self.rng)
+
+    def episodes_begin(self) -> None:
+        self.replay.cut()
+
+    def choose(self, observations: Array, *, greedy: bool) -> Array:
+        network, _ = self.learners["value"]
+        best = network.forward(observations, self._acting).argmax(axis=1)
+        if greedy:
+            return np.asarray(best)
+        n = len(observations)
+        at_random = self.rng.random(n) < self._explores
+        return np.where(at_random, self.rng.integers(0, self.n_actions, n), best)
+
+    def values(self, observations: Array) -> Array:
+        network, _ = self.learners["value"]
+        return np.asarray(network.forward(observations).max(axis=1))
+
+    def iterate(self, done: float) -> None:
+        first, last = self.epsilon
+        explored = min(done / self.exploration, 1.0) if self.exploration else 1.0
+        self._explores = first + (last - first) * explored
+        if self.steps < self.learning_starts:
+            self._explores = 1.0
+        observations = self.environments.observations
+        actions = self.choose(observations, greedy=False)
+        step = self.environments.step(actions)
+        self.replay.add(observations, actions[:, None], step)
+        if len(self.replay) >= max(self.learning_starts, self.n_steps * self.n_envs):
+            self._learn_from_memory(self.learning_rate * (1 - done if self.anneal else 1))
+
+    def _learn_from_memory(self, learning_rate: float) -> None:
+        network, optimizer = self.learners["value"]
+        batch = self.replay.draw(self.batch_size, self.rng)
+        Q_target = self.target.forward(batch.reached, self._valuing)  # (m, actions)
+        Q = network.forward(batch.reached, self._now_valuing) if self.double else Q_target
+        V = np.take_along_axis(Q_target, Q.argmax(axis=1, keepdims=True), axis=1)[:, 0]
+        y = np.column_stack([batch.actions, batch.rewards + batch.discounts * V])
+        cache = self.update(
+            "value",
+            batch.observations,
+            y,
+            learning_rate=learning_rate,
+            max_norm=self.max_norm,
+            sample_weight=batch.weights if self.prioritized else None,
+        )
+        self.replay.prioritize(batch.places, cache["error"])
+        if optimizer.steps % self.target_every == 0:
+            self.target.parameters[:] = network.parameters
+
+    def arrays(self) -> dict[str, Array]:
+        kept = {f"replay.{name}": array for name, array in self.replay.arrays().items()}
+        return super().arrays() | kept | {"target": self.target.parameters}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        super().restore(arrays)
+        self.target.parameters[:] = arrays["target"]
+        own = {name.removeprefix("replay."): array for name, array in arrays.items()}
+        self.replay.restore(own)
+
+
+class Duelling(Layer):
+    """Q_j = V + A_j - mean A, of an input [A_1 ... A_n, V] (Wang et al. 2016, equation 9).
+
+    The mean's subtraction makes V and A unique: adding a number to one and taking it from the other
+    would change nothing otherwise.
+    """
+
+    releases_arrays = True
+    formulas = Formulas(
+        input="Z",
+        output="Q",
+        forward=(
+            Formula("A", "Z[:, :-1]", r"A = Z_{1 \dots n}"),
+            Formula("V", "Z[:, -1:]", "V = Z_{n+1}"),
+            Formula("Q", "V + A - A.mean(axis=1, keepdims=True)", r"Q_j = V + A_j - \bar A"),
+        ),
+        backward=(
+            Formula(
+                "dZ",
+                "concatenate([dQ - dQ.mean(axis=1, keepdims=True), dQ.sum(axis=1, keepdims=True)],"
+                " axis=1)",
+                r"dA_j = dQ_j - \overline{dQ},\; dV = \sum_j dQ_j",
+            ),
+        ),
+    )
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1 or input_shape[0] < 2:
+            raise ShapeError(f"needs an input of shape (actions + 1,); got {input_shape}")
+        return (input_shape[0] - 1,)
+
+    def forward(self, Z: Array, cache: Cache) -> Array:
+        A, V = Z[:, :-1], Z[:, -1:]
+        Q = cache.array("Q", A.shape, Z.dtype)
+        mean = cache.array("mean", V.shape, Z.dtype)
+        np.mean(A, axis=1, keepdims=True, out=mean)
+        np.subtract(A, mean, out=Q)
+        return np.add(Q, V, out=Q)
+
+    def backward(self, dQ: Array, cache: Cache) -> Array:
+        m, n = dQ.shape
+        dZ = cache.array("dZ", (m, n + 1), dQ.dtype)
+        dA, dV = dZ[:, :-1], dZ[:, -1:]
+        np.sum(dQ, axis=1, keepdims=True, out=dV)
+        np.divide(dV, n, out=cache.array("mean_gradient", (m, 1), dQ.dtype))
+        np.subtract(dQ, cache["mean_gradient"], out=dA)
+        return dZ

@@ -1,0 +1,259 @@
+"""What agents minimise, as losses of a network: the gradient check holds for them as for any other.
+
+Actor and critic are one network with one parameter vector. Its outputs are the policy's theta and,
+last, the value V of the observation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.errors import DataError, ShapeError, require_number, require_type
+from plainnet.layers.base import Array, Formula, Formulas, Shape
+from plainnet.losses.base import Loss, real_targets
+from plainnet.rl.policies import Policy
+
+_TOTAL = Formula(
+    "losses",
+    "surrogate - entropy_weight * H + value_weight * value_loss",
+    r"L = L^\pi - c_H H + c_V L^V",
+)
+
+
+class PolicyGradient(Loss):
+    """L = -A log pi(a|s) - c_H H(pi(.|s)) + c_V (V(s) - R)^2 / 2.
+
+    The policy gradient with a learned baseline (Williams 1992, REINFORCE; Mnih et al. 2016, A3C,
+    section 4, with its entropy term). A, the advantage, and R, the return, count as constants.
+
+    Targets are (m, numbers + 2): the action, A and R.
+
+    Parameters
+    ----------
+    policy : Policy
+    entropy_weight, value_weight : float
+        c_H and c_V.
+    """
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            Formula("surrogate", "-advantage * log_p", r"L^\pi = -\hat A \log \pi(a | s)"),
+            Formula("value_loss", "(V - R) ** 2 / 2", r"L^V = \tfrac12 (V - R)^2"),
+            _TOTAL,
+        ),
+        backward=(
+            Formula("dlog_p", "-advantage", r"d\log\pi = -\hat A"),
+            Formula("dV", "value_weight * (V - R)", r"dV = c_V (V - R)"),
+        ),
+    )
+
+    def __init__(
+        self, policy: Policy, *, entropy_weight: float = 0.0, value_weight: float = 0.5
+    ) -> None:
+        require_type("policy", policy, Policy)
+        require_number("entropy_weight", entropy_weight, at_least=0)
+        require_number("value_weight", value_weight, at_least=0)
+        self.policy = policy
+        self.entropy_weight = entropy_weight
+        self.value_weight = value_weight
+
+    def build(self, output_shape: Shape) -> None:
+        _expect_outputs(self, self.policy.outputs + 1, output_shape)
+        self.output_shape = output_shape
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        return real_targets(y, (self.policy.numbers + 2,), dtype)
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        theta, V = Z[:, :-1], Z[:, -1]
+        actions, advantage, R = y[:, :-2], y[:, -2], y[:, -1]
+        log_p = self.policy.log_probability(theta, actions, cache)
+        H = self.policy.entropy(theta, cache)
+        cache["dlog_p"], cache["error"] = -advantage, V - R
+        value_loss = 0.5 * cache["error"] ** 2
+        return -advantage * log_p - self.entropy_weight * H + self.value_weight * value_loss
+
+    def backward(self, cache: Cache) -> Array:
+        return _actor_critic_gradient(
+            self.policy,
+            cache["dlog_p"],
+            self.entropy_weight,
+            self.value_weight * cache["error"],
+            cache,
+        )
+
+
+class ClippedPolicyGradient(Loss):
+    """PPO's objective, negated (Schulman et al. 2017, equations 7 and 9).
+
+    With r = pi(a|s) / pi_old(a|s):
+
+        L = -min(r A, clip(r, 1 - eps, 1 + eps) A) - c_H H(pi(.|s)) + c_V L_V
+        L_V = (V - R)^2 / 2, or, with clip_value, the larger of that and
+              (V_old + clip(V - V_old, -eps, eps) - R)^2 / 2
+
+    The gradient of the minimum is r A d log pi where the first is the smaller, and 0 elsewhere:
+    where the policy has already moved further than eps in the direction that A asks for.
+
+    Targets are (m, numbers + 4): the action, A, R, log pi_old(a|s) and V_old.
+
+    Parameters
+    ----------
+    policy : Policy
+    clip : float
+        eps.
+    clip_value : bool
+    entropy_weight, value_weight : float
+        c_H and c_V.
+    """
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            Formula("r", "exp(log_p - log_p_old)", r"r = \pi(a|s) / \pi_{old}(a|s)"),
+            Formula(
+                "surrogate",
+                "-minimum(r * advantage, where(r < 1 - clip, 1 - clip,"
+                " where(r > 1 + clip, 1 + clip, r)) * advantage)",
+                r"L^\pi = -\min(r \hat A, \mathrm{clip}(r, 1 - \epsilon, 1 + \epsilon) \hat A)",
+            ),
+            Formula("value_loss", "(V - R) ** 2 / 2", r"L^V = \tfrac12 (V - R)^2"),
+            _TOTAL,
+        ),
+        backward=(
+            Formula(
+                "dlog_p",
+                "-where(r * advantage <= where(r < 1 - clip, 1 - clip,"
+                " where(r > 1 + clip, 1 + clip, r)) * advantage, r * advantage, 0)",
+                r"d\log\pi = -r \hat A\,"
+                r" [\,r \hat A \le \mathrm{clip}(r, 1 - \epsilon, 1 + \epsilon) \hat A\,]",
+            ),
+            Formula("dV", "value_weight * (V - R)", r"dV = c_V (V - R)"),
+        ),
+    )
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        clip: float = 0.2,
+        clip_value: bool = False,
+        entropy_weight: float = 0.0,
+        value_weight: float = 0.5,
+    ) -> None:
+        require_type("policy", policy, Policy)
+        require_number("clip", clip, at_least=0)
+        require_type("clip_value", clip_value, bool)
+        require_number("entropy_weight", entropy_weight, at_least=0)
+        require_number("value_weight", value_weight, at_least=0)
+        self.policy = policy
+        self.clip = clip
+        self.clip_value = clip_value
+        self.entropy_weight = entropy_weight
+        self.value_weight = value_weight
+
+    def build(self, output_shape: Shape) -> None:
+        _expect_outputs(self, self.policy.outputs + 1, output_shape)
+        self.output_shape = output_shape
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        return real_targets(y, (self.policy.numbers + 4,), dtype)
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        theta, V = Z[:, :-1], Z[:, -1]
+        actions = y[:, :-4]
+        advantage, R, log_p_old, V_old = y[:, -4], y[:, -3], y[:, -2], y[:, -1]
+        log_p = self.policy.log_probability(theta, actions, cache)
+        H = self.policy.entropy(theta, cache)
+
+        cache["ratio"] = r = np.exp(log_p - log_p_old)
+        free = r * advantage
+        held = np.minimum(np.maximum(r, 1 - self.clip), 1 + self.clip) * advantage
+        cache["dlog_p"] = -free * (free <= held)
+
+        cache["error"] = error = V - R
+        value_loss = 0.5 * error**2
+        if self.clip_value:
+            moved = np.minimum(np.maximum(V - V_old, -self.clip), self.clip)
+            held_loss = 0.5 * (V_old + moved - R) ** 2
+            # Where that is the larger one, V is held, and has no gradient, or not, and they agree.
+            cache["error"] = error * (value_loss >= held_loss)
+            value_loss = np.maximum(value_loss, held_loss)
+        surrogate: Array = -np.minimum(free, held)
+        return surrogate - self.entropy_weight * H + self.value_weight * value_loss
+
+    def backward(self, cache: Cache) -> Array:
+        return _actor_critic_gradient(
+            self.policy,
+            cache["dlog_p"],
+            self.entropy_weight,
+            self.value_weight * cache["error"],
+            cache,
+        )
+
+
+class ActionValue(Loss):
+    """L = (Q(s, a) - y)^2 / 2, of the value of the action that was taken.
+
+    That is what algorithm 1 of Mnih et al. 2015 descends on. They also clip the error to 1; so held
+    back, few large errors count as little as many small ones, and on CartPole Q grew without bound.
+
+    Targets are (m, 2): the action and y.
+    """
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            Formula("error", "(Z * Y).sum(axis=1) - target", r"\delta = Q(s, a) - y"),
+            Formula("losses", "error**2 / 2", r"L = \tfrac12 \delta^2"),
+        ),
+        backward=(Formula("dL", "error[:, None] * Y", r"dL_a = \delta"),),
+    )
+
+    def build(self, output_shape: Shape) -> None:
+        if len(output_shape) != 1:
+            raise ShapeError(
+                f"loss {self!r} needs an output of shape (actions,); got {output_shape}"
+            )
+        self.output_shape = output_shape
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        y = real_targets(y, (2,), dtype)
+        actions, n = y[:, 0], self.output_shape[0]
+        if len(y) and not (0 <= actions.min() and actions.max() < n):
+            raise DataError(f"actions must lie between 0 and {n - 1}; got {actions}")
+        return y
+
+    def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
+        cache["Z"], cache["actions"] = Z, y[:, 0].astype(np.intp)
+        cache["error"] = error = Z[np.arange(len(Z)), cache["actions"]] - y[:, 1]
+        return np.asarray(0.5 * error**2)
+
+    def backward(self, cache: Cache) -> Array:
+        dL = np.zeros_like(cache["Z"])
+        dL[np.arange(len(dL)), cache["actions"]] = cache["error"]
+        return dL
+
+
+def _actor_critic_gradient(
+    policy: Policy, dlog_p: Array, entropy_weight: float, dV: Array, cache: Cache
+) -> Array:
+    """[dlog_p dlog pi/dtheta - c_H dH/dtheta, dV]."""
+    dtheta = dlog_p[:, None] * policy.log_probability_gradient(cache)
+    if entropy_weight:
+        dtheta -= entropy_weight * policy.entropy_gradient(cache)
+    return np.concatenate([dtheta, dV[:, None]], axis=1)
+
+
+def _expect_outputs(loss: Loss, outputs: int, output_shape: Shape) -> None:
+    if output_shape != (outputs,):
+        raise ShapeError(
+            f"loss {loss!r} needs an output of shape ({outputs},), the policy's numbers and the "
+            f"value; the network gives {output_shape}"
+        )

@@ -1,0 +1,139 @@
+"""Proximal policy optimization: several epochs on a rollout, held near the policy that made it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from plainnet.cache import Cache
+from plainnet.errors import SettingError, require_integer, require_number
+from plainnet.optimizers import Adam
+from plainnet.rl.actor_critic import Activation, ActorCritic
+from plainnet.rl.environments import Make
+from plainnet.rl.losses import ClippedPolicyGradient
+from plainnet.rl.returns import generalized_advantages, require_discounts
+
+
+class PPO(ActorCritic):
+    """Proximal policy optimization (Schulman et al. 2017, algorithm 1).
+
+    Each iteration
+
+    1. acts for `n_steps` steps in each of `n_envs` environments with the policy pi_old,
+    2. estimates advantages A = sum_l (gamma lambda)^l delta_(t+l), and returns R = A + V,
+    3. goes `epochs` times over these steps in shuffled `minibatches`, and descends on
+       -min(r A, clip(r, 1 - eps, 1 + eps) A) + c_V (V - R)^2 / 2 - c_H H, with r = pi / pi_old.
+
+    Parameters
+    ----------
+    env, seed
+        As of `Agent`.
+    n_envs, n_steps : int
+        Environments, and steps in each between two updates.
+    epochs, minibatches : int
+    learning_rate : float
+        Of Adam. With `anneal` it falls linearly to zero over all steps.
+    gamma, lam : float
+        The discount, and lambda.
+    clip : float
+        eps.
+    clip_value : bool
+        Hold the value too; see `ClippedPolicyGradient`.
+    entropy_weight, value_weight : float
+        c_H and c_V.
+    max_norm : float
+        A longer gradient is shortened.
+    hidden : tuple of int
+    activation : "tanh" or "relu"
+    normalize_observations, normalize_rewards : bool
+        Bring them to one size by what was seen so far.
+    """
+
+    def __init__(
+        self,
+        env: str | Make,
+        *,
+        n_envs: int = 8,
+        n_steps: int = 128,
+        epochs: int = 10,
+        minibatches: int = 4,
+        learning_rate: float = 1e-3,
+        anneal: bool = True,
+        gamma: float = 0.99,
+        lam: float = 0.95,
+        clip: float = 0.2,
+        clip_value: bool = False,
+        entropy_weight: float = 0.0,
+        value_weight: float = 0.5,
+        max_norm: float = 0.5,
+        hidden: tuple[int, ...] = (64, 64),
+        activation: Activation = "tanh",
+        normalize_observations: bool = False,
+        normalize_rewards: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        require_discounts(gamma=gamma, lam=lam)
+        require_number("max_norm", max_norm, above=0)
+        self.env, self.seed = env, seed
+        self.n_envs = n_envs
+        self.n_steps = require_integer("n_steps", n_steps, at_least=1)
+        self.epochs = require_integer("epochs", epochs, at_least=1)
+        self.minibatches = require_integer("minibatches", minibatches, at_least=1)
+        self.learning_rate, self.anneal = learning_rate, anneal
+        self.gamma, self.lam = gamma, lam
+        self.clip, self.clip_value = clip, clip_value
+        self.entropy_weight, self.value_weight = entropy_weight, value_weight
+        self.max_norm = max_norm
+        self.hidden, self.activation = hidden, activation
+        self.normalize_observations = normalize_observations
+        self.normalize_rewards = normalize_rewards
+        self.begin()
+        if n_envs * n_steps < 2 * minibatches:
+            raise SettingError(
+                f"n_envs * n_steps = {n_envs * n_steps} steps make no {minibatches} minibatches"
+            )
+        loss = ClippedPolicyGradient(
+            self.policy,
+            clip=clip,
+            clip_value=clip_value,
+            entropy_weight=entropy_weight,
+            value_weight=value_weight,
+        )
+        optimizer = Adam(learning_rate, epsilon=1e-5)
+        self.learners["actor_critic"] = self.network(loss), optimizer
+
+    def iterate(self, done: float) -> None:
+        roll = self.roll(self.n_steps)
+        A = generalized_advantages(
+            roll.rewards,
+            roll.values,
+            roll.next_values,
+            roll.terminated,
+            roll.done,
+            self.gamma,
+            self.lam,
+        )
+        m = A.size
+        theta, actions = roll.theta.reshape(m, -1), roll.actions.reshape(m, -1)
+        log_p_old = self.policy.log_probability(theta, actions, Cache())
+        columns = (A, A + roll.values, log_p_old, roll.values)
+        y = np.column_stack([actions, *(column.reshape(m) for column in columns)])
+        X = self.scaled(roll.observations.reshape(m, -1))
+        advantage = self.policy.numbers  # its column in y
+
+        learning_rate = self.learning_rate * (1 - done if self.anneal else 1)
+        for _ in range(self.epochs):
+            for rows in np.array_split(self.rng.permutation(m), self.minibatches):
+                batch = y[rows]
+                _standardize(batch[:, advantage])
+                self.update(
+                    "actor_critic",
+                    X[rows],
+                    batch,
+                    learning_rate=learning_rate,
+                    max_norm=self.max_norm,
+                )
+
+
+def _standardize(A: np.ndarray) -> None:
+    A -= A.mean()
+    A /= A.std() + 1e-8

@@ -1,0 +1,196 @@
+"""The memory of off-policy agents: the last steps of all environments, drawn from at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from plainnet.errors import SettingError
+from plainnet.layers.base import Array
+from plainnet.rl.environments import Step
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Steps drawn from memory, arrays of length m; the next state lies up to `n_steps` later."""
+
+    places: Array
+    """Where they are kept; see `Replay.prioritize`."""
+    observations: Array
+    actions: Array
+    rewards: Array
+    """sum_k gamma^k r_(t+k), up to the end of the episode."""
+    reached: Array
+    discounts: Array
+    """gamma^(number of rewards), and 0 where the episode has terminated: the factor of V(s')."""
+    weights: Array
+    """What corrects for priorities; 1 without."""
+
+
+class Replay:
+    """The last `capacity` steps, over n environments that step together.
+
+    Parameters
+    ----------
+    capacity : int
+    n, width, numbers : int
+        Environments, and the lengths of an observation and an action.
+    n_steps : int
+        How many rewards are added up before the next state (Sutton 1988).
+    gamma : float
+    prioritized : bool
+        Draw a step with a probability that grows with its last error (Schaul et al. 2016): see
+        `prioritize`.
+    alpha, beta : float
+        Of priorities; beta is the share of the bias that the weights take away.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        n: int,
+        width: int,
+        numbers: int,
+        *,
+        n_steps: int = 1,
+        gamma: float = 0.99,
+        prioritized: bool = False,
+        alpha: float = 0.6,
+        beta: float = 0.4,
+    ) -> None:
+        self.length = capacity // n
+        if self.length <= n_steps:
+            raise SettingError(
+                f"a memory of {capacity} steps is too small for {n} environments and "
+                f"n_steps={n_steps}"
+            )
+        self.n, self.n_steps, self.gamma = n, n_steps, gamma
+        self.alpha, self.beta = alpha, beta
+        kept = (self.length, n)
+        self.observations = np.zeros((*kept, width), np.float32)
+        self.reached = np.zeros((*kept, width), np.float32)
+        self.actions = np.zeros((*kept, numbers), np.float32)
+        self.rewards = np.zeros(kept, np.float32)
+        self.terminated, self.done = np.zeros((2, *kept), bool)
+        self.written = np.zeros((), int)
+        """Rows written so far; row i lies at i modulo length."""
+        self.priorities = SumTree(self.length * n) if prioritized else None
+
+    def __len__(self) -> int:
+        return min(int(self.written), self.length) * self.n
+
+    def add(self, observations: Array, actions: Array, step: Step) -> None:
+        """One step of all environments."""
+        row = int(self.written) % self.length
+        self.observations[row], self.actions[row] = observations, actions
+        self.rewards[row], self.reached[row] = step.rewards, step.reached
+        self.terminated[row], self.done[row] = step.terminated, step.done
+        self.written += 1
+        if self.priorities is not None:
+            # The steps that get a whole n-step sum by this one are seen soon; those whose place
+            # comes next in the ring have lost theirs.
+            ready = (row - self.n_steps + 1) % self.length
+            self._set(row, 0.0)
+            if self.written >= self.n_steps:
+                self._set(ready, float(self.priorities.highest))
+
+    def _set(self, row: int, priority: float) -> None:
+        if self.priorities is not None:
+            self.priorities.set(row * self.n + np.arange(self.n), np.full(self.n, priority))
+
+    def cut(self) -> None:
+        """The episodes end here: what comes next begins new ones."""
+        if self.written:
+            self.done[(int(self.written) - 1) % self.length] = True
+
+    def draw(self, m: int, rng: np.random.Generator) -> Batch:
+        """m steps, of those that have n_steps - 1 others behind them."""
+        if self.priorities is None:
+            first = max(int(self.written) - self.length, 0)
+            rows = rng.integers(first, int(self.written) - self.n_steps + 1, m) % self.length
+            columns = rng.integers(0, self.n, m)
+            places = rows * self.n + columns
+            weights: Array = np.ones(m, np.float32)
+        else:
+            places, probabilities = self.priorities.draw(m, rng)
+            rows, columns = np.divmod(places, self.n)
+            weights = (len(self) * probabilities) ** -self.beta
+            weights = (weights / weights.max()).astype(np.float32)
+
+        R, discount = np.zeros(m, np.float32), np.ones(m, np.float32)
+        going, last = np.ones(m, bool), rows.copy()
+        for _ in range(self.n_steps):
+            R += going * discount * self.rewards[last, columns]
+            discount = np.where(going, discount * self.gamma, discount)
+            going &= ~self.done[last, columns]
+            last = np.where(going, (last + 1) % self.length, last)
+        # The loop stepped once too far where the episode went on.
+        last = np.where(going, (last - 1) % self.length, last)
+        return Batch(
+            places,
+            self.observations[rows, columns],
+            self.actions[rows, columns],
+            R,
+            self.reached[last, columns],
+            (discount * ~self.terminated[last, columns]).astype(np.float32),
+            weights,
+        )
+
+    def prioritize(self, places: Array, errors: Array) -> None:
+        """p = (|error| + small)^alpha: how likely these steps are drawn from now on."""
+        if self.priorities is not None:
+            self.priorities.set(places, (np.abs(errors) + 1e-3) ** self.alpha)
+
+    def arrays(self) -> dict[str, Array]:
+        """Views of all that it holds, without the rows that are still empty."""
+        rows = slice(min(int(self.written), self.length))
+        names = ("observations", "reached", "actions", "rewards", "terminated", "done")
+        arrays = {name: getattr(self, name)[rows] for name in names} | {"written": self.written}
+        if self.priorities is not None:
+            arrays |= {"tree": self.priorities.tree, "highest": self.priorities.highest}
+        return arrays
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Take what `arrays` gave."""
+        self.written[...] = arrays["written"]
+        for name, array in self.arrays().items():
+            array[...] = arrays[name]
+
+
+class SumTree:
+    """Numbers at places, and the sums of neighbours, of neighbours' sums, and so on up to the root.
+
+    So drawing a place with a probability that is proportional to its number, and changing a number,
+    take one step for each level (Schaul et al. 2016, appendix B.2.1). All m go up or down together.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.leaves = 1 << (size - 1).bit_length()
+        self.tree = np.zeros(2 * self.leaves)
+        """The root is tree[1]; below tree[i] lie tree[2 i] and tree[2 i + 1]."""
+        self.highest = np.ones(())
+        """The largest number so far, 1 at first: for what has not been learned from yet."""
+
+    def set(self, places: Array, numbers: Array) -> None:
+        nodes = places + self.leaves
+        self.tree[nodes] = numbers
+        np.maximum(self.highest, numbers.max(), out=self.highest)
+        while nodes[0] > 1:
+            nodes = np.unique(nodes // 2)
+            self.tree[nodes] = self.tree[2 * nodes] + self.tree[2 * nodes + 1]
+
+    def draw(self, m: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """m places, one from each m-th of the sum, and their probabilities."""
+        total = self.tree[1]
+        left = (np.arange(m) + rng.random(m)) * (total / m)
+        nodes = np.ones(m, int)
+        while nodes[0] < self.leaves:
+            nodes *= 2
+            right = left >= self.tree[nodes]
+            # Rounding must not lead to where nothing lies.
+            right &= self.tree[nodes + 1] > 0
+            left -= np.where(right, self.tree[nodes], 0)
+            nodes += right
+        return nodes - self.leaves, self.tree[nodes] / total

@@ -1,0 +1,174 @@
+"""Agents: they find the best behaviour of small environments, repeat themselves, and go on."""
+
+import numpy as np
+import pytest
+
+from plainnet.errors import DataError, DivergedError, FileError, SettingError, ShapeError
+from plainnet.rl import A2C, DQN, PPO, REINFORCE, Agent, load_agent
+from rl.corridor import Aim, Corridor
+
+SMALL = {"hidden": (16,), "n_envs": 4, "seed": 0}
+ON_CORRIDOR = [
+    lambda env, **s: PPO(env, n_steps=32, gamma=0.9, **SMALL | s),
+    lambda env, **s: A2C(env, learning_rate=0.01, **SMALL | s),
+    lambda env, **s: REINFORCE(env, learning_rate=0.02, **SMALL | s),
+    lambda env, **s: DQN(
+        env, learning_rate=3e-3, learning_starts=100, target_every=20, **SMALL | s
+    ),
+    lambda env, **s: DQN(
+        env,
+        learning_rate=3e-3,
+        learning_starts=100,
+        target_every=20,
+        double=False,
+        duelling=True,
+        n_steps=3,
+        prioritized=True,
+        **SMALL | s,
+    ),
+]
+every = pytest.mark.parametrize("make", ON_CORRIDOR, ids=["ppo", "a2c", "reinforce", "dqn", "dqn+"])
+
+
+@every
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_it_finds_the_end_of_the_corridor(make, one_hot):
+    agent = make(lambda: Corridor(one_hot=one_hot)).learn(4000, progress=False)
+    np.testing.assert_allclose(agent.evaluate(6), 0.7)
+    assert agent.learning.recent() > 0.5
+    assert agent.steps >= 4000
+    assert agent.learning.steps[-1] <= agent.steps
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PPO(Aim, n_steps=32, learning_rate=3e-3, **SMALL),
+        lambda: A2C(Aim, learning_rate=0.01, **SMALL),
+        lambda: REINFORCE(Aim, learning_rate=0.02, **SMALL | {"n_envs": 32}),
+    ],
+)
+def test_it_learns_to_aim(make):
+    agent = make()
+    before = agent.evaluate(50).mean()
+    agent.learn(8000, progress=False)
+    assert agent.evaluate(50).mean() > -0.01 > 10 * before
+    (action,) = agent.act(np.array([0.5], np.float32))
+    assert action == pytest.approx(0.5, abs=0.15)
+
+
+@every
+def test_a_seed_decides_everything(make):
+    agents = [make("CartPole-v1", seed=seed) for seed in (3, 3, 4)]
+    for agent in agents:
+        agent.learn(600, progress=False)
+    parameters = [next(iter(agent.learners.values()))[0].parameters for agent in agents]
+    np.testing.assert_array_equal(parameters[0], parameters[1])
+    assert agents[0].learning.rows == agents[1].learning.rows
+    assert (parameters[0] != parameters[2]).any()
+
+
+@every
+def test_a_loaded_agent_goes_on_as_if_nothing_had_happened(make, tmp_path):
+    path = tmp_path / "agent.npz"
+    whole = make("CartPole-v1").learn(1200, progress=False, checkpoint=tmp_path / "w", every=600)
+
+    make("CartPole-v1").learn(1200, progress=False, checkpoint=path, every=600)
+    halfway = make("CartPole-v1")
+    halfway._learn_until(600, 1200, None, None)  # and then the power fails
+    halfway.save(path)
+    resumed = load_agent(path)
+    assert repr(resumed) == repr(whole)
+    assert resumed.steps == halfway.steps < whole.steps
+    resumed.learn(1200, progress=False, checkpoint=path, every=600)
+
+    assert resumed.learning.rows == whole.learning.rows
+    for name, (network, optimizer) in whole.learners.items():
+        np.testing.assert_array_equal(resumed.learners[name][0].parameters, network.parameters)
+        assert resumed.learners[name][1].steps == optimizer.steps
+    np.testing.assert_array_equal(load_agent(path).evaluate(3), whole.evaluate(3))
+
+
+def test_normalized_observations_and_rewards_are_saved_too(tmp_path):
+    agent = PPO(
+        "Pendulum-v1", n_steps=16, normalize_observations=True, normalize_rewards=True, **SMALL
+    ).learn(300, progress=False)
+    agent.save(tmp_path / "agent")
+    X = np.array([[0.5, 0.1, 3.0]], np.float32)
+    np.testing.assert_array_equal(load_agent(tmp_path / "agent").act(X), agent.act(X))
+    assert agent.statistics["observations"].count > 300
+
+
+def test_an_agent_of_a_function_needs_it_again(tmp_path):
+    agent = A2C(Corridor, **SMALL).learn(100, progress=False)
+    agent.save(tmp_path / "agent")
+    with pytest.raises(SettingError, match="had a function as env: pass it to load_agent"):
+        load_agent(tmp_path / "agent")
+    loaded = load_agent(tmp_path / "agent", env=Corridor)
+    np.testing.assert_array_equal(loaded.evaluate(4), agent.evaluate(4))
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(FileError, match="is no agent of plainnet"):
+        load_agent(tmp_path / "text")
+    agent = A2C(Corridor, **SMALL)
+    agent.env = "CartPole-v1"
+    agent.save(tmp_path / "other")  # the numbers are of another environment
+    with pytest.raises(FileError, match="is no agent of plainnet"):
+        load_agent(tmp_path / "other")
+    with pytest.raises(FileNotFoundError):
+        load_agent(tmp_path / "nothing")
+
+
+def test_actions_have_the_shape_of_observations():
+    agent: Agent = PPO("CartPole-v1", **SMALL)
+    seen = np.zeros((5, 4), np.float32)
+    assert agent.act(seen).shape == (5,)
+    assert agent.act(seen[0]) in (0, 1)
+    assert len(set(agent.act(np.zeros((50, 4)), greedy=False).tolist())) == 2
+    with pytest.raises(ShapeError, match=r"has the shape \(4,\) or \(n, 4\); got \(3,\)"):
+        agent.act(np.zeros(3))
+    with pytest.raises(DataError, match="NaN or infinity"):
+        agent.act(np.full(4, np.nan))
+
+
+def test_evaluation_counts_as_many_episodes_of_each_environment():
+    """Otherwise short episodes, which end first, would count too often."""
+    returns = PPO("CartPole-v1", **SMALL).evaluate(25, seed=1)
+    assert returns.shape == (25,)
+    np.testing.assert_array_equal(PPO("CartPole-v1", **SMALL).evaluate(25, seed=1), returns)
+
+
+def test_a_loss_that_is_not_finite_ends_learning():
+    agent = PPO("CartPole-v1", **SMALL)
+    agent.learners["actor_critic"][0].parameters[3] = np.nan
+    with pytest.raises(DivergedError, match="the loss of actor_critic is nan"):
+        agent.learn(600, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PPO("CartPole-v1", n_envs=1, n_steps=4, minibatches=3), "make no 3 minibatches"),
+        (lambda: PPO("CartPole-v1", gamma=1.5), "gamma must be <= 1; got 1.5"),
+        (lambda: PPO("CartPole-v1", activation="gelu"), "activation must be one of tanh, relu"),
+        (lambda: A2C("CartPole-v1", max_norm=0), "max_norm must be > 0; got 0"),
+        (lambda: DQN("Pendulum-v1"), "DQN needs discrete actions"),
+        (lambda: DQN("CartPole-v1", epsilon=(1.0,)), "epsilon must be two numbers"),
+        (lambda: DQN("CartPole-v1", epsilon=(1.0, 2.0)), r"epsilon\[1\] must be <= 1; got 2"),
+        (lambda: PPO("CartPole-v1").learn(0), "steps must be a whole number >= 1; got 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
+
+
+def test_the_curve_of_learning():
+    pytest.importorskip("matplotlib").use("Agg")
+    agent = A2C(Corridor, **SMALL).learn(800, progress=False)
+    episodes, mean = agent.learning.plot(window=20).get_lines()
+    np.testing.assert_array_equal(episodes.get_ydata(), agent.learning.returns)
+    assert mean.get_ydata()[-1] == pytest.approx(agent.learning.recent(20))
+    assert mean.get_xdata()[-1] == agent.learning.steps[-1]
