@@ -59,7 +59,7 @@ def test_gradients_of_the_clipped_policy_gradient(policy, clip_value, rng):
     held = cache["dlog_p"] == 0
     assert 4 < held.sum() < M - 4
     if clip_value:
-        assert 4 < (cache["error"] == 0).sum() < M - 4
+        assert 4 < (cache["dV"] == 0).sum() < M - 4
 
 
 def test_gradients_of_action_values(rng):
@@ -131,7 +131,8 @@ def test_the_formulas_are_what_the_losses_compute(policy, rng):
         results = evaluate(loss.formulas, known)
         np.testing.assert_allclose(results["losses"], losses, rtol=1e-12)
         np.testing.assert_allclose(results["dlog_p"], cache["dlog_p"], rtol=1e-12, atol=1e-14)
-        np.testing.assert_allclose(results["dV"], loss.backward(cache)[:, -1], rtol=1e-12)
+        dL_dV = loss.value_weight * results["dV"]
+        np.testing.assert_allclose(loss.backward(cache)[:, -1], dL_dV, rtol=1e-12)
 
 
 def test_the_formulas_of_action_values_are_what_it_computes(rng):

@@ -65,15 +65,7 @@ class A2C(ActorCritic):
 
     def iterate(self, done: float) -> None:
         roll = self.roll(self.n_steps)
-        A = generalized_advantages(
-            roll.rewards,
-            roll.values,
-            roll.next_values,
-            roll.terminated,
-            roll.done,
-            self.gamma,
-            self.lam,
-        )
+        A = generalized_advantages(*roll.rewarded, self.gamma, self.lam)
         m = A.size
         R = A + roll.values
         y = np.column_stack([roll.actions.reshape(m, -1), A.reshape(m), R.reshape(m)])

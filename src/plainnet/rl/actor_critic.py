@@ -53,6 +53,11 @@ class Rollout:
     terminated: Array
     done: Array
 
+    @property
+    def rewarded(self) -> tuple[Array, Array, Array, Array, Array]:
+        """What advantages are estimated from, in the order of `generalized_advantages`."""
+        return self.rewards, self.values, self.next_values, self.terminated, self.done
+
 
 class ActorCritic(Agent, ABC):
     """An agent whose network gives the policy's parameters and, last, the value.

@@ -6,6 +6,8 @@ last, the value V of the observation.
 
 from __future__ import annotations
 
+from abc import ABC
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +24,45 @@ _TOTAL = Formula(
 )
 
 
-class PolicyGradient(Loss):
+class ActorCriticLoss(Loss, ABC):
+    """L = L_pi - c_H H(pi(.|s)) + c_V L_V, of a policy and, last of the outputs, a value.
+
+    A subclass says in `forward` what L_pi and L_V are, and leaves their derivatives with respect to
+    log pi(a|s) and V in the cache, as `dlog_p` and `dV`.
+    """
+
+    columns: int
+    """Of targets, behind the action."""
+
+    def __init__(self, policy: Policy, entropy_weight: float, value_weight: float) -> None:
+        require_type("policy", policy, Policy)
+        require_number("entropy_weight", entropy_weight, at_least=0)
+        require_number("value_weight", value_weight, at_least=0)
+        self.policy = policy
+        self.entropy_weight = entropy_weight
+        self.value_weight = value_weight
+
+    def build(self, output_shape: Shape) -> None:
+        outputs = self.policy.outputs + 1
+        if output_shape != (outputs,):
+            raise ShapeError(
+                f"loss {self!r} needs an output of shape ({outputs},), the policy's numbers and "
+                f"the value; the network gives {output_shape}"
+            )
+        self.output_shape = output_shape
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        return real_targets(y, (self.policy.numbers + self.columns,), dtype)
+
+    def backward(self, cache: Cache) -> Array:
+        """[dlog_p dlog pi/dtheta - c_H dH/dtheta, c_V dV]."""
+        dtheta = cache["dlog_p"][:, None] * self.policy.log_probability_gradient(cache)
+        if self.entropy_weight:
+            dtheta -= self.entropy_weight * self.policy.entropy_gradient(cache)
+        return np.concatenate([dtheta, self.value_weight * cache["dV"][:, None]], axis=1)
+
+
+class PolicyGradient(ActorCriticLoss):
     """L = -A log pi(a|s) - c_H H(pi(.|s)) + c_V (V(s) - R)^2 / 2.
 
     The policy gradient with a learned baseline (Williams 1992, REINFORCE; Mnih et al. 2016, A3C,
@@ -47,47 +87,28 @@ class PolicyGradient(Loss):
         ),
         backward=(
             Formula("dlog_p", "-advantage", r"d\log\pi = -\hat A"),
-            Formula("dV", "value_weight * (V - R)", r"dV = c_V (V - R)"),
+            Formula("dV", "V - R", r"dV = V - R"),
         ),
     )
+
+    columns = 2
 
     def __init__(
         self, policy: Policy, *, entropy_weight: float = 0.0, value_weight: float = 0.5
     ) -> None:
-        require_type("policy", policy, Policy)
-        require_number("entropy_weight", entropy_weight, at_least=0)
-        require_number("value_weight", value_weight, at_least=0)
-        self.policy = policy
-        self.entropy_weight = entropy_weight
-        self.value_weight = value_weight
-
-    def build(self, output_shape: Shape) -> None:
-        _expect_outputs(self, self.policy.outputs + 1, output_shape)
-        self.output_shape = output_shape
-
-    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        return real_targets(y, (self.policy.numbers + 2,), dtype)
+        super().__init__(policy, entropy_weight, value_weight)
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         theta, V = Z[:, :-1], Z[:, -1]
         actions, advantage, R = y[:, :-2], y[:, -2], y[:, -1]
         log_p = self.policy.log_probability(theta, actions, cache)
         H = self.policy.entropy(theta, cache)
-        cache["dlog_p"], cache["error"] = -advantage, V - R
-        value_loss = 0.5 * cache["error"] ** 2
+        cache["dlog_p"], cache["dV"] = -advantage, V - R
+        value_loss = 0.5 * cache["dV"] ** 2
         return -advantage * log_p - self.entropy_weight * H + self.value_weight * value_loss
 
-    def backward(self, cache: Cache) -> Array:
-        return _actor_critic_gradient(
-            self.policy,
-            cache["dlog_p"],
-            self.entropy_weight,
-            self.value_weight * cache["error"],
-            cache,
-        )
 
-
-class ClippedPolicyGradient(Loss):
+class ClippedPolicyGradient(ActorCriticLoss):
     """PPO's objective, negated (Schulman et al. 2017, equations 7 and 9).
 
     With r = pi(a|s) / pi_old(a|s):
@@ -133,9 +154,11 @@ class ClippedPolicyGradient(Loss):
                 r"d\log\pi = -r \hat A\,"
                 r" [\,r \hat A \le \mathrm{clip}(r, 1 - \epsilon, 1 + \epsilon) \hat A\,]",
             ),
-            Formula("dV", "value_weight * (V - R)", r"dV = c_V (V - R)"),
+            Formula("dV", "V - R", r"dV = V - R"),
         ),
     )
+
+    columns = 4
 
     def __init__(
         self,
@@ -146,23 +169,11 @@ class ClippedPolicyGradient(Loss):
         entropy_weight: float = 0.0,
         value_weight: float = 0.5,
     ) -> None:
-        require_type("policy", policy, Policy)
+        super().__init__(policy, entropy_weight, value_weight)
         require_number("clip", clip, at_least=0)
         require_type("clip_value", clip_value, bool)
-        require_number("entropy_weight", entropy_weight, at_least=0)
-        require_number("value_weight", value_weight, at_least=0)
-        self.policy = policy
         self.clip = clip
         self.clip_value = clip_value
-        self.entropy_weight = entropy_weight
-        self.value_weight = value_weight
-
-    def build(self, output_shape: Shape) -> None:
-        _expect_outputs(self, self.policy.outputs + 1, output_shape)
-        self.output_shape = output_shape
-
-    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        return real_targets(y, (self.policy.numbers + 4,), dtype)
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         theta, V = Z[:, :-1], Z[:, -1]
@@ -176,25 +187,16 @@ class ClippedPolicyGradient(Loss):
         held = np.minimum(np.maximum(r, 1 - self.clip), 1 + self.clip) * advantage
         cache["dlog_p"] = -free * (free <= held)
 
-        cache["error"] = error = V - R
+        cache["dV"] = error = V - R
         value_loss = 0.5 * error**2
         if self.clip_value:
             moved = np.minimum(np.maximum(V - V_old, -self.clip), self.clip)
             held_loss = 0.5 * (V_old + moved - R) ** 2
-            # Where that is the larger one, V is held, and has no gradient, or not, and they agree.
-            cache["error"] = error * (value_loss >= held_loss)
+            # Where that is the larger one, V is held and has no gradient.
+            cache["dV"] = error * (value_loss >= held_loss)
             value_loss = np.maximum(value_loss, held_loss)
         surrogate: Array = -np.minimum(free, held)
         return surrogate - self.entropy_weight * H + self.value_weight * value_loss
-
-    def backward(self, cache: Cache) -> Array:
-        return _actor_critic_gradient(
-            self.policy,
-            cache["dlog_p"],
-            self.entropy_weight,
-            self.value_weight * cache["error"],
-            cache,
-        )
 
 
 class ActionValue(Loss):
@@ -239,21 +241,3 @@ class ActionValue(Loss):
         dL = np.zeros_like(cache["Z"])
         dL[np.arange(len(dL)), cache["actions"]] = cache["error"]
         return dL
-
-
-def _actor_critic_gradient(
-    policy: Policy, dlog_p: Array, entropy_weight: float, dV: Array, cache: Cache
-) -> Array:
-    """[dlog_p dlog pi/dtheta - c_H dH/dtheta, dV]."""
-    dtheta = dlog_p[:, None] * policy.log_probability_gradient(cache)
-    if entropy_weight:
-        dtheta -= entropy_weight * policy.entropy_gradient(cache)
-    return np.concatenate([dtheta, dV[:, None]], axis=1)
-
-
-def _expect_outputs(loss: Loss, outputs: int, output_shape: Shape) -> None:
-    if output_shape != (outputs,):
-        raise ShapeError(
-            f"loss {loss!r} needs an output of shape ({outputs},), the policy's numbers and the "
-            f"value; the network gives {output_shape}"
-        )

@@ -103,15 +103,7 @@ class PPO(ActorCritic):
 
     def iterate(self, done: float) -> None:
         roll = self.roll(self.n_steps)
-        A = generalized_advantages(
-            roll.rewards,
-            roll.values,
-            roll.next_values,
-            roll.terminated,
-            roll.done,
-            self.gamma,
-            self.lam,
-        )
+        A = generalized_advantages(*roll.rewarded, self.gamma, self.lam)
         m = A.size
         theta, actions = roll.theta.reshape(m, -1), roll.actions.reshape(m, -1)
         log_p_old = self.policy.log_probability(theta, actions, Cache())
