@@ -7,11 +7,12 @@ the answer, a second LSTM writes.
 Expected: 99.98% of the validation answers are right in every digit after 30 epochs (seed 0),
 in 11 minutes on one busy core. Published: 99% in 100 epochs of 50,000 examples.
 
-    python examples/addition.py [--seed 0]
+    python examples/addition.py [--seed 0] [--plot answers.png]
 """
 
 import argparse
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -76,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--plot", type=Path, help="draw the share of right answers into this file")
     arguments = parser.parse_args()
     ids, y = questions(np.random.default_rng(arguments.seed))
     X = np.eye(len(LETTERS), dtype=np.float32)[ids]
@@ -111,6 +113,8 @@ def main() -> None:
         asked = "".join(LETTERS[i] for i in reversed(question)).strip()
         said, right = ("".join(LETTERS[i] for i in row).strip() for row in (answer, truth))
         print(f"  {asked} = {said}" + ("" if said == right else f", and {right} is right"))
+    if arguments.plot is not None:
+        history.plot("answers").figure.savefig(arguments.plot)
 
 
 if __name__ == "__main__":

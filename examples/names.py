@@ -9,12 +9,13 @@ dropout would suit them better. 1, 3 and 17 minutes on one busy core.
 Published: 2.11 for the first (Karpathy's lecture on this MLP, 10 numbers a letter and 200 units),
 about 1.92 for a Transformer of makemore on its own test names.
 
-    python examples/names.py mlp|gru|transformer [--seed 0]
+    python examples/names.py mlp|gru|transformer [--seed 0] [--plot loss.png]
 """
 
 import argparse
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("kind", choices=["mlp", "gru", "transformer"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--plot", type=Path, help="draw the losses into this file")
     arguments = parser.parse_args()
     kind, seed = arguments.kind, arguments.seed
 
@@ -107,7 +109,7 @@ def main() -> None:
         "gru": (0.003, 64, 20),
         "transformer": (0.002, 64, 20),
     }[kind]
-    plainnet.train(
+    history = plainnet.train(
         network,
         X,
         y,
@@ -128,6 +130,8 @@ def main() -> None:
         made = plainnet.generate(network, np.zeros((10, 1), int), length - 1, seed=seed)
         for row in made:
             print("  " + "".join(LETTERS[i] for i in row[1:]).split(".")[0])
+    if arguments.plot is not None:
+        history.plot().figure.savefig(arguments.plot)
 
 
 if __name__ == "__main__":
