@@ -31,10 +31,6 @@ _LEFT_OUT = {
         test_selu
         test_selu_example
     """,
-    "a bias of its own for each row": """
-        test_gemm_default_matrix_bias
-        test_operator_addmm
-    """,
     "negative ids": """
         test_gather_negative_indices
     """,
@@ -187,9 +183,6 @@ _LEFT_OUT = {
         test_resize_upsample_sizes_nearest_not_larger
         test_resize_upsample_sizes_nearest_round_prefer_ceil_asymmetric
     """,
-    "a size, and a policy that makes it another": """
-        test_resize_upsample_sizes_nearest_not_smaller
-    """,
     "peepholes": """
         test_lstm_with_peepholes
     """,
@@ -211,8 +204,6 @@ _IN_PART = {
         test_attention_4d_with_qk_matmul
     """,
 }
-
-
 _MODELS = {
     "padding that is no part of a convolution or a pool": """
         test_ConstantPad2d

@@ -1,6 +1,7 @@
 """All vectors of an operator, run: what passed, what is left out, and why."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from onnx_conformance.adapters import ADAPTERS
@@ -10,7 +11,7 @@ from onnx_conformance.vectors import Vector, converted, vectors_of
 
 @dataclass
 class Row:
-    operator: str
+    title: str
     vectors: int
     passed: int = 0
     in_part: Counter[str] = field(default_factory=Counter)
@@ -24,8 +25,20 @@ class Row:
 
 
 def run(operator: str) -> Row:
-    vectors = vectors_of(operator)
-    row = Row(operator, len(vectors))
+    return _row(operator, vectors_of(operator))
+
+
+def run_converted() -> Row:
+    """The models converted from PyTorch; those that we cover are in the operators' rows, too."""
+    covered, others = converted()
+    row = _row("converted from PyTorch", covered)
+    row.vectors += len(others)
+    row.left_out.update(MODELS[name] for name in others)
+    return row
+
+
+def _row(title: str, vectors: Sequence[Vector]) -> Row:
+    row = Row(title, len(vectors))
     for vector in vectors:
         name, problem = vector.name, _problem(vector)
         if name in LEFT_OUT:
@@ -51,25 +64,26 @@ def _problem(vector: Vector) -> str | None:
     return None
 
 
-def render(rows: list[Row]) -> str:
+def render(rows: list[Row], *more: Row) -> str:
+    """The rows, their sum, and below it more rows that it does not count."""
+    total = [sum(column) for column in zip(*(row.counts for row in rows), strict=True)]
     lines = [f"{'operator':<24} vectors  passed  in part  left out"]
     for row in rows:
-        vectors, passed, in_part, left_out = row.counts
-        lines.append(f"{row.operator:<24} {vectors:7} {passed:7} {in_part:8} {left_out:9}")
-        lines += [f"{'':4}left out {n:3}: {reason}" for reason, n in row.left_out.items()]
-        lines += [f"{'':4}without  {n:3}: {reason}" for reason, n in row.in_part.items()]
-        lines += [f"{'':4}FAILED {name}: {why}" for name, why in row.failed.items()]
-    total = [sum(column) for column in zip(*(row.counts for row in rows), strict=True)]
-    lines.append(f"{'all':<24} {total[0]:7} {total[1]:7} {total[2]:8} {total[3]:9}")
+        lines += _lines(row)
+    lines.append(_line("all", *total))
+    for row in more:
+        lines += _lines(row)
     return "\n".join(lines)
 
 
-def render_models() -> str:
-    """The models converted from PyTorch, which the operators' rows count among their vectors."""
-    covered, others = converted()
-    lines = [
-        f"{len(covered) + len(others)} models converted from PyTorch, of which {len(covered)} are "
-        "among these"
+def _lines(row: Row) -> list[str]:
+    return [
+        _line(row.title, *row.counts),
+        *(f"{'':4}left out {n:3}: {reason}" for reason, n in row.left_out.items()),
+        *(f"{'':4}without  {n:3}: {reason}" for reason, n in row.in_part.items()),
+        *(f"{'':4}FAILED {name}: {why}" for name, why in row.failed.items()),
     ]
-    reasons = Counter(MODELS[name] for name in others)
-    return "\n".join(lines + [f"{'':4}left out {n:3}: {reason}" for reason, n in reasons.items()])
+
+
+def _line(title: str, vectors: int, passed: int, in_part: int, left_out: int) -> str:
+    return f"{title:<24} {vectors:7} {passed:7} {in_part:8} {left_out:9}"

@@ -1,4 +1,12 @@
-"""The vectors: a small ONNX graph, its inputs, and the outputs that it must give."""
+"""The vectors: a small ONNX graph, its inputs, and the outputs that it must give.
+
+The node vectors are of one operator each. Of the models that lie in files, those of three kinds are
+taken where adapters cover their operators. "pytorch-converted" are the layers and losses of
+PyTorch: `left_out.MODELS` has the reason of each other one. "pytorch-operator" and "simple" are
+single calls; the others are arithmetic, reductions, slices, lists and strings, which are no layers.
+The kinds "real" and "light" are not taken: networks for photographs, kept small by constant
+weights, so that their outputs are one number a thousand times.
+"""
 
 from __future__ import annotations
 
@@ -131,10 +139,11 @@ def _models() -> tuple[Vector, ...]:
     )
 
 
-def converted() -> tuple[list[str], list[str]]:
-    """The models that were converted from PyTorch: covered, and with operators that we lack."""
-    covered, names = {model.name for model in _models()}, [f.name for f in _folders(CONVERTED)]
-    return [n for n in names if n in covered], [n for n in names if n not in covered]
+def converted() -> tuple[list[Vector], list[str]]:
+    """The models converted from PyTorch: those that we cover, and the names of the others."""
+    models = {model.name: model for model in _models()}
+    names = [folder.name for folder in _folders(CONVERTED)]
+    return [models[n] for n in names if n in models], [n for n in names if n not in models]
 
 
 def _folders(kind: str) -> list[Path]:

@@ -52,12 +52,12 @@ def dropout(
     rate: np.ndarray | None = None,
     training: np.ndarray | None = None,
     *,
-    seed: int | None = None,
+    seed: int = 0,
     ratio: float = 0.5,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     rate = ratio if rate is None else float(rate)
     layer = Dropout(rate)
-    cache = Cache(training=training is not None and bool(training), seed=NumbersOfOnnx(seed or 0))
+    cache = Cache(training=training is not None and bool(training), seed=NumbersOfOnnx(seed))
     Y = through(layer, X[None], cache)[0]
     drops = cache.training and rate > 0
     return Y, cache[f"{layer.name}.M"][0].astype(bool) if drops else None

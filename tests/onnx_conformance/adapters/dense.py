@@ -19,11 +19,16 @@ def gemm(
     transB: int = 0,
     broadcast: int = 1,
 ) -> np.ndarray:
+    """A dense layer for each row of C: there is one row for all of A, or one for each of A's."""
     A = np.ascontiguousarray(A.T) if transA else A
     W = alpha * (B if transB else B.T)
     if C is None:
         return through(Dense(len(W), bias=False), A, W=W)
-    return through(Dense(len(W)), A, W=W, b=np.broadcast_to(beta * C, (1, len(W)))[0])
+    biases = np.atleast_2d(beta * C)
+    parts = zip(np.split(A, len(biases)), biases, strict=True)
+    return np.concatenate(
+        [through(Dense(len(W)), rows, W=W, b=np.broadcast_to(b, len(W))) for rows, b in parts]
+    )
 
 
 def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:

@@ -53,8 +53,6 @@ def negative_log_likelihood(
     z -= M
     rest = np.log(1 - np.exp(z).sum(axis=-1, keepdims=True))
     Z = np.moveaxis(np.concatenate([z, rest], axis=-1), -1, 1).astype(scores.dtype)
-    if weights is not None:
-        weights = np.append(weights, weights.dtype.type(0))
     losses, _ = softmax_cross_entropy(
         Z, labels, weights, reduction=reduction, ignore_index=ignore_index
     )

@@ -26,8 +26,8 @@ def batch_norm(
     tensors = {"gamma": scale, "beta": B, "running_mean": mean, "running_variance": variance}
     Y = through(layer, channels_last(X), Cache(training=bool(training_mode)), **tensors)
     N, kept = X.size // X.shape[1], variance.dtype.type(momentum) * variance
-    unbiased = (layer.running_variance - kept) * variance.dtype.type((N - 1) / N)
-    return channels_first(Y), layer.running_mean, kept + unbiased
+    new = (layer.running_variance - kept) * variance.dtype.type((N - 1) / N)
+    return channels_first(Y), layer.running_mean, kept + new
 
 
 def layer_norm(

@@ -75,10 +75,19 @@ def resize(
     X: np.ndarray,
     roi: None = None,
     scales: np.ndarray | None = None,
+    sizes: np.ndarray | None = None,
     *,
     mode: str = "nearest",
     axes: tuple[int, ...] = (0, 1, 2, 3),
+    keep_aspect_ratio_policy: str = "stretch",
 ) -> np.ndarray:
+    """Where the result is not to be smaller than its sizes, the largest scale is that of all."""
+    if sizes is not None:
+        scales = sizes / np.take(X.shape, axes)
+        if keep_aspect_ratio_policy == "not_smaller":
+            scales = scales.max()
+        else:
+            assert keep_aspect_ratio_policy == "stretch"
     of_all = np.ones(4)
     of_all[list(axes)] = scales
     return upsample(X, of_all, mode=mode)
