@@ -13,13 +13,14 @@ ON_CORRIDOR = [
     lambda env, **s: A2C(env, learning_rate=0.01, **SMALL | s),
     lambda env, **s: REINFORCE(env, learning_rate=0.02, **SMALL | s),
     lambda env, **s: DQN(
-        env, learning_rate=3e-3, learning_starts=100, target_every=20, **SMALL | s
+        env, learning_rate=3e-3, learning_starts=100, target_every=20, tau=1.0, **SMALL | s
     ),
     lambda env, **s: DQN(
         env,
         learning_rate=3e-3,
         learning_starts=100,
         target_every=20,
+        tau=1.0,
         double=False,
         duelling=True,
         n_steps=3,

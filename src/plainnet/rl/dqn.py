@@ -44,7 +44,8 @@ class DQN(Agent):
         Steps at random before the first update.
     batch_size : int
     target_every : int
-        Updates after which Q' becomes Q.
+    tau : float
+        After each so many updates, Q' becomes tau Q + (1 - tau) Q'.
     epsilon : (float, float)
         At first and at the end of exploration.
     exploration : float
@@ -71,7 +72,8 @@ class DQN(Agent):
         capacity: int = 500_000,
         learning_starts: int = 1_000,
         batch_size: int = 128,
-        target_every: int = 100,
+        target_every: int = 1,
+        tau: float = 0.005,
         epsilon: tuple[float, float] = (1.0, 0.05),
         exploration: float = 0.2,
         double: bool = True,
@@ -82,7 +84,7 @@ class DQN(Agent):
         hidden: tuple[int, ...] = (128, 128),
         seed: int | None = None,
     ) -> None:
-        require_discounts(gamma=gamma, exploration=exploration)
+        require_discounts(gamma=gamma, exploration=exploration, tau=tau)
         require_number("max_norm", max_norm, above=0)
         if len(epsilon) != 2:
             raise SettingError(f"epsilon must be two numbers, from and to; got {epsilon!r}")
@@ -95,6 +97,7 @@ class DQN(Agent):
         self.learning_starts = require_integer("learning_starts", learning_starts, at_least=0)
         self.batch_size = require_integer("batch_size", batch_size, at_least=1)
         self.target_every = require_integer("target_every", target_every, at_least=1)
+        self.tau = tau
         self.epsilon, self.exploration = epsilon, exploration
         self.double, self.duelling = double, duelling
         self.n_steps = require_integer("n_steps", n_steps, at_least=1)
@@ -177,7 +180,7 @@ class DQN(Agent):
         )
         self.replay.prioritize(batch.places, cache["error"])
         if optimizer.steps % self.target_every == 0:
-            self.target.parameters[:] = network.parameters
+            self.target.parameters[:] += self.tau * (network.parameters - self.target.parameters)
 
     def arrays(self) -> dict[str, Array]:
         kept = {f"replay.{name}": array for name, array in self.replay.arrays().items()}
