@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from inspect import signature
 from pathlib import Path
@@ -85,6 +86,7 @@ def watch(model: Path, out: Path | None, episodes: int, seed: int) -> None:
     if episodes < 1:
         raise SettingError(f"--episodes must be 1 or more; got {episodes}")
     agent = rl.load_agent(model)
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame draws into memory: no display
     console = report.make_console(False)
     if out is not None:
         place = check_writable(out)
