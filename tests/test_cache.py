@@ -272,3 +272,24 @@ def test_what_is_carried_stays_until_it_is_forgotten():
     assert "h" not in cache.carried
     cache.forget()
     assert not inner.carried
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((9, 40, 30, 16), (40, 30, 16)),
+        ((9, 4, 40, 16), (40, 16)),
+        ((9, 600), (600,)),
+        ((9, 16), (16,)),  # never over the batch
+        ((9, 2, 16), (2, 16)),
+    ],
+)
+def test_a_line_repeats_short_vectors_until_loops_are_long(shape, expected):
+    values, cache = np.arange(float(shape[-1])), Cache()
+    line = cache.line("v", values, shape)
+    assert line.shape == expected
+    np.testing.assert_array_equal(np.zeros(shape) + line, np.zeros(shape) + values)
+    assert (line is values) == (len(expected) == 1)
+    if line is not values:
+        assert np.shares_memory(cache.line("v", values + 1, shape), line)
+        np.testing.assert_array_equal(line[..., 3], 4)
