@@ -100,6 +100,16 @@ def test_normalized_observations_and_rewards_are_saved_too(tmp_path):
     assert agent.statistics["observations"].count > 300
 
 
+def test_the_first_epoch_begins_at_the_policy_that_acted():
+    """Also where the statistics have moved on since."""
+    agent = PPO("Pendulum-v1", n_steps=16, normalize_observations=True, **SMALL)
+    agent.environments.reset(0)
+    roll = agent.roll(16)
+    agent.roll(16)
+    again = agent.outputs(roll.X.reshape(64, -1))[:, :-1]
+    np.testing.assert_allclose(again, roll.theta.reshape(64, -1), rtol=1e-5, atol=1e-6)
+
+
 def test_an_agent_of_a_function_needs_it_again(tmp_path):
     agent = A2C(Corridor, **SMALL).learn(100, progress=False)
     agent.save(tmp_path / "agent")

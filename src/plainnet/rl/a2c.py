@@ -65,13 +65,16 @@ class A2C(ActorCritic):
 
     def iterate(self, done: float) -> None:
         roll = self.roll(self.n_steps)
+        # A_t = sum_l (gamma lambda)^l delta_(t+l); for lambda = 1, R_t - V(s_t) with
+        # R_t = r_t + gamma r_(t+1) + ... + gamma^k V(s_(t+k))
         A = generalized_advantages(*roll.rewarded, self.gamma, self.lam)
         m = A.size
         R = A + roll.values
         y = np.column_stack([roll.actions.reshape(m, -1), A.reshape(m), R.reshape(m)])
+        # descends on -A log pi(a|s) + c_V (V(s) - R)^2 / 2 - c_H H
         self.update(
             "actor_critic",
-            self.scaled(roll.observations.reshape(m, -1)),
+            roll.X.reshape(m, -1),
             y,
             learning_rate=self.learning_rate * (1 - done if self.anneal else 1),
             max_norm=self.max_norm,

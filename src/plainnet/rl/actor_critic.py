@@ -42,7 +42,8 @@ def hidden_layers(hidden: Sequence[int], activation: Activation) -> list[Layer]:
 class Rollout:
     """What n environments gave in some steps; the first two axes are (time, n)."""
 
-    observations: Array
+    X: Array
+    """Observations as the network saw them."""
     actions: Array
     theta: Array
     """The policy's parameters when it acted."""
@@ -103,10 +104,10 @@ class ActorCritic(Agent, ABC):
         both = Parallel([everything, everything], [Sequential(actor), Sequential(critic)])
         return Network([both], loss=loss, input_shape=self.environments.width, seed=self.rng)
 
-    def outputs(self, observations: Array) -> Array:
-        """[theta, V] for observations (m, width); the next call overwrites it."""
+    def outputs(self, X: Array) -> Array:
+        """[theta, V] for scaled observations (m, width); the next call overwrites it."""
         network, _ = self.learners["actor_critic"]
-        return network.forward(self.scaled(observations), self._acting)
+        return network.forward(X, self._acting)
 
     def scaled(self, observations: Array) -> Array:
         """The observations as the network sees them."""
@@ -115,15 +116,15 @@ class ActorCritic(Agent, ABC):
         return self.statistics["observations"].normalized(observations)
 
     def choose(self, observations: Array, *, greedy: bool) -> Array:
-        theta = self.outputs(observations)[:, :-1]
+        theta = self.outputs(self.scaled(observations))[:, :-1]
         return self.policy.mode(theta) if greedy else self.policy.sample(theta, self.rng)
 
     def values(self, observations: Array) -> Array:
-        return self.outputs(observations)[:, -1].copy()
+        return self.outputs(self.scaled(observations))[:, -1].copy()
 
     def probabilities(self, observations: Array) -> Array:
         """Of each discrete action, shape (n, actions)."""
-        theta = self.outputs(observations)[:, :-1]
+        theta = self.outputs(self.scaled(observations))[:, :-1]
         return softmax(theta, np.empty_like(theta))
 
     def episodes_begin(self) -> None:
@@ -132,7 +133,7 @@ class ActorCritic(Agent, ABC):
     def roll(self, time: int) -> Rollout:
         """`time` steps of all environments."""
         environments, policy, n = self.environments, self.policy, self.n_envs
-        observations = np.empty((time + 1, n, environments.width), np.float32)
+        X = np.empty((time + 1, n, environments.width), np.float32)
         outputs = np.empty((time + 1, n, policy.outputs + 1), np.float32)
         actions = np.empty((time, n, policy.numbers), np.float32)
         rewards = np.empty((time, n), np.float32)
@@ -140,10 +141,10 @@ class ActorCritic(Agent, ABC):
         cut_off: list[tuple[int, int]] = []
         last: list[Array] = []
         for t in range(time):
-            observations[t] = environments.observations
             if self.normalize_observations:
-                self.statistics["observations"].see(observations[t])
-            outputs[t] = self.outputs(observations[t])
+                self.statistics["observations"].see(environments.observations)
+            X[t] = self.scaled(environments.observations)
+            outputs[t] = self.outputs(X[t])
             action = policy.sample(outputs[t, :, :-1], self.rng)
             step = environments.step(action)
             actions[t] = action.reshape(n, -1)
@@ -153,13 +154,13 @@ class ActorCritic(Agent, ABC):
             for i in np.flatnonzero(step.done & ~step.terminated):
                 cut_off.append((t, int(i)))
                 last.append(step.reached[i])
-        observations[time] = environments.observations
-        outputs[time] = self.outputs(observations[time])
+        X[time] = self.scaled(environments.observations)
+        outputs[time] = self.outputs(X[time])
         next_values = outputs[1:, :, -1].copy()
         if cut_off:
-            next_values[tuple(zip(*cut_off, strict=True))] = self.outputs(np.array(last))[:, -1]
+            next_values[tuple(zip(*cut_off, strict=True))] = self.values(np.array(last))
         return Rollout(
-            observations[:-1],
+            X[:-1],
             actions,
             outputs[:-1, :, :-1],
             outputs[:-1, :, -1],

@@ -166,6 +166,7 @@ class DQN(Agent):
     def _learn_from_memory(self, learning_rate: float) -> None:
         network, optimizer = self.learners["value"]
         batch = self.replay.draw(self.batch_size, self.rng)
+        # y = r + gamma Q'(s', argmax_a Q(s', a)), or with max_a Q'(s', a) without double
         Q_target = self.target.forward(batch.reached, self._valuing)  # (m, actions)
         Q = network.forward(batch.reached, self._now_valuing) if self.double else Q_target
         V = np.take_along_axis(Q_target, Q.argmax(axis=1, keepdims=True), axis=1)[:, 0]
@@ -179,7 +180,7 @@ class DQN(Agent):
             sample_weight=batch.weights if self.prioritized else None,
         )
         self.replay.prioritize(batch.places, cache["error"])
-        if optimizer.steps % self.target_every == 0:
+        if optimizer.steps % self.target_every == 0:  # Q' <- Q' + tau (Q - Q')
             self.target.parameters[:] += self.tau * (network.parameters - self.target.parameters)
 
     def arrays(self) -> dict[str, Array]:

@@ -103,13 +103,15 @@ class PPO(ActorCritic):
 
     def iterate(self, done: float) -> None:
         roll = self.roll(self.n_steps)
+        # A_t = sum_l (gamma lambda)^l delta_(t+l), delta_t = r_t + gamma V(s_(t+1)) - V(s_t)
         A = generalized_advantages(*roll.rewarded, self.gamma, self.lam)
+        R = A + roll.values
         m = A.size
         theta, actions = roll.theta.reshape(m, -1), roll.actions.reshape(m, -1)
         log_p_old = self.policy.log_probability(theta, actions, Cache())
-        columns = (A, A + roll.values, log_p_old, roll.values)
+        columns = (A, R, log_p_old, roll.values)
         y = np.column_stack([actions, *(column.reshape(m) for column in columns)])
-        X = self.scaled(roll.observations.reshape(m, -1))
+        X = roll.X.reshape(m, -1)
         advantage = self.policy.numbers  # its column in y
 
         learning_rate = self.learning_rate * (1 - done if self.anneal else 1)
@@ -117,6 +119,7 @@ class PPO(ActorCritic):
             for rows in np.array_split(self.rng.permutation(m), self.minibatches):
                 batch = y[rows]
                 _standardize(batch[:, advantage])
+                # descends on -min(r A, clip(r, 1 - eps, 1 + eps) A) + ..., r = pi / pi_old
                 self.update(
                     "actor_critic",
                     X[rows],

@@ -66,9 +66,11 @@ class REINFORCE(ActorCritic):
 
     def iterate(self, done: float) -> None:
         X, actions, rewards, V, playing = self._episodes()
+        # R_t = r_t + gamma R_(t+1)
         R = discounted(rewards, ~playing, np.zeros(self.n_envs, np.float32), self.gamma)[playing]
         A = R - V[playing]
         A = (A - A.mean()) / (A.std() + 1e-8)
+        # descends on -(R - V(s)) log pi(a|s) + c_V (V(s) - R)^2 / 2 - c_H H
         self.update(
             "actor_critic",
             X[playing],
@@ -87,7 +89,7 @@ class REINFORCE(ActorCritic):
             if self.normalize_observations:
                 self.statistics["observations"].see(seen[going])
             X = self.scaled(seen)
-            outputs = self.outputs(seen).copy()
+            outputs = self.outputs(X).copy()
             action = self.policy.sample(outputs[:, :-1], self.rng)
             step = environments.step(action)
             played.append((X, action.reshape(self.n_envs, -1), step.rewards, outputs[:, -1], going))
