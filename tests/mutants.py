@@ -2,6 +2,7 @@
 
     python tests/mutants.py            every mutant; prints those that survive, and the score
     python tests/mutants.py --backward only errors in backward passes
+    python tests/mutants.py rl/returns.py --tests tests/rl    one file, and what tests it
 
 A mutant is one change to the syntax tree: a sign, an operation or a comparison turned around, a
 number changed, a transpose left out, a line (a missing term) dropped, an argument swapped. Each is
@@ -23,11 +24,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "plainnet"
-FILES = [path for part in ("layers", "losses") for path in sorted((PACKAGE / part).glob("*.py"))]
-TESTS = ["tests/layers", "tests/losses"]
+FILES = [
+    str(path.relative_to(PACKAGE))
+    for part in ("layers", "losses")
+    for path in sorted((PACKAGE / part).glob("*.py"))
+]
+TESTS = ["tests/layers", "tests/losses", "tests/test_memory.py"]
 METHODS = (
-    *("forward", "backward", "mean", "mean_gradient", "_expected"),
+    *("forward", "backward", "mean", "mean_gradient", "weight", "_expected"),
+    *("_mean_square", "_group_means", "_remember"),
     *("steps", "steps_back", "recurrent_gradients"),
+    *("log_probability", "log_probability_gradient", "entropy", "entropy_gradient"),
+    *("add", "draw", "set", "see"),
 )
 NOT_MATHEMATICS = ("expect_axes", "real_targets", "_distributions", "_class_ids", "_checked")
 
@@ -131,9 +139,9 @@ def mutants(path: Path, backward_only: bool) -> Iterator[tuple[str, str]]:
                 yield f"{path.name}:{node.lineno} {name}: {what} in `{line}`", changed
 
 
-def survives(job: tuple[Path, str]) -> bool:
+def survives(job: tuple[Path, str, list[str]]) -> bool:
     """Whether all tests pass on this mutant of the file."""
-    path, source = job
+    path, source, tests = job
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "plainnet"
         shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -143,7 +151,7 @@ def survives(job: tuple[Path, str]) -> bool:
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
         try:
             run = subprocess.run(
                 command, cwd=ROOT, env=environment, capture_output=True, timeout=120, check=False
@@ -155,14 +163,17 @@ def survives(job: tuple[Path, str]) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", default=FILES, help="in src/plainnet")
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="files or folders of tests")
     parser.add_argument("--backward", action="store_true", help="only backward passes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    found = [(path, *m) for path in FILES for m in mutants(path, options.backward)]
-    print(f"{len(found)} mutants of {len(FILES)} files")
+    paths = [PACKAGE / file for file in options.files]
+    found = [(path, *m) for path in paths for m in mutants(path, options.backward)]
+    print(f"{len(found)} mutants of {len(paths)} files")
     noticed = 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        jobs = [(path, source) for path, _, source in found]
+        jobs = [(path, source, options.tests) for path, _, source in found]
         for (_, description, _), survived in zip(found, pool.map(survives, jobs), strict=True):
             noticed += not survived
             if survived:
