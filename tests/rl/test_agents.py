@@ -1,5 +1,7 @@
 """Agents: they find the best behaviour of small environments, repeat themselves, and go on."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -137,7 +139,8 @@ def test_actions_have_the_shape_of_observations():
     seen = np.zeros((5, 4), np.float32)
     assert agent.act(seen).shape == (5,)
     assert agent.act(seen[0]) in (0, 1)
-    assert len(set(agent.act(np.zeros((50, 4)), greedy=False).tolist())) == 2
+    drawn = agent.act(np.zeros((50, 4)), rng=np.random.default_rng(0))
+    assert len(set(drawn.tolist())) == 2
     with pytest.raises(ShapeError, match=r"has the shape \(4,\) or \(n, 4\); got \(3,\)"):
         agent.act(np.zeros(3))
     with pytest.raises(DataError, match="NaN or infinity"):
@@ -149,6 +152,25 @@ def test_evaluation_counts_as_many_episodes_of_each_environment():
     returns = PPO("CartPole-v1", **SMALL).evaluate(25, seed=1)
     assert returns.shape == (25,)
     np.testing.assert_array_equal(PPO("CartPole-v1", **SMALL).evaluate(25, seed=1), returns)
+
+
+@every
+def test_evaluation_does_not_disturb_learning(make):
+    alone, watched = make("CartPole-v1"), make("CartPole-v1")
+    alone.learn(400, progress=False)
+    watched.learn(400, progress=False, callback=lambda agent: agent.evaluate(2, greedy=False))
+    assert watched.learning.rows == alone.learning.rows
+    for name, (network, _) in alone.learners.items():
+        np.testing.assert_array_equal(watched.learners[name][0].parameters, network.parameters)
+
+
+def test_many_threads_may_act():
+    agent = PPO("CartPole-v1", **SMALL)
+    seen = np.random.default_rng(0).standard_normal((200, 64, 4)).astype(np.float32)
+    expected = [agent.act(batch) for batch in seen]
+    with ThreadPoolExecutor(8) as pool:
+        for found, right in zip(pool.map(agent.act, seen), expected, strict=True):
+            np.testing.assert_array_equal(found, right)
 
 
 def test_a_loss_that_is_not_finite_ends_learning():

@@ -104,10 +104,10 @@ class ActorCritic(Agent, ABC):
         both = Parallel([everything, everything], [Sequential(actor), Sequential(critic)])
         return Network([both], loss=loss, input_shape=self.environments.width, seed=self.rng)
 
-    def outputs(self, X: Array) -> Array:
-        """[theta, V] for scaled observations (m, width); the next call overwrites it."""
+    def outputs(self, X: Array, cache: Cache | None = None) -> Array:
+        """[theta, V] for scaled observations (m, width), in the memory of the cache, if any."""
         network, _ = self.learners["actor_critic"]
-        return network.forward(X, self._acting)
+        return network.forward(X, cache)
 
     def scaled(self, observations: Array) -> Array:
         """The observations as the network sees them."""
@@ -115,12 +115,12 @@ class ActorCritic(Agent, ABC):
             return observations
         return self.statistics["observations"].normalized(observations)
 
-    def choose(self, observations: Array, *, greedy: bool) -> Array:
+    def choose(self, observations: Array, rng: np.random.Generator | None) -> Array:
         theta = self.outputs(self.scaled(observations))[:, :-1]
-        return self.policy.mode(theta) if greedy else self.policy.sample(theta, self.rng)
+        return self.policy.mode(theta) if rng is None else self.policy.sample(theta, rng)
 
     def values(self, observations: Array) -> Array:
-        return self.outputs(self.scaled(observations))[:, -1].copy()
+        return self.outputs(self.scaled(observations))[:, -1]
 
     def probabilities(self, observations: Array) -> Array:
         """Of each discrete action, shape (n, actions)."""
@@ -144,7 +144,7 @@ class ActorCritic(Agent, ABC):
             if self.normalize_observations:
                 self.statistics["observations"].see(environments.observations)
             X[t] = self.scaled(environments.observations)
-            outputs[t] = self.outputs(X[t])
+            outputs[t] = self.outputs(X[t], self._acting)
             action = policy.sample(outputs[t, :, :-1], self.rng)
             step = environments.step(action)
             actions[t] = action.reshape(n, -1)
@@ -155,7 +155,7 @@ class ActorCritic(Agent, ABC):
                 cut_off.append((t, int(i)))
                 last.append(step.reached[i])
         X[time] = self.scaled(environments.observations)
-        outputs[time] = self.outputs(X[time])
+        outputs[time] = self.outputs(X[time], self._acting)
         next_values = outputs[1:, :, -1].copy()
         if cut_off:
             next_values[tuple(zip(*cut_off, strict=True))] = self.values(np.array(last))

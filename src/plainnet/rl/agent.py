@@ -87,8 +87,11 @@ class Agent(Configurable, ABC):
         """
 
     @abstractmethod
-    def choose(self, observations: Array, *, greedy: bool) -> Array:
-        """An action for each of the observations, (n, width)."""
+    def choose(self, observations: Array, rng: np.random.Generator | None) -> Array:
+        """The best action for each of the observations, (n, width), or one drawn as in learning.
+
+        Many threads may call it: nothing of the agent changes.
+        """
 
     @abstractmethod
     def values(self, observations: Array) -> Array:
@@ -185,13 +188,13 @@ class Agent(Configurable, ABC):
 
     # --- acting ----------------------------------------------------------------------------------
 
-    def act(self, observation: npt.ArrayLike, *, greedy: bool = True) -> Any:
+    def act(self, observation: npt.ArrayLike, *, rng: np.random.Generator | None = None) -> Any:
         """The action for an observation, (width,), or one for each of several, (n, width).
 
         Parameters
         ----------
-        greedy : bool
-            Take the best action; otherwise explore as in learning.
+        rng : numpy.random.Generator, optional
+            Explore as in learning, with its numbers; without, take the best action.
         """
         X = np.asarray(observation, np.float32)
         width = self.environments.width
@@ -201,15 +204,19 @@ class Agent(Configurable, ABC):
             )
         if not np.isfinite(X).all():
             raise DataError("the observation has NaN or infinity in it")
-        actions = self.choose(X.reshape(-1, width), greedy=greedy)
+        actions = self.choose(X.reshape(-1, width), rng)
         if self.environments.low is not None:
             actions = np.clip(actions, self.environments.low, self.environments.high)
         return actions if X.ndim == 2 else actions[0]
 
     def evaluate(self, episodes: int = 100, *, seed: int = 0, greedy: bool = True) -> Array:
-        """The returns of new episodes, shape (episodes,), in environments of their own."""
+        """The returns of new episodes, shape (episodes,), in environments of their own.
+
+        Learning does not notice: it goes on as it would have without.
+        """
         episodes = require_integer("episodes", episodes, at_least=1)
         n = min(EVALUATED_AT_ONCE, episodes)
+        rng = None if greedy else np.random.default_rng(seed)
         environments = Environments(self.env, n)
         try:
             observations = environments.reset(seed)
@@ -218,7 +225,7 @@ class Agent(Configurable, ABC):
             left[: episodes % n] += 1
             returns: list[float] = []
             while left.any():
-                step = environments.step(self.choose(observations, greedy=greedy))
+                step = environments.step(self.choose(observations, rng))
                 observations = environments.observations
                 ended = np.flatnonzero(step.done)
                 for i, (_, value, _) in zip(ended, environments.episodes, strict=True):

@@ -137,14 +137,19 @@ class DQN(Agent):
     def episodes_begin(self) -> None:
         self.replay.cut()
 
-    def choose(self, observations: Array, *, greedy: bool) -> Array:
+    def choose(
+        self,
+        observations: Array,
+        rng: np.random.Generator | None,
+        cache: Cache | None = None,
+    ) -> Array:
         network, _ = self.learners["value"]
-        best = network.forward(observations, self._acting).argmax(axis=1)
-        if greedy:
+        best = network.forward(observations, cache).argmax(axis=1)
+        if rng is None:
             return np.asarray(best)
         n = len(observations)
-        at_random = self.rng.random(n) < self._explores
-        return np.where(at_random, self.rng.integers(0, self.n_actions, n), best)
+        at_random = rng.random(n) < self._explores
+        return np.where(at_random, rng.integers(0, self.n_actions, n), best)
 
     def values(self, observations: Array) -> Array:
         network, _ = self.learners["value"]
@@ -157,7 +162,7 @@ class DQN(Agent):
         if self.steps < self.learning_starts:
             self._explores = 1.0
         observations = self.environments.observations
-        actions = self.choose(observations, greedy=False)
+        actions = self.choose(observations, self.rng, self._acting)
         step = self.environments.step(actions)
         self.replay.add(observations, actions[:, None], step)
         if len(self.replay) >= max(self.learning_starts, self.n_steps * self.n_envs):

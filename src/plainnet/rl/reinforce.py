@@ -89,7 +89,7 @@ class REINFORCE(ActorCritic):
             if self.normalize_observations:
                 self.statistics["observations"].see(seen[going])
             X = self.scaled(seen)
-            outputs = self.outputs(X).copy()
+            outputs = self.outputs(X)
             action = self.policy.sample(outputs[:, :-1], self.rng)
             step = environments.step(action)
             played.append((X, action.reshape(self.n_envs, -1), step.rewards, outputs[:, -1], going))

@@ -33,13 +33,14 @@ def episode(
 ) -> Iterator[Moment]:
     """The moments of one new episode, as they happen."""
     env = _rendering(agent) if frames else agent.environments.make()
+    rng = None if greedy else np.random.default_rng(seed)
     try:
         seen, _ = env.reset(seed=seed)
         over = False
         while not over:
             frame = env.render() if frames else None
             (observation,) = agent.environments.observed([seen])
-            action = agent.act(observation, greedy=greedy)
+            action = agent.act(observation, rng=rng)
             seen, reward, terminated, truncated, _ = env.step(agent.environments.as_env(action))
             over = terminated or truncated
             yield Moment(observation, action, float(reward), frame)
