@@ -57,6 +57,10 @@ def train(
     try:
         with _Bar(console, steps) as bar:
             learner.learn(steps, progress=False, callback=bar.show, checkpoint=place)
+    except KeyboardInterrupt:
+        if place.exists():
+            console.print(f"stopped; {out} holds the agent of the last tenth, and --resume goes on")
+        raise
     except DivergedError as error:
         raise DivergedError(
             f"learning diverged: {error}. {out} holds the agent of the last tenth, if any",
