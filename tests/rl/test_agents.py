@@ -1,12 +1,15 @@
 """Agents: they find the best behaviour of small environments, repeat themselves, and go on."""
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Discrete
 
 from plainnet.errors import DataError, DivergedError, FileError, SettingError, ShapeError
-from plainnet.rl import A2C, DQN, PPO, REINFORCE, Agent, load_agent
+from plainnet.rl import A2C, DQN, PPO, REINFORCE, Agent, environments, episode, load_agent
 from rl.corridor import Aim, Corridor
 
 SMALL = {"hidden": (16,), "n_envs": 4, "seed": 0}
@@ -141,10 +144,111 @@ def test_actions_have_the_shape_of_observations():
     assert agent.act(seen[0]) in (0, 1)
     drawn = agent.act(np.zeros((50, 4)), rng=np.random.default_rng(0))
     assert len(set(drawn.tolist())) == 2
-    with pytest.raises(ShapeError, match=r"has the shape \(4,\) or \(n, 4\); got \(3,\)"):
+    with pytest.raises(
+        ShapeError, match=r"has the shape \(4,\), several have \(n, 4\); got \(3,\)"
+    ):
         agent.act(np.zeros(3))
     with pytest.raises(DataError, match="NaN or infinity"):
         agent.act(np.full(4, np.nan))
+
+
+def test_actions_and_observations_are_the_environments_own():
+    """Corridor's actions are 1 and 2, and it may show ids."""
+    for one_hot in (False, True):
+        env = Corridor(one_hot=one_hot)
+        agent = PPO(lambda env=env: Corridor(one_hot=env.one_hot), n_steps=32, gamma=0.9, **SMALL)
+        agent.learn(3000, progress=False)
+        (seen, _), total, over = env.reset(), 0.0, False
+        while not over:
+            seen, reward, over, _, _ = env.step(agent.act(seen))
+            total += reward
+        assert total == pytest.approx(0.7)
+    assert agent.act(np.array([1, 2, 3])).tolist() == [2, 2, 2]
+    with pytest.raises(DataError, match="observations are ids from 0 to 4; got"):
+        agent.act(5)
+
+
+class Coin(gymnasium.Env):
+    """Tosses by its own random numbers; guessing right is worth 1."""
+
+    observation_space, action_space = Box(0, 1, (1,), np.float32), Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        right = action == self.np_random.gumbel(size=2).argmax()
+        return np.zeros(1, np.float32), float(right), self.steps == 200, False, {}
+
+
+def test_a_policy_and_an_environment_of_one_seed_have_numbers_of_their_own():
+    agent = PPO(Coin, **SMALL)
+    for returns in (
+        agent.evaluate(1, seed=3, greedy=False)[0],
+        sum(moment.reward for moment in episode(agent, seed=3, greedy=False)),
+    ):
+        assert 60 < returns < 140  # of 200
+
+
+def test_seeds_near_by_have_episodes_of_their_own():
+    agent = PPO("Pendulum-v1", n_steps=16, **SMALL)
+    assert not set(agent.evaluate(20, seed=0)) & set(agent.evaluate(20, seed=1))
+
+
+def test_an_episode_without_a_limit_gets_one(monkeypatch):
+    class Endless(Corridor):
+        def __init__(self):
+            super().__init__(limit=10**9)
+
+        def step(self, action):
+            self.place = 2  # never at an end
+            return super().step(action)
+
+    monkeypatch.setattr(environments, "LONGEST", 30)
+    agent = REINFORCE(Endless, **SMALL).learn(300, progress=False)
+    assert set(agent.learning.lengths) == {30}
+    assert agent.evaluate(2).shape == (2,)
+    assert sum(1 for _ in episode(agent)) == 31
+
+
+def test_ctrl_c_saves_after_the_iteration(tmp_path):
+    agent = A2C("CartPole-v1", **SMALL)
+
+    def interrupt(agent: Agent) -> None:
+        if agent.steps == 200:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        agent.learn(10_000, progress=False, callback=interrupt, checkpoint=tmp_path / "a")
+    assert load_agent(tmp_path / "a").steps == agent.steps == 200
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_folder_for_checkpoints_has_to_be_there(tmp_path):
+    agent = A2C("CartPole-v1", **SMALL)
+    with pytest.raises(FileError, match="there is no such folder"):
+        agent.learn(1000, progress=False, checkpoint=tmp_path / "none" / "a")
+    assert agent.steps == 0
+
+
+def test_a_small_memory_learns_too():
+    agent = DQN("CartPole-v1", capacity=400, learning_starts=800, **SMALL)
+    agent.learn(1000, progress=False)
+    assert agent.learners["value"][1].steps > 0
+
+
+def test_a_name_with_a_module_in_it_is_not_imported_by_a_file_alone(tmp_path):
+    agent = A2C("CartPole-v1", **SMALL)
+    agent.env = "os:CartPole-v1"
+    agent.save(tmp_path / "a")
+    with pytest.raises(SettingError, match="whose module a file alone shall not import"):
+        load_agent(tmp_path / "a")
+    assert load_agent(tmp_path / "a", env="os:CartPole-v1").env == "os:CartPole-v1"
+    with pytest.raises(SettingError, match="was made for 'os:CartPole-v1'; got 'CartPole-v1'"):
+        load_agent(tmp_path / "a", env="CartPole-v1")
 
 
 def test_evaluation_counts_as_many_episodes_of_each_environment():
@@ -188,6 +292,14 @@ def test_a_loss_that_is_not_finite_ends_learning():
         (lambda: PPO("CartPole-v1", activation="gelu"), "activation must be one of tanh, relu"),
         (lambda: A2C("CartPole-v1", max_norm=0), "max_norm must be > 0; got 0"),
         (lambda: DQN("Pendulum-v1"), "DQN needs discrete actions"),
+        (lambda: PPO("CartPole-v1", hidden=64), "hidden must be a tuple of layer sizes.*got 64"),
+        (lambda: PPO("CartPole-v1", hidden="64"), "hidden must be a tuple of layer sizes"),
+        (lambda: PPO("CartPole-v1", anneal="no"), "anneal must be a bool"),
+        (lambda: DQN("CartPole-v1", duelling="False"), "duelling must be a bool"),
+        (lambda: DQN("CartPole-v1", epsilon=0.1), "epsilon must be two numbers"),
+        (lambda: PPO("CartPole-v1", seed=-1), "seed must be a whole number >= 0; got -1"),
+        (lambda: PPO(Corridor()), "a function that makes an environment; got <.*Corridor object"),
+        (lambda: PPO("nosuch:Env-v0"), "'nosuch:Env-v0' needs another package"),
         (lambda: DQN("CartPole-v1", epsilon=(1.0,)), "epsilon must be two numbers"),
         (lambda: DQN("CartPole-v1", epsilon=(1.0, 2.0)), r"epsilon\[1\] must be <= 1; got 2"),
         (lambda: PPO("CartPole-v1").learn(0), "steps must be a whole number >= 1; got 0"),

@@ -92,6 +92,34 @@ def test_the_clipped_objective_by_hand(A, p_old, expected, is_held):
     assert gradient[2] == pytest.approx(0.5 * 2)
 
 
+@pytest.mark.parametrize(
+    ("V", "V_old", "value_loss", "dV"),
+    [
+        (3.0, 2.9, 2.0, 2.0),  # moved by 0.1: free, (3 - 1)^2 / 2
+        (3.0, 3.5, 2.645, 0.0),  # moved by -0.5, held at 3.3: (3.3 - 1)^2 / 2, the larger
+        (3.0, 2.5, 2.0, 2.0),  # moved by 0.5, held at 2.7: the smaller
+        (0.0, 0.9, 0.5, -1.0),  # held at 0.7: the smaller
+        (0.0, -0.7, 1.125, 0.0),  # held at -0.5: (-0.5 - 1)^2 / 2
+    ],
+)
+def test_the_held_value_by_hand(V, V_old, value_loss, dV):
+    """R = 1, eps = 0.2, no advantage: what is left is the value's part, times 1."""
+    loss = ClippedPolicyGradient(Categorical(2), clip_value=True, value_weight=1.0)
+    loss.build((3,))
+    cache = Cache()
+    found = loss.forward(np.array([[0.0, 0, V]]), np.array([[0, 0, 1, 0, V_old]]), cache)
+    assert found[0] == pytest.approx(value_loss)
+    assert loss.backward(cache)[0, 2] == pytest.approx(dV)
+
+
+def test_a_ratio_beyond_all_numbers_has_no_gradient_where_it_is_held():
+    loss, cache = ClippedPolicyGradient(Categorical(2)), Cache()
+    loss.build((3,))
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss.forward(np.array([[0.0, 0, 0]]), np.array([[0, 1.0, 0, -1e6, 0]]), cache)
+    np.testing.assert_array_equal(loss.backward(cache)[0, :2], 0)
+
+
 def test_at_the_old_policy_the_objective_is_the_policy_gradient(rng):
     policy = Categorical(3)
     Z, y = some(policy, rng, 2)

@@ -33,10 +33,10 @@ def agent() -> PPO:
 
 def test_the_moments_of_an_episode(agent):
     moments = list(episode(agent, frames=True))
-    assert [m.observation[0] for m in moments] == [1, 2, 3]
-    assert [m.action for m in moments] == [1, 1, 1]
+    assert [m.observation[0] for m in moments] == [1, 2, 3, 4]
+    assert [m.action for m in moments] == [2, 2, 2, None]
     assert sum(m.reward for m in moments) == pytest.approx(0.7)
-    assert [int(m.frame[0].argmax(axis=0)[0]) for m in moments] == [8, 16, 24]
+    assert [int(m.frame[0].argmax(axis=0)[0]) for m in moments] == [8, 16, 24, 32]
     assert next(episode(agent)).frame is None
 
 
@@ -44,11 +44,11 @@ def test_an_episode_as_a_gif(agent, tmp_path):
     image = pytest.importorskip("PIL.Image")
     assert record(agent, tmp_path / "corridor.gif") == pytest.approx(0.7)
     with image.open(tmp_path / "corridor.gif") as gif:
-        assert (gif.n_frames, gif.size, gif.info["duration"]) == (3, (40, 8), 100)
-        gif.seek(2)
+        assert (gif.n_frames, gif.size, gif.info["duration"]) == (4, (40, 8), 100)
+        gif.seek(3)  # where it ends
         frame = np.asarray(gif.convert("RGB"))
-    assert (frame[4, 24:32] == [255, 0, 0]).all()
-    assert (frame[4, :24] == 0).all()
+    assert (frame[4, 32:] == [255, 0, 0]).all()
+    assert (frame[4, :32] == 0).all()
     assert [file.name for file in tmp_path.iterdir()] == ["corridor.gif"]
 
 
@@ -60,7 +60,7 @@ def test_what_shows_no_pictures_cannot_be_watched(tmp_path):
 
 
 def test_actions_in_numbers_reach_the_environment():
-    (moment,) = episode(A2C(Aim, n_envs=2, seed=0))
+    moment, _ = episode(A2C(Aim, n_envs=2, seed=0))
     assert moment.reward == pytest.approx(-((moment.action - moment.observation) ** 2).sum())
 
 

@@ -387,8 +387,12 @@ def rl_watch(
     ] = None,
     episodes: Annotated[int, typer.Option(metavar="N", help="How many to show.")] = 1,
     seed: Annotated[int, typer.Option(metavar="S", help="Of the first episode.")] = 0,
+    env: Annotated[
+        str | None,
+        _option("The environment's name, if it has a module in it: my_module:Name-v0.", "NAME"),
+    ] = None,
 ) -> None:
     """`plainnet rl watch`."""
     from plainnet.cli.rl import watch as run_watch
 
-    run_watch(model, out, episodes, seed)
+    run_watch(model, out, episodes, seed, env)

@@ -39,14 +39,14 @@ def train(
     """Run `plainnet rl train`."""
     if steps < 1:
         raise SettingError(f"--steps must be 1 or more; got {steps}")
-    out = out or Path(f"{env.replace('/', '-')}-{agent}.npz")
+    out = out or Path(f"{env.replace('/', '-').replace(':', '-')}-{agent}.npz")
     place = check_writable(out)
     console = report.make_console(quiet)
     if resume and place.exists():
         if settings:
             raise SettingError("--set is for new agents; one that goes on keeps its settings")
-        learner = rl.load_agent(place)
-        if learner.env != env or not isinstance(learner, AGENTS[agent]):
+        learner = rl.load_agent(place, env=env)
+        if not isinstance(learner, AGENTS[agent]):
             raise SettingError(f"{out} holds {learner!r}, no {agent} for {env}")
         console.print(f"going on after {learner.steps:,} steps", soft_wrap=True)
     else:
@@ -58,12 +58,14 @@ def train(
         with _Bar(console, steps) as bar:
             learner.learn(steps, progress=False, callback=bar.show, checkpoint=place)
     except KeyboardInterrupt:
-        if place.exists():
-            console.print(f"stopped; {out} holds the agent of the last tenth, and --resume goes on")
+        console.print(
+            f"stopped after {learner.steps:,} steps; saved to {out}, and --resume goes on",
+            soft_wrap=True,
+        )
         raise
     except DivergedError as error:
         raise DivergedError(
-            f"learning diverged: {error}. {out} holds the agent of the last tenth, if any",
+            f"learning diverged: {error}",
             step=error.step,
             layer=error.layer,
         ) from error
@@ -71,8 +73,7 @@ def train(
     made = learner.steps - before
     if made:
         console.print(
-            f"{made:,} steps in {seconds:.1f} s, {made / seconds:,.0f} a second; the last 100 "
-            f"episodes had a mean return of {learner.learning.recent():.1f}",
+            f"{made:,} steps in {seconds:.1f} s, {made / seconds:,.0f} a second; {_curve(learner)}",
             soft_wrap=True,
         )
     returns = learner.evaluate(EVALUATED)
@@ -83,13 +84,19 @@ def train(
     console.print(f"saved to {out}; look at it: plainnet rl watch {out}", soft_wrap=True)
 
 
-def watch(model: Path, out: Path | None, episodes: int, seed: int) -> None:
+def _curve(learner: rl.Agent) -> str:
+    if not len(learner.learning):
+        return "no episode has ended"
+    return f"the last 100 episodes had a mean return of {learner.learning.recent():.1f}"
+
+
+def watch(model: Path, out: Path | None, episodes: int, seed: int, env: str | None) -> None:
     """Run `plainnet rl watch`."""
     if not model.exists():
         raise FileError(f"there is no file {model}")
     if episodes < 1:
         raise SettingError(f"--episodes must be 1 or more; got {episodes}")
-    agent = rl.load_agent(model)
+    agent = rl.load_agent(model, env=env)
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame draws into memory: no display
     console = report.make_console(False)
     if out is not None:
@@ -109,9 +116,9 @@ def _watch_one(agent: rl.Agent, seed: int, console: Console) -> None:
     pause = 1 / agent.environments.frames_per_second
     with Live(console=console, auto_refresh=False, transient=True) as live:
         for moment in rl.episode(agent, seed=seed, frames=terminal):
-            total, steps = total + moment.reward, steps + 1
+            total, steps = total + moment.reward, steps + (moment.action is not None)
             if terminal:
-                picture = _picture(moment.frame, min(console.width - 1, 80))
+                picture = _picture(moment.frame, console.width - 1, console.height - 2)
                 live.update(
                     Text.assemble(picture, f"step {steps}  return {total:.1f}"), refresh=True
                 )
@@ -119,9 +126,10 @@ def _watch_one(agent: rl.Agent, seed: int, console: Console) -> None:
     console.print(f"episode {seed}: {steps} steps, return {total:.1f}", soft_wrap=True)
 
 
-def _picture(frame: Any, width: int) -> Text:
+def _picture(frame: Any, width: int, height: int) -> Text:
     """Two pixels in a character: the upper half block has the upper one's colour."""
-    small, text = shrunk(frame, width), Text()
+    fitting = min(width, 80, 2 * height * frame.shape[1] // frame.shape[0])
+    small, text = shrunk(frame, max(fitting, 1)), Text()
     for upper, lower in zip(small[:-1:2], small[1::2], strict=True):
         for a, b in zip(upper, lower, strict=True):
             text.append("▀", f"#{a[0]:02x}{a[1]:02x}{a[2]:02x} on #{b[0]:02x}{b[1]:02x}{b[2]:02x}")
@@ -142,7 +150,7 @@ def _settings(agent: str, given: list[str]) -> dict[str, Any]:
                 f"{agent} has no setting {name!r}; it has {', '.join(sorted(known))}"
             )
         try:
-            settings[name] = json.loads(value)
+            settings[name] = json.loads(value.lower() if value in ("True", "False") else value)
         except json.JSONDecodeError:
             settings[name] = value
         if isinstance(settings[name], list):

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, require_integer
+from plainnet.errors import SettingError, require_integer, require_type
 from plainnet.functions import softmax
 from plainnet.initializers import Orthogonal
 from plainnet.layers import Dense, Layer, Parallel, ReLU, Sequential, Tanh
@@ -32,10 +32,17 @@ def hidden_layers(hidden: Sequence[int], activation: Activation) -> list[Layer]:
         raise SettingError(
             f"activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}"
         )
-    units = [require_integer("hidden", n, at_least=1) for n in hidden]
+    units = layer_sizes(hidden)
     make = ACTIVATIONS[activation]
     pairs = ((Dense(n, initializer=Orthogonal(sqrt(2))), make()) for n in units)
     return [layer for pair in pairs for layer in pair]
+
+
+def layer_sizes(hidden: Sequence[int]) -> list[int]:
+    """The setting `hidden`, if it is whole numbers."""
+    if not isinstance(hidden, list | tuple):
+        raise SettingError(f"hidden must be a tuple of layer sizes, like (64, 64); got {hidden!r}")
+    return [require_integer("hidden", n, at_least=1) for n in hidden]
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,13 @@ class ActorCritic(Agent, ABC):
     gamma: float
     hidden: tuple[int, ...]
     activation: Activation
+    anneal: bool
     normalize_observations: bool
     normalize_rewards: bool
 
     def begin(self) -> None:
+        for name in ("anneal", "normalize_observations", "normalize_rewards"):
+            require_type(name, getattr(self, name), bool)
         super().begin()
         environments = self.environments
         self.policy: Policy = (
@@ -124,6 +134,8 @@ class ActorCritic(Agent, ABC):
 
     def probabilities(self, observations: Array) -> Array:
         """Of each discrete action, shape (n, actions)."""
+        if not isinstance(self.policy, Categorical):
+            raise SettingError(f"only discrete actions have probabilities; got {self!r}")
         theta = self.outputs(self.scaled(observations))[:, :-1]
         return softmax(theta, np.empty_like(theta))
 

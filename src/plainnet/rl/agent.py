@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +32,7 @@ from plainnet.layers.base import Array
 from plainnet.memory import aligned
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
-from plainnet.rl.environments import Environments, Make
+from plainnet.rl.environments import LONGEST, Environments, Make
 from plainnet.rl.learning import Learning
 from plainnet.rl.running import RunningStatistics
 
@@ -66,6 +69,8 @@ class Agent(Configurable, ABC):
 
     def begin(self) -> None:
         """Called by constructors, first: the environments, the counters, the random generator."""
+        if self.seed is not None:
+            self.seed = require_integer("seed", self.seed, at_least=0)
         self.rng = np.random.default_rng(self.seed)
         self.environments = Environments(self.env, self.n_envs)
         self.learning = Learning()
@@ -117,15 +122,17 @@ class Agent(Configurable, ABC):
         ----------
         steps : int
             Counted over all copies of the environment, from the agent's first step on. The last
-            iteration is made to its end, so that it may be a few more.
+            iteration is made to its end, so that it may be a few more. Rates that are annealed
+            reach their end at `steps`: to go on beyond it later raises them again.
         progress : bool
         callback : function, optional
             Called with the agent after each iteration.
         checkpoint : str or path, optional
-            Save the agent there after each `every` steps, and at the end. Episodes begin anew after
-            each save, so that a loaded agent goes on exactly as this one does.
+            Save the agent there after each `every` steps, at the end, and after Ctrl-C. Episodes
+            begin anew after each save, so that a loaded agent goes on exactly as this one does.
         every : int, optional
-            By default a tenth of `steps`.
+            By default a tenth of `steps`, or, if that is more, what lets each environment play
+            five of its longest episodes.
 
         Raises
         ------
@@ -135,21 +142,34 @@ class Agent(Configurable, ABC):
         steps = require_integer("steps", steps, at_least=1)
         if every is not None:
             every = require_integer("every", every, at_least=1)
-        every = every or max(steps // 10, 1)
-        with _bar(steps, self.steps, progress) as bar:
-            while self.steps < steps:
+        limit = self.environments.limit
+        longest = limit if limit < LONGEST else 0  # otherwise nobody knows
+        every = every or max(steps // 10, 5 * self.n_envs * longest, 1)
+        if checkpoint is not None and not Path(checkpoint).resolve().parent.is_dir():
+            raise FileError(f"cannot save to {checkpoint}: there is no such folder")
+        with _bar(steps, self.steps, progress) as bar, _finishing() as interrupted:
+            while self.steps < steps and not interrupted:
                 stop = (self.steps // every + 1) * every if checkpoint is not None else steps
-                self._learn_until(min(stop, steps), steps, bar, callback)
-                if checkpoint is not None:
+                self._learn_until(min(stop, steps), steps, bar, callback, interrupted)
+                if checkpoint is not None and self.steps < steps:
                     self.save(checkpoint)
+        if checkpoint is not None:
+            self.save(checkpoint)
+        if interrupted:
+            raise KeyboardInterrupt
         return self
 
     def _learn_until(
-        self, stop: int, steps: int, bar: Any, callback: Callable[[Agent], object] | None
+        self,
+        stop: int,
+        steps: int,
+        bar: Any = None,
+        callback: Callable[[Agent], object] | None = None,
+        interrupted: Sequence[int] = (),
     ) -> None:
         self.environments.reset(int(self.rng.integers(2**31)))
         self.episodes_begin()
-        while self.steps < stop:
+        while self.steps < stop and not interrupted:
             before = self.steps
             self.iterate(before / steps)
             self.learning.rows += self.environments.episodes
@@ -173,8 +193,9 @@ class Agent(Configurable, ABC):
         """One step of a learner's optimizer on its loss of these rows; the step's cache."""
         network, optimizer = self.learners[name]
         cache = self._caches.setdefault(name, Cache(training=True, seed=self.rng))
-        loss = network.step(X, y.astype(network.dtype, copy=False), cache, sample_weight)
-        norm = clip_norm([network.gradients], np.inf if max_norm is None else max_norm)
+        with np.errstate(all="ignore"):  # what is not finite is said below
+            loss = network.step(X, y.astype(network.dtype, copy=False), cache, sample_weight)
+            norm = clip_norm([network.gradients], np.inf if max_norm is None else max_norm)
         if not np.isfinite([loss, norm]).all():
             raise DivergedError(
                 f"after {self.steps} steps of the environment the loss of {name} is {loss}, and "
@@ -189,25 +210,28 @@ class Agent(Configurable, ABC):
     # --- acting ----------------------------------------------------------------------------------
 
     def act(self, observation: npt.ArrayLike, *, rng: np.random.Generator | None = None) -> Any:
-        """The action for an observation, (width,), or one for each of several, (n, width).
+        """The action for an observation, or one for each of several in an array.
+
+        Both are as the environment has them: what it shows goes in, what it takes comes out.
 
         Parameters
         ----------
         rng : numpy.random.Generator, optional
             Explore as in learning, with its numbers; without, take the best action.
         """
-        X = np.asarray(observation, np.float32)
-        width = self.environments.width
-        if X.ndim not in (1, 2) or X.shape[-1] != width:
+        environments, seen = self.environments, np.asarray(observation)
+        one = (environments.width,) * environments.axes
+        if seen.shape[-len(one) or seen.ndim :] != one or seen.ndim > len(one) + 1:
+            shown = ", ".join(map(str, ("n", *one)))
             raise ShapeError(
-                f"an observation has the shape ({width},) or (n, {width}); got {X.shape}"
+                f"an observation has the shape {one}, several have ({shown}); got {seen.shape}"
             )
+        several = seen.ndim > len(one)
+        X = environments.observed(seen if several else seen[None])
         if not np.isfinite(X).all():
             raise DataError("the observation has NaN or infinity in it")
-        actions = self.choose(X.reshape(-1, width), rng)
-        if self.environments.low is not None:
-            actions = np.clip(actions, self.environments.low, self.environments.high)
-        return actions if X.ndim == 2 else actions[0]
+        actions = environments.as_env(self.choose(X, rng))
+        return actions if several else actions[0]
 
     def evaluate(self, episodes: int = 100, *, seed: int = 0, greedy: bool = True) -> Array:
         """The returns of new episodes, shape (episodes,), in environments of their own.
@@ -216,7 +240,7 @@ class Agent(Configurable, ABC):
         """
         episodes = require_integer("episodes", episodes, at_least=1)
         n = min(EVALUATED_AT_ONCE, episodes)
-        rng = None if greedy else np.random.default_rng(seed)
+        rng = None if greedy else exploring(seed)
         environments = Environments(self.env, n)
         try:
             observations = environments.reset(seed)
@@ -263,13 +287,13 @@ class Agent(Configurable, ABC):
         self.rng.bit_generator.state = json.loads(str(arrays["rng"]))
         self.environments.steps = int(arrays["steps"])
         for name, (network, optimizer) in self.learners.items():
-            network.parameters[:] = arrays[f"{name}.parameters"]
-            network.state[:] = arrays[f"{name}.state"]
+            _put(arrays[f"{name}.parameters"], network.parameters)
+            _put(arrays[f"{name}.state"], network.state)
             optimizer.reset()
             optimizer.steps = int(arrays[f"{name}.optimizer.steps"])
             for accumulator in optimizer.accumulators if optimizer.steps else ():
                 values = aligned(network.parameters.size, network.dtype)
-                values[:] = arrays[f"{name}.optimizer.{accumulator}"]
+                _put(arrays[f"{name}.optimizer.{accumulator}"], values)
                 optimizer.state[accumulator] = values
         for name, statistics in self.statistics.items():
             for part, value in statistics.state().items():
@@ -289,14 +313,27 @@ class Agent(Configurable, ABC):
             np.savez(file, allow_pickle=False, **arrays)
 
 
-def load_agent(path: str | os.PathLike[str], *, env: Make | None = None) -> Agent:
+def _put(values: Array, place: Array) -> None:
+    """Copy numbers of a file, if they are what belongs there."""
+    if values.shape != place.shape or not np.isfinite(values).all():
+        raise ValueError(f"{place.size} finite numbers were expected; got shape {values.shape}")
+    place[...] = values
+
+
+def exploring(seed: int) -> np.random.Generator:
+    """Numbers for a policy, other than those that an environment makes of the same seed."""
+    return np.random.default_rng([seed, 1])
+
+
+def load_agent(path: str | os.PathLike[str], *, env: str | Make | None = None) -> Agent:
     """The agent that `save` wrote.
 
     Parameters
     ----------
     path : str or path
-    env : function, optional
-        Makes the environment, for an agent that was given such a function.
+    env : function or str, optional
+        Makes the environment, for an agent that was given such a function, or names it, for one
+        whose name has a module in it: a file alone shall not import one.
 
     Raises
     ------
@@ -316,15 +353,17 @@ def load_agent(path: str | os.PathLike[str], *, env: Make | None = None) -> Agen
         raise FileError(f"{path} has the format {version}; this plainnet reads {FORMAT}")
     if not (isinstance(kind, type) and issubclass(kind, Agent)):
         raise FileError(f"{path} is no agent of plainnet: it names {kind!r}")
-    if env is not None:
-        config["env"] = env
-    elif config["env"] is None:
+    named = config.get("env")
+    if isinstance(env, str) and env != named:
+        raise SettingError(f"the agent in {path} was made for {named!r}; got {env!r}")
+    if env is None and named is None:
         raise SettingError(f"the agent in {path} had a function as env: pass it to load_agent")
-    elif ":" in config["env"]:  # Gymnasium imports what stands before the colon
+    if env is None and ":" in str(named):  # Gymnasium imports what stands before the colon
         raise SettingError(
-            f"the agent in {path} needs {config['env']!r}, whose module a file shall not import: "
-            "pass a function that makes it as env"
+            f"the agent in {path} needs {named!r}, whose module a file alone shall not import: "
+            f"pass env={named!r}"
         )
+    config["env"] = env or named
     lists = {name: tuple(value) for name, value in config.items() if isinstance(value, list)}
     try:
         agent = kind(**config | lists)
@@ -334,6 +373,27 @@ def load_agent(path: str | os.PathLike[str], *, env: Make | None = None) -> Agen
             raise
         raise FileError(f"{path} is no agent of plainnet ({error})") from error
     return agent
+
+
+@contextmanager
+def _finishing() -> Iterator[list[int]]:
+    """Ctrl-C fills the list, so that an iteration comes to its end; a second one interrupts."""
+    interrupted: list[int] = []
+    theirs = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    ours = main and theirs is signal.default_int_handler
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        interrupted.append(number)
+        signal.signal(signal.SIGINT, theirs)
+
+    if ours:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield interrupted
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, theirs)
 
 
 @contextmanager

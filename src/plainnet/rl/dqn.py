@@ -7,16 +7,26 @@ from collections.abc import Mapping
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, ShapeError, require_integer, require_number
+from plainnet.errors import (
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_number,
+    require_type,
+)
 from plainnet.layers import Dense, Layer, ReLU
 from plainnet.layers.base import Array, Formula, Formulas, Shape
 from plainnet.network import Network
 from plainnet.optimizers import Adam
+from plainnet.rl.actor_critic import layer_sizes
 from plainnet.rl.agent import Agent
 from plainnet.rl.environments import Make
 from plainnet.rl.losses import ActionValue
 from plainnet.rl.replay import Replay
 from plainnet.rl.returns import require_discounts
+
+BETA = 0.4
+"""How much of the bias of priorities is corrected at first."""
 
 
 class DQN(Agent):
@@ -56,7 +66,9 @@ class DQN(Agent):
     n_steps : int
         Rewards that are added up before Q' takes over (Sutton 1988).
     prioritized : bool
-        Draw steps by their last error (Schaul et al. 2016).
+        Draw steps by their last error (Schaul et al. 2016), with beta from 0.4 to 1 over all steps.
+        Their weights are divided by the sum of the batch's, not by the largest: Adam does not mind
+        the gradient's size.
     max_norm : float
     hidden : tuple of int
     """
@@ -86,7 +98,14 @@ class DQN(Agent):
     ) -> None:
         require_discounts(gamma=gamma, exploration=exploration, tau=tau)
         require_number("max_norm", max_norm, above=0)
-        if len(epsilon) != 2:
+        for name, flag in {
+            "anneal": anneal,
+            "double": double,
+            "duelling": duelling,
+            "prioritized": prioritized,
+        }.items():
+            require_type(name, flag, bool)
+        if not isinstance(epsilon, list | tuple) or len(epsilon) != 2:
             raise SettingError(f"epsilon must be two numbers, from and to; got {epsilon!r}")
         require_discounts(**{f"epsilon[{i}]": value for i, value in enumerate(epsilon)})
         self.env, self.seed = env, seed
@@ -123,10 +142,10 @@ class DQN(Agent):
             prioritized=prioritized,
         )
         self._acting, self._valuing, self._now_valuing = Cache(), Cache(), Cache()
-        self._explores = epsilon[0]
+        self._explores = np.array(epsilon[0], float)
 
     def _network(self) -> Network:
-        units = [require_integer("hidden", u, at_least=1) for u in self.hidden]
+        units = layer_sizes(self.hidden)
         layers: list[Layer] = [layer for u in units for layer in (Dense(u), ReLU())]
         layers += (
             [Dense(self.n_actions + 1), Duelling()] if self.duelling else [Dense(self.n_actions)]
@@ -158,14 +177,16 @@ class DQN(Agent):
     def iterate(self, done: float) -> None:
         first, last = self.epsilon
         explored = min(done / self.exploration, 1.0) if self.exploration else 1.0
-        self._explores = first + (last - first) * explored
+        self._explores[...] = first + (last - first) * explored
         if self.steps < self.learning_starts:
-            self._explores = 1.0
+            self._explores[...] = 1
         observations = self.environments.observations
         actions = self.choose(observations, self.rng, self._acting)
         step = self.environments.step(actions)
         self.replay.add(observations, actions[:, None], step)
-        if len(self.replay) >= max(self.learning_starts, self.n_steps * self.n_envs):
+        enough = len(self.replay) >= self.n_steps * self.n_envs
+        if enough and self.steps >= self.learning_starts:
+            self.replay.beta = BETA + (1 - BETA) * done
             self._learn_from_memory(self.learning_rate * (1 - done if self.anneal else 1))
 
     def _learn_from_memory(self, learning_rate: float) -> None:
@@ -190,11 +211,13 @@ class DQN(Agent):
 
     def arrays(self) -> dict[str, Array]:
         kept = {f"replay.{name}": array for name, array in self.replay.arrays().items()}
-        return super().arrays() | kept | {"target": self.target.parameters}
+        own = {"target": self.target.parameters, "explores": self._explores}
+        return super().arrays() | kept | own
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         super().restore(arrays)
         self.target.parameters[:] = arrays["target"]
+        self._explores[...] = arrays["explores"]
         own = {name.removeprefix("replay."): array for name, array in arrays.items()}
         self.replay.restore(own)
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from plainnet.errors import SettingError, optional, require_integer
+from plainnet.errors import DataError, SettingError, optional, require_integer
 from plainnet.layers.base import Array
 
 Make = Callable[[], Any]
+LONGEST = 10_000
+"""Steps of an episode in an environment that sets no limit: a policy may go round in circles."""
 
 SUPPORTED = (
     "plainnet's agents see Box spaces of one axis and Discrete ones, and act in Discrete spaces "
@@ -38,13 +40,16 @@ class Environments:
     Parameters
     ----------
     env : str or function
-        Gymnasium's name, "CartPole-v1", or a function that makes an environment.
+        Gymnasium's name, "CartPole-v1", or a function that makes an environment. One without a
+        limit of time gets one of LONGEST steps.
     n : int
 
     Attributes
     ----------
     width : int
         Length of an observation, (n, width); ids are one-hot.
+    limit : int
+        Steps in the longest episode.
     n_actions : int or None
         Of a Discrete space.
     low, high : arrays or None
@@ -60,18 +65,33 @@ class Environments:
     def __init__(self, env: str | Make, n: int) -> None:
         gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
         self.n = require_integer("n_envs", n, at_least=1)
-        self.make: Make = env if callable(env) else lambda: gym.make(env)
+        if not (isinstance(env, str) or callable(env)):
+            raise SettingError(
+                f"env must be a name in Gymnasium or a function that makes an environment; got "
+                f"{env!r}"
+            )
+        self.made_by = env
         mode = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
         try:
             self.env = gym.vector.SyncVectorEnv([self.make] * n, copy=False, **mode)
-        except gym.error.DependencyNotInstalled as error:
+        except (gym.error.DependencyNotInstalled, ImportError) as error:
             raise SettingError(f"the environment {env!r} needs another package: {error}") from error
         except gym.error.Error as error:
             raise SettingError(f"there is no environment {env!r}: {error}") from None
+        self.limit = _limit(self.env.envs[0])
         self._expect_supported(gym.spaces)
         self.steps = 0
         self.episodes: list[tuple[int, float, int]] = []
         self._returns, self._lengths = np.zeros(n), np.zeros(n, int)
+
+    def make(self, **settings: Any) -> Any:
+        """Another environment of the same kind."""
+        import gymnasium as gym
+
+        made = (
+            gym.make(self.made_by, **settings) if isinstance(self.made_by, str) else self.made_by()
+        )
+        return made if _limit(made) else gym.wrappers.TimeLimit(made, LONGEST)
 
     def _expect_supported(self, spaces: Any) -> None:
         seen, acted = self.env.single_observation_space, self.env.single_action_space
@@ -87,7 +107,7 @@ class Environments:
             self.width = int(seen.shape[0])
         else:
             raise SettingError(f"the observation space is {seen}; {SUPPORTED}")
-        if isinstance(acted, spaces.Discrete):
+        if isinstance(acted, spaces.Discrete) and acted.n > 1:
             self.n_actions, self._first_action = int(acted.n), int(acted.start)
         elif isinstance(acted, spaces.Box) and len(acted.shape) == 1 and acted.is_bounded():
             self.low, self.high = acted.low, acted.high
@@ -96,7 +116,9 @@ class Environments:
 
     def reset(self, seed: int) -> Array:
         """Begin anew everywhere; the first observations."""
-        seen, _ = self.env.reset(seed=seed)
+        # Gymnasium would give seed, seed + 1 ..., most of which another seed near by gives too.
+        seeds = np.random.SeedSequence(seed).generate_state(self.n)
+        seen, _ = self.env.reset(seed=[int(s) for s in seeds])
         self._returns[:], self._lengths[:] = 0, 0
         self.episodes.clear()
         self.observations = self.observed(seen)
@@ -128,7 +150,13 @@ class Environments:
     def observed(self, seen: Any) -> Array:
         """What environments show, as arrays (n, width) in memory of their own."""
         if self._one_hot is not None:
-            return np.asarray(self._one_hot[np.asarray(seen) - self._first])
+            ids = np.asarray(seen) - self._first
+            if ids.size and not (0 <= ids.min() and ids.max() < self.width):
+                raise DataError(
+                    f"observations are ids from {self._first} to {self._first + self.width - 1}; "
+                    f"got {seen}"
+                )
+            return np.asarray(self._one_hot[ids])
         return np.array(seen, np.float32)  # a copy: the environments write over theirs
 
     @property
@@ -137,3 +165,17 @@ class Environments:
 
     def close(self) -> None:
         self.env.close()
+
+    @property
+    def axes(self) -> int:
+        """Of a single observation, as the environment shows it."""
+        return 1 if self._one_hot is None else 0
+
+
+def _limit(env: Any) -> int:
+    """The most steps in an episode; 0 if there is no limit."""
+    while hasattr(env, "env"):
+        if getattr(env, "_max_episode_steps", None):
+            return int(env._max_episode_steps)
+        env = env.env
+    return 0

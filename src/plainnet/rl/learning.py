@@ -33,7 +33,8 @@ class Learning:
 
     def recent(self, episodes: int = 100) -> float:
         """The mean return of the last episodes; NaN before the first."""
-        return float(self.returns[-episodes:].mean()) if self.rows else float("nan")
+        last = [row[1] for row in self.rows[-episodes:]]
+        return sum(last) / len(last) if last else float("nan")
 
     def plot(self, ax: Any = None, *, window: int = 50) -> Any:
         """Returns over the steps, and their mean over the last `window` episodes.

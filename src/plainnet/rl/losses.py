@@ -185,15 +185,16 @@ class ClippedPolicyGradient(ActorCriticLoss):
         cache["ratio"] = r = np.exp(log_p - log_p_old)
         free = r * advantage
         held = np.minimum(np.maximum(r, 1 - self.clip), 1 + self.clip) * advantage
-        cache["dlog_p"] = -free * (free <= held)
+        cache["dlog_p"] = np.where(free <= held, -free, 0)
 
         cache["dV"] = error = V - R
         value_loss = 0.5 * error**2
         if self.clip_value:
             moved = np.minimum(np.maximum(V - V_old, -self.clip), self.clip)
             held_loss = 0.5 * (V_old + moved - R) ** 2
-            # Where that is the larger one, V is held and has no gradient.
-            cache["dV"] = error * (value_loss >= held_loss)
+            # Where V is held and that loss is the larger one, it has no gradient.
+            is_free = (np.abs(V - V_old) <= self.clip) | (value_loss >= held_loss)
+            cache["dV"] = np.where(is_free, error, 0)
             value_loss = np.maximum(value_loss, held_loss)
         surrogate: Array = -np.minimum(free, held)
         return surrogate - self.entropy_weight * H + self.value_weight * value_loss

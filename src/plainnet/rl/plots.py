@@ -64,8 +64,8 @@ def plot_probabilities(agent: Agent, *, seed: int = 0, steps: int = 100, ax: Any
         raise SettingError(f"only a policy over discrete actions has probabilities; got {agent!r}")
     ax = new_axes() if ax is None else ax
     moments = islice(episode(agent, seed=seed), steps)
-    X = np.array([moment.observation for moment in moments])
-    for action, P in enumerate(agent.probabilities(X).T):
+    seen = np.array([moment.observation for moment in moments if moment.action is not None])
+    for action, P in enumerate(agent.probabilities(agent.environments.observed(seen)).T):
         ax.plot(P, ".-", linewidth=0.5, label=f"action {action}")
     ax.set(xlabel="step", ylabel="probability", ylim=(-0.02, 1.02))
     ax.legend()

@@ -18,8 +18,9 @@ class REINFORCE(ActorCritic):
     Each iteration plays one episode in each environment, and descends once on
     -(R - V(s)) log pi(a|s) + c_V (V - R)^2 / 2 - c_H H, where R is the discounted sum of the
     episode's rewards from that action on. Nothing is bootstrapped: an episode that is cut off by a
-    limit of time counts as if it were over. R - V is brought to mean 0 and deviation 1, which makes
-    the learning rate independent of the rewards' size.
+    limit of time counts as if it were over. Environments whose episode has ended wait for the
+    others, with steps that count and teach nothing. R - V is brought to mean 0 and deviation 1,
+    which makes the learning rate independent of the rewards' size.
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ class REINFORCE(ActorCritic):
         # R_t = r_t + gamma R_(t+1)
         R = discounted(rewards, ~playing, np.zeros(self.n_envs, np.float32), self.gamma)[playing]
         A = R - V[playing]
-        A = (A - A.mean()) / (A.std() + 1e-8)
+        if len(A) > 1:
+            A = (A - A.mean()) / (A.std() + 1e-8)
         # descends on -(R - V(s)) log pi(a|s) + c_V (V(s) - R)^2 / 2 - c_H H
         self.update(
             "actor_critic",

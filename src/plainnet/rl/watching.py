@@ -14,18 +14,18 @@ import numpy as np
 from plainnet.errors import SettingError, optional
 from plainnet.files.native import moved_into_place
 from plainnet.layers.base import Array
-from plainnet.rl.agent import Agent
+from plainnet.rl.agent import Agent, exploring
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A step of an episode that is being watched."""
+    """A step of an episode that is being watched; the last one has no action."""
 
-    observation: Array
+    observation: Any
     action: Any
     reward: float
     frame: Array | None
-    """What the environment shows before the action, (height, width, 3) uint8."""
+    """What is to be seen before the action, (height, width, 3) uint8."""
 
 
 def episode(
@@ -33,17 +33,17 @@ def episode(
 ) -> Iterator[Moment]:
     """The moments of one new episode, as they happen."""
     env = _rendering(agent) if frames else agent.environments.make()
-    rng = None if greedy else np.random.default_rng(seed)
+    rng = None if greedy else exploring(seed)
     try:
         seen, _ = env.reset(seed=seed)
         over = False
         while not over:
-            frame = env.render() if frames else None
-            (observation,) = agent.environments.observed([seen])
+            frame, observation = env.render() if frames else None, np.copy(seen)
             action = agent.act(observation, rng=rng)
-            seen, reward, terminated, truncated, _ = env.step(agent.environments.as_env(action))
+            seen, reward, terminated, truncated, _ = env.step(action)
             over = terminated or truncated
             yield Moment(observation, action, float(reward), frame)
+        yield Moment(np.copy(seen), None, 0.0, env.render() if frames else None)
     finally:
         env.close()
 
@@ -56,28 +56,25 @@ def record(
     The file appears whole or not at all.
     """
     image = optional("PIL.Image", purpose="pictures of episodes", extra="rl")
-    moments = list(episode(agent, seed=seed, greedy=greedy, frames=True))
-    # One palette for all frames: a GIF with many is large, and its colours flicker.
-    pictures = [image.fromarray(moment.frame) for moment in moments]
-    palette = pictures[0].quantize(64)
-    first, *others = (picture.quantize(palette=palette) for picture in pictures)
-    data = BytesIO()
+    total, pictures, data = 0.0, [], BytesIO()
+    for moment in episode(agent, seed=seed, greedy=greedy, frames=True):
+        total += moment.reward
+        pictures.append(image.fromarray(moment.frame).quantize(64))  # a third of the memory
+    first, *others = pictures
     pause = 1000 / agent.environments.frames_per_second
     first.save(data, "GIF", save_all=True, append_images=others, duration=pause, loop=0)
     with moved_into_place(Path(path)) as file:
         file.write(data.getvalue())
-    return sum(moment.reward for moment in moments)
+    return total
 
 
 def _rendering(agent: Agent) -> Any:
     gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
-    if isinstance(agent.env, str):
-        try:
-            env = gym.make(agent.env, render_mode="rgb_array")
-        except gym.error.Error as error:
-            raise SettingError(f"{agent.env!r} cannot be watched: {error}") from error
-    else:
-        env = agent.env()
+    settings = {"render_mode": "rgb_array"} if isinstance(agent.env, str) else {}
+    try:
+        env = agent.environments.make(**settings)
+    except (gym.error.Error, TypeError) as error:
+        raise SettingError(f"{agent.env!r} cannot be watched: {error}") from error
     if env.render_mode != "rgb_array":
         raise SettingError(
             "an environment is watched by its pictures: make it with render_mode='rgb_array'; got "
