@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
 from math import isfinite
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -29,6 +25,7 @@ from plainnet.errors import (
     require_type,
 )
 from plainnet.history import History
+from plainnet.interrupts import on_ctrl_c
 from plainnet.lbfgs import LBFGS
 from plainnet.memory import aligned
 from plainnet.network import Network
@@ -184,7 +181,7 @@ def train(
             observer.begin_training(run)
             begun.append(observer)
         # Overflow is not a warning here: the loss is checked at every step.
-        with np.errstate(over="ignore", invalid="ignore"), _interruptible(run):
+        with np.errstate(over="ignore", invalid="ignore"), on_ctrl_c(lambda: run.stop("Ctrl-C")):
             if isinstance(optimizer, LBFGS):
                 loop.run_iterations(optimizer, next(iter(batches)))
             else:
@@ -364,29 +361,3 @@ class _Loop:
 
     def diverged(self, what: str) -> DivergedError:
         return diverged(self.run, self.good, what, self.X)
-
-
-@contextmanager
-def _interruptible(run: Run) -> Iterator[None]:
-    """Ctrl-C asks the run to stop after its step, so that no update is left half done.
-
-    A second Ctrl-C interrupts at once. Only the main thread gets signals, and a handler that
-    somebody else has set is left alone.
-    """
-    theirs = signal.getsignal(signal.SIGINT)
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and theirs is signal.default_int_handler
-    )
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        run.stop("Ctrl-C")
-        signal.signal(signal.SIGINT, theirs)
-
-    if ours:
-        signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, theirs)

@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, require_integer, require_type
+from plainnet.errors import SettingError, require_type
 from plainnet.functions import softmax
 from plainnet.initializers import Orthogonal
 from plainnet.layers import Dense, Layer, Parallel, ReLU, Sequential, Tanh
 from plainnet.layers.base import Array
 from plainnet.losses.base import Loss
 from plainnet.network import Network
-from plainnet.rl.agent import Agent
+from plainnet.rl.agent import Agent, layer_sizes
 from plainnet.rl.policies import Categorical, Gaussian, Policy, WithSpread
 from plainnet.rl.running import RunningStatistics
 
@@ -36,13 +36,6 @@ def hidden_layers(hidden: Sequence[int], activation: Activation) -> list[Layer]:
     make = ACTIVATIONS[activation]
     pairs = ((Dense(n, initializer=Orthogonal(sqrt(2))), make()) for n in units)
     return [layer for pair in pairs for layer in pair]
-
-
-def layer_sizes(hidden: Sequence[int]) -> list[int]:
-    """The setting `hidden`, if it is whole numbers."""
-    if not isinstance(hidden, list | tuple):
-        raise SettingError(f"hidden must be a tuple of layer sizes, like (64, 64); got {hidden!r}")
-    return [require_integer("hidden", n, at_least=1) for n in hidden]
 
 
 @dataclass(frozen=True)

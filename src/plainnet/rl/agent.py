@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any, Self
 
 import numpy as np
@@ -28,6 +25,7 @@ from plainnet.errors import (
     require_integer,
 )
 from plainnet.files.native import moved_into_place
+from plainnet.interrupts import on_ctrl_c
 from plainnet.layers.base import Array
 from plainnet.memory import aligned
 from plainnet.network import Network
@@ -79,7 +77,7 @@ class Agent(Configurable, ABC):
 
     @property
     def steps(self) -> int:
-        """Steps of the environment that it has learned from, over all copies."""
+        """Steps of the environment so far, over all copies."""
         return self.environments.steps
 
     # --- what an algorithm writes ----------------------------------------------------------------
@@ -147,7 +145,9 @@ class Agent(Configurable, ABC):
         every = every or max(steps // 10, 5 * self.n_envs * longest, 1)
         if checkpoint is not None and not Path(checkpoint).resolve().parent.is_dir():
             raise FileError(f"cannot save to {checkpoint}: there is no such folder")
-        with _bar(steps, self.steps, progress) as bar, _finishing() as interrupted:
+        interrupted: list[bool] = []
+        finishing = on_ctrl_c(lambda: interrupted.append(True))
+        with _bar(steps, self.steps, progress) as bar, finishing:
             while self.steps < steps and not interrupted:
                 stop = (self.steps // every + 1) * every if checkpoint is not None else steps
                 self._learn_until(min(stop, steps), steps, bar, callback, interrupted)
@@ -165,7 +165,7 @@ class Agent(Configurable, ABC):
         steps: int,
         bar: Any = None,
         callback: Callable[[Agent], object] | None = None,
-        interrupted: Sequence[int] = (),
+        interrupted: Sequence[bool] = (),
     ) -> None:
         self.environments.reset(int(self.rng.integers(2**31)))
         self.episodes_begin()
@@ -313,6 +313,13 @@ class Agent(Configurable, ABC):
             np.savez(file, allow_pickle=False, **arrays)
 
 
+def layer_sizes(hidden: Sequence[int]) -> list[int]:
+    """The setting `hidden`, if it is whole numbers."""
+    if not isinstance(hidden, list | tuple):
+        raise SettingError(f"hidden must be a tuple of layer sizes, like (64, 64); got {hidden!r}")
+    return [require_integer("hidden", n, at_least=1) for n in hidden]
+
+
 def _put(values: Array, place: Array) -> None:
     """Copy numbers of a file, if they are what belongs there."""
     if values.shape != place.shape or not np.isfinite(values).all():
@@ -373,27 +380,6 @@ def load_agent(path: str | os.PathLike[str], *, env: str | Make | None = None) -
             raise
         raise FileError(f"{path} is no agent of plainnet ({error})") from error
     return agent
-
-
-@contextmanager
-def _finishing() -> Iterator[list[int]]:
-    """Ctrl-C fills the list, so that an iteration comes to its end; a second one interrupts."""
-    interrupted: list[int] = []
-    theirs = signal.getsignal(signal.SIGINT)
-    main = threading.current_thread() is threading.main_thread()
-    ours = main and theirs is signal.default_int_handler
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        interrupted.append(number)
-        signal.signal(signal.SIGINT, theirs)
-
-    if ours:
-        signal.signal(signal.SIGINT, stop)
-    try:
-        yield interrupted
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, theirs)
 
 
 @contextmanager

@@ -18,8 +18,7 @@ from plainnet.layers import Dense, Layer, ReLU
 from plainnet.layers.base import Array, Formula, Formulas, Shape
 from plainnet.network import Network
 from plainnet.optimizers import Adam
-from plainnet.rl.actor_critic import layer_sizes
-from plainnet.rl.agent import Agent
+from plainnet.rl.agent import Agent, layer_sizes
 from plainnet.rl.environments import Make
 from plainnet.rl.losses import ActionValue
 from plainnet.rl.replay import Replay
