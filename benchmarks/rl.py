@@ -32,6 +32,7 @@ LUNAR = {
     "minibatches": 64,
     "learning_rate": 5e-4,
 }
+ACROBOT = {"n_envs": 16, "entropy_weight": 0.01}
 PENDULUM = {"gamma": 0.9, "n_steps": 256, "normalize_rewards": True}
 TASKS: dict[str, tuple[Callable[[int], Agent], int, str]] = {
     "PPO-CartPole": (lambda seed: PPO("CartPole-v1", seed=seed), 100_000, ""),
@@ -39,7 +40,7 @@ TASKS: dict[str, tuple[Callable[[int], Agent], int, str]] = {
     "DQN-CartPole": (lambda seed: DQN("CartPole-v1", seed=seed), 500_000, "488.7 ± 16.1"),
     "A2C-CartPole": (lambda seed: A2C("CartPole-v1", seed=seed), 500_000, ""),
     "REINFORCE-CartPole": (lambda seed: REINFORCE("CartPole-v1", seed=seed), 500_000, ""),
-    "PPO-Acrobot": (lambda seed: PPO("Acrobot-v1", n_envs=16, seed=seed), 300_000, "-86.4 ± 1.3"),
+    "PPO-Acrobot": (lambda seed: PPO("Acrobot-v1", seed=seed, **ACROBOT), 300_000, "-86.4 ± 1.3"),
     "PPO-Pendulum": (lambda seed: PPO("Pendulum-v1", seed=seed, **PENDULUM), 200_000, ""),
     "PPO-LunarLander": (lambda seed: PPO("LunarLander-v3", seed=seed, **LUNAR), 1_000_000, ""),
 }

@@ -84,7 +84,7 @@ is the mean return of 100 new episodes.
 \b
 Examples:
   plainnet rl train CartPole-v1 --agent ppo
-  plainnet rl train Acrobot-v1 --agent ppo --steps 300000 --set n_envs=16
+  plainnet rl train Acrobot-v1 --steps 300000 --set entropy_weight=0.01
   plainnet rl train CartPole-v1 --agent dqn --steps 500000 --resume
 """
 
