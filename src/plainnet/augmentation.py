@@ -88,9 +88,11 @@ class Crop(Configurable):
 
     def __call__(self, X: Array, rng: np.random.Generator) -> Array:
         _expect_images(self, X)
-        m = len(X)
-        side = rng.uniform(1 - self.share, 1, m)
+        m, height, width, _ = X.shape
+        side = np.asarray(rng.uniform(1 - self.share, 1, m))
         down, right = rng.uniform(-0.5, 0.5, (2, m)) * (1 - side)
+        down *= (height - 1) / height  # from the middle of the first to that of the last pixel
+        right *= (width - 1) / width
         nothing = np.zeros(m)
         return _resample(X, side, nothing, nothing, side, down, right)
 
@@ -99,7 +101,7 @@ class Rotate(Configurable):
     """Turn each image about its centre by up to `degrees`; what comes in from outside is 0."""
 
     def __init__(self, degrees: float) -> None:
-        require_number("degrees", degrees, above=0, below=180)
+        require_number("degrees", degrees, above=0, below=180.1)
         self.degrees = degrees
 
     def __call__(self, X: Array, rng: np.random.Generator) -> Array:

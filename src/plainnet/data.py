@@ -246,8 +246,8 @@ class Windows:
         n: int,
         seed: int | np.random.Generator | None = None,
     ) -> None:
-        self.sequence = _long_enough(sequence, length + 1)
         self.length = require_integer("length", length, at_least=1)
+        self.sequence = _long_enough(sequence, self.length + 1)
         self.batch_size = require_integer("batch_size", batch_size, at_least=1)
         self.n = require_integer("n", n, at_least=1)
         self.rng = np.random.default_rng(seed)

@@ -99,7 +99,8 @@ def require_number(
         bounds.append(f"< {below:g}")
         fits = fits and value < below
     if not fits:
-        raise SettingError(f"{name} must be {' and '.join(bounds)}; got {value!r}")
+        wanted = " and ".join(bounds) or "a finite number"
+        raise SettingError(f"{name} must be {wanted}; got {value!r}")
 
 
 def require_integer(name: str, value: Any, *, at_least: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
 from fnmatch import fnmatchcase
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -304,10 +303,7 @@ class Network:
 
     def _rows_at_once(self, X: Array) -> int:
         time = X.shape[1] if X.ndim > 1 else 1
-        largest = max(
-            prod(time if n is None else n for n in layer.output_shape)
-            for layer in (self.body, *self.body.walk())
-        )
+        largest = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
         return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
 
     def predict_proba(self, X: Array) -> Array:

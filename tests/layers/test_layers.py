@@ -11,7 +11,7 @@ import pytest
 import plainnet
 from layer_cases import CASES, EXPORTED, LayerCase
 from plainnet import Cache, Network, check_gradients
-from plainnet.layers import Dense, Dropout, Dropout2d, Flatten, GaussianNoise
+from plainnet.layers import BatchNorm, Dense, Dropout, Dropout2d, Flatten, GaussianNoise, Tanh
 from plainnet.losses import MeanSquaredError
 from plainnet.optimizers import SGD
 
@@ -51,6 +51,33 @@ def batch(network: Network, m: int, rng: np.random.Generator) -> tuple[np.ndarra
     else:
         X = rng.standard_normal((m, *network.input_shape)).astype(network.dtype)
     return X, rng.standard_normal((m, *network.output_shape)).astype(network.dtype)
+
+
+@every_layer
+@pytest.mark.parametrize(
+    "above", [Tanh, lambda: Dropout(0.3), BatchNorm], ids=["tanh", "drop", "norm"]
+)
+@pytest.mark.parametrize("below", [None, Tanh], ids=["dense below", "tanh below"])
+def test_neighbours_that_write_over_arrays_change_no_gradient(case, above, below, rng):
+    """A layer may be written over above and write over what is below: a recording pass tells."""
+    layer = case.make()
+    before = [] if layer.takes_ids else [Dense(case.input_shape[-1]), *([below()] if below else [])]
+    network = Network(
+        [*before, layer, above(), Flatten(), Dense(2)],
+        loss=MeanSquaredError(),
+        input_shape=case.input_shape,
+        seed=1,
+        dtype=np.float64,
+    )
+    X, y = batch(network, 5, rng)
+    state, gradients = network.state.copy(), []
+    for record in (True, False):
+        network.state[:] = state
+        network.gradients.fill(np.nan)
+        network.loss_and_gradients(X, y, Cache(training=True, record=record, seed=0))
+        gradients.append(network.gradients.copy())
+    np.testing.assert_allclose(gradients[1], gradients[0], rtol=1e-10, atol=1e-13)
+    assert (gradients[0] != 0).any()
 
 
 def test_every_exported_layer_has_a_case():

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from plainnet import Cache, Network
-from plainnet.errors import SettingError, ShapeError
+from plainnet.errors import DTypeError, SettingError, ShapeError
 from plainnet.layers import (
     GRU,
     LSTM,
     RNN,
     Bidirectional,
     Conv1d,
+    Dense,
     Embedding,
     GlobalAveragePool1d,
     GlobalMaxPool1d,
@@ -18,6 +19,7 @@ from plainnet.layers import (
     LearnedPositions,
     Masking,
     MultiHeadAttention,
+    Reshape,
     SinusoidalPositions,
     TiedEmbedding,
     TransformerBlock,
@@ -80,6 +82,45 @@ def test_a_mask_of_another_shape_is_refused_by_the_layer(make, shape):
     with pytest.raises(ShapeError, match=r"layer 1\..* mask of shape .*\(3, 4\); got") as error:
         network.forward(np.zeros((3, 4, 2), np.float32))
     assert str(error.value).endswith(f"got {shape}")
+
+
+@pytest.mark.parametrize("make", [*SEQUENCES, Masking])
+def test_a_mask_of_numbers_is_refused_by_the_layer(make):
+    network = network_of(GivenMask(np.ones((3, 4), int)), make())
+    with pytest.raises(DTypeError, match=r"layer 1\..* mask of True and False; got int64"):
+        network.forward(np.zeros((3, 4, 2), np.float32))
+
+
+def test_masking_does_not_spread_a_mask_of_one_sequence():
+    network = network_of(GivenMask(np.ones((1, 4), bool)), Masking())
+    with pytest.raises(ShapeError, match=r"layer 1\.masking .*\(3, 4\); got \(1, 4\)"):
+        network.forward(np.zeros((3, 4, 2), np.float32))
+
+
+def test_a_value_of_numpys_own_type_is_found_in_float32():
+    A, cache = np.array([[[0.1, 0.1], [0.1, 0.2]]], np.float32), Cache()
+    network_of(Masking(np.float64(0.1))).forward(A, cache)
+    assert cache.mask.tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize("steps", [4, 6])
+@pytest.mark.parametrize("layer", [lambda: LSTM(3), lambda: Bidirectional(GRU(3), merge="sum")])
+def test_a_mask_ends_with_the_time_that_it_is_of(layer, steps):
+    """A decoder behind the last state has steps of its own, all of them data."""
+    encoder = [Masking(), layer(), Dense(2 * steps), Reshape((steps, 2))]
+    network = Network(
+        [*encoder, GRU(3, return_sequences=True)], loss=MeanSquaredError(), input_shape=(4, 2)
+    )
+    A = np.ones((2, 4, 2), np.float32)
+    A[0, 2:] = 0
+    cache = Cache()
+    Y = network.forward(A, cache)
+    assert (Y != 0).all()
+    assert cache.mask is None
+    alone = network_of(Masking(), layer())
+    np.testing.assert_array_equal(
+        alone.forward(A[:1]), network_of(Masking(), layer()).forward(A[:1, :2])
+    )
 
 
 def test_masking_finds_the_steps_that_are_filled_up_and_keeps_an_earlier_mask():

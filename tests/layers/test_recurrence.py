@@ -295,7 +295,7 @@ def test_masking_finds_the_padding_for_the_layers_above(rng):
     A[~mask] = -1
     cache = Cache()
     Y = network.forward(A, cache)
-    np.testing.assert_array_equal(cache.mask, mask)
+    np.testing.assert_array_equal(cache["0.masking.M"], mask)
     for i, length in enumerate(LENGTHS):
         alone = network.layers[1].forward(A[i : i + 1, :length], Cache())
         np.testing.assert_allclose(Y[i], alone[0], rtol=1e-12)
@@ -468,3 +468,16 @@ def test_extreme_inputs_saturate_without_a_warning():
     network = network_of(LSTM(3, return_sequences=True), GRU(2), dtype=np.float32)
     Y = network.forward(np.full((2, 5, 2), 1e4, np.float32))
     assert np.isfinite(Y).all()
+
+
+def test_prediction_takes_rows_by_what_its_steps_need(rng):
+    """Only the last state comes out, but gates and states of all steps are there at once."""
+    network = Network([LSTM(64)], loss=MeanSquaredError(), input_shape=(150, 8), seed=0)
+    X = rng.standard_normal((512, 150, 8)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        network.predict(X)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * NUMBERS_AT_ONCE * 2

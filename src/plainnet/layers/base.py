@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -130,6 +131,10 @@ class Layer(Configurable, ABC):
         for name in names:
             if name in taken or hasattr(self, name):
                 raise SettingError(f"{self!r} cannot declare {name!r}: it has that already")
+
+    def numbers(self, time: int) -> int:
+        """About how many numbers a pass without training needs for an example of `time` steps."""
+        return prod(time if n is None else n for n in self.output_shape)
 
     # --- what containers and networks call -------------------------------------------------------
 

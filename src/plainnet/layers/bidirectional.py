@@ -83,7 +83,11 @@ class Bidirectional(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
-        there, back = (layer.forward(A, own) for layer, own in cache.forward_pairs)
+        mask, parts = cache.mask, []
+        for layer, own in cache.forward_pairs:
+            cache.mask = mask  # the first may have ended it
+            parts.append(layer.forward(A, own))
+        there, back = parts
         if self.merge == "sum":
             total: Array = np.add(there, back, out=cache.array("Y", there.shape, A.dtype))
             return total

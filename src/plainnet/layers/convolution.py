@@ -62,6 +62,7 @@ class _Convolution(Layer, ABC):
             )
         if initializer is not None:
             require_type("initializer", initializer, Initializer)
+        require_type("bias", bias, bool)
         self.bias = bias
         self.initializer = initializer
 
@@ -435,7 +436,8 @@ class Conv1d(_Convolution):
         if mask is not None:
             if places != A.shape[1]:
                 raise SettingError(
-                    f"{self!r} makes {places} steps of {A.shape[1]}, and the mask no longer fits"
+                    f"layer {self.name} ({self!r}) makes {places} steps of {A.shape[1]}, and the "
+                    "mask no longer fits"
                 )
             A = np.multiply(A, cache["mask"], out=cache.array("data", A.shape, A.dtype))
         if cache.carry:
@@ -467,14 +469,18 @@ class Conv1d(_Convolution):
         dA = cache.array("dA", A.shape, dZ.dtype)
         W = self.W[:, :, None]
         correlate_back(dimages, W, None, window, self.groups, dA[:, :, None], cache)
-        dA = dA[:, carried:]
+        if carried:  # in one piece, which the layer below would copy otherwise
+            m, time, features = A.shape
+            whole, dA = dA, cache.array("dA_new", (m, time - carried, features), A.dtype)
+            np.copyto(dA, whole[:, carried:])
         return np.multiply(dA, mask, out=dA) if mask.size else dA
 
     def _continued(self, A: Array, cache: Cache) -> Array:
         """The steps under the kernel that the pass before saw, and then these."""
         if self.padding != "causal" or self.stride != 1:
             raise SettingError(
-                f'a cache with carry=True needs padding="causal" and stride=1; got {self!r}'
+                f'layer {self.name}: a cache with carry=True needs padding="causal" and stride=1; '
+                f"got {self!r}"
             )
         m, time, features = A.shape
         reach = self.window.span[0] - 1

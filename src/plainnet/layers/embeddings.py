@@ -167,7 +167,6 @@ class PiecewiseLinearEmbedding(Layer):
         For each feature two edges or more, ascending.
     """
 
-    releases_arrays = True
     formulas = Formulas(
         input="A",
         output="T",

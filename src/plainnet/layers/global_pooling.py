@@ -1,6 +1,7 @@
 """Pools over a whole image or sequence: the mean, or the maximum, in each channel.
 
-Of equal maxima, the first one gets the gradient.
+Of equal maxima, the first one gets the gradient. The maxima are not released (`releases_arrays`):
+the backward pass looks for them in the output.
 """
 
 import numpy as np
@@ -71,7 +72,6 @@ class GlobalAveragePool2d(Layer):
 class GlobalMaxPool2d(Layer):
     """The maximum over all pixels: (m, height, width, channels) becomes (m, channels)."""
 
-    releases_arrays = True
     formulas = _max_formulas("(1, 2)")
 
     def build(self, input_shape: Shape) -> Shape:
@@ -112,7 +112,6 @@ class GlobalMaxPool1d(Layer):
     Steps that are no data, by `cache.mask`, do not count; a sequence without data gives 0.
     """
 
-    releases_arrays = True
     formulas = _max_formulas("1")
 
     def build(self, input_shape: Shape) -> Shape:

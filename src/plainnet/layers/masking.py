@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import ShapeError, require_number
+from plainnet.errors import DTypeError, ShapeError, require_number
 from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
 
 BOOL = np.dtype(bool)
@@ -35,7 +35,7 @@ class Masking(Layer):
 
     def __init__(self, value: float = 0.0) -> None:
         require_number("value", value)
-        self.value = value
+        self.value = float(value)  # NumPy's own float64 would not equal its float32
 
     def build(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 2:
@@ -46,11 +46,11 @@ class Masking(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        expect_steps(self, A)
+        mask = checked_mask(self, A, cache)
         differs = np.not_equal(A, self.value, out=cache.array("differs", A.shape, BOOL))
         M = np.any(differs, axis=-1, out=cache.array("M", A.shape[:2], BOOL))
-        if cache.mask is not None:
-            M &= cache.mask
+        if mask is not None:
+            M &= mask
         cache.mask = M
         return A
 
@@ -70,6 +70,10 @@ def checked_mask(layer: Layer, A: Array, cache: Cache) -> Array | None:
         raise ShapeError(
             f"layer {layer.name} ({layer!r}) needs a mask of shape (m, time), here {(m, time)}; "
             f"got {mask.shape}"
+        )
+    if mask is not None and mask.dtype != BOOL:
+        raise DTypeError(
+            f"layer {layer.name} ({layer!r}) needs a mask of True and False; got {mask.dtype}"
         )
     return mask
 

@@ -105,6 +105,7 @@ class MaxPool2d(_Pool):
         leave pixels out.
     """
 
+    releases_arrays = False  # backward looks for the maxima in Y
     formulas = Formulas(
         input="A",
         output="Y",

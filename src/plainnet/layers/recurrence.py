@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import DTypeError, SettingError, ShapeError, require_integer
+from plainnet.errors import DTypeError, SettingError, ShapeError, require_integer, require_type
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.dense import rows
@@ -81,6 +81,9 @@ class Recurrent(Layer):
         learned_start: bool = False,
     ) -> None:
         self.units = require_integer("units", units, at_least=1)
+        require_type("return_sequences", return_sequences, bool)
+        require_type("reverse", reverse, bool)
+        require_type("learned_start", learned_start, bool)
         self.return_sequences = return_sequences
         self.reverse = reverse
         self.learned_start = learned_start
@@ -101,6 +104,11 @@ class Recurrent(Layer):
             for state in self.states:
                 self.declare(f"{state}0", (self.units,), Zeros())
         return (time, self.units) if self.return_sequences else (self.units,)
+
+    def numbers(self, time: int) -> int:
+        """The gates and states of all steps, also where only the last is returned."""
+        steps = self.input_shape[0] or time
+        return int(steps) * (3 * self.gates + 3) * self.units
 
     def bias_initializer(self) -> Initializer:
         return Zeros()
@@ -128,6 +136,7 @@ class Recurrent(Layer):
             self.steps(Z, H, padded, cache)
         self.end("h", H[-1], cache)
         if not self.return_sequences:
+            cache.mask = None  # there is no time any more
             Y = cache.array("Y", (m, self.units), A.dtype)
             np.copyto(Y, H[-1])
             return Y

@@ -23,6 +23,7 @@ class Flatten(Layer):
         return (prod(input_shape),)
 
     def forward(self, A: Array, cache: Cache) -> Array:
+        cache.mask = None  # the time that it was of is gone
         return A.reshape(len(A), *self.output_shape)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
@@ -57,6 +58,7 @@ class Reshape(Layer):
         return tuple(size // known if n == -1 else n for n in self.shape)
 
     def forward(self, A: Array, cache: Cache) -> Array:
+        cache.mask = None  # the time that it was of is gone
         return A.reshape(len(A), *self.output_shape)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
