@@ -110,7 +110,7 @@ def test_the_plot_shows_both_curves_and_the_suggestion(digits):
     matplotlib = pytest.importorskip("matplotlib", reason="the extra `plots` is not installed")
     matplotlib.use("Agg")
     X, y = digits
-    found = find_learning_rate(classifier(), X, y, optimizer=SGD(), batch_size=32, steps=50)
+    found = find_learning_rate(classifier(), X, y, optimizer=SGD(), batch_size=32, steps=50, seed=0)
     ax = found.plot()
     drawn = [line.get_xydata() for line in ax.get_lines()]
     for curve, losses in zip(drawn, (found.losses, found.smoothed), strict=False):
@@ -122,7 +122,7 @@ def test_the_plot_shows_both_curves_and_the_suggestion(digits):
 
 def test_without_matplotlib_it_names_the_extra(digits, monkeypatch):
     X, y = digits
-    found = find_learning_rate(classifier(), X, y, optimizer=SGD(), batch_size=32, steps=50)
+    found = find_learning_rate(classifier(), X, y, optimizer=SGD(), batch_size=32, steps=50, seed=0)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(MissingExtraError, match=r"plainnet\[plots\]"):
         found.plot()

@@ -11,7 +11,8 @@ from formulas import evaluate
 from plainnet import Cache, Network, check_gradients
 from plainnet.errors import DTypeError, SettingError, ShapeError
 from plainnet.layers import GRU, LSTM, RNN, Bidirectional, Layer, Masking, Sequential
-from plainnet.losses import Loss
+from plainnet.losses import Loss, MeanSquaredError
+from plainnet.network import NUMBERS_AT_ONCE
 from twins.recurrence import PYTORCH
 
 CELLS = {
