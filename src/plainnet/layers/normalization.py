@@ -43,7 +43,8 @@ class BatchNorm(Layer):
     """Each feature has mean 0 and variance 1 over the batch (Ioffe and Szegedy 2015, algorithm 1).
 
     The feature is the last axis; all others, so also the positions of an image or a sequence, are
-    rows, those too that a mask leaves out. Prediction uses running statistics instead of the batch's, after each training pass
+    rows, those too that a mask leaves out. Prediction uses running statistics instead of the
+    batch's, after each training pass
 
         running = momentum * running + (1 - momentum) * batch
 
