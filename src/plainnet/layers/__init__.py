@@ -33,10 +33,11 @@ from plainnet.layers.global_pooling import (
     GlobalMaxPool1d,
     GlobalMaxPool2d,
 )
+from plainnet.layers.group_normalization import GroupNorm
 from plainnet.layers.gru import GRU
 from plainnet.layers.lstm import LSTM
 from plainnet.layers.masking import Masking
-from plainnet.layers.normalization import BatchNorm, GroupNorm, LayerNorm, RMSNorm
+from plainnet.layers.normalization import BatchNorm, LayerNorm, RMSNorm
 from plainnet.layers.pooling import AveragePool2d, MaxPool2d
 from plainnet.layers.positions import LearnedPositions, SinusoidalPositions
 from plainnet.layers.recurrence import RNN

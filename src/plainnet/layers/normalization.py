@@ -1,8 +1,8 @@
 """Normalization: numbers brought to mean 0 and variance 1, then scaled and shifted as learned.
 
 The layers differ in the numbers that they take together: a feature over the batch (BatchNorm),
-the features of an example (LayerNorm, RMSNorm), or a group of its channels (GroupNorm). For a set
-of n numbers A_i, with dA_hat_i = gamma_i dY_i:
+the features of an example (LayerNorm, RMSNorm), or a group of its channels (GroupNorm, in
+`group_normalization`). For a set of n numbers A_i, with dA_hat_i = gamma_i dY_i:
 
     inverse_std = 1 / sqrt(variance + epsilon)
     A_hat_i = (A_i - mean) inverse_std
@@ -18,22 +18,20 @@ That is little arithmetic on large arrays, so it goes through them in pieces tha
 processor's cache from the first operation to the last.
 """
 
-from math import prod
-
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import ShapeError, require_integer, require_number
+from plainnet.errors import ShapeError, require_number
 from plainnet.initializers import Constant, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
 from plainnet.layers.dense import rows
 from plainnet.memory import pieces
 
-_INVERSE_STD = Formula(
+INVERSE_STD = Formula(
     "inverse_std", "1 / sqrt(variance + epsilon)", r"s = 1 / \sqrt{\sigma^2 + \epsilon}"
 )
 _A_HAT = Formula("A_hat", "(A - mean) * inverse_std", r"\hat A = (A - \mu)\, s")
-_Y = Formula("Y", "gamma * A_hat + beta", r"Y = \gamma \odot \hat A + \beta")
+Y_OF_A_HAT = Formula("Y", "gamma * A_hat + beta", r"Y = \gamma \odot \hat A + \beta")
 _DA_HAT = Formula("dA_hat", "gamma * dY", r"d\hat A = \gamma \odot dY")
 _DGAMMA = Formula("dgamma", "(dY * A_hat).sum(axis=0)", r"d\gamma = \sum_i dY_i \odot \hat A_i")
 _DBETA = Formula("dbeta", "dY.sum(axis=0)", r"d\beta = \sum_i dY_i")
@@ -86,9 +84,9 @@ class BatchNorm(Layer):
                 "((A - mean) ** 2).mean(axis=0)",
                 r"\sigma^2 = \tfrac1N \sum_i (A_i - \mu)^2",
             ),
-            _INVERSE_STD,
+            INVERSE_STD,
             _A_HAT,
-            _Y,
+            Y_OF_A_HAT,
         ),
         backward=(
             _DGAMMA,
@@ -131,7 +129,7 @@ class BatchNorm(Layer):
         else:
             np.copyto(mean, self.running_mean)
             np.copyto(variance, self.running_variance)
-        _inverse_sqrt(variance, self.epsilon, out=inverse_std)
+        inverse_sqrt(variance, self.epsilon, out=inverse_std)
 
         A_hat = cache.array("A_hat", A.shape, A.dtype)
         Y = cache.output("Y", A)
@@ -151,7 +149,7 @@ class BatchNorm(Layer):
         self.dgamma.fill(0)
         for dy, a_hat in pieces(dY, A_hat):
             product = np.multiply(dy, a_hat, out=cache.array("product", dy.shape, dy.dtype))
-            _add_sums(product, self.dgamma, cache)
+            add_sums(product, self.dgamma, cache)
         np.dot(cache.ones(N, dY.dtype), rows(dY), out=self.dbeta)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
@@ -185,7 +183,7 @@ class BatchNorm(Layer):
             square = cache.array("square", a.shape, a.dtype)
             np.subtract(a, means, out=square)
             np.multiply(square, square, out=square)
-            _add_sums(square, variance, cache)
+            add_sums(square, variance, cache)
         variance /= A.size // len(mean)
 
     def _remember(self, mean: Array, variance: Array, N: int, cache: Cache) -> None:
@@ -228,9 +226,9 @@ class LayerNorm(Layer):
                 "((A - mean) ** 2).mean(axis=-1, keepdims=True)",
                 r"\sigma^2_i = \tfrac1n \sum_j (A_{ij} - \mu_i)^2",
             ),
-            _INVERSE_STD,
+            INVERSE_STD,
             _A_HAT,
-            _Y,
+            Y_OF_A_HAT,
         ),
         backward=(
             _DGAMMA,
@@ -252,7 +250,7 @@ class LayerNorm(Layer):
 
     def build(self, input_shape: Shape) -> Shape:
         expect_axes(input_shape, 1, "(..., features)")
-        _expect_several(input_shape[-1], "features")
+        expect_several(input_shape[-1], "features")
         self.declare("gamma", input_shape[-1:], Constant(1))
         self.declare("beta", input_shape[-1:], Zeros())
         return input_shape
@@ -271,7 +269,7 @@ class LayerNorm(Layer):
             np.subtract(a, mu, out=a_hat)
             np.vecdot(a_hat, a_hat, out=sigma2[..., 0])
             sigma2 /= n
-            np.multiply(a_hat, _inverse_sqrt(sigma2, self.epsilon, out=s), out=a_hat)
+            np.multiply(a_hat, inverse_sqrt(sigma2, self.epsilon, out=s), out=a_hat)
             np.multiply(a_hat, self.gamma, out=y)
             np.add(y, self.beta, out=y)
         return Y
@@ -284,7 +282,7 @@ class LayerNorm(Layer):
         for dy, a_hat, da, s in pieces(dY, A_hat, dA, cache["inverse_std"]):
             product = cache.array("product", dy.shape, dy.dtype)
             np.multiply(dy, a_hat, out=product)
-            _add_sums(product, self.dgamma, cache)
+            add_sums(product, self.dgamma, cache)
             if not cache.needs_input_gradient:
                 continue
             # The mean over j of dA_hat_ij = gamma_j dY_ij is a product with the vector gamma.
@@ -348,7 +346,7 @@ class RMSNorm(Layer):
 
     def build(self, input_shape: Shape) -> Shape:
         expect_axes(input_shape, 1, "(..., features)")
-        _expect_several(input_shape[-1], "features")
+        expect_several(input_shape[-1], "features")
         self.declare("gamma", input_shape[-1:], Constant(1))
         return input_shape
 
@@ -361,7 +359,7 @@ class RMSNorm(Layer):
         for a, a_hat, y, q, s in pieces(A, A_hat, Y, mean_square, inverse_rms):
             np.vecdot(a, a, out=q[..., 0])
             q /= n
-            np.multiply(a, _inverse_sqrt(q, self.epsilon, out=s), out=a_hat)
+            np.multiply(a, inverse_sqrt(q, self.epsilon, out=s), out=a_hat)
             np.multiply(a_hat, self.gamma, out=y)
         return Y
 
@@ -372,7 +370,7 @@ class RMSNorm(Layer):
         for dy, a_hat, da, s in pieces(dY, A_hat, dA, cache["inverse_rms"]):
             product = cache.array("product", dy.shape, dy.dtype)
             np.multiply(dy, a_hat, out=product)
-            _add_sums(product, self.dgamma, cache)
+            add_sums(product, self.dgamma, cache)
             if not cache.needs_input_gradient:
                 continue
             mean = cache.array("mean_gradient", s.shape, dy.dtype)
@@ -385,173 +383,24 @@ class RMSNorm(Layer):
         return dA if cache.needs_input_gradient else NO_GRADIENT
 
 
-class GroupNorm(Layer):
-    """Mean 0 and variance 1 over all positions of a group of channels (Wu and He 2018, equation 7).
-
-    The channels are the last axis, split into `groups` of neighbours. With one group it normalizes
-    each example as a whole; with a group for every channel it is instance normalization.
-
-    Tensors
-    -------
-    gamma, beta : (channels,), from 1 and 0
-    """
-
-    gamma: Array
-    beta: Array
-    dgamma: Array
-    dbeta: Array
-
-    needs_lengths = True
-    releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Formula(
-                "G",
-                "A.reshape(len(A), -1, groups, A.shape[-1] // groups)",
-                r"G_{ipgk} = A_{ipc},\; c = g n_k + k",
-            ),
-            Formula(
-                "mean", "G.mean(axis=(1, 3), keepdims=True)", r"\mu_{ig} = \tfrac1n \sum_{pk} G"
-            ),
-            Formula(
-                "variance",
-                "((G - mean) ** 2).mean(axis=(1, 3), keepdims=True)",
-                r"\sigma^2_{ig} = \tfrac1n \sum_{pk} (G - \mu)^2",
-            ),
-            _INVERSE_STD,
-            Formula("G_hat", "(G - mean) * inverse_std", r"\hat G = (G - \mu)\, s"),
-            Formula("A_hat", "G_hat.reshape(A.shape)", r"\hat A_{ipc} = \hat G_{ipgk}"),
-            _Y,
-        ),
-        backward=(
-            Formula(
-                "dgamma",
-                "(dY * A_hat).reshape(-1, A.shape[-1]).sum(axis=0)",
-                r"d\gamma = \sum_{ip} dY_{ip} \odot \hat A_{ip}",
-            ),
-            Formula("dbeta", "dY.reshape(-1, A.shape[-1]).sum(axis=0)", r"d\beta = \sum_{ip} dY"),
-            Formula("dG_hat", "(gamma * dY).reshape(G.shape)", r"d\hat G = \gamma \odot dY"),
-            Formula(
-                "dA",
-                "(inverse_std * (dG_hat - dG_hat.mean(axis=(1, 3), keepdims=True)"
-                " - G_hat * (dG_hat * G_hat).mean(axis=(1, 3), keepdims=True))).reshape(A.shape)",
-                r"dA = s\, (d\hat G - \tfrac1n \sum_{pk} d\hat G"
-                r" - \hat G\, \tfrac1n \sum_{pk} d\hat G \odot \hat G)",
-            ),
-        ),
-    )
-
-    def __init__(self, groups: int, *, epsilon: float = 1e-5) -> None:
-        self.groups = require_integer("groups", groups, at_least=1)
-        require_number("epsilon", epsilon, above=0)
-        self.epsilon = float(epsilon)
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., channels)")
-        channels = input_shape[-1]
-        if channels % self.groups:
-            raise ShapeError(
-                f"needs a number of channels that {self.groups} groups divide; got an input of "
-                f"shape {input_shape}"
-            )
-        self.per_group = prod(input_shape) // self.groups
-        _expect_several(self.per_group, "numbers in a group")
-        self.declare("gamma", (channels,), Constant(1))
-        self.declare("beta", (channels,), Zeros())
-        return input_shape
-
-    def forward(self, A: Array, cache: Cache) -> Array:
-        per_channel = (len(A), *(1,) * (A.ndim - 2), A.shape[-1])
-        mean = cache.array("mean", per_channel, A.dtype)
-        variance = cache.array("variance", per_channel, A.dtype)
-        inverse_std = cache.array("inverse_std", per_channel, A.dtype)
-        A_hat = cache.array("A_hat", A.shape, A.dtype)
-        Y = cache.output("Y", A)
-        gammas = cache.line("gammas", self.gamma, A.shape)
-        betas = cache.line("betas", self.beta, A.shape)
-        examples = pieces(A, A_hat, Y, mean, variance, inverse_std, tail=A.ndim - 1)
-        for a, a_hat, y, mu, sigma2, s in examples:
-            self._group_means(_sums(a, mu, cache), cache)
-            np.subtract(a, _along(a, "means", mu, cache), out=a_hat)
-            np.multiply(a_hat, a_hat, out=y)
-            self._group_means(_sums(y, sigma2, cache), cache)
-            _inverse_sqrt(sigma2, self.epsilon, out=s)
-            np.multiply(a_hat, _along(a, "inverse_stds", s, cache), out=a_hat)
-            np.multiply(a_hat, gammas, out=y)
-            np.add(y, betas, out=y)
-        return Y
-
-    def backward(self, dY: Array, cache: Cache) -> Array:
-        self.dgamma.fill(0)
-        self.dbeta.fill(0)
-        dA = cache.gradient("dA", dY)
-        gammas = cache.line("gammas", self.gamma, dY.shape)
-        examples = pieces(dY, cache["A_hat"], dA, cache["inverse_std"], tail=dY.ndim - 1)
-        for dy, a_hat, da, s in examples:
-            product = cache.array("product", dy.shape, dy.dtype)
-            np.multiply(dy, a_hat, out=product)
-            sums = _sums(dy, cache.array("sums", s.shape, s.dtype), cache)
-            product_sums = _sums(product, cache.array("product_sums", s.shape, s.dtype), cache)
-            _add_sums(sums, self.dbeta, cache)
-            _add_sums(product_sums, self.dgamma, cache)
-            if not cache.needs_input_gradient:
-                continue
-            # gamma is the same at all positions, so the means of dA_hat follow from these sums.
-            sums *= self.gamma
-            product_sums *= self.gamma
-            self._group_means(sums, cache)
-            self._group_means(product_sums, cache)
-            np.multiply(a_hat, _along(dy, "product_means", product_sums, cache), out=product)
-            np.multiply(dy, gammas, out=da)
-            np.subtract(da, product, out=da)
-            np.subtract(da, _along(dy, "means", sums, cache), out=da)
-            np.multiply(da, _along(dy, "inverse_stds", s, cache), out=da)
-        return dA if cache.needs_input_gradient else NO_GRADIENT
-
-    def _group_means(self, sums: Array, cache: Cache) -> None:
-        """From sums per channel to the mean of the channel's group, in the same memory."""
-        grouped = sums.reshape(len(sums), self.groups, -1)
-        means = cache.array("group_means", (len(sums), self.groups, 1), sums.dtype)
-        np.add.reduce(grouped, axis=2, keepdims=True, out=means)
-        np.divide(means, self.per_group, out=grouped)
-
-
 # --- what they share ------------------------------------------------------------------------------
 
 
-def _sums(A: Array, out: Array, cache: Cache) -> Array:
-    """Each example's sums over all positions, into `out`, (m, 1 ..., channels)."""
-    positions = A.reshape(len(A), -1, A.shape[-1])
-    np.matmul(cache.ones(positions.shape[1], A.dtype), positions, out=rows(out))
-    return out
-
-
-def _along(A: Array, name: str, values: Array, cache: Cache) -> Array:
-    """Each example's values per channel, repeated over a line of A; see `Cache.line`."""
-    if A.ndim == 2:
-        return values
-    line = cache.array(name, (*values.shape[:-2], *A.shape[-2:]), values.dtype)
-    np.copyto(line, values)
-    return line
-
-
-def _add_sums(A: Array, total: Array, cache: Cache) -> None:
+def add_sums(A: Array, total: Array, cache: Cache) -> None:
     """Add A's sum over all axes but the last."""
     part = cache.array("part", total.shape, A.dtype)
     np.dot(cache.ones(A.size // len(total), A.dtype), rows(A), out=part)
     total += part
 
 
-def _inverse_sqrt(variance: Array, epsilon: float, out: Array) -> Array:
+def inverse_sqrt(variance: Array, epsilon: float, out: Array) -> Array:
     """1 / sqrt(variance + epsilon)."""
     np.add(variance, epsilon, out=out)
     np.sqrt(out, out=out)
     return np.reciprocal(out, out=out)
 
 
-def _expect_several(n: int, what: str) -> None:
+def expect_several(n: int, what: str) -> None:
     """A single number over its own size says nothing: the layer could not learn from it."""
     if n < 2:
         raise ShapeError(f"needs at least 2 {what} to normalize over; got {n}")
