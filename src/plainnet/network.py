@@ -264,19 +264,19 @@ class Network:
     def _forward(self, X: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
-        if cache.carry:
-            self._expect_as_many(len(X), cache)
         cache.context.clear()
-        return self.body.forward(X, cache.children[""])
-
-    def _expect_as_many(self, m: int, cache: Cache) -> None:
-        """Refuse another number of sequences before any layer has gone on."""
-        before = cache.carried.setdefault("m", np.array(m))
-        if before != m:
+        if not cache.carry:
+            return self.body.forward(X, cache.children[""])
+        # Another number of sequences is refused before any layer has gone on.
+        before = int(cache.carried.get("m", len(X)))
+        if before != len(X):
             raise ShapeError(
-                f"this cache continues {before} sequences; got {m}: call forget() on the cache to "
-                "begin anew"
+                f"this cache continues {before} sequences; got {len(X)}: call forget() on the "
+                "cache to begin anew"
             )
+        Z = self.body.forward(X, cache.children[""])
+        cache.carried["m"] = np.array(len(X))
+        return Z
 
     def _open(self, cache: Cache) -> None:
         cache.owner = self

@@ -67,6 +67,14 @@ def test_another_number_of_sequences_is_refused_before_it_is_counted(rng):
     np.testing.assert_array_equal(network.forward(A[:, 3:], cache), whole[:, 3:])
 
 
+def test_a_refused_first_pass_leaves_any_number_of_sequences_free(rng):
+    network = network_of(LearnedPositions(4))
+    cache = Cache(carry=True)
+    with pytest.raises(ShapeError, match="has 4 positions"):
+        network.forward(rng.standard_normal((2, 5, 4)), cache)
+    assert network.forward(rng.standard_normal((1, 3, 4)), cache).shape == (1, 3, 4)
+
+
 def test_waves_need_pairs_and_sequences():
     with pytest.raises(ShapeError, match=r"even number of features; got \(None, 3\)"):
         network_of(SinusoidalPositions(), width=3)
