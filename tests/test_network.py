@@ -11,7 +11,7 @@ from sklearn import metrics
 
 import plainnet
 from plainnet import Cache, Network, train
-from plainnet.errors import DataError, DTypeError, PlainnetError, SettingError, ShapeError
+from plainnet.errors import DataError, PlainnetError, SettingError, ShapeError
 from plainnet.initializers import Constant
 from plainnet.layers import (
     Dense,
@@ -429,22 +429,6 @@ def test_numbers_that_are_not_finite_are_named(call, bad):
     X[3, 2] = bad
     with pytest.raises(DataError, match=f"X must be finite; got {bad} in row 3, column 2"):
         call(network_of(), X)
-
-
-@calls
-@pytest.mark.parametrize(
-    ("dtype", "other", "message"),
-    [
-        (np.float32, np.float64, r"X is float64 .* network is float32.*astype\(np\.float32\), or "),
-        (np.float64, np.float32, r"X is float32 .* network is float64.*with dtype=np\.float32$"),
-        (np.float32, np.int64, r"X is int64 .*pass X\.astype\(np\.float32\)$"),
-        (np.float32, object, r"X is object"),
-        (np.float32, ">f4", r"X is >f4"),
-    ],
-)
-def test_another_dtype_is_refused_and_never_cast(call, dtype, other, message):
-    with pytest.raises(DTypeError, match=message):
-        call(network_of(dtype=dtype), np.ones((2, 4)).astype(other))
 
 
 @pytest.mark.parametrize("method", ["evaluate", "loss_and_gradients"])

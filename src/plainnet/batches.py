@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from plainnet.augmentation import Transform
 from plainnet.cache import Cache
-from plainnet.data import Batches, check_features, check_weights, weigh_classes
+from plainnet.data import Batches, check_features, weigh_classes
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer
 from plainnet.losses import EachPosition
 from plainnet.network import ROWS_AT_ONCE, Network
@@ -48,16 +48,10 @@ def make_batches(
         return GivenBatches(network, X, epochs, first)
     if batch_size is not None:
         batch_size = require_integer("batch_size", batch_size, at_least=1)
-    if isinstance(X, list | tuple) or not (hasattr(X, "shape") and hasattr(X, "dtype")):
-        X = network.check_shape(X)
-    targets = network.loss.targets(y, network.dtype)
-    if len(targets) != len(X):
-        raise ShapeError(f"X has {len(X)} rows and y has {len(targets)}; they must agree")
+    X = network.examples(X)
     for start in range(0, max(len(X), 1), ROWS_AT_ONCE):  # X may be larger than memory
-        check_features(network.check_shape(X[start : start + ROWS_AT_ONCE]), first_row=start)
-    weights = None
-    if sample_weight is not None:
-        weights = check_weights(sample_weight, len(X), network.dtype)
+        check_features(network.inputs(X[start : start + ROWS_AT_ONCE], start), first_row=start)
+    targets, weights = network.check_targets(len(X), y, sample_weight)
     if class_weight is not None:
         if not network.loss.is_classifier:
             raise SettingError(f"class_weight needs classes; {network.loss!r} has none")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arrays import as_array
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_number
 
 Array = npt.NDArray[Any]
@@ -98,7 +99,7 @@ def check_weights(sample_weight: npt.ArrayLike, m: int, dtype: npt.DTypeLike) ->
 
     They are divided by the largest, which changes no weighted mean and keeps their sum in range.
     """
-    weights = np.asarray(sample_weight)
+    weights = as_array("sample_weight", sample_weight)
     if weights.shape != (m,):
         raise ShapeError(f"sample_weight must have the shape ({m},); got {weights.shape}")
     if not np.issubdtype(weights.dtype, np.number) and weights.dtype != np.bool_:

@@ -26,7 +26,7 @@ class DataError(PlainnetError, ValueError):
 
 
 class DTypeError(PlainnetError, TypeError):
-    """An array has another dtype than the network; plainnet never casts floats on its own."""
+    """An array holds something else than is needed: text or objects for numbers, floats for ids."""
 
 
 class SettingError(PlainnetError, ValueError):

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arrays import as_array, as_dtype, lies_outside
 from plainnet.cache import Cache
 from plainnet.data import check_features, check_weights
 from plainnet.errors import (
-    DataError,
     DTypeError,
     SettingError,
     ShapeError,
@@ -49,7 +49,8 @@ class Network:
     seed : int, numpy.random.Generator or None
         Where the first weights come from.
     dtype : float32 or float64
-        Of parameters, data and all that is computed. Data of another dtype is refused.
+        Of the parameters and all that is computed. Data of another real dtype is converted once,
+        on its way in.
 
     Attributes
     ----------
@@ -156,10 +157,10 @@ class Network:
 
     def __setitem__(self, name: str, values: npt.ArrayLike) -> None:
         """Write into the parameter of this name; the shapes must agree."""
-        view, values = self[name], np.asarray(values)
+        view, values = self[name], as_array(name, values)
         if values.shape != view.shape:
             raise ShapeError(f"{name} has the shape {view.shape}; got {values.shape}")
-        view[...] = values
+        view[...] = as_dtype(name, values, self.dtype)
 
     def _bind(self) -> None:
         for layer in self.body.walk():
@@ -223,16 +224,16 @@ class Network:
 
     # --- forward and backward --------------------------------------------------------------------
 
-    def forward(self, X: Array, cache: Cache | None = None) -> Array:
+    def forward(self, X: Any, cache: Cache | None = None) -> Array:
         """The last pre-activations, shape (m, *output_shape), for X of shape (m, *input_shape).
 
         The result lies in the cache's memory, and the next pass with this cache overwrites it.
         """
-        return self._forward(self.check_shape(X), cache or Cache())
+        return self._forward(self.inputs(X), cache or Cache())
 
     def loss_and_gradients(
         self,
-        X: Array,
+        X: Any,
         y: npt.ArrayLike,
         cache: Cache | None = None,
         sample_weight: npt.ArrayLike | None = None,
@@ -241,7 +242,7 @@ class Network:
 
         Parameters
         ----------
-        X : array of shape (m, *input_shape), of the network's dtype
+        X : array of shape (m, *input_shape)
         y : array of m targets, as the loss takes them
         cache : Cache, optional
             `Cache(training=True)`, kept from step to step, makes further steps allocate nothing.
@@ -288,39 +289,44 @@ class Network:
 
     # --- prediction ------------------------------------------------------------------------------
 
-    def outputs(self, X: Array) -> Array:
+    def outputs(self, X: Any) -> Array:
         """The last pre-activations of any number of rows, shape (m, *output_shape)."""
-        X = self.check_shape(X)
-        check_features(X)
+        X = self.examples(X)
         cache, size = Cache(), self._rows_at_once(X)
-        first = self._forward(X[:size], cache)
+
+        def scores(start: int) -> Array:
+            rows = self.inputs(X[start : start + size], start)
+            check_features(rows, start)
+            return self._forward(rows, cache)
+
+        first = scores(0)
         Z = np.empty((len(X), *first.shape[1:]), self.dtype)
         Z[:size] = first
         for start in range(size, len(X), size):
-            rows = slice(start, start + size)
-            Z[rows] = self._forward(X[rows], cache)
+            Z[start : start + size] = scores(start)
         return Z
 
-    def _rows_at_once(self, X: Array) -> int:
-        time = X.shape[1] if X.ndim > 1 else 1
+    def _rows_at_once(self, X: Any) -> int:
+        time = X.shape[1] if len(X.shape) > 1 else 1
         largest = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
         return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
 
-    def predict_proba(self, X: Array) -> Array:
+    def predict_proba(self, X: Any) -> Array:
         """Probabilities, shape (m, K), or (m, k) for `SigmoidCrossEntropy`."""
         if not self.loss.gives_probabilities:
             raise SettingError(f"{self.loss!r} gives no probabilities; use predict")
         return self.loss.activate(self.outputs(X))
 
-    def predict(self, X: Array) -> Array:
+    def predict(self, X: Any) -> Array:
         """Classes, shape (m,), or the predicted numbers."""
         return self.loss.decide(self.outputs(X))
 
     def evaluate(
-        self, X: Array, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
         """{"loss": ..., "accuracy": ...} on this data; accuracy for classifiers only."""
-        X, targets, weights = self.check(X, y, sample_weight)
+        X = self.examples(X)
+        targets, weights = self.check_targets(len(X), y, sample_weight)
         Z = self.outputs(X)
         scores = {"loss": self.loss.mean(Z, targets, Cache(), weights)}
         if self.loss.is_classifier:
@@ -330,42 +336,52 @@ class Network:
     # --- checks ----------------------------------------------------------------------------------
 
     def check(
-        self, X: Array, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
         """X, targets and weights as `step` takes them; raises on what cannot be learned from."""
-        X = self.check_shape(X)
+        X = self.inputs(X)
         check_features(X)
+        return X, *self.check_targets(len(X), y, sample_weight)
+
+    def check_targets(
+        self, m: int, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array | None]:
+        """Targets and weights of m examples as `step` takes them."""
         targets = self.loss.targets(y, self.dtype)
-        if len(targets) != len(X):
-            raise ShapeError(f"X has {len(X)} rows and y has {len(targets)}; they must agree")
+        if len(targets) != m:
+            raise ShapeError(f"X has {m} rows and y has {len(targets)}; they must agree")
         if sample_weight is None:
-            return X, targets, None
-        return X, targets, check_weights(sample_weight, len(X), self.dtype)
+            return targets, None
+        return targets, check_weights(sample_weight, m, self.dtype)
 
-    def check_shape(self, X: npt.ArrayLike) -> Array:
-        """X as an array, if it has the shape (m, *input_shape) and the network's dtype.
+    def examples(self, X: Any) -> Any:
+        """X to be taken in slices: as `inputs` gives it, or as it is where it is not in memory."""
+        return X if lies_outside(X) else self.inputs(X)
 
-        Lists of numbers have no dtype and take the network's. Where the first layer takes ids, X
-        must be integers, of whatever size.
+    def inputs(self, X: Any, first_row: int = 0) -> Array:
+        """X as an array of shape (m, *input_shape) and the network's dtype, converted if need be.
+
+        Where the first layer takes ids, X must be integers, of whatever size. `first_row` is where
+        X begins in the data that it is a slice of.
+
+        Raises
+        ------
+        ShapeError
+            If the shape does not fit.
+        DTypeError, DataError
+            If X holds anything but real numbers, or numbers too large for the network's dtype.
         """
-        if isinstance(X, np.ma.MaskedArray):
-            raise DataError("X is a masked array, and the mask would be lost: fill it first")
-        listed = isinstance(X, list | tuple) and not self.body.takes_ids
-        X = np.asarray(X, self.dtype if listed else None)
-        if X.ndim == 0 or not fits(X.shape[1:], self.input_shape):
-            raise ShapeError(f"X must have the shape {_shown(self.input_shape)}; got {X.shape}")
-        if self.body.takes_ids:
-            if X.dtype.kind not in "iu":
-                raise DTypeError(
-                    f"X is {X.dtype}, and the network's first layer, {self.layers[0]!r}, takes ids:"
-                    " pass integers"
-                )
-        elif X.dtype != self.dtype:
-            remedy = f"pass X.astype(np.{self.dtype})"
-            if X.dtype in (np.float32, np.float64):
-                remedy += f", or make the network with dtype=np.{X.dtype}"
-            raise DTypeError(f"X is {X.dtype} and the network is {self.dtype}: {remedy}")
-        return X
+        rows = as_array("X", X)
+        if rows.ndim == 0 or not fits(rows.shape[1:], self.input_shape):
+            raise ShapeError(f"X must have the shape {_shown(self.input_shape)}; got {rows.shape}")
+        if not self.body.takes_ids:
+            return as_dtype("X", rows, self.dtype, first_row)
+        if rows.dtype.kind not in "iu":
+            raise DTypeError(
+                f"X is {rows.dtype}, and the network's first layer, {self.layers[0]!r}, takes ids: "
+                "pass integers"
+            )
+        return rows
 
     # --- another precision -----------------------------------------------------------------------
 

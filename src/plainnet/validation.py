@@ -30,7 +30,9 @@ class Validation:
                 f"{type(data).__name__}"
             )
         self.network = network
-        self.X, self.y, self.sample_weight = network.check(*data)
+        X, *targets = data
+        self.X = network.examples(X)
+        self.y, self.sample_weight = network.check_targets(len(self.X), *targets)
         if metrics and isinstance(network.loss, EachPosition):
             raise SettingError("metrics need one output an example, and the network gives more")
         self.metrics = dict(_named(network, metric) for metric in metrics)

@@ -351,11 +351,6 @@ def test_a_float32_network_is_refused_with_the_remedy():
         check_gradients(network_of(np.float32), y=[0, 1, 2, 1, 0])
 
 
-def test_float32_data_are_refused():
-    with pytest.raises(DTypeError, match="X is float32"):
-        check_gradients(network_of(), np.ones((2, 4), np.float32), [0, 1])
-
-
 @pytest.mark.parametrize("subject", [Dense(3), MeanSquaredError()], ids=repr)
 def test_a_layer_or_loss_needs_a_shape(subject):
     with pytest.raises(SettingError, match=r".* needs an X or an input_shape"):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arrays import as_array
 from plainnet.cache import Cache
 from plainnet.config import Configurable
 from plainnet.errors import DataError, ShapeError
@@ -160,7 +161,7 @@ def mean_over_outputs(each: Array, cache: Cache) -> Array:
 
 def real_targets(y: npt.ArrayLike, output_shape: Shape, dtype: npt.DTypeLike) -> Array:
     """Numbers of shape (m, *output_shape), or (m,) for one output, as this dtype, all finite."""
-    y = np.asarray(y)
+    y = as_array("y", y)
     if y.ndim == 1 and output_shape == (1,):
         y = y[:, None]
     if y.shape[1:] != output_shape:

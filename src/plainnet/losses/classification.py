@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet import functions
+from plainnet.arrays import as_array
 from plainnet.cache import Cache
 from plainnet.errors import DataError, ShapeError, require_number
 from plainnet.layers.base import Formula, Formulas
@@ -45,7 +46,7 @@ class OneOfK(Loss):
         self.output_shape = output_shape
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        return _class_ids(np.asarray(y), self.output_shape[0])
+        return _class_ids(as_array("y", y), self.output_shape[0])
 
     def decide(self, Z: Array) -> Array:
         """The class of the highest output of each row, shape (m,)."""
@@ -82,7 +83,7 @@ class SoftmaxCrossEntropy(OneOfK):
         self.label_smoothing = label_smoothing
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        y, (K,) = np.asarray(y), self.output_shape
+        y, (K,) = as_array("y", y), self.output_shape
         if y.ndim == 2 and y.shape[1] == K:
             return _distributions(y, dtype)
         return _class_ids(y, K, f" or one-hot rows of shape (m, {K})")

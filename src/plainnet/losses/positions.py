@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arrays import as_array
 from plainnet.cache import Cache
 from plainnet.errors import DataError, ShapeError, require_type
 from plainnet.layers.base import fits
@@ -47,7 +48,7 @@ class EachPosition(Loss):
         self.loss.build(output_shape[-1:])
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        y, positions = np.asarray(y), self.output_shape[:-1]
+        y, positions = as_array("y", y), self.output_shape[:-1]
         axes = 1 + len(positions)
         if not fits(y.shape[1:axes], positions):
             shown = ", ".join("time" if n is None else str(n) for n in positions)
