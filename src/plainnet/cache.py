@@ -67,6 +67,7 @@ class Cache:
         "reuse_gradient",
         "reuse_input",
         "rng",
+        "unchecked",
     )
 
     def __init__(
@@ -89,6 +90,7 @@ class Cache:
         self.reuse_gradient = False  # backward may write over the gradient that it is handed
         self.needs_input_gradient = True  # somebody reads what backward returns
         self.owner: object = None
+        self.unchecked = False  # no backward pass yet: the next one is looked at
         # What layers tell each other in one pass, the same dict in the whole tree; see `mask`.
         self.context: dict[str, Array | None] = {}
         # What a layer keeps from one pass to the next; see `carry`.

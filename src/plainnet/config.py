@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from plainnet.errors import FileError
+from plainnet.spelling import Spelled
 
 
-class Configurable:
+class Configurable(metaclass=Spelled):
     """Anything whose constructor stores each argument under the argument's name."""
 
     def config(self) -> dict[str, Any]:

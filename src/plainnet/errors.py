@@ -33,6 +33,10 @@ class SettingError(PlainnetError, ValueError):
     """A constructor or function was given a setting that makes no sense."""
 
 
+class ArgumentError(PlainnetError, TypeError):
+    """A constructor or function was given an argument that it does not have."""
+
+
 class FileError(PlainnetError, ValueError):
     """A file is not what it should be."""
 

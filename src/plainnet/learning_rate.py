@@ -20,6 +20,7 @@ from plainnet.errors import (
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.plots import new_axes
+from plainnet.spelling import require_object
 from plainnet.training import train
 
 SMOOTHING = 0.9
@@ -88,7 +89,7 @@ def find_learning_rate(
         Further arguments of `train`, such as `sample_weight`.
     """
     require_type("network", network, Network)
-    require_type("optimizer", optimizer, Optimizer)
+    require_object("optimizer", optimizer, Optimizer)
     require_number("lowest", lowest, above=0)
     require_number("highest", highest, above=lowest)
     steps = require_integer("steps", steps, at_least=10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,6 @@ from plainnet.errors import (
     SettingError,
     ShapeError,
     require_number,
-    require_type,
 )
 from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer, Shape, fits
@@ -26,6 +25,7 @@ from plainnet.layers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.memory import wake_blas
 from plainnet.parameters import Declaration, FlatVector, Segment
+from plainnet.spelling import METHODS, require_object, spelled
 
 Array = npt.NDArray[Any]
 
@@ -75,6 +75,7 @@ class Network:
     (5,)
     """
 
+    @spelled
     def __init__(
         self,
         layers: Sequence[Layer],
@@ -87,7 +88,7 @@ class Network:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise SettingError(f"dtype must be float32 or float64; got {self.dtype}")
-        require_type("loss", loss, Loss)
+        require_object("loss", loss, Loss)
         self.input_shape = _shape(input_shape)
         self.body = Sequential(layers)
         self.layers = self.body.layers
@@ -175,6 +176,14 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._bind()
+
+    if not TYPE_CHECKING:  # which would believe that a Network has every attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """What is not there: whoever looks for another library's method is told ours."""
+            remedy = METHODS.get(name)
+            hint = f": {remedy}" if remedy else ""
+            raise AttributeError(f"a Network has no {name!r}{hint}", name=name, obj=self)
 
     # --- how fast each tensor learns -------------------------------------------------------------
 

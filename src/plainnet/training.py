@@ -14,7 +14,7 @@ from plainnet import clipping
 from plainnet.augmentation import Transform
 from plainnet.batches import Augmented, Batch, Mixup, make_batches
 from plainnet.cache import Cache
-from plainnet.callbacks.base import Callback, Run
+from plainnet.callbacks.base import Callback, Run, require_hooks
 from plainnet.callbacks.progress import Progress
 from plainnet.divergence import Snapshot, diverged
 from plainnet.errors import (
@@ -30,6 +30,7 @@ from plainnet.lbfgs import LBFGS
 from plainnet.memory import aligned
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
+from plainnet.spelling import require_object, spelled
 from plainnet.validation import Validation
 
 Array = npt.NDArray[Any]
@@ -38,6 +39,7 @@ SNAPSHOT_EVERY = 64
 """Steps between two copies of the parameters, to fall back to when the loss is not finite."""
 
 
+@spelled
 def train(
     network: Network,
     X: Any,
@@ -130,7 +132,7 @@ def train(
     require_type("network", network, Network)
     full_batch = isinstance(optimizer, LBFGS)
     if not full_batch:
-        require_type("optimizer", optimizer, Optimizer)
+        require_object("optimizer", optimizer, Optimizer)
         if y is not None and batch_size is None:
             raise SettingError("batch_size is missing: how many examples one step sees, such as 32")
     epochs = require_integer("epochs", epochs, at_least=1)
@@ -150,6 +152,7 @@ def train(
     observers = [*callbacks, *([Progress()] if progress else [])]
     for observer in observers:
         require_type("each of callbacks", observer, Callback)
+        require_hooks(observer)
     rng = np.random.default_rng(seed)
     batches = make_batches(
         network, X, y, batch_size, sample_weight, class_weight, rng,
@@ -216,11 +219,9 @@ class _Loop:
         self.run, self.observers, self.validation, self.cache = run, observers, validation, cache
         # A hook that is not overridden costs a step nothing.
         self.on_begin_step = [
-            c.begin_step for c in observers if type(c).begin_step is not Callback.begin_step
+            c.begin_step for c in observers if _is_own(c.begin_step, Callback.begin_step)
         ]
-        self.on_end_step = [
-            c.end_step for c in observers if type(c).end_step is not Callback.end_step
-        ]
+        self.on_end_step = [c.end_step for c in observers if _is_own(c.end_step, Callback.end_step)]
         self.good = Snapshot(run.network)
         self.total: Array | None = None
 
@@ -362,3 +363,7 @@ class _Loop:
 
     def diverged(self, what: str) -> DivergedError:
         return diverged(self.run, self.good, what, self.X)
+
+
+def _is_own(hook: Callable[..., None], default: Callable[..., None]) -> bool:
+    return getattr(hook, "__func__", None) is not default

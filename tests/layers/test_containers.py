@@ -12,6 +12,7 @@ from plainnet.layers import (
     Identity,
     Layer,
     LeakyReLU,
+    Parallel,
     ReLU,
     Reshape,
     Residual,
@@ -20,6 +21,7 @@ from plainnet.layers import (
     Softmax,
     Tanh,
 )
+from plainnet.layers.base import NO_GRADIENT
 from plainnet.losses import MeanSquaredError
 
 
@@ -316,7 +318,7 @@ def test_layers_of_a_user_are_safe_among_layers_that_write(make, place):
     [
         (lambda A: A[:, :1], r"layer 1.wrong .* said .* \(5, 4\); it returned .* \(5, 1\)"),
         (lambda A: A.astype(np.float32), "said that it returns float64 .* it returned float32"),
-        (lambda A: None, "it returned NoneType"),
+        (lambda A: None, "it returned None: is its `return` missing"),
     ],
 )
 def test_a_layer_that_returns_something_else_is_named(wrong, message):
@@ -348,3 +350,134 @@ def test_names_of_tensors_that_are_taken_are_refused(names):
 
     with pytest.raises(SettingError, match=f"cannot declare '{names[-1]}'"):
         network_of(Clashing())
+
+
+# --- a layer of one's own that goes wrong is named ------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [1, 3])  # below, nobody asks for a gradient
+@pytest.mark.parametrize("box", [lambda layer: layer, lambda layer: Residual([layer]),
+                                 lambda layer: Parallel([(0, 4)], [layer])])  # fmt: skip
+def test_a_backward_without_return_is_named(place, box):
+    class Forgotten(Passing):
+        def backward(self, dA, cache):
+            dA * 2
+
+    layers = [Dense(4), Tanh(), Dense(4)]
+    layers.insert(place, box(Forgotten()))
+    network = network_of(*layers)
+    with pytest.raises(
+        ShapeError,
+        match=r"forgotten .*\.backward must return .* it returned None: is its `return` missing",
+    ):
+        network.loss_and_gradients(np.zeros((5, 4)), np.zeros((5, 4)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "seen"),
+    [
+        (lambda dA: dA[:, :1], r"float64 of shape \(5, 1\)"),
+        (lambda dA: dA.sum(), r"float64 of shape \(\)"),
+        (lambda dA: dA.astype(np.float32), "float32"),
+        (lambda dA: dA.tolist(), "list"),
+    ],
+)
+def test_a_gradient_of_another_shape_or_dtype_is_named(wrong, seen):
+    class Wrong(Passing):
+        def backward(self, dA, cache):
+            return wrong(dA)
+
+    network = network_of(Dense(4), Wrong(), Dense(3))
+    with pytest.raises(ShapeError, match=rf"layer 1\.wrong .* shape \(5, 4\); it returned {seen}"):
+        network.loss_and_gradients(np.zeros((5, 4)), np.zeros((5, 3)))
+
+
+@pytest.mark.parametrize("returned", [None, 4, "4", (4.0,), (0,), ("4",), [4], (None, -1)])
+def test_a_build_that_returns_no_shape_is_named(returned):
+    class Wrong(Passing):
+        def build(self, input_shape):
+            return returned
+
+    with pytest.raises(
+        ShapeError, match=r"layer 0\.wrong .*\.build must return the output's shape"
+    ):
+        network_of(Wrong(), Dense(3))
+
+
+def doubled(A):
+    A *= 2
+    return A
+
+
+def filled(A):
+    A[0] = 0
+    return A + 1
+
+
+def put(A):
+    return np.exp(A, out=A)
+
+
+def sorted_in_place(A):
+    A.sort(axis=0)
+    return A.copy()
+
+
+@pytest.mark.parametrize("write", [doubled, filled, put, sorted_in_place])
+def test_a_forward_that_changes_what_it_is_handed_is_named(write):
+    class Writes(Passing):
+        def forward(self, A, cache):
+            return write(A)
+
+    X = np.random.default_rng(0).standard_normal((5, 4))
+    kept = X.copy()
+    for network in (network_of(Writes(), Dense(3)), network_of(Residual([Writes()]), Dense(3))):
+        for call in (
+            network.predict,
+            network.forward,
+            lambda X, n=network: n.evaluate(X, X[:, :3]),
+        ):
+            with pytest.raises(
+                SettingError, match=r"writes .*\.forward writes over the array that"
+            ):
+                call(X)
+        np.testing.assert_array_equal(X, kept)
+
+
+def test_a_backward_that_changes_what_it_is_handed_is_named():
+    class Writes(Passing):
+        def backward(self, dA, cache):
+            dA *= 2
+            return dA
+
+    network = network_of(Dense(4), Residual([Writes()]), Dense(3))
+    with pytest.raises(
+        SettingError, match=r"layer 1\.residual\.0\.writes .*\.backward writes over"
+    ):
+        network.loss_and_gradients(np.zeros((5, 4)), np.zeros((5, 3)))
+
+
+def test_other_errors_of_a_layer_stay_what_they_are():
+    class Fails(Passing):
+        def forward(self, A, cache):
+            raise ValueError("no such thing")
+
+    with pytest.raises(ValueError, match=r"^no such thing$"):
+        network_of(Fails()).predict(np.zeros((5, 4)))
+
+
+def test_the_gradient_of_ids_is_nobody_s():
+    class Look(Layer):
+        takes_ids = True
+
+        def build(self, input_shape):
+            return (2,)
+
+        def forward(self, A, cache):
+            return np.ones((len(A), 2))
+
+        def backward(self, dA, cache):
+            return NO_GRADIENT
+
+    network = Network([Look(), Dense(3)], loss=MeanSquaredError(), input_shape=3, dtype=np.float64)
+    network.loss_and_gradients(np.zeros((5, 3), int), np.zeros((5, 3)))

@@ -14,7 +14,7 @@ from plainnet import Cache, Network, check_gradients, losses, train
 from plainnet.config import rebuild
 from plainnet.errors import DataError, SettingError, ShapeError
 from plainnet.layers import Dense, Identity
-from plainnet.losses import EachPosition, Loss, real_targets
+from plainnet.losses import EachPosition, Loss, MeanSquaredError, real_targets
 from plainnet.optimizers import SGD, Adam
 
 EXPORTED = {
@@ -312,3 +312,14 @@ def test_a_loss_of_ones_own_is_told_what_is_wrong():
         check_gradients(FlatQuartic(), y=y, input_shape=3)
     with pytest.raises(ShapeError, match=r"\(m, \*\(3,\)\); got \(5,\)"):
         check_gradients(Quartic(), y=np.ones(5), input_shape=3)
+
+
+@pytest.mark.parametrize("way", ["forward", "backward"])
+def test_a_loss_of_one_s_own_without_return_is_named(way):
+    class Forgotten(MeanSquaredError):
+        pass
+
+    setattr(Forgotten, way, lambda self, *arguments: None)
+    network = Network([Dense(2)], loss=Forgotten(), input_shape=3, seed=0)
+    with pytest.raises(ShapeError, match=rf"Forgotten\(\)\.{way} must return"):
+        network.loss_and_gradients(np.zeros((4, 3)), np.zeros((4, 2)))

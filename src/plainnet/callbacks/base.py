@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from plainnet.errors import SettingError
 from plainnet.history import History
+from plainnet.spelling import Spelled
 
 if TYPE_CHECKING:
     from plainnet.lbfgs import LBFGS
@@ -51,10 +54,14 @@ class Run:
         self.history.stopped = why
 
 
-class Callback:
+class Callback(metaclass=Spelled):
     """Override what you need. A callback serves one `train` at a time.
 
     The hooks of all callbacks are called in the order in which `train` got them.
+
+    >>> class Halve(Callback):
+    ...     def end_epoch(self, run):
+    ...         run.optimizer.learning_rate /= 2
     """
 
     def begin_training(self, run: Run) -> None:
@@ -77,3 +84,37 @@ class Callback:
 
     def fail(self, run: Run, error: BaseException) -> None:
         """When an error ends training."""
+
+
+HOOKS = tuple(name for name in vars(Callback) if not name.startswith("_"))
+
+_WHEN = {"on", "begin", "start", "end", "finish", "before", "after"}
+_WHAT = {"train", "training", "fit", "epoch", "batch", "step", "iteration", "validation"}
+
+
+def require_hooks(callback: Callback) -> None:
+    """Refuse a callback of which `train` would never call a method that was meant as a hook."""
+    own: dict[str, None] = {}
+    for kind in type(callback).__mro__:
+        if kind is Callback:
+            break
+        own |= dict.fromkeys(n for n, v in vars(kind).items() if callable(v) and n[0] != "_")
+    others = [name for name in own if name not in HOOKS]
+    meant = [name for name in others if _looks_like_a_hook(name)]
+    if len(others) == len(own):  # not one hook: then any method was meant as one
+        meant = others
+    if meant:
+        raise SettingError(
+            f"{type(callback).__name__}.{meant[0]} is not a hook, and train would never call it; "
+            f"the hooks are {', '.join(HOOKS)}. The name of a method that is not meant as one may "
+            "begin with an underscore"
+        )
+
+
+def _looks_like_a_hook(name: str) -> bool:
+    words = set(name.lower().split("_"))
+    return bool(
+        (words & _WHEN and words & _WHAT)
+        or name.startswith("on_")
+        or get_close_matches(name, HOOKS, n=1, cutoff=0.85)
+    )

@@ -163,6 +163,11 @@ class Layer(Configurable, ABC):
             placed = ShapeError(f"layer {name} ({self!r}) {error}")
             placed.placed = True
             raise placed from None
+        if not _is_shape(self.output_shape):
+            raise ShapeError(
+                f"layer {name} ({self!r}).build must return the output's shape, a tuple such as the "
+                f"input's, {input_shape}; it returned {self.output_shape!r}"
+            )
         self.input_shape = input_shape
         return self.output_shape
 
@@ -204,6 +209,66 @@ class Layer(Configurable, ABC):
     # Views die in pickle and deepcopy; the network binds fresh ones (Network.__setstate__).
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in self._bound}
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, tuple) and all(
+        n is None or (isinstance(n, int | np.integer) and n > 0) for n in shape
+    )
+
+
+def checked_forward(layer: Layer, A: Array, cache: Cache) -> Array:
+    """A layer's first pass with a cache: it returns what its `build` said, and leaves A alone."""
+    given = A if cache.reuse_input else _read_only(A)
+    Y = _leaving_alone(layer, "forward", given, cache)
+    expected = (len(A), *layer.output_shape)
+    same_dtype = layer.takes_ids or getattr(Y, "dtype", None) == A.dtype
+    if not fits(np.shape(Y), expected) or not same_dtype:
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}) said that it returns {A.dtype} of shape {expected}; it "
+            f"returned {_seen(Y)}"
+        )
+    return A if Y is given else Y
+
+
+def checked_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
+    """The same for the first way back: the gradient of the input has the input's shape."""
+    given = dA if cache.reuse_gradient else _read_only(dA)
+    dX = _leaving_alone(layer, "backward", given, cache)
+    if not isinstance(dX, np.ndarray) or (
+        cache.needs_input_gradient
+        and not layer.takes_ids
+        and not (fits(dX.shape, (len(dA), *layer.input_shape)) and dX.dtype == dA.dtype)
+    ):
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}).backward must return the gradient of its input, "
+            f"{dA.dtype} of shape {(len(dA), *layer.input_shape)}; it returned {_seen(dX)}"
+        )
+    return dA if dX is given else dX
+
+
+def _leaving_alone(layer: Layer, way: str, given: Array, cache: Cache) -> Any:
+    try:
+        return getattr(layer, way)(given, cache)
+    except ValueError as error:
+        if "read-only" not in str(error) or given.flags.writeable:
+            raise
+        raise SettingError(
+            f"layer {layer.name} ({layer!r}).{way} writes over the array that it is handed, which "
+            "others read: compute into a new array"
+        ) from error
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _seen(value: Any) -> str:
+    if value is None:
+        return "None: is its `return` missing?"
+    return f"{getattr(value, 'dtype', type(value).__name__)} of shape {np.shape(value)}"
 
 
 def fits(shape: Shape, expected: Shape) -> bool:

@@ -9,7 +9,16 @@ import numpy as np
 from plainnet.cache import Cache
 from plainnet.errors import SettingError, ShapeError, require_type
 from plainnet.initializers import Initializer
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, fits
+from plainnet.layers.base import (
+    NO_GRADIENT,
+    Array,
+    Formula,
+    Formulas,
+    Layer,
+    Shape,
+    checked_backward,
+    checked_forward,
+)
 
 
 class Sequential(Layer):
@@ -41,19 +50,26 @@ class Sequential(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
-            return self._checked_forward(A, cache)
+            for layer, own in cache.forward_pairs:
+                A = checked_forward(layer, A, own)
+            return A
         for layer, own in cache.forward_pairs:
             A = layer.forward(A, own)
         return A
 
     def backward(self, dA: Array, cache: Cache) -> Array:
+        if cache.unchecked:
+            for layer, own in cache.backward_pairs:
+                dA = checked_backward(layer, dA, own)
+            cache.unchecked = False
+            return dA
         for layer, own in cache.backward_pairs:
             dA = layer.backward(dA, own)
         return dA
 
     def _open(self, cache: Cache) -> None:
         """A sub-cache for each layer, and what each layer may do with what it is handed."""
-        cache.owner = self
+        cache.owner, cache.unchecked = self, True
         cache.children.clear()
         pairs = [
             (layer, cache.open(name)) for name, layer in zip(self.names, self.layers, strict=True)
@@ -79,20 +95,6 @@ class Sequential(Layer):
             cache.backward_pairs = pairs[first:][::-1]
             if first < len(pairs):
                 pairs[first][1].needs_input_gradient = False
-
-    def _checked_forward(self, A: Array, cache: Cache) -> Array:
-        """The first pass with a cache: each layer must return what its `build` said."""
-        for layer, own in cache.forward_pairs:
-            given, A = A, layer.forward(A, own)
-            expected = (len(given), *layer.output_shape)
-            same_dtype = layer.takes_ids or getattr(A, "dtype", None) == given.dtype
-            if not fits(np.shape(A), expected) or not same_dtype:
-                raise ShapeError(
-                    f"layer {layer.name} ({layer!r}) said that it returns {given.dtype} of shape "
-                    f"{expected}; it returned {getattr(A, 'dtype', type(A).__name__)} of shape "
-                    f"{np.shape(A)}"
-                )
-        return A
 
 
 class Residual(Layer):
@@ -202,14 +204,16 @@ class Parallel(Layer):
         return following
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        if cache.owner is not self:
+        opened = cache.owner is not self
+        if opened:
             self._open(cache)
         Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
         places = zip(cache.forward_pairs, self.parts, self.columns, strict=True)
         for (layer, own), (start, stop), (first, last) in places:
             part = own.array("part", (len(A), stop - start), A.dtype)
             np.copyto(part, A[:, start:stop])
-            Y[:, first:last] = layer.forward(part, own)
+            forward = checked_forward if opened else type(layer).forward
+            Y[:, first:last] = forward(layer, part, own)
         return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
@@ -221,15 +225,17 @@ class Parallel(Layer):
         for (layer, own), (start, stop), (first, last) in places:
             dpart = own.array("dpart", (len(dY), last - first), dY.dtype)
             np.copyto(dpart, dY[:, first:last])
-            dpart = layer.backward(dpart, own)
+            backward = checked_backward if cache.unchecked else type(layer).backward
+            dpart = backward(layer, dpart, own)
             if cache.needs_input_gradient:
                 for column in range(stop - start):  # by columns, NumPy needs no buffer
                     dA[:, start + column] += dpart[:, column]
+        cache.unchecked = False
         return dA
 
     def _open(self, cache: Cache) -> None:
         """Each layer may write over what it gets: that is a copy."""
-        cache.owner = self
+        cache.owner, cache.unchecked = self, True
         cache.children.clear()
         cache.forward_pairs = [
             (layer, cache.open(name)) for name, layer in zip(self.names, self.layers, strict=True)

@@ -120,10 +120,10 @@ class Loss(Configurable, ABC):
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
         """The gradient of `mean` with respect to Z."""
         dL = self.backward(cache)
-        if dL.shape[1:] != self.output_shape:
+        if getattr(dL, "shape", ())[1:] != self.output_shape:
             raise ShapeError(
                 f"{self!r}.backward must return a gradient of the shape (m, *{self.output_shape}), "
-                f"that of Z; it returned the shape {dL.shape}"
+                f"that of Z; it returned the shape {np.shape(dL)}"
             )
         dZ = cache.array("dZ", dL.shape, dL.dtype)
         if sample_weight is None:
