@@ -165,8 +165,8 @@ class Layer(Configurable, ABC):
             raise placed from None
         if not _is_shape(self.output_shape):
             raise ShapeError(
-                f"layer {name} ({self!r}).build must return the output's shape, a tuple such as the "
-                f"input's, {input_shape}; it returned {self.output_shape!r}"
+                f"layer {name} ({self!r}).build must return the output's shape, a tuple such as "
+                f"the input's, {input_shape}; it returned {self.output_shape!r}"
             )
         self.input_shape = input_shape
         return self.output_shape
@@ -225,8 +225,8 @@ def checked_forward(layer: Layer, A: Array, cache: Cache) -> Array:
     same_dtype = layer.takes_ids or getattr(Y, "dtype", None) == A.dtype
     if not fits(np.shape(Y), expected) or not same_dtype:
         raise ShapeError(
-            f"layer {layer.name} ({layer!r}) said that it returns {A.dtype} of shape {expected}; it "
-            f"returned {_seen(Y)}"
+            f"layer {layer.name} ({layer!r}) said that it returns {A.dtype} of shape {expected}; "
+            f"it returned {_seen(Y)}"
         )
     return A if Y is given else Y
 
