@@ -22,6 +22,7 @@ BUILT_IN = {
     "DataError": ValueError,
     "DTypeError": TypeError,
     "SettingError": ValueError,
+    "ArgumentError": TypeError,
     "FileError": ValueError,
     "MissingExtraError": ImportError,
     "DivergedError": ValueError,

@@ -114,12 +114,16 @@ def test_an_error_inside_a_constructor_stays_what_it_is():
      ("binary_crossentropy", "SigmoidCrossEntropy")],
 )  # fmt: skip
 def test_a_loss_by_its_name(loss, meant):
-    with pytest.raises(SettingError, match=rf"loss must be an object, {meant}\(\) for '{loss}'"):
+    with pytest.raises(
+        SettingError, match=rf"Loss object; got '{loss}', which is {meant}\(\) here"
+    ):
         Network([Dense(2)], loss=loss, input_shape=2)
 
 
 def test_an_optimizer_by_its_name():
-    with pytest.raises(SettingError, match=r"optimizer must be an object, Adam\(\) for 'adam'"):
+    with pytest.raises(
+        SettingError, match=r"an Optimizer object; got 'adam', which is Adam\(\) here"
+    ):
         train(network(), X, y, optimizer="adam", epochs=1, batch_size=2)
     with pytest.raises(SettingError, match="Optimizer object; got 'magic'"):
         train(network(), X, y, optimizer="magic", epochs=1, batch_size=2)

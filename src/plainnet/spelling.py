@@ -158,6 +158,8 @@ class Spelled(ABCMeta):
     @property
     def __signature__(cls) -> Signature:
         """That of the constructor, which `__call__` would hide from `inspect` and from Jupyter."""
+        if cls.__init__ is object.__init__:  # type: ignore[misc]
+            return Signature()
         own = signature(cls.__init__)  # type: ignore[misc]
         return own.replace(parameters=list(own.parameters.values())[1:])
 
@@ -195,11 +197,13 @@ def refuse_unknown(
 
 def require_object(name: str, value: Any, kind: type) -> None:
     """`require_type`, which knows what the strings of other libraries mean."""
-    if isinstance(value, str):
-        meant = OBJECTS.get("".join(filter(str.isalnum, value.lower())))
-        if meant is not None:
-            raise SettingError(f"{name} must be an object, {meant} for {value!r}")
-    require_type(name, value, kind)
+    try:
+        require_type(name, value, kind)
+    except SettingError as error:
+        word = "".join(filter(str.isalnum, value.lower())) if isinstance(value, str) else ""
+        if word not in OBJECTS:
+            raise
+        raise SettingError(f"{error}, which is {OBJECTS[word]} here") from None
 
 
 def _meant(unknown: str, known: Sequence[str]) -> str:
