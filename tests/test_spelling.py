@@ -122,7 +122,7 @@ def test_a_loss_by_its_name(loss, meant):
 
 def test_an_optimizer_by_its_name():
     with pytest.raises(
-        SettingError, match=r"an Optimizer object; got 'adam', which is Adam\(\) here"
+        SettingError, match=r"an Optimizer object; got 'adam', which is Adam\(\)"
     ):
         train(network(), X, y, optimizer="adam", epochs=1, batch_size=2)
     with pytest.raises(SettingError, match="Optimizer object; got 'magic'"):
