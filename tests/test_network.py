@@ -100,9 +100,7 @@ def test_a_class_in_place_of_an_object_is_told_to_add_parentheses():
         Network([Dense(3)], loss=MeanSquaredError, input_shape=4)
     with pytest.raises(SettingError, match=r"layer 0 must be a Layer object; got 'dense'$"):
         Network(["dense"], loss=MeanSquaredError(), input_shape=4)
-    with pytest.raises(
-        SettingError, match=r"got 'mse', which is MeanSquaredError\(\)"
-    ):
+    with pytest.raises(SettingError, match=r"got 'mse', which is MeanSquaredError\(\)"):
         Network([Dense(3)], loss="mse", input_shape=4)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from plainnet.layers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.memory import wake_blas
 from plainnet.parameters import Declaration, FlatVector, Segment
-from plainnet.spelling import METHODS, require_object, spelled
+from plainnet.spelling import METHODS, Elsewhere, require_object, spelled
 
 Array = npt.NDArray[Any]
 
@@ -176,14 +176,6 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._bind()
-
-    if not TYPE_CHECKING:  # which would believe that a Network has every attribute
-
-        def __getattr__(self, name: str) -> Any:
-            """What is not there: whoever looks for another library's method is told ours."""
-            remedy = METHODS.get(name)
-            hint = f": {remedy}" if remedy else ""
-            raise AttributeError(f"a Network has no {name!r}{hint}", name=name, obj=self)
 
     # --- how fast each tensor learns -------------------------------------------------------------
 
@@ -448,6 +440,13 @@ class Network:
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
         return f"Network([{layers}], loss={self.loss!r}, input_shape={self.input_shape})"
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in METHODS]
+
+
+for _name, _remedy in METHODS.items():
+    setattr(Network, _name, Elsewhere(_name, _remedy))
 
 
 def _expect_each_once(body: Sequential) -> None:

@@ -164,6 +164,16 @@ class Spelled(ABCMeta):
         return own.replace(parameters=list(own.parameters.values())[1:])
 
 
+class Elsewhere:
+    """A method that networks of other libraries have: whoever looks for it is told ours."""
+
+    def __init__(self, name: str, remedy: str) -> None:
+        self.name, self.remedy = name, remedy
+
+    def __get__(self, owner: object, kind: type) -> Any:
+        raise AttributeError(f"a {kind.__name__} has no {self.name!r}: {self.remedy}")
+
+
 def spelled(function: Callable[P, R]) -> Callable[P, R]:
     """The same for a function."""
 
