@@ -60,10 +60,10 @@ def test_an_epoch_is_gradient_descent_on_every_example_once(rng):
             seen.append(len(seen))
 
     history = run(trained, X, y, epochs=2, batch_size=8, callbacks=[Watch()])
-    order = np.arange(21)
     shuffle = np.random.default_rng(1)
     means = []
     for _ in range(2):
+        order = np.arange(21)
         shuffle.shuffle(order)
         total = 0.0
         for rows in (order[:8], order[8:16], order[16:]):

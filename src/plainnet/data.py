@@ -153,9 +153,10 @@ def weigh_classes(
 class Batches:
     """Mini-batches of arrays, shuffled anew for each epoch, in the same memory at every step.
 
-    Iterating once is one epoch. `X` is anything that slices like an array; rows of what is not a
-    NumPy array are fetched in ascending order, as HDF5 and Zarr want it. `dtype` is that of X's
-    batches, where X has a dtype that NumPy does not know.
+    Iterating once is one epoch. Its order depends on where `rng` is, and not on the epoch before,
+    so that batches made later go on as these would. `X` is anything that slices like an array; rows
+    of what is not a NumPy array are fetched in ascending order, as HDF5 and Zarr want it. `dtype`
+    is that of X's batches, where X has a dtype that NumPy does not know.
     """
 
     def __init__(
@@ -192,12 +193,17 @@ class Batches:
         return -(-len(self.X) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
+        order = self._order
         if self.shuffle:
-            self.rng.shuffle(self._order)
+            # Each epoch shuffles 0, 1, 2 ..., which a running sum of ones makes in place.
+            order.fill(1)
+            order[:1] = 0
+            order.cumsum(out=order)
+            self.rng.shuffle(order)
         X, y, sample_weight = self.X, self.y, self.sample_weight
         X_batch, y_batch, w_batch = self._buffers
         for start in range(0, len(X), self.batch_size):
-            rows = self._order[start : start + self.batch_size]
+            rows = order[start : start + self.batch_size]
             if len(rows) < len(X_batch):
                 X_batch, y_batch, w_batch = (b[: len(rows)] for b in self._buffers)
             # mode="clip" spares NumPy a second buffer; the rows are in range.

@@ -87,7 +87,8 @@ def train(
     callbacks : sequence of Callback
         `EarlyStopping()`, or a schedule of the learning rate, for example.
     seed : int, numpy.random.Generator or None
-        For the order of the examples and for dropout.
+        For the order of the examples, augmentation, mixup and dropout; an int begins anew at each
+        call. See Notes for training in parts.
     progress : bool
         Show a bar (extra `progress`), or a line an epoch.
     shuffle : bool
@@ -128,6 +129,28 @@ def train(
     DivergedError
         When the loss or a parameter stops being finite. The network then holds its parameters of at
         most 64 steps before, with which the loss was finite.
+
+    Notes
+    -----
+    Calls of 3 and 3 epochs with the same network, optimizer, generator (`seed=rng`) and data end
+    where one of 6 does, bit for bit, on one machine with one number of threads. What counts from
+    the beginning of a call cannot go on like that: schedules, `EarlyStopping`, `EMA`, the curvature
+    that `LBFGS` has seen, and an epoch that was broken off.
+
+    >>> import numpy as np
+    >>> from plainnet.layers import Dense
+    >>> from plainnet.losses import MeanSquaredError
+    >>> from plainnet.optimizers import Adam
+    >>> X, ends = np.eye(8, dtype=np.float32), []
+    >>> for parts in ([6], [3, 3]):
+    ...     network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=8, seed=0)
+    ...     optimizer, rng = Adam(), np.random.default_rng(1)
+    ...     for epochs in parts:
+    ...         _ = train(network, X, X[:, :1], optimizer=optimizer, epochs=epochs, batch_size=3,
+    ...                   seed=rng, progress=False)
+    ...     ends.append(network.parameters.tolist())
+    >>> ends[0] == ends[1]
+    True
     """
     require_type("network", network, Network)
     full_batch = isinstance(optimizer, LBFGS)

@@ -22,7 +22,7 @@ from plainnet.errors import DataError, DivergedError, SettingError
 from plainnet.estimators import MLPClassifier, MLPRegressor, base, multilayer
 from plainnet.layers import ELU, GELU, BatchNorm, Dropout, LeakyReLU, Sigmoid, Tanh
 from plainnet.lbfgs import LBFGS
-from plainnet.optimizers import SGD, AdamW
+from plainnet.optimizers import SGD, AdamW, NAdam
 from plainnet.schedules import Cosine
 
 silent = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -71,6 +71,44 @@ def test_a_warm_start_keeps_the_optimizers_moments(solver):
     np.testing.assert_allclose(halves.coefs_[0], straight.coefs_[0], rtol=1e-12)
     assert halves.n_iter_ == 3
     assert halves.t_ == straight.t_ == 6 * len(X)
+
+
+IN_PARTS = [
+    {},
+    {"solver": "sgd"},
+    {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.1},
+    {"solver": "sgd", "learning_rate": "adaptive", "tol": 1.0, "n_iter_no_change": 1},
+    {"dropout": 0.2, "batch_norm": True},
+    {"optimizer": NAdam(), "activation": "gelu"},
+    {"random_state": np.random.RandomState(4)},
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("changed", IN_PARTS, ids=lambda changed: "+".join(changed) or "adam")
+def test_a_fit_in_parts_is_the_fit_in_one(changed, dtype):
+    """Bit for bit, shuffled, in batches of which the last is short, and through pickle."""
+    settings = {"hidden_layer_sizes": 8, "batch_size": 40, "random_state": 0, **changed}
+    A = X.astype(dtype)
+    weights = np.random.default_rng(0).random(len(y))
+
+    def model(**more):
+        return MLPClassifier(**copy.deepcopy(settings), **more)
+
+    def state(fitted):
+        return fitted.network_.parameters.tolist(), fitted.network_.state.tolist()
+
+    whole = state(model(max_iter=6).fit(A, y, weights))
+    for parts in [(1, 5), (2, 4), (3, 3)]:
+        warm = model(warm_start=True)
+        for epochs in parts:
+            warm.set_params(max_iter=epochs).fit(A, y, weights)
+            warm = pickle.loads(pickle.dumps(warm))
+        assert state(warm) == whole, f"in {parts}"
+    one_by_one = model()
+    for _ in range(6):
+        one_by_one.partial_fit(A, y, classes=np.unique(y), sample_weight=weights)
+    assert state(one_by_one) == whole
 
 
 def test_a_warm_start_takes_new_settings_and_keeps_the_moments():

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from plainnet import Callback, EarlyStopping
 from plainnet.errors import SettingError, ShapeError
 from plainnet.estimators import NetworkClassifier, NetworkRegressor, networks
-from plainnet.layers import Dense, Dropout, Flatten, ReLU, Tanh
+from plainnet.layers import BatchNorm, Dense, Dropout, Flatten, ReLU, Tanh
 from plainnet.lbfgs import LBFGS
 from plainnet.losses import (
     Hinge,
@@ -232,7 +232,19 @@ def test_a_warm_start_goes_on():
     straight = NetworkRegressor([Dense(1)], epochs=6, **settings).fit(X, y)
     halves = NetworkRegressor([Dense(1)], epochs=3, warm_start=True, **settings)
     halves.fit(X, y).fit(X, y)
-    np.testing.assert_allclose(halves.network_.parameters, straight.network_.parameters, rtol=1e-9)
+    np.testing.assert_array_equal(halves.network_.parameters, straight.network_.parameters)
+
+
+@pytest.mark.parametrize("parts", [(1, 5), (2, 4), (3, 3)])
+def test_a_fit_in_parts_is_the_fit_in_one(parts):
+    layers = [Dense(8), BatchNorm(), ReLU(), Dropout(0.2), Dense(3)]
+    settings = {"batch_size": 40, "random_state": 0}
+    whole = NetworkClassifier(layers, epochs=6, **settings).fit(X, y)
+    warm = NetworkClassifier(layers, warm_start=True, **settings)
+    for epochs in parts:
+        warm.set_params(epochs=epochs).fit(X, y)
+    np.testing.assert_array_equal(warm.network_.parameters, whole.network_.parameters)
+    np.testing.assert_array_equal(warm.network_.state, whole.network_.state)
 
 
 def test_weights():
@@ -245,8 +257,8 @@ def test_weights():
         NetworkClassifier(three(), class_weight=w, optimizer=Adam(0.02), random_state=0).fit(A, y)
         for w in (None, {2: 100.0})
     )
-    assert (plain.predict(A) == 2).mean() < 0.45
-    assert (heavy.predict(A) == 2).mean() > 0.5
+    # Over 12 seeds, the largest share without the weight is 0.59, the smallest with it 0.67.
+    assert (plain.predict(A) == 2).mean() < 0.63 < (heavy.predict(A) == 2).mean()
 
 
 def test_callbacks_and_other_optimizers():

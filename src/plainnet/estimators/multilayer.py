@@ -83,6 +83,7 @@ class MultilayerPerceptron(NeuralEstimator):
     n_iter_: int
     t_: int
     loss_curve_: list[float]
+    _ended_by_rule = False
 
     # --- the network -----------------------------------------------------------------------------
 
@@ -218,14 +219,15 @@ class MultilayerPerceptron(NeuralEstimator):
     def _prepare_optimizer(self, incremental: bool) -> None:
         """The optimizer as the parameters say; its steps and moments stay where training goes on.
 
-        partial_fit leaves the learning rate where it is, fit begins anew with it.
+        So does the learning rate, unless a stopping rule has ended the last fit: the next begins
+        with it anew.
         """
         old, new = self._optimizer, self._wanted_optimizer()
         settings = repr(new)
         if old is None or type(old) is not type(new):
             self._optimizer = new
         elif settings == self._optimizer_settings:
-            if not incremental and isinstance(new, Optimizer):
+            if self._ended_by_rule and not incremental and isinstance(new, Optimizer):
                 old.learning_rate = new.learning_rate
         elif isinstance(new, Optimizer):
             if old.accumulators == new.accumulators:
@@ -316,7 +318,8 @@ class MultilayerPerceptron(NeuralEstimator):
         except DivergedError as error:
             self._diverged(error)
         else:
-            self._warn(history.stopped, epochs, incremental, getattr(rules, "stopped", False))
+            self._ended_by_rule = getattr(rules, "stopped", False)
+            self._warn(history.stopped, epochs, incremental, self._ended_by_rule)
         if self.early_stopping and stochastic and self._best is not None:
             self.network_.parameters[:], self.network_.state[:] = self._best
 
