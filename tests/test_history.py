@@ -1,8 +1,17 @@
 """What training measured, epoch by epoch."""
 
+import copy
+import json
+import math
+import pickle
+
+import numpy as np
 import pytest
 
-from plainnet import History
+from plainnet import History, Network, train
+from plainnet.layers import Dense
+from plainnet.losses import MeanSquaredError
+from plainnet.optimizers import SGD
 
 
 def two_epochs() -> History:
@@ -41,6 +50,79 @@ def test_a_measure_may_begin_later():
     history.append({"loss": 0.5, "val_loss": 0.75})
     assert len(history) == 2
     assert history.last() == {"loss": 0.5, "val_loss": 0.75}
+
+
+def test_what_is_not_measured_in_an_epoch_is_nan():
+    history = History()
+    for epoch in range(1, 5):
+        history.append({"loss": 1 / epoch})
+        if epoch in (2, 4):
+            history.append({"score": float(epoch)})
+        history.append({"val_loss": 2.0})
+    np.testing.assert_array_equal(history["score"], [math.nan, 2, math.nan, 4])
+    assert history["loss"] == [1, 1 / 2, 1 / 3, 1 / 4]
+    assert history["val_loss"] == [2.0] * 4
+    assert len(history) == 4
+
+
+def test_it_is_the_dict_of_its_columns():
+    history = two_epochs()
+    columns = {"loss": [0.9, 0.5], "val_loss": [1.1, 0.75]}
+    assert dict(history) == {**history} == history.columns == columns
+    assert list(history) == list(history.keys()) == ["loss", "val_loss"]
+    assert list(history.items()) == list(columns.items())
+    assert history == columns
+    assert json.loads(json.dumps(history)) == columns
+    assert (dict(History()), list(History()), bool(History())) == ({}, [], False)
+
+
+def test_pandas_makes_a_row_an_epoch_and_a_column_a_measure():
+    pandas = pytest.importorskip("pandas", reason="pandas comes with the extra `cli`")
+    frame = pandas.DataFrame(two_epochs())
+    assert list(frame.columns) == ["loss", "val_loss"]
+    assert frame.to_numpy().tolist() == [[0.9, 1.1], [0.5, 0.75]]
+    assert pandas.DataFrame(History()).shape == (0, 0)
+    history = two_epochs()
+    history.append({"loss": 0.4, "score": 3.0})
+    expected = [[0.9, 1.1, math.nan], [0.5, 0.75, math.nan], [0.4, math.nan, 3.0]]
+    np.testing.assert_array_equal(pandas.DataFrame(history).to_numpy(), expected)
+
+
+def test_that_of_a_training_is_a_table():
+    network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=1, seed=0)
+    X = np.ones((4, 1), np.float32)
+    history = train(
+        network, X, X, optimizer=SGD(), epochs=3, batch_size=4, validation_data=(X, X),
+        progress=False,
+    )  # fmt: skip
+    assert {name: len(values) for name, values in dict(history).items()} == {
+        "loss": 3, "val_loss": 3,
+    }  # fmt: skip
+    assert len(history) == 3
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h))]
+)
+def test_a_copy_is_equal_and_goes_on(copied):
+    history = two_epochs()
+    history.stopped = "Ctrl-C"
+    other = copied(history)
+    assert type(other) is History
+    assert other == history
+    assert other.stopped == "Ctrl-C"
+    other.stopped = "all 2 epochs done"
+    assert other != history
+    other.append({"loss": 0.4, "val_loss": 0.7})
+    assert len(other) == 3
+
+
+def test_older_files_in_which_it_was_a_dataclass_can_be_read():
+    history = History.__new__(History)
+    history.__setstate__({"columns": {"loss": [0.9, 0.5]}, "stopped": "Ctrl-C"})
+    assert (dict(history), history.stopped) == ({"loss": [0.9, 0.5]}, "Ctrl-C")
+    history.append({"loss": 0.4})
+    assert history["loss"] == [0.9, 0.5, 0.4]
 
 
 def test_an_unknown_measure_is_told_what_there_is():

@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from math import isnan, nan
 from typing import Any
 
 from plainnet.plots import new_axes
 
 
-@dataclass
-class History:
+class History(dict[str, list[float]]):
     """One list per measure, one number per epoch: `history["loss"]`, `history["val_accuracy"]`.
 
-    `pandas.DataFrame(history.columns)` is the table; `stopped` says why training ended.
+    A dict of its columns, so `dict(history)` and `pandas.DataFrame(history)` are the table. As with
+    a DataFrame, `len` counts rows, which are epochs, and `in` and iteration see the columns' names.
+
+    Parameters
+    ----------
+    columns : mapping of str to list of float, optional
+        A list for each measure, all of one length.
+    stopped : str
+        Why training ended.
+
+    Examples
+    --------
+    >>> history = History()
+    >>> history.append({"loss": 0.9})
+    >>> history.append({"loss": 0.5, "val_loss": 0.75})
+    >>> dict(history), len(history)
+    ({'loss': [0.9, 0.5], 'val_loss': [nan, 0.75]}, 2)
     """
 
-    columns: dict[str, list[float]] = field(default_factory=dict)
-    stopped: str = ""
+    def __init__(self, columns: Mapping[str, list[float]] | None = None, stopped: str = "") -> None:
+        super().__init__({} if columns is None else columns)
+        self.stopped = stopped
+        self._measured = set(self)  # in the last epoch
 
-    def append(self, row: dict[str, float]) -> None:
-        """Add an epoch's measures."""
+    def append(self, row: Mapping[str, float]) -> None:
+        """Add an epoch's measures, at once or in several calls with different names.
+
+        What is not measured in an epoch is NaN there. A name that comes again begins the next one.
+        """
+        if not self or not self._measured.isdisjoint(row):
+            for values in self.values():
+                values.append(nan)
+            self._measured = set()
+        epochs = max(len(self), 1)
         for name, value in row.items():
-            self.columns.setdefault(name, []).append(value)
+            self.setdefault(name, [nan] * epochs)[-1] = value
+        self._measured.update(row)
 
-    def __getitem__(self, name: str) -> list[float]:
-        if name not in self.columns:
-            raise KeyError(
-                f"history has no {name!r}; it has {', '.join(self.columns) or 'nothing'}"
-            )
-        return self.columns[name]
+    @property
+    def columns(self) -> dict[str, list[float]]:
+        """The same as a plain dict, with the same lists."""
+        return dict(self)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.columns
+    def __missing__(self, name: str) -> list[float]:
+        raise KeyError(f"history has no {name!r}; it has {', '.join(self) or 'nothing'}")
 
     def __len__(self) -> int:
         """How many epochs were completed."""
-        return max(map(len, self.columns.values()), default=0)
+        return max(map(len, self.values()), default=0)
+
+    def __eq__(self, other: object) -> bool:
+        same = not isinstance(other, History) or self.stopped == other.stopped
+        return same and dict.__eq__(self, other) is True
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.update(state.get("columns", {}))  # files of versions in which it was not a dict
+        self.stopped = state["stopped"]
+        self._measured = set(state.get("_measured", self))
 
     def last(self) -> dict[str, float]:
         """The measures of the last completed epoch."""
-        return {name: values[-1] for name, values in self.columns.items()}
+        return {name: values[-1] for name, values in self.items()}
 
     def plot(self, measure: str = "loss", ax: Any = None) -> Any:
         """A measure over the epochs, and what it is on the validation rows if that is known.
@@ -61,8 +100,8 @@ class History:
         ax = new_axes() if ax is None else ax
         for label, name in curves.items():
             if name in self:
-                epochs = range(len(self) - len(self[name]) + 1, len(self) + 1)
-                ax.plot(epochs, self[name], label=label)
+                points = [(i, value) for i, value in enumerate(self[name], 1) if not isnan(value)]
+                ax.plot(*zip(*points, strict=True), label=label)
         ax.set(xlabel="epoch", ylabel=measure)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend()

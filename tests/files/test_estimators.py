@@ -123,6 +123,9 @@ def test_it_predicts_the_same_to_the_bit(fitted: Any, way: Any, tmp_path: Path) 
     np.testing.assert_array_equal(again.network_.state, fitted.network_.state)
     assert again.network_.segments == fitted.network_.segments
     assert not np.shares_memory(again.network_.parameters, fitted.network_.parameters)
+    if hasattr(fitted, "history_"):
+        assert again.history_ == fitted.history_
+        assert again.history_.stopped == fitted.history_.stopped != ""
     for method in ("predict", "predict_proba"):
         if hasattr(fitted, method):
             expected = getattr(fitted, method)(rows(fitted))

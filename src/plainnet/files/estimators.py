@@ -17,6 +17,7 @@ import numpy as np
 from plainnet.config import Configurable
 from plainnet.errors import FileError, SettingError, optional
 from plainnet.files.native import known_kinds, moved_into_place, pack, unpack
+from plainnet.history import History
 from plainnet.network import Network
 
 
@@ -157,7 +158,15 @@ def packed(state: Mapping[str, Any]) -> dict[str, Any]:
         state[ONE] = arrays(state[ONE])
     if SEVERAL in state:
         state[SEVERAL] = [arrays(network) for network in state[SEVERAL]]
+    if "history_" in state:  # of a dict of a class of its own, skops keeps the items only
+        state["history_"] = _record(state["history_"])
+    if "histories_" in state:
+        state["histories_"] = [_record(history) for history in state["histories_"]]
     return state
+
+
+def _record(history: History) -> dict[str, Any]:
+    return {"columns": history.columns, "stopped": history.stopped}
 
 
 def unpacked(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,8 +180,16 @@ def unpacked(state: Mapping[str, Any]) -> dict[str, Any]:
 
     if ONE in state:
         state[ONE] = network(state[ONE])
+
+    def history(record: Any) -> Any:
+        return record if isinstance(record, History) else History(**record)
+
     if SEVERAL in state:
         state[SEVERAL] = [network(arrays) for arrays in state[SEVERAL]]
+    if "history_" in state:
+        state["history_"] = history(state["history_"])
+    if "histories_" in state:
+        state["histories_"] = [history(record) for record in state["histories_"]]
     return state
 
 
