@@ -11,11 +11,9 @@ THEIRS = "from sklearn.neural_network import MLPClassifier, MLPRegressor\n"
 OURS = "from plainnet.estimators import MLPClassifier, MLPRegressor\n"
 
 PRIVATE = {
-    "test_fit": "sets _coef_grads, _coef_velocity and others before the first fit, "
-    "to give the network its weights; test_mlp.py here has the same example",
     "test_gradient": "_loss_grad_lbfgs, a gradient by packed vectors; check_gradients has ours",
 }
-"""Tests that need a private attribute of scikit-learn's class, and which."""
+"""Tests that call a private method of scikit-learn's class, and which."""
 
 # They let warnings pass that are errors here.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -69,7 +69,7 @@ class History(dict[str, list[float]]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.update(state.get("columns", {}))  # files of versions in which it was not a dict

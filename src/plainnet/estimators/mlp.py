@@ -58,7 +58,9 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
     classes_, loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, t_
         As in scikit-learn.
     coefs_, intercepts_ : lists of arrays
-        As in scikit-learn; views, so that writing into them changes the network.
+        As in scikit-learn; views, so that writing into them changes the network, and so does
+        assigning a list or an element. Assigned before the first fit, partial_fit and a warm start
+        begin with them.
     n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activation_
         As in scikit-learn.
     validation_loss_curve_ : list of float
@@ -124,10 +126,8 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
             return SoftmaxCrossEntropy(self.label_smoothing)
         return SummedSigmoidCrossEntropy(self.label_smoothing)
 
-    @property
-    def out_activation_(self) -> str:
-        """What turns the last pre-activation into probabilities."""
-        return "softmax" if self.n_outputs_ > 1 and not self._multilabel else "logistic"
+    def _output_activation(self, loss: Loss) -> str:
+        return "softmax" if isinstance(loss, SoftmaxCrossEntropy) else "logistic"
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -220,10 +220,8 @@ class MLPRegressor(Regressor, MultilayerPerceptron):
     def _loss(self) -> Loss:
         return HalfPoissonDeviance() if self.loss == "poisson" else HalfSquaredError()
 
-    @property
-    def out_activation_(self) -> str:
-        """What turns the last pre-activation into the prediction."""
-        return "exp" if isinstance(self.network_.loss, HalfPoissonDeviance) else "identity"
+    def _output_activation(self, loss: Loss) -> str:
+        return "exp" if isinstance(loss, HalfPoissonDeviance) else "identity"
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import pairwise
 from math import sqrt
@@ -26,6 +27,7 @@ from plainnet.estimators.base import (
 )
 from plainnet.estimators.losses import HalfSquaredError
 from plainnet.estimators.rules import L2Penalty, Recorder, StoppingRules
+from plainnet.estimators.weights import Tensors, listed
 from plainnet.layers import BatchNorm, Dense, Dropout, Layer, activations
 from plainnet.lbfgs import LBFGS
 from plainnet.losses import Loss
@@ -125,23 +127,29 @@ class MultilayerPerceptron(NeuralEstimator):
                 layers.append(Dropout(self.dropout))
         return [*layers, Dense(self._n_targets)]
 
-    def _begin(self, rows: Rows) -> None:
-        """A new network, and nothing learned."""
+    def _begin(self, rows: Rows, given: dict[str, Any]) -> None:
+        """A new network, with the weights that were assigned beforehand, and nothing learned."""
         source = random_source(self.random_state)
         start = self._scikit_start(
             source, [rows.X.shape[1], *self._hidden_sizes(), self._n_targets]
         )
         self._rng = generator(source)
-        self.network_ = Network(
+        network = Network(
             self._layers(),
             loss=self._loss(),
             input_shape=rows.X.shape[1],
-            seed=self._rng,
+            seed=0 if start else self._rng,  # what is replaced below draws nothing
             dtype=rows.X.dtype,
         )
         if start:
-            for layer, (W, b) in zip(self._dense(), start, strict=True):
+            for layer, (W, b) in zip(_dense(network), start, strict=True):
                 layer.W.T[...], layer.b[...] = W, b
+        for name, views in (("coefs_", _coefs(network)), ("intercepts_", _intercepts(network))):
+            views[:] = given.get(name, views)
+        own = self._output_activation(network.loss)
+        if given.get("out_activation_", own) != own:
+            raise SettingError(_output_is(own, given["out_activation_"]))
+        self.network_ = network
         self._split_seed = int(self._rng.integers(2**31))
         self.n_outputs_ = self._n_targets
         self.n_layers_ = len(self._hidden_sizes()) + 2
@@ -171,20 +179,66 @@ class MultilayerPerceptron(NeuralEstimator):
             start.append((W, source.uniform(-limit, limit, n_out)))
         return start
 
-    def _dense(self) -> list[Any]:
-        if "network_" not in vars(self):
-            raise AttributeError(f"this {type(self).__name__} has no weights before fit")
-        return [layer for layer in self.network_.layers if isinstance(layer, Dense)]
+    # Assigned before the first fit, these wait for the network: a warm start or partial_fit begins
+    # with them, and fit without a warm start with weights of its own, as in scikit-learn.
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "network_" in vars(self)
+
+    def _of_network(self, name: str, read: Callable[[Network], Any]) -> Any:
+        if "network_" in vars(self):
+            return read(self.network_)
+        if name not in self._given:
+            raise AttributeError(f"this {type(self).__name__} has no {name} before fit")
+        return self._given[name]
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        given: dict[str, Any] = self.__dict__.setdefault("_before_fit", {})
+        return given
 
     @property
     def coefs_(self) -> list[Array]:
         """The weights of each layer, shape (n_in, n_out): views, so writing changes the network."""
-        return [layer.W.T for layer in self._dense()]
+        weights: list[Array] = self._of_network("coefs_", _coefs)
+        return weights
+
+    @coefs_.setter
+    def coefs_(self, arrays: Iterable[Array]) -> None:
+        if self.__sklearn_is_fitted__():
+            _coefs(self.network_)[:] = arrays
+        else:
+            self._given["coefs_"] = listed("coefs_", arrays)
 
     @property
     def intercepts_(self) -> list[Array]:
         """The biases of each layer, shape (n_out,): views."""
-        return [layer.b for layer in self._dense()]
+        biases: list[Array] = self._of_network("intercepts_", _intercepts)
+        return biases
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: Iterable[Array]) -> None:
+        if self.__sklearn_is_fitted__():
+            _intercepts(self.network_)[:] = arrays
+        else:
+            self._given["intercepts_"] = listed("intercepts_", arrays)
+
+    @property
+    def out_activation_(self) -> str:
+        """What turns the last pre-activation into the prediction; it follows from the loss."""
+        name: str = self._of_network("out_activation_", lambda n: self._output_activation(n.loss))
+        return name
+
+    @out_activation_.setter
+    def out_activation_(self, name: str) -> None:
+        if not self.__sklearn_is_fitted__():
+            self._given["out_activation_"] = name
+        elif name != self.out_activation_:
+            raise SettingError(_output_is(self.out_activation_, name))
+
+    @abstractmethod
+    def _output_activation(self, loss: Loss) -> str:
+        """What the loss makes of the last pre-activation, in scikit-learn's words."""
 
     # --- the solver ------------------------------------------------------------------------------
 
@@ -275,7 +329,8 @@ class MultilayerPerceptron(NeuralEstimator):
         fresh = not hasattr(self, "network_") or not (self.warm_start or incremental)
         rows = self._training_rows(X, y, sample_weight, fresh, incremental)
         if fresh:
-            self._begin(rows)
+            self._begin(rows, self._given if self.warm_start or incremental else {})
+            self._given.clear()
         self._prepare_optimizer(incremental)
         held = self._given_validation(X_val, y_val)
         if held is None and self.early_stopping and self._is_stochastic():
@@ -372,3 +427,19 @@ class MultilayerPerceptron(NeuralEstimator):
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+
+def _dense(network: Network) -> list[Dense]:
+    return [layer for layer in network.layers if isinstance(layer, Dense)]
+
+
+def _coefs(network: Network) -> Tensors:
+    return Tensors("coefs_", (layer.W.T for layer in _dense(network)))
+
+
+def _intercepts(network: Network) -> Tensors:
+    return Tensors("intercepts_", (layer.b for layer in _dense(network)))
+
+
+def _output_is(own: str, wanted: str) -> str:
+    return f"out_activation_ follows from the loss and is {own!r} here; got {wanted!r}"
