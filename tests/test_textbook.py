@@ -129,10 +129,10 @@ NAN = np.where(np.arange(5) == 2, np.nan, X5)
         (X5[:, :0], Y5[:, :0], r"shape \(4, m\); got \(4, 0\)"),
         (NAN, Y5, "finite; got NaN"),
         (X5 * np.inf, Y5, "finite"),
-        (X5.tolist(), Y5, "array of real numbers; got list"),
+        ([[1.0], [2.0, 3.0]], Y5, "X must have rows of one length"),
         (X5.astype(str), Y5, "real numbers"),
         (X5 + 1j, Y5, "real numbers"),
-        (X5, Y5.tolist(), "Y must be an array of real numbers; got list"),
+        (X5, "Y", "Y must be an array of real numbers; got str"),
         (X5, Y5.T, r"shape \(3, 5\).*got \(5, 3\)"),
         (X5, Y5[:, :4], r"got \(3, 4\)"),
         (X5, Y5 * 0.5, "one-hot"),
@@ -150,6 +150,160 @@ def test_bad_input_changes_nothing(X, Y, message):
         np.testing.assert_array_equal(p, before[name])
 
 
+@pytest.mark.parametrize(
+    "shaped",
+    [
+        lambda ids: ids,
+        lambda ids: ids.tolist(),
+        lambda ids: ids[None],
+        lambda ids: ids[:, None],
+        lambda ids: ids.astype(float),
+        lambda ids: np.array(["cat", "dog", "eel"])[ids],
+    ],
+)
+def test_class_ids_are_told_how_they_become_columns(shaped):
+    network = NeuralNetwork(4, [3], 3, seed=0)
+    with pytest.raises(ValueError, match=r"plainnet.one_hot\(Y, 3\).T, and names .*np.unique"):
+        network.train(X5, shaped(Y5.argmax(axis=0)))
+
+
+def test_two_classes_need_two_outputs():
+    network = NeuralNetwork(4, [3], 1, seed=0)
+    with pytest.raises(ValueError, match="two classes need output_size=2"):
+        network.train(X5, np.array([[0, 1, 0, 1, 1]]))
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (X5.T, r"got \(5, 4\); an example is a column here, so pass X.T"),
+        (X5[:, 0], r"one example is a column too: X.reshape\(-1, 1\)"),
+        (np.ma.masked_array(X5), "MaskedArray"),
+        (None, "NoneType"),
+    ],
+)
+def test_x_is_told_what_a_column_is(X, message):
+    with pytest.raises(ValueError, match=message):
+        NeuralNetwork(4, [3], 3, seed=0).predict(X)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16, np.int64, np.uint8, bool, object, list])
+def test_numbers_of_every_kind_are_taken(kind):
+    """Small whole numbers are the same in all of them."""
+    X, Y = np.array([[0, 1, 1], [1, 0, 1]]), np.eye(3)
+    one, other = NeuralNetwork(2, [4], 3, seed=0), NeuralNetwork(2, [4], 3, seed=0)
+    one.train(X.astype(float), Y, epochs=5, print_loss=False)
+    given = [A.tolist() if kind is list else A.astype(kind) for A in (X, Y)]
+    other.train(*given, epochs=5, print_loss=False)
+    np.testing.assert_array_equal(other.parameters["W1"], one.parameters["W1"])
+    np.testing.assert_array_equal(other.predict(given[0]), one.predict(X))
+
+
+def test_data_frames_are_taken():
+    pandas = pytest.importorskip("pandas", reason="pandas comes with the extra `cli`")
+    table = pandas.DataFrame({"a": [0.5, 1.5, -1.0], "b": [True, False, True], "c": [1, 2, 3]})
+    classes = pandas.get_dummies(pandas.Series(["x", "y", "x"]))
+    one, other = NeuralNetwork(3, [4], 2, seed=0), NeuralNetwork(3, [4], 2, seed=0)
+    one.train(table.T, classes.T, epochs=5, print_loss=False)
+    X = np.array([[0.5, 1.5, -1], [1, 0, 1], [1, 2, 3]])
+    other.train(X, np.array([[1, 0, 1], [0, 1, 0]]), epochs=5, print_loss=False)
+    np.testing.assert_array_equal(one.parameters["W1"], other.parameters["W1"])
+    with pytest.raises(ValueError, match=r"X must have the shape \(3, m\)|pass Y.T"):
+        one.train(table.T, classes)
+    with pytest.raises(ValueError, match=r"one_hot\(Y, 2\).T"):
+        one.train(table.T, pandas.Series(["x", "y", "x"]))
+    with pytest.raises(ValueError, match="DataFrame of dtype object"):
+        one.predict(table.assign(c="text").T)
+
+
+# --- divergence -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rate", "epochs"), [(50.0, 300), (1e3, 300), (1e155, 9), (1e200, 1), (1e308, 1)]
+)
+def test_a_divergence_advises_a_smaller_rate(rate, epochs):
+    """And leaves the last parameters with which the loss is a number."""
+    network = NeuralNetwork(4, [3], 3, learning_rate=rate, seed=0)
+    with pytest.raises(
+        ValueError, match=r"diverged: the loss of epoch (\d+).*smaller learning"
+    ) as e:
+        network.train(10 * X5, Y5, epochs, print_loss=False)
+    epoch = int(str(e.value).split("epoch ")[1].split()[0])
+    assert f"than {rate:g} or" in str(e.value)
+    assert f"those of epoch {epoch - 1}" in str(e.value)
+    AL = network.forward_propagation(10 * X5)["A2"]
+    assert np.isfinite(network.compute_loss(AL, Y5))
+    again = NeuralNetwork(4, [3], 3, learning_rate=rate, seed=0)
+    again.train(10 * X5, Y5, epoch - 1, print_loss=False)
+    for name, parameter in again.parameters.items():
+        np.testing.assert_array_equal(network.parameters[name], parameter)
+
+
+def test_what_is_too_large_from_the_start_says_so():
+    network = NeuralNetwork(4, [3, 3], 3, seed=0)
+    before, huge = network.parameters["W1"].copy(), np.where(X5 > 0, 1e308, -1e308)
+    with pytest.raises(ValueError, match="the first step is not finite: X or the parameters"):
+        network.train(huge, Y5)
+    np.testing.assert_array_equal(network.parameters["W1"], before)
+    network.parameters["W3"][0] = np.inf
+    with pytest.raises(ValueError, match="the probabilities are not finite"):
+        network.predict(X5)
+
+
+@pytest.mark.parametrize("epochs", [2.5, "3", None, -1])
+def test_epochs_are_a_whole_number(epochs):
+    with pytest.raises(ValueError, match="epochs must be a whole number >= 0; got"):
+        NeuralNetwork(4, [3], 3).train(X5, Y5, epochs)
+
+
+# --- parameters that are replaced -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"b1": np.zeros(3)}, r"b1 must have the shape \(3, 1\); got \(3,\)"),
+        ({"b1": np.zeros((1, 3))}, r"b1 must have the shape \(3, 1\); got \(1, 3\)"),
+        ({"W1": np.zeros((2, 4)), "b1": np.zeros((2, 1))}, r"W2 must have the shape \(3, 2\)"),
+        ({"W2": 5}, "W2 must have the shape"),
+        ({"W1": np.zeros((3, 4), complex)}, "W1 must be an array of real numbers"),
+        (
+            {"W3": np.zeros((3, 3))},
+            "L=1 needs the parameters W1, b1, W2, b2; got W1, b1, W2, b2, W3",
+        ),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(changed, message):
+    network = NeuralNetwork(4, [3], 3, seed=0)
+    network.parameters |= changed
+    for use in (lambda: network.predict(X5), lambda: network.train(X5, Y5), network.to_network):
+        with pytest.raises(ValueError, match=message):
+            use()
+
+
+def test_another_number_of_layers_is_refused():
+    network = NeuralNetwork(4, [3], 3, seed=0)
+    network.L = 2
+    for use in (lambda: network.predict(X5), lambda: network.train(X5, Y5), network.to_network):
+        with pytest.raises(ValueError, match="L=2 needs the parameters"):
+            use()
+
+
+def test_whole_numbers_as_parameters_learn():
+    network = NeuralNetwork(2, [2], 2, learning_rate=0.5)
+    network.parameters |= {"W1": [[1, -1], [0, 2]], "b1": [[0], [-1]]}
+    before = network.forward_propagation(np.eye(2))["Z1"]
+    np.testing.assert_array_equal(before, [[1, -1], [-1, 1]])
+    network.train(np.eye(2), np.eye(2), epochs=3, print_loss=False)
+    assert network.parameters["W1"].dtype == float
+
+
+def test_repr():
+    assert repr(NeuralNetwork(4, [5, 3], 2)) == "NeuralNetwork(4, [5, 3], 2, learning_rate=0.01)"
+    assert repr(NeuralNetwork(4, [], 2, 1)) == "NeuralNetwork(4, [], 2, learning_rate=1)"
+
+
 def test_gradients_of_the_wrong_shape_change_nothing():
     network = NeuralNetwork(4, [3], 3, seed=0)
     grads = network.backward_propagation(network.forward_propagation(X5), Y5)
@@ -163,16 +317,26 @@ def test_gradients_of_the_wrong_shape_change_nothing():
     np.testing.assert_array_equal(network.parameters["W1"], before)
 
 
-@pytest.mark.parametrize("rate", [-0.1, float("nan")])
+@pytest.mark.parametrize("rate", [-0.1, float("nan"), float("inf"), "0.1", None])
 def test_the_learning_rate_is_a_number(rate):
     with pytest.raises(ValueError, match="learning_rate"):
         NeuralNetwork(4, [3], 2, rate)
 
 
-@pytest.mark.parametrize("sizes", [(0, [3], 2), (4, [0], 2), (4, [2.5], 2), (4, [3], 0)])
+@pytest.mark.parametrize(
+    "sizes", [(0, [3], 2), (4, [0], 2), (4, [2.5], 2), (4, [3], 0), (4, [True], 2)]
+)
 def test_layers_without_units_are_refused(sizes):
     with pytest.raises(ValueError, match="1 unit or more"):
         NeuralNetwork(*sizes)
+
+
+def test_hidden_layers_are_a_list():
+    with pytest.raises(ValueError, match=r"hidden_layers must be a list .*such as \[4\]; got 4"):
+        NeuralNetwork(2, 4, 2)
+    with pytest.raises(ValueError, match="hidden_layers must be a list"):
+        NeuralNetwork(2, None, 2)
+    assert NeuralNetwork(2, np.array([4]), 2).L == NeuralNetwork(2, (4,), 2).L == 1
 
 
 # --- the engine agrees ----------------------------------------------------------------------------
@@ -210,6 +374,63 @@ def test_engine_has_the_same_loss_gradients_and_updates(n, hidden, K, m, seed):
         close(engine[f"{2 * l - 2}.dense.W"], book.parameters[f"W{l}"])
         close(engine[f"{2 * l - 2}.dense.b"], book.parameters[f"b{l}"][:, 0])
     np.testing.assert_array_equal(engine.predict(rows), book.predict(X)[0])
+
+
+class Tanh(NeuralNetwork):
+    def relu(self, Z):
+        return np.tanh(Z)
+
+    def relu_derivative(self, Z):
+        return 1 - np.tanh(Z) ** 2
+
+
+FORMULAS = [
+    "relu",
+    "relu_derivative",
+    "softmax",
+    "forward_propagation",
+    "compute_loss",
+    "backward_propagation",
+    "update_parameters",
+    "predict",
+]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("where", ["subclass", "object", "class"])
+def test_the_engine_refuses_formulas_of_ones_own(name, where, monkeypatch):
+    """It would go on with ReLU and the rest of the guide's."""
+    Own = type("Own", (NeuralNetwork,), {name: lambda *_: None} if where == "subclass" else {})
+    network = Own(2, [3], 2, seed=0)
+    if where == "object":
+        setattr(network, name, np.tanh)
+    elif where == "class":
+        monkeypatch.setattr(NeuralNetwork, name, lambda *_: None)
+    with pytest.raises(ValueError, match=f"this Own has {name} of its own, and the engine"):
+        network.to_network()
+
+
+def test_the_engine_takes_a_subclass_that_only_adds():
+    class Deep(NeuralNetwork):
+        def __init__(self):
+            super().__init__(2, [3] * 4, 2, seed=1)
+
+        def accuracy(self, X, Y):
+            return (self.predict(X) == Y.argmax(axis=0)).mean()
+
+    book, X = Deep(), np.random.default_rng(0).standard_normal((2, 9))
+    expected = book.forward_propagation(X)["A5"].T
+    np.testing.assert_allclose(book.to_network().predict_proba(X.T), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="this Tanh has relu of its own"):
+        Tanh(2, [3], 2).to_network()
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(np.nan, "float64"), (1e300, "float32")])
+def test_the_engine_gets_finite_numbers_only(value, dtype):
+    book = NeuralNetwork(2, [3], 2, seed=0)
+    book.parameters["W1"][0, 0] = value
+    with pytest.raises(ValueError, match=f"finite in {dtype}"):
+        book.to_network(dtype)
 
 
 def close(actual: np.ndarray, expected: np.ndarray) -> None:

@@ -9,6 +9,7 @@ shape (output_size, m). Layers are counted from 1; layer L + 1 is the output.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,16 +46,23 @@ class NeuralNetwork:
         *,
         seed: int | None = None,
     ) -> None:
-        self.L = len(hidden_layers)
+        if not np.iterable(hidden_layers):
+            raise ValueError(
+                "hidden_layers must be a list of the units in each hidden layer, such as "
+                f"{[hidden_layers or 16]}; got {hidden_layers!r}"
+            )
+        layer_dims = [input_size, *hidden_layers, output_size]
+        whole = all(isinstance(n, int | np.integer) and type(n) is not bool for n in layer_dims)
+        if not (whole and min(layer_dims) >= 1):
+            raise ValueError(f"every layer needs 1 unit or more, a whole number; got {layer_dims}")
+        real = isinstance(learning_rate, int | float | np.integer | np.floating)
+        if not (real and 0 <= learning_rate < np.inf):
+            raise ValueError(f"learning_rate must be a number >= 0; got {learning_rate!r}")
+        self.L = len(layer_dims) - 2
         self.parameters: dict[str, Array] = {}
         self.learning_rate = learning_rate
         rng = np.random.default_rng(seed)
 
-        layer_dims = [input_size, *hidden_layers, output_size]
-        if not all(isinstance(n, int | np.integer) and n >= 1 for n in layer_dims):
-            raise ValueError(f"every layer needs 1 unit or more, a whole number; got {layer_dims}")
-        if not learning_rate >= 0:
-            raise ValueError(f"learning_rate must be a number >= 0; got {learning_rate}")
         for l in range(1, len(layer_dims)):
             n_out, n_in = layer_dims[l], layer_dims[l - 1]
             self.parameters[f"W{l}"] = rng.standard_normal((n_out, n_in)) * np.sqrt(2 / n_in)
@@ -76,7 +84,8 @@ class NeuralNetwork:
 
     def forward_propagation(self, X: Array) -> dict[str, Array]:
         """All Z[l] and A[l] of one pass, as a dictionary: the cache. A0 is X."""
-        self._check_inputs(X)
+        self._check_parameters()
+        X = self._inputs(X)
         cache = {"A0": X}
         A_prev = X
         for l in range(1, self.L + 2):
@@ -89,13 +98,14 @@ class NeuralNetwork:
 
     def compute_loss(self, AL: Array, Y: Array) -> float:
         """The mean cross-entropy, L = -1/m sum_i sum_j y_ij log a_ij."""
-        self._check_targets(Y, AL.shape[1])
+        AL = self._check("AL", AL, self._units(self.L + 1))
+        Y = self._targets(Y, AL.shape[1])
         m = Y.shape[1]
         return float(-np.sum(Y * np.log(AL + 1e-8)) / m)  # 1e-8: log(0) is not a number
 
     def backward_propagation(self, cache: dict[str, Array], Y: Array) -> dict[str, Array]:
         """The gradient of the loss for every W[l] and b[l]: dW1, db1 and so on."""
-        self._check_targets(Y, cache["A0"].shape[1])
+        Y = self._targets(Y, cache["A0"].shape[1])
         grads: dict[str, Array] = {}
         m = Y.shape[1]
         dZ = cache[f"A{self.L + 1}"] - Y  # softmax and cross-entropy: dZ[L+1] = A[L+1] - Y
@@ -119,26 +129,52 @@ class NeuralNetwork:
         self, X_train: Array, Y_train: Array, epochs: int = 1000, print_loss: bool = True
     ) -> None:
         """`epochs` steps of gradient descent, each on all the data."""
-        self._check_inputs(X_train)
-        self._check_targets(Y_train, X_train.shape[1])
-        for epoch in range(epochs):
-            cache = self.forward_propagation(X_train)
-            loss = self.compute_loss(cache[f"A{self.L + 1}"], Y_train)
-            grads = self.backward_propagation(cache, Y_train)
-            self.update_parameters(grads)
-            if print_loss and epoch % 100 == 0:
-                print(f"Epoch {epoch} loss: {loss:.4f}")
+        self._check_parameters()
+        X_train = self._inputs(X_train)
+        Y_train = self._targets(Y_train, X_train.shape[1])
+        if not (isinstance(epochs, int | np.integer) and epochs >= 0):
+            raise ValueError(f"epochs must be a whole number >= 0; got {epochs!r}")
+        good: dict[str, Array] = {}
+        with np.errstate(over="ignore", invalid="ignore"):  # _expect_finite says it better
+            for epoch in range(epochs):
+                cache = self.forward_propagation(X_train)
+                loss = self.compute_loss(cache[f"A{self.L + 1}"], Y_train)
+                grads = self.backward_propagation(cache, Y_train)
+                self._expect_finite(epoch, good, loss, *grads.values())
+                good = {name: parameter.copy() for name, parameter in self.parameters.items()}
+                self.update_parameters(grads)
+                if print_loss and epoch % 100 == 0:
+                    print(f"Epoch {epoch} loss: {loss:.4f}")
+            AL = self.forward_propagation(X_train)[f"A{self.L + 1}"]
+            self._expect_finite(epochs, good, AL)
 
     def predict(self, X: Array) -> Array:
         """The most probable class of each column, shape (1, m)."""
-        AL = self.forward_propagation(X)[f"A{self.L + 1}"]
+        with np.errstate(over="ignore", invalid="ignore"):
+            AL = self.forward_propagation(X)[f"A{self.L + 1}"]
+        if not np.isfinite(AL).all():
+            raise ValueError("the probabilities are not finite: X or the parameters are too large")
         return np.reshape(np.argmax(AL, axis=0), (1, -1))
+
+    def __repr__(self) -> str:
+        shapes = [np.shape(W) for name, W in self.parameters.items() if name.startswith("W")]
+        n, (*hidden, K) = shapes[0][1], [shape[0] for shape in shapes]
+        return f"{type(self).__name__}({n}, {hidden}, {K}, learning_rate={self.learning_rate})"
 
     def to_network(self, dtype: str = "float64") -> Network:
         """The same network on plainnet's engine, with a copy of these weights.
 
-        The engine takes a row per example, so X.T, and class ids, Y.argmax(axis=0).
+        The engine takes a row per example, so X.T, and class ids, Y.argmax(axis=0). A subclass with
+        formulas of its own is refused: the engine would go on with the formulas of this class.
         """
+        for name, formula in _FORMULAS.items():
+            if name in vars(self) or getattr(type(self), name) is not formula:
+                raise ValueError(
+                    f"this {type(self).__name__} has {name} of its own, and the engine would not: "
+                    "build a plainnet.Network of the layers that you mean and copy the weights, "
+                    'network["0.dense.W"] = book.parameters["W1"]'
+                )
+        self._check_parameters()
         from plainnet.layers import Dense, ReLU
         from plainnet.layers.base import Layer
         from plainnet.losses import SoftmaxCrossEntropy
@@ -149,26 +185,97 @@ class NeuralNetwork:
             layers += [ReLU(), Dense(self._units(l))]
         n, loss = self.parameters["W1"].shape[1], SoftmaxCrossEntropy()
         network = Network(layers, loss=loss, input_shape=n, seed=0, dtype=dtype)
-        for l in range(1, self.L + 2):
-            network[f"{2 * l - 2}.dense.W"] = self.parameters[f"W{l}"]
-            network[f"{2 * l - 2}.dense.b"] = self.parameters[f"b{l}"][:, 0]
+        with np.errstate(over="ignore"):
+            for l in range(1, self.L + 2):
+                network[f"{2 * l - 2}.dense.W"] = self.parameters[f"W{l}"]
+                network[f"{2 * l - 2}.dense.b"] = self.parameters[f"b{l}"][:, 0]
+        if not np.isfinite(network.parameters).all():
+            raise ValueError(f"the parameters must be finite in {dtype}; got NaN or infinity")
         return network
+
+    # --- what a learner is told ------------------------------------------------------------------
 
     def _units(self, l: int) -> int:
         return len(self.parameters[f"W{l}"])
 
-    def _check_inputs(self, X: Array) -> None:
-        self._check("X", X, self.parameters["W1"].shape[1])
+    def _inputs(self, X: Any) -> Array:
+        return self._check("X", X, self.parameters["W1"].shape[1])
 
-    def _check_targets(self, Y: Array, m: int) -> None:
-        self._check("Y", Y, self._units(self.L + 1), m)
+    def _targets(self, Y: Any, m: int) -> Array:
+        K = self._units(self.L + 1)
+        if K > 1 and (given := np.shape(Y)) in ((m,), (1, m), (m, 1)):
+            raise ValueError(
+                f"Y must have the shape ({K}, {m}), a one-hot column for each example; got "
+                f"{given}. Class ids, integers of shape (m,), become that by "
+                f"plainnet.one_hot(Y, {K}).T, and names become ids by "
+                "np.unique(Y, return_inverse=True)[1]"
+            )
+        Y = self._check("Y", Y, K, m)
         if not (np.isin(Y, (0, 1)).all() and (np.sum(Y, axis=0) == 1).all()):
-            raise ValueError("each column of Y must be one-hot: a single 1, and 0 elsewhere")
+            hint = "; two classes need output_size=2" if K == 1 else ""
+            raise ValueError(f"each column of Y must be one-hot: a single 1, and 0 elsewhere{hint}")
+        return np.asarray(Y)
 
-    def _check(self, name: str, array: Array, n: int, m: int | None = None) -> None:
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-            raise ValueError(f"{name} must be an array of real numbers; got {type(array).__name__}")
-        if array.shape != (n, m or array.shape[-1]) or array.size == 0:
-            raise ValueError(f"{name} must have the shape ({n}, {m or 'm'}); got {array.shape}")
-        if not np.isfinite(array).all():
+    def _check_parameters(self) -> None:
+        """That they are as many as L says, and of shapes that fit together."""
+        names = [f"{letter}{l}" for l in range(1, self.L + 2) for letter in "Wb"]
+        if set(names) != set(self.parameters):
+            raise ValueError(
+                f"L={self.L} needs the parameters {', '.join(names)}; got "
+                f"{', '.join(self.parameters)}"
+            )
+        n_in = None
+        for l in range(1, self.L + 2):
+            n_out = (np.shape(self.parameters[f"W{l}"]) or (1,))[0]
+            for name, columns in ((f"W{l}", n_in), (f"b{l}", 1)):
+                self.parameters[name] = self._check(name, self.parameters[name], n_out, columns)
+            n_in = n_out
+
+    def _expect_finite(self, epoch: int, good: dict[str, Array], *values: Any) -> None:
+        """Go back to the last good parameters where a value has stopped being finite."""
+        if all(np.isfinite(value).all() for value in values):
+            return
+        if not good:
+            raise ValueError("the first step is not finite: X or the parameters are too large")
+        for name, parameter in good.items():
+            self.parameters[name][...] = parameter
+        raise ValueError(
+            f"training diverged: the loss of epoch {epoch} is not finite. A smaller learning rate "
+            f"than {self.learning_rate:g} or a standardised X usually helps; the parameters are "
+            f"again those of epoch {epoch - 1}"
+        )
+
+    def _check(self, name: str, given: Any, n: int, m: int | None = None) -> Array:
+        """What was given, as an array of floats, if it has the shape (n, m)."""
+        try:
+            array = np.asanyarray(given)
+        except ValueError:
+            raise ValueError(f"{name} must have rows of one length") from None
+        if array.dtype == object and all(isinstance(value, Real) for value in array.flat):
+            array = array.astype(float)  # a DataFrame with columns of several dtypes
+        if array.dtype.kind not in "biuf" or isinstance(array, np.ma.MaskedArray):
+            raise ValueError(
+                f"{name} must be an array of real numbers; got {type(given).__name__} of dtype "
+                f"{array.dtype}"
+            )
+        if array.ndim != 2 or array.size == 0 or array.shape != (n, m or array.shape[1]):
+            turned = array.ndim == 2 and array.shape == (m or len(array), n)
+            hint = f"; an example is a column here, so pass {name}.T" if turned else ""
+            if m is None and array.shape == (n,):
+                hint = f"; one example is a column too: {name}.reshape(-1, 1)"
+            raise ValueError(
+                f"{name} must have the shape ({n}, {m or 'm'}); got {array.shape}{hint}"
+            )
+        if name[0] in "XYd" and not np.isfinite(array).all():  # in the others it is a divergence
             raise ValueError(f"{name} must be finite; got NaN or infinity")
+        return np.asarray(array, float)
+
+
+_FORMULAS = {
+    name: vars(NeuralNetwork)[name]
+    for name in (
+        "relu", "relu_derivative", "softmax", "forward_propagation", "compute_loss",
+        "backward_propagation", "update_parameters", "predict",
+    )
+}  # fmt: skip
+"""What `to_network` takes for granted."""
