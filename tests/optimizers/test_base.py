@@ -193,6 +193,135 @@ def test_what_still_matters_is_not_flushed():
     np.testing.assert_allclose(optimizer.state["v"], [1e-10 * 0.9, -1e-10 * 0.9, 0], rtol=1e-12)
 
 
+# --- each tensor counts its own steps -------------------------------------------------------------
+
+PLACES = {"A": (0, 5), "B": (5, 9), "c": (9, 12), "d": (12, 15)}
+
+
+def parts(frozen: set[str]) -> tuple[Segment, ...]:
+    return tuple(
+        Segment(
+            name, start, stop, (stop - start,),
+            learning_rate=0.0 if name in frozen else 1.0,
+            weight_decay=1.0 if name.isupper() else 0.0,
+        )
+        for name, (start, stop) in PLACES.items()
+    )  # fmt: skip
+
+
+def copies() -> list:
+    def taken_over(optimizer):
+        other = type(optimizer)(**{k: v for k, v in optimizer.config().items() if k != "type"})
+        other.steps, other.state, other.missed = optimizer.steps, optimizer.state, optimizer.missed
+        return other
+
+    return [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o)), taken_over]
+
+
+@every_optimizer
+def test_a_tensor_moves_as_with_an_optimizer_that_saw_only_the_steps_in_which_it_learned(make, rng):
+    p = rng.standard_normal(15)
+    alone = {name: (make(), p[start:stop].copy()) for name, (start, stop) in PLACES.items()}
+    together, g, frozen = make(), np.empty(15), set()
+    for step in range(120):
+        if step % 11 == 0:  # frozen, learning, frozen again, each at times of its own
+            frozen = set(
+                ["AB", "c", "Ad", "", "dB", "Bcd", "Bd", "d", "", "cd", "ABcd"][step // 11]
+            )
+            segments = parts(frozen)
+        if step % 30 == 17:
+            together = copies()[step // 30 % 3](together)
+        g[:] = rng.standard_normal(15)
+        together.update(p, g, segments)
+        for name, (optimizer, own) in alone.items():
+            if name not in frozen:
+                start, stop = PLACES[name]
+                decay = 1.0 if name.isupper() else 0.0
+                segment = Segment(name, 0, stop - start, (stop - start,), weight_decay=decay)
+                optimizer.update(own, g[start:stop].copy(), [segment])
+    assert together.steps == 120
+    assert len({optimizer.steps for optimizer, _ in alone.values()}) == 4
+    for name, (optimizer, own) in alone.items():
+        start, stop = PLACES[name]
+        np.testing.assert_allclose(p[start:stop], own, rtol=1e-12, atol=1e-14, err_msg=name)
+        missed = {(a, b): n for a, b, n in together.missed}
+        assert missed.get((start, stop), 0) == 120 - optimizer.steps
+
+
+@pytest.mark.parametrize("make", [lambda: Adam(0.1), lambda: AdamW(0.1), lambda: NAdam(0.1)])
+def test_the_first_step_after_2000_frozen_ones_is_one_learning_rate_long(make):
+    # Adam's m' / sqrt(v') is the sign of the first gradient; NAdam's is a little longer:
+    # mu_2 (1 - beta1) / (1 - mu_1 mu_2) + (1 - mu_1) / (1 - mu_1), mu_1 and mu_2 about 0.45.
+    optimizer, p, g = make(), np.ones(15), np.full(15, 0.01)
+    frozen, learning = parts({"c", "d"}), parts(set())
+    for _ in range(2000):
+        optimizer.update(p, g, frozen)
+    before = p.copy()
+    optimizer.update(p, g, learning)
+    length = 1 + 0.45 * 0.1 / (1 - 0.45**2) if isinstance(optimizer, NAdam) else 1
+    np.testing.assert_allclose(before[9:] - p[9:], 0.1 * length, rtol=1e-3)
+
+
+def test_without_freezing_nothing_is_remembered_and_nothing_is_cut():
+    optimizer, p, g = Adam(), np.ones(15), np.ones(15)
+    for _ in range(3):
+        optimizer.update(p, g, parts(set()))
+    assert optimizer.missed == ()
+    assert [len(pieces) for _, _, pieces in optimizer._groups] == [
+        1,
+        1,
+    ]  # what decays, and the rest
+    optimizer.update(p, g, parts(set(PLACES)))
+    optimizer.update(p, g, parts(set()))
+    assert [len(pieces) for _, _, pieces in optimizer._groups] == [1, 1]  # all have missed one step
+    optimizer.reset()
+    assert (optimizer.steps, optimizer.missed) == (0, ())
+
+
+def test_all_of_a_vector_may_learn_after_a_part_was_frozen():
+    optimizer, p, g = Adam(0.1), np.ones(15), np.ones(15)
+    for _ in range(1000):
+        optimizer.update(p, g, parts({"B"}))
+    optimizer.update(p, g)  # without segments
+    np.testing.assert_allclose(p[5:9], 0.9, rtol=1e-6)
+    np.testing.assert_allclose(p[:5], 1 - 0.1 * 1001, rtol=1e-6)
+
+
+def test_an_optimizer_of_ones_own_is_told_the_steps_of_the_tensors_at_hand():
+    class Counting(Optimizer):
+        def __init__(self):
+            super().__init__(1.0)
+
+        def prepare(self, learning_rate):
+            self.share(self.steps)
+
+        def rule(self, p, g, *arrays):
+            p[...] = self.shared[0]
+
+    optimizer, p = Counting(), np.zeros(15)
+    for _ in range(7):
+        optimizer.update(p, p, parts({"A", "d"}))
+    for _ in range(2):
+        optimizer.update(p, p, parts({"d"}))
+    assert optimizer.steps == 9
+    assert p.tolist() == [2] * 5 + [9] * 7 + [0] * 3
+
+
+@every_optimizer
+def test_a_warm_step_with_tensors_of_different_age_allocates_nothing(make):
+    size = 100_000
+    optimizer, p, g = make(), np.ones(size, np.float32), np.full(size, 0.1, np.float32)
+    early, late = Segment("a", 0, 40_000, (40_000,)), Segment("b", 40_000, size, (60_000,))
+    for segments in ((early, late.adjusted(0.0, None)), (early, late)):
+        for _ in range(2):
+            optimizer.update(p, g, segments)
+    tracemalloc.start()
+    optimizer.update(p, g, segments)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000
+
+
 def test_another_vector_is_refused():
     optimizer = Adam()
     optimizer.update(np.ones(5), np.ones(5))

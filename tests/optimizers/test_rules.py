@@ -328,3 +328,38 @@ def follow(optimizer: Optimizer) -> np.ndarray:
 def test_five_steps_are_those_of_pytorch(optimizer, expected):
     optimizer.reset()
     np.testing.assert_allclose(follow(optimizer), expected, rtol=1e-10)
+
+
+# The second of two tensors gets no gradient in the first 2,000 steps, and one in the three after
+# them: torch.optim 2.13 in float64, with grad=None, which leaves out a tensor's step.
+UNFROZEN_BY_PYTORCH: list[tuple[Optimizer, list[float]]] = [
+    (Adam(0.1), [0.20185244792661577, 3.299999998998938]),
+    (Adam(0.1, amsgrad=True), [0.20185244792661577, 3.299999998998938]),
+    (AdamW(0.1, weight_decay=0.1), [0.18988912498679988, 3.207805315539282]),
+    (NAdam(0.1), [0.21453941543860752, 3.2570456147180447]),
+    (SGD(0.1, momentum=0.9), [0.3792965, 4.79]),
+    (
+        RMSprop(0.1, epsilon=0.01, momentum=0.9, centered=True),
+        [-0.8432681035765707, 4.636367179080194],
+    ),
+    (Adagrad(0.1), [0.24312027195740873, 3.2280680844921363]),
+    (Adadelta(), [0.48364047057319415, 3.013325895920916]),
+]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    UNFROZEN_BY_PYTORCH,
+    ids=[repr(case[0]) for case in UNFROZEN_BY_PYTORCH],
+)
+def test_an_unfrozen_tensor_counts_its_own_steps_as_in_pytorch(optimizer, expected):
+    optimizer.reset()
+    p, g = np.array([1.0, -2.0, 0.5, 3.0]), np.empty(4)
+    early = Segment("early", 0, 2, (2,), weight_decay=1.0)
+    late = Segment("late", 2, 4, (2,), weight_decay=1.0)
+    frozen, learning = (early, late.adjusted(0.0, None)), (early, late)
+    for t in range(2003):
+        g[:2] = np.sin(p[:2] * 3 + t)
+        g[2:] = np.array([0.3, -1.0]) * p[2:] + 0.1 * (t - 2000)
+        optimizer.update(p, g, frozen if t < 2000 else learning)
+    np.testing.assert_allclose(p[2:], expected, rtol=1e-9)

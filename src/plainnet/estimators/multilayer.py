@@ -285,7 +285,7 @@ class MultilayerPerceptron(NeuralEstimator):
                 old.learning_rate = new.learning_rate
         elif isinstance(new, Optimizer):
             if old.accumulators == new.accumulators:
-                new.steps, new.state = old.steps, old.state
+                new.steps, new.state, new.missed = old.steps, old.state, old.missed
             self._optimizer = new
         else:
             self._optimizer = new

@@ -147,21 +147,30 @@ class NAdam(Adam):
         super().__init__(learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
         require_number("momentum_decay", momentum_decay, at_least=0)
         self.momentum_decay = momentum_decay
-        self._product = 1.0
-        self._multiplied = 0
+        self._products: dict[int, tuple[int, float]] = {}
 
     def _mu(self, t: int) -> float:
         missing: float = 0.96 ** (t * self.momentum_decay)
         return self.betas[0] * (1 - missing / 2)
 
     def _mu_product(self, t: int) -> float:
-        """mu_1 ... mu_t, by one factor a step."""
-        if t == self._multiplied + 1:
-            self._product *= self._mu(t)
-        elif t != self._multiplied:  # after a reset, or steps that were set from outside
-            self._product = prod(map(self._mu, range(1, t + 1)))
-        self._multiplied = t
-        return self._product
+        """mu_1 ... mu_t, by one factor a step for tensors of the same lag."""
+        last, product = self._products.get(self._lag, (0, 1.0))
+        if t == last + 1:
+            product *= self._mu(t)
+        elif t != last:  # after a reset, or steps that were set from outside
+            product = prod(map(self._mu, range(1, t + 1)))
+        self._products[self._lag] = t, product
+        return product
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("_products")  # computed anew where it is not known
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._products = {}
 
     def prepare(self, learning_rate: float) -> None:
         (beta1, beta2), t = self.betas, self.steps

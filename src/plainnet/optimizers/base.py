@@ -6,8 +6,9 @@ a piece stay in the processor's cache through the several NumPy calls of an upda
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from plainnet.memory import aligned
 from plainnet.parameters import Segment
 
 Array = npt.NDArray[Any]
+Piece = tuple[Array, Array, Array, tuple[Array, ...]]
+"""Parameters, gradient, room for the decayed gradient, and what `rule` gets besides."""
+Missed = tuple[tuple[int, int, int], ...]
+"""(start, stop, n): the vector's elements from start to stop were frozen in n of the steps."""
 
 PIECE = 64 * 1024
 """Elements in a piece: five float32 arrays of this length take 1.25 MiB of the L2 cache."""
@@ -53,7 +58,7 @@ class Optimizer(Configurable, ABC):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.steps = 0
-        """Updates done so far."""
+        """Updates done so far; within `prepare` and `rule`, those of the tensors at hand."""
         self.state: dict[str, Array] = {}
         """The accumulators by name; empty before the first update."""
 
@@ -68,7 +73,8 @@ class Optimizer(Configurable, ABC):
     def prepare(self, learning_rate: float) -> None:
         """Compute what the pieces that follow share, and `share` it.
 
-        `learning_rate` is the one that holds for them. `self.steps` already counts this step.
+        `learning_rate` is the one that holds for them. `self.steps` already counts this step, and
+        leaves out those in which they were frozen: each tensor counts its own.
         """
 
     def share(self, *values: float) -> None:
@@ -95,37 +101,73 @@ class Optimizer(Configurable, ABC):
             or segments is not self._segments
         ):
             self._attach(parameters, gradients, segments)
-        self.steps += 1
-        factor = self._factor
-        for learning_rate, weight_decay, pieces in self._groups:
-            learning_rate *= self.learning_rate
-            weight_decay *= self.weight_decay
-            if weight_decay:
-                factor[()] = 1 - learning_rate * weight_decay if self.decoupled else weight_decay
-            self.prepare(learning_rate)
-            for p, g, decayed, arrays in pieces:
-                if not weight_decay:
-                    self.rule(p, g, *arrays)
-                elif self.decoupled:
-                    p *= factor
-                    self.rule(p, g, *arrays)
-                else:
-                    np.multiply(p, factor, out=decayed)
-                    decayed += g
-                    self.rule(p, decayed, *arrays)
-        if self.steps % FLUSH_EVERY == 0:
+        steps = self.steps + 1
+        try:
+            for (learning_rate, weight_decay, pieces), lag in zip(
+                self._groups, self._lags, strict=True
+            ):
+                self.steps, self._lag = steps - lag, lag
+                self._update(learning_rate, weight_decay, pieces)
+        finally:
+            self.steps = steps
+        if steps % FLUSH_EVERY == 0:
             self._flush()
+
+    def _update(self, learning_rate: float, weight_decay: float, pieces: list[Piece]) -> None:
+        factor = self._factor
+        learning_rate *= self.learning_rate
+        weight_decay *= self.weight_decay
+        if weight_decay:
+            factor[()] = 1 - learning_rate * weight_decay if self.decoupled else weight_decay
+        self.prepare(learning_rate)
+        for p, g, decayed, arrays in pieces:
+            if not weight_decay:
+                self.rule(p, g, *arrays)
+            elif self.decoupled:
+                p *= factor
+                self.rule(p, g, *arrays)
+            else:
+                np.multiply(p, factor, out=decayed)
+                decayed += g
+                self.rule(p, decayed, *arrays)
 
     def reset(self) -> None:
         """Forget all steps: the accumulators start from zero again."""
-        self.steps, self.state, self._target = 0, {}, None
+        self.steps, self.state, self.missed = 0, {}, ()
+        self._target = self._segments = None
+
+    # --- the steps of each tensor ----------------------------------------------------------------
+
+    _missed: Missed = ()
+    _since = 0
+    """What `steps` was when `_missed` was last brought up to date."""
+    _lag = 0
+    """The steps that the tensors at hand have missed."""
+
+    @property
+    def missed(self) -> Missed:
+        """Which parts of the vector were frozen in how many of the `steps`; () for none.
+
+        Together with `steps` and `state` it is all that the optimizer remembers.
+        """
+        made, self._since = self.steps - self._since, self.steps
+        frozen = [s for s in self._segments or () if s.learning_rate == 0]
+        if made > 0 and frozen:
+            self._missed = _sum(self._missed, [(s.start, s.stop, made) for s in frozen])
+        return self._missed
+
+    @missed.setter
+    def missed(self, missed: Missed) -> None:
+        self._missed, self._since = tuple(missed), self.steps
+        self._segments = None  # the next update sorts the pieces by it anew
 
     # --- pieces ----------------------------------------------------------------------------------
 
     _target: Array | None = None
     _source: Array | None = None
     _segments: Sequence[Segment] | None = None
-    _groups: list[tuple[float, float, list[tuple[Array, Array, Array, tuple[Array, ...]]]]]
+    _groups: list[tuple[float, float, list[Piece]]]
+    _lags: list[int]
     _dtype: np.dtype[Any]
     _factor: Array
     shared: Sequence[Array] = ()
@@ -147,8 +189,8 @@ class Optimizer(Configurable, ABC):
                 f"{size}: take a new one, or reset() it"
             )
         decayed, *scratch = (aligned(min(PIECE, size), dtype) for _ in range(1 + self.scratch))
-        self._groups, self.shared = [], ()
-        for start, stop, learning_rate, weight_decay in _runs(size, segments):
+        self._groups, self._lags, self.shared = [], [], ()
+        for start, stop, learning_rate, weight_decay, lag in _runs(size, segments, self.missed):
             pieces = []
             for first in range(start, stop, PIECE):
                 last = min(first + PIECE, stop)
@@ -156,6 +198,7 @@ class Optimizer(Configurable, ABC):
                 own = (array[: last - first] for array in scratch)
                 pieces.append((p, g, decayed[: last - first], (*own, *state)))
             self._groups.append((learning_rate, weight_decay, pieces))
+            self._lags.append(lag)
         self._target, self._source, self._segments = parameters, gradients, segments
         self._dtype, self._factor = dtype, np.empty((), dtype)
 
@@ -171,8 +214,11 @@ class Optimizer(Configurable, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         # The pieces are views into somebody's vectors; the next update makes them anew.
-        attached = ("_target", "_source", "_segments", "_groups", "_factor", "shared")
-        return {key: value for key, value in self.__dict__.items() if key not in attached}
+        state = {**self.__dict__, "_missed": self.missed, "_since": self.steps}
+        return {key: value for key, value in state.items() if key not in _ATTACHED}
+
+
+_ATTACHED = ("_target", "_source", "_segments", "_groups", "_lags", "_lag", "_factor", "shared")
 
 
 def require_betas(betas: tuple[float, float]) -> tuple[float, float]:
@@ -184,11 +230,44 @@ def require_betas(betas: tuple[float, float]) -> tuple[float, float]:
     return betas[0], betas[1]
 
 
-def _runs(size: int, segments: Sequence[Segment]) -> Iterator[tuple[int, int, float, float]]:
-    """(start, stop, learning rate, weight decay) of neighbours with the same factors."""
-    if not segments:
-        yield 0, size, 1.0, 0.0
-    for rates, run in groupby(segments, key=lambda s: (s.learning_rate, s.weight_decay)):
+def _runs(
+    size: int, segments: Sequence[Segment], missed: Missed
+) -> Iterator[tuple[int, int, float, float, int]]:
+    """(start, stop, learning rate, weight decay, lag) of neighbours that have these in common."""
+    parts = [
+        (start, stop, s.learning_rate, s.weight_decay, lag)
+        for s in segments or (Segment("", 0, size, (size,)),)
+        for start, stop, lag in _lags(s.start, s.stop, missed)
+    ]
+    for common, run in groupby(parts, key=lambda part: part[2:]):
         first, *others = run
-        if rates[0] > 0:  # what is frozen has no pieces
-            yield first.start, (others or [first])[-1].stop, *rates
+        if common[0] > 0:  # what is frozen has no pieces
+            yield first[0], (others or [first])[-1][1], *common
+
+
+def _lags(start: int, stop: int, missed: Missed) -> Iterator[tuple[int, int, int]]:
+    """This part of the vector, cut where the number of missed steps changes."""
+    for first, last, n in missed:
+        first, last = max(first, start), min(last, stop)
+        if first < last:
+            if start < first:
+                yield start, first, 0
+            yield first, last, n
+            start = last
+    if start < stop:
+        yield start, stop, 0
+
+
+def _sum(*missed: Iterable[tuple[int, int, int]]) -> Missed:
+    """The steps missed in one or the other stretch of time."""
+    changes: Counter[int] = Counter()
+    for start, stop, n in chain(*missed):
+        changes[start] += n
+        changes[stop] -= n
+    places = sorted(place for place, change in changes.items() if change)
+    found, n = [], 0
+    for start, stop in pairwise(places):
+        n += changes[start]
+        if n:
+            found.append((start, stop, n))
+    return tuple(found)

@@ -274,6 +274,8 @@ class Agent(Configurable, ABC):
             arrays[f"{name}.parameters"] = network.parameters
             arrays[f"{name}.state"] = network.state
             arrays[f"{name}.optimizer.steps"] = np.array(optimizer.steps)
+            if optimizer.missed:  # somebody froze tensors for a time
+                arrays[f"{name}.optimizer.missed"] = np.array(optimizer.missed)
             for accumulator, values in optimizer.state.items():
                 arrays[f"{name}.optimizer.{accumulator}"] = values
         for name, statistics in self.statistics.items():
@@ -295,6 +297,8 @@ class Agent(Configurable, ABC):
                 values = aligned(network.parameters.size, network.dtype)
                 _put(arrays[f"{name}.optimizer.{accumulator}"], values)
                 optimizer.state[accumulator] = values
+            missed = arrays.get(f"{name}.optimizer.missed", np.empty((0, 3), int))
+            optimizer.missed = tuple((int(a), int(b), int(n)) for a, b, n in missed.tolist())
         for name, statistics in self.statistics.items():
             for part, value in statistics.state().items():
                 value[...] = arrays[f"{name}.{part}"]
