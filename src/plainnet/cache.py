@@ -62,8 +62,10 @@ class Cache:
         "children",
         "context",
         "forward_pairs",
+        "frozen",
         "needs_input_gradient",
         "owner",
+        "path",
         "reuse_gradient",
         "reuse_input",
         "rng",
@@ -93,6 +95,10 @@ class Cache:
         self.unchecked = False  # no backward pass yet: the next one is looked at
         # What layers tell each other in one pass, the same dict in the whole tree; see `mask`.
         self.context: dict[str, Array | None] = {}
+        # Whose array this is, and the layers that use and keep their running state while training,
+        # the same set in the whole tree; see `Network.freeze`.
+        self.path = ""
+        self.frozen: set[str] = set()
         # What a layer keeps from one pass to the next; see `carry`.
         self.carried: dict[str, Array] = {}
         self.children: dict[str, Cache] = {}
@@ -104,7 +110,7 @@ class Cache:
 
     @property
     def training(self) -> bool:
-        return self._training
+        return self._training and self.path not in self.frozen
 
     @property
     def record(self) -> bool:
@@ -200,8 +206,9 @@ class Cache:
         With carry=False its layers begin anew in each pass, whatever this cache does.
         """
         carry = carry and self.carry
-        child = Cache(training=self.training, record=self.record, seed=self.rng, carry=carry)
-        child.context = self.context
+        child = Cache(training=self._training, record=self.record, seed=self.rng, carry=carry)
+        child.context, child.frozen = self.context, self.frozen
+        child.path = f"{_dotted(self.path)}{name}" if name else self.path
         self.children[name] = child
         return child
 

@@ -193,7 +193,8 @@ class Network:
         pattern : str
             A tensor's or layer's name, or a pattern of them: "0.dense", "*.b", "2.*".
         learning_rate, weight_decay : float, optional
-            Factors >= 0. Weights start with 1 and 1, biases with 1 and 0.
+            Factors >= 0. Weights start with 1 and 1, biases with 1 and 0. A learning rate of 0
+            freezes; see `freeze`.
 
         Examples
         --------
@@ -207,21 +208,69 @@ class Network:
             if factor is not None:
                 require_number(name, factor, at_least=0)
         names = {s.name for s in self.segments if _is_meant(s.name, pattern)}
-        if not names:
+        running = set()  # layers whose running state is meant
+        if learning_rate is not None:
+            running = {
+                layer.name
+                for layer in self.body.walk()
+                if any(_is_meant(f"{layer.name}.{name}", pattern) for name in layer.declared_state)
+            }
+        if not names and running and learning_rate not in (0, 1):
+            raise SettingError(
+                f"{pattern!r} is running state, which is frozen (learning_rate=0) or not (1); got "
+                f"learning_rate={learning_rate!r}"
+            )
+        if not names and not running:
             raise SettingError(
                 f"no parameter is called {pattern!r}; there are {', '.join(self.tensors)}"
             )
+        self._kept -= running
+        if learning_rate == 0:
+            self._kept |= {
+                layer.name
+                for layer in self.body.walk()
+                if layer.name in running
+                and not (layer.declared and names.issuperset(_tensors(layer)))
+            }
         self.segments = tuple(
             s.adjusted(learning_rate, weight_decay) if s.name in names else s for s in self.segments
         )
 
     def freeze(self, pattern: str) -> None:
-        """Keep these tensors as they are in training: their learning rate becomes 0."""
+        """Keep these tensors as they are in training: their learning rate becomes 0.
+
+        A layer in which nothing learns any more keeps its running state too, and uses it in
+        training as in prediction, forward and backward: frozen, `BatchNorm` no longer looks at the
+        batch. As long as gamma or beta learns it goes on as before, unless its statistics are
+        frozen by name: `network.freeze("*.running_*")`.
+        """
         self.adjust(pattern, learning_rate=0.0)
 
     def unfreeze(self, pattern: str) -> None:
         """Let these tensors learn again, at the optimizer's learning rate."""
         self.adjust(pattern, learning_rate=1.0)
+
+    _kept: frozenset[str] = frozenset()
+    """The layers whose running state was frozen by name, whatever their parameters do."""
+    _frozen: frozenset[str] = frozenset()
+    """All layers that keep their running state, with `_frozen_by` as segments."""
+    _frozen_by: tuple[Segment, ...] = ()
+
+    def _keeping_state(self) -> frozenset[str]:
+        """The names of the layers that keep their running state while training."""
+        if self._frozen_by is not self.segments:
+            still = {s.name for s in self.segments if s.learning_rate == 0}
+            self._frozen = frozenset(
+                layer.name
+                for layer in self.body.walk()
+                if layer.declared_state
+                and (
+                    layer.name in self._kept
+                    or (layer.declared and still.issuperset(_tensors(layer)))
+                )
+            )
+            self._frozen_by = self.segments
+        return self._frozen
 
     # --- forward and backward --------------------------------------------------------------------
 
@@ -266,6 +315,9 @@ class Network:
     def _forward(self, X: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
+        if cache.frozen != self._keeping_state():
+            cache.frozen.clear()
+            cache.frozen.update(self._frozen)
         cache.context.clear()
         if not cache.carry:
             return self.body.forward(X, cache.children[""])
@@ -399,13 +451,14 @@ class Network:
         other = Network(layers, loss=self.loss, input_shape=self.input_shape, dtype=dtype, seed=0)
         other.parameters[:] = self.parameters
         other.state[:] = self.state
-        other.segments = self.segments
+        other.segments, other._kept = self.segments, self._kept
         return other
 
     # --- description -----------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
         """What rebuilds the network, without its parameters, as data for JSON."""
+        kept = [layer for layer in self.body.walk() if layer.name in self._kept]
         return {
             "layers": [layer.config() for layer in self.layers],
             "loss": self.loss.config(),
@@ -415,26 +468,42 @@ class Network:
                 now.name: {"learning_rate": now.learning_rate, "weight_decay": now.weight_decay}
                 for now, declared in zip(self.segments, self._parameters.segments(), strict=True)
                 if now != declared
+            }
+            | {
+                f"{layer.name}.{name}": {"learning_rate": 0.0}
+                for layer in kept
+                for name in layer.declared_state
             },
         }
 
     def summary(self) -> str:
-        """A table: every layer with its output's shape and its number of parameters."""
-        rows = [("layer", "output shape", "parameters")]
-        rows.append(("input", _shown(self.input_shape), ""))
+        """A table: every layer with its output's shape, number of parameters, what is frozen."""
+        rows = [("layer", "output shape", "parameters", "frozen")]
+        rows.append(("input", _shown(self.input_shape), "", ""))
+        frozen = {s.name: s.stop - s.start for s in self.segments if s.learning_rate == 0}
         for layer in self.body.walk():
             if layer is not self.body:
                 size = sum(tensor.size for tensor in layer.declared.values())
-                rows.append((layer.name, _shown(layer.output_shape), f"{size:,}" if size else ""))
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+                still = [name for name in layer.declared if f"{layer.name}.{name}" in frozen]
+                if layer.name in self._keeping_state():
+                    still += layer.declared_state
+                every = len(still) == len(layer.declared) + len(layer.declared_state)
+                what = "all" if every and still else ", ".join(still)
+                shape = _shown(layer.output_shape)
+                rows.append((layer.name, shape, f"{size:,}" if size else "", what))
+        if not any(what for *_, what in rows[1:]):
+            rows = [(*row[:3], "") for row in rows]
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
         lines = [
-            f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {size:>{widths[2]}}".rstrip()
-            for name, shape, size in rows
+            f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {size:>{widths[2]}}  {what}".rstrip()
+            for name, shape, size, what in rows
         ]
-        lines.insert(1, "-" * (sum(widths) + 4))
+        lines.insert(1, "-" * (sum(widths) + (6 if widths[3] else 4)))
         lines.append(repr(self.loss))
         megabytes = self.parameters.nbytes / 1e6
-        lines.append(f"{self.parameters.size:,} parameters, {self.dtype}, {megabytes:.2f} MB")
+        of_them = f", of which {sum(frozen.values()):,} are frozen" if frozen else ""
+        size_of_all = f"{self.parameters.size:,} parameters{of_them}"
+        lines.append(f"{size_of_all}, {self.dtype}, {megabytes:.2f} MB")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -458,6 +527,11 @@ def _expect_each_once(body: Sequential) -> None:
                 f"{layer!r} is at two places of the network; each needs a layer object of its own"
             )
         seen.add(id(layer))
+
+
+def _tensors(layer: Layer) -> list[str]:
+    """The full names of a layer's own parameters."""
+    return [f"{layer.name}.{name}" for name in layer.declared]
 
 
 def _is_meant(name: str, pattern: str) -> bool:

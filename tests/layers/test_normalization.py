@@ -382,3 +382,34 @@ def test_groups_are_counted(groups):
 def test_shapes_that_cannot_be_normalized_are_refused(layer, shape, message):
     with pytest.raises(ShapeError, match=rf"layer 0\..*{message}"):
         Network([copy.deepcopy(layer)], loss=Free(), input_shape=shape)
+
+
+# --- frozen ---------------------------------------------------------------------------------------
+
+
+def test_frozen_batchnorm_is_pytorchs_in_eval_mode_while_training():
+    # torch.nn.BatchNorm1d(2).eval(), version 2.13, in float64, with these statistics.
+    network = Network([BatchNorm()], loss=Free(), input_shape=2, dtype=np.float64)
+    network["0.batchnorm.gamma"] = [1.5, -0.5]
+    network["0.batchnorm.beta"] = [0.1, 0.2]
+    network["0.batchnorm.running_mean"] = [0.5, -1.0]
+    network["0.batchnorm.running_variance"] = [2.0, 0.25]
+    before = network.state.copy()
+    network.freeze("*")
+    cache = Cache(training=True)
+    for _ in range(2):
+        Y = network.forward(A, cache)
+        same(Y[0], [0.6303287600696678, -2.79994000179994])
+        same(Y[3], [-2.551643800348339, -4.7999000029999])
+    body = cache.children[""]
+    body.children["0.batchnorm"].needs_input_gradient = True
+    dA = network.layers[0].backward(DY, body.children["0.batchnorm"])
+    same(dA[1], [0, -0.9999800005999799])
+    same(dA[2], [-1.0606575201393356, -1.9999600011999599])
+    same(network.gradient_tensors["0.batchnorm.gamma"], [-1.5909862802090033, -3.9999200023999197])
+    same(network.gradient_tensors["0.batchnorm.beta"], [0.5, 2])
+    np.testing.assert_array_equal(network.state, before)
+
+    network.unfreeze("*")
+    network.forward(A, cache)
+    assert (network.state != before).all()

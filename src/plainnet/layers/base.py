@@ -122,7 +122,10 @@ class Layer(Configurable, ABC):
         self.declared[name] = Declaration(name, shape, initializer, decays, order)
 
     def declare_state(self, name: str, shape: Shape, initializer: Initializer) -> None:
-        """Declare running state: saved with the network, never optimised."""
+        """Declare running state: saved with the network, never optimised.
+
+        Change it in `forward` where `cache.training` is true: in a frozen layer it is not.
+        """
         self._refuse_taken(name)
         self.declared_state[name] = Declaration(name, shape, initializer)
 
@@ -199,6 +202,13 @@ class Layer(Configurable, ABC):
                 f"{name} is a view into the network's vector: write into it, self.{name}[...] = "
             )
         super().__setattr__(name, value)
+
+    def users_of(self, setting: str) -> Iterator[tuple[Layer, str]]:
+        """The layers whose passes read this setting, and what they call it.
+
+        A container that hands a setting to layers inside it names them: a schedule reaches them.
+        """
+        yield self, setting
 
     def walk(self) -> Iterator[Layer]:
         """This layer and all layers inside it, from the input to the output."""

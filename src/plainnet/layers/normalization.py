@@ -54,6 +54,9 @@ class BatchNorm(Layer):
     the running statistics leave it out. So a last batch of one row does no harm, and training with
     one row at a time does no good.
 
+    Frozen (`network.freeze("1.batchnorm")`), it uses and keeps its running statistics in training
+    too, as in Keras: both passes are those of prediction.
+
     Parameters
     ----------
     momentum : float
