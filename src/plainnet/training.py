@@ -30,6 +30,8 @@ from plainnet.lbfgs import LBFGS
 from plainnet.memory import aligned
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
+from plainnet.parameters import Segment
+from plainnet.running_state import RunningState
 from plainnet.spelling import require_object, spelled
 from plainnet.validation import Validation
 
@@ -173,9 +175,11 @@ def train(
         raise SettingError(f"clip_norm={clip_norm!r} and clip_value={clip_value!r}: take one")
     require_type("callbacks", callbacks, Iterable)
     observers = [*callbacks, *([Progress()] if progress else [])]
-    for observer in observers:
+    for position, observer in enumerate(observers):
         require_type("each of callbacks", observer, Callback)
         require_hooks(observer)
+        if any(observer is earlier for earlier in observers[:position]):
+            raise SettingError(f"{observer!r} is among the callbacks twice: leave one out")
     rng = np.random.default_rng(seed)
     batches = make_batches(
         network, X, y, batch_size, sample_weight, class_weight, rng,
@@ -218,8 +222,7 @@ def train(
                 if mixup:
                     drawn = Mixup(network, drawn, mixup, rng)
                 loop.run_epochs(optimizer, drawn, accumulate, clip_norm, clip_value)
-        if run.average is not None:
-            network.parameters[:] = run.average
+        loop.take_average()
         for observer in observers:
             observer.end_training(run)
     except BaseException as error:
@@ -246,6 +249,8 @@ class _Loop:
         ]
         self.on_end_step = [c.end_step for c in observers if _is_own(c.end_step, Callback.end_step)]
         self.good = Snapshot(run.network)
+        self.averaged_state = RunningState(run.network)
+        self.raw_state = run.network.state.copy()
         self.total: Array | None = None
 
     def run_epochs(
@@ -310,11 +315,16 @@ class _Loop:
             run.step += 1
             self.end_epoch(loss)
             self.good.take(run.step)
-            return bool(run.history.stopped)
+            return bool(run.history.stopped) or network.segments is not segments
 
-        why = optimizer.minimize(
-            network.parameters, network.gradients, network.segments, evaluate, accept, run.epochs
-        )
+        segments: tuple[Segment, ...] | None = None
+        while segments is not network.segments:  # a callback may have frozen something
+            segments, left = network.segments, run.epochs - run.step
+            why = optimizer.minimize(
+                network.parameters, network.gradients, segments, evaluate, accept, left
+            )
+            if run.history.stopped or run.step >= run.epochs:
+                break
         run.stop(run.history.stopped or why)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -327,7 +337,8 @@ class _Loop:
         run, network = self.run, self.run.network
         if not np.isfinite(network.parameters.sum()) and not np.isfinite(network.parameters).all():
             raise self.diverged("a parameter became infinite or NaN")
-        self.swap()
+        self.averaged_state.end_epoch()
+        swapped = self.swap_in()
         try:
             measures = {"loss": loss}
             if self.validation is not None:
@@ -339,19 +350,39 @@ class _Loop:
             for observer in self.observers:
                 observer.end_epoch(run)
         finally:
-            self.swap()
+            if swapped:
+                self.swap_out()
 
-    def swap(self) -> None:
-        """Exchange the network's parameters with their average, if a callback keeps one."""
-        parameters, average = self.run.network.parameters, self.run.average
+    def swap_in(self) -> bool:
+        """Put the parameters' average into the network, if a callback keeps one."""
+        network, average = self.run.network, self.run.average
+        if average is None:
+            return False
+        np.copyto(self.raw_state, network.state)
+        network.parameters[:], average[:] = average, network.parameters.copy()
+        self.averaged_state.measure()
+        return True
+
+    def swap_out(self) -> None:
+        """Put back what training goes on with, unless divergence has done so."""
+        network, average = self.run.network, self.run.average
         if average is not None:
-            parameters[:], average[:] = average, parameters.copy()
+            network.parameters[:], average[:] = average, network.parameters.copy()
+            np.copyto(network.state, self.raw_state)
+
+    def take_average(self) -> None:
+        """Leave the average in the network: training is over."""
+        if self.run.average is not None:
+            self.run.network.parameters[:] = self.run.average
+            self.averaged_state.measure()
 
     # --- one step's gradient ---------------------------------------------------------------------
 
     def gradient(self, batch: Batch) -> tuple[float, float]:
         """The mean loss and the weight of a batch; its gradient is in the network."""
         self.X, y, sample_weight = batch
+        if self.run.average is not None and self.raw_state.size:
+            self.averaged_state.keep(self.X)
         loss = self.run.network.step(self.X, y, self.cache, sample_weight)
         if not isfinite(loss):
             raise self.diverged(f"the loss became {loss}")

@@ -5,12 +5,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from plainnet import Callback, EarlyStopping, Network, load, train
+from plainnet import Cache, Callback, EarlyStopping, Network, load, train
 from plainnet.callbacks import EMA, Checkpoint
 from plainnet.errors import DivergedError, SettingError
-from plainnet.layers import Dense
-from plainnet.losses import MeanSquaredError
-from plainnet.optimizers import SGD
+from plainnet.layers import BatchNorm, Dense, Layer, ReLU
+from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
+from plainnet.optimizers import SGD, Adam
 
 
 def network(width=1):
@@ -157,6 +157,131 @@ def test_a_warm_step_allocates_nothing():
     net = network(20_000)
     run(net, [EMA(), Peak()], epochs=1)
     assert peaks[0] < net.parameters.nbytes / 4
+
+
+# --- statistics that fit the average --------------------------------------------------------------
+
+
+def normalized(*layers: Layer) -> Network:
+    layers = layers or (Dense(4), BatchNorm(), ReLU(), Dense(1))
+    return Network(layers, loss=MeanSquaredError(), input_shape=3, seed=0, dtype=np.float64)
+
+
+def test_running_statistics_are_measured_with_the_average(tmp_path):
+    net, file = normalized(), tmp_path / "last.npz"
+    history = run(net, [EMA(0.9), Checkpoint(file)], epochs=4, shuffle=False)
+    X = np.random.default_rng(1).standard_normal((32, 3))  # as in `run`, in batches of 8
+    Z = (X @ net["0.dense.W"].T + net["0.dense.b"]).reshape(4, 8, 4)
+    np.testing.assert_allclose(net["1.batchnorm.running_mean"], Z.mean(axis=(0, 1)), rtol=1e-12)
+    variance = Z.var(axis=1, ddof=1).mean(axis=0)
+    np.testing.assert_allclose(net["1.batchnorm.running_variance"], variance, rtol=1e-12)
+    y = X[:, :1] - X[:, 1:2]
+    assert history["val_loss"][-1] == net.evaluate(X, y)["loss"]
+    np.testing.assert_array_equal(load(file).state, net.state)
+    assert net.layers[1].momentum == 0.9
+
+
+def test_training_goes_on_with_its_own_statistics():
+    class State(Callback):
+        def __init__(self):
+            self.states = []
+
+        def begin_step(self, run):
+            self.states.append(run.network.state.copy())
+
+    without, with_it = State(), State()
+    run(normalized(), [without])
+    run(normalized(), [EMA(0.9), with_it])
+    np.testing.assert_array_equal(without.states, with_it.states)
+
+
+def test_early_stopping_puts_parameters_and_statistics_back_that_belong_together():
+    net, stopping = normalized(), EarlyStopping(patience=50)
+
+    class Worsen(Callback):
+        def end_step(self, run):
+            if run.epoch >= 2:
+                run.network["0.dense.W"] += 0.5
+                run.network["3.dense.b"] += 1
+
+    history = run(net, [EMA(0.9), stopping, Worsen()], epochs=6)
+    assert stopping.best_epoch < 5
+    X = np.random.default_rng(1).standard_normal((32, 3))
+    loss = net.evaluate(X, X[:, :1] - X[:, 1:2])["loss"]
+    assert loss == min(history["val_loss"]) < history["val_loss"][-1]
+
+
+def test_frozen_statistics_stay_for_the_average_too():
+    net = normalized()
+    net.freeze("*.batchnorm")
+    before = net.state.copy()
+    run(net, [EMA(0.9)])
+    np.testing.assert_array_equal(net.state, before)
+
+
+def test_an_error_leaves_the_statistics_of_training():
+    class Fail(Callback):
+        def end_step(self, run):
+            self.raw = run.network.state.copy()
+
+        def end_epoch(self, run):
+            raise ValueError("full disk")
+
+    net, fail = normalized(), Fail()
+    with pytest.raises(ValueError, match="full disk"):
+        run(net, [EMA(0.9), fail])
+    np.testing.assert_array_equal(net.state, fail.raw)
+
+
+def test_batches_of_one_row_and_iterables_have_their_statistics_too():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((12, 3))
+    batches = [(X[:5], X[:5, :1]), (X[5:10], X[5:10, :1]), (X[10:], X[10:, :1])]
+    net = normalized()
+    train(net, batches, optimizer=SGD(0.1), epochs=2, callbacks=[EMA(0.9)], progress=False)
+    Z = X[:10] @ net["0.dense.W"].T + net["0.dense.b"]  # the shorter batch is left out
+    np.testing.assert_allclose(net["1.batchnorm.running_mean"], Z.mean(axis=0), rtol=1e-12)
+
+    net = normalized()
+    run(net, [EMA(0.9)], accumulate=2)
+    assert np.isfinite(net.state).all()
+
+
+def test_on_digits_the_validation_loss_is_that_of_statistics_over_all_training_rows():
+    digits = pytest.importorskip("sklearn.datasets").load_digits
+    X, y = digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)
+    stale, measured, expected = [], [], []
+    for seed in range(3):
+        rows = np.random.default_rng(seed).permutation(len(X))
+        fit, held = rows[:1200], rows[1200:]
+        layers = [Dense(64), BatchNorm(), ReLU(), Dense(64), BatchNorm(), ReLU(), Dense(10)]
+        net = Network(layers, loss=SoftmaxCrossEntropy(), input_shape=64, seed=seed)
+
+        class Raw(Callback):
+            def end_step(self, run):
+                self.state = run.network.state.copy()
+
+        raw = Raw()
+        train(
+            net, X[fit], y[fit], optimizer=Adam(0.01), epochs=12, batch_size=32, seed=seed,
+            callbacks=[EMA(0.98), raw], progress=False,
+        )  # fmt: skip
+        measured.append(net.evaluate(X[held], y[held])["loss"])
+        for layer in net.layers:
+            if isinstance(layer, BatchNorm):
+                layer.momentum = 0.0  # the statistics of one batch: of all rows at once
+        net.forward(X[fit], Cache(training=True))
+        expected.append(net.evaluate(X[held], y[held])["loss"])
+        net.state[:] = raw.state
+        stale.append(net.evaluate(X[held], y[held])["loss"])
+    np.testing.assert_allclose(measured, expected, rtol=0.05)
+    assert np.mean(stale) > 1.05 * np.mean(measured)
+
+
+def test_two_averages_are_refused():
+    with pytest.raises(SettingError, match="not the only average"):
+        run(network(), [EMA(0.9), EMA(0.99)])
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0])

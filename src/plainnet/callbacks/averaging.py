@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.callbacks.base import Callback, Run
-from plainnet.errors import require_number
+from plainnet.errors import SettingError, require_number
 
 Array = npt.NDArray[Any]
 
@@ -21,8 +21,11 @@ class EMA(Callback):
     (Polyak and Juditsky 1992 for the mean; the warm-up is TensorFlow's.) Training itself goes on
     with the parameters as they are. The average takes their place while an epoch is validated and
     its `end_epoch` hooks run, so that early stopping and checkpoints keep what was measured, and
-    for good when training ends or is stopped. After an error the network is left without it. The
-    running state of batch norm is an average already, and stays.
+    for good when training ends or is stopped. After an error the network is left without it.
+
+    The running statistics of `BatchNorm` belong to the weights, so for the average they are
+    measured anew, on the last 2,048 examples of training or those of an epoch: a network with
+    BatchNorm makes one more forward pass over these after each epoch, and keeps copies of them.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ class EMA(Callback):
         self.decay = decay
 
     def begin_training(self, run: Run) -> None:
+        if run.average is not None:
+            raise SettingError(f"EMA({self.decay!r}) is not the only average: keep one of them")
         self._work: Array = np.empty_like(run.network.parameters)
         self._average = run.average = run.network.parameters.copy()
 

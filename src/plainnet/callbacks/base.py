@@ -41,13 +41,25 @@ class Run:
     """The loss of the last step's examples, before its update."""
     average: Array | None = None
     """Parameters that take the place of the network's for validation, for `end_epoch`, and when
-    training has ended; `EMA` keeps them here."""
+    training has ended; `EMA` keeps them here. Running state is measured anew for them."""
     history: History = field(default_factory=History)
+    claims: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
+    """Who sets a setting during training; see `claim`."""
 
     @property
     def steps(self) -> int | None:
         """All steps of the run, if it is known how many they are."""
         return None if self.steps_per_epoch is None else self.epochs * self.steps_per_epoch
+
+    def claim(self, owner: Any, setting: str, who: str) -> None:
+        """Say that a callback sets this setting at every step; two would undo each other's work."""
+        key = id(owner), setting
+        if key in self.claims:
+            raise SettingError(
+                f"{self.claims[key]} and {who} both set {setting!r} of {owner!r}, and the last "
+                "would win: keep one of them (every schedule has a warm-up of its own, `warmup`)"
+            )
+        self.claims[key] = who
 
     def stop(self, why: str) -> None:
         """End training after this step or epoch; `why` appears in `history.stopped`."""

@@ -1,0 +1,69 @@
+"""Running state that belongs to other parameters than those that training has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.cache import Cache
+from plainnet.network import Network
+
+Array = npt.NDArray[Any]
+
+ROWS = 2048
+"""Examples from which the running state is measured, or those of an epoch if they are fewer."""
+
+
+class RunningState:
+    """Measures the running statistics of a network anew, on the last examples of training.
+
+    Statistics of `BatchNorm` belong to the weights below it. Averaged weights give activations of
+    another mean and variance than any of the weights that were averaged, so neither the statistics
+    of the last step nor their average fit (Izmailov et al. 2018, section 3.2). Measured, they are
+    the mean of the batches' statistics, as `torch.optim.swa_utils.update_bn` has it.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._batches: list[Array] = []
+        self._next = 0
+        self._full = False
+
+    def keep(self, X: Array) -> None:
+        """Copy a batch into the place of the oldest; shorter ones are left out."""
+        batches = self._batches
+        if batches and len(X) < len(batches[0]):
+            return
+        if not self._full:
+            batches.append(X.copy())
+            self._full = len(batches) * len(batches[0]) >= ROWS
+        elif batches[self._next].shape == X.shape:
+            np.copyto(batches[self._next], X)
+        else:
+            batches[self._next] = X.copy()
+        self._next = (self._next + 1) % len(batches)
+
+    def end_epoch(self) -> None:
+        """All examples have been there once: enough."""
+        self._full = bool(self._batches)
+
+    def measure(self) -> None:
+        """Replace the network's running state by that of its parameters as they are."""
+        averaging = [
+            layer
+            for layer in self.network.body.walk()
+            if layer.declared_state and hasattr(layer, "momentum")
+        ]
+        momenta: list[Any] = [layer.momentum for layer in averaging]
+        cache, seen = Cache(training=True, seed=0), 0
+        try:
+            for X in self._batches:
+                for layer in averaging:
+                    layer.momentum = seen / (seen + len(X))
+                self.network.forward(X, cache)
+                seen += len(X)
+        finally:
+            for layer, momentum in zip(averaging, momenta, strict=True):
+                layer.momentum = momentum
