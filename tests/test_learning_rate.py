@@ -1,5 +1,6 @@
 """The range test: what it does, what it suggests, and what it leaves alone."""
 
+import copy
 import sys
 
 import numpy as np
@@ -8,9 +9,9 @@ from sklearn.datasets import load_digits
 
 from plainnet import Network, find_learning_rate, train
 from plainnet.errors import DivergedError, MissingExtraError, SettingError
-from plainnet.layers import Dense, ReLU
+from plainnet.layers import BatchNorm, Dense, Dropout, ReLU
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
-from plainnet.optimizers import SGD, Adam
+from plainnet.optimizers import SGD, Adam, Lion
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,112 @@ def test_the_losses_are_smoothed():
     assert found.losses == pytest.approx([16, 0] * 20, abs=1e-6)
     # 16; 16 (0.1) 0.9 / (1 - 0.9^2); 16 (0.1) (0.9^2 + 1) / (1 - 0.9^3)
     assert found.smoothed[:3] == pytest.approx([16, 7.5789474, 10.6863469])
+
+
+def regression():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 4)).astype(np.float32)
+    return X, np.sin(X[:, 0]) + X[:, 1] * X[:, 2] + 0.1 * rng.standard_normal(200)
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    """Networks after so many epochs, with what they learned."""
+
+    def after(layers, loss, X, y, epochs):
+        network = Network(layers, loss=loss, input_shape=X.shape[1], seed=0)
+        settings = {"optimizer": Adam(0.01), "batch_size": 32, "seed": 1, "progress": False}
+        train(network, X, y, epochs=epochs, **settings)
+        return network, X, y
+
+    X, y = digits
+    found = {}
+    for epochs in (5, 40):
+        layers = [Dense(32), BatchNorm(), ReLU(), Dropout(0.2), Dense(10)]
+        found["digits", epochs] = after(
+            layers, SoftmaxCrossEntropy(), X[:600], y[:600], epochs
+        )  # fmt: skip
+        layers = [Dense(16), ReLU(), Dense(1)]
+        found["regression", epochs] = after(layers, MeanSquaredError(), *regression(), 5 * epochs)
+    return found
+
+
+@pytest.mark.parametrize("epochs", [5, 40])
+@pytest.mark.parametrize("data", ["digits", "regression"])
+@pytest.mark.parametrize("optimizer", [SGD(momentum=0.9), Adam(), Lion()], ids=str)
+def test_a_trained_network_gets_a_rate_that_keeps_its_loss(trained, data, epochs, optimizer):
+    network, X, y = trained[data, epochs]
+    before = network.evaluate(X, y)["loss"]
+    settings = {"optimizer": optimizer, "batch_size": 32}
+    rate = find_learning_rate(network, X, y, steps=120, seed=2, **settings).suggestion
+    assert 1e-5 < rate < 1
+    network = copy.deepcopy(network)
+    optimizer = copy.deepcopy(optimizer)
+    optimizer.learning_rate = rate
+    settings["optimizer"] = optimizer
+    train(network, X, y, epochs=4, seed=3, progress=False, **settings)
+    assert network.evaluate(X, y)["loss"] < 1.02 * before
+
+
+def test_the_luck_of_the_batches_is_no_change():
+    # Targets of 4 and 0 by turns: the loss of a batch is 16 or 0, and nothing that is this slow
+    # changes it: 16, 7.6, 10.7 ... smoothed, lowest at the second step. Every rate is harmless.
+    X, y = np.ones((40, 1), np.float32), np.tile([4.0, 0.0], 20)
+    network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=1, seed=0)
+    network.parameters[:] = 0
+    found = find_learning_rate(
+        network, X, y, optimizer=SGD(), batch_size=1, lowest=1e-12, highest=1e-8, steps=40,
+        shuffle=False,
+    )  # fmt: skip
+    assert found.smoothed[1] == pytest.approx(min(found.smoothed))
+    assert np.abs(found.change).max() < 1e-4
+    assert found.suggestion == pytest.approx(1e-9)
+
+
+def test_the_change_is_that_of_the_same_batch_under_the_first_parameters():
+    # One row, loss (w - 1)^2 from w = 0: w <- w + 2 lr (1 - w), and the reference is 1 throughout.
+    X, y = np.ones((1, 1)), np.ones(1)
+    network = Network(
+        [Dense(1, bias=False)], loss=MeanSquaredError(), input_shape=1, dtype=np.float64
+    )
+    network.parameters[:] = 0
+    settings = {"optimizer": SGD(), "batch_size": 1, "lowest": 0.001, "highest": 0.1, "steps": 10}
+    found = find_learning_rate(network, X, y, **settings)
+    w, mean, weight, expected = 0.0, 0.0, 0.0, []
+    for rate in found.learning_rates:
+        mean, weight = 0.9 * mean + 0.1 * ((w - 1) ** 2 - 1), 0.9 * weight + 0.1
+        expected.append(mean / weight)
+        w += 2 * rate * (1 - w)
+    np.testing.assert_allclose(found.change, expected, rtol=1e-9, atol=1e-15)
+    assert found.suggestion == pytest.approx(0.01)
+
+
+def test_it_never_suggests_less_than_the_lowest(digits):
+    X, y = digits
+    settings = {"optimizer": SGD(), "batch_size": 32, "seed": 0, "steps": 20}
+    found = find_learning_rate(classifier(), X, y, lowest=0.3, highest=1.0, **settings)
+    assert found.suggestion >= 0.3
+
+
+def test_a_generator_stays_as_it_is(digits):
+    X, y = digits
+    rng = np.random.default_rng(5)
+    settings = {"optimizer": SGD(), "batch_size": 32, "steps": 10}
+    found = find_learning_rate(classifier(), X, y, seed=rng, **settings)
+    assert rng.bit_generator.state == np.random.default_rng(5).bit_generator.state
+    assert found == find_learning_rate(classifier(), X, y, seed=rng, **settings)
+
+
+def test_what_has_nothing_to_learn_is_told_so():
+    X, y = regression()
+    network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=4, seed=0)
+    network.freeze("*")
+    with pytest.raises(SettingError, match="every parameter is frozen"):
+        find_learning_rate(network, X, y, optimizer=SGD(), batch_size=32)
+    network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=4, seed=0)
+    network.parameters[:] = 0  # the minimum, without a gradient: no rate can do harm
+    settings = {"optimizer": SGD(), "batch_size": 32, "highest": 2.0}
+    assert find_learning_rate(network, X, 0 * y, **settings).suggestion == pytest.approx(0.2)
 
 
 def test_infinity_is_no_error():

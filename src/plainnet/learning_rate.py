@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -24,10 +26,13 @@ from plainnet.spelling import require_object
 from plainnet.training import train
 
 SMOOTHING = 0.9
-"""How much of the smoothed loss stays at each step."""
+"""How much of a smoothed number stays at each step."""
 
 EXPLODES = 2.0
-"""The test ends when the smoothed loss is above its minimum by so many times its first value."""
+"""The test ends when the change is above its minimum by so many times the loss at the start."""
+
+HARMLESS = 1e-3
+"""A change of the loss by this share of it is none."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,12 @@ class LearningRates:
     learning_rates: list[float]
     losses: list[float]
     smoothed: list[float]
-    """The losses' exponential mean, which the suggestion looks at."""
+    """The losses' exponential mean."""
+    change: list[float]
+    """The exponential mean of what the training has changed: each loss less that of the same batch
+    with the parameters of the beginning. The suggestion looks at it."""
     suggestion: float
-    """A tenth of the learning rate at which the smoothed loss is lowest."""
+    """A tenth of the learning rate at which the change is lowest, or less; not below `lowest`."""
 
     def plot(self, ax: Any = None) -> Any:
         """The losses over the learning rate, on these axes or new ones, which are returned."""
@@ -71,9 +79,18 @@ def find_learning_rate(
     """Suggest a learning rate (Smith 2017, section 3.3).
 
     A copy of the network is trained with a learning rate that grows by the same factor at every
-    step, until the loss explodes; the network and the optimizer stay as they are. Suggested is a
-    tenth of the learning rate at which the smoothed loss is lowest: there it still falls, and fast.
-    (The point of steepest descent, which others take, moves much more with the seed.)
+    step, until the loss explodes; the network, the optimizer and a generator given as seed stay as
+    they are. Suggested is a tenth of the learning rate at which the loss has fallen most: there it
+    still falls, and fast. (The point of steepest descent, which others take, moves much more with
+    the seed.)
+
+    What has fallen is measured against the same batches, with the same dropout, under the
+    parameters of the beginning. Otherwise the luck of the batches would decide where there is
+    little to gain: in a network that is trained already. Where no learning rate lowers the loss,
+    a tenth of the highest one that does no harm is taken. It is then tried as it is, for as many
+    steps, and divided by 3 until the loss does not rise: what a learning rate does in the long
+    run, the test with ever larger ones need not show. All in all this takes three times `steps`, or
+    more.
 
     Parameters
     ----------
@@ -84,51 +101,123 @@ def find_learning_rate(
     lowest, highest : float
         Where the learning rates begin and end.
     steps : int
-        How many there are.
+        How many there are, and for how many steps the suggestion is tried.
     **settings
         Further arguments of `train`, such as `sample_weight`.
+
+    Returns
+    -------
+    LearningRates
+        Its suggestion is never below `lowest`.
+
+    Raises
+    ------
+    SettingError
+        If the loss rises even with the lowest learning rate.
     """
     require_type("network", network, Network)
     require_object("optimizer", optimizer, Optimizer)
     require_number("lowest", lowest, above=0)
     require_number("highest", highest, above=lowest)
     steps = require_integer("steps", steps, at_least=10)
-    network, optimizer = deepcopy(network), deepcopy(optimizer)
-    optimizer.reset()
-    rise = _Rise(optimizer, np.geomspace(lowest, highest, steps).tolist())
-    try:
+    if all(s.learning_rate == 0 for s in network.segments):
+        raise SettingError("every parameter is frozen: there is nothing to learn")
+    rates, rng = np.geomspace(lowest, highest, steps).tolist(), np.random.default_rng(seed)
+
+    def run(callback: _Rates) -> None:
+        copied = deepcopy(optimizer)
+        copied.reset()
         train(
-            network, X, y, optimizer=optimizer, epochs=steps, batch_size=batch_size, seed=seed,
-            callbacks=[rise], progress=False, **settings,
+            deepcopy(network), X, y, optimizer=copied, epochs=steps, batch_size=batch_size,
+            seed=deepcopy(rng), callbacks=[callback], progress=False, **settings,
         )  # fmt: skip
+
+    still = _Rates([0.0] * steps)
+    rise = _Rates(rates, still.losses)
+    try:
+        with suppress(DivergedError):  # the learning rates will meet the same batch
+            run(still)
+        run(rise)
     except DivergedError:  # the learning rates before it are what was asked for
         if not rise.losses:
             raise
-    best = int(np.argmin(rise.smoothed))
-    if best == 0:
-        raise SettingError(f"no learning rate lowers the loss, from lowest={lowest:g} on")
-    rates = rise.rates[: len(rise.losses)]
-    return LearningRates(rates, rise.losses, rise.smoothed, rates[best] / 10)
+    loss = float(np.mean(np.abs(still.losses)))
+    best = _best(rise.change, HARMLESS * loss)
+    suggestion = max(rates[best] / 10, lowest)
+    while best == 0 or not _keeps_the_loss(run, suggestion, still.losses, HARMLESS * loss):
+        if best == 0 or suggestion == lowest:
+            raise SettingError(
+                f"no learning rate lowers the loss, from lowest={lowest:g} on: it is {loss:.4g}, "
+                "and rises. Pass a smaller lowest, unless the network has learned all that it can"
+            )
+        suggestion = max(suggestion / 3, lowest)
+    return LearningRates(
+        rates[: len(rise.losses)], rise.losses, rise.smoothed, rise.change, suggestion
+    )
 
 
-class _Rise(Callback):
-    """Sets one learning rate after the other, until there are no more or the loss explodes."""
+def _best(change: list[float], harmless: float) -> int:
+    """Where the loss has fallen most, or where it has not yet risen."""
+    best = int(np.argmin(change))
+    if change[best] < -harmless:
+        return best
+    return next((i - 1 for i, value in enumerate(change) if value > harmless), len(change) - 1)
 
-    def __init__(self, optimizer: Optimizer, rates: list[float]) -> None:
-        self.optimizer, self.rates = optimizer, rates
+
+def _keeps_the_loss(
+    run: Callable[[_Rates], None], rate: float, reference: list[float], harmless: float
+) -> bool:
+    """Whether the loss is no higher than at the beginning, in the second half of a trial."""
+    trial = _Rates([rate] * len(reference), reference)
+    try:
+        run(trial)
+    except DivergedError:
+        return False
+    late = slice(len(reference) // 2, None)
+    if len(trial.losses) < len(reference):  # it exploded
+        return False
+    return float(np.mean(np.subtract(trial.losses, reference)[late])) <= harmless
+
+
+class _Rates(Callback):
+    """Sets one learning rate after the other, until there are no more or the loss explodes.
+
+    `reference` are the losses of the same batches with the parameters of the beginning.
+    """
+
+    def __init__(self, rates: list[float], reference: list[float] | None = None) -> None:
+        self.rates, self.reference = rates, reference
         self.losses: list[float] = []
         self.smoothed: list[float] = []
-        self._mean = 0.0
+        self.change: list[float] = []
+        self._loss, self._change = _Mean(), _Mean()
 
     def begin_step(self, run: Run) -> None:
-        self.optimizer.learning_rate = self.rates[run.step]
+        if isinstance(run.optimizer, Optimizer):
+            run.optimizer.learning_rate = self.rates[run.step]
 
     def end_step(self, run: Run) -> None:
         n = len(self.losses) + 1
-        self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * run.loss
-        smoothed = self._mean / (1 - SMOOTHING**n)  # the mean began with 0
         self.losses.append(run.loss)
-        self.smoothed.append(smoothed)
-        exploded = smoothed > min(self.smoothed) + EXPLODES * abs(self.smoothed[0])
-        if n == len(self.rates) or exploded:
+        self.smoothed.append(self._loss.add(run.loss))
+        ends = len(self.rates)
+        if self.reference is not None:
+            self.change.append(self._change.add(run.loss - self.reference[n - 1]))
+            ends = len(self.reference)
+            limit = EXPLODES * float(np.mean(np.abs(self.reference)))
+            if self.change[-1] > min(self.change) + limit:
+                run.stop("the loss explodes")
+        if n == ends:
             run.stop("the learning rates are through")
+
+
+class _Mean:
+    """An exponential mean that began with 0, which is made up for."""
+
+    def __init__(self) -> None:
+        self.total, self.weight = 0.0, 0.0
+
+    def add(self, value: float) -> float:
+        self.total = SMOOTHING * self.total + (1 - SMOOTHING) * value
+        self.weight = SMOOTHING * self.weight + (1 - SMOOTHING)
+        return self.total / self.weight
