@@ -2,16 +2,29 @@
 
 import copy
 import pickle
+from inspect import signature
 
 import numpy as np
 import pytest
 
+from layer_cases import CASES
 from plainnet import Callback, Network, train
+from plainnet import layers as all_layers
 from plainnet.config import rebuild
 from plainnet.errors import DivergedError, SettingError
-from plainnet.layers import Dense, Dropout
+from plainnet.layers import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    EncoderDecoder,
+    GaussianNoise,
+    MultiHeadAttention,
+    PReLU,
+    TransformerBlock,
+)
+from plainnet.lbfgs import LBFGS
 from plainnet.losses import MeanSquaredError
-from plainnet.optimizers import SGD, AdamW
+from plainnet.optimizers import SGD, AdamW, RMSprop
 from plainnet.schedules import (
     Constant,
     Cosine,
@@ -24,6 +37,7 @@ from plainnet.schedules import (
     ReduceOnPlateau,
     Schedule,
     Step,
+    _expect_number,
 )
 
 X = np.random.default_rng(0).standard_normal((8, 2)).astype(np.float32)
@@ -200,6 +214,195 @@ def test_layers_can_follow():
         assert [layer.rate for layer in dropouts] == [0.5, 0.2]
 
 
+# --- whose setting --------------------------------------------------------------------------------
+
+
+def sequences(*inner, callbacks, epochs=2):
+    net = Network([*inner, Dense(1)], loss=MeanSquaredError(), input_shape=(3, 4), seed=0)
+    X = np.random.default_rng(0).standard_normal((4, 3, 4)).astype(np.float32)
+    train(
+        net, X, np.zeros((4, 3, 1)), optimizer=SGD(0.0), epochs=epochs, batch_size=4,
+        callbacks=callbacks, progress=False,
+    )  # fmt: skip
+    return net
+
+
+class Rates(Callback):
+    """Every dropout rate in the network at every step."""
+
+    def __init__(self):
+        self.rates = []
+
+    def end_step(self, run):
+        found = {}
+        for layer in run.network.body.walk():
+            for name in ("rate", "dropout"):
+                if hasattr(layer, name):
+                    found[f"{layer.name}.{name}"] = getattr(layer, name)
+        self.rates.append(found)
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_a_blocks_dropout_reaches_the_layers_that_drop(norm):
+    block, other = TransformerBlock(2, dropout=0.4, norm=norm), TransformerBlock(2, dropout=0.2)
+    watch = Rates()
+    net = sequences(block, other, callbacks=[Polynomial(of="dropout", on=block), watch])
+    first, second = watch.rates
+    inside = {name for name in first if name.startswith("0.")}
+    drops = [layer for layer in block.walk() if isinstance(layer, Dropout | MultiHeadAttention)]
+    assert len(inside) == 1 + len(drops) == 4
+    assert {first[name] for name in inside} == {0.4}
+    assert {second[name] for name in inside} == {0.2}
+    assert {second[name] for name in second if name.startswith("1.")} == {0.2}
+    assert block.dropout == 0.4
+    assert all(layer.rate == 0.4 for layer in block.walk() if isinstance(layer, Dropout))
+    assert net.layers[0] is block
+
+
+def test_a_block_inside_a_container_stops_dropping():
+    def losses(seed):
+        block, found = TransformerBlock(2, dropout=0.5), []
+
+        class Losses(Callback):
+            def end_step(self, run):
+                found.append(run.loss)
+
+        net = Network(
+            [EncoderDecoder([TransformerBlock(2)], [block], source_length=1)],
+            loss=MeanSquaredError(), input_shape=(3, 4), seed=0,
+        )  # fmt: skip
+        A = np.random.default_rng(0).standard_normal((4, 3, 4)).astype(np.float32)
+        train(
+            net, A, np.zeros((4, 2, 4)), optimizer=SGD(0.0), epochs=2, batch_size=4, seed=seed,
+            callbacks=[Step(1, 1e-30, of="dropout", on=block), Losses()], progress=False,
+        )  # fmt: skip
+        return found
+
+    one, other = losses(0), losses(1)
+    assert one[0] != pytest.approx(other[0], rel=1e-3)
+    assert one[1] == pytest.approx(other[1], rel=1e-6)  # the rate is 5e-31: nothing is random
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        lambda dropout: [Cosine(), Step(2)],
+        lambda dropout: [Cosine(), ReduceOnPlateau(monitor="loss")],
+        lambda dropout: [Cosine(), Cosine()],
+        lambda dropout: [Cosine(of="rate", on=dropout), Step(2, of="rate", on=[dropout])],
+    ],
+)
+def test_two_schedules_of_one_setting_are_refused(pair):
+    optimizer, dropout = SGD(0.5), Dropout(0.5)
+    with pytest.raises(SettingError, match=r"both set '(learning_)?rate' of .*last would win"):
+        train(
+            network(Dense(4), dropout), X, np.zeros(8), optimizer=optimizer, epochs=2,
+            batch_size=8, callbacks=pair(dropout), progress=False,
+        )  # fmt: skip
+    assert (optimizer.learning_rate, dropout.rate) == (0.5, 0.5)
+
+
+def test_a_container_and_a_layer_inside_it_have_one_schedule():
+    block = TransformerBlock(2, dropout=0.5)
+    net = Network([block, Dense(1)], loss=MeanSquaredError(), input_shape=(3, 4), seed=0)
+    inner = next(layer for layer in block.walk() if isinstance(layer, Dropout))
+    schedules = [Cosine(of="dropout", on=block), Step(2, of="rate", on=inner)]
+    for callbacks in (schedules, schedules[::-1]):
+        with pytest.raises(SettingError, match="both set 'rate' of Dropout"):
+            train(
+                net, np.zeros((4, 3, 4), np.float32), np.zeros((4, 3, 1)), optimizer=SGD(),
+                epochs=1, batch_size=4, progress=False, callbacks=callbacks,
+            )  # fmt: skip
+        assert {layer.rate for layer in block.walk() if isinstance(layer, Dropout)} == {0.5}
+
+
+def test_one_object_twice_is_refused():
+    schedule = Cosine()
+    with pytest.raises(SettingError, match="among the callbacks twice"):
+        train(
+            network(), X, np.zeros(8), optimizer=SGD(), epochs=1, batch_size=8,
+            callbacks=[schedule, schedule], progress=False,
+        )  # fmt: skip
+
+
+def test_schedules_of_different_settings_go_together():
+    first, second = Dropout(0.5), Dropout(0.5)
+    watches = [Watch(), Watch("rate", first), Watch("rate", second)]
+    train(
+        network(Dense(4), first, second), X, np.zeros(8), optimizer=SGD(1e-9), epochs=2,
+        batch_size=8, progress=False,
+        callbacks=[
+            Polynomial(), Polynomial(of="rate", on=[first, first]),
+            Step(1, 0.1, of="rate", on=second), *watches,
+        ],
+    )  # fmt: skip
+    assert watches[0].values == [1e-9, 5e-10]
+    assert watches[1].values == [0.5, 0.25]
+    assert watches[2].values == [0.5, pytest.approx(0.05)]
+
+
+def numbers_of(kind):
+    """A layer's settings that are numbers, by the annotations of its constructor."""
+    return [
+        name
+        for name, argument in signature(kind).parameters.items()
+        if any(word in str(argument.annotation) for word in ("int", "float"))
+        and "Sequence" not in str(argument.annotation)
+        and "Initializer" not in str(argument.annotation)
+    ]
+
+
+LIVE = {
+    "BatchNorm": {"momentum", "epsilon"}, "GroupNorm": {"epsilon"}, "LayerNorm": {"epsilon"},
+    "RMSNorm": {"epsilon"}, "Dropout": {"rate"}, "Dropout2d": {"rate"}, "ELU": {"alpha"},
+    "GaussianNoise": {"standard_deviation"}, "LeakyReLU": {"negative_slope"},
+    "CrossAttention": {"dropout"}, "MultiHeadAttention": {"dropout", "rotary_base"},
+    "TransformerBlock": {"dropout", "rotary_base"}, "Masking": {"value"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_every_number_of_every_layer_is_followed_or_refused(case):
+    layer = case.make()
+    live = LIVE.get(type(layer).__name__, set())
+    for name in numbers_of(type(layer)):
+        base = getattr(layer, name)
+        if not isinstance(base, int | float) or isinstance(base, bool):
+            continue
+        if name in live:
+            _expect_number(layer, name)
+        else:
+            with pytest.raises(SettingError, match="read before training only"):
+                _expect_number(layer, name)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        (BatchNorm(momentum=0.9), "momentum"),
+        (BatchNorm(epsilon=0.1), "epsilon"),
+        (GaussianNoise(0.5), "standard_deviation"),
+        (all_layers.ELU(0.5), "alpha"),
+        (all_layers.LeakyReLU(0.5), "negative_slope"),
+        (all_layers.LayerNorm(epsilon=0.1), "epsilon"),
+        (all_layers.RMSNorm(epsilon=0.1), "epsilon"),
+        (all_layers.GroupNorm(2, epsilon=0.1), "epsilon"),
+    ],
+)
+def test_what_is_followed_changes_the_numbers(layer, name):
+    def after(scheduled):
+        own = copy.deepcopy(layer)
+        net = network(Dense(4), own)
+        callbacks = [Step(1, 0.5, of=name, on=own)] if scheduled else []
+        train(
+            net, X, np.ones(8), optimizer=SGD(0.1), epochs=2, batch_size=8, seed=0,
+            callbacks=callbacks, progress=False,
+        )  # fmt: skip
+        return np.concatenate([net.parameters, net.state])
+
+    assert not np.array_equal(after(True), after(False))
+
+
 def test_the_setting_comes_back_after_an_error_too():
     class Poison(Callback):
         def end_step(self, run):
@@ -280,6 +483,24 @@ def test_schedules_describe_themselves_and_can_be_copied(schedule):
         (lambda: ReduceOnPlateau(monitor="x"), "more of 'x' is better is not known"),
         (lambda: values(Cosine(of="speed"), 2), "has no number called 'speed' to schedule"),
         (lambda: values(Cosine(of="rate", on=Dense(2)), 2), "has no number called 'rate'"),
+        (lambda: values(Cosine(of="rate", on=Dense(2)), 2), "it has none"),
+        (lambda: values(Cosine(of="units", on=Dense(2)), 2), "'units' .* is read before training"),
+        (lambda: values(Cosine(of="initial", on=PReLU()), 2), "'initial' .* is read before"),
+        (lambda: values(Cosine(of="bias", on=Dense(2)), 2), "has no number called 'bias'"),
+        (lambda: values(Cosine(of="steps"), 2), "has no number called 'steps'"),
+        (lambda: values(Cosine(of="nesterov"), 2), "has no number called 'nesterov'"),
+        (
+            lambda: values(Cosine(of="betas"), 2, optimizer=AdamW()),
+            "'betas' to schedule; it has learning_rate, epsilon, weight_decay",
+        ),
+        (lambda: values(Cosine(of="centered"), 2, optimizer=RMSprop()), "number called 'centered'"),
+        (lambda: values(Cosine(of="rate", on=Dropout(0.5)), 2), "is not a layer of the network"),
+        (lambda: values(Cosine(of="weight_decay"), 2, optimizer=LBFGS()), "read before training"),
+        (lambda: values(Cosine(), 2, optimizer=LBFGS()), "has no number called 'learning_rate'"),
+        (lambda: Cosine(of=3), "of must be a str object; got 3"),
+        (lambda: Cosine(of="rate", on=[]), r"on must be a Layer object or several; got \[\]"),
+        (lambda: Cosine(of="rate", on=Dropout), "on must be a Layer object or several"),
+        (lambda: Cosine(of="rate", on="0.dropout"), "on must be a Layer object or several"),
         (lambda: values(ReduceOnPlateau(), 2), "needs validation_data"),
     ],
 )

@@ -17,6 +17,10 @@ from plainnet.spelling import Spelled
 class Configurable(metaclass=Spelled):
     """Anything whose constructor stores each argument under the argument's name."""
 
+    read_once: tuple[str, ...] = ()
+    """Numbers among the arguments that are read before training: to change them later has no
+    effect, so a schedule of them is refused."""
+
     def config(self) -> dict[str, Any]:
         """What rebuilds it, as data for JSON: `rebuild(thing.config(), kinds)`."""
         settings = {name: _plain(getattr(self, name)) for name in _arguments(type(self))}

@@ -38,6 +38,8 @@ class LBFGS(Configurable):
     weight_decay : float
     """
 
+    read_once = ("tolerance", "weight_decay")
+
     def __init__(
         self,
         *,

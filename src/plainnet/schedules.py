@@ -10,16 +10,18 @@ Cosine(warmup=0.05)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from inspect import signature
 from math import cos, log2, pi
 from numbers import Real
+from re import search
 from typing import Any, ClassVar, Literal
 
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.monitor import Mode, Monitor
 from plainnet.config import Configurable
-from plainnet.errors import SettingError, require_integer, require_number
+from plainnet.errors import SettingError, require_integer, require_number, require_type
 from plainnet.layers.base import Layer
 
 Per = Literal["step", "epoch"]
@@ -37,9 +39,13 @@ class Schedule(Callback, Configurable, ABC):
     of : str
         The setting: a number that the optimizer has under this name.
     on : Layer or sequence of Layer, optional
-        Whose setting it is, if not the optimizer's: `of="rate", on=dropouts`.
+        Whose setting it is, if not the optimizer's: `of="rate", on=dropouts`. A container's setting
+        reaches the layers inside that use it: `of="dropout", on=transformer_block`.
     per : "step" or "epoch"
         What counts as a step of the schedule.
+
+    Two schedules of one setting are refused, since the last would win, and so are numbers that are
+    read before training only, such as `units`.
     """
 
     warmup: float = 0
@@ -56,6 +62,11 @@ class Schedule(Callback, Configurable, ABC):
             require_integer("warmup, which is no share below 1,", self.warmup, at_least=1)
         if self.per not in ("step", "epoch"):
             raise SettingError(f'per must be "step" or "epoch"; got {self.per!r}')
+        require_type("of", self.of, str)
+        if self.on is not None:
+            layers = list(self.on) if isinstance(self.on, Iterable) else [self.on]
+            if not layers or not all(isinstance(layer, Layer) for layer in layers):
+                raise SettingError(f"on must be a Layer object or several; got {self.on!r}")
 
     @abstractmethod
     def factor(self, step: int, steps: int) -> float:
@@ -70,13 +81,25 @@ class Schedule(Callback, Configurable, ABC):
             )
         self._steps = steps or 0
         self._warm = int(self.warmup) if self.warmup >= 1 else round(self.warmup * self._steps)
-        owners: Sequence[Any] = [run.optimizer]
-        if self.on is not None:
-            owners = [self.on] if isinstance(self.on, Layer) else self.on
-        self._bases: list[tuple[Any, Any]] = [(o, getattr(o, self.of, None)) for o in owners]
-        for owner, base in self._bases:
-            if not isinstance(base, Real):
-                raise SettingError(f"{owner!r} has no number called {self.of!r} to schedule")
+        users = {(id(user), name): (user, name) for user, name in self._users(run)}
+        for user, name in users.values():
+            run.claim(user, name, repr(self))
+        self._bases = [(user, name, getattr(user, name)) for user, name in users.values()]
+
+    def _users(self, run: Run) -> Iterator[tuple[Any, str]]:
+        """Who reads the setting, and under which name."""
+        if self.on is None:
+            _expect_number(run.optimizer, self.of)
+            yield run.optimizer, self.of
+            return
+        for layer in [self.on] if isinstance(self.on, Layer) else self.on:
+            _expect_number(layer, self.of)
+            if all(layer is not other for other in run.network.body.walk()):
+                raise SettingError(
+                    f"{layer!r} is not a layer of the network that is trained, but perhaps one "
+                    "that it was copied from: take it from network.layers"
+                )
+            yield from layer.users_of(self.of)
 
     def begin_step(self, run: Run) -> None:
         step = run.step if self.per == "step" else run.epoch
@@ -84,15 +107,47 @@ class Schedule(Callback, Configurable, ABC):
             factor = (step + 1) / (self._warm + 1)
         else:
             factor = self.factor(step - self._warm, self._steps - self._warm)
-        for owner, base in self._bases:
-            setattr(owner, self.of, base * factor)
+        for user, name, base in self._bases:
+            setattr(user, name, base * factor)
 
     def end_training(self, run: Run) -> None:
-        for owner, base in self._bases:
-            setattr(owner, self.of, base)
+        for user, name, base in self._bases:
+            setattr(user, name, base)
 
     def fail(self, run: Run, error: BaseException) -> None:
         self.end_training(run)
+
+
+def _expect_number(owner: Any, name: str) -> None:
+    """Refuse a setting that does not exist, is not a number, or has no effect any more."""
+    arguments = signature(type(owner)).parameters
+    numbers = [
+        argument
+        for argument in {**arguments, **dict.fromkeys(_OF_EVERY_OPTIMIZER)}
+        if isinstance(getattr(owner, argument, None), Real)
+        and not isinstance(getattr(owner, argument), bool)
+    ]
+    # What is declared as an integer counts something, and shapes follow from it.
+    fixed = [
+        argument.name
+        for argument in arguments.values()
+        if argument.name in owner.read_once or _is_integer(str(argument.annotation))
+    ]
+    others = ", ".join(n for n in numbers if n not in fixed) or "none"
+    if name not in numbers:
+        raise SettingError(f"{owner!r} has no number called {name!r} to schedule; it has {others}")
+    if name in fixed:
+        raise SettingError(
+            f"{name!r} of {owner!r} is read before training only, so that a schedule of it would "
+            f"do nothing; numbers that may be scheduled: {others}"
+        )
+
+
+def _is_integer(annotation: str) -> bool:
+    return bool(search(r"\bint\b", annotation)) and "float" not in annotation
+
+
+_OF_EVERY_OPTIMIZER = ("learning_rate", "weight_decay")
 
 
 # --- that count -----------------------------------------------------------------------------------

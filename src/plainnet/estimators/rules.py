@@ -23,6 +23,7 @@ class L2Penalty(Callback):
         self.mean_weight = weight / rows
 
     def begin_training(self, run: Run) -> None:
+        run.claim(run.optimizer, "weight_decay", f"alpha={self.alpha!r}")
         self.total = 0.0
         self._row = 0
         self._prepare(run)
@@ -107,6 +108,10 @@ class StoppingRules(Recorder):
         super().__init__(estimator, rows, penalty, outputs)
         self.schedule, self.scorer = schedule, scorer
         self.stopped = False
+
+    def begin_training(self, run: Run) -> None:
+        if self.schedule != "constant":
+            run.claim(run.optimizer, "learning_rate", f"learning_rate={self.schedule!r}")
 
     def penalty_of(self, run: Run) -> float:
         return self.penalty.take() if self.penalty else 0.0

@@ -52,6 +52,7 @@ class PeriodicEmbedding(Layer):
     dW2: Array
     db2: Array
 
+    read_once = ("sigma",)
     releases_arrays = True
     formulas = Formulas(
         input="A",

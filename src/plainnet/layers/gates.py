@@ -211,6 +211,7 @@ class Highway(Layer):
     dW: Array
     db: Array
 
+    read_once = ("gate_bias",)
     releases_arrays = True
     formulas = Formulas(
         input="A",

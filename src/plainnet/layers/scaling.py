@@ -26,6 +26,7 @@ class Scale(Layer):
     gamma: Array
     dgamma: Array
 
+    read_once = ("initial",)
     releases_arrays = True
     formulas = Formulas(
         input="A",
@@ -72,6 +73,7 @@ class PReLU(Layer):
     alpha: Array
     dalpha: Array
 
+    read_once = ("initial",)
     releases_arrays = True
     formulas = Formulas(
         input="Z",

@@ -119,6 +119,14 @@ class TransformerBlock(Layer):
     def suggest(self, following: Initializer) -> Initializer:
         return self.branch.suggest(following)
 
+    def users_of(self, setting: str) -> Iterator[tuple[Layer, str]]:
+        yield self, setting
+        for layer in self.branch.walk():
+            if isinstance(layer, MultiHeadAttention | CrossAttention) and hasattr(layer, setting):
+                yield layer, setting
+            elif isinstance(layer, Dropout) and setting == "dropout":
+                yield layer, "rate"
+
     def forward(self, A: Array, cache: Cache) -> Array:
         return self.branch.forward(A, cache)
 
