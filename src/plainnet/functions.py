@@ -14,7 +14,7 @@ from numpy.polynomial.chebyshev import cheb2poly
 Array = npt.NDArray[Any]
 
 # exp() of more than this overflows: log of the largest number, rounded down.
-_LARGEST_EXPONENT = {np.dtype(np.float32): 88.0, np.dtype(np.float64): 709.0}
+LARGEST_EXPONENT = {np.dtype(np.float32): 88.0, np.dtype(np.float64): 709.0}
 
 # erfc(x) = t exp(-x^2 + P(t)) with t = 2 / (2 + x): the form of Press et al., Numerical Recipes
 # (2007), section 6.2.2. These are the Chebyshev coefficients of P on 0 < t <= 1, from its values at
@@ -57,7 +57,7 @@ _LOG_ERFC_POWERS = {
 def sigmoid(Z: Array, out: Array) -> Array:
     """1 / (1 + exp(-Z)), accurate in both tails."""
     np.negative(Z, out=out)
-    np.minimum(out, _LARGEST_EXPONENT[out.dtype], out=out)
+    np.minimum(out, LARGEST_EXPONENT[out.dtype], out=out)
     np.exp(out, out=out)
     out += 1
     return np.reciprocal(out, out=out)

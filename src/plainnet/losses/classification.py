@@ -1,8 +1,11 @@
 """Losses of classifiers, each fused with its output activation, and stable at any logit.
 
 They take the network's last pre-activations `Z`, not probabilities: `log(softmax(Z))` and its
-derivative have forms that neither overflow nor take the logarithm of zero.
+derivative have forms that neither overflow nor take the logarithm of zero, and that add up terms of
+one sign only, so that a loss next to 0 has all its digits.
 """
+
+from math import log
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +24,7 @@ from plainnet.losses.base import (
     real_targets,
 )
 
-INTP = np.dtype(np.intp)
+INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
 
 SOFTMAX = Formula(
     "P",
@@ -75,7 +78,13 @@ class SoftmaxCrossEntropy(OneOfK):
             ),
             Formula("losses", "-(Q * log(P)).sum(axis=1)", r"L_i = -\sum_k Q_{ik} \log P_{ik}"),
         ),
-        backward=(Formula("dL", "P - Q", r"dL = P - Q"),),
+        backward=(
+            Formula(
+                "dL",
+                "P * Q.sum(axis=1, keepdims=True) - Q",
+                r"dL_{ik} = P_{ik} \sum_j Q_{ij} - Q_{ik}",
+            ),
+        ),
     )
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
@@ -89,46 +98,73 @@ class SoftmaxCrossEntropy(OneOfK):
         return _class_ids(y, K, f" or one-hot rows of shape (m, {K})")
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
-        P, row = _row_per_class(Z, cache)
-        expected = self._expected(P, y, cache)  # sum_k q_k (Z_k - max Z)
-        np.exp(P, out=P)
-        total = np.dot(cache.ones(len(P), Z.dtype), P, out=row)
-        P /= total
-        cache["y"], cache["P"] = y, P.T
-        losses = np.log(total, out=row)
-        losses -= expected
+        cache["y"] = y
+        if self._is_hard(y):
+            surprise = _surprise(Z, y, cache)
+            if cache.record:
+                _complete(cache)
+            return surprise
+
+        # With the leading class a: -log P_a sum_k q_k + sum_k q_k (Z_a - Z_k), all terms >= 0.
+        lead = np.argmax(Z, axis=1, out=cache.array("lead", Z.shape[:1], INTP))
+        losses = _surprise(Z, lead, cache)
+        _complete(cache)
+        Q, ones = self._expected(y, cache), cache.ones(Z.shape[1], Z.dtype)
+        row, work = cache.array("row", Z.shape[:1], Z.dtype), cache.array("D", Q.shape, Z.dtype)
+        # The rest of q, which 1 - q_a would give without the digits of what is small.
+        np.copyto(work, Q)
+        work.reshape(-1)[cache["index"]] = 0
+        rest = np.dot(ones, work, out=cache.array("rest", row.shape, Z.dtype))
+        total = Q.reshape(-1).take(
+            cache["index"], out=cache.array("sum of q", row.shape, Z.dtype), mode="clip"
+        )
+        total += rest
+        losses *= total
+        np.copyto(work, Z.T)
+        np.subtract(np.maximum.reduce(work, axis=0, out=row), work, out=work)
+        work *= Q
+        losses += np.dot(ones, work, out=row)
         return losses
 
     def backward(self, cache: Cache) -> Array:
-        """dL = P - Q, written over P unless the cache records."""
-        y, dL = cache["y"], _gradient_over(cache["P.T"], cache)
-        keep = 1 - self.label_smoothing
-        if y.ndim == 1:
-            flat, index = dL.reshape(-1), cache["index"]
-            true = flat.take(index, out=cache["expected"], mode="clip")
-            true -= keep
-            flat[index] = true
-        else:
-            dL -= np.multiply(y.T, keep, out=cache.array("product", dL.shape, dL.dtype))
-        if self.label_smoothing:
-            dL -= self.label_smoothing / len(dL)
+        """dL = P sum_k q_k - Q, written over P unless the cache records."""
+        q, dL = cache["q"], _gradient_over(cache["P.T"], cache)
+        flat, index = dL.reshape(-1), cache["index"]
+        row = cache.array("row", q.shape, q.dtype)
+        if self._is_hard(cache["y"]):
+            flat[index] = np.negative(q, out=row)  # P - 1
+            return dL.T
+        Q, total = cache["Q.T"], cache["sum of q"]
+        dL *= total
+        # That of a is also the rest of q less (1 - P_a) sum q; the smaller terms lose less.
+        most = flat.take(index, out=row, mode="clip")
+        most += Q.reshape(-1).take(
+            index, out=cache.array("lead of q", q.shape, q.dtype), mode="clip"
+        )
+        swap = np.greater(most, total, out=cache.array("swap", q.shape, BOOL))
+        dL -= Q
+        own = flat.take(index, out=row, mode="clip")
+        other = np.multiply(q, total, out=cache["lead of q"])
+        np.subtract(cache["rest"], other, out=own, where=swap)
+        flat[index] = own
         return dL.T
 
-    def _expected(self, S: Array, y: Array, cache: Cache) -> Array:
-        """sum_k q_k S_k for each column of S, shape (K, m)."""
-        K, m = S.shape
-        expected = cache.array("expected", (m,), S.dtype)
+    def _is_hard(self, y: Array) -> bool:
+        """Class ids that mean what they say."""
+        return y.ndim == 1 and not self.label_smoothing
+
+    def _expected(self, y: Array, cache: Cache) -> Array:
+        """Q, a row for each class."""
+        (K,), s = self.output_shape, self.label_smoothing
+        Q = cache.array("Q.T", (K, len(y)), cache["P.T"].dtype)
         if y.ndim == 1:
-            S.reshape(-1).take(_places_of(y, cache), out=expected, mode="clip")
+            Q.fill(s / K)
+            Q.reshape(-1)[_places_of(y, "true classes", cache)] = 1 - s + s / K
         else:
-            product = np.multiply(S, y.T, out=cache.array("product", (K, m), S.dtype))
-            np.add.reduce(product, axis=0, out=expected)
-        if self.label_smoothing:
-            uniform = np.add.reduce(S, axis=0, out=cache.array("uniform", (m,), S.dtype))
-            uniform *= self.label_smoothing / K
-            expected *= 1 - self.label_smoothing
-            expected += uniform
-        return expected
+            np.multiply(y.T, 1 - s, out=Q)
+            Q += s / K
+        cache["Q"] = Q.T
+        return Q
 
     def activate(self, Z: Array) -> Array:
         """Probabilities, shape (m, K)."""
@@ -142,9 +178,15 @@ class SoftmaxCrossEntropy(OneOfK):
 class SigmoidCrossEntropy(Elementwise):
     """Yes or no, once (binary) or for each of k labels (multilabel).
 
-    L_i = mean_j (log(1 + exp(Z_ij)) - y_ij Z_ij), which is -y log sigmoid(Z) - (1 - y) log(1 -
-    sigmoid(Z)). Targets are 0, 1 or probabilities, shape (m,) or (m, k).
+    L_i = mean_j (-y_ij log sigmoid(Z_ij) - (1 - y_ij) log sigmoid(-Z_ij)). Targets are 0, 1 or
+    probabilities, shape (m,) or (m, k).
+
+    It is computed as log(1 + exp(-|Z|)) + Z ([Z > 0] - y), two terms >= 0; log(1 + exp(Z)) - y Z is
+    the same, and loses all digits of what a sure and right answer costs.
     """
+
+    label_smoothing = 0.0
+    """s of a subclass, which means the targets (1 - s) y + s / 2."""
 
     includes = "Sigmoid"
     is_classifier = True
@@ -153,14 +195,20 @@ class SigmoidCrossEntropy(Elementwise):
         input="Z",
         output="losses",
         forward=(
-            Formula("P", "1 / (1 + exp(-Z))", r"P = \sigma(Z)"),
+            Formula("P", "sigmoid(Z)", r"P = \sigma(Z)"),
             Formula(
                 "losses",
-                "-(Y * log(P) + (1 - Y) * log(1 - P)).mean(axis=1)",
+                "(Y * softplus(-Z) + (1 - Y) * softplus(Z)).mean(axis=1)",
                 r"L_i = -\frac1k \sum_j (Y_{ij} \log P_{ij} + (1 - Y_{ij}) \log(1 - P_{ij}))",
             ),
         ),
-        backward=(Formula("dL", "(P - Y) / Y.shape[1]", r"dL = (P - Y) / k"),),
+        backward=(
+            Formula(
+                "dL",
+                "((1 - Y) * sigmoid(Z) - Y * sigmoid(-Z)) / Y.shape[1]",
+                r"dL = (P - Y) / k",
+            ),
+        ),
     )
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
@@ -170,18 +218,32 @@ class SigmoidCrossEntropy(Elementwise):
         return y
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
-        cache["Z"], cache["y"] = Z, y
+        cache["Z"], s = Z, self.label_smoothing
+        small = np.abs(Z, out=cache.array("small", Z.shape, Z.dtype))
+        np.negative(small, out=small)
+        np.exp(small, out=small)
+        each = np.log1p(small, out=cache.array("each", Z.shape, Z.dtype))
+        lean = np.heaviside(Z, 0.5, out=cache.array("lean", Z.shape, Z.dtype))  # [Z > 0] - y
+        lean -= y
         work = cache.array("work", Z.shape, Z.dtype)
-        losses = functions.softplus(Z, cache.array("each", Z.shape, Z.dtype), work)
-        losses -= np.multiply(y, Z, out=work)
-        return mean_over_outputs(losses, cache)
+        if s:
+            lean *= 1 - s
+            np.sign(Z, out=work)
+            work *= s / 2
+            lean += work
+        each += np.multiply(Z, lean, out=work)
+        return mean_over_outputs(each, cache)
 
     def backward(self, cache: Cache) -> Array:
-        """dL = (P - Y) / k."""
-        Z, y = cache["Z"], cache["y"]
-        P = functions.sigmoid(Z, cache.array("P", Z.shape, Z.dtype))
-        dL = np.subtract(P, y, out=cache.array("dL", Z.shape, Z.dtype))
+        """dL = (P - Y) / k, from [Z > 0] - y and sigmoid(-|Z|)."""
+        Z, small, work = cache["Z"], cache["small"], cache["work"]
+        np.add(small, 1, out=work)
+        tail = np.divide(small, work, out=cache.array("tail", Z.shape, Z.dtype))
+        tail *= np.sign(Z, out=work)
+        dL = np.subtract(cache["lean"], tail, out=cache.array("dL", Z.shape, Z.dtype))
         dL /= Z.shape[1]
+        if cache.record:
+            functions.sigmoid(Z, cache.array("P", Z.shape, Z.dtype))
         return dL
 
     def activate(self, Z: Array) -> Array:
@@ -237,29 +299,9 @@ class Focal(OneOfK):
         self.gamma = gamma
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
-        # With E = exp(Z - max Z) and the sum R of all E but the true one, e: p = e / (e + R) and
-        # q = 1 - p = R / (e + R), which stays exact where p rounds to 1.
-        E, row = _row_per_class(Z, cache)
-        flat, index = E.reshape(-1), _places_of(y, cache)
-        p, q, surprise = (cache.array(name, y.shape, Z.dtype) for name in ("p", "q", "surprise"))
-        true = flat.take(index, out=cache.array("true", y.shape, Z.dtype), mode="clip")
-        np.exp(E, out=E)
-        e = np.exp(true, out=p)
-        flat[index] = 0
-        R = np.dot(cache.ones(len(E), Z.dtype), E, out=row)
-        # -log p = log(R + e) - log e; e is 1 where the true class leads, and R may be tiny.
-        np.subtract(e, 1, out=surprise)
-        surprise += R
-        np.log1p(surprise, out=surprise)
-        surprise -= true
-        total = np.add(e, R, out=q)
-        E /= total
-        np.divide(e, total, out=p)
-        np.divide(R, total, out=q)
-        flat[index] = p
-        cache["P"] = E.T
-        weight = cache.array("weight", y.shape, Z.dtype)
-        np.power(q, self.gamma, out=weight)
+        surprise, row = _surprise(Z, y, cache), cache.array("row", y.shape, Z.dtype)
+        _complete(cache)
+        weight = np.power(cache["q"], self.gamma, out=cache.array("weight", y.shape, Z.dtype))
         return np.multiply(weight, surprise, out=row)
 
     def backward(self, cache: Cache) -> Array:
@@ -285,18 +327,70 @@ class Focal(OneOfK):
 # --- what classifiers share ----------------------------------------------------------------------
 
 
-def _row_per_class(Z: Array, cache: Cache) -> tuple[Array, Array]:
-    """Z - max Z as (K, m), for loops over K long rows, and a row of (m,) to work in."""
-    S = cache.array("P.T", Z.shape[::-1], Z.dtype)
-    row = cache.array("row", Z.shape[:1], Z.dtype)
-    np.copyto(S, Z.T)
-    S -= np.maximum.reduce(S, axis=0, out=row)
-    return S, row
+def _surprise(Z: Array, classes: Array, cache: Cache) -> Array:
+    """-log P of one class of each row, shape (m,), with all its digits where P rounds to 1.
+
+    With E = exp(Z), e that of the class and R the sum of the others, -log P = log(1 + R / e), and
+    P = E / (e + R). These are exponentials of Z, not of Z - max Z: the difference is rounded, and
+    exp makes an absolute error of its argument a relative one of its result.
+
+    It leaves `P.T`, (K, m) for loops over K long rows, with 0 for the class, `q`, 1 - P of the
+    class, and e and e + R for `_complete`.
+    """
+    m, K = Z.shape
+    E = cache.array("P.T", (K, m), Z.dtype)
+    e, R, total, surprise = (cache.array(n, (m,), Z.dtype) for n in ("p", "q", "total", "surprise"))
+    np.copyto(E, Z.T)
+    index = _places_of(classes, "index", cache)
+    flat, limit = E.reshape(-1), functions.LARGEST_EXPONENT[Z.dtype] - log(K)
+    # Within these bounds neither R / e nor e / R overflows.
+    near = (
+        np.maximum.reduce(Z, axis=None) < limit / 2 and np.minimum.reduce(Z, axis=None) > -limit / 2
+    )
+    if not near:
+        _bring_near(E, limit - 2, cache)
+        z = flat.take(index, out=cache.array("z", (m,), Z.dtype), mode="clip")
+    np.exp(E, out=E)
+    flat.take(index, out=e, mode="clip")
+    flat[index] = 0
+    np.dot(cache.ones(K, Z.dtype), E, out=R)
+    np.add(e, R, out=total)
+    if near:
+        np.divide(R, e, out=surprise)
+    else:
+        least = np.multiply(R, 64 * np.finfo(R.dtype).tiny, out=cache.array("row", (m,), Z.dtype))
+        far = np.less(e, least, out=cache.array("far", (m,), BOOL))
+        np.divide(R, np.maximum(e, least, out=least), out=surprise)
+    np.log1p(surprise, out=surprise)
+    if not near:
+        np.copyto(surprise, np.subtract(np.log(total, out=least), z, out=least), where=far)
+    E /= total
+    R /= total
+    return surprise
 
 
-def _places_of(y: Array, cache: Cache) -> Array:
-    """Where the true classes stand in a flat (K, m)."""
-    index = np.multiply(y, len(y), out=cache.array("index", y.shape, INTP))
+def _complete(cache: Cache) -> None:
+    """Put P of the class where `_surprise` left 0."""
+    p = cache["p"]
+    p /= cache["total"]
+    cache["P.T"].reshape(-1)[cache["index"]] = p
+    cache["P"] = cache["P.T"].T
+
+
+def _bring_near(S: Array, limit: float, cache: Cache) -> None:
+    """Shift each column, which changes no softmax, so that its largest lies in (-1, limit + 1).
+
+    By whole numbers, and not at all in between: what counts beside the largest stays exact.
+    """
+    top = np.maximum.reduce(S, axis=0, out=cache.array("top", S.shape[1:], S.dtype))
+    near = np.clip(top, 0, limit, out=cache.array("near", top.shape, S.dtype))
+    top -= near
+    S -= np.trunc(top, out=top)
+
+
+def _places_of(y: Array, name: str, cache: Cache) -> Array:
+    """Where these classes stand in a flat (K, m)."""
+    index = np.multiply(y, len(y), out=cache.array(name, y.shape, INTP))
     index += cache.counting(len(y))
     return index
 
