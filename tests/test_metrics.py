@@ -1,5 +1,6 @@
 """Metrics agree with scikit-learn's, weights and odd inputs included."""
 
+import math
 import warnings
 from collections.abc import Callable
 
@@ -132,6 +133,16 @@ def test_a_column_is_as_good_as_a_vector(name, rng):
     assert METRICS[name].function(y[:, None], predicted) == expected
     assert METRICS[name].function(y, predicted[:, None]) == expected
     assert METRICS[name].function(y.tolist(), predicted.tolist()) == expected
+
+
+def test_the_log_loss_of_one_probability_is_exact_for_either_class():
+    """-log(1 - p) for class 0, where 1 - p rounds: by the series p + p^2 / 2."""
+    p = np.array([1e-4, 3e-5, 0.25], np.float32)
+    expected = np.mean([1e-4 + 5e-9, 3e-5 + 4.5e-10, math.log(4)])
+    assert metrics.log_loss([0, 0, 1], p) == pytest.approx(expected, rel=1e-6)
+    first = metrics.log_loss([0], p[:1])
+    assert first == pytest.approx(1.00005e-4, rel=1e-6)
+    assert metrics.log_loss([0], np.ones(1)) == pytest.approx(-math.log(2**-52))
 
 
 @pytest.mark.parametrize("name", ["log_loss", "roc_auc"])

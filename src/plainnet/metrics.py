@@ -91,18 +91,24 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
     """
     P = np.asarray(y_pred)
     P = P[:, None] if P.ndim == 1 else P
-    P = np.hstack([1 - P, P]) if P.shape[1:] == (1,) else P
+    one, K = P.shape[1:] == (1,), max(2, *P.shape[1:])
     if P.ndim != 2 or P.dtype.kind != "f" or np.shape(y_true)[1:] not in ((), (1,)):
         raise ShapeError(
             "log_loss needs class ids of shape (m,) and floats of shape (m, K); got the shapes "
             f"{np.shape(y_true)} and {np.shape(y_pred)}, {P.dtype}"
         )
     y_true, p, weights = _rows(y_true, P[:, 0], sample_weight)
-    K = P.shape[1]
     if y_true.dtype.kind not in "biu" or y_true.min() < 0 or y_true.max() >= K:
         raise DataError(f"y_true must be class ids from 0 to {K - 1}, for {K} probabilities")
-    p = np.take_along_axis(P, y_true.astype(np.intp)[:, None], axis=1)[:, 0]
-    return float(np.average(-np.log(np.maximum(p, np.finfo(p.dtype).eps)), weights=weights))
+    epsilon = np.finfo(P.dtype).eps
+    if one:  # of class 0, log(1 - p) without the rounding of 1 - p
+        log_p = np.where(
+            y_true == 1, np.log(np.maximum(p, epsilon)), np.log1p(-np.minimum(p, 1 - epsilon))
+        )
+    else:
+        p = np.take_along_axis(P, y_true.astype(np.intp)[:, None], axis=1)[:, 0]
+        log_p = np.log(np.maximum(p, epsilon))
+    return float(np.average(-log_p, weights=weights))
 
 
 def roc_auc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -611,3 +612,15 @@ def test_in_a_pipeline_it_is_as_good_as_it_should_be():
     A, labels = load_breast_cancer(return_X_y=True)
     model = make_pipeline(StandardScaler(), MLPClassifier(50, max_iter=100, random_state=0))
     assert cross_val_score(model, A, labels, cv=3).mean() > 0.96
+
+
+def test_the_probability_of_the_unlikely_first_class_is_no_rounding_error():
+    """1 - P would be 0 from a logit of 37 on; sigmoid(-60) is 8.7565e-27."""
+    model = MLPClassifier((), max_iter=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit([[0.0], [1.0]], [0, 1])
+    model.network_["0.dense.W"], model.network_["0.dense.b"] = [[60.0]], [0.0]
+    P = model.predict_proba([[1.0]])
+    np.testing.assert_allclose(P, [[8.75651076269652e-27, 1]], rtol=1e-12)
+    np.testing.assert_allclose(model.predict_log_proba([[1.0]])[0, 0], -60, rtol=1e-12)

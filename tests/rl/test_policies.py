@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import digits
 from formulas import evaluate
 from plainnet import Cache, check_gradients
 from plainnet.errors import SettingError
@@ -110,3 +111,20 @@ def test_the_formulas_of_the_spread_are_what_it_computes(rng):
 def test_a_choice_has_two_sides_or_more():
     with pytest.raises(SettingError, match="n must be a whole number >= 2; got 1"):
         Categorical(1)
+
+
+@pytest.mark.parametrize("lead", [5.0, 20.0, 60.0])
+def test_a_policy_that_is_all_but_certain_keeps_its_digits(lead):
+    """To 60 digits: log P and 1 - P of the certain action, where P rounds to 1."""
+    theta = np.array([[lead, 0.25, -1.0]], np.float32)
+    policy, cache = Categorical(3), Cache()
+    exact, gradient = digits.softmax_cross_entropy(theta[0], 0, 0.0)
+    log_p = policy.log_probability(theta, np.array([0]), cache)
+    np.testing.assert_allclose(log_p, -float(exact), rtol=1e-6)
+    expected = -np.array([float(v) for v in gradient])
+    np.testing.assert_allclose(policy.log_probability_gradient(cache)[0], expected, rtol=1e-6)
+    P = [1 + float(gradient[0]), *map(float, gradient[1:])]
+    S = [float(digits.softmax_cross_entropy(theta[0], k, 0.0)[0]) for k in range(3)]
+    H = policy.entropy(theta, cache)
+    assert H.dtype == np.float32
+    np.testing.assert_allclose(H, np.dot(P, S), rtol=1e-6)

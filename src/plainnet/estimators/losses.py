@@ -11,7 +11,7 @@ from plainnet.cache import Cache
 from plainnet.errors import DataError
 from plainnet.layers.base import Formula, Formulas
 from plainnet.losses import Loss, SigmoidCrossEntropy
-from plainnet.losses.base import Array, real_targets
+from plainnet.losses.base import Array, in_wider, real_targets
 
 
 class HalfSquaredError(Loss):
@@ -67,13 +67,8 @@ class HalfPoissonDeviance(Loss):
         return y
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
-        M = np.exp(Z, out=cache.array("M", Z.shape, Z.dtype))
-        D = np.subtract(M, y, out=cache.array("D", Z.shape, Z.dtype))
-        each = np.maximum(y, np.finfo(y.dtype).tiny, out=cache.array("each", Z.shape, Z.dtype))
-        np.log(each, out=each)
-        each -= Z
-        each *= y
-        each += D
+        M, each, D = (cache.array(name, Z.shape, Z.dtype) for name in ("M", "each", "D"))
+        in_wider(_half_deviances, Z, y, M, each, D)
         return np.add.reduce(each, axis=1, out=cache.array("losses", (len(Z),), Z.dtype))
 
     def backward(self, cache: Cache) -> Array:
@@ -85,6 +80,13 @@ class HalfPoissonDeviance(Loss):
         return np.exp(Z)
 
 
+def _half_deviances(Z: Array, y: Array) -> tuple[Array, ...]:
+    """M, the terms of the loss, and M - Y. A term is y (exp(d) - 1 - d) with d = Z - log y."""
+    M, some = np.exp(Z), np.where(y > 0, y, 1).astype(Z.dtype)
+    d = Z - np.log(some)
+    return M, np.where(y > 0, some * (np.expm1(d) - d), M), M - y
+
+
 class SummedSigmoidCrossEntropy(SigmoidCrossEntropy):
     """The sum over the labels of their cross-entropies, where its base class takes the mean.
 
@@ -93,10 +95,6 @@ class SummedSigmoidCrossEntropy(SigmoidCrossEntropy):
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
-
-    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        y, s = super().targets(y, dtype), self.label_smoothing
-        return (1 - s) * y + s / 2 if s else y
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         losses = super().forward(Z, y, cache)

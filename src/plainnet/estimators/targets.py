@@ -44,7 +44,7 @@ class Classifier(ClassifierMixin, NeuralEstimator):
             return P
         if len(self.classes_) == 1:
             return np.ones_like(P)
-        return np.hstack([1 - P, P])
+        return np.hstack([self.network_.loss.activate(-Z), P])  # 1 - P would round to 0
 
     @available_if(lambda self: self._gives_probabilities())
     def predict_log_proba(self, X: Any) -> Array:

@@ -7,6 +7,8 @@ weights included, is taken here, once, and nowhere else:
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -157,6 +159,27 @@ def mean_over_outputs(each: Array, cache: Cache) -> Array:
     losses = np.add.reduce(each, axis=1, out=cache.array("losses", (m,), each.dtype))
     losses /= k
     return losses
+
+
+WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.longdouble}
+AT_ONCE = 1024
+"""Numbers in the wider dtype, so that they take next to no memory."""
+
+
+def in_wider(
+    each: Callable[[Array, Array], tuple[Array, ...]], Z: Array, y: Array, *out: Array
+) -> None:
+    """`each(Z, y)` with Z in the next wider dtype, some rows at a time, into `out`.
+
+    For terms that cancel: of exp(Z) - y Z, float32 would leave half of its digits where the two are
+    close. Where long double is no wider than float64, float64 keeps what it has.
+    """
+    size = max(AT_ONCE // prod(Z.shape[1:]), 1)
+    for start in range(0, len(Z), size):
+        rows = slice(start, start + size)
+        results = each(Z[rows].astype(WIDER[Z.dtype]), y[rows])
+        for array, result in zip(out, results, strict=True):
+            array[rows] = result
 
 
 def real_targets(y: npt.ArrayLike, output_shape: Shape, dtype: npt.DTypeLike) -> Array:

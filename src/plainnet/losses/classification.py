@@ -20,6 +20,7 @@ from plainnet.losses.base import (
     Elementwise,
     Loss,
     Shape,
+    in_wider,
     mean_over_outputs,
     real_targets,
 )
@@ -299,25 +300,35 @@ class Focal(OneOfK):
         self.gamma = gamma
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
-        surprise, row = _surprise(Z, y, cache), cache.array("row", y.shape, Z.dtype)
-        _complete(cache)
-        weight = np.power(cache["q"], self.gamma, out=cache.array("weight", y.shape, Z.dtype))
-        return np.multiply(weight, surprise, out=row)
+        rows = [cache.array(n, y.shape, Z.dtype) for n in ("losses", "p", "q", "surprise")]
+        matrices = [cache.array(name, Z.shape, Z.dtype) for name in ("P", "dL")]
+        in_wider(self._each, Z, y, *rows, *matrices)
+        return rows[0]
+
+    def _each(self, Z: Array, y: Array) -> tuple[Array, ...]:
+        """In a wider dtype, since (1 - p)^gamma has gamma times the rounding error of 1 - p."""
+        rows, gamma = np.arange(len(Z)), self.gamma
+        # With E = exp(Z - max Z) and the sum R of all E but the true one, e: p = e / (e + R) and
+        # q = 1 - p = R / (e + R), which stays exact where p rounds to 1.
+        S = Z - Z.max(axis=1, keepdims=True)
+        E, true = np.exp(S), S[rows, y]
+        e = E[rows, y]
+        E[rows, y] = 0
+        R = E.sum(axis=1)
+        # -log p = log(R + e) - log e; e is 1 where the true class leads, and R may be tiny.
+        surprise = np.log1p(e - 1 + R) - true
+        total = e + R
+        P, p, q = E / total[:, None], e / total, R / total
+        weight = q**gamma
+        F = weight * (1 + gamma * p * surprise / np.maximum(q, np.finfo(q.dtype).tiny))
+        P[rows, y] = -q  # p - 1
+        dL = F[:, None] * P
+        P[rows, y] = p
+        return weight * surprise, p, q, surprise, P, dL
 
     def backward(self, cache: Cache) -> Array:
-        """dL = F (P - Y) with F = q^gamma (1 + gamma p (-log p) / q), over P unless it records."""
-        p, q, weight = cache["p"], cache["q"], cache["weight"]
-        F = np.maximum(q, np.finfo(q.dtype).tiny, out=cache.array("F", q.shape, q.dtype))
-        np.divide(cache["surprise"], F, out=F)
-        F *= p
-        F *= self.gamma
-        F += 1
-        F *= weight
-        dL = _gradient_over(cache["P.T"], cache)
-        rest = np.negative(q, out=cache.array("rest", q.shape, q.dtype))  # p - 1
-        dL.reshape(-1)[cache["index"]] = rest
-        dL *= F
-        return dL.T
+        """dL = F (P - Y) with F = q^gamma (1 + gamma p (-log p) / q)."""
+        return cache["dL"]
 
     def activate(self, Z: Array) -> Array:
         """Probabilities, shape (m, K)."""

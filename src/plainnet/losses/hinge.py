@@ -6,7 +6,7 @@ from plainnet.cache import Cache
 from plainnet.errors import require_type
 from plainnet.layers.base import Formula, Formulas
 from plainnet.losses.base import Array
-from plainnet.losses.classification import INTP, OneOfK
+from plainnet.losses.classification import BOOL, INTP, OneOfK
 
 
 class Hinge(OneOfK):
@@ -34,13 +34,31 @@ class Hinge(OneOfK):
         S = cache.array("S", (m, K), Z.dtype)
         np.copyto(S, Z)
         flat = S.reshape(-1)
-        row = flat.take(true, out=cache.array("row", (m,), Z.dtype), mode="clip")
-        S -= row[:, None]
-        S += 1
-        flat[true] = 0
+        names = ("row", "rival", "part", "rounding")
+        own, rival, part, rounding = (cache.array(name, (m,), Z.dtype) for name in names)
+        flat.take(true, out=own, mode="clip")
+        flat[true] = -np.inf
         leader = np.argmax(S, axis=1, out=cache.array("leader", (m,), INTP))
         leader += first
-        missing = flat.take(leader, out=row, mode="clip")
+        flat.take(leader, out=rival, mode="clip")
+        # rival - own + 1 cancels; what the difference was rounded by is added last (Knuth 1997,
+        # The Art of Computer Programming, volume 2, section 4.2.2).
+        missing = np.subtract(rival, own, out=cache.array("missing", (m,), Z.dtype))
+        np.subtract(missing, rival, out=part)
+        np.subtract(missing, part, out=rounding)
+        np.subtract(rival, rounding, out=rounding)
+        part += own
+        rounding -= part
+        missing += 1
+        missing += rounding
+        # Where the lead is kept, the true class leads itself.
+        kept = np.less_equal(missing, 0, out=cache.array("kept", (m,), BOOL))
+        np.copyto(leader, true, where=kept)
+        np.maximum(missing, 0, out=missing)
+        if cache.record:
+            S -= own[:, None]
+            S += 1
+            flat[true] = 0
         if self.squared:
             return np.multiply(missing, missing, out=cache.array("losses", (m,), Z.dtype))
         return missing
@@ -50,7 +68,7 @@ class Hinge(OneOfK):
         S, true, leader = cache["S"], cache["true"], cache["leader"]
         slope = cache.array("slope", leader.shape, S.dtype)
         if self.squared:
-            np.multiply(cache["row"], 2, out=slope)
+            np.multiply(cache["missing"], 2, out=slope)
         else:
             slope.fill(1)
         dL = cache.array("dL", S.shape, S.dtype)

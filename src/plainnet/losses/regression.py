@@ -9,8 +9,16 @@ import numpy.typing as npt
 from plainnet.cache import Cache
 from plainnet.errors import DataError, SettingError, ShapeError, require_number
 from plainnet.layers.base import Formula, Formulas
-from plainnet.losses.base import Array, Elementwise, Shape, mean_over_outputs, real_targets
+from plainnet.losses.base import (
+    Array,
+    Elementwise,
+    Shape,
+    in_wider,
+    mean_over_outputs,
+    real_targets,
+)
 
+BOOL = np.dtype(bool)
 DIFFERENCE = Formula("D", "Z - Y", r"D = Z - Y")
 
 
@@ -171,11 +179,14 @@ class Quantile(Elementwise):
         by_target = (*y.shape, len(self._each))
         D = cache.array("D", Z.shape, Z.dtype)
         np.subtract(Z.reshape(by_target), y[:, :, None], out=D.reshape(by_target))
-        S = np.heaviside(D, 0.5, out=cache.array("S", Z.shape, Z.dtype))
-        levels = cache.array("levels", self._each.shape, Z.dtype)
-        np.copyto(levels, self._each)
-        by_level = S.reshape(by_target)
-        by_level -= levels
+        S = cache.array("S", Z.shape, Z.dtype)
+        by_level, D_by_level = S.reshape(by_target), D.reshape(by_target)
+        # 1 - level in float64: in float32 a level of 0.999 has three digits less.
+        for side, slopes in ((np.less, -self._each), (np.greater, 1 - self._each)):
+            where = side(D_by_level, 0, out=cache.array("side", by_target, BOOL))
+            np.copyto(by_level, slopes, where=where, casting="same_kind")
+        where = np.equal(D_by_level, 0, out=cache.array("side", by_target, BOOL))
+        np.copyto(by_level, 0.5 - self._each, where=where, casting="same_kind")
         each = np.multiply(D, S, out=cache.array("each", Z.shape, Z.dtype))
         return mean_over_outputs(each, cache)
 
@@ -218,18 +229,18 @@ class Poisson(Elementwise):
         return _not_negative(real_targets(y, self.output_shape, dtype))
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
-        cache["y"] = y
-        mu = np.exp(Z, out=cache.array("mu", Z.shape, Z.dtype))
-        each = np.multiply(y, Z, out=cache.array("each", Z.shape, Z.dtype))
-        np.subtract(mu, each, out=each)
+        names = ("mu", "each", "dL")
+        mu, each, dL = (cache.array(name, Z.shape, Z.dtype) for name in names)
+        in_wider(self._each, Z, y, mu, each, dL)
         return mean_over_outputs(each, cache)
+
+    def _each(self, Z: Array, y: Array) -> tuple[Array, ...]:
+        mu = np.exp(Z)
+        return mu, mu - y * Z, (mu - y) / Z.shape[1]
 
     def backward(self, cache: Cache) -> Array:
         """dL = (mu - Y) / k."""
-        mu = cache["mu"]
-        dL = np.subtract(mu, cache["y"], out=cache.array("dL", mu.shape, mu.dtype))
-        dL /= mu.shape[1]
-        return dL
+        return cache["dL"]
 
     def activate(self, Z: Array) -> Array:
         """The means, shape (m, k)."""
@@ -273,24 +284,21 @@ class Tweedie(Elementwise):
         return _not_negative(real_targets(y, self.output_shape, dtype))
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
-        U = np.multiply(Z, 2 - self.power, out=cache.array("U", Z.shape, Z.dtype))
-        np.exp(U, out=U)
-        V = np.multiply(Z, self.power - 1, out=cache.array("V", Z.shape, Z.dtype))
-        np.exp(V, out=V)
-        # Where y and mu are both as good as 0, y / mu^(p - 1) shall be 0, and not 0 / 0.
-        np.maximum(V, np.finfo(V.dtype).tiny, out=V)
-        np.divide(y, V, out=V)
-        each = np.divide(V, self.power - 1, out=cache.array("each", Z.shape, Z.dtype))
-        part = np.divide(U, 2 - self.power, out=cache.array("part", Z.shape, Z.dtype))
-        each += part
+        names = ("U", "V", "each", "dL")
+        U, V, each, dL = (cache.array(name, Z.shape, Z.dtype) for name in names)
+        in_wider(self._each, Z, y, U, V, each, dL)
         return mean_over_outputs(each, cache)
+
+    def _each(self, Z: Array, y: Array) -> tuple[Array, ...]:
+        p = self.power
+        U = np.exp((2 - p) * Z)
+        # Where y and mu are both as good as 0, y / mu^(p - 1) shall be 0, and not 0 / 0.
+        V = y / np.maximum(np.exp((p - 1) * Z), np.finfo(Z.dtype).tiny)
+        return U, V, U / (2 - p) + V / (p - 1), (U - V) / Z.shape[1]
 
     def backward(self, cache: Cache) -> Array:
         """dL = (U - V) / k."""
-        U = cache["U"]
-        dL = np.subtract(U, cache["V"], out=cache.array("dL", U.shape, U.dtype))
-        dL /= U.shape[1]
-        return dL
+        return cache["dL"]
 
     def activate(self, Z: Array) -> Array:
         """The means, shape (m, k)."""

@@ -82,7 +82,8 @@ class Categorical(Policy):
         return np.asarray(log_P[cache["onehot"]])
 
     def log_probability_gradient(self, cache: Cache) -> Array:
-        return np.asarray(cache["onehot"] - np.exp(cache["log_P"]))
+        log_P = cache["log_P"]  # 1 - P as -expm1(log P): P may round to 1
+        return np.asarray(np.where(cache["onehot"], -np.expm1(log_P), -np.exp(log_P)))
 
     def entropy(self, theta: Array, cache: Cache) -> Array:
         cache["log_P"] = log_P = _log_softmax(theta)
@@ -186,5 +187,15 @@ class WithSpread(Layer):
 
 
 def _log_softmax(theta: Array) -> Array:
-    shifted = theta - theta.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    """log P, (m, n): of the likeliest action -log(1 + R), R the sum of the others' exp(theta).
+
+    R is theirs in a wider dtype, relative to the likeliest: it is all that there is to tell P and 1
+    apart, and exp makes an absolute error of its argument a relative one.
+    """
+    shifted = theta.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    likeliest = np.arange(len(theta)), shifted.argmax(axis=1)
+    E = np.exp(shifted)
+    E[likeliest] = 0
+    shifted -= np.log1p(E.sum(axis=1, keepdims=True))
+    return shifted.astype(theta.dtype, copy=False)
