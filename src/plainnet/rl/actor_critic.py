@@ -112,12 +112,6 @@ class ActorCritic(Agent, ABC):
         network, _ = self.learners["actor_critic"]
         return network.forward(X, cache)
 
-    def scaled(self, observations: Array) -> Array:
-        """The observations as the network sees them."""
-        if not self.normalize_observations:
-            return observations
-        return self.statistics["observations"].normalized(observations)
-
     def choose(self, observations: Array, rng: np.random.Generator | None) -> Array:
         theta = self.outputs(self.scaled(observations))[:, :-1]
         return self.policy.mode(theta) if rng is None else self.policy.sample(theta, rng)
@@ -141,7 +135,7 @@ class ActorCritic(Agent, ABC):
         X = np.empty((time + 1, n, environments.width), np.float32)
         outputs = np.empty((time + 1, n, policy.outputs + 1), np.float32)
         actions = np.empty((time, n, policy.numbers), np.float32)
-        rewards = np.empty((time, n), np.float32)
+        rewards = np.empty((time, n))
         terminated, done = np.empty((2, time, n), bool)
         cut_off: list[tuple[int, int]] = []
         last: list[Array] = []

@@ -17,7 +17,6 @@ from plainnet.cache import Cache
 from plainnet.clipping import clip_norm
 from plainnet.config import Configurable
 from plainnet.errors import (
-    DataError,
     DivergedError,
     FileError,
     SettingError,
@@ -48,10 +47,12 @@ class Agent(Configurable, ABC):
     Parameters that all agents have
     -------------------------------
     env : str or function
-        Gymnasium's name of an environment, or a function that makes one. An agent of a function can
-        be saved, and needs the function when it is loaded.
+        Gymnasium's name of an environment, or a function that makes a new one each time it is
+        called. An agent of a function can be saved, and needs the function when it is loaded.
     seed : int, optional
-        For everything random: two agents with one seed are the same.
+        For everything random: with the same seed, settings and number of steps, two agents are the
+        same bit for bit on one machine, with one number of threads and one version of each package,
+        if the environment takes its random numbers from its own generator.
 
     Attributes
     ----------
@@ -100,6 +101,12 @@ class Agent(Configurable, ABC):
     def values(self, observations: Array) -> Array:
         """What the agent expects from here on, discounted, shape (n,)."""
 
+    def scaled(self, observations: Array) -> Array:
+        """The observations as networks see them, in float32: normalized, if that is wanted."""
+        if "observations" in self.statistics:
+            return self.statistics["observations"].normalized(observations)
+        return observations.astype(np.float32, copy=False)
+
     def episodes_begin(self) -> None:
         """Called when all environments were reset: forget what belongs to their episodes."""
 
@@ -143,8 +150,8 @@ class Agent(Configurable, ABC):
         limit = self.environments.limit
         longest = limit if limit < LONGEST else 0  # otherwise nobody knows
         every = every or max(steps // 10, 5 * self.n_envs * longest, 1)
-        if checkpoint is not None and not Path(checkpoint).resolve().parent.is_dir():
-            raise FileError(f"cannot save to {checkpoint}: there is no such folder")
+        if checkpoint is not None:
+            _require_writable(Path(checkpoint))
         interrupted: list[bool] = []
         finishing = on_ctrl_c(lambda: interrupted.append(True))
         with _bar(steps, self.steps, progress) as bar, finishing:
@@ -228,8 +235,6 @@ class Agent(Configurable, ABC):
             )
         several = seen.ndim > len(one)
         X = environments.observed(seen if several else seen[None])
-        if not np.isfinite(X).all():
-            raise DataError("the observation has NaN or infinity in it")
         actions = environments.as_env(self.choose(X, rng))
         return actions if several else actions[0]
 
@@ -239,6 +244,7 @@ class Agent(Configurable, ABC):
         Learning does not notice: it goes on as it would have without.
         """
         episodes = require_integer("episodes", episodes, at_least=1)
+        seed = require_integer("seed", seed, at_least=0)
         n = min(EVALUATED_AT_ONCE, episodes)
         rng = None if greedy else exploring(seed)
         environments = Environments(self.env, n)
@@ -300,8 +306,8 @@ class Agent(Configurable, ABC):
             missed = arrays.get(f"{name}.optimizer.missed", np.empty((0, 3), int))
             optimizer.missed = tuple((int(a), int(b), int(n)) for a, b, n in missed.tolist())
         for name, statistics in self.statistics.items():
-            for part, value in statistics.state().items():
-                value[...] = arrays[f"{name}.{part}"]
+            stored = {part: f"{name}.{part}" for part in statistics.state()}
+            statistics.restore({part: arrays[k] for part, k in stored.items() if k in arrays})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the agent with all that it needs to go on; `load_agent` reads it.
@@ -322,6 +328,16 @@ def layer_sizes(hidden: Sequence[int]) -> list[int]:
     if not isinstance(hidden, list | tuple):
         raise SettingError(f"hidden must be a tuple of layer sizes, like (64, 64); got {hidden!r}")
     return [require_integer("hidden", n, at_least=1) for n in hidden]
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse now what could not be written after hours of learning."""
+    if not path.resolve().parent.is_dir():
+        raise FileError(f"cannot save to {path}: there is no such folder")
+    if path.is_dir():
+        raise FileError(f"cannot save to {path}: it is a folder; name a file in it")
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise FileError(f"cannot save to {path}: its folder is not writable")
 
 
 def _put(values: Array, place: Array) -> None:

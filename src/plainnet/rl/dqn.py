@@ -23,6 +23,7 @@ from plainnet.rl.environments import Make
 from plainnet.rl.losses import ActionValue
 from plainnet.rl.replay import Replay
 from plainnet.rl.returns import require_discounts
+from plainnet.rl.running import RunningStatistics
 
 BETA = 0.4
 """How much of the bias of priorities is corrected at first."""
@@ -70,6 +71,9 @@ class DQN(Agent):
         the gradient's size.
     max_norm : float
     hidden : tuple of int
+    normalize_observations : bool
+        Bring them to one size by what was seen so far. They are remembered as they came, in
+        float64, which takes twice the memory.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class DQN(Agent):
         prioritized: bool = False,
         max_norm: float = 10.0,
         hidden: tuple[int, ...] = (128, 128),
+        normalize_observations: bool = False,
         seed: int | None = None,
     ) -> None:
         require_discounts(gamma=gamma, exploration=exploration, tau=tau)
@@ -102,6 +107,7 @@ class DQN(Agent):
             "double": double,
             "duelling": duelling,
             "prioritized": prioritized,
+            "normalize_observations": normalize_observations,
         }.items():
             require_type(name, flag, bool)
         if not isinstance(epsilon, list | tuple) or len(epsilon) != 2:
@@ -122,7 +128,10 @@ class DQN(Agent):
         self.prioritized = prioritized
         self.max_norm = max_norm
         self.hidden = hidden
+        self.normalize_observations = normalize_observations
         self.begin()
+        if normalize_observations:
+            self.statistics["observations"] = RunningStatistics((self.environments.width,))
         n = self.environments.n_actions
         if n is None:
             raise SettingError("DQN needs discrete actions: for a Box of them take PPO or A2C")
@@ -139,6 +148,7 @@ class DQN(Agent):
             n_steps=n_steps,
             gamma=gamma,
             prioritized=prioritized,
+            dtype=np.float64 if normalize_observations else np.float32,
         )
         self._acting, self._valuing, self._now_valuing = Cache(), Cache(), Cache()
         self._explores = np.array(epsilon[0], float)
@@ -162,7 +172,7 @@ class DQN(Agent):
         cache: Cache | None = None,
     ) -> Array:
         network, _ = self.learners["value"]
-        best = network.forward(observations, cache).argmax(axis=1)
+        best = network.forward(self.scaled(observations), cache).argmax(axis=1)
         if rng is None:
             return np.asarray(best)
         n = len(observations)
@@ -171,7 +181,7 @@ class DQN(Agent):
 
     def values(self, observations: Array) -> Array:
         network, _ = self.learners["value"]
-        return np.asarray(network.forward(observations).max(axis=1))
+        return np.asarray(network.forward(self.scaled(observations)).max(axis=1))
 
     def iterate(self, done: float) -> None:
         first, last = self.epsilon
@@ -180,6 +190,8 @@ class DQN(Agent):
         if self.steps < self.learning_starts:
             self._explores[...] = 1
         observations = self.environments.observations
+        if self.normalize_observations:
+            self.statistics["observations"].see(observations)
         actions = self.choose(observations, self.rng, self._acting)
         step = self.environments.step(actions)
         self.replay.add(observations, actions[:, None], step)
@@ -191,14 +203,15 @@ class DQN(Agent):
     def _learn_from_memory(self, learning_rate: float) -> None:
         network, optimizer = self.learners["value"]
         batch = self.replay.draw(self.batch_size, self.rng)
+        reached = self.scaled(batch.reached)
         # y = r + gamma Q'(s', argmax_a Q(s', a)), or with max_a Q'(s', a) without double
-        Q_target = self.target.forward(batch.reached, self._valuing)  # (m, actions)
-        Q = network.forward(batch.reached, self._now_valuing) if self.double else Q_target
+        Q_target = self.target.forward(reached, self._valuing)  # (m, actions)
+        Q = network.forward(reached, self._now_valuing) if self.double else Q_target
         V = np.take_along_axis(Q_target, Q.argmax(axis=1, keepdims=True), axis=1)[:, 0]
         y = np.column_stack([batch.actions, batch.rewards + batch.discounts * V])
         cache = self.update(
             "value",
-            batch.observations,
+            self.scaled(batch.observations),
             y,
             learning_rate=learning_rate,
             max_norm=self.max_norm,

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
-from plainnet.errors import DataError, SettingError, optional, require_integer
+from plainnet.errors import DataError, DivergedError, SettingError, optional, require_integer
 from plainnet.layers.base import Array
 
 Make = Callable[[], Any]
 LONGEST = 10_000
 """Steps of an episode in an environment that sets no limit: a policy may go round in circles."""
+LARGEST = float(np.finfo(np.float32).max)
 
 SUPPORTED = (
-    "plainnet's agents see Box spaces of one axis and Discrete ones, and act in Discrete spaces "
-    "and bounded Box ones of one axis"
+    "plainnet's agents see Box spaces of one axis and Discrete ones, and act in Discrete spaces of "
+    "two actions or more and bounded Box ones of one axis; "
+    "gymnasium.wrappers.FlattenObservation makes a vector of other observations"
 )
+
+_USED_BY: WeakValueDictionary[int, Environments] = WeakValueDictionary()
+"""Who steps an environment, by the id of each wrapper around it and of what is inside."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Step:
     """What n environments answered to an action each, arrays of length n."""
 
     rewards: Array
+    """In float64: a large offset hides no differences."""
     terminated: Array
     """The episode is over."""
     done: Array
@@ -40,8 +47,8 @@ class Environments:
     Parameters
     ----------
     env : str or function
-        Gymnasium's name, "CartPole-v1", or a function that makes an environment. One without a
-        limit of time gets one of LONGEST steps.
+        Gymnasium's name, "CartPole-v1", or a function that makes a new environment each time. One
+        without a limit of time gets one of LONGEST steps.
     n : int
 
     Attributes
@@ -54,7 +61,8 @@ class Environments:
         Of a Discrete space.
     low, high : arrays or None
         The bounds of a Box of actions.
-    observations : array of shape (n, width), float32
+    observations : array of shape (n, width)
+        float32, or float64 where float32 would not hold all that was shown.
     steps : int
         Made so far, over all copies.
     episodes : list of (steps, return, length)
@@ -65,111 +73,209 @@ class Environments:
     def __init__(self, env: str | Make, n: int) -> None:
         gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
         self.n = require_integer("n_envs", n, at_least=1)
+        if isinstance(env, gym.Env):
+            raise SettingError(
+                "env must be a name in Gymnasium or a function that makes a new environment each "
+                f"time, as lambda: MyEnvironment() does; got the environment {env!r}"
+            )
         if not (isinstance(env, str) or callable(env)):
             raise SettingError(
                 f"env must be a name in Gymnasium or a function that makes an environment; got "
                 f"{env!r}"
             )
         self.made_by = env
-        mode = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
+        self.envs: list[Any] = []
         try:
-            self.env = gym.vector.SyncVectorEnv([self.make] * n, copy=False, **mode)
+            for _ in range(self.n):
+                self.envs.append(self.make())
+                _USED_BY.update({id(part): self for part in _parts(self.envs[-1])})
+            self._expect_supported(gym.spaces)
         except (gym.error.DependencyNotInstalled, ImportError) as error:
             raise SettingError(f"the environment {env!r} needs another package: {error}") from error
         except gym.error.Error as error:
             raise SettingError(f"there is no environment {env!r}: {error}") from None
-        self.limit = _limit(self.env.envs[0])
-        self._expect_supported(gym.spaces)
+        except SettingError:
+            self._release()  # whoever shows the error keeps this object alive
+            raise
+        self.limit = _limit(self.envs[0])
         self.steps = 0
         self.episodes: list[tuple[int, float, int]] = []
         self._returns, self._lengths = np.zeros(n), np.zeros(n, int)
 
     def make(self, **settings: Any) -> Any:
-        """Another environment of the same kind."""
-        import gymnasium as gym
-
+        """Another environment of the same kind, which nobody else steps."""
+        gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
         made = (
             gym.make(self.made_by, **settings) if isinstance(self.made_by, str) else self.made_by()
         )
+        if not isinstance(made, gym.Env):
+            raise SettingError(f"{self.made_by!r} must make a gymnasium.Env; got {made!r}")
+        if any(id(part) in _USED_BY for part in _parts(made)):
+            raise SettingError(
+                f"{self.made_by!r} gave an environment that is in use already, {made!r}: it must "
+                "make a new one each time, as lambda: MyEnvironment() does; each copy, evaluation "
+                "and recording needs an environment of its own"
+            )
         return made if _limit(made) else gym.wrappers.TimeLimit(made, LONGEST)
 
     def _expect_supported(self, spaces: Any) -> None:
-        seen, acted = self.env.single_observation_space, self.env.single_action_space
+        self.seen, self.acted = self.envs[0].observation_space, self.envs[0].action_space
+        seen, acted = self.seen, self.acted
+        for other in self.envs[1:]:
+            if (other.observation_space, other.action_space) != (seen, acted):
+                raise SettingError(
+                    f"{self.made_by!r} must make environments of the same spaces each time; got "
+                    f"{seen} and {acted}, then {other.observation_space} and {other.action_space}"
+                )
         self.n_actions: int | None = None
         self.low: Array | None = None
         self.high: Array | None = None
-        self._one_hot = None
-        if isinstance(seen, spaces.Discrete):
-            self.width = int(seen.n)
-            self._one_hot = np.eye(self.width, dtype=np.float32)
-            self._first = int(seen.start)
-        elif isinstance(seen, spaces.Box) and len(seen.shape) == 1:
+        self._ids = isinstance(seen, spaces.Discrete)
+        if self._ids:
+            self.width, self._first = int(seen.n), int(seen.start)
+        elif isinstance(seen, spaces.Box) and len(seen.shape) == 1 and seen.shape[0]:
             self.width = int(seen.shape[0])
         else:
             raise SettingError(f"the observation space is {seen}; {SUPPORTED}")
         if isinstance(acted, spaces.Discrete) and acted.n > 1:
             self.n_actions, self._first_action = int(acted.n), int(acted.start)
-        elif isinstance(acted, spaces.Box) and len(acted.shape) == 1 and acted.is_bounded():
+        elif (
+            isinstance(acted, spaces.Box)
+            and len(acted.shape) == 1
+            and acted.shape[0]
+            and acted.is_bounded()
+        ):
             self.low, self.high = acted.low, acted.high
         else:
             raise SettingError(f"the action space is {acted}; {SUPPORTED}")
 
     def reset(self, seed: int) -> Array:
         """Begin anew everywhere; the first observations."""
-        # Gymnasium would give seed, seed + 1 ..., most of which another seed near by gives too.
-        seeds = np.random.SeedSequence(seed).generate_state(self.n)
-        seen, _ = self.env.reset(seed=[int(s) for s in seeds])
+        # seed, seed + 1 ... would be, for the most part, what another seed near by gives too.
+        seeds = np.random.SeedSequence(seed).generate_state(self.n).tolist()
+        seen = [env.reset(seed=s)[0] for env, s in zip(self.envs, seeds, strict=True)]
         self._returns[:], self._lengths[:] = 0, 0
         self.episodes.clear()
-        self.observations = self.observed(seen)
+        self.observations = self.observed(seen, range(self.n))
         return self.observations
 
     def step(self, actions: Array) -> Step:
         """An action each: ids (n,), or numbers (n, k), which are put between the bounds."""
-        seen, rewards, terminated, truncated, info = self.env.step(self.as_env(actions))
-        done = terminated | truncated
-        self.observations = reached = self.observed(seen)
+        taken = self.as_env(actions)
+        seen: list[Any] = [None] * self.n
+        rewards, (terminated, done) = np.empty(self.n), np.zeros((2, self.n), bool)
+        last: dict[int, Any] = {}
+        for i, env in enumerate(self.envs):
+            seen[i], rewards[i], terminated[i], truncated, _ = env.step(taken[i])
+            if terminated[i] or truncated:
+                done[i], last[i] = True, np.array(seen[i])  # a copy: reset may write over it
+                seen[i], _ = env.reset()
+        self.steps += self.n
+        if not np.isfinite(rewards).all():
+            i = int(np.flatnonzero(~np.isfinite(rewards))[0])
+            raise DataError(
+                f"after {self.steps} steps environment {i} gave the reward {rewards[i]}; rewards "
+                "must be finite"
+            )
         self._returns += rewards
         self._lengths += 1
-        self.steps += self.n
-        if done.any():
-            ended = np.flatnonzero(done)
-            reached = self.observations.copy()
-            reached[ended] = self.observed(np.stack(list(info["final_obs"][ended])))
+        self.observations = reached = self.observed(seen, range(self.n))
+        if last:
+            ended, final = list(last), self.observed(list(last.values()), [*last])
+            reached = reached.astype(np.promote_types(reached.dtype, final.dtype))
+            reached[ended] = final
             returns, lengths = self._returns[ended].tolist(), self._lengths[ended].tolist()
             self.episodes += zip([self.steps] * len(ended), returns, lengths, strict=True)
             self._returns[ended], self._lengths[ended] = 0, 0
-        return Step(np.array(rewards, np.float32), np.array(terminated), done, reached)
+        return Step(rewards, terminated, done, reached)
 
     def as_env(self, actions: Array) -> Array:
-        """Actions as the environment counts or bounds them."""
-        if self.low is not None:
-            return np.clip(actions, self.low, self.high).astype(self.low.dtype)
-        return np.asarray(actions + self._first_action)
+        """Actions as the environment counts or bounds them, of its dtype.
 
-    def observed(self, seen: Any) -> Array:
-        """What environments show, as arrays (n, width) in memory of their own."""
-        if self._one_hot is not None:
-            ids = np.asarray(seen) - self._first
-            if ids.size and not (0 <= ids.min() and ids.max() < self.width):
-                raise DataError(
-                    f"observations are ids from {self._first} to {self._first + self.width - 1}; "
-                    f"got {seen}"
-                )
-            return np.asarray(self._one_hot[ids])
-        return np.array(seen, np.float32)  # a copy: the environments write over theirs
+        Where a Box is one of integers, the nearest ones are taken.
+        """
+        dtype = self.acted.dtype
+        if self.low is None or self.high is None:
+            return np.asarray(np.asarray(actions) + self._first_action, dtype)
+        if not np.isfinite(actions).all():
+            raise DivergedError(
+                f"after {self.steps} steps of the environment the policy's actions are not finite; "
+                "a lower learning_rate is the usual remedy",
+                step=self.steps,
+                layer="actor_critic",
+            )
+        if dtype.kind == "f":
+            return np.clip(actions, self.low, self.high).astype(dtype)
+        nearest = np.rint(np.asarray(actions, np.float64))
+        below, above = nearest <= self.low, nearest >= self.high
+        inside = np.where(below | above, 0, nearest).astype(dtype)
+        return np.where(below, self.low, np.where(above, self.high, inside))
+
+    def observed(self, seen: Any, which: Sequence[int] | None = None) -> Array:
+        """What environments show, as arrays (n, width) in memory of their own.
+
+        `which` of the environments they are, if any, is for messages.
+        """
+        try:
+            X = np.array(seen)
+        except ValueError:  # of several shapes
+            X = np.empty(0, object)
+        shape = () if self._ids else (self.width,)
+        if X.dtype.kind not in "biuf" or X.shape[1:] != shape or len(X) != len(seen):
+            raise DataError(f"observations must be numbers of shape {shape}; got {seen!r}")
+        if self._ids:
+            return self._one_hot(X)
+        # float32 holds the smaller dtypes whole; of others it would drop the last digits, which may
+        # be all that changes.
+        X = X.astype(np.float32 if np.can_cast(X.dtype, np.float32) else np.float64, copy=False)
+        fits = np.abs(X) <= LARGEST
+        if not fits.all():  # False for NaN as well
+            row, column = map(int, np.argwhere(~fits)[0])
+            place = f" of environment {which[row]} after {self.steps} steps" if which else ""
+            raise DataError(
+                f"the observation{place} has {X[row, column]:g} in position {column}; there must "
+                f"be no NaN or infinity in it, and no number beyond {LARGEST:.2g}"
+            )
+        return X
+
+    def _one_hot(self, seen: Array) -> Array:
+        ids = seen - self._first
+        if ids.size and not (0 <= ids.min() and ids.max() < self.width and (ids % 1 == 0).all()):
+            raise DataError(
+                f"observations are ids from {self._first} to {self._first + self.width - 1}; "
+                f"got {seen}"
+            )
+        X = np.zeros((len(ids), self.width), np.float32)
+        X[np.arange(len(ids)), ids.astype(int)] = 1
+        return X
 
     @property
     def frames_per_second(self) -> float:
-        return float(self.env.metadata.get("render_fps") or 30)
+        return float(self.envs[0].metadata.get("render_fps") or 30)
 
     def close(self) -> None:
-        self.env.close()
+        self._release()
+        for env in self.envs:
+            env.close()
+
+    def _release(self) -> None:
+        for env in self.envs:
+            for part in _parts(env):
+                if _USED_BY.get(id(part)) is self:
+                    del _USED_BY[id(part)]
 
     @property
     def axes(self) -> int:
         """Of a single observation, as the environment shows it."""
-        return 1 if self._one_hot is None else 0
+        return 0 if self._ids else 1
+
+
+def _parts(env: Any) -> Iterator[Any]:
+    """The environment and those that it wraps, whatever kind of wrapper it is."""
+    gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
+    while isinstance(env, gym.Env):
+        yield env
+        env = getattr(env, "env", None)
 
 
 def _limit(env: Any) -> int:

@@ -43,7 +43,7 @@ def plot_values(
     ax = new_axes() if ax is None else ax
     across, up = np.linspace(*x[1:], 80), np.linspace(*y[1:], 80)
     width = agent.environments.width
-    X = np.zeros((80, 80, width), np.float32) + (0 if at is None else np.asarray(at, np.float32))
+    X = np.zeros((80, 80, width)) + (0 if at is None else np.asarray(at))
     X[..., x[0]], X[..., y[0]] = across, up[:, None]
     V = agent.values(X.reshape(-1, width)).reshape(80, 80)
     picture = ax.pcolormesh(across, up, V, shading="nearest")

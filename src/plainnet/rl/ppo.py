@@ -10,7 +10,7 @@ from plainnet.optimizers import Adam
 from plainnet.rl.actor_critic import Activation, ActorCritic
 from plainnet.rl.environments import Make
 from plainnet.rl.losses import ClippedPolicyGradient
-from plainnet.rl.returns import generalized_advantages, require_discounts
+from plainnet.rl.returns import generalized_advantages, require_discounts, standardized
 
 
 class PPO(ActorCritic):
@@ -89,7 +89,8 @@ class PPO(ActorCritic):
         self.begin()
         if n_envs * n_steps < 2 * minibatches:
             raise SettingError(
-                f"n_envs * n_steps = {n_envs * n_steps} steps make no {minibatches} minibatches"
+                f"n_envs * n_steps = {n_envs * n_steps} steps are too few for "
+                f"{minibatches} minibatches of two or more"
             )
         loss = ClippedPolicyGradient(
             self.policy,
@@ -118,7 +119,7 @@ class PPO(ActorCritic):
         for _ in range(self.epochs):
             for rows in np.array_split(self.rng.permutation(m), self.minibatches):
                 batch = y[rows]
-                _standardize(batch[:, advantage])
+                batch[:, advantage] = standardized(batch[:, advantage])
                 # descends on -min(r A, clip(r, 1 - eps, 1 + eps) A) + ..., r = pi / pi_old
                 self.update(
                     "actor_critic",
@@ -127,8 +128,3 @@ class PPO(ActorCritic):
                     learning_rate=learning_rate,
                     max_norm=self.max_norm,
                 )
-
-
-def _standardize(A: np.ndarray) -> None:
-    A -= A.mean()
-    A /= A.std() + 1e-8

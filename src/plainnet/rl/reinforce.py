@@ -9,7 +9,7 @@ from plainnet.optimizers import Adam
 from plainnet.rl.actor_critic import Activation, ActorCritic
 from plainnet.rl.environments import Make
 from plainnet.rl.losses import PolicyGradient
-from plainnet.rl.returns import discounted, require_discounts
+from plainnet.rl.returns import discounted, require_discounts, standardized
 
 
 class REINFORCE(ActorCritic):
@@ -71,7 +71,7 @@ class REINFORCE(ActorCritic):
         R = discounted(rewards, ~playing, np.zeros(self.n_envs, np.float32), self.gamma)[playing]
         A = R - V[playing]
         if len(A) > 1:
-            A = (A - A.mean()) / (A.std() + 1e-8)
+            A = standardized(A)
         # descends on -(R - V(s)) log pi(a|s) + c_V (V(s) - R)^2 / 2 - c_H H
         self.update(
             "actor_critic",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from plainnet.errors import SettingError
 from plainnet.layers.base import Array
@@ -45,6 +46,8 @@ class Replay:
         `prioritize`.
     alpha, beta : float
         Of priorities; beta is the share of the bias that the weights take away.
+    dtype : float32 or float64
+        Of observations; rewards are kept in float64.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Replay:
         prioritized: bool = False,
         alpha: float = 0.6,
         beta: float = 0.4,
+        dtype: npt.DTypeLike = np.float32,
     ) -> None:
         self.length = capacity // n
         if self.length <= n_steps:
@@ -69,10 +73,10 @@ class Replay:
         self.n, self.n_steps, self.gamma = n, n_steps, gamma
         self.alpha, self.beta = alpha, beta
         kept = (self.length, n)
-        self.observations = np.zeros((*kept, width), np.float32)
-        self.reached = np.zeros((*kept, width), np.float32)
+        self.observations = np.zeros((*kept, width), dtype)
+        self.reached = np.zeros((*kept, width), dtype)
         self.actions = np.zeros((*kept, numbers), np.float32)
-        self.rewards = np.zeros(kept, np.float32)
+        self.rewards = np.zeros(kept)
         self.terminated, self.done = np.zeros((2, *kept), bool)
         self.written = np.zeros((), int)
         """Rows written so far; row i lies at i modulo length."""
@@ -119,7 +123,7 @@ class Replay:
             weights = (len(self) * probabilities) ** -self.beta
             weights = (weights / weights.max()).astype(np.float32)
 
-        R, discount = np.zeros(m, np.float32), np.ones(m, np.float32)
+        R, discount = np.zeros(m), np.ones(m)
         going, last = np.ones(m, bool), rows.copy()
         for _ in range(self.n_steps):
             R += going * discount * self.rewards[last, columns]
@@ -134,7 +138,7 @@ class Replay:
             self.actions[rows, columns],
             R,
             self.reached[last, columns],
-            (discount * ~self.terminated[last, columns]).astype(np.float32),
+            discount * ~self.terminated[last, columns],
             weights,
         )
 

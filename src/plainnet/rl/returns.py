@@ -16,6 +16,15 @@ def require_discounts(**named: float) -> None:
             raise SettingError(f"{name} must be <= 1; got {value!r}")
 
 
+def standardized(A: Array) -> Array:
+    """A with mean 0 and deviation 1; zeros where all are the same."""
+    D = A - A.mean()
+    deviation = D.std()
+    if deviation <= np.finfo(D.dtype).eps * abs(A.mean()):
+        return np.zeros_like(D)
+    return np.asarray(D / deviation)
+
+
 def discounted(rewards: Array, done: Array, last: Array, gamma: float) -> Array:
     """R_t = r_t + gamma R_(t+1), and R_t = r_t where an episode ends.
 

@@ -1,6 +1,8 @@
-"""Running statistics by which observations and rewards are brought to one size."""
+"""Running mean and variance, by which observations and rewards are brought to one size."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,32 +13,55 @@ LIMIT = 10.0
 
 
 class RunningStatistics:
-    """Mean and variance of all that was seen (Chan, Golub and LeVeque 1979, equation 2.1)."""
+    """Mean and variance of all that was seen (Chan, Golub and LeVeque 1979, equation 2.1).
+
+    They are computed in float64, and by distances from one of the observations, so that a large
+    offset does not hide small differences.
+    """
 
     def __init__(self, shape: Shape) -> None:
         self.count = np.zeros(())
         self.mean = np.zeros(shape)
         self.squares = np.zeros(shape)
         """The sum of squared distances from the mean."""
+        self.noise = np.array([0, np.finfo(np.float32).eps])
+        """Deviations up to noise[0] + noise[1] |mean| count as rounding."""
 
     def see(self, batch: Array) -> None:
         """Take in a batch of shape (m, *shape)."""
         m, n = len(batch), float(self.count)
-        distance = batch.mean(axis=0) - self.mean
-        self.squares += batch.var(axis=0) * m + distance**2 * (n * m / (n + m))
+        if batch.dtype != np.float32 and not self.noise[0]:
+            self.noise[1] = np.finfo(np.float64).eps
+        D = batch.astype(np.float64) - batch[0]  # exact zeros where nothing changes
+        distance = batch[0] - self.mean + D.mean(axis=0)
+        self.squares += D.var(axis=0) * m + distance**2 * (n * m / (n + m))
         self.mean += distance * (m / (n + m))
         self.count += m
 
     @property
     def deviation(self) -> Array:
         """The standard deviation; 1 before anything was seen, or where all was the same."""
-        variance = self.squares / max(float(self.count), 1)
-        return np.asarray(np.sqrt(np.where(variance > 1e-8, variance, 1)))
+        deviation = np.sqrt(self.squares / max(float(self.count), 1))
+        noise = self.noise[0] + self.noise[1] * np.abs(self.mean)
+        return np.asarray(np.where(deviation > noise, deviation, 1))
 
     def normalized(self, X: Array) -> Array:
-        """(X - mean) / deviation within LIMIT, in X's dtype."""
+        """(X - mean) / deviation within LIMIT, in float32: rounded only when it is small."""
         scaled = (X - self.mean) / self.deviation
-        return np.asarray(np.clip(scaled, -LIMIT, LIMIT), X.dtype)
+        return np.asarray(np.clip(scaled, -LIMIT, LIMIT), np.float32)
 
     def state(self) -> dict[str, Array]:
-        return {"count": self.count, "mean": self.mean, "squares": self.squares}
+        return {
+            "count": self.count,
+            "mean": self.mean,
+            "squares": self.squares,
+            "noise": self.noise,
+        }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take what `state` gave.
+
+        Earlier files hold no noise: their agents learned with deviations below 1e-4 left alone.
+        """
+        for part, value in self.state().items():
+            value[...] = [1e-4, 0] if part == "noise" and part not in state else state[part]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from plainnet.errors import SettingError, optional
+from plainnet.errors import SettingError, optional, require_integer
 from plainnet.files.native import moved_into_place
 from plainnet.layers.base import Array
 from plainnet.rl.agent import Agent, exploring
@@ -32,6 +33,7 @@ def episode(
     agent: Agent, *, seed: int = 0, greedy: bool = True, frames: bool = False
 ) -> Iterator[Moment]:
     """The moments of one new episode, as they happen."""
+    seed = require_integer("seed", seed, at_least=0)
     env = _rendering(agent) if frames else agent.environments.make()
     rng = None if greedy else exploring(seed)
     try:
@@ -40,7 +42,7 @@ def episode(
         while not over:
             frame, observation = env.render() if frames else None, np.copy(seen)
             action = agent.act(observation, rng=rng)
-            seen, reward, terminated, truncated, _ = env.step(action)
+            seen, reward, terminated, truncated, _ = env.step(copy(action))
             over = terminated or truncated
             yield Moment(observation, action, float(reward), frame)
         yield Moment(np.copy(seen), None, 0.0, env.render() if frames else None)
