@@ -287,7 +287,7 @@ def test_a_loss_that_is_not_finite_ends_learning():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PPO("CartPole-v1", n_envs=1, n_steps=4, minibatches=3), "make no 3 minibatches"),
+        (lambda: PPO("CartPole-v1", n_envs=1, n_steps=4, minibatches=3), "4 steps are too few for 3 minibatches"),
         (lambda: PPO("CartPole-v1", gamma=1.5), "gamma must be <= 1; got 1.5"),
         (lambda: PPO("CartPole-v1", activation="gelu"), "activation must be one of tanh, relu"),
         (lambda: A2C("CartPole-v1", max_norm=0), "max_norm must be > 0; got 0"),

@@ -78,8 +78,10 @@ Examples:
 
 RL_TRAIN_HELP = """Let an agent learn, save it, and tell how well it does.
 
-It is saved after each tenth of the steps, and --resume goes on from there. The figure at the end
-is the mean return of 100 new episodes.
+It is saved after each tenth of the steps or so, and --resume goes on from there: after a crash, to
+the same agent as if nothing had happened; after Ctrl-C, which also saves it, with new episodes.
+Without --resume, an agent in FILE is replaced when the new one has made all its steps, and what is
+saved until then is FILE-unfinished. The figure at the end is the mean return of 100 new episodes.
 
 \b
 Examples:
@@ -89,6 +91,8 @@ Examples:
 """
 
 RL_WATCH_HELP = """Show an episode in the terminal, or save it as a GIF.
+
+The agent takes what it thinks best, and the same seed gives the same episode.
 
 \b
 Examples:
@@ -360,7 +364,14 @@ def rl_train(
             show_default=False,
         ),
     ] = None,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None,
+        _option(
+            "Of a new agent. The same seed, steps and settings give the same agent, bit for bit, "
+            "on one machine with one number of threads. [default: 0]",
+            "S",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         _option("Where to save the agent. [default: ENVIRONMENT-AGENT.npz]", "FILE"),
@@ -386,7 +397,7 @@ def rl_watch(
         Path | None, _option("Save the first episode here rather than showing it.", "FILE.gif")
     ] = None,
     episodes: Annotated[int, typer.Option(metavar="N", help="How many to show.")] = 1,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the first episode.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", help="Of the first episode; S + 1 is the next.")] = 0,
     env: Annotated[
         str | None,
         _option("The environment's name, if it has a module in it: my_module:Name-v0.", "NAME"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -29,6 +29,20 @@ def check_writable(path: Path) -> Path:
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}") from error
     return place
+
+
+def may_replace(path: Path, kind: str, is_one: Callable[[Path], bool]) -> bool:
+    """Whether there is a file in this place, and it is of the kind that will be written there.
+
+    Somebody else's file is refused.
+    """
+    if not path.exists():
+        return False
+    if not is_one(path):
+        raise FileError(
+            f"{path} exists and is not {kind}, so it is left as it is: name another file as --out"
+        )
+    return True
 
 
 @contextmanager

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import time
+import zipfile
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from plainnet import rl
 from plainnet.cli import report
-from plainnet.cli.output import check_writable
+from plainnet.cli.output import check_writable, may_replace
 from plainnet.errors import DivergedError, FileError, SettingError
 from plainnet.rl.watching import shrunk
 
@@ -31,7 +32,7 @@ def train(
     agent: str,
     steps: int,
     settings: list[str],
-    seed: int,
+    seed: int | None,
     out: Path | None,
     resume: bool,
     quiet: bool,
@@ -42,24 +43,35 @@ def train(
     out = out or Path(f"{env.replace('/', '-').replace(':', '-')}-{agent}.npz")
     place = check_writable(out)
     console = report.make_console(quiet)
-    if resume and place.exists():
+    saved_to, checkpoint = _until_the_end(out, place, resume)
+    if resume and checkpoint.exists():
         if settings:
             raise SettingError("--set is for new agents; one that goes on keeps its settings")
-        learner = rl.load_agent(place, env=env)
+        learner = rl.load_agent(checkpoint, env=env)
         if not isinstance(learner, AGENTS[agent]):
-            raise SettingError(f"{out} holds {learner!r}, no {agent} for {env}")
-        console.print(f"going on after {learner.steps:,} steps", soft_wrap=True)
+            raise SettingError(f"{saved_to} holds {learner!r}, no {agent} for {env}")
+        if seed not in (None, learner.seed):
+            raise SettingError(
+                f"--seed is for new agents; the one in {saved_to} keeps its seed, {learner.seed}"
+            )
+        console.print(f"{saved_to}: going on after {learner.steps:,} steps", soft_wrap=True)
     else:
-        learner = AGENTS[agent](env, seed=seed, **_settings(agent, settings))
+        learner = AGENTS[agent](env, seed=seed or 0, **_settings(agent, settings))
+    if checkpoint != place and place.exists():
+        console.print(
+            f"{out} holds an agent, which is replaced when this one has made all its steps; until "
+            f"then this one is saved to {saved_to}",
+            soft_wrap=True,
+        )
     console.print(repr(learner), soft_wrap=True)
     start = time.perf_counter()
     before = learner.steps
     try:
         with _Bar(console, steps) as bar:
-            learner.learn(steps, progress=False, callback=bar.show, checkpoint=place)
+            learner.learn(steps, progress=False, callback=bar.show, checkpoint=checkpoint)
     except KeyboardInterrupt:
         console.print(
-            f"stopped after {learner.steps:,} steps; saved to {out}, and --resume goes on",
+            f"stopped after {learner.steps:,} steps; saved to {saved_to}, and --resume goes on",
             soft_wrap=True,
         )
         raise
@@ -69,6 +81,9 @@ def train(
             step=error.step,
             layer=error.layer,
         ) from error
+    if checkpoint != place:
+        learner.save(place)
+        checkpoint.unlink()
     seconds = time.perf_counter() - start
     made = learner.steps - before
     if made:
@@ -82,6 +97,38 @@ def train(
         soft_wrap=True,
     )
     console.print(f"saved to {out}; look at it: plainnet rl watch {out}", soft_wrap=True)
+
+
+def _until_the_end(out: Path, place: Path, resume: bool) -> tuple[Path, Path]:
+    """Where an agent that learns is saved, as a name to show and as a path.
+
+    A run that is cut off must not cost an earlier agent: that is replaced at the end.
+    """
+    unfinished = f"{place.stem}-unfinished{place.suffix}"
+    beside = out.with_name(unfinished), place.with_name(unfinished)
+    cut_off = beside[1].exists()
+    if cut_off and not resume:
+        raise FileError(
+            f"{beside[0]} is what a run that was cut off has saved: go on with it by --resume, or "
+            "remove it"
+        )
+    if resume and not cut_off:
+        return out, place
+    replaces = may_replace(place, "an agent of plainnet", _is_agent)
+    return beside if replaces or cut_off else (out, place)
+
+
+def _is_agent(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return {"agent.npy", "agent_format.npy"} <= {*file.namelist()}
+    except zipfile.BadZipFile:
+        return False
+
+
+def _is_gif(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) == b"GIF8"
 
 
 def _curve(learner: rl.Agent) -> str:
@@ -103,6 +150,10 @@ def watch(model: Path, out: Path | None, episodes: int, seed: int, env: str | No
         place = check_writable(out)
         if out.suffix.lower() != ".gif":
             raise SettingError(f"--out must be a .gif file; got {out}")
+        if episodes > 1:
+            raise SettingError(f"--out saves one episode; got --episodes {episodes}")
+        if may_replace(place, "a GIF", _is_gif):
+            console.print(f"replacing {out}", soft_wrap=True)
         total = rl.record(agent, place, seed=seed)
         console.print(f"saved an episode with a return of {total:.1f} to {out}", soft_wrap=True)
         return
@@ -169,7 +220,7 @@ class _Bar:
                 TextColumn("{task.completed:,}/{task.total:,} steps"),
                 BarColumn(bar_width=None),
                 TextColumn("return {task.fields[mean]}"),
-                TimeElapsedColumn(),
+                TimeRemainingColumn(elapsed_when_finished=True),
                 console=console,
                 expand=True,
             )

@@ -23,6 +23,8 @@ SUPPORTED = (
     "gymnasium.wrappers.FlattenObservation makes a vector of other observations"
 )
 
+ANEW = "a new environment each time it is called, as lambda: MyEnvironment() does"
+
 _USED_BY: WeakValueDictionary[int, Environments] = WeakValueDictionary()
 """Who steps an environment, by the id of each wrapper around it and of what is inside."""
 
@@ -73,15 +75,12 @@ class Environments:
     def __init__(self, env: str | Make, n: int) -> None:
         gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
         self.n = require_integer("n_envs", n, at_least=1)
-        if isinstance(env, gym.Env):
-            raise SettingError(
-                "env must be a name in Gymnasium or a function that makes a new environment each "
-                f"time, as lambda: MyEnvironment() does; got the environment {env!r}"
-            )
-        if not (isinstance(env, str) or callable(env)):
+        made_already = isinstance(env, gym.Env)
+        if made_already or not (isinstance(env, str) or callable(env)):
+            hint = f": pass a function that makes {ANEW}" if made_already else ""
             raise SettingError(
                 f"env must be a name in Gymnasium or a function that makes an environment; got "
-                f"{env!r}"
+                f"{env!r}{hint}"
             )
         self.made_by = env
         self.envs: list[Any] = []
@@ -113,8 +112,7 @@ class Environments:
         if any(id(part) in _USED_BY for part in _parts(made)):
             raise SettingError(
                 f"{self.made_by!r} gave an environment that is in use already, {made!r}: it must "
-                "make a new one each time, as lambda: MyEnvironment() does; each copy, evaluation "
-                "and recording needs an environment of its own"
+                f"make {ANEW}, because each copy, evaluation and recording needs one of its own"
             )
         return made if _limit(made) else gym.wrappers.TimeLimit(made, LONGEST)
 

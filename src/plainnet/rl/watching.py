@@ -18,6 +18,10 @@ from plainnet.layers.base import Array
 from plainnet.rl.agent import Agent, exploring
 
 
+PALETTE_SERVES = 32
+"""So many frames share a palette: choosing one takes longer than all the rest."""
+
+
 @dataclass(frozen=True)
 class Moment:
     """A step of an episode that is being watched; the last one has no action."""
@@ -58,16 +62,49 @@ def record(
     The file appears whole or not at all.
     """
     image = optional("PIL.Image", purpose="pictures of episodes", extra="rl")
-    total, pictures, data = 0.0, [], BytesIO()
+    total, pictures, frames, data = 0.0, [], [], BytesIO()
     for moment in episode(agent, seed=seed, greedy=greedy, frames=True):
         total += moment.reward
-        pictures.append(image.fromarray(moment.frame).quantize(64))  # a third of the memory
+        frames.append(moment.frame)
+        if len(frames) == PALETTE_SERVES or moment.action is None:
+            pictures += _with_palette(frames, image)
+            frames.clear()
     first, *others = pictures
     pause = 1000 / agent.environments.frames_per_second
-    first.save(data, "GIF", save_all=True, append_images=others, duration=pause, loop=0)
+    first.save(
+        data,
+        "GIF",
+        save_all=True,
+        append_images=others,
+        duration=pause,
+        loop=0,
+        optimize=False,  # it makes each picture a palette of its own
+    )
     with moved_into_place(Path(path)) as file:
         file.write(data.getvalue())
     return total
+
+
+def _with_palette(frames: list[Array], image: Any) -> list[Any]:
+    """The frames as pictures of one palette, exact where they have no more than 256 colours."""
+    there = np.zeros(1 << 24, bool)
+    codes = []
+    for frame in frames:
+        red, green, blue = np.moveaxis(frame.astype(np.uint32), 2, 0)
+        codes.append(red << 16 | green << 8 | blue)
+        there[codes[-1]] = True
+    colours = np.flatnonzero(there)
+    palette = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], 1).astype(np.uint8)
+    entries = np.arange(len(colours))
+    if len(colours) > 256:
+        each_once = image.fromarray(palette[None]).quantize(256)
+        palette, entries = np.array(each_once.getpalette(), np.uint8), np.asarray(each_once)[0]
+    entry_of = there.view(np.uint8)
+    entry_of[colours] = entries
+    pictures = [image.fromarray(entry_of[code]) for code in codes]
+    for picture in pictures:
+        picture.putpalette(palette.tobytes())
+    return pictures
 
 
 def _rendering(agent: Agent) -> Any:
