@@ -156,7 +156,9 @@ def test_only_a_gif_is_replaced_by_a_gif(run: Run, refused: Refused, folder: Pat
     assert (folder / "e.gif").read_bytes() == first  # the same seed, the same episode
     run(*watch, "--seed", 1)
     assert (folder / "e.gif").read_bytes() != first
-    assert "seed must be a whole number >= 0; got -1" in refused("rl", "watch", "m.npz", "--seed=-1")
+    assert "seed must be a whole number >= 0; got -1" in refused(
+        "rl", "watch", "m.npz", "--seed=-1"
+    )
 
 
 def test_another_agent_is_not_gone_on_with(run: Run, refused: Refused) -> None:

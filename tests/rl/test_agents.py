@@ -1,7 +1,10 @@
 """Agents: they find the best behaviour of small environments, repeat themselves, and go on."""
 
+import gc
+import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import gymnasium
 import numpy as np
@@ -259,13 +262,184 @@ def test_evaluation_counts_as_many_episodes_of_each_environment():
 
 
 @every
-def test_evaluation_does_not_disturb_learning(make):
-    alone, watched = make("CartPole-v1"), make("CartPole-v1")
+@pytest.mark.parametrize("n_envs", [1, 4])
+@pytest.mark.parametrize("env", ["CartPole-v1", lambda: Corridor(limit=7)])
+def test_evaluation_does_not_disturb_learning(make, n_envs, env):
+    looks = iter([1, 100, 250])
+    after = next(looks)
+
+    def look(agent):
+        nonlocal after
+        if agent.steps >= after:
+            agent.evaluate(2, greedy=False)
+            list(islice(episode(agent), 3))  # closed before its end
+            after = next(looks, 10**9)
+
+    alone, watched = make(env, n_envs=n_envs), make(env, n_envs=n_envs)
     alone.learn(400, progress=False)
-    watched.learn(400, progress=False, callback=lambda agent: agent.evaluate(2, greedy=False))
+    watched.learn(400, progress=False, callback=look)
+    assert after > 1
     assert watched.learning.rows == alone.learning.rows
     for name, (network, _) in alone.learners.items():
         np.testing.assert_array_equal(watched.learners[name][0].parameters, network.parameters)
+
+
+@every
+def test_learning_does_not_share_its_environment(make):
+    """One object: it learns as on an environment of its own, and refuses what would disturb it."""
+    env, made = Corridor(limit=7), []
+
+    def look(agent):
+        if len(made) == 3:
+            return
+        for disturb in (
+            lambda: agent.evaluate(2),
+            lambda: list(episode(agent)),
+            lambda: make(lambda: env, n_envs=1),
+        ):
+            with pytest.raises(SettingError, match="must make a new environment each time"):
+                disturb()
+            made.append(1)
+
+    agent = make(lambda: env, n_envs=1).learn(200, progress=False, callback=look)
+    alone = make(lambda: Corridor(limit=7), n_envs=1).learn(200, progress=False)
+    assert made == [1, 1, 1]
+    assert agent.learning.rows == alone.learning.rows
+    for name, (network, _) in alone.learners.items():
+        np.testing.assert_array_equal(agent.learners[name][0].parameters, network.parameters)
+    with pytest.raises(SettingError, match="must make a new environment each time"):
+        make(lambda: env, n_envs=4)
+    del agent
+    gc.collect()
+    make(lambda: env, n_envs=1)  # now nobody uses it
+
+
+class Fine(Corridor):
+    """The corridor in numbers whose differences float32 does not hold, or that are small."""
+
+    observation_space = Box(-np.inf, np.inf, (3,), np.float64)
+
+    def __init__(self, offset: float, step: float) -> None:
+        super().__init__()
+        self.observation_space, self.offset, self.step_size = Fine.observation_space, offset, step
+
+    def _seen(self):
+        return np.array([self.offset + self.step_size * self.place, self.offset, 0.1])
+
+
+@pytest.mark.parametrize(("offset", "step"), [(0, 1e-7), (1e6, 1e-3), (-(2.0**40), 1e-3)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda env, **s: PPO(env, n_steps=32, gamma=0.9, **SMALL | s),
+        lambda env, **s: A2C(env, learning_rate=0.01, **SMALL | s),
+        lambda env, **s: REINFORCE(env, learning_rate=0.02, **SMALL | s),
+        ON_CORRIDOR[3],
+    ],
+    ids=["ppo", "a2c", "reinforce", "dqn"],
+)
+def test_small_differences_are_learned_from(make, offset, step, tmp_path):
+    """The values of places differ: 0.7, 0.8 and 0.9, not discounted, on the best way."""
+    agent = make(lambda: Fine(offset, step), normalize_observations=True)
+    agent.learn(1500, progress=False)
+    np.testing.assert_allclose(agent.evaluate(6), 0.7)
+    seen = np.array([[offset + step * place, offset, 0.1] for place in (1, 2, 3)])
+    V = agent.values(seen)
+    assert V[0] < V[1] < V[2]
+    agent.save(tmp_path / "a")
+    loaded = load_agent(tmp_path / "a", env=lambda: Fine(offset, step))
+    np.testing.assert_array_equal(loaded.values(seen), V)
+    assert loaded.act(seen).tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda env: PPO(env, n_steps=64, gamma=0.0, lam=0.0, minibatches=1, epochs=1, **SMALL),
+        lambda env: REINFORCE(env, gamma=0.0, **SMALL),
+    ],
+)
+def test_an_offset_of_rewards_leaves_their_differences(make):
+    """float32 cannot tell 1e9 from 1e9 + 1. With p ones among the actions, R has mean 1e9 + p and
+    deviation sqrt(p (1 - p)), so that the advantages are (a - p) / sqrt(p (1 - p))."""
+
+    class Rich(Coin):
+        def step(self, action):
+            seen, _, over, cut, info = super().step(action)
+            return seen, 1e9 + action, over, cut, info
+
+    agent, targets = make(Rich), []
+    agent.update = lambda name, X, y, **settings: targets.append(y)
+    agent.learn(64, progress=False)
+    actions, advantages = targets[0][:, 0], targets[0][:, 1]
+    p = actions.mean()
+    assert 0.3 < p < 0.7
+    expected = (actions - p) / np.sqrt(p * (1 - p))
+    np.testing.assert_allclose(advantages, expected, atol=1e-6)
+
+
+def test_files_from_before_act_as_they_did(tmp_path):
+    """They hold no measure of noise: deviations below 1e-4 were left alone."""
+    agent = PPO("Pendulum-v1", n_steps=16, normalize_observations=True, **SMALL)
+    agent.learn(100, progress=False)
+    statistics = agent.statistics["observations"]
+    statistics.mean[:], statistics.squares[:] = [0.5, 2, 0], [statistics.count * 1e-10, 1e3, 1e3]
+    agent.save(tmp_path / "new")
+    with np.load(tmp_path / "new") as file:
+        arrays = dict(file)
+    del arrays["state.observations.noise"]
+    np.savez(tmp_path / "old.npz", **arrays)
+    X = np.array([[0.6, 2, 0]], np.float32)
+    new, old = load_agent(tmp_path / "new"), load_agent(tmp_path / "old.npz")
+    assert new.scaled(X)[0, 0] == 10
+    assert old.scaled(X)[0, 0] == pytest.approx(0.1)
+    old.learn(200, progress=False)
+    old.save(tmp_path / "again")
+    assert load_agent(tmp_path / "again").statistics["observations"].noise.tolist() == [1e-4, 0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda env: PPO(env, n_steps=32, learning_rate=0.01, **SMALL),
+        lambda env: A2C(env, learning_rate=0.02, **SMALL),
+        lambda env: REINFORCE(env, learning_rate=0.02, **SMALL),
+    ],
+)
+def test_integers_are_aimed_at(make):
+    class Count(Aim):
+        action_space = Box(np.array([0, 0]), np.array([5, 3]), dtype=np.int16)
+
+        def step(self, action):
+            assert self.action_space.contains(action), action
+            assert action.dtype == np.int16
+            return self.point, -abs(float(action[0]) - 2), True, False, {}
+
+    agent = make(Count).learn(3000, progress=False)
+    action = agent.act(np.zeros(1))
+    assert agent.environments.acted.contains(action)
+    assert agent.evaluate(10).mean() > -0.3
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_learning(tmp_path):
+    agent = A2C("CartPole-v1", **SMALL)
+    with pytest.raises(FileError, match="it is a folder; name a file in it"):
+        agent.learn(1000, progress=False, checkpoint=tmp_path)
+    if os.geteuid():  # root may write everywhere
+        tmp_path.chmod(0o500)
+        with pytest.raises(FileError, match="its folder is not writable"):
+            agent.learn(1000, progress=False, checkpoint=tmp_path / "a")
+        tmp_path.chmod(0o700)
+    assert agent.steps == 0
+
+
+def test_seeds_are_whole_numbers():
+    agent = A2C("CartPole-v1", **SMALL)
+    for seed in (-1, 1.5, None, "a"):
+        with pytest.raises(SettingError, match="seed must be a whole number >= 0; got"):
+            agent.evaluate(2, seed=seed)
+        with pytest.raises(SettingError, match="seed must be a whole number >= 0; got"):
+            list(episode(agent, seed=seed))
 
 
 def test_many_threads_may_act():
@@ -287,7 +461,10 @@ def test_a_loss_that_is_not_finite_ends_learning():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PPO("CartPole-v1", n_envs=1, n_steps=4, minibatches=3), "4 steps are too few for 3 minibatches"),
+        (
+            lambda: PPO("CartPole-v1", n_envs=1, n_steps=4, minibatches=3),
+            "4 steps are too few for 3 minibatches",
+        ),
         (lambda: PPO("CartPole-v1", gamma=1.5), "gamma must be <= 1; got 1.5"),
         (lambda: PPO("CartPole-v1", activation="gelu"), "activation must be one of tanh, relu"),
         (lambda: A2C("CartPole-v1", max_norm=0), "max_norm must be > 0; got 0"),

@@ -52,6 +52,30 @@ def test_an_episode_as_a_gif(agent, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["corridor.gif"]
 
 
+@pytest.mark.parametrize("colours", [2, 200, 40_000])
+def test_a_gif_shows_the_frames_as_they_were(agent, tmp_path, monkeypatch, colours, rng):
+    """Exactly, up to 256 colours; others by colours near by."""
+    image = pytest.importorskip("PIL.Image")
+    near = rng.integers(0, 256, (colours, 3)).astype(np.uint8)
+    if colours > 256:
+        near = np.stack(np.mgrid[0:200, 0:200, 100:101], axis=-1).reshape(-1, 3).astype(np.uint8)
+    shown = []
+
+    def render(self):
+        shown.append(near[rng.integers(0, colours, (60, 90))])
+        return shown[-1]
+
+    monkeypatch.setattr(Filmed, "render", render)
+    monkeypatch.setattr("plainnet.rl.watching.PALETTE_SERVES", 3)  # of 4 frames
+    record(agent, tmp_path / "a.gif")
+    with image.open(tmp_path / "a.gif") as gif:
+        assert gif.n_frames == len(shown) == 4
+        for k, frame in enumerate(shown):
+            gif.seek(k)
+            error = np.abs(np.asarray(gif.convert("RGB")).astype(int) - frame)
+            assert error.max() <= (0 if colours <= 256 else 16)
+
+
 def test_what_shows_no_pictures_cannot_be_watched(tmp_path):
     blind = A2C(Corridor, n_envs=1)
     with pytest.raises(SettingError, match="make it with render_mode='rgb_array'; got None"):

@@ -397,7 +397,9 @@ def rl_watch(
         Path | None, _option("Save the first episode here rather than showing it.", "FILE.gif")
     ] = None,
     episodes: Annotated[int, typer.Option(metavar="N", help="How many to show.")] = 1,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the first episode; S + 1 is the next.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="S", help="Of the first episode; S + 1 is the next.")
+    ] = 0,
     env: Annotated[
         str | None,
         _option("The environment's name, if it has a module in it: my_module:Name-v0.", "NAME"),

@@ -85,21 +85,27 @@ class Environments:
         self.made_by = env
         self.envs: list[Any] = []
         try:
-            for _ in range(self.n):
-                self.envs.append(self.make())
-                _USED_BY.update({id(part): self for part in _parts(self.envs[-1])})
-            self._expect_supported(gym.spaces)
-        except (gym.error.DependencyNotInstalled, ImportError) as error:
-            raise SettingError(f"the environment {env!r} needs another package: {error}") from error
-        except gym.error.Error as error:
-            raise SettingError(f"there is no environment {env!r}: {error}") from None
-        except SettingError:
-            self._release()  # whoever shows the error keeps this object alive
+            self._fill(gym)
+        except BaseException:
+            self._release()  # whoever keeps the error keeps this object alive
             raise
         self.limit = _limit(self.envs[0])
         self.steps = 0
         self.episodes: list[tuple[int, float, int]] = []
         self._returns, self._lengths = np.zeros(n), np.zeros(n, int)
+
+    def _fill(self, gym: Any) -> None:
+        try:
+            for _ in range(self.n):
+                self.envs.append(self.make())
+                _USED_BY.update({id(part): self for part in _parts(self.envs[-1])})
+        except (gym.error.DependencyNotInstalled, ImportError) as error:
+            raise SettingError(
+                f"the environment {self.made_by!r} needs another package: {error}"
+            ) from error
+        except gym.error.Error as error:
+            raise SettingError(f"there is no environment {self.made_by!r}: {error}") from None
+        self._expect_supported(gym.spaces)
 
     def make(self, **settings: Any) -> Any:
         """Another environment of the same kind, which nobody else steps."""

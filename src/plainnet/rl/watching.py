@@ -17,7 +17,6 @@ from plainnet.files.native import moved_into_place
 from plainnet.layers.base import Array
 from plainnet.rl.agent import Agent, exploring
 
-
 PALETTE_SERVES = 32
 """So many frames share a palette: choosing one takes longer than all the rest."""
 
@@ -65,7 +64,7 @@ def record(
     total, pictures, frames, data = 0.0, [], [], BytesIO()
     for moment in episode(agent, seed=seed, greedy=greedy, frames=True):
         total += moment.reward
-        frames.append(moment.frame)
+        frames.append(np.asarray(moment.frame))
         if len(frames) == PALETTE_SERVES or moment.action is None:
             pictures += _with_palette(frames, image)
             frames.clear()
