@@ -1,4 +1,4 @@
-"""How far training has come."""
+"""How far training has come, and how long it will take."""
 
 from __future__ import annotations
 
@@ -9,37 +9,76 @@ from plainnet.callbacks.base import Callback, Run
 
 
 class Progress(Callback):
-    """A bar of the epochs if tqdm is there (extra `progress`), and one line an epoch otherwise."""
+    """A bar of the steps if tqdm is there (extra `progress`), and one line an epoch otherwise.
+
+    The bar shows the time that training has taken and the time that is left. Training goes on where
+    nothing can be shown, since the terminal is gone for example.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream
         self._bar: Any = None
 
     def begin_training(self, run: Run) -> None:
+        self._bar, self._shows = None, True
         try:
             from tqdm.auto import tqdm
         except ImportError:
-            self._bar = None
-        else:
-            self._bar = tqdm(total=run.epochs, unit="epoch", file=self.stream)
+            return
+        stream = self.stream or sys.stderr
+        if stream is None:  # the process was started without
+            self._shows = False
+            return
+        try:
+            if run.steps is None:
+                self._bar = tqdm(total=run.epochs, unit="epoch", file=stream)
+            else:
+                self._bar = tqdm(total=run.steps, unit="step", file=stream)
+        except OSError:
+            self._give_up()
 
     def fail(self, run: Run, error: BaseException) -> None:
         self.end_training(run)
 
+    def begin_epoch(self, run: Run) -> None:
+        if self._bar is not None:
+            self._bar.set_description(_place(run), refresh=False)
+
+    def end_step(self, run: Run) -> None:
+        if self._bar is not None and run.steps is not None:
+            try:
+                self._bar.update()
+            except OSError:
+                self._give_up()
+
     def end_epoch(self, run: Run) -> None:
         measures = {name: f"{value:.4f}" for name, value in run.history.last().items()}
-        if self._bar is not None:
-            self._bar.set_postfix(measures)
-            self._bar.update()
-        else:
-            shown = "  ".join(f"{name} {value}" for name, value in measures.items())
-            width = len(str(run.epochs))
-            print(f"epoch {run.epoch + 1:>{width}}/{run.epochs}  {shown}", file=self._stream)
+        try:
+            if self._bar is not None:
+                self._bar.set_postfix(measures)
+                if run.steps is None:
+                    self._bar.update()
+            elif self._shows:
+                shown = "  ".join(f"{name} {value}" for name, value in measures.items())
+                print(f"{_place(run)}  {shown}", file=self.stream or sys.stdout)
+        except OSError:
+            self._give_up()
 
     def end_training(self, run: Run) -> None:
         if self._bar is not None:
-            self._bar.close()
+            try:
+                self._bar.close()
+            except OSError:
+                self._give_up()
 
-    @property
-    def _stream(self) -> TextIO:
-        return self.stream or sys.stdout
+    def _give_up(self) -> None:
+        """Show nothing more: the stream takes nothing."""
+        self._shows = False
+        if self._bar is not None:
+            self._bar.disable = True  # else it tries again when it is collected
+            self._bar = None
+
+
+def _place(run: Run) -> str:
+    """The epoch that runs, or has just ended."""
+    return f"epoch {run.epoch + 1:>{len(str(run.epochs))}}/{run.epochs}"

@@ -1,40 +1,61 @@
 """The command `plainnet`. This file works without the packages of the extra `cli`, to ask for them.
 
+process    the process around a command: its streams and signals
 app        what can be typed; settings.py is what was chosen
 sources    what there is to learn from or to predict: files.py reads it, checks.py looks at it
 learn      `plainnet train`: tables.py or images.py, on parts of the rows that rows.py makes;
            progress.py and report.py show it
 predict    `plainnet predict`
-tune       `plainnet tune`
+tune       `plainnet tune`: study.py is its file
 rl         `plainnet rl train` and `plainnet rl watch`
 model      the files that hold models
-output     files appear whole or not at all
+output     what may be written where: files appear whole or not at all
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
+from plainnet.cli import process
 from plainnet.errors import DivergedError, PlainnetError, optional
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+TRACEBACK = "PLAINNET_TRACEBACK"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code; whatever goes wrong is one line on stderr."""
+    """Run the command and return its exit code; whatever goes wrong is one line on stderr.
+
+    The code is 0 only if the output was delivered and what was to be saved is saved.
+    """
+    with process.standard_streams(), process.stopped_like_ctrl_c():
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        lost = process.reason_of_loss()
+        if code == OK and lost is not None:
+            return complain(f"{lost}. The work is done, and its files are complete", FAILED)
+        return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         for package in ("typer", "rich"):
             optional(package, purpose="its command", extra="cli")
         from plainnet.cli.app import run
 
-        return run(sys.argv[1:] if arguments is None else arguments)
+        code = run(arguments)
+        if not process.lost:
+            sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return 128 + process.stopped_by[0] if process.stopped_by else INTERRUPTED
     except BrokenPipeError:  # whoever read the output has seen enough
         return FAILED
-    except DivergedError as error:
+    except (DivergedError, process.OutputError) as error:
         return complain(str(error), FAILED)
     except PlainnetError as error:
         return complain(str(error), REFUSED)
@@ -43,19 +64,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(f"{where}{error.strerror or error}", REFUSED)
     except MemoryError as error:
         return complain(f"not enough memory. {error}", FAILED)
-    finally:
-        _finish_output()
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        return complain(_unexpected(error), FAILED)
 
 
 def complain(message: str, code: int) -> int:
-    """Say what is wrong in one line, whatever is in the message."""
-    print(f"plainnet: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    """Say what is wrong in one line, whatever is in the message, if anybody can hear it."""
+    with suppress(OSError):
+        print(f"plainnet: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code
 
 
-def _finish_output() -> None:
-    """Flush stdout; if nobody can read it any more, keep Python from trying again at its exit."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _unexpected(error: Exception) -> str:
+    """An error that no part of plainnet has an explanation for."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"an error that plainnet did not expect: {type(error).__name__}: {error} "
+        f"({Path(last.filename).name}, line {last.lineno}). The same command with {TRACEBACK}=1 in "
+        "front shows the traceback, for a report"
+    )

@@ -35,7 +35,8 @@ Texts, dates, truth values and gaps are taken as they come. Whether the target i
 numbers is told from its values. A fifth of the rows is held out to test, and a fifth of the rest,
 at most 3,000 rows, decides which epoch is kept. Images (digits, fashion-mnist, an .npz with X of 3
 axes or more) get a plain network, by default 128 and 64 wide. Ctrl-C stops training, and the best
-so far is saved; so is the model if the reader of the output leaves.
+so far is saved; so is the model if the terminal or the reader of the output is gone. An older model
+of the same name is replaced, and no other file.
 
 \b
 Examples:
@@ -173,7 +174,14 @@ TestSize = Annotated[
         "Share of the rows held out to test. [default: 0.2, or the test rows of the dataset]", "F"
     ),
 ]
-Seed = Annotated[int, typer.Option(metavar="S", help="The same seed gives the same model.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        metavar="S",
+        help="For all that is drawn at random. The same seed gives the same numbers, to the bit, "
+        "on one machine with the same number of threads and the same versions of the libraries.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 
 
@@ -275,7 +283,11 @@ def predict(
     source: Source,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write here rather than to the screen."),
+        typer.Option(
+            metavar="FILE",
+            help="Write here rather than to the screen; older predictions there are replaced, and "
+            "no other file.",
+        ),
     ] = None,
     proba: Annotated[
         bool, typer.Option("--proba", help="Add a column with each class's probability.")

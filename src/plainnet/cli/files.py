@@ -29,7 +29,7 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         table = read(path)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"{path} is no UTF-8 text: {error}") from error
+        raise FileError(f"{path} is not UTF-8 text: {error}") from error
     except UNPACKING as error:
         raise FileError(f"{path} cannot be unpacked: {error}") from error
     if len(table) == 0:
@@ -53,9 +53,9 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
                 f"{path} holds Python objects (a pickle), which could run code and are not read: "
                 "save arrays of numbers or of text"
             ) from error
-        raise FileError(f"{path} is no .npz file") from error
+        raise FileError(f"{path} is not an .npz file") from error
     except (TypeError, AttributeError) as error:  # np.load also reads .npy, which is one array
-        raise FileError(f"{path} is no .npz file of named arrays") from error
+        raise FileError(f"{path} is not an .npz file of named arrays") from error
     return arrays
 
 
@@ -104,11 +104,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             refuse_twins([str(name) for name in file.schema_arrow.names], path)
             table: pd.DataFrame = file.read().to_pandas(date_as_object=False)
     except arrow.ArrowException as error:
-        raise FileError(f"{path} is no Parquet file that can be read: {error}") from error
+        raise FileError(f"{path} is not a Parquet file that can be read: {error}") from error
     except OSError as error:
         if error.filename is not None or error.errno is not None:
             raise
-        raise FileError(f"{path} is no Parquet file that can be read: {error}") from error
+        raise FileError(f"{path} is not a Parquet file that can be read: {error}") from error
     table.columns = table.columns.map(str)
     return table
 
@@ -139,7 +139,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         what = str(error).removeprefix("Error tokenizing data. C error: ")
         if isinstance(error, pandas.errors.ParserWarning):
             what = f"rows have more fields than the {len(names)} of the first line"
-        raise FileError(f"{path} is no table that can be read: {what}") from error
+        raise FileError(f"{path} is not a table that can be read: {what}") from error
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from plainnet.cli import report, sources
 from plainnet.cli.model import check_model_writable, save_model
 from plainnet.cli.settings import Settings
 from plainnet.errors import DivergedError, optional
+from plainnet.interrupts import on_ctrl_c
 
 
 def learn(settings: Settings, out: Path | None, quiet: bool) -> None:
@@ -26,21 +28,26 @@ def learn(settings: Settings, out: Path | None, quiet: bool) -> None:
     out = out or Path(
         sources.default_name(settings.source, "-model.skops" if is_table else "-model.npz")
     )
-    place = check_model_writable(out)
+    place, replaces = check_model_writable(out)
     try:
-        model = _learned(data, settings, console)
+        model, show_test = _learned(data, settings, console)
     except DivergedError as error:
         raise DivergedError(
             f"training diverged and nothing was saved: {error}. Try a smaller --learning-rate",
             step=error.step,
             layer=error.layer,
         ) from error
-    replaced = place.exists()
-    save_model(model, place)
-    report.show_saved(console, out, replaced)
+    with on_ctrl_c(lambda: None):  # what came while training is over shall not cost the model
+        save_model(model, place)
+    try:
+        show_test()
+    finally:
+        report.show_saved(console, out, replaces)
 
 
-def _learned(data: sources.Table | sources.Images, settings: Settings, console: Console) -> Any:
+def _learned(
+    data: sources.Table | sources.Images, settings: Settings, console: Console
+) -> tuple[Any, Callable[[], None]]:
     if isinstance(data, sources.Images):
         from plainnet.cli import images
 

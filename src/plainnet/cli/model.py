@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 import plainnet
-from plainnet.cli.output import check_writable
-from plainnet.errors import DataError, FileError
+from plainnet.cli.output import check_replaceable, check_writable
+from plainnet.errors import DataError, FileError, PlainnetError
 from plainnet.files import estimators
 from plainnet.files.native import read_metadata
 from plainnet.network import Network
@@ -108,7 +108,7 @@ def _load_network(path: Path) -> tuple[Network, Recipe]:
         metadata = read_metadata(path)
         network = plainnet.load(path)
     except DAMAGED as error:
-        raise FileError(f"{path} is no plainnet model ({error})") from error
+        raise FileError(f"{path} is not a plainnet model ({error})") from error
     try:
         recipe = Recipe(**metadata)
         fits = network.input_shape == (len(recipe.columns),)
@@ -125,17 +125,18 @@ def _load_network(path: Path) -> tuple[Network, Recipe]:
     return network, recipe
 
 
-def check_model_writable(path: Path) -> Path:
-    """Where a model will be saved. An older model there is replaced, and nothing else ever."""
+def check_model_writable(path: Path) -> tuple[Path, bool]:
+    """Where a model will be saved, and whether it replaces an older one; nothing else ever."""
     place = check_writable(path)
-    if place.exists() and not _is_estimator(place):
-        try:
-            read_metadata(place)
-        except (FileError, *DAMAGED) as error:
-            raise FileError(
-                f"{path} exists and is no plainnet model; name another file with --out"
-            ) from error
-    return place
+    return place, check_replaceable(path, place, "a model of `plainnet train`", _is_loadable)
+
+
+def _is_loadable(path: Path) -> bool:
+    try:
+        load_model(path)
+    except PlainnetError:
+        return False
+    return True
 
 
 def _is_estimator(path: Path) -> bool:

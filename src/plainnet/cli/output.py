@@ -2,33 +2,62 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from plainnet.errors import FileError
+from plainnet.files.native import moved_into_place
 
 
-def check_writable(path: Path) -> Path:
+class _Rehearsed(Exception):
+    """Nothing was wrong."""
+
+
+def check_writable(path: Path, special: str = "") -> Path:
     """Where `path` will be written, links followed; an error says why it cannot be.
 
-    Trying is the only sure test, so an empty file is made beside it and removed.
+    Trying is the only sure test, so writing is begun and given up. `special` is what to do instead
+    where something else than a file is there.
     """
-    place = path.resolve()
+    try:
+        place = path.resolve()
+        exists = place.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a zero byte
+        raise FileError(f"cannot write {path}: {_why(error)}") from error
     if not place.parent.is_dir():
         raise FileError(f"cannot write {path}: there is no folder {place.parent}")
-    if place.exists() and not place.is_file():
-        raise FileError(f"cannot write {path}: it is no ordinary file")
-    beside = _beside(place)
+    if place.is_dir():
+        raise FileError(f"cannot write {path}: it is a folder; name a file in it")
+    if exists and not place.is_file():
+        raise FileError(f"cannot write {path}: it is not an ordinary file{special}")
+    if exists and not os.access(place, os.W_OK):
+        raise FileError(f"cannot write {path}: it is read-only")
     try:
-        with open(beside, "wb"):
-            pass
-        beside.unlink()
+        with moved_into_place(place):
+            raise _Rehearsed
+    except _Rehearsed:
+        return place
     except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror}") from error
-    return place
+        raise FileError(f"cannot write {path}: {_why(error)}") from error
+
+
+def check_replaceable(path: Path, place: Path, kind: str, is_one: Callable[[Path], bool]) -> bool:
+    """Whether a file will be replaced: one of its own kind may be, and an empty one is none.
+
+    Anything else is refused.
+    """
+    if not place.exists() or place.stat().st_size == 0:
+        return False
+    if not is_one(place):
+        raise FileError(
+            f"{path} exists and is not {kind}, and nothing else is replaced: name another file, or "
+            "remove this one first"
+        )
+    return True
 
 
 def may_replace(path: Path, kind: str, is_one: Callable[[Path], bool]) -> bool:
@@ -46,16 +75,14 @@ def may_replace(path: Path, kind: str, is_one: Callable[[Path], bool]) -> bool:
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[TextIO]:
-    """A text file to write, which takes the place of `path` only if all went well."""
-    beside = _beside(path)
+def written_whole(path: Path, place: Path) -> Iterator[TextIO]:
+    """A text file to write, which takes its place only if all went well."""
     try:
-        with open(beside, "w", encoding="utf-8", newline="") as file:
-            yield file
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        with moved_into_place(place) as raw:
+            yield cast("TextIO", codecs.getwriter("utf-8")(raw))
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {_why(error)}") from error
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

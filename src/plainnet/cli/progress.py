@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from plainnet.callbacks import Callback, Run
 
@@ -53,7 +53,7 @@ class Bar(Callback):
             BarColumn(bar_width=None),
             TextColumn("loss {task.fields[loss]}"),
             TextColumn(f"{measure.name} {{task.fields[measure]}}"),
-            TimeElapsedColumn(),
+            TextColumn("{task.fields[time]}"),
             console=console,
             expand=True,
         )
@@ -61,8 +61,11 @@ class Bar(Callback):
     def begin_training(self, run: Run) -> None:
         self.epochs, self.network = run.epochs, self.network + 1
         self.steps = run.steps_per_epoch or 1
+        self.loss, self.begun = "-", perf_counter()
+        if self.network == 1:
+            self.begun_first = self.begun
         self.task = self.bar.add_task(
-            self._place(run), total=run.epochs * self.steps, loss="-", measure="-"
+            self._place(run), total=run.epochs * self.steps, loss="-", measure="-", time=""
         )
         self.shown = perf_counter()
         self.bar.start()
@@ -76,6 +79,7 @@ class Bar(Callback):
                 completed=run.step + 1,
                 description=self._place(run),
                 loss=_loss(run.loss) if len(run.history) == 0 else self.loss,
+                time=self._time_left(run.step + 1, now),
             )
 
     def end_epoch(self, run: Run) -> None:
@@ -86,11 +90,21 @@ class Bar(Callback):
             description=self._place(run),
             loss=self.loss,
             measure=self.measure.of(run),
+            time=self._time_left((run.epoch + 1) * self.steps, perf_counter()),
         )
+
+    def end_training(self, run: Run) -> None:
+        took = duration(perf_counter() - self.begun)
+        self.bar.update(self.task, time=f"took {took}")
 
     def close(self) -> None:
         """Leave the bar as it stands."""
         self.bar.stop()
+
+    def _time_left(self, done: int, now: float) -> str:
+        """Of all networks, if no epoch is left out."""
+        share = (self.network - 1 + done / (self.epochs * self.steps)) / self.networks
+        return time_left(now - self.begun_first, share)
 
     def _place(self, run: Run) -> str:
         return _network(self.network, self.networks) + f"epoch {run.epoch + 1}/{run.epochs}"
@@ -128,6 +142,18 @@ class Lines(Callback):
             f"{self.measure.name} {self.measure.of(run)}",
             soft_wrap=True,
         )
+
+
+def time_left(seconds: float, share: float) -> str:
+    """What is left of the time, if this share of the work took so many seconds."""
+    return f"{duration(seconds * (1 - share) / share)} left" if share > 0 else ""
+
+
+def duration(seconds: float) -> str:
+    """A time as on a clock: 0:07, 12:34 or 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _network(number: int, of: int) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +13,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from plainnet import metrics
+from plainnet.cli import process
 from plainnet.history import History
 from plainnet.network import Network
 
@@ -34,17 +33,13 @@ LONGEST_NAME = 28
 COLUMNS_SHOWN = 20
 
 
-class _Console(Console):
-    """A console whose reader may leave: what it is for goes on without it."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def make_console(quiet: bool) -> Console:
-    """A console that prints names as they are: a column called [red] is no colour."""
-    return _Console(markup=False, emoji=False, highlight=False, quiet=quiet)
+    """A console that prints names as they are: a column called [red] is not a colour.
+
+    Where its output cannot be written, or its reader has left, the work goes on without it.
+    """
+    file = cast("IO[str]", process.report())
+    return Console(file=file, markup=False, emoji=False, highlight=False, quiet=quiet)
 
 
 def show_table(console: Console, table: Table) -> None:

@@ -60,7 +60,7 @@ def to_learn(
     """Everything in the source that can be learned from."""
     if source in datasets.NAMES:
         if target is not None:
-            raise SettingError(f"the dataset {source} has its own target; leave --target away")
+            raise SettingError(f"the dataset {source} has its own target; leave --target out")
         return _of_dataset(datasets.load(source), drop, task)
     path = _file(source)
     if is_arrays(path):
@@ -241,4 +241,4 @@ def _of_dataset(
 def _refuse_options(name: str, drop: Sequence[str], task: Task | None) -> None:
     for option, value in (("--drop", drop), ("--task", task)):
         if value:
-            raise SettingError(f"{name} are images, and {option} is for tables; leave it away")
+            raise SettingError(f"{name} are images, and {option} is for tables; leave it out")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import sqrt
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -110,8 +112,8 @@ def prepare(table: Table, settings: Settings) -> Task:
     return Task(table, parts)
 
 
-def learn(table: Table, settings: Settings, console: Console) -> Any:
-    """Train and report; returns the estimator."""
+def learn(table: Table, settings: Settings, console: Console) -> tuple[Any, Callable[[], None]]:
+    """Train and report; returns the estimator, and what shows how well it does on the test rows."""
     from plainnet.estimators.tabular import networks_for
 
     task = prepare(table, settings)
@@ -134,13 +136,16 @@ def learn(table: Table, settings: Settings, console: Console) -> Any:
             console, model.histories_, watcher.epochs, networks, model.best_epochs_, seconds
         )
     console.print()
+    return model, partial(_test, task, model, console)
+
+
+def _test(task: Task, model: Any, console: Console) -> None:
     X, y = task.of(task.parts.test)
     if task.is_classification:
         ids = np.searchsorted(model.classes_, y)
         report.show_classes(console, ids, model.predict_proba(X), model.classes_.tolist())
     else:
         report.show_numbers(console, y, model.predict(X), task.of(task.rest)[1])
-    return model
 
 
 class _Opening(Callback):

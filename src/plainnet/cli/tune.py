@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from shlex import join
@@ -13,20 +11,15 @@ from typing import Any
 
 from rich.console import Console
 
-from plainnet import datasets
 from plainnet.callbacks import Callback, Run
 from plainnet.cli import report, sources
-from plainnet.cli.output import check_writable
+from plainnet.cli import study as studies
 from plainnet.cli.settings import LEARNED, Settings, option
 from plainnet.cli.tables import Task, prepare
-from plainnet.errors import DivergedError, FileError, SettingError, optional
+from plainnet.errors import DivergedError, SettingError, optional
 from plainnet.estimators import recipe
 
-NAME = "plainnet"
-"""Of the study in its file."""
 HIDDEN = ("256,256,256", "128,128", "512,512", "256", "64,64,64,64,64")
-STARTED_WITH = 10
-"""Trials at random before the sampler looks at what they gave."""
 
 
 def tune(
@@ -35,20 +28,24 @@ def tune(
     """Run `plainnet tune`."""
     _check(settings, trials, timeout)
     optuna = optional("optuna", purpose="plainnet tune", extra="tune")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # what goes wrong is said once, by us
+    path = study or studies.default_path(settings.source)
+    place = studies.check(path)
     data = sources.to_learn(settings.source, settings.target, settings.drop, settings.task)
     if isinstance(data, sources.Images):
         raise SettingError(f"{data.name} are images, and `plainnet tune` is for tables")
     task = prepare(data, settings)
     console = report.make_console(quiet)
-    path = study or _default_study(settings.source)
-    place = check_writable(path)
-    with _alone(place), _opened(optuna, place, _identity(task, settings)) as opened:
+    with (
+        studies.storing(path),
+        studies.alone(place),
+        studies.opened(optuna, place, studies.identity(task, settings)) as opened,
+    ):
         search = _Search(optuna, opened, task, settings, console)
         report.show_table(console, data)
         search.say_found(path)
         search.run(trials, timeout)
-        search.say_best(report.make_console(False))
+        search.say_best()
 
 
 class _Search:
@@ -151,11 +148,11 @@ class _Search:
             soft_wrap=True,
         )
 
-    def say_best(self, console: Console) -> None:
-        """The best settings as a command."""
+    def say_best(self) -> None:
+        """The best settings as a command; -q leaves nothing else."""
         best = self._best()
         if best is None:
-            console.print("No trial was completed.")
+            sys.stdout.write("No trial was completed.\n")
             return
         self.console.print()
         count = report.counted(len(self._done()), "trial")
@@ -163,7 +160,8 @@ class _Search:
         self.console.print(
             f"Best of {count}: trial {best.number}, validation {loss}. To train and test it:"
         )
-        console.print(command(self._settings(best.params)), soft_wrap=True)
+        sys.stdout.write(f"{command(self._settings(best.params))}\n")
+        sys.stdout.flush()
 
     def _tried(self, params: dict[str, Any]) -> dict[str, Any]:
         settings = asdict(self._settings(params))
@@ -219,91 +217,3 @@ def _check(settings: Settings, trials: int, timeout: float | None) -> None:
         raise SettingError(f"--trials must be 1 or more; got {trials}")
     if timeout is not None and not timeout > 0:
         raise SettingError(f"--timeout must be above 0 seconds; got {timeout:g}")
-
-
-# --- the file -------------------------------------------------------------------------------------
-
-
-def _default_study(source: str) -> Path:
-    folder = Path() if source in datasets.NAMES else Path(source).parent
-    return folder / sources.default_name(source, "-study.db")
-
-
-def _identity(task: Task, settings: Settings) -> dict[str, Any]:
-    """What trials must have in common to be compared."""
-    pandas = optional("pandas", purpose="reading tables", extra="cli")
-    table = task.table
-    rows = pandas.util.hash_pandas_object(table.X.assign(**{" target": table.target.values}))
-    return {
-        "table": str(int(rows.sum())),
-        "target": table.target.name,
-        "task": table.target.task,
-        "columns": list(map(str, table.X.columns)),
-        **{
-            name: getattr(settings, name)
-            for name in ("preset", "epochs", "batch_size", "test_size", "seed")
-        },
-    }
-
-
-@contextmanager
-def _opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
-    """The study in this file, made if need be; refuses one of other data or settings."""
-    _expect_study(path)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-    try:
-        study = optuna.create_study(storage=storage, study_name=NAME, load_if_exists=True)
-        known = study.user_attrs
-        differing = [name for name, value in identity.items() if known.get(name, value) != value]
-        if differing:
-            name = differing[0]
-            raise SettingError(
-                f"the trials in {path} had another {option(name).removeprefix('--')} and cannot be "
-                "compared with new ones: name another file with --study"
-            )
-        for name, value in identity.items():
-            study.set_user_attr(name, value)
-        seed = identity["seed"] + len(study.get_trials(deepcopy=False))  # go on, do not repeat
-        study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTED_WITH)
-        yield study
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Refuse a study that another process works on: it would take our trials for cut off.
-
-    The lock is SQLite's, which the system takes back even from a killed process.
-    """
-    lock = path.with_name(f".{path.name}.lock")
-    with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as connection:
-        try:
-            connection.execute("begin exclusive")
-        except sqlite3.OperationalError as error:
-            raise FileError(
-                f"another `plainnet tune` works on {path}: wait for it, or name another file with "
-                "--study"
-            ) from error
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # Windows keeps a file that is open
-                lock.unlink()
-
-
-def _expect_study(path: Path) -> None:
-    """Refuse a file that something else made."""
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        try:
-            names = connection.execute("select study_name from studies").fetchall()
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise FileError(f"{path} is no study of `plainnet tune` ({error})") from error
-    if names != [(NAME,)]:
-        raise FileError(f"{path} is no study of `plainnet tune`")
