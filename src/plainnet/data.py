@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arrays import as_array
+from plainnet.arguments import as_array
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_number
 
 Array = npt.NDArray[Any]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arrays import as_array, as_dtype, lies_outside
+from plainnet.arguments import as_array, as_floats, lies_outside
 from plainnet.cache import Cache
 from plainnet.data import check_features, check_weights
 from plainnet.errors import (
@@ -161,7 +161,7 @@ class Network:
         view, values = self[name], as_array(name, values)
         if values.shape != view.shape:
             raise ShapeError(f"{name} has the shape {view.shape}; got {values.shape}")
-        view[...] = as_dtype(name, values, self.dtype)
+        view[...] = as_floats(name, values, self.dtype)
 
     def _bind(self) -> None:
         for layer in self.body.walk():
@@ -428,7 +428,7 @@ class Network:
         if rows.ndim == 0 or not fits(rows.shape[1:], self.input_shape):
             raise ShapeError(f"X must have the shape {_shown(self.input_shape)}; got {rows.shape}")
         if not self.body.takes_ids:
-            return as_dtype("X", rows, self.dtype, first_row)
+            return as_floats("X", rows, self.dtype, first_row)
         if rows.dtype.kind not in "iu":
             raise DTypeError(
                 f"X is {rows.dtype}, and the network's first layer, {self.layers[0]!r}, takes ids: "

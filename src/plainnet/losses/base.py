@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arrays import as_array
+from plainnet.arguments import as_array
 from plainnet.cache import Cache
 from plainnet.config import Configurable
 from plainnet.errors import DataError, ShapeError

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet import functions
-from plainnet.arrays import as_array
+from plainnet.arguments import as_array
 from plainnet.cache import Cache
 from plainnet.errors import DataError, ShapeError, require_number
 from plainnet.layers.base import Formula, Formulas

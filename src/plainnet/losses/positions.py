@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arrays import as_array
+from plainnet.arguments import as_array
 from plainnet.cache import Cache
 from plainnet.errors import DataError, ShapeError, require_type
 from plainnet.layers.base import fits

@@ -5,7 +5,7 @@ import pytest
 
 import plainnet
 from plainnet import Cache, Network, check_gradients, train
-from plainnet.arrays import as_array, as_dtype, lies_outside
+from plainnet.arguments import as_array, as_floats, lies_outside
 from plainnet.errors import DataError, DTypeError, PlainnetError, ShapeError
 from plainnet.layers import Dense, Embedding, Flatten, ReLU
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
@@ -319,7 +319,7 @@ def test_an_array_of_a_library_that_refuses():
 
 def test_one_dimension_is_a_row():
     with pytest.raises(DataError, match=r"w has 1e\+300 in row 1, and float32 ends at 3\.4e\+38"):
-        as_dtype("w", np.array([0, 1e300]), FLOAT32)
+        as_floats("w", np.array([0, 1e300]), FLOAT32)
 
 
 def test_tensors_of_pytorch():

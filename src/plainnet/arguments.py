@@ -32,7 +32,7 @@ def as_array(name: str, values: Any) -> Array:
         raise DataError(f"{name} cannot be read as an array: {error}") from error
 
 
-def as_dtype(name: str, array: Array, dtype: np.dtype[Any], first_row: int = 0) -> Array:
+def as_floats(name: str, array: Array, dtype: np.dtype[Any], first_row: int = 0) -> Array:
     """The same real numbers in a float dtype: `array` itself if it has that one already.
 
     Raises
