@@ -444,6 +444,11 @@ CASES = [
     LayerCase(
         lambda: ConvTranspose2d(2, 2, stride=2, groups=2), (2, 3, 2), convolution.conv_transpose2d
     ),
+    LayerCase(
+        lambda: ConvTranspose2d(2, (2, 1), dilation=(2, 1), output_padding=(1, 0)),
+        (2, 2, 3),
+        convolution.conv_transpose2d,
+    ),
     LayerCase(lambda: Conv1d(3, 3, padding="causal", dilation=2), (6, 2), convolution.conv1d),
     LayerCase(lambda: Conv1d(4, 2, stride=2, groups=2, bias=False), (5, 4), convolution.conv1d),
     LayerCase(lambda: Conv1d(3, 4, padding="same"), (5, 4), convolution.conv1d),
@@ -453,6 +458,7 @@ CASES = [
     LayerCase(
         lambda: MaxPool2d(3, stride=2, padding=1, ceil_mode=True), (4, 5, 2), convolution.max_pool2d
     ),
+    LayerCase(lambda: MaxPool2d(3, stride=2, ceil_mode=True), (2, 5, 2), convolution.max_pool2d),
     LayerCase(lambda: AveragePool2d(2), (4, 5, 2), convolution.average_pool2d),
     LayerCase(lambda: AveragePool2d((2, 3)), (4, 3, 2), convolution.average_pool2d),
     LayerCase(

@@ -106,6 +106,20 @@ def test_the_transpose_with_output_padding_is_pytorchs():
     # fmt: on
 
 
+def test_output_padding_below_the_dilation():
+    """Worked by hand: Z_y = w_0 A_y + w_1 A_(y-2) + b; PyTorch takes it, and has the same."""
+    layer = ConvTranspose2d(1, (2, 1), dilation=(2, 1), output_padding=(1, 0))
+    placed(layer, (2, 1, 1))
+    layer.W[0, :, 0, 0], layer.b[:] = [3, 5], 1
+    cache = Cache()
+    Z = layer.forward(np.array([1.0, 2]).reshape(1, 2, 1, 1), cache)
+    assert Z.ravel().tolist() == [3 + 1, 6 + 1, 5 + 1, 10 + 1, 1]
+    dA = layer.backward(np.arange(1.0, 6).reshape(Z.shape), cache)
+    assert dA.ravel().tolist() == [3 * 1 + 5 * 3, 3 * 2 + 5 * 4]
+    assert layer.dW.ravel().tolist() == [1 * 1 + 2 * 2, 1 * 3 + 2 * 4]
+    assert layer.db.tolist() == [15]
+
+
 def test_a_plain_convolution_is_scipys_correlation(rng):
     layer = Conv2d(3, (4, 3), padding="same", bias=False)
     placed(layer, (7, 6, 2))
@@ -370,7 +384,7 @@ def test_only_causal_convolutions_of_stride_1_carry(settings):
         (lambda: Conv1d(4, (3, 3)), "kernel_size must be a whole number"),
         (
             lambda: ConvTranspose2d(4, 3, stride=2, output_padding=2),
-            r"output_padding must be less than the stride, 2; got 2",
+            r"output_padding must be less than the stride or the dilation, \(2, 2\); got 2",
         ),
         (
             lambda: ConvTranspose2d(4, 3, stride=2, padding="same", output_padding=1),

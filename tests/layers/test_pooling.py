@@ -87,6 +87,68 @@ def test_what_lies_beyond_the_padding_never_counts():
     )
 
 
+# Of n = 1 ... 5 pixels, a line each, under kernels from 1 (with padding 1, from 2) to 5: what
+# torch.nn.functional.max_pool2d(..., ceil_mode=True) has; 0 where it refuses.
+CEILED = {
+    (1, 0): [[1, 0, 0, 0, 0], [2, 1, 0, 0, 0], [3, 2, 1, 0, 0], [4, 3, 2, 1, 0], [5, 4, 3, 2, 1]],
+    (2, 0): [[1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [2, 2, 1, 1, 0], [2, 2, 2, 1, 1], [3, 3, 2, 2, 1]],
+    (3, 0): [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1], [2, 2, 2, 1, 1], [2, 2, 2, 2, 1]],
+    (4, 0): [[1, 1, 1, 1, 0], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [2, 2, 2, 2, 1]],
+    (1, 1): [[2, 1, 0, 0], [3, 2, 1, 0], [4, 3, 2, 1], [5, 4, 3, 2], [6, 5, 4, 3]],
+    (2, 1): [[1, 1, 1, 0], [2, 2, 1, 1], [2, 2, 2, 1], [3, 3, 2, 2], [3, 3, 3, 2]],
+    (3, 1): [[1, 1, 1, 1], [1, 1, 1, 1], [2, 2, 2, 1], [2, 2, 2, 2], [2, 2, 2, 2]],
+    (4, 1): [[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [2, 2, 2, 2], [2, 2, 2, 2]],
+}
+
+
+@pytest.mark.parametrize(("stride", "padding"), CEILED, ids=str)
+@pytest.mark.parametrize("make", [MaxPool2d, AveragePool2d])
+def test_the_number_of_places_with_ceil_mode_is_pytorchs(make, stride, padding):
+    for n, line in enumerate(CEILED[stride, padding], start=1):
+        for kernel, places in enumerate(line, start=1 + padding):
+            settings = {"stride": stride, "padding": ((padding, padding), (0, 0))}
+            layer = make((kernel, 1), ceil_mode=True, **settings)
+            if places:
+                assert placed(layer, (n, 1, 1)).output_shape == (places, 1, 1)
+            else:
+                with pytest.raises(ShapeError, match="is larger"):
+                    placed(layer, (n, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "output", "gradient"),
+    [
+        (
+            MaxPool2d(3, stride=2, ceil_mode=True),
+            [6, 9],
+            [[0, 0, 0, 0, 0], [0, 0, 12, 0, 36]],
+        ),
+        *(
+            (
+                AveragePool2d(3, stride=2, ceil_mode=True, count_padding=counted),
+                [19 / 6, 22 / 6],  # 1 + 5 + 2 + 4 + 1 + 6 and 2 + 0 + 3 + 6 + 2 + 9
+                [[2, 2, 2 + 6, 6, 6], [2, 2, 2 + 6, 6, 6]],
+            )
+            for counted in (False, True)
+        ),
+    ],
+    ids=repr,
+)
+def test_a_window_that_is_larger_than_the_image(layer, output, gradient):
+    A = np.array([[1.0, 5, 2, 0, 3], [4, 1, 6, 2, 9]]).reshape(1, 2, 5, 1)
+    cache = Cache()
+    Y = placed(layer, (2, 5, 1)).forward(A, cache)
+    assert Y.shape == (1, 1, 2, 1)
+    np.testing.assert_allclose(Y.ravel(), output, rtol=1e-12)
+    dA = layer.backward(np.array([12.0, 36.0]).reshape(Y.shape), cache)
+    np.testing.assert_allclose(dA[0, :, :, 0], gradient, rtol=1e-12)
+
+
+def test_a_huge_window_costs_no_more_than_the_image():
+    layer = placed(MaxPool2d(2**40, ceil_mode=True), (2, 2, 1))
+    assert layer.forward(np.arange(4.0).reshape(1, 2, 2, 1), Cache()).tolist() == [[[[3.0]]]]
+
+
 @pytest.mark.parametrize(
     "layer",
     [MaxPool2d(2), MaxPool2d(2, stride=1), MaxPool2d((2, 2), padding=((0, 1), (0, 0)))],

@@ -271,8 +271,8 @@ class ConvTranspose2d(_Convolution):
     padding : "valid", "same", int, (int, int) or ((above, below), (left, right))
         The zeros of that convolution: so much is cut off from this output. "same" leaves n stride.
     output_padding : int or (int, int)
-        Lines below and columns to the right that the output has in addition, fewer than the stride:
-        a convolution with a stride takes images of several sizes to one.
+        Lines below and columns to the right that the output has in addition, fewer than the stride
+        or the dilation: a convolution with a stride takes images of several sizes to one.
 
     Tensors
     -------
@@ -303,9 +303,11 @@ class ConvTranspose2d(_Convolution):
         self.window = _window(self.kernel_size, self.stride, self.dilation)
         require_padding(self.padding, "valid", "same")
         self._more = pair("output_padding", self.output_padding, at_least=0)
-        if any(n >= stride for n, stride in zip(self._more, self.window.stride, strict=True)):
+        larger = tuple(map(max, self.window.stride, self.window.dilation))
+        if any(n >= most for n, most in zip(self._more, larger, strict=True)):
             raise SettingError(
-                f"output_padding must be less than the stride, {stride}; got {output_padding}"
+                f"output_padding must be less than the stride or the dilation, {larger}; got "
+                f"{output_padding!r}"
             )
         if self.padding == "same" and any(self._more):
             raise SettingError(f'padding="same" takes no output_padding; got {output_padding}')

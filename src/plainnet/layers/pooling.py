@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, require_type
+from plainnet.errors import SettingError, ShapeError, require_type
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.sliding import (
     Pair,
@@ -19,7 +19,6 @@ from plainnet.layers.sliding import (
     blocks,
     cells,
     expect_image,
-    expect_places,
     pair,
     plain,
     require_padding,
@@ -64,19 +63,20 @@ class _Pool(Layer, ABC):
     def build(self, input_shape: Shape) -> Shape:
         expect_image(input_shape)
         height, width, channels = input_shape
-        before, self._after = around(self.padding, self.window, (height, width))
+        size = height, width
+        before, self._after = around(self.padding, self.window, size)
         self.window = replace(self.window, before=before)
-        expect_places(self.window, (height, width), self._after)
-        self._spans = [self._spans_along(axis, n) for axis, n in enumerate((height, width))]
+        self._spans = [self._spans_along(axis, n) for axis, n in enumerate(size)]
+        if not all(self._spans):
+            padded = tuple(map(sum, zip(size, before, self._after, strict=True)))
+            raise ShapeError(f"is larger, {self.window.kernel}, than its padded input, {padded}")
         self._inside = all(
             start >= 0 and stop <= n
-            for spans, n in zip(self._spans, (height, width), strict=True)
+            for spans, n in zip(self._spans, size, strict=True)
             for start, stop in spans
         )
         ends = tuple(spans[-1][1] for spans in self._spans)
-        self._tiles = (
-            self._inside and self.window.stride == self.window.kernel and ends == (height, width)
-        )
+        self._tiles = self._inside and self.window.stride == self.window.kernel and ends == size
         return (*map(len, self._spans), channels)
 
     def _spans_along(self, axis: int, n: int) -> list[Pair]:

@@ -60,10 +60,17 @@ def cells(
 ) -> Iterator[tuple[int, int, tuple[slice, slice], tuple[slice, slice]]]:
     """Each cell (i, j) of the kernel, with the outputs that it gives to and the inputs it reads.
 
-    Outputs are those in these lines, counted from the first of them.
+    Outputs are those in these lines, counted from the first of them. Cells that reach no input from
+    any place are left out: with `ceil_mode`, a pool's kernel may be larger than the image.
     """
     (sh, sw), (dh, dw), (top, left) = window.stride, window.dilation, window.before
-    for i, j in product(*map(range, window.kernel)):
+    reaching = (
+        range(min(cells, -(-(n + before) // d)))
+        for cells, n, before, d in zip(
+            window.kernel, inputs, window.before, window.dilation, strict=True
+        )
+    )
+    for i, j in product(*reaching):
         y_out, y_in = overlap(
             i * dh - top + lines.start * sh, sh, inputs[0], lines.stop - lines.start
         )
