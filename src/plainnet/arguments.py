@@ -1,22 +1,58 @@
-"""Arrays at the door: what users hand in becomes what networks compute with, once.
+"""What callers hand in, brought to one form or refused: seeds, dtypes, arrays, data.
 
-Behind the door nothing converts: layers, losses and optimizers see one float dtype, and integers
-for ids.
+Settings that are Python's own values are checked in `plainnet.errors`. Data of any real dtype are
+converted here, once; behind the door layers, losses and optimizers see one float dtype, and
+integers for ids.
 """
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import DataError, DTypeError
+from plainnet.errors import DataError, DTypeError, SettingError, is_a, shown
 
 Array = npt.NDArray[Any]
 
 REAL = "biuf"
 """The kinds of NumPy's booleans, integers and floats."""
+
+
+def as_generator(seed: Any) -> np.random.Generator:
+    """The generator that a seed stands for; a generator is taken as it is, None is fresh entropy.
+
+    NumPy's SeedSequence and BitGenerator are taken too, and several whole numbers for one.
+    """
+    kinds = np.random.Generator | np.random.SeedSequence | np.random.BitGenerator
+    several = seed if isinstance(seed, list | tuple) and seed else [seed]
+    if seed is None or isinstance(seed, kinds) or all(map(_is_seed, several)):
+        return np.random.default_rng(seed)
+    hint = ""
+    if isinstance(seed, np.random.RandomState):
+        hint = ": np.random.default_rng(0) makes a Generator"
+    raise SettingError(
+        f"seed must be a whole number >= 0, a numpy.random.Generator or None; got {shown(seed)}"
+        f"{hint}"
+    )
+
+
+def _is_seed(value: Any) -> bool:
+    return is_a(Integral, value) and bool(value >= 0)
+
+
+def as_dtype(name: str, dtype: Any, kinds: str, meaning: str) -> np.dtype[Any]:
+    """A dtype of these kinds of NumPy's; `meaning` says which they are."""
+    if dtype is not None:  # which NumPy would take for float64
+        try:
+            found: np.dtype[Any] | None = np.dtype(dtype)
+        except Exception:  # NumPy has many errors for what is no dtype
+            found = None
+        if found is not None and found.kind in kinds and found.isnative:
+            return found
+    raise SettingError(f"{name} must be {meaning}; got {shown(dtype)}")
 
 
 def as_array(name: str, values: Any) -> Array:
@@ -30,6 +66,43 @@ def as_array(name: str, values: Any) -> Array:
         return _from_pandas(values) if array.dtype == object and _is_real(values) else array
     except Exception as error:  # NumPy's, or those of a library whose array this is
         raise DataError(f"{name} cannot be read as an array: {error}") from error
+
+
+def as_numbers(name: str, values: Any) -> Array:
+    """An array of real numbers or truth values."""
+    array = as_array(name, values)
+    if array.dtype.kind not in REAL:
+        raise DataError(f"{name} must be real numbers; got {shown_dtype(values, array)}")
+    return array
+
+
+def shown_dtype(values: Any, array: Array) -> str:
+    """What came in the place of numbers."""
+    return f"dtype {array.dtype}" if array.ndim else shown(values)
+
+
+def as_labels(name: str, values: Any) -> Array:
+    """An array of labels that can be sorted: numbers, truth values, texts, dates."""
+    array = as_array(name, values)
+    try:
+        if array.dtype.kind == "O":
+            np.unique(array)
+        fits = array.dtype.kind not in "cV"
+    except Exception:  # whatever comparing two of them raises
+        fits = False
+    if not fits:
+        raise DataError(f"{name} must be labels of one type; got {shown_dtype(values, array)}")
+    return array
+
+
+def described(value: Any) -> str:
+    """What a function returned that should have returned an array."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {value.shape}"
+    return shown(value)
+
+
+# --- data ----------------------------------------------------------------------------------------
 
 
 def as_floats(name: str, array: Array, dtype: np.dtype[Any], first_row: int = 0) -> Array:
@@ -67,8 +140,9 @@ def lies_outside(X: Any) -> bool:
     """Whether X is to be read slice by slice: it may be larger than memory (memmap, Zarr, HDF5)."""
     if isinstance(X, np.ndarray):
         return isinstance(X, np.memmap)
-    array_like = all(hasattr(X, name) for name in ("shape", "dtype", "__len__", "__getitem__"))
-    return array_like and bool(X.shape) and not hasattr(X, "to_numpy")
+    array_like = all(hasattr(X, name) for name in ("dtype", "__len__", "__getitem__"))
+    shape = getattr(X, "shape", ())
+    return array_like and isinstance(shape, tuple) and shape != () and not hasattr(X, "to_numpy")
 
 
 def _not_real(name: str, array: Array, dtype: np.dtype[Any]) -> str:

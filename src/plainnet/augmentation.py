@@ -33,7 +33,9 @@ class Shift(Configurable):
         _expect_images(self, X)
         m, height, width, _ = X.shape
         if self.pixels >= min(height, width):
-            raise ShapeError(f"{self!r} would move images of {height} x {width} out of sight")
+            raise ShapeError(
+                f"pixels={self.pixels} would move images of {height} x {width} out of sight"
+            )
         moved = np.zeros_like(X)
         moves: list[list[int]] = rng.integers(-self.pixels, self.pixels + 1, (m, 2)).tolist()
         for image, source, (down, right) in zip(moved, X, moves, strict=True):

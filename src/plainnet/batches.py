@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments import described
 from plainnet.augmentation import Transform
 from plainnet.cache import Cache
 from plainnet.data import Batches, check_features, weigh_classes
-from plainnet.errors import DataError, SettingError, ShapeError, require_integer
+from plainnet.errors import DataError, SettingError, ShapeError, require_integer, shown
 from plainnet.losses import EachPosition
 from plainnet.network import ROWS_AT_ONCE, Network
 
@@ -117,10 +118,14 @@ class Augmented:
             changed = X
             for transform in self.transforms:
                 changed = transform(changed, self.rng)
-                if changed.shape != X.shape or changed.dtype != X.dtype:
+                if not (
+                    isinstance(changed, np.ndarray)
+                    and changed.shape == X.shape
+                    and changed.dtype == X.dtype
+                ):
                     raise ShapeError(
-                        f"augmentation {transform!r} was given {X.dtype} of shape {X.shape} and "
-                        f"returned {changed.dtype} of shape {changed.shape}"
+                        f"augmentation {shown(transform)} was given {X.dtype} of shape {X.shape} "
+                        f"and must return as much; it returned {described(changed)}"
                     )
             yield changed, y, sample_weight
 

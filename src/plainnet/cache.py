@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments import as_generator
+from plainnet.errors import require_boolean
 from plainnet.memory import aligned
 
 Array = npt.NDArray[Any]
@@ -80,10 +82,10 @@ class Cache:
         seed: int | np.random.Generator | None = None,
         carry: bool = False,
     ) -> None:
-        self._training = training
-        self._record = record
-        self._carry = carry
-        self.rng = np.random.default_rng(seed)
+        self._training = require_boolean("training", training)
+        self._record = require_boolean("record", record)
+        self._carry = require_boolean("carry", carry)
+        self.rng = as_generator(seed)
         self._own: dict[str, Array] = {}  # views into the memory, in the shapes last asked for
         self._memory: dict[str, Array] = {}
         self._kept: dict[str, Array] = {}  # what somebody else owns

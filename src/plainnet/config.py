@@ -5,6 +5,7 @@ one function can tell what rebuilds an object, and no class has to write that do
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 from inspect import Parameter, signature
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 
 from plainnet.errors import FileError
 from plainnet.spelling import Spelled
+
+PLAIN = frozenset({bool, int, float, str, type(None), tuple, list, dict, np.ndarray})
 
 
 class Configurable(metaclass=Spelled):
@@ -25,6 +28,10 @@ class Configurable(metaclass=Spelled):
         """What rebuilds it, as data for JSON: `rebuild(thing.config(), kinds)`."""
         settings = {name: _plain(getattr(self, name)) for name in _arguments(type(self))}
         return {"type": type(self).__name__, **settings}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """NumPy's numbers and truth values are kept as Python's: settings are data for JSON."""
+        super().__setattr__(name, value if type(value) in PLAIN else python_number(value))
 
     def __repr__(self) -> str:
         shown = []
@@ -61,9 +68,14 @@ def _plain(value: Any) -> Any:
         return value.config()
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    return python_number(value)
+
+
+def python_number(value: Any) -> Any:
+    """NumPy's scalars and fractions as Python's numbers; anything else as it is."""
     if isinstance(value, np.generic):
-        return value.item()
-    return value
+        value = value.item()
+    return float(value) if isinstance(value, np.longdouble | Fraction) else value
 
 
 def _rebuilt(value: Any, kinds: Mapping[str, type]) -> Any:

@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array
-from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_number
+from plainnet.arguments import as_array, as_dtype, as_generator, as_labels, as_numbers
+from plainnet.errors import (
+    DataError,
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_number,
+    shown,
+)
+from plainnet.memory import zeros
 
 Array = npt.NDArray[Any]
 
@@ -24,15 +32,18 @@ def one_hot(y: npt.ArrayLike, n_classes: int | None = None, dtype: npt.DTypeLike
            [0., 0., 1.],
            [0., 1., 0.]])
     """
-    y = np.asarray(y)
+    y = as_array("y", y)
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
         raise DataError(
             f"class ids must be a 1-D array of integers; got shape {y.shape}, dtype {y.dtype}"
         )
-    K = int(y.max(initial=-1)) + 1 if n_classes is None else n_classes
+    K = int(y.max()) + 1 if y.size else 0
+    if n_classes is not None:
+        K = require_integer("n_classes", n_classes, at_least=0)
     if y.size and not (0 <= y.min() and y.max() < K):
         raise DataError(f"class ids must lie between 0 and {K - 1}; got {y.min()} to {y.max()}")
-    rows = np.zeros((len(y), K), dtype)
+    dtype = as_dtype("dtype", dtype, "biuf", "a dtype of real numbers")
+    rows = zeros("rows of n_classes numbers", (len(y), K), dtype)
     rows[np.arange(len(y)), y] = 1
     return rows
 
@@ -51,13 +62,13 @@ def split(
     """
     n = require_integer("n, the number of rows,", n, at_least=0)
     require_number("fraction", fraction, above=0, below=1)
-    rng = np.random.default_rng(seed)
+    rng = as_generator(seed)
     if stratify is None:
         groups = [np.arange(n)]
     else:
-        labels = np.asarray(stratify)
+        labels = as_labels("stratify", stratify)
         if labels.shape != (n,):
-            raise ShapeError(f"stratify must have the shape ({n},); got {labels.shape}")
+            raise ShapeError(f"stratify must have the shape ({n},), n as given; got {labels.shape}")
         _, ids = np.unique(labels, return_inverse=True)
         groups = [np.flatnonzero(ids == k) for k in range(ids.max(initial=-1) + 1)]
     taken = []
@@ -99,11 +110,9 @@ def check_weights(sample_weight: npt.ArrayLike, m: int, dtype: npt.DTypeLike) ->
 
     They are divided by the largest, which changes no weighted mean and keeps their sum in range.
     """
-    weights = as_array("sample_weight", sample_weight)
+    weights = as_numbers("sample_weight", sample_weight)
     if weights.shape != (m,):
         raise ShapeError(f"sample_weight must have the shape ({m},); got {weights.shape}")
-    if not np.issubdtype(weights.dtype, np.number) and weights.dtype != np.bool_:
-        raise DataError(f"sample_weight must be numbers; got dtype {weights.dtype}")
     if not (np.isfinite(weights).all() and (weights >= 0).all() and (weights > 0).any()):
         raise DataError("sample_weight must be finite, >= 0 and not zero everywhere")
     weights = weights.astype(np.float64)
@@ -129,7 +138,7 @@ def weigh_classes(
         raise DataError("class_weight needs class ids; got targets between two classes")
     ids = ids.astype(np.intp)
     counts = np.bincount(ids, minlength=n_classes)
-    if class_weight == "balanced":
+    if isinstance(class_weight, str) and class_weight == "balanced":
         present = counts > 0
         table = np.where(present, len(ids) / (present.sum() * np.maximum(counts, 1)), 0)
     elif isinstance(class_weight, dict):
@@ -142,7 +151,7 @@ def weigh_classes(
             require_number(f"class_weight[{label}]", weight, at_least=0)
             table[label] = weight
     else:
-        raise SettingError(f'class_weight must be a dict or "balanced"; got {class_weight!r}')
+        raise SettingError(f'class_weight must be a dict or "balanced"; got {shown(class_weight)}')
     weights = table[ids] if sample_weight is None else table[ids] * sample_weight
     return check_weights(weights, len(ids), dtype)
 
@@ -254,10 +263,10 @@ class Windows:
         seed: int | np.random.Generator | None = None,
     ) -> None:
         self.length = require_integer("length", length, at_least=1)
-        self.sequence = _long_enough(sequence, self.length + 1)
         self.batch_size = require_integer("batch_size", batch_size, at_least=1)
+        self.sequence = _long_enough(sequence, 1, self.length)
         self.n = require_integer("n", n, at_least=1)
-        self.rng = np.random.default_rng(seed)
+        self.rng = as_generator(seed)
 
     def __len__(self) -> int:
         return self.n
@@ -288,7 +297,7 @@ class Streams:
     def __init__(self, sequence: npt.ArrayLike, *, length: int, batch_size: int) -> None:
         self.length = require_integer("length", length, at_least=1)
         self.batch_size = require_integer("batch_size", batch_size, at_least=1)
-        self.sequence = _long_enough(sequence, batch_size * length + 1)
+        self.sequence = _long_enough(sequence, self.batch_size, self.length)
 
     def __len__(self) -> int:
         return (len(self.sequence) - 1) // self.batch_size // self.length
@@ -301,11 +310,12 @@ class Streams:
             yield self.sequence[places], self.sequence[places + 1]
 
 
-def _long_enough(sequence: npt.ArrayLike, needed: int) -> Array:
-    sequence = np.asarray(sequence)
+def _long_enough(sequence: npt.ArrayLike, parts: int, length: int) -> Array:
+    sequence, needed = as_numbers("sequence", sequence), parts * length + 1
     if sequence.ndim not in (1, 2) or len(sequence) < needed:
         raise DataError(
-            f"the sequence must have the shape (n,) or (n, features), with n >= {needed}; got "
+            f"the sequence must have the shape (n,) or (n, features), with n >= {needed} for "
+            f"length={length}{f' and batch_size={parts}' if parts > 1 else ''}; got "
             f"{sequence.shape}"
         )
     return sequence

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import FileError, SettingError, optional
+from plainnet.errors import FileError, SettingError, optional, require_path, shown
 
 Array = npt.NDArray[Any]
 
@@ -59,8 +59,8 @@ def load(name: str) -> Dataset:
     FileError
         If a file of it is damaged, or is not here and cannot be fetched.
     """
-    if name not in NAMES:
-        raise SettingError(f"there is no dataset {name!r}; there are {', '.join(NAMES)}")
+    if not isinstance(name, str) or name not in NAMES:
+        raise SettingError(f"name: there is no dataset {shown(name)}; there are {', '.join(NAMES)}")
     return _fashion_mnist() if name == "fashion-mnist" else _from_sklearn(name)
 
 
@@ -191,8 +191,8 @@ def text(name: str) -> str:
     SettingError, MissingExtraError, FileError
         As `load`.
     """
-    if name not in TEXTS:
-        raise SettingError(f"there is no text {name!r}; there are {', '.join(TEXTS)}")
+    if not isinstance(name, str) or name not in TEXTS:
+        raise SettingError(f"name: there is no text {shown(name)}; there are {', '.join(TEXTS)}")
     own = Path(os.environ.get("PLAINNET_DATA", "")) / f"{name}.txt"
     if os.environ.get("PLAINNET_DATA") and own.is_file():
         return own.read_text(encoding="utf-8")
@@ -224,6 +224,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     FileError
         If the file is not that, ends early, or goes on after the last element.
     """
+    path = require_path("path", path)
     try:
         with gzip.open(path) as file:
             data = file.read()

@@ -4,10 +4,22 @@ Every class is also a `ValueError`, `TypeError` or `ImportError`, so that code w
 of plainnet can catch it.
 """
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from math import isfinite
 from numbers import Integral, Real
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+LONGEST = 200
+"""Characters of a value in a message."""
+
+MOST = 2**63 - 1
+"""The largest number that NumPy can count to."""
 
 
 class PlainnetError(Exception):
@@ -35,6 +47,10 @@ class SettingError(PlainnetError, ValueError):
 
 class ArgumentError(PlainnetError, TypeError):
     """A constructor or function was given an argument that it does not have."""
+
+
+class OutOfMemoryError(PlainnetError, MemoryError):
+    """Something is larger than the memory."""
 
 
 class FileError(PlainnetError, ValueError):
@@ -80,19 +96,31 @@ def optional(module: str, *, purpose: str, extra: str) -> Any:
         ) from error
 
 
+def shown(value: Any) -> str:
+    """The value for a message: a line that is not long."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape}, {value.dtype}"
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # somebody else's repr, or an int of more digits than Python prints
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def require_number(
     name: str,
-    value: float,
+    value: Any,
     *,
     above: float | None = None,
     at_least: float | None = None,
     below: float | None = None,
+    finite: bool = True,
 ) -> None:
     """Refuse a setting outside its interval, which ends before infinity."""
-    if not isinstance(value, Real):
-        raise SettingError(f"{name} must be a number; got {value!r}")
+    if not is_a(Real, value):
+        raise SettingError(f"{name} must be a number; got {shown(value)}")
     bounds = []
-    fits = isfinite(value)
+    fits = not finite or _is_finite(value)
     if above is not None:
         bounds.append(f"> {above:g}")
         fits = fits and value > above
@@ -104,14 +132,59 @@ def require_number(
         fits = fits and value < below
     if not fits:
         wanted = " and ".join(bounds) or "a finite number"
-        raise SettingError(f"{name} must be {wanted}; got {value!r}")
+        raise SettingError(f"{name} must be {wanted}; got {shown(value)}")
 
 
-def require_integer(name: str, value: Any, *, at_least: int) -> int:
+def _is_finite(value: Any) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:  # an int beyond the largest float
+        return False
+
+
+def require_integer(name: str, value: Any, *, at_least: int, at_most: int = MOST) -> int:
     """The setting as an int, if it is a whole number of this size."""
-    if not isinstance(value, Integral) or value < at_least:
-        raise SettingError(f"{name} must be a whole number >= {at_least}; got {value!r}")
+    if not is_a(Integral, value) or value < at_least:
+        raise SettingError(f"{name} must be a whole number >= {at_least}; got {shown(value)}")
+    if value > at_most:
+        raise SettingError(f"{name} must be a whole number <= {at_most}; got {shown(value)}")
     return int(value)
+
+
+def is_a(kind: type, value: Any) -> bool:
+    """Whether it is a Real or an Integral, which True and False are not here."""
+    return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
+
+
+def require_boolean(name: str, value: Any) -> bool:
+    """The setting as a bool; what is only true or false in a condition, such as 1, is refused."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise SettingError(f"{name} must be True or False; got {shown(value)}")
+
+
+def require_one_of(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Refuse a setting that is not one of these words."""
+    if not isinstance(value, str) or value not in choices:
+        *first, last = (f'"{choice}"' for choice in choices)
+        raise SettingError(f"{name} must be {', '.join(first)} or {last}; got {shown(value)}")
+
+
+def require_sequence(name: str, value: Any, of: str) -> list[Any]:
+    """The setting as a list; `of` says in the plural what it has to hold."""
+    if not isinstance(value, str | bytes | Mapping | type):
+        with suppress(TypeError):
+            return list(value)
+    raise SettingError(f"{name} must be a list of {of}; got {shown(value)}")
+
+
+def require_path(name: str, value: Any) -> Path:
+    """The setting as a path."""
+    if isinstance(value, str | PathLike):
+        text = fspath(value)
+        if isinstance(text, str) and text and "\0" not in text:
+            return Path(text)
+    raise SettingError(f"{name} must be a str or a path; got {shown(value)}")
 
 
 def require_type(name: str, value: Any, kind: type) -> None:
@@ -119,4 +192,12 @@ def require_type(name: str, value: Any, kind: type) -> None:
     if not isinstance(value, kind):
         hint = "; add parentheses" if isinstance(value, type) else ""
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
-        raise SettingError(f"{name} must be {article} {kind.__name__} object; got {value!r}{hint}")
+        raise SettingError(
+            f"{name} must be {article} {kind.__name__} object; got {shown(value)}{hint}"
+        )
+
+
+def require_optional(name: str, value: Any, kind: type) -> None:
+    """`require_type` of what may be None."""
+    if value is not None:
+        require_type(name, value, kind)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments import as_array, as_generator
 from plainnet.cache import Cache
 from plainnet.errors import (
     DataError,
@@ -22,6 +23,7 @@ from plainnet.layers.base import Layer
 from plainnet.layers.positions import LearnedPositions
 from plainnet.layers.tokens import Embedding, TiedEmbedding
 from plainnet.layers.transformer import EncoderDecoder
+from plainnet.memory import zeros
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -84,7 +86,7 @@ def generate(
             f"{network!r}"
         )
     given = _prompt(prompt)
-    rng = np.random.default_rng(seed)
+    rng = as_generator(seed)
     source = next((w for w in network.body.walk() if isinstance(w, EncoderDecoder)), None)
     s = 0 if source is None else source.source_length
     writing = list(network.body.walk()) if source is None else list(source.walk_decoder())
@@ -100,7 +102,7 @@ def generate(
             f"the decoder has {window} positions, and a target of {known - s} tokens can get "
             f"{max(window + 1 - known + s, 0)} more; got n={n}"
         )
-    ids = np.empty((given.size // known, known + n), np.intp)
+    ids = zeros(f"{n} tokens more", (given.size // known, known + n), np.intp)
     ids[:, :known] = given
     cache, seen = Cache(carry=True), 0
     for end in range(known, known + n):
@@ -125,9 +127,9 @@ def _padding(layers: Iterable[Layer]) -> list[int]:
 
 def _prompt(prompt: npt.ArrayLike) -> Array:
     try:
-        ids = np.asarray(prompt)
-    except ValueError:  # NumPy's word for it is "inhomogeneous"
-        raise ShapeError("prompts of different lengths need a call each") from None
+        ids = as_array("prompt", prompt)
+    except DataError as error:
+        raise ShapeError(f"{error}; prompts of different lengths need a call each") from None
     if ids.size == 0:
         raise DataError("the prompt is empty: generation needs a token or more to begin with")
     if ids.dtype.kind not in "iu":

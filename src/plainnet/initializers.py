@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.config import Configurable
+from plainnet.config import Configurable, python_number
 from plainnet.errors import SettingError, require_number
 
 Array = npt.NDArray[Any]
@@ -39,6 +39,11 @@ def fans(shape: Shape) -> tuple[int, int]:
 class Initializer(Configurable, ABC):
     """A rule for the first values of a tensor. Call it with a generator and a shape."""
 
+    def __post_init__(self) -> None:
+        """A setting of NumPy's becomes Python's, as `Configurable` keeps it: this is frozen."""
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, python_number(value))
+
     @abstractmethod
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         """A float64 array of this shape."""
@@ -53,9 +58,13 @@ class HeNormal(Initializer):
 
     negative_slope: float = 0.0
 
+    def __post_init__(self) -> None:
+        require_number("negative_slope", self.negative_slope)
+        super().__post_init__()
+
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
-        fan_in, _ = fans(shape)
-        return rng.standard_normal(shape) * sqrt(2 / ((1 + self.negative_slope**2) * fan_in))
+        (fan_in, _), a = fans(shape), self.negative_slope
+        return rng.standard_normal(shape) * sqrt(2 / ((1 + a * a) * fan_in))
 
 
 @dataclass(frozen=True)
@@ -64,9 +73,13 @@ class HeUniform(Initializer):
 
     negative_slope: float = 0.0
 
+    def __post_init__(self) -> None:
+        require_number("negative_slope", self.negative_slope)
+        super().__post_init__()
+
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
-        fan_in, _ = fans(shape)
-        limit = sqrt(6 / ((1 + self.negative_slope**2) * fan_in))
+        (fan_in, _), a = fans(shape), self.negative_slope
+        limit = sqrt(6 / ((1 + a * a) * fan_in))
         return rng.uniform(-limit, limit, shape)
 
 
@@ -120,6 +133,7 @@ class Orthogonal(Initializer):
 
     def __post_init__(self) -> None:
         require_number("gain", self.gain, above=0)
+        super().__post_init__()
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         fans(shape)
@@ -139,6 +153,7 @@ class Normal(Initializer):
 
     def __post_init__(self) -> None:
         require_number("standard_deviation", self.standard_deviation, at_least=0)
+        super().__post_init__()
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         return rng.standard_normal(shape) * self.standard_deviation
@@ -152,6 +167,7 @@ class Uniform(Initializer):
 
     def __post_init__(self) -> None:
         require_number("limit", self.limit, at_least=0)
+        super().__post_init__()
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         return rng.uniform(-self.limit, self.limit, shape)
@@ -162,6 +178,10 @@ class Constant(Initializer):
     """Every element the same number."""
 
     value: float
+
+    def __post_init__(self) -> None:
+        require_number("value", self.value)
+        super().__post_init__()
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         return np.full(shape, float(self.value))

@@ -110,7 +110,7 @@ class LBFGS(Configurable):
             jac=True,
             callback=iterated,
             options={
-                "maxcor": self.memory,
+                "maxcor": min(self.memory, iterations),  # no more steps are ever made
                 "gtol": self.tolerance,
                 "maxiter": iterations,
                 "maxfun": self.max_evaluations,

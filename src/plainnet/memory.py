@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.errors import OutOfMemoryError
+
 Array = npt.NDArray[Any]
 
 CACHE_LINE = 64
@@ -19,11 +21,20 @@ PIECE = 2**18
 """Bytes of an array that several operations take one after the other before the next bytes."""
 
 
+def zeros(what: str, shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """An array of zeros; if there is no such memory, the error says for what."""
+    try:
+        return np.zeros(shape, dtype)
+    except (MemoryError, ValueError, OverflowError):  # as many errors as there are limits
+        size = prod((shape,) if isinstance(shape, int) else shape) * np.dtype(dtype).itemsize
+        raise OutOfMemoryError(f"there is no memory for {what}: {size:.3g} bytes") from None
+
+
 def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """An array of zeros whose first element lies at a multiple of 64 bytes."""
     dtype = np.dtype(dtype)
     n_bytes = (shape if isinstance(shape, int) else prod(shape)) * dtype.itemsize
-    raw = np.zeros(n_bytes + CACHE_LINE, np.uint8)
+    raw = zeros(f"an array of shape {shape}", n_bytes + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from plainnet.arguments import as_labels, as_numbers
 from plainnet.data import check_weights
 from plainnet.errors import DataError, ShapeError
 
@@ -67,15 +68,23 @@ def confusion_matrix(
     Classes are `labels` in their order, or all that occur, sorted.
     """
     y_true, y_pred, _ = _rows(y_true, y_pred, sample_weight)
-    weights = None if sample_weight is None else np.asarray(sample_weight, float)
+    weights = (
+        None if sample_weight is None else as_numbers("sample_weight", sample_weight).astype(float)
+    )
     if y_true.ndim != 1:
         raise ShapeError(f"a confusion matrix needs classes of shape (m,); got {y_true.shape}")
-    classes, ids = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
+    try:
+        classes, ids = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
+    except TypeError:  # objects of several types
+        raise DataError("y_true and y_pred must be labels of one type") from None
     if labels is not None:
-        same = classes[:, None] == np.asarray(labels)
+        labels = as_labels("labels", labels)
+        if labels.ndim != 1:
+            raise ShapeError(f"labels must have the shape (classes,); got {labels.shape}")
+        same = classes[:, None] == labels
         if not same.any(axis=1).all():
             raise DataError(f"labels lack {classes[~same.any(axis=1)][0]!r}, which occurs")
-        classes, ids = np.asarray(labels), same.argmax(axis=1)[ids]
+        classes, ids = labels, same.argmax(axis=1)[ids]
     K = len(classes)
     true, predicted = ids[: len(y_true)], ids[len(y_true) :]
     return np.bincount(true * K + predicted, weights, minlength=K * K).reshape(K, K)
@@ -89,13 +98,13 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
 
     y_true are class ids; y_pred has the shape (m, K), or (m,) or (m, 1) for that of class 1.
     """
-    P = np.asarray(y_pred)
+    y_true, P = as_labels("y_true", y_true), as_numbers("y_pred", y_pred)
     P = P[:, None] if P.ndim == 1 else P
     one, K = P.shape[1:] == (1,), max(2, *P.shape[1:])
     if P.ndim != 2 or P.dtype.kind != "f" or np.shape(y_true)[1:] not in ((), (1,)):
         raise ShapeError(
-            "log_loss needs class ids of shape (m,) and floats of shape (m, K); got the shapes "
-            f"{np.shape(y_true)} and {np.shape(y_pred)}, {P.dtype}"
+            "log_loss needs y_true, class ids of shape (m,), and y_pred, floats of shape (m, K); "
+            f"got the shapes {np.shape(y_true)} and {np.shape(y_pred)}, {P.dtype}"
         )
     y_true, p, weights = _rows(y_true, P[:, 0], sample_weight)
     if y_true.dtype.kind not in "biu" or y_true.min() < 0 or y_true.max() >= K:
@@ -117,7 +126,7 @@ def roc_auc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None)
     The area under the ROC curve, for two classes (Hanley and McNeil 1982). y_pred are scores or
     probabilities of the second class, or of both, shape (m, 2).
     """
-    scores = np.asarray(y_pred)
+    scores = as_numbers("y_pred", y_pred)
     scores = scores[:, 1] if scores.shape[1:] == (2,) else scores
     y_true, scores, weights = _rows(y_true, scores, sample_weight)
     if np.isnan(scores).any():
@@ -185,17 +194,30 @@ METRICS = {
 
 # --- what comes in --------------------------------------------------------------------------------
 
+FAMILIES = dict.fromkeys("biuf", "numbers") | {
+    "U": "text",
+    "S": "bytes",
+    "M": "dates",
+    "m": "times",
+}
+
 
 def _rows(
     y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights
 ) -> tuple[Array, Array, Array | None]:
     """Both as arrays of one shape, where (m, 1) is (m,), and the weights divided by the largest."""
-    arrays = [np.asarray(y) for y in (y_true, y_pred)]
+    arrays = [as_labels("y_true", y_true), as_labels("y_pred", y_pred)]
     true, predicted = (y[:, 0] if y.shape[1:] == (1,) else y for y in arrays)
     if true.shape != predicted.shape or true.ndim == 0 or true.size == 0:
         raise ShapeError(
             "y_true and y_pred must have the same shape, of one row or more; got "
             f"{arrays[0].shape} and {arrays[1].shape}"
+        )
+    kinds = {FAMILIES[y.dtype.kind] for y in arrays if y.dtype.kind in FAMILIES}
+    if len(kinds) > 1:
+        raise DataError(
+            f"y_true and y_pred must be labels of one type; got {arrays[0].dtype} and "
+            f"{arrays[1].dtype}"
         )
     if sample_weight is None:
         return true, predicted, None
@@ -205,5 +227,6 @@ def _rows(
 def _numbers(
     y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights
 ) -> tuple[Array, Array, Array | None]:
-    true, predicted, weights = _rows(y_true, y_pred, sample_weight)
+    numbers = as_numbers("y_true", y_true), as_numbers("y_pred", y_pred)
+    true, predicted, weights = _rows(*numbers, sample_weight)
     return true.astype(np.float64), predicted.astype(np.float64), weights

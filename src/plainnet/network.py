@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array, as_floats, lies_outside
+from plainnet.arguments import as_array, as_dtype, as_floats, as_generator, lies_outside
 from plainnet.cache import Cache
 from plainnet.data import check_features, check_weights
 from plainnet.errors import (
     DTypeError,
     SettingError,
     ShapeError,
+    require_integer,
     require_number,
+    require_optional,
+    require_type,
+    shown,
 )
 from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer, Shape, fits
@@ -85,11 +89,11 @@ class Network:
         seed: int | np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        self.dtype = np.dtype(dtype)
+        self.dtype = as_dtype("dtype", dtype, "f", "float32 or float64")
         if self.dtype not in (np.float32, np.float64):
             raise SettingError(f"dtype must be float32 or float64; got {self.dtype}")
         require_object("loss", loss, Loss)
-        self.input_shape = _shape(input_shape)
+        self.input_shape = as_shape(input_shape)
         self.body = Sequential(layers)
         self.layers = self.body.layers
         _expect_each_once(self.body)
@@ -115,7 +119,7 @@ class Network:
         self._state = FlatVector(state, self.dtype)
         self._bind()
         wake_blas()
-        rng = np.random.default_rng(seed)
+        rng = as_generator(seed)
         self._parameters.initialize(rng)
         self._state.initialize(rng)
         self.segments: tuple[Segment, ...] = tuple(self._parameters.segments())
@@ -204,6 +208,7 @@ class Network:
         >>> network.adjust("*.b", learning_rate=0.1)
         >>> network.adjust("1.dense", weight_decay=0.5)  # this layer's b now decays too
         """
+        require_type("pattern", pattern, str)
         for name, factor in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
             if factor is not None:
                 require_number(name, factor, at_least=0)
@@ -279,7 +284,8 @@ class Network:
 
         The result lies in the cache's memory, and the next pass with this cache overwrites it.
         """
-        return self._forward(self.inputs(X), cache or Cache())
+        require_optional("cache", cache, Cache)
+        return self._forward(self.inputs(X), Cache() if cache is None else cache)
 
     def loss_and_gradients(
         self,
@@ -298,8 +304,9 @@ class Network:
             `Cache(training=True)`, kept from step to step, makes further steps allocate nothing.
         sample_weight : array of shape (m,), optional
         """
+        require_optional("cache", cache, Cache)
         X, targets, weights = self.check(X, y, sample_weight)
-        return self.step(X, targets, cache or Cache(training=True), weights)
+        return self.step(X, targets, Cache(training=True) if cache is None else cache, weights)
 
     def step(self, X: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         """`loss_and_gradients` for a training loop, on what `check` returned."""
@@ -538,15 +545,21 @@ def _is_meant(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
-def _shape(input_shape: int | Shape) -> Shape:
-    shape = tuple(input_shape) if np.iterable(input_shape) else (input_shape,)
-    time = np.iterable(input_shape) and shape[:1] == (None,)
-    if not shape or any(not isinstance(n, (int, np.integer)) or n < 1 for n in shape[time:]):
+def as_shape(input_shape: int | Shape) -> Shape:
+    """An `input_shape` as a tuple, whose first axis may be None: any length."""
+    several = np.iterable(input_shape) and not isinstance(input_shape, str | bytes | dict)
+    shape: Shape = tuple(input_shape) if np.iterable(input_shape) and several else (input_shape,)
+    time = several and len(shape) > 0 and shape[0] is None
+    try:
+        if not shape:
+            raise SettingError("no axis")
+        sizes = [require_integer("each axis", n, at_least=1) for n in shape[time:]]
+    except SettingError:
         raise SettingError(
             "input_shape must be a positive integer or a tuple of them, of which the first may be "
-            f"None; got {input_shape!r}"
-        )
-    return tuple(None if n is None else int(n) for n in shape)
+            f"None; got {shown(input_shape)}"
+        ) from None
+    return (None, *sizes) if time else tuple(sizes)
 
 
 def _shown(shape: Shape) -> str:

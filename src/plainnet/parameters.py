@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.errors import SettingError
 from plainnet.initializers import Initializer
 from plainnet.memory import aligned
 
@@ -104,7 +105,15 @@ class FlatVector:
         for name in self._declared:
             initializer = self.layout[name].initializer
             if initializer is not None:
-                self.views[name][...] = initializer(rng, self.layout[name].shape)
+                view = self.views[name]
+                with np.errstate(over="ignore", invalid="ignore"):
+                    view[...] = initializer(rng, view.shape)
+                    fits = np.isfinite(view.sum()) or np.isfinite(view).all()
+                if not fits:
+                    raise SettingError(
+                        f"{name} would begin with numbers that {view.dtype} does not have, by "
+                        f"{initializer!r}"
+                    )
 
     # A view does not survive pickle or deepcopy as a view, so only the array and layout travel.
     def __getstate__(self) -> dict[str, Any]:

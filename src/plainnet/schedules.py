@@ -10,7 +10,7 @@ Cosine(warmup=0.05)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from inspect import signature
 from math import cos, log2, pi
@@ -21,7 +21,14 @@ from typing import Any, ClassVar, Literal
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.monitor import Mode, Monitor
 from plainnet.config import Configurable
-from plainnet.errors import SettingError, require_integer, require_number, require_type
+from plainnet.errors import (
+    SettingError,
+    require_integer,
+    require_number,
+    require_one_of,
+    require_sequence,
+    require_type,
+)
 from plainnet.layers.base import Layer
 
 Per = Literal["step", "epoch"]
@@ -60,13 +67,11 @@ class Schedule(Callback, Configurable, ABC):
         require_number("warmup", self.warmup, at_least=0)
         if self.warmup >= 1:
             require_integer("warmup, which is no share below 1,", self.warmup, at_least=1)
-        if self.per not in ("step", "epoch"):
-            raise SettingError(f'per must be "step" or "epoch"; got {self.per!r}')
+        require_one_of("per", self.per, ("step", "epoch"))
         require_type("of", self.of, str)
-        if self.on is not None:
-            layers = list(self.on) if isinstance(self.on, Iterable) else [self.on]
-            if not layers or not all(isinstance(layer, Layer) for layer in layers):
-                raise SettingError(f"on must be a Layer object or several; got {self.on!r}")
+        if self.on is not None and not isinstance(self.on, Layer):
+            for layer in require_sequence("on", self.on, "Layer objects"):
+                require_type("each of on", layer, Layer)
 
     @abstractmethod
     def factor(self, step: int, steps: int) -> float:

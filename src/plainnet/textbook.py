@@ -9,7 +9,7 @@ shape (output_size, m). Layers are counted from 1; layer L + 1 is the output.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from plainnet.network import Network
 
 Array = npt.NDArray[Any]
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    """Whether it is of this kind of number; True and False are not."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 class NeuralNetwork:
@@ -52,17 +57,16 @@ class NeuralNetwork:
                 f"{[hidden_layers or 16]}; got {hidden_layers!r}"
             )
         layer_dims = [input_size, *hidden_layers, output_size]
-        whole = all(isinstance(n, int | np.integer) and type(n) is not bool for n in layer_dims)
-        if not (whole and min(layer_dims) >= 1):
+        if not all(_is_number(n, Integral) and 1 <= n < 2**31 for n in layer_dims):
             raise ValueError(f"every layer needs 1 unit or more, a whole number; got {layer_dims}")
-        real = isinstance(learning_rate, int | float | np.integer | np.floating)
-        if not (real and 0 <= learning_rate < np.inf):
+        if not (_is_number(learning_rate, Real) and 0 <= learning_rate < np.inf):
             raise ValueError(f"learning_rate must be a number >= 0; got {learning_rate!r}")
+        if seed is not None and not (_is_number(seed, Integral) and seed >= 0):
+            raise ValueError(f"seed must be a whole number >= 0 or None; got {seed!r}")
         self.L = len(layer_dims) - 2
         self.parameters: dict[str, Array] = {}
-        self.learning_rate = learning_rate
+        self.learning_rate = float(learning_rate)
         rng = np.random.default_rng(seed)
-
         for l in range(1, len(layer_dims)):
             n_out, n_in = layer_dims[l], layer_dims[l - 1]
             self.parameters[f"W{l}"] = rng.standard_normal((n_out, n_in)) * np.sqrt(2 / n_in)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet import clipping
+from plainnet.arguments import as_generator
 from plainnet.augmentation import Transform
 from plainnet.batches import Augmented, Batch, Mixup, make_batches
 from plainnet.cache import Cache
@@ -20,9 +21,12 @@ from plainnet.divergence import Snapshot, diverged
 from plainnet.errors import (
     DivergedError,
     SettingError,
+    require_boolean,
     require_integer,
     require_number,
+    require_sequence,
     require_type,
+    shown,
 )
 from plainnet.history import History
 from plainnet.interrupts import on_ctrl_c
@@ -163,9 +167,12 @@ def train(
     epochs = require_integer("epochs", epochs, at_least=1)
     accumulate = require_integer("accumulate", accumulate, at_least=1)
     require_number("mixup", mixup, at_least=0)
+    for name, flag in (("progress", progress), ("shuffle", shuffle), ("carry", carry)):
+        require_boolean(name, flag)
+    augment = require_sequence("augment", augment, "functions (X, rng) -> X")
     for transform in augment:
         if not callable(transform):
-            raise SettingError(f"augment must be functions (X, rng) -> X; got {transform!r}")
+            raise SettingError(f"augment must be functions (X, rng) -> X; got {shown(transform)}")
     for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if limit is not None:
             require_number(name, limit, above=0)
@@ -173,14 +180,15 @@ def train(
         raise SettingError("carry needs an iterable of batches in the order of their sequences")
     if clip_norm is not None and clip_value is not None:
         raise SettingError(f"clip_norm={clip_norm!r} and clip_value={clip_value!r}: take one")
-    require_type("callbacks", callbacks, Iterable)
+    metrics = require_sequence("metrics", metrics, "names or functions")
+    callbacks = require_sequence("callbacks", callbacks, "Callback objects")
     observers = [*callbacks, *([Progress()] if progress else [])]
     for position, observer in enumerate(observers):
         require_type("each of callbacks", observer, Callback)
         require_hooks(observer)
         if any(observer is earlier for earlier in observers[:position]):
             raise SettingError(f"{observer!r} is among the callbacks twice: leave one out")
-    rng = np.random.default_rng(seed)
+    rng = as_generator(seed)
     batches = make_batches(
         network, X, y, batch_size, sample_weight, class_weight, rng,
         epochs=epochs, shuffle=shuffle and not full_batch, first=overfit_batches,

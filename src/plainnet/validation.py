@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
-from plainnet.errors import SettingError
+from plainnet.errors import SettingError, require_number, shown
 from plainnet.losses import EachPosition
 from plainnet.metrics import METRICS, Metric
 from plainnet.network import Network
@@ -48,7 +48,9 @@ class Validation:
             y_true = loss.classes(self.y) if loss.is_classifier else self.y
             if y_true.size == y_pred.size:
                 y_true = y_true.reshape(y_pred.shape)
-            scores[name] = float(metric.function(y_true, y_pred, **weights))
+            score = metric.function(y_true, y_pred, **weights)
+            require_number(f"what the metric {name} returns", score, finite=False)
+            scores[name] = float(score)
         return scores
 
 
@@ -56,8 +58,10 @@ def _named(network: Network, metric: str | Callable[..., float]) -> tuple[str, M
     needs: Literal["classes", "numbers"] = "classes" if network.loss.is_classifier else "numbers"
     if callable(metric):
         return getattr(metric, "__name__", type(metric).__name__), Metric(metric, True, needs)
-    if metric not in METRICS:
-        raise SettingError(f"there is no metric {metric!r}; there are {', '.join(METRICS)}")
+    if not isinstance(metric, str) or metric not in METRICS:
+        raise SettingError(
+            f"metrics: there is no metric {shown(metric)}; there are {', '.join(METRICS)}"
+        )
     known = METRICS[metric]
     if known.needs != needs and not (
         known.needs == "probabilities" and network.loss.gives_probabilities

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.monitor import Mode, Monitor
-from plainnet.errors import SettingError, optional, require_integer
+from plainnet.errors import (
+    SettingError,
+    optional,
+    require_boolean,
+    require_integer,
+    require_one_of,
+    require_path,
+)
 from plainnet.files import save
 
 
@@ -43,6 +50,8 @@ class Checkpoint(Callback):
         if monitor is not None and every > 1:
             raise SettingError(f"monitor={monitor!r} saves the best of all epochs; leave out every")
         self._monitor = None if monitor is None else Monitor(monitor, mode)
+        require_one_of("mode", mode, get_args(Mode))
+        require_path("path", path)
         self._place(1)
 
     def begin_training(self, run: Run) -> None:
@@ -78,7 +87,7 @@ class CSVLog(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
-        self.path, self.append = path, append
+        self.path, self.append = require_path("path", path), require_boolean("append", append)
 
     def begin_training(self, run: Run) -> None:
         path = Path(self.path)
@@ -106,7 +115,7 @@ class TensorBoardLog(Callback):
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = folder
+        self.folder = require_path("folder", folder)
         self._writer: Any = None
 
     def begin_training(self, run: Run) -> None:

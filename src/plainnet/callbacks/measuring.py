@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from plainnet.callbacks.base import Callback, Run
-from plainnet.errors import require_type
+from plainnet.errors import require_sequence, require_type
 from plainnet.validation import Validation
 
 
@@ -29,7 +29,8 @@ class Evaluate(Callback):
         self, name: str, *data: Any, metrics: Sequence[str | Callable[..., float]] = ()
     ) -> None:
         require_type("name", name, str)
-        self.name, self.data, self.metrics = name, data, metrics
+        self.name, self.data = name, data
+        self.metrics = require_sequence("metrics", metrics, "names or functions")
 
     def begin_training(self, run: Run) -> None:
         self._validation = Validation(run.network, self.data, self.metrics)

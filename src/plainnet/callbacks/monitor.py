@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from plainnet.callbacks.base import Run
-from plainnet.errors import SettingError, require_number, require_type
+from plainnet.errors import SettingError, require_number, require_one_of, require_type
 from plainnet.metrics import METRICS
 
 Mode = Literal["auto", "min", "max"]
@@ -53,8 +53,7 @@ class Monitor:
 
 
 def _higher_is_better(measure: str, mode: Mode) -> bool:
-    if mode not in get_args(Mode):
-        raise SettingError(f'mode must be "auto", "min" or "max"; got {mode!r}')
+    require_one_of("mode", mode, get_args(Mode))
     if mode != "auto":
         return mode == "max"
     name = measure.removeprefix("val_")
@@ -62,6 +61,7 @@ def _higher_is_better(measure: str, mode: Mode) -> bool:
         return False
     if name not in METRICS:
         raise SettingError(
-            f'whether more of {measure!r} is better is not known: pass mode="max" or mode="min"'
+            f'monitor: whether more of {measure!r} is better is not known: pass mode="max" or '
+            'mode="min"'
         )
     return METRICS[name].greater_is_better

@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from plainnet.arguments import as_numbers
 from plainnet.cache import Cache
 from plainnet.errors import DataError, SettingError
 from plainnet.files.estimators import packed, unpacked
@@ -153,8 +154,9 @@ class NeuralEstimator(BaseEstimator, ABC):
         if sample_weight is None:
             weights = None
         else:
+            given = as_numbers("sample_weight", sample_weight)
             weights = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+                given if given.ndim else float(given), X, dtype=np.float64, ensure_non_negative=True
             )
             if not weights.any():
                 raise DataError("sample_weight is zero for every row: there is nothing to learn")

@@ -16,7 +16,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from plainnet.callbacks import EMA, Callback
-from plainnet.errors import DivergedError, SettingError
+from plainnet.errors import (
+    DivergedError,
+    SettingError,
+    is_a,
+    require_integer,
+    require_sequence,
+    shown,
+)
 from plainnet.estimators.base import (
     Array,
     NeuralEstimator,
@@ -29,6 +36,7 @@ from plainnet.estimators.losses import HalfSquaredError
 from plainnet.estimators.rules import L2Penalty, Recorder, StoppingRules
 from plainnet.estimators.weights import Tensors, listed
 from plainnet.layers import BatchNorm, Dense, Dropout, Layer, activations
+from plainnet.layers.base import HUGE
 from plainnet.lbfgs import LBFGS
 from plainnet.losses import Loss
 from plainnet.network import Network
@@ -95,10 +103,15 @@ class MultilayerPerceptron(NeuralEstimator):
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if hasattr(sizes, "__iter__"):
+            sizes = require_sequence("hidden_layer_sizes", sizes, "whole numbers")
+        else:
+            sizes = [sizes]
+        if not all(is_a(Integral, size) for size in sizes):
+            raise SettingError(f"hidden_layer_sizes must be whole numbers; got {shown(sizes)}")
         if any(size <= 0 for size in sizes):
             raise SettingError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return [int(size) for size in sizes]
+        return [require_integer("hidden_layer_sizes", size, at_least=1) for size in sizes]
 
     def _activations(self, n: int) -> list[Layer]:
         """A layer of its own for each of the n hidden layers."""
@@ -174,6 +187,8 @@ class MultilayerPerceptron(NeuralEstimator):
             return []
         start = []
         for n_in, n_out in pairwise(sizes):
+            if n_in * n_out > HUGE:
+                raise SettingError(f"hidden_layer_sizes: no memory holds {n_in} x {n_out} weights")
             limit = sqrt((2 if self.activation == "logistic" else 6) / (n_in + n_out))
             W = source.uniform(-limit, limit, (n_in, n_out))
             start.append((W, source.uniform(-limit, limit, n_out)))

@@ -17,13 +17,13 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from plainnet.callbacks import Callback, EarlyStopping
-from plainnet.errors import ShapeError
+from plainnet.errors import ShapeError, require_sequence
 from plainnet.estimators.base import Array, NeuralEstimator, Rows, SparseRows, generator
 from plainnet.estimators.targets import Classifier, Regressor
 from plainnet.layers import Layer, Sequential
 from plainnet.lbfgs import LBFGS
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
-from plainnet.network import Network
+from plainnet.network import Network, as_shape
 from plainnet.optimizers import Adam, Optimizer
 from plainnet.training import train
 
@@ -61,7 +61,7 @@ class NetworkEstimator(NeuralEstimator):
     # --- shapes ----------------------------------------------------------------------------------
 
     def _example_shape(self, X: Any) -> Shape:
-        return tuple(X.shape[1:]) if self.input_shape is None else tuple(self.input_shape)
+        return tuple(X.shape[1:]) if self.input_shape is None else as_shape(self.input_shape)
 
     def _for_training(self, X: Any) -> Any:
         X = super()._for_training(X)
@@ -84,7 +84,7 @@ class NetworkEstimator(NeuralEstimator):
         layers = self.layers
         if callable(layers):
             layers = layers(n_features, self._n_network_outputs)
-        return deepcopy(list(layers))
+        return deepcopy(require_sequence("layers", layers, "Layer objects"))
 
     @property
     def _n_network_outputs(self) -> int:

@@ -22,9 +22,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from plainnet.arguments import as_array, as_numbers
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.data import split
-from plainnet.errors import DataError
+from plainnet.errors import DataError, require_integer, require_sequence
 from plainnet.estimators import recipe as recipes
 from plainnet.estimators.base import NeuralEstimator, Rows, generator
 from plainnet.estimators.calibration import Refinement, fit_temperature
@@ -58,7 +59,7 @@ def as_table(X: Any) -> Any:
         if X.ndim != 2:
             raise DataError(f"X must be a table; got a {type(X).__name__}: X.to_frame() makes one")
         return X
-    array = np.asarray(X)
+    array = as_array("X", X)
     return np.asarray(X, object) if array.dtype.kind in "US" and array is not X else array
 
 
@@ -245,7 +246,12 @@ class Tabular(NeuralEstimator):
             batch_size=min(recipe.batch_size or batch_size_for(len(rows)), len(rows)),
             sample_weight=weights[0] if weights else None,
             validation_data=validation,
-            callbacks=[*schedules, *watch, *self.callbacks, *keep],
+            callbacks=[
+                *schedules,
+                *watch,
+                *require_sequence("callbacks", self.callbacks, "Callback objects"),
+                *keep,
+            ],
             seed=rng,
             progress=self.verbose,
         )
@@ -281,6 +287,13 @@ class Tabular(NeuralEstimator):
             for name in (*names, "batch_size", "label_smoothing")
             if getattr(self, name, None) is not None
         }
+        if "hidden_layer_sizes" in given:
+            given["hidden_layer_sizes"] = tuple(
+                require_integer("each of hidden_layer_sizes", size, at_least=1)
+                for size in require_sequence(
+                    "hidden_layer_sizes", given["hidden_layer_sizes"], "whole numbers"
+                )
+            )
         return replace(self._presets[self.preset], **given)
 
     # --- data in ---------------------------------------------------------------------------------
@@ -529,13 +542,13 @@ class TabularRegressor(Tabular, Regressor):
         return MeanSquaredError()
 
     def _scale(self, rows: Rows) -> None:
-        y = np.asarray(rows.targets, np.float64)
+        y = as_numbers("targets y", rows.targets).astype(np.float64)
         self._center, self._spread = y.mean(axis=0), y.std(axis=0)
         self._spread = np.where(self._spread > 0, self._spread, 1.0)
         self._least, self._largest = y.min(axis=0), y.max(axis=0)
 
     def _standardised(self, rows: Rows) -> Array:
-        y = np.asarray(rows.targets, np.float64)
+        y = as_numbers("targets y", rows.targets).astype(np.float64)
         return np.asarray((y - self._center) / self._spread, np.float32)
 
     def _decide(self, Z: Array) -> Array:

@@ -21,7 +21,14 @@ import numpy.typing as npt
 
 from plainnet import initializers, layers, losses
 from plainnet.config import Configurable, rebuild
-from plainnet.errors import FileError
+from plainnet.errors import (
+    FileError,
+    SettingError,
+    require_path,
+    require_sequence,
+    require_type,
+    shown,
+)
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -45,8 +52,12 @@ def save(
         Class names, units, how the data was scaled. `read_metadata` gives it back as JSON keeps it:
         tuples as lists, and all keys as text.
     """
+    require_type("network", network, Network)
+    path = require_path("path", path)
+    if metadata is not None:
+        require_type("metadata", metadata, Mapping)
     arrays = pack(network, metadata)
-    with moved_into_place(Path(path)) as file:
+    with moved_into_place(path) as file:
         np.savez(file, **arrays)
 
 
@@ -64,7 +75,12 @@ def load(path: str | os.PathLike[str], *, custom: Iterable[type[Configurable]] =
     FileError
         If the file is not what `save` writes, or needs a class that is not known.
     """
-    return _built(*_read(Path(path)), str(path), custom)
+    path = require_path("path", path)
+    custom = require_sequence("custom", custom, "classes")
+    for kind in custom:
+        if not isinstance(kind, type):
+            raise SettingError(f"custom must be classes; got {shown(kind)}")
+    return _built(*_read(path), str(path), custom)
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:

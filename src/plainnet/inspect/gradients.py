@@ -16,9 +16,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments import as_generator, as_numbers
 from plainnet.cache import Cache
-from plainnet.errors import DTypeError, SettingError
-from plainnet.layers.base import Layer, Shape
+from plainnet.errors import (
+    DTypeError,
+    SettingError,
+    ShapeError,
+    require_boolean,
+    require_integer,
+    require_number,
+)
+from plainnet.layers.base import Layer, Shape, fits
 from plainnet.losses import Loss
 from plainnet.network import Network
 
@@ -102,8 +110,17 @@ def check_gradients(
         raise SettingError(
             f"subject must be a Layer, Loss or Network object; got {subject!r}{hint}"
         )
-    rng = np.random.default_rng(seed)
-    network = _network(subject, input_shape if X is None else np.shape(X)[1:], rng)
+    rng = as_generator(seed)
+    batch_size = require_integer("batch_size", batch_size, at_least=1)
+    if samples is not None:
+        samples = require_integer("samples", samples, at_least=1)
+    require_number("tolerance", tolerance, above=0)
+    require_boolean("training", training)
+    if X is not None:
+        X = as_numbers("X", X)
+        if X.ndim < 1:
+            raise ShapeError(f"X must have the shape (m, ...); got {X.shape}")
+    network = _network(subject, input_shape if X is None else X.shape[1:], rng)
     if X is None and network.body.takes_ids:
         raise SettingError(f"{subject!r} takes ids: pass them as X")
     if X is None:
@@ -154,7 +171,13 @@ class _Projection(Loss):
     """L_i = sum(Z_i * y_i): a loss whose gradient is whatever y holds."""
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        return np.asarray(y, dtype)
+        y = as_numbers("targets y", y).astype(dtype)
+        if y.ndim == 0 or not fits(y.shape[1:], self.output_shape):
+            raise ShapeError(
+                f"y, the gradient of the output, must have its shape, (m, *{self.output_shape}); "
+                f"got {y.shape}"
+            )
+        return y
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         cache["y"] = y

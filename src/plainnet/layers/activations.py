@@ -11,7 +11,7 @@ import numpy as np
 
 from plainnet import functions
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, require_number
+from plainnet.errors import require_number, require_one_of
 from plainnet.initializers import GlorotUniform, HeNormal, LeCunNormal
 from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape, expect_axes
 from plainnet.memory import pieces
@@ -146,8 +146,7 @@ class GELU(Layer):
     weight_initializer = HeNormal()
 
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
-        if approximate not in _GELU_FORMULAS:
-            raise SettingError(f'approximate must be "none" or "tanh"; got {approximate!r}')
+        require_one_of("approximate", approximate, tuple(_GELU_FORMULAS))
         self.approximate = approximate
         self.formulas = _GELU_FORMULAS[approximate]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any, cast, get_args
 
 import numpy as np
 
@@ -10,9 +11,11 @@ from plainnet.cache import Cache
 from plainnet.errors import (
     SettingError,
     ShapeError,
+    require_boolean,
     require_integer,
     require_number,
-    require_type,
+    require_optional,
+    shown,
 )
 from plainnet.initializers import Initializer, Zeros
 from plainnet.layers.attention_formulas import cross_attention_formulas, self_attention_formulas
@@ -97,12 +100,10 @@ class MultiHeadAttention(Layer):
         output_initializer: Initializer | None = None,
     ) -> None:
         self.heads = require_integer("heads", heads, at_least=1)
-        self.groups = _groups(heads, key_value_heads)
-        require_type("causal", causal, bool)
-        if not isinstance(rotary, bool) and rotary not in ("halves", "interleaved"):
-            raise SettingError(
-                f'rotary must be True, False, "halves" or "interleaved"; got {rotary!r}'
-            )
+        self.groups = _groups(self.heads, key_value_heads)
+        require_boolean("causal", causal)
+        rotary = require_rotary(rotary)
+        require_boolean("bias", bias)
         require_number("rotary_base", rotary_base, above=1)
         require_number("dropout", dropout, at_least=0, below=1)
         _require_optional(head_width, initializer, output_initializer)
@@ -263,7 +264,8 @@ class CrossAttention(Layer):
         output_initializer: Initializer | None = None,
     ) -> None:
         self.heads = require_integer("heads", heads, at_least=1)
-        self.groups = _groups(heads, key_value_heads)
+        self.groups = _groups(self.heads, key_value_heads)
+        require_boolean("bias", bias)
         require_number("dropout", dropout, at_least=0, below=1)
         _require_optional(head_width, initializer, output_initializer)
         if source_width is not None:
@@ -404,12 +406,19 @@ def _require_optional(
 ) -> None:
     if head_width is not None:
         require_integer("head_width", head_width, at_least=1)
-    for name, value in (
-        ("initializer", initializer),
-        ("output_initializer", output_initializer),
-    ):
-        if value is not None:
-            require_type(name, value, Initializer)
+    require_optional("initializer", initializer, Initializer)
+    require_optional("output_initializer", output_initializer, Initializer)
+
+
+def require_rotary(rotary: Any) -> bool | Pairing:
+    """Whether to turn queries and keys, and which pairs."""
+    if isinstance(rotary, str) and rotary in get_args(Pairing):
+        return cast("Pairing", rotary)
+    if isinstance(rotary, bool | np.bool_):
+        return bool(rotary)
+    raise SettingError(
+        f'rotary must be True, False, "halves" or "interleaved"; got {shown(rotary)}'
+    )
 
 
 # --- passes that continue -------------------------------------------------------------------------

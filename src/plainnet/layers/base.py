@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments import described
 from plainnet.cache import Cache
 from plainnet.config import Configurable
 from plainnet.errors import SettingError, ShapeError
@@ -20,6 +21,9 @@ from plainnet.parameters import Declaration
 Array = npt.NDArray[Any]
 Shape = tuple[Any, ...]
 """Axes without the batch; the first, time, may be None: any length."""
+
+HUGE = 2**40
+"""More numbers than this have no place in one machine."""
 
 NO_GRADIENT: Array = np.empty(0)
 """What `backward` returns where nobody reads the gradient of its input: below the first layer."""
@@ -160,6 +164,9 @@ class Layer(Configurable, ABC):
             if self.needs_lengths and None in input_shape:
                 raise ShapeError(f"needs an input of known length; got {input_shape}")
             self.output_shape = self.build(input_shape)
+            for tensor in (*self.declared.values(), *self.declared_state.values()):
+                _refuse_huge(f"a tensor {tensor.name} of shape", tensor.shape)
+            _refuse_huge("an output for each example of shape", self.output_shape)
         except ShapeError as error:
             if error.placed:  # by a layer inside this container
                 raise
@@ -227,13 +234,19 @@ def _is_shape(shape: Any) -> bool:
     )
 
 
+def _refuse_huge(what: str, shape: Shape) -> None:
+    """Say so before memory is taken, or fills up."""
+    if prod(n or 1 for n in shape) > HUGE:
+        raise ShapeError(f"would have {what} {shape}, more than any memory holds")
+
+
 def checked_forward(layer: Layer, A: Array, cache: Cache) -> Array:
     """A layer's first pass with a cache: it returns what its `build` said, and leaves A alone."""
     given = A if cache.reuse_input else _read_only(A)
     Y = _leaving_alone(layer, "forward", given, cache)
     expected = (len(A), *layer.output_shape)
     same_dtype = layer.takes_ids or getattr(Y, "dtype", None) == A.dtype
-    if not fits(np.shape(Y), expected) or not same_dtype:
+    if not (isinstance(Y, np.ndarray) and fits(Y.shape, expected) and same_dtype):
         raise ShapeError(
             f"layer {layer.name} ({layer!r}) said that it returns {A.dtype} of shape {expected}; "
             f"it returned {_seen(Y)}"
@@ -276,9 +289,7 @@ def _read_only(array: Array) -> Array:
 
 
 def _seen(value: Any) -> str:
-    if value is None:
-        return "None: is its `return` missing?"
-    return f"{getattr(value, 'dtype', type(value).__name__)} of shape {np.shape(value)}"
+    return "None: is its `return` missing?" if value is None else described(value)
 
 
 def fits(shape: Shape, expected: Shape) -> bool:

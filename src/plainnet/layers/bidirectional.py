@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, require_type
+from plainnet.errors import SettingError, require_one_of, require_type
 from plainnet.initializers import Initializer
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.recurrence import Recurrent
@@ -60,8 +60,7 @@ class Bidirectional(Layer):
         require_type("layer", layer, Recurrent)
         if layer.reverse:
             raise SettingError(f"Bidirectional needs a layer with reverse=False; got {layer!r}")
-        if merge not in ("concat", "sum"):
-            raise SettingError(f'merge must be "concat" or "sum"; got {merge!r}')
+        require_one_of("merge", merge, ("concat", "sum"))
         self.layer = layer
         self.merge = merge
         reversed_layer = deepcopy(layer)

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, ShapeError, require_type
+from plainnet.errors import (
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_sequence,
+    require_type,
+    shown,
+)
 from plainnet.initializers import Initializer
 from plainnet.layers.base import (
     NO_GRADIENT,
@@ -172,15 +179,14 @@ class Parallel(Layer):
 
     def __init__(self, parts: Sequence[tuple[int, int]], layers: Sequence[Layer]) -> None:
         self.layers = _checked(layers)
-        self.parts = [(int(start), int(stop)) for start, stop in parts]
+        self.parts = _checked_parts(parts)
         if not self.layers or len(self.layers) != len(self.parts):
             raise SettingError(
                 f"Parallel needs a part for each layer; got {len(self.parts)} parts and "
                 f"{len(self.layers)} layers"
             )
-        covered = {feature for start, stop in self.parts for feature in range(start, stop)}
         self.width = max(stop for _, stop in self.parts)
-        if covered != set(range(self.width)) or any(a >= b for a, b in self.parts):
+        if not _cover_all(self.parts):
             raise SettingError(f"parts must be (start, stop) and cover all features; got {parts}")
         self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(self.layers)]
 
@@ -245,10 +251,30 @@ class Parallel(Layer):
             own.needs_input_gradient = cache.needs_input_gradient
 
 
-def _checked(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    if not isinstance(layers, Iterable):
-        raise SettingError(f"layers must be a list of Layer objects; got {layers!r}")
-    layers = tuple(layers)
-    for position, layer in enumerate(layers):
-        require_type(f"layer {position}", layer, Layer)
-    return layers
+def _cover_all(parts: Sequence[tuple[int, int]]) -> bool:
+    """Whether each part has a feature or more, and all together leave none out."""
+    covered = 0
+    for start, stop in sorted(parts):
+        if not 0 <= start <= covered or start >= stop:
+            return False
+        covered = max(covered, stop)
+    return True
+
+
+def _checked(layers: Iterable[Layer], name: str = "layers") -> tuple[Layer, ...]:
+    objects = require_sequence(name, layers, "Layer objects")
+    for position, layer in enumerate(objects):
+        require_type(f"layer {position} of {name}", layer, Layer)
+    return tuple(objects)
+
+
+def _checked_parts(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    pairs = require_sequence("parts", parts, "pairs (start, stop)")
+    for pair in pairs:
+        if len(require_sequence("each of parts", pair, "two whole numbers")) != 2:
+            raise SettingError(f"each of parts must be (start, stop); got {shown(pair)}")
+    start, stop = "the start of each of parts", "the stop of each of parts"
+    return [
+        (require_integer(start, a, at_least=0), require_integer(stop, b, at_least=0))
+        for a, b in pairs
+    ]

@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, ShapeError, require_integer, require_type
+from plainnet.errors import (
+    SettingError,
+    ShapeError,
+    require_boolean,
+    require_integer,
+    require_optional,
+)
 from plainnet.initializers import Initializer, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.correlation import correlate, correlate_back, kernel_gradient, swap
@@ -60,10 +66,8 @@ class _Convolution(Layer, ABC):
             raise SettingError(
                 f"filters must be a multiple of groups; got {filters} filters in {groups} groups"
             )
-        if initializer is not None:
-            require_type("initializer", initializer, Initializer)
-        require_type("bias", bias, bool)
-        self.bias = bias
+        require_optional("initializer", initializer, Initializer)
+        self.bias = require_boolean("bias", bias)
         self.initializer = initializer
 
     def _declare(self, channels: int, kernel: Shape) -> None:
@@ -226,7 +230,7 @@ class Conv2d(_Convolution):
         initializer: Initializer | None = None,
     ) -> None:
         self._set(filters, groups, bias, initializer)
-        self.formulas = CONV2D[bias]
+        self.formulas = CONV2D[self.bias]
         self.kernel_size, self.stride, self.dilation, self.padding = map(
             plain, (kernel_size, stride, dilation, padding)
         )
@@ -296,7 +300,7 @@ class ConvTranspose2d(_Convolution):
         initializer: Initializer | None = None,
     ) -> None:
         self._set(filters, groups, bias, initializer)
-        self.formulas = CONV_TRANSPOSE2D[bias]
+        self.formulas = CONV_TRANSPOSE2D[self.bias]
         self.kernel_size, self.stride, self.dilation, self.padding, self.output_padding = map(
             plain, (kernel_size, stride, dilation, padding, output_padding)
         )
@@ -393,7 +397,7 @@ class Conv1d(_Convolution):
         initializer: Initializer | None = None,
     ) -> None:
         self._set(filters, groups, bias, initializer)
-        self.formulas = CONV1D[bias]
+        self.formulas = CONV1D[self.bias]
         self.kernel_size = require_integer("kernel_size", kernel_size, at_least=1)
         self.stride = require_integer("stride", stride, at_least=1)
         self.dilation = require_integer("dilation", dilation, at_least=1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import require_integer, require_type
+from plainnet.errors import require_boolean, require_integer, require_optional
 from plainnet.initializers import Initializer, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
 
@@ -55,13 +55,12 @@ class Dense(Layer):
     def __init__(
         self, units: int, *, bias: bool = True, initializer: Initializer | None = None
     ) -> None:
-        if initializer is not None:
-            require_type("initializer", initializer, Initializer)
-        if not bias:
-            self.formulas = FORMULAS_WITHOUT_BIAS
+        require_optional("initializer", initializer, Initializer)
         self.units = require_integer("units", units, at_least=1)
-        self.bias = bias
+        self.bias = require_boolean("bias", bias)
         self.initializer = initializer
+        if not self.bias:
+            self.formulas = FORMULAS_WITHOUT_BIAS
 
     def build(self, input_shape: Shape) -> Shape:
         expect_axes(input_shape, 1, "(..., features)")

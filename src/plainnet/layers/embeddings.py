@@ -10,7 +10,13 @@ from math import pi
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, ShapeError, require_integer, require_number
+from plainnet.errors import (
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_number,
+    require_sequence,
+)
 from plainnet.initializers import Initializer, Normal, Uniform
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
 
@@ -188,8 +194,12 @@ class PiecewiseLinearEmbedding(Layer):
     )
 
     def __init__(self, edges: Sequence[Sequence[float]]) -> None:
-        self.edges = [[float(edge) for edge in feature] for feature in edges]
-        for i, feature in enumerate(self.edges):
+        self.edges: list[list[float]] = []
+        for i, given in enumerate(require_sequence("edges", edges, "lists of numbers")):
+            feature = require_sequence(f"edges[{i}]", given, "numbers")
+            for edge in feature:
+                require_number(f"each of edges[{i}]", edge)
+            self.edges.append([float(edge) for edge in feature])
             if len(feature) < 2 or any(a >= b for a, b in pairwise(feature)):
                 raise SettingError(
                     f"each feature needs two ascending edges or more; got {feature} for feature {i}"
@@ -276,6 +286,7 @@ class CategoryEmbedding(Layer):
     )
 
     def __init__(self, sizes: Sequence[int], width: int = 8) -> None:
+        sizes = require_sequence("sizes", sizes, "whole numbers, one for each column")
         self.sizes = [require_integer("each of sizes", size, at_least=1) for size in sizes]
         self.width = require_integer("width", width, at_least=1)
         if not self.sizes:

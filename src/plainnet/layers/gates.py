@@ -7,7 +7,13 @@ import numpy as np
 
 from plainnet import functions
 from plainnet.cache import Cache
-from plainnet.errors import ShapeError, require_integer, require_number, require_type
+from plainnet.errors import (
+    ShapeError,
+    require_boolean,
+    require_integer,
+    require_number,
+    require_optional,
+)
 from plainnet.initializers import Constant, GlorotUniform, HeNormal, Initializer, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
 from plainnet.layers.containers import Sequential
@@ -48,10 +54,9 @@ class Gated(Layer):
     def __init__(
         self, units: int, *, bias: bool = True, initializer: Initializer | None = None
     ) -> None:
-        if initializer is not None:
-            require_type("initializer", initializer, Initializer)
+        require_optional("initializer", initializer, Initializer)
         self.units = require_integer("units", units, at_least=1)
-        self.bias = bias
+        self.bias = require_boolean("bias", bias)
         self.initializer = initializer
         self.formulas = self.formulas_with_bias if bias else self.formulas_without
 

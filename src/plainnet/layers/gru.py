@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError
+from plainnet.errors import require_one_of
 from plainnet.initializers import Zeros
 from plainnet.layers.base import Array, Formula, Formulas, Shape
 from plainnet.layers.dense import rows
@@ -66,8 +66,7 @@ class GRU(Recurrent):
             reverse=reverse,
             learned_start=learned_start,
         )
-        if reset not in ("after", "before"):
-            raise SettingError(f'reset must be "after" or "before"; got {reset!r}')
+        require_one_of("reset", reset, ("after", "before"))
         self.reset = reset
         self.formulas = AFTER if reset == "after" else BEFORE
 

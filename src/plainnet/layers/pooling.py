@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, ShapeError, require_type
+from plainnet.errors import SettingError, ShapeError, require_boolean
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.sliding import (
     Pair,
@@ -46,7 +46,7 @@ class _Pool(Layer, ABC):
     releases_arrays = True
 
     def _set(self, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool) -> None:
-        require_type("ceil_mode", ceil_mode, bool)
+        require_boolean("ceil_mode", ceil_mode)
         self.kernel_size, self.stride, self.padding = map(plain, (kernel_size, stride, padding))
         self.ceil_mode = ceil_mode
         kernel = pair("kernel_size", self.kernel_size)
@@ -234,7 +234,7 @@ class AveragePool2d(_Pool):
         ceil_mode: bool = False,
     ) -> None:
         self._set(kernel_size, stride, padding, ceil_mode)
-        require_type("count_padding", count_padding, bool)
+        require_boolean("count_padding", count_padding)
         self.count_padding = count_padding
 
     def build(self, input_shape: Shape) -> Shape:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import ShapeError, require_integer, require_type
+from plainnet.errors import ShapeError, require_integer, require_optional
 from plainnet.initializers import Initializer, Normal
 from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.masking import expect_steps
@@ -47,8 +47,7 @@ class LearnedPositions(Layer):
     )
 
     def __init__(self, length: int, *, initializer: Initializer | None = None) -> None:
-        if initializer is not None:
-            require_type("initializer", initializer, Initializer)
+        require_optional("initializer", initializer, Initializer)
         self.length = require_integer("length", length, at_least=1)
         self.initializer = initializer
 

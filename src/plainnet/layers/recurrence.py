@@ -14,7 +14,14 @@ from typing import Literal
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import DTypeError, SettingError, ShapeError, require_integer, require_type
+from plainnet.errors import (
+    DTypeError,
+    SettingError,
+    ShapeError,
+    require_boolean,
+    require_integer,
+    require_one_of,
+)
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.dense import rows
@@ -81,12 +88,9 @@ class Recurrent(Layer):
         learned_start: bool = False,
     ) -> None:
         self.units = require_integer("units", units, at_least=1)
-        require_type("return_sequences", return_sequences, bool)
-        require_type("reverse", reverse, bool)
-        require_type("learned_start", learned_start, bool)
-        self.return_sequences = return_sequences
-        self.reverse = reverse
-        self.learned_start = learned_start
+        self.return_sequences = require_boolean("return_sequences", return_sequences)
+        self.reverse = require_boolean("reverse", reverse)
+        self.learned_start = require_boolean("learned_start", learned_start)
 
     def build(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 2:
@@ -326,8 +330,7 @@ class RNN(Recurrent):
             reverse=reverse,
             learned_start=learned_start,
         )
-        if activation not in ("tanh", "relu"):
-            raise SettingError(f'activation must be "tanh" or "relu"; got {activation!r}')
+        require_one_of("activation", activation, ("tanh", "relu"))
         self.activation = activation
         self.formulas = TANH_FORMULAS if activation == "tanh" else RELU_FORMULAS
 

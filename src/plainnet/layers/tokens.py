@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_type
+from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_optional
 from plainnet.initializers import Initializer, Normal
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.containers import Sequential
@@ -87,9 +87,8 @@ class Embedding(Layer):
     ) -> None:
         self.vocabulary = require_integer("vocabulary", vocabulary, at_least=1)
         self.width = require_integer("width", width, at_least=1)
-        if initializer is not None:
-            require_type("initializer", initializer, Initializer)
-        self.padding = _padding(padding, vocabulary)
+        require_optional("initializer", initializer, Initializer)
+        self.padding = _padding(padding, self.vocabulary)
         self.initializer = initializer
 
     def build(self, input_shape: Shape) -> Shape:
@@ -172,11 +171,10 @@ class TiedEmbedding(Layer):
     ) -> None:
         self.vocabulary = require_integer("vocabulary", vocabulary, at_least=1)
         self.width = require_integer("width", width, at_least=1)
-        if initializer is not None:
-            require_type("initializer", initializer, Initializer)
+        require_optional("initializer", initializer, Initializer)
         self.branch = Sequential(layers)
         self.layers = self.branch.layers
-        self.padding = _padding(padding, vocabulary)
+        self.padding = _padding(padding, self.vocabulary)
         self.initializer = initializer
 
     def build(self, input_shape: Shape) -> Shape:

@@ -11,8 +11,11 @@ from plainnet.cache import Cache
 from plainnet.errors import (
     SettingError,
     ShapeError,
+    require_boolean,
     require_integer,
     require_number,
+    require_one_of,
+    require_optional,
 )
 from plainnet.initializers import Initializer
 from plainnet.layers.activations import GELU, ReLU
@@ -84,22 +87,23 @@ class TransformerBlock(Layer):
         initializer: Initializer | None = None,
         residual_initializer: Initializer | None = None,
     ) -> None:
-        _require_one_of("activation", activation, ("gelu", "swiglu", "relu"))
-        _require_one_of("norm", norm, ("pre", "post"))
-        _require_one_of("normalization", normalization, tuple(NORMALIZATIONS))
+        require_one_of("activation", activation, ("gelu", "swiglu", "relu"))
+        require_one_of("norm", norm, ("pre", "post"))
+        require_one_of("normalization", normalization, tuple(NORMALIZATIONS))
+        require_optional("residual_initializer", residual_initializer, Initializer)
         require_number("dropout", dropout, at_least=0, below=1)
         self.heads = require_integer("heads", heads, at_least=1)
         self.hidden = hidden if hidden is None else require_integer("hidden", hidden, at_least=1)
         self.activation = activation
         self.norm = norm
-        self.causal = causal
-        self.cross = cross
+        self.causal = require_boolean("causal", causal)
+        self.cross = require_boolean("cross", cross)
         self.dropout = dropout
         self.rotary = rotary
         self.rotary_base = rotary_base
         self.key_value_heads = key_value_heads
         self.head_width = head_width
-        self.bias = bias
+        self.bias = require_boolean("bias", bias)
         self.normalization = normalization
         self.initializer = initializer
         self.residual_initializer = residual_initializer
@@ -310,8 +314,3 @@ def _copies(cache: Cache, *named: tuple[str, Array]) -> Iterator[Array]:
         copy = cache.array(name, part.shape, part.dtype)
         np.copyto(copy, part)
         yield copy
-
-
-def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise SettingError(f"{name} must be one of {', '.join(map(repr, known))}; got {value!r}")

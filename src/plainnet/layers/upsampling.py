@@ -1,11 +1,12 @@
 """Larger images: pixels repeated, or weighted means of their neighbours."""
 
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError
+from plainnet.errors import require_one_of
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.sliding import Pair, expect_image, pair, plain
 
@@ -48,16 +49,28 @@ class Upsample(Layer):
     ) -> None:
         self.factor = plain(factor)
         self._factors = pair("factor", self.factor)
-        if mode not in ("nearest", "bilinear"):
-            raise SettingError(f'mode must be "nearest" or "bilinear"; got {mode!r}')
+        require_one_of("mode", mode, ("nearest", "bilinear"))
         self.mode = mode
 
     def build(self, input_shape: Shape) -> Shape:
         expect_image(input_shape)
-        *size, channels = input_shape
+        height, width, channels = input_shape
+        down, across = self._factors
+        return (height * down, width * across, channels)
+
+    # The matrices of the formulas, made when they are asked for: of a large image they are large.
+
+    @cached_property
+    def down(self) -> Array:
+        return self._weights(0)
+
+    @cached_property
+    def across(self) -> Array:
+        return self._weights(1)
+
+    def _weights(self, axis: int) -> Array:
         weights = _repeated if self.mode == "nearest" else _between
-        self.down, self.across = map(weights, size, self._factors)
-        return (len(self.down), len(self.across), channels)
+        return weights(self.input_shape[axis], self._factors[axis])
 
     def forward(self, A: Array, cache: Cache) -> Array:
         (m, height, width, channels), (fy, fx) = A.shape, self._factors

@@ -3,7 +3,7 @@
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import require_type
+from plainnet.errors import require_boolean
 from plainnet.layers.base import Formula, Formulas
 from plainnet.losses.base import Array
 from plainnet.losses.classification import BOOL, INTP, OneOfK
@@ -23,7 +23,7 @@ class Hinge(OneOfK):
     """
 
     def __init__(self, squared: bool = False) -> None:
-        require_type("squared", squared, bool)
+        require_boolean("squared", squared)
         self.squared = squared
         self.formulas = _FORMULAS[squared]
 

@@ -1,13 +1,23 @@
 """Losses of numbers: each output has a loss of its own, and an example's loss is their mean."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.cache import Cache
-from plainnet.errors import DataError, SettingError, ShapeError, require_number
+from plainnet.errors import (
+    DataError,
+    SettingError,
+    ShapeError,
+    is_a,
+    require_number,
+    require_sequence,
+    shown,
+)
 from plainnet.layers.base import Formula, Formulas
 from plainnet.losses.base import (
     Array,
@@ -155,13 +165,18 @@ class Quantile(Elementwise):
     )
 
     def __init__(self, levels: float | Sequence[float] = 0.5) -> None:
-        each = tuple(levels) if isinstance(levels, Iterable) else (levels,)
+        several = not is_a(Real, levels)
+        each: list[Any] = [levels]
+        if several:
+            each = require_sequence("levels", levels, "numbers")
         for level in each:
             require_number("each of levels", level, above=0, below=1)
         if not each or any(low >= high for low, high in pairwise(each)):
-            raise SettingError(f"levels must be one or more, in ascending order; got {levels!r}")
+            raise SettingError(
+                f"levels must be one or more, in ascending order; got {shown(levels)}"
+            )
         self.levels: float | tuple[float, ...]
-        self.levels = tuple(map(float, each)) if isinstance(levels, Iterable) else levels
+        self.levels = tuple(map(float, each)) if several else float(each[0])
         self._each = np.array(each, float)
 
     def build(self, output_shape: Shape) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import require_number
+from plainnet.errors import require_boolean, require_number
 from plainnet.optimizers.base import Optimizer, require_betas
 
 Array = npt.NDArray[Any]
@@ -56,8 +56,8 @@ class Adam(Optimizer):
         require_number("epsilon", epsilon, above=0)
         self.betas = require_betas(betas)
         self.epsilon = epsilon
-        self.amsgrad = amsgrad
-        if amsgrad:
+        self.amsgrad = require_boolean("amsgrad", amsgrad)
+        if self.amsgrad:
             self.accumulators = ("M", "V", "V_max")
 
     def prepare(self, learning_rate: float) -> None:

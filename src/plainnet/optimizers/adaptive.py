@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import require_number
+from plainnet.errors import require_boolean, require_number
 from plainnet.optimizers.base import Optimizer
 
 Array = npt.NDArray[Any]
@@ -102,7 +102,7 @@ class RMSprop(Optimizer):
         self.rho = rho
         self.epsilon = epsilon
         self.momentum = momentum
-        self.centered = centered
+        self.centered = require_boolean("centered", centered)
         optional = {"M": centered, "B": momentum}
         self.accumulators = ("V", *(name for name, wanted in optional.items() if wanted))
 

@@ -227,7 +227,7 @@ def require_betas(betas: tuple[float, float]) -> tuple[float, float]:
         raise SettingError(f"betas must be two numbers; got {betas!r}")
     for i, beta in enumerate(betas):
         require_number(f"betas[{i}]", beta, at_least=0, below=1)
-    return betas[0], betas[1]
+    return float(betas[0]), float(betas[1])
 
 
 def _runs(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import SettingError, require_number
+from plainnet.errors import SettingError, require_boolean, require_number
 from plainnet.optimizers.base import Optimizer
 
 Array = npt.NDArray[Any]
@@ -42,6 +42,7 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(learning_rate, weight_decay)
         require_number("momentum", momentum, at_least=0, below=1)
+        require_boolean("nesterov", nesterov)
         if nesterov and momentum == 0:
             raise SettingError("nesterov=True needs momentum > 0; got momentum=0")
         self.momentum = momentum

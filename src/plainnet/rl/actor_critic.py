@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from plainnet.cache import Cache
-from plainnet.errors import SettingError, require_type
+from plainnet.errors import SettingError, require_one_of, require_type
 from plainnet.functions import softmax
 from plainnet.initializers import Orthogonal
 from plainnet.layers import Dense, Layer, Parallel, ReLU, Sequential, Tanh
@@ -28,10 +28,7 @@ Activation = Literal["tanh", "relu"]
 
 def hidden_layers(hidden: Sequence[int], activation: Activation) -> list[Layer]:
     """Dense layers of these sizes, each with its activation."""
-    if activation not in ACTIVATIONS:
-        raise SettingError(
-            f"activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}"
-        )
+    require_one_of("activation", activation, tuple(ACTIVATIONS))
     units = layer_sizes(hidden)
     make = ACTIVATIONS[activation]
     pairs = ((Dense(n, initializer=Orthogonal(sqrt(2))), make()) for n in units)

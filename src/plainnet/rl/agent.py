@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments import as_generator
 from plainnet.cache import Cache
 from plainnet.clipping import clip_norm
 from plainnet.config import Configurable
@@ -35,6 +36,10 @@ from plainnet.rl.running import RunningStatistics
 
 FORMAT = 1
 EVALUATED_AT_ONCE = 10
+
+
+MOST_ENVS = 2**16
+"""They step one after the other."""
 
 
 class Agent(Configurable, ABC):
@@ -70,7 +75,8 @@ class Agent(Configurable, ABC):
         """Called by constructors, first: the environments, the counters, the random generator."""
         if self.seed is not None:
             self.seed = require_integer("seed", self.seed, at_least=0)
-        self.rng = np.random.default_rng(self.seed)
+        self.rng = as_generator(self.seed)
+        self.n_envs = require_integer("n_envs", self.n_envs, at_least=1, at_most=MOST_ENVS)
         self.environments = Environments(self.env, self.n_envs)
         self.learning = Learning()
         self.learners, self.statistics = {}, {}

@@ -10,9 +10,9 @@ from plainnet.cache import Cache
 from plainnet.errors import (
     SettingError,
     ShapeError,
+    require_boolean,
     require_integer,
     require_number,
-    require_type,
 )
 from plainnet.layers import Dense, Layer, ReLU
 from plainnet.layers.base import Array, Formula, Formulas, Shape
@@ -109,7 +109,7 @@ class DQN(Agent):
             "prioritized": prioritized,
             "normalize_observations": normalize_observations,
         }.items():
-            require_type(name, flag, bool)
+            require_boolean(name, flag)
         if not isinstance(epsilon, list | tuple) or len(epsilon) != 2:
             raise SettingError(f"epsilon must be two numbers, from and to; got {epsilon!r}")
         require_discounts(**{f"epsilon[{i}]": value for i, value in enumerate(epsilon)})
@@ -117,7 +117,7 @@ class DQN(Agent):
         self.n_envs = n_envs
         self.learning_rate, self.anneal = learning_rate, anneal
         self.gamma = gamma
-        self.capacity = require_integer("capacity", capacity, at_least=1)
+        self.capacity = require_integer("capacity", capacity, at_least=1, at_most=2**28)
         self.learning_starts = require_integer("learning_starts", learning_starts, at_least=0)
         self.batch_size = require_integer("batch_size", batch_size, at_least=1)
         self.target_every = require_integer("target_every", target_every, at_least=1)
@@ -141,8 +141,8 @@ class DQN(Agent):
         self.target = self._network()
         self.target.parameters[:] = network.parameters
         self.replay = Replay(
-            capacity,
-            n_envs,
+            self.capacity,
+            self.n_envs,
             self.environments.width,
             1,
             n_steps=n_steps,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.cache import Cache
-from plainnet.errors import DataError, ShapeError, require_number, require_type
+from plainnet.errors import DataError, ShapeError, require_boolean, require_number, require_type
 from plainnet.layers.base import Array, Formula, Formulas, Shape
 from plainnet.losses.base import Loss, real_targets
 from plainnet.rl.policies import Policy
@@ -171,7 +171,7 @@ class ClippedPolicyGradient(ActorCriticLoss):
     ) -> None:
         super().__init__(policy, entropy_weight, value_weight)
         require_number("clip", clip, at_least=0)
-        require_type("clip_value", clip_value, bool)
+        require_boolean("clip_value", clip_value)
         self.clip = clip
         self.clip_value = clip_value
 
