@@ -14,7 +14,15 @@ from plainnet.errors import (
     PlainnetError,
     SettingError,
     optional,
+    require_boolean,
+    require_integer,
     require_number,
+    require_one_of,
+    require_optional,
+    require_path,
+    require_sequence,
+    require_type,
+    shown,
 )
 
 BUILT_IN = {
@@ -23,6 +31,7 @@ BUILT_IN = {
     "DTypeError": TypeError,
     "SettingError": ValueError,
     "ArgumentError": TypeError,
+    "OutOfMemoryError": MemoryError,
     "FileError": ValueError,
     "MissingExtraError": ImportError,
     "DivergedError": ValueError,
@@ -99,3 +108,69 @@ def test_a_number_outside_its_bounds_is_refused(value, bounds, message):
     with pytest.raises(SettingError) as caught:
         require_number("rate", value, **bounds)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), True, np.True_, 1j, "1", None, np.array(1)])
+def test_what_is_no_number(value):
+    with pytest.raises(SettingError, match="rate must be"):
+        require_number("rate", value)
+
+
+def test_whole_numbers():
+    assert type(require_integer("n", np.uint8(3), at_least=0)) is int
+    for value in (True, 1.0, "1", None, np.timedelta64(1, "s"), np.array([1])):
+        with pytest.raises(SettingError, match="n must be a whole number >= 0; got"):
+            require_integer("n", value, at_least=0)
+    with pytest.raises(SettingError, match="n must be a whole number <= 9223372036854775807"):
+        require_integer("n", 2**63, at_least=0)
+
+
+def test_true_and_false():
+    assert require_boolean("bias", np.True_) is True
+    assert require_boolean("bias", False) is False
+    for value in (1, 0.0, "True", None, [], np.array(True), np.zeros(3), NotImplemented):
+        with pytest.raises(SettingError, match="bias must be True or False; got"):
+            require_boolean("bias", value)
+
+
+def test_words():
+    require_one_of("mode", "min", ("min", "max"))
+    for value in (None, ["min"], np.array(["min", "max"]), b"min", {}, "mi"):
+        with pytest.raises(SettingError, match='mode must be "min" or "max"; got'):
+            require_one_of("mode", value, ("min", "max"))
+
+
+def test_sequences():
+    assert require_sequence("sizes", (n for n in (1, 2)), "sizes") == [1, 2]
+    assert require_sequence("sizes", np.array([1, 2]), "sizes") == [1, 2]
+    for value in ("12", b"12", {1: 2}, 3, None, list, np.array(1)):
+        with pytest.raises(SettingError, match="sizes must be a list of numbers; got"):
+            require_sequence("sizes", value, "numbers")
+
+
+def test_paths(tmp_path):
+    assert require_path("path", str(tmp_path)) == require_path("path", tmp_path) == tmp_path
+    for value in (None, 3, b"x", "", "a\0b", ["x"]):
+        with pytest.raises(SettingError, match="path must be a str or a path; got"):
+            require_path("path", value)
+
+
+def test_types():
+    require_optional("x", None, int)
+    for check in (require_type, require_optional):
+        with pytest.raises(SettingError, match="x must be a dict object; got <class 'dict'>; add"):
+            check("x", dict, dict)
+
+
+class Silent:
+    def __repr__(self):
+        raise RuntimeError
+
+
+def test_values_are_shown_in_a_line_that_is_not_long():
+    assert shown([1, "a"]) == "[1, 'a']"
+    assert shown(np.zeros((3, 2))) == "an array of shape (3, 2), float64"
+    assert len(shown("x" * 10_000)) < 300
+    assert shown(10**5000) == "an object of type int"  # more digits than Python prints
+    assert shown(Silent()) == "an object of type Silent"
+    assert "\n" not in shown(np.float64) + shown("a\nb") + shown({"a": "x\n"})

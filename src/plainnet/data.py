@@ -68,7 +68,7 @@ def split(
     else:
         labels = as_labels("stratify", stratify)
         if labels.shape != (n,):
-            raise ShapeError(f"stratify must have the shape ({n},), n as given; got {labels.shape}")
+            raise ShapeError(f"stratify must have the shape ({n},); got {labels.shape}")
         _, ids = np.unique(labels, return_inverse=True)
         groups = [np.flatnonzero(ids == k) for k in range(ids.max(initial=-1) + 1)]
     taken = []
@@ -314,8 +314,7 @@ def _long_enough(sequence: npt.ArrayLike, parts: int, length: int) -> Array:
     sequence, needed = as_numbers("sequence", sequence), parts * length + 1
     if sequence.ndim not in (1, 2) or len(sequence) < needed:
         raise DataError(
-            f"the sequence must have the shape (n,) or (n, features), with n >= {needed} for "
-            f"length={length}{f' and batch_size={parts}' if parts > 1 else ''}; got "
-            f"{sequence.shape}"
+            f"the sequence, for length={length} and batch_size={parts}, must have the shape (n,) "
+            f"or (n, features), with n >= {needed}; got {sequence.shape}"
         )
     return sequence

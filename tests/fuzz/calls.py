@@ -286,7 +286,8 @@ def _layer_calls() -> list[Call]:
             lambda settings=settings: fresh(settings),
             as_layer(shape),
             says={
-                **dict.fromkeys(("encoder", "decoder"), ("encoder", "decoder", "layers")),
+                **dict.fromkeys(("encoder", "decoder"), ("encoder", "decoder", "layer")),
+                "layers": ("layer",),
                 "sizes": ("column",),
                 "parts": ("input of shape",),
             },
@@ -301,6 +302,7 @@ def _layer_calls() -> list[Call]:
                 getattr(layers, name),
                 lambda settings=settings: fresh(settings),
                 as_layer((3,), ids=5),
+                says={"layers": ("layer",)},
             )
         )
     cross = layers.CrossAttention
@@ -603,7 +605,7 @@ def _estimator_calls() -> list[Call]:
 
         says = {
             "X": ("column", "features", "n_samples"), "y": ("target",),
-            "hidden_layer_sizes": ("layer",),
+            "hidden_layer_sizes": ("layer",), "layers": ("layer",),
         }  # fmt: skip
         shared: dict[str, Any] = {"warns": (UserWarning,), "own_manner": scikits, "says": says}
         long = ("epochs", "max_iter", "n_networks", "max_fun")

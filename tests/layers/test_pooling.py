@@ -203,7 +203,7 @@ def test_the_size_of_a_block_changes_nothing(make, settings, rng, monkeypatch):
         (lambda: AveragePool2d((3, 1), padding=(2, 1)), "a window sees nothing else; got"),
         (lambda: AveragePool2d(2, padding="causal"), "'valid', 'same' or numbers; got 'causal'"),
         (lambda: AveragePool2d(2, stride=0), "stride must be a whole number >= 1; got 0"),
-        (lambda: MaxPool2d(2, ceil_mode=1), "ceil_mode must be a bool object; got 1"),
+        (lambda: MaxPool2d(2, ceil_mode=1), "ceil_mode must be True or False; got 1"),
         (lambda: Upsample(0), "factor must be a whole number >= 1; got 0"),
         (lambda: Upsample(2, mode="cubic"), 'mode must be "nearest" or "bilinear"; got'),
         (lambda: Dropout2d(1), "rate must be >= 0 and < 1; got 1"),

@@ -194,9 +194,9 @@ def test_a_decoder_that_continues_gives_what_the_whole_gives(settings, rng):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"activation": "tanh"}, "activation must be one of 'gelu', 'swiglu', 'relu'; got 'tanh'"),
-        ({"norm": None}, "norm must be one of 'pre', 'post'; got None"),
-        ({"normalization": "BatchNorm"}, "normalization must be one of 'LayerNorm', 'RMSNorm'"),
+        ({"activation": "tanh"}, 'activation must be "gelu", "swiglu" or "relu"; got \'tanh\''),
+        ({"norm": None}, 'norm must be "pre" or "post"; got None'),
+        ({"normalization": "BatchNorm"}, 'normalization must be "LayerNorm" or "RMSNorm"'),
         ({"dropout": 1.0}, "dropout must be .* < 1"),
         ({"hidden": 0}, "hidden must be a whole number >= 1"),
         ({"key_value_heads": 3}, "key_value_heads must divide the number of heads, 2; got 3"),

@@ -216,7 +216,7 @@ def test_sorting_never_raises_the_loss(quantiles, y):
         (0, r"each of levels must be > 0 and < 1; got 0"),
         (1.0, r"must be > 0 and < 1; got 1.0"),
         ([0.5, 1.5], r"must be > 0 and < 1; got 1.5"),
-        ("0.5", r"each of levels must be a number; got '0'"),
+        ("0.5", r"each of levels must be a number; got '0.5'"),
         (None, r"each of levels must be a number; got None"),
         ([], r"one or more, in ascending order; got \[\]"),
         ([0.9, 0.1], r"ascending order; got \[0.9, 0.1\]"),

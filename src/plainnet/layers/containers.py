@@ -261,10 +261,10 @@ def _cover_all(parts: Sequence[tuple[int, int]]) -> bool:
     return True
 
 
-def _checked(layers: Iterable[Layer], name: str = "layers") -> tuple[Layer, ...]:
-    objects = require_sequence(name, layers, "Layer objects")
+def _checked(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    objects = require_sequence("layers", layers, "Layer objects")
     for position, layer in enumerate(objects):
-        require_type(f"layer {position} of {name}", layer, Layer)
+        require_type(f"layer {position}", layer, Layer)
     return tuple(objects)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from plainnet.cache import Cache
-from plainnet.errors import ShapeError, require_integer, require_sequence
+from plainnet.errors import MOST, ShapeError, require_integer, require_sequence
 from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
 
 
@@ -43,7 +43,7 @@ class Reshape(Layer):
 
     def __init__(self, shape: Sequence[int]) -> None:
         sizes = require_sequence("shape", shape, "whole numbers")
-        self.shape = tuple(require_integer("each of shape", n, at_least=-1) for n in sizes)
+        self.shape = tuple(require_integer("each of shape", n, at_least=-MOST) for n in sizes)
 
     def build(self, input_shape: Shape) -> Shape:
         size, known = prod(input_shape), prod(n for n in self.shape if n != -1)

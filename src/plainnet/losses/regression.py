@@ -1,8 +1,7 @@
 """Losses of numbers: each output has a loss of its own, and an example's loss is their mean."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from plainnet.errors import (
     DataError,
     SettingError,
     ShapeError,
-    is_a,
     require_number,
     require_sequence,
     shown,
@@ -165,7 +163,7 @@ class Quantile(Elementwise):
     )
 
     def __init__(self, levels: float | Sequence[float] = 0.5) -> None:
-        several = not is_a(Real, levels)
+        several = isinstance(levels, Iterable) and not isinstance(levels, str | bytes)
         each: list[Any] = [levels]
         if several:
             each = require_sequence("levels", levels, "numbers")
