@@ -189,9 +189,17 @@ REFUSED = {
     "None": (objects(None), DTypeError, "X has None in row 7, column 2"),
     "records": (np.zeros(3, "f4,i4"), ShapeError, r"must have the shape \(m, 4\)"),
     "mask": (np.ma.masked_equal(X, 1), DataError, "masked array, and the mask would be lost"),
-    "ragged": ([[1, 2], [3]], DataError, "X cannot be read as an array"),
-    "too large": (with_number(1e39), DataError, "X has 1e[+]39 in row 7, column 2, and float32"),
-    "far too small": (with_number(-1e300), DataError, "X has -1e[+]300 in row 7, column 2"),
+    "ragged": ([[1, 2], [3]], DataError, "X cannot be made an array"),
+    "too large": (
+        with_number(1e39),
+        DataError,
+        r"X must be finite in float32; got 1e\+39 in row 7, column 2, beyond 3\.4e\+38",
+    ),
+    "far too small": (
+        with_number(-1e300),
+        DataError,
+        r"finite in float32; got -1e\+300 in row 7, column 2",
+    ),
     "infinite": (with_number(np.inf), DataError, "X must be finite; got inf in row 7, column 2"),
     "missing": (with_number(np.nan), DataError, "X must be finite; got nan in row 7, column 2"),
     "words": ([["a", "b", "c", "d"]], DTypeError, "X is <U1"),
@@ -232,7 +240,7 @@ def test_a_number_too_large_is_named_by_its_row_also_behind_the_first_slice():
     rows = np.zeros((3000, 4))
     rows[2500, 1] = 1e39
     for given in (rows, Zarr(rows)):
-        with pytest.raises(DataError, match=r"X has 1e\+39 in row 2500, column 1"):
+        with pytest.raises(DataError, match=r"got 1e\+39 in row 2500, column 1"):
             network().predict(given)
 
 
@@ -313,12 +321,12 @@ def test_an_array_of_a_library_that_refuses():
         def __array__(self, dtype=None, copy=None):
             raise RuntimeError("the data are on another device")
 
-    with pytest.raises(DataError, match="X cannot be read as an array: the data are on another"):
+    with pytest.raises(DataError, match=r"X cannot be made an array.*the data are on another"):
         as_array("X", Elsewhere())
 
 
 def test_one_dimension_is_a_row():
-    with pytest.raises(DataError, match=r"w has 1e\+300 in row 1, and float32 ends at 3\.4e\+38"):
+    with pytest.raises(DataError, match=r"w must be finite in float32; got 1e\+300 in row 1"):
         as_floats("w", np.array([0, 1e300]), FLOAT32)
 
 

@@ -40,7 +40,7 @@ def test_the_suggestion_is_sensible_on_digits(digits, optimizer):
         optimizer.reset()
         optimizer.learning_rate = rate
         network = classifier()
-        settings = {"optimizer": optimizer, "epochs": 4, "batch_size": 32, "seed": 1}
+        settings = {"optimizer": optimizer, "epochs": 5, "batch_size": 32, "seed": 1}
         train(network, X[:1200], y[:1200], progress=False, **settings)
         return network.evaluate(X[1200:], y[1200:])["accuracy"]
 

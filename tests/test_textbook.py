@@ -301,7 +301,7 @@ def test_whole_numbers_as_parameters_learn():
 
 def test_repr():
     assert repr(NeuralNetwork(4, [5, 3], 2)) == "NeuralNetwork(4, [5, 3], 2, learning_rate=0.01)"
-    assert repr(NeuralNetwork(4, [], 2, 1)) == "NeuralNetwork(4, [], 2, learning_rate=1)"
+    assert repr(NeuralNetwork(4, [], 2, 1)) == "NeuralNetwork(4, [], 2, learning_rate=1.0)"
 
 
 def test_gradients_of_the_wrong_shape_change_nothing():

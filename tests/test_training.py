@@ -378,7 +378,7 @@ def test_bad_input_is_refused_before_anything_changes(rng):
             (X, y),
             {"callbacks": EarlyStopping("loss")},
             SettingError,
-            "callbacks must be an Iterable",
+            "callbacks must be a list of Callback objects",
         ),
         ((X, y), {"callbacks": [EarlyStopping]}, SettingError, "callbacks.*add parentheses"),
         ((X, y), {"validation_data": (X,)}, SettingError, r"\(X, y\) or \(X, y, sample_weight\)"),

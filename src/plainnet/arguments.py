@@ -65,7 +65,9 @@ def as_array(name: str, values: Any) -> Array:
         array = np.asarray(values)
         return _from_pandas(values) if array.dtype == object and _is_real(values) else array
     except Exception as error:  # NumPy's, or those of a library whose array this is
-        raise DataError(f"{name} cannot be read as an array: {error}") from error
+        raise DataError(
+            f"{name} cannot be made an array, which has rows of one length and one type: {error}"
+        ) from error
 
 
 def as_numbers(name: str, values: Any) -> Array:
@@ -130,8 +132,9 @@ def as_floats(name: str, array: Array, dtype: np.dtype[Any], first_row: int = 0)
         row, *column = np.argwhere(lost)[0]
         at = f", column {', '.join(map(str, column))}" if column else ""
         raise DataError(
-            f"{name} has {array[(row, *column)]:g} in row {first_row + row}{at}, and {dtype} ends "
-            f"at {np.finfo(dtype).max:.3g}: scale the data first, or compute with dtype=np.float64"
+            f"{name} must be finite in {dtype}; got {array[(row, *column)]:g} in row "
+            f"{first_row + row}{at}, beyond {np.finfo(dtype).max:.3g}: scale it first, or compute "
+            "with dtype=np.float64"
         )
     return converted
 

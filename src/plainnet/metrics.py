@@ -37,7 +37,7 @@ class Metric:
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
     """The share of examples that are right; of several labels, all have to be."""
-    y_true, y_pred, weights = _rows(y_true, y_pred, sample_weight)
+    y_true, y_pred, weights = _classes(y_true, y_pred, sample_weight)
     right = (y_true == y_pred).reshape(len(y_true), -1).all(axis=1)
     return float(np.average(right, weights=weights))
 
@@ -67,7 +67,7 @@ def confusion_matrix(
 
     Classes are `labels` in their order, or all that occur, sorted.
     """
-    y_true, y_pred, _ = _rows(y_true, y_pred, sample_weight)
+    y_true, y_pred, _ = _classes(y_true, y_pred, sample_weight)
     weights = (
         None if sample_weight is None else as_numbers("sample_weight", sample_weight).astype(float)
     )
@@ -213,15 +213,22 @@ def _rows(
             "y_true and y_pred must have the same shape, of one row or more; got "
             f"{arrays[0].shape} and {arrays[1].shape}"
         )
-    kinds = {FAMILIES[y.dtype.kind] for y in arrays if y.dtype.kind in FAMILIES}
-    if len(kinds) > 1:
-        raise DataError(
-            f"y_true and y_pred must be labels of one type; got {arrays[0].dtype} and "
-            f"{arrays[1].dtype}"
-        )
     if sample_weight is None:
         return true, predicted, None
     return true, predicted, check_weights(sample_weight, len(true), np.float64)
+
+
+def _classes(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights
+) -> tuple[Array, Array, Array | None]:
+    """`_rows` of labels that can be the same."""
+    true, predicted, weights = _rows(y_true, y_pred, sample_weight)
+    kinds = {FAMILIES[y.dtype.kind] for y in (true, predicted) if y.dtype.kind in FAMILIES}
+    if len(kinds) > 1:
+        raise DataError(
+            f"y_true and y_pred must be labels of one type; got {true.dtype} and {predicted.dtype}"
+        )
+    return true, predicted, weights
 
 
 def _numbers(

@@ -70,7 +70,10 @@ class Schedule(Callback, Configurable, ABC):
         require_one_of("per", self.per, ("step", "epoch"))
         require_type("of", self.of, str)
         if self.on is not None and not isinstance(self.on, Layer):
-            for layer in require_sequence("on", self.on, "Layer objects"):
+            layers = require_sequence("on", self.on, "Layer objects")
+            if not layers:
+                raise SettingError("on must be a list of Layer objects; got an empty one")
+            for layer in layers:
                 require_type("each of on", layer, Layer)
 
     @abstractmethod

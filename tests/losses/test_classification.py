@@ -164,7 +164,7 @@ def test_hinge_keeps_its_unit_margin_at_scores_beyond_their_precision():
 
 
 def test_hinge_squared_is_a_switch():
-    with pytest.raises(SettingError, match="squared must be a bool"):
+    with pytest.raises(SettingError, match="squared must be True or False"):
         Hinge(2)
 
 

@@ -164,6 +164,11 @@ class Layer(Configurable, ABC):
             if self.needs_lengths and None in input_shape:
                 raise ShapeError(f"needs an input of known length; got {input_shape}")
             self.output_shape = self.build(input_shape)
+            if not _is_shape(self.output_shape):
+                raise ShapeError(
+                    "has a build that must return the output's shape, a tuple such as the input's, "
+                    f"{input_shape}; it returned {self.output_shape!r}"
+                )
             for tensor in (*self.declared.values(), *self.declared_state.values()):
                 _refuse_huge(f"a tensor {tensor.name} of shape", tensor.shape)
             _refuse_huge("an output for each example of shape", self.output_shape)
@@ -173,11 +178,6 @@ class Layer(Configurable, ABC):
             placed = ShapeError(f"layer {name} ({self!r}) {error}")
             placed.placed = True
             raise placed from None
-        if not _is_shape(self.output_shape):
-            raise ShapeError(
-                f"layer {name} ({self!r}).build must return the output's shape, a tuple such as "
-                f"the input's, {input_shape}; it returned {self.output_shape!r}"
-            )
         self.input_shape = input_shape
         return self.output_shape
 
