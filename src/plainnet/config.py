@@ -56,7 +56,9 @@ def rebuild(config: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
     try:
         return kinds[kind](**settings)
     except TypeError as error:
-        raise FileError(f"{kind} does not take these settings: {settings} ({error})") from error
+        raise FileError(
+            f"{kind} does not take these settings: {', '.join(settings)} ({error})"
+        ) from error
 
 
 def _arguments(kind: type) -> dict[str, Parameter]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from copy import copy, deepcopy
 from fnmatch import fnmatchcase
 from typing import Any
@@ -37,6 +39,23 @@ ROWS_AT_ONCE = 1024
 NUMBERS_AT_ONCE = 2**22
 """Prediction goes through the data in slices of at most this many rows, and of numbers in the
 largest layer's output, so that its memory is bounded."""
+
+Check = Callable[[int, int, np.dtype[Any]], None]
+_check: ContextVar[Check | None] = ContextVar("check", default=None)
+
+
+@contextmanager
+def filled_from_file(check: Check) -> Iterator[None]:
+    """Networks made here get their numbers from a file: none are drawn at random.
+
+    Before a network takes any memory, `check(parameters, state, dtype)` is told how many numbers it
+    needs, and raises if the file does not hold them.
+    """
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
 
 
 class Network:
@@ -79,6 +98,8 @@ class Network:
     (5,)
     """
 
+    file_kind = "network"
+
     @spelled
     def __init__(
         self,
@@ -114,14 +135,21 @@ class Network:
         for layer in self.body.walk():
             tensors |= {f"{layer.name}.{name}": t for name, t in layer.declared.items()}
             state |= {f"{layer.name}.{name}": t for name, t in layer.declared_state.items()}
+        check = _check.get()
+        if check is not None:
+            n_parameters, n_state = (
+                sum(t.size for t in each.values()) for each in (tensors, state)
+            )
+            check(n_parameters, n_state, self.dtype)
         self._parameters = FlatVector(tensors, self.dtype)
         self._gradients = FlatVector(tensors, self.dtype)
         self._state = FlatVector(state, self.dtype)
         self._bind()
         wake_blas()
         rng = as_generator(seed)
-        self._parameters.initialize(rng)
-        self._state.initialize(rng)
+        if check is None:
+            self._parameters.initialize(rng)
+            self._state.initialize(rng)
         self.segments: tuple[Segment, ...] = tuple(self._parameters.segments())
 
     # --- the vectors -----------------------------------------------------------------------------
@@ -151,6 +179,11 @@ class Network:
     def gradient_tensors(self) -> Mapping[str, Array]:
         """Every gradient by its parameter's name, as a view into `gradients`."""
         return self._gradients.views
+
+    @property
+    def state_tensors(self) -> Mapping[str, Array]:
+        """All running state by name, as views into `state`."""
+        return self._state.views
 
     def __getitem__(self, name: str) -> Array:
         """The parameter or running state of this name, as a view: `network["0.dense.W"]`."""

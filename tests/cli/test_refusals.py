@@ -215,7 +215,7 @@ TYPED = {
     "no folder": (["iris", "--out", "no/m.npz"], "cannot write no/m.npz: there is no folder"),
     "out is a folder": (["iris", "--out", "here.csv"], "it is no ordinary file"),
     "out is a device": (["iris", "--out", "/dev/null"], "it is no ordinary file"),
-    "out is data": (["iris", "--out", "flowers.csv"], "exists and is no plainnet model"),
+    "out is data": (["iris", "--out", "flowers.csv"], "exists and is not a plainnet model"),
     "long name": (["iris", "--out", "m" * 300], "File name too long"),
 }
 
@@ -269,7 +269,7 @@ FRAME = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) % 3})
 )
 def test_a_file_that_is_no_model(refused: Refused, flowers: Path, content: bytes) -> None:
     Path("m.npz").write_bytes(content)
-    assert "m.npz is no plainnet model" in refused("predict", "m.npz", flowers)
+    assert "m.npz is not a plainnet model" in refused("predict", "m.npz", flowers)
 
 
 @pytest.mark.parametrize("arrays", [{"a": np.ones(3)}, {"format": np.ones(3)}, None])
@@ -281,7 +281,7 @@ def test_arrays_that_are_no_model(
             np.save(file, np.ones(3))
         else:
             np.savez(file, **arrays)
-    assert "m.npz is no plainnet model" in refused("predict", "m.npz", flowers)
+    assert "m.npz is not a plainnet model" in refused("predict", "m.npz", flowers)
 
 
 @pytest.mark.parametrize("metadata", [{}, {"columns": ["a"]}, {"unknown": 1}])

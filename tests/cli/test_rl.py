@@ -172,4 +172,4 @@ def test_another_agent_is_not_gone_on_with(run: Run, refused: Refused) -> None:
 
 def test_other_files_are_refused(refused: Refused, folder: Path) -> None:
     (folder / "m.npz").write_text("hello")
-    assert "m.npz is no agent of plainnet" in refused("rl", "watch", "m.npz")
+    assert "m.npz is not an agent of plainnet" in refused("rl", "watch", "m.npz")

@@ -129,12 +129,12 @@ def test_an_agent_of_a_function_needs_it_again(tmp_path):
 
 def test_other_files_are_refused(tmp_path):
     (tmp_path / "text").write_text("hello")
-    with pytest.raises(FileError, match="is no agent of plainnet"):
+    with pytest.raises(FileError, match="is not an agent of plainnet"):
         load_agent(tmp_path / "text")
     agent = A2C(Corridor, **SMALL)
     agent.env = "CartPole-v1"
     agent.save(tmp_path / "other")  # the numbers are of another environment
-    with pytest.raises(FileError, match="is no agent of plainnet"):
+    with pytest.raises(FileError, match="is not an agent of plainnet"):
         load_agent(tmp_path / "other")
     with pytest.raises(FileNotFoundError):
         load_agent(tmp_path / "nothing")

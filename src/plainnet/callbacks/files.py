@@ -17,6 +17,7 @@ from plainnet.errors import (
     require_path,
 )
 from plainnet.files import save
+from plainnet.files.kinds import check_ending
 
 
 class Checkpoint(Callback):
@@ -52,7 +53,7 @@ class Checkpoint(Callback):
         self._monitor = None if monitor is None else Monitor(monitor, mode)
         require_one_of("mode", mode, get_args(Mode))
         require_path("path", path)
-        self._place(1)
+        check_ending(self._place(1), "network")
 
     def begin_training(self, run: Run) -> None:
         if self._monitor is not None:

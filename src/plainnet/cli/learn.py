@@ -12,6 +12,7 @@ from plainnet.cli import report, sources
 from plainnet.cli.model import check_model_writable, save_model
 from plainnet.cli.settings import Settings
 from plainnet.errors import DivergedError, optional
+from plainnet.files.kinds import check_ending
 from plainnet.interrupts import on_ctrl_c
 
 
@@ -28,6 +29,7 @@ def learn(settings: Settings, out: Path | None, quiet: bool) -> None:
     out = out or Path(
         sources.default_name(settings.source, "-model.skops" if is_table else "-model.npz")
     )
+    check_ending(out, "estimator" if is_table else "network")
     place, replaces = check_model_writable(out)
     try:
         model, show_test = _learned(data, settings, console)

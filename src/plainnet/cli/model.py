@@ -14,7 +14,7 @@ import numpy.typing as npt
 import plainnet
 from plainnet.cli.output import check_replaceable, check_writable
 from plainnet.errors import DataError, FileError, PlainnetError
-from plainnet.files import estimators
+from plainnet.files.kinds import kind_of
 from plainnet.files.native import read_metadata
 from plainnet.network import Network
 
@@ -71,7 +71,7 @@ def save_model(model: Any, path: Path) -> None:
             network, recipe = model
             plainnet.save(network, path, metadata=asdict(recipe))
         else:
-            estimators.save(model, path)
+            plainnet.save(model, path)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}") from error
 
@@ -81,7 +81,7 @@ def load_model(path: Path) -> Any:
     if not path.exists():
         raise FileError(f"there is no model {path}")
     if _is_estimator(path):
-        model = estimators.load(path)
+        model = plainnet.load(path)
         if foreign := _foreign(model):
             raise FileError(
                 f"{path} was not made by `plainnet train`: its {type(model).__name__} {foreign}"
@@ -140,9 +140,4 @@ def _is_loadable(path: Path) -> bool:
 
 
 def _is_estimator(path: Path) -> bool:
-    """Whether the file is one of skops."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            return "schema.json" in file.namelist()
-    except (OSError, *DAMAGED):
-        return False
+    return kind_of(path) == "estimator"

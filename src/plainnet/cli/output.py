@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from plainnet.errors import FileError
-from plainnet.files.native import moved_into_place
+from plainnet.files.places import check_place, moved_into_place
 
 
 class _Rehearsed(Exception):
@@ -37,10 +37,7 @@ def check_writable(path: Path, special: str = "") -> Path:
     if exists and not os.access(place, os.W_OK):
         raise FileError(f"cannot write {path}: it is read-only")
     try:
-        with moved_into_place(place):
-            raise _Rehearsed
-    except _Rehearsed:
-        return place
+        return check_place(place)
     except OSError as error:
         raise FileError(f"cannot write {path}: {_why(error)}") from error
 
@@ -60,26 +57,15 @@ def check_replaceable(path: Path, place: Path, kind: str, is_one: Callable[[Path
     return True
 
 
-def may_replace(path: Path, kind: str, is_one: Callable[[Path], bool]) -> bool:
-    """Whether there is a file in this place, and it is of the kind that will be written there.
-
-    Somebody else's file is refused.
-    """
-    if not path.exists():
-        return False
-    if not is_one(path):
-        raise FileError(
-            f"{path} exists and is not {kind}, so it is left as it is: name another file as --out"
-        )
-    return True
-
-
 @contextmanager
 def written_whole(path: Path, place: Path) -> Iterator[TextIO]:
     """A text file to write, which takes its place only if all went well."""
     try:
         with moved_into_place(place) as raw:
-            yield cast("TextIO", codecs.getwriter("utf-8")(raw))
+            file = TextIOWrapper(cast("BinaryIO", raw), encoding="utf-8", newline="")
+            yield file
+            file.flush()
+            file.detach()
     except OSError as error:
         raise FileError(f"cannot write {path}: {_why(error)}") from error
 

@@ -17,8 +17,9 @@ from rich.text import Text
 
 from plainnet import rl
 from plainnet.cli import report
-from plainnet.cli.output import check_writable, may_replace
+from plainnet.cli.output import check_replaceable, check_writable
 from plainnet.errors import DivergedError, FileError, SettingError
+from plainnet.files.kinds import check_ending
 from plainnet.rl.watching import shrunk
 
 AGENTS = {"ppo": rl.PPO, "a2c": rl.A2C, "reinforce": rl.REINFORCE, "dqn": rl.DQN}
@@ -41,6 +42,7 @@ def train(
     if steps < 1:
         raise SettingError(f"--steps must be 1 or more; got {steps}")
     out = out or Path(f"{env.replace('/', '-').replace(':', '-')}-{agent}.npz")
+    check_ending(out, "agent")
     place = check_writable(out)
     console = report.make_console(quiet)
     saved_to, checkpoint = _until_the_end(out, place, resume)
@@ -114,7 +116,7 @@ def _until_the_end(out: Path, place: Path, resume: bool) -> tuple[Path, Path]:
         )
     if resume and not cut_off:
         return out, place
-    replaces = may_replace(place, "an agent of plainnet", _is_agent)
+    replaces = check_replaceable(out, place, "an agent of plainnet", _is_agent)
     return beside if replaces or cut_off else (out, place)
 
 
@@ -152,7 +154,7 @@ def watch(model: Path, out: Path | None, episodes: int, seed: int, env: str | No
             raise SettingError(f"--out must be a .gif file; got {out}")
         if episodes > 1:
             raise SettingError(f"--out saves one episode; got --episodes {episodes}")
-        if may_replace(place, "a GIF", _is_gif):
+        if check_replaceable(out, place, "a GIF", _is_gif):
             console.print(f"replacing {out}", soft_wrap=True)
         total = rl.record(agent, place, seed=seed)
         console.print(f"saved an episode with a return of {total:.1f} to {out}", soft_wrap=True)

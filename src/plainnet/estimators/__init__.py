@@ -6,8 +6,8 @@ optional("sklearn", purpose="its estimators", extra="sklearn")  # say what is mi
 
 from plainnet.estimators.mlp import MLPClassifier, MLPRegressor  # noqa: E402
 from plainnet.estimators.networks import NetworkClassifier, NetworkRegressor  # noqa: E402
+from plainnet.estimators.saving import load, save  # noqa: E402
 from plainnet.estimators.tabular import TabularClassifier, TabularRegressor  # noqa: E402
-from plainnet.files.estimators import load, save  # noqa: E402
 
 __all__ = [
     "MLPClassifier",

@@ -8,6 +8,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from plainnet.arguments import as_numbers
 from plainnet.cache import Cache
 from plainnet.errors import DataError, SettingError
-from plainnet.files.estimators import packed, unpacked
+from plainnet.estimators.saving import note_made, packed, unpacked
 from plainnet.network import ROWS_AT_ONCE, Network
 
 Array = npt.NDArray[Any]
@@ -73,6 +74,7 @@ class NeuralEstimator(BaseEstimator, ABC):
     """A network with scikit-learn's interface. Its two children know what targets are."""
 
     network_: Network
+    file_kind = "estimator"
 
     def _store(self, settings: dict[str, Any]) -> None:
         """Each argument of the constructor under its own name, as scikit-learn wants it."""
@@ -84,6 +86,30 @@ class NeuralEstimator(BaseEstimator, ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(unpacked(state))
+        note_made(self)
+
+    def expect_to_work(self) -> None:
+        """Refuse what a file has brought if it could not predict, or not be fitted anew."""
+        self._validate_params()
+        if hasattr(self, "n_features_in_") and "network_" in dir(self):
+            self._expect_to_predict()
+
+    def _expect_to_predict(self) -> None:
+        network, n = self.network_, self.n_features_in_
+        shape = tuple(n if axis is None else axis for axis in network.input_shape)
+        if not isinstance(n, int) or n not in (shape[0], prod(shape)):
+            raise DataError(f"its network takes {network.input_shape}; n_features_in_ is {n!r}")
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None and np.shape(names) != (n,):
+            raise DataError(f"it has {np.size(names)} names for {n} features")
+        self._expect_prediction(np.zeros((1, *shape), network.dtype))
+
+    def _expect_prediction(self, X: Array) -> None:
+        """A prediction for these inputs of the network."""
+        with np.errstate(all="ignore"):
+            Z = self._outputs(X)
+            if len(self._decide(Z)) != len(X):
+                raise DataError("it does not predict a value for each row")
 
     # --- what the children say -------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from sklearn.utils.validation import (
 from plainnet.arguments import as_array, as_numbers
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.data import split
-from plainnet.errors import DataError, require_integer, require_sequence
+from plainnet.errors import DataError, require_integer, require_number, require_sequence
 from plainnet.estimators import recipe as recipes
 from plainnet.estimators.base import NeuralEstimator, Rows, generator
 from plainnet.estimators.calibration import Refinement, fit_temperature
@@ -330,6 +330,18 @@ class Tabular(NeuralEstimator):
         total = sum(network.astype(np.float64).outputs(X) for network in self.networks_)
         return np.asarray(total / len(self.networks_))
 
+    def _expect_to_predict(self) -> None:
+        """From a row in which every value is missing."""
+        n, width = len(self.columns_.kinds), self.network_.input_shape
+        if self.n_features_in_ != n:
+            raise DataError(f"it has {n} columns; n_features_in_ is {self.n_features_in_!r}")
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None and np.shape(names) != (n,):
+            raise DataError(f"it has {np.size(names)} names for {n} columns")
+        if any(net.input_shape != width for net in self.networks_):
+            raise DataError("its networks do not take the same inputs")
+        self._expect_prediction(self.columns_.transform(np.full((1, n), None, object)))
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
@@ -461,6 +473,10 @@ class TabularClassifier(Tabular, Classifier):
 
     def _outputs(self, X: Array) -> Array:
         return super()._outputs(X) / self.temperature_
+
+    def _expect_prediction(self, X: Array) -> None:
+        require_number("temperature_", self.temperature_, above=0)
+        super()._expect_prediction(X)
 
     def predict_proba(self, X: Any) -> Array:
         """Calibrated probabilities, shape (m, classes), in the order of `classes_`."""

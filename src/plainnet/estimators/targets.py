@@ -59,6 +59,19 @@ class Classifier(ClassifierMixin, NeuralEstimator):
             return np.repeat(self.classes_, len(Z))
         return np.asarray(self.classes_[self.network_.loss.decide(Z)])
 
+    def _expect_prediction(self, X: Array) -> None:
+        """Also what the labels of all classes are."""
+        super()._expect_prediction(X)
+        classes, several = self.classes_, self._multilabel
+        if not (isinstance(classes, np.ndarray) and classes.ndim == 1 and len(classes)):
+            raise DataError("its classes_ are no array of labels")
+        if not isinstance(several, bool) or (not several and (classes[1:] <= classes[:-1]).any()):
+            raise DataError("its classes_ are not in ascending order")
+        outputs = self.network_.output_shape[-1]
+        one_output = outputs == 1 and len(classes) == 2 and not several
+        if outputs != len(classes) and len(classes) > 1 and not one_output:
+            raise DataError(f"its network has {outputs} outputs for {len(classes)} classes")
+
     # --- labels ----------------------------------------------------------------------------------
 
     def _declare_classes(self, classes: npt.ArrayLike) -> None:

@@ -1,5 +1,6 @@
-"""Files: saving and loading networks."""
+"""Files: saving and loading whatever plainnet has."""
 
-from plainnet.files.native import load, read_metadata, save
+from plainnet.files.native import read_metadata
+from plainnet.files.saving import load, save
 
 __all__ = ["load", "read_metadata", "save"]

@@ -5,16 +5,15 @@
     parameters   the flat vector, and state, the running state
 
 Loading never runs code from the file: the description can only name classes of plainnet, and those
-that the caller hands in.
+that the caller hands in. Nor does it take more memory than the vectors in the file need: how many
+numbers the description asks for is known before any of them has a place.
 """
 
 import json
 import os
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,68 +23,64 @@ from plainnet.config import Configurable, rebuild
 from plainnet.errors import (
     FileError,
     SettingError,
+    require_number,
     require_path,
     require_sequence,
     require_type,
     shown,
 )
-from plainnet.network import Network
+from plainnet.files.archive import Archive, Unreadable, opened, shortened
+from plainnet.files.places import moved_into_place
+from plainnet.network import Network, filled_from_file
 
 Array = npt.NDArray[Any]
 
 FORMAT = 1
+WHAT = "a plainnet model"
 
 
-def save(
+def write(
     network: Network, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
 ) -> None:
-    """Save a network with its parameters and running state.
-
-    The file appears whole or not at all: it is written beside its place and then moved there.
-
-    Parameters
-    ----------
-    network : Network
-    path : str or path
-        The file, exactly as named.
-    metadata : mapping, optional
-        Class names, units, how the data was scaled. `read_metadata` gives it back as JSON keeps it:
-        tuples as lists, and all keys as text.
-    """
+    """Save a network with its parameters and running state; see `plainnet.save`."""
     require_type("network", network, Network)
-    path = require_path("path", path)
     if metadata is not None:
         require_type("metadata", metadata, Mapping)
+    if fault := _fault(network):
+        raise SettingError(f"the network cannot be saved: {fault}")
     arrays = pack(network, metadata)
+    try:
+        expect_modest(network.config()["layers"], sum(array.nbytes for array in arrays.values()))
+    except Unreadable as error:
+        raise SettingError(f"the network cannot be saved: {error}") from None
     with moved_into_place(path) as file:
         np.savez(file, **arrays)
 
 
-def load(path: str | os.PathLike[str], *, custom: Iterable[type[Configurable]] = ()) -> Network:
-    """The network that `save` wrote.
-
-    Parameters
-    ----------
-    path : str or path
-    custom : iterable of classes
-        Layers, losses and initializers of your own that the network uses.
-
-    Raises
-    ------
-    FileError
-        If the file is not what `save` writes, or needs a class that is not known.
-    """
+def read(path: str | os.PathLike[str], *, custom: Iterable[type[Configurable]] = ()) -> Network:
+    """The network that `write` wrote; see `plainnet.load`."""
     path = require_path("path", path)
     custom = require_sequence("custom", custom, "classes")
     for kind in custom:
         if not isinstance(kind, type):
             raise SettingError(f"custom must be classes; got {shown(kind)}")
-    return _built(*_read(path), str(path), custom)
+    with opened(path, WHAT) as archive:
+        description = _description(archive, str(path))
+        vectors = [archive.header(name) for name in ("parameters", "state")]
+        shapes = [(vector.shape, vector.dtype) for vector in vectors]
+        network = _built(description, shapes, archive.unpacked, str(path), custom)
+        archive.read_into("parameters", network.parameters)
+        archive.read_into("state", network.state)
+    _expect_numbers(network, str(path))
+    return network
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The metadata that `save` was given."""
-    metadata: dict[str, Any] = _read(Path(path))[0]["metadata"]
+    with opened(Path(path), WHAT) as archive:
+        metadata: dict[str, Any] = _description(archive, str(path))["metadata"]
+        for name in ("parameters", "state"):
+            archive.header(name)
     return metadata
 
 
@@ -107,62 +102,114 @@ def unpack(
     arrays: Mapping[str, Array], source: str, custom: Iterable[type[Configurable]] = ()
 ) -> Network:
     """The network of `pack`; errors name the source."""
-    return _built(*_parts(arrays, source), source, custom)
+    try:
+        _expect_format(int(arrays["format"]), source)
+        description = json.loads(str(arrays["description"]))
+        vectors = [np.asarray(arrays[name]) for name in ("parameters", "state")]
+    except FileError:
+        raise
+    except Exception as error:  # NumPy and JSON each have their own for what is damaged
+        raise FileError(f"{source} is not a network of plainnet ({error})") from error
+    shapes = [(vector.shape, vector.dtype) for vector in vectors]
+    network = _built(description, shapes, sum(v.nbytes for v in vectors), source, custom)
+    network.parameters[:], network.state[:] = vectors
+    _expect_numbers(network, source)
+    return network
 
 
 def _built(
     description: dict[str, Any],
-    parameters: Array,
-    state: Array,
-    path: str,
+    vectors: Sequence[tuple[tuple[int, ...], np.dtype[Any]]],
+    unpacked: int,
+    source: str,
     custom: Iterable[type[Configurable]],
 ) -> Network:
+    """The network of a description, if it takes vectors of these shapes; they are not yet in it."""
     kinds = known_kinds(custom)
+
+    def check(n_parameters: int, n_state: int, dtype: np.dtype[Any]) -> None:
+        for n, (shape, held) in zip((n_parameters, n_state), vectors, strict=True):
+            if shape != (n,) or held.newbyteorder("=") != dtype:
+                raise FileError(
+                    f"{source} describes no network that works: its layers need {dtype} numbers of "
+                    f"shape {(n,)}, and it holds {held} of shape {shape}"
+                )
+
     try:
-        network = Network(
-            [rebuild(layer, kinds) for layer in description["layers"]],
-            loss=rebuild(description["loss"], kinds),
-            input_shape=tuple(description["input_shape"]),
-            dtype=description["dtype"],
-            seed=0,
-        )
-        for name, factors in description.get("adjusted", {}).items():
-            network.adjust(name, **factors)
+        expect_modest(description["layers"], unpacked)
+        with filled_from_file(check):
+            network = Network(
+                [rebuild(layer, kinds) for layer in description["layers"]],
+                loss=rebuild(description["loss"], kinds),
+                input_shape=tuple(description["input_shape"]),
+                dtype=description["dtype"],
+            )
+        _adjust(network, description.get("adjusted", {}))
     except FileError:
         raise
     except Exception as error:  # the description is somebody else's: anything may be wrong with it
-        raise FileError(f"{path} describes no network that works: {error}") from error
-    for mine, theirs in ((network.parameters, parameters), (network.state, state)):
-        if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
-            raise FileError(
-                f"{path} describes no network that works: its layers need {mine.dtype} numbers of "
-                f"shape {mine.shape}, and it holds {theirs.dtype} of shape {theirs.shape}"
-            )
-        mine[:] = theirs
+        message = f"{source} describes no network that works: {shortened(error)}"
+        raise FileError(message) from error
     return network
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Array, Array]:
-    if path.exists() and not zipfile.is_zipfile(path):
-        raise FileError(f"{path} is no plainnet model: it is not an .npz file")
-    with open(path, "rb") as stream:  # a file that is not there stays a FileNotFoundError
-        try:
-            arrays = np.load(stream, allow_pickle=False)
-        except Exception as error:
-            raise FileError(f"{path} is no plainnet model ({error})") from error
-        return _parts(arrays, str(path))
+def _adjust(network: Network, adjusted: Mapping[str, Mapping[str, float]]) -> None:
+    """As `Network.adjust` for each name, in one pass over all tensors."""
+    for name, factors in adjusted.items():
+        if name not in network.tensors:
+            network.adjust(name, **factors)
+        for factor, value in factors.items():
+            require_number(factor, value, at_least=0)
+    network.segments = tuple(
+        segment.adjusted(**{**NEITHER, **adjusted[segment.name]})
+        if segment.name in adjusted
+        else segment
+        for segment in network.segments
+    )
 
 
-def _parts(arrays: Mapping[str, Array], source: str) -> tuple[dict[str, Any], Array, Array]:
-    try:
-        version = int(arrays["format"])
-        if version == FORMAT:
-            description = json.loads(str(arrays["description"]))
-            dict(description["metadata"])
-            return description, arrays["parameters"], arrays["state"]
-    except Exception as error:  # zip, NumPy and JSON each have their own for a damaged file
-        raise FileError(f"{source} is no plainnet model ({error})") from error
-    raise FileError(f"{source} has the format {version}; this plainnet reads {FORMAT}")
+NEITHER = {"learning_rate": None, "weight_decay": None}
+
+MOST_NESTED = 50
+"""Layers in layers."""
+OF_A_LAYER = 3_000
+"""Bytes of memory for a layer's object, apart from its numbers, with what it declares."""
+LAYERS_INSIDE = {"TransformerBlock": 8, "Bidirectional": 3}
+"""How many layers some make by themselves."""
+AT_LEAST = 16 * 2**20
+
+
+def expect_modest(layers: Any, unpacked: int) -> None:
+    """Refuse layers whose mere objects take far more memory than the file that describes them."""
+    needed, waiting = 0, [(layers, 0)]
+    while waiting:
+        thing, depth = waiting.pop()
+        if depth > 2 * MOST_NESTED:  # a container is a dict with a list in it
+            raise Unreadable(f"its layers are nested more than {MOST_NESTED} deep")
+        inside: Iterable[Any] = ()
+        if isinstance(thing, dict):
+            inside = thing.values()
+            kind = thing.get("type")
+            made = LAYERS_INSIDE.get(kind, 1) if isinstance(kind, str) else 1
+            needed += made * (OF_A_LAYER + 20 * depth)  # names get longer with the depth
+        elif isinstance(thing, list):
+            inside = thing
+        waiting += [(each, depth + 1) for each in inside if isinstance(each, dict | list)]
+    if needed > AT_LEAST + 4 * unpacked:
+        raise Unreadable("its layers would take far more memory than the file holds numbers")
+
+
+def _description(archive: Archive, source: str) -> dict[str, Any]:
+    _expect_format(archive.number("format"), source)
+    description = archive.json("description")
+    if not isinstance(description, dict) or not isinstance(description.get("metadata"), dict):
+        raise Unreadable("its description is not that of a network")
+    return description
+
+
+def _expect_format(version: int, source: str) -> None:
+    if version != FORMAT:
+        raise FileError(f"{source} has the format {version}; this plainnet reads {FORMAT}")
 
 
 def known_kinds(custom: Iterable[type[Configurable]] = ()) -> dict[str, type]:
@@ -176,13 +223,30 @@ def known_kinds(custom: Iterable[type[Configurable]] = ()) -> dict[str, type]:
     return own | {kind.__name__: kind for kind in custom}
 
 
-@contextmanager
-def moved_into_place(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write, which takes the place of `path` only if all went well."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
-            yield file
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def _expect_numbers(network: Network, source: str) -> None:
+    if fault := _fault(network):
+        raise FileError(f"{source} holds no network that works: {fault}")
+
+
+def _fault(network: Network) -> str:
+    """Which tensor holds numbers that nothing can be computed with; "" if there is none."""
+    tensors = {name: network[name] for name in (*network.tensors, *network.state_tensors)}
+    if not (all_finite(network.parameters) and all_finite(network.state)):
+        name = next(name for name, tensor in tensors.items() if not np.isfinite(tensor).all())
+        return f"{name} has NaN or infinity in it"
+    for name, tensor in network.state_tensors.items():
+        if name.endswith(".running_variance") and (tensor < 0).any():
+            return f"{name} is negative"
+    return ""
+
+
+AT_ONCE = 2**16
+
+
+def all_finite(vector: Array) -> bool:
+    """Whether no number is NaN or infinite, without an array of that length."""
+    starts = range(0, len(vector), AT_ONCE)
+    return all(bool(np.isfinite(vector[start : start + AT_ONCE]).all()) for start in starts)

@@ -4,7 +4,9 @@ Of equal maxima, the first one, line by line, gets the gradient.
 """
 
 from abc import ABC
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,23 @@ _DOWN = _under(0, "down", r"D_{yr} = [\,0 \le r - t y + p < k\,]")
 _ACROSS = _under(1, "across", r"E_{xs} = [\,0 \le s - t x + p < k\,]")
 
 
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Where the windows along an axis start and stop, (start, stop) for each."""
+
+    starts: range
+    kernel: int
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, i: int) -> Pair:
+        return self.starts[i], self.starts[i] + self.kernel
+
+    def __iter__(self) -> Iterator[Pair]:
+        return map(self.__getitem__, range(len(self)))
+
+
 class _Pool(Layer, ABC):
     """The window of both pools, and where it comes to lie."""
 
@@ -73,20 +92,20 @@ class _Pool(Layer, ABC):
         self._inside = all(
             start >= 0 and stop <= n
             for spans, n in zip(self._spans, size, strict=True)
-            for start, stop in spans
+            for start, stop in (spans[0], spans[-1])
         )
         ends = tuple(spans[-1][1] for spans in self._spans)
         self._tiles = self._inside and self.window.stride == self.window.kernel and ends == size
         return (*map(len, self._spans), channels)
 
-    def _spans_along(self, axis: int, n: int) -> list[Pair]:
+    def _spans_along(self, axis: int, n: int) -> Spans:
         """Where each window starts and stops; before 0 and from n on it covers no pixels."""
         kernel, stride = self.window.kernel[axis], self.window.stride[axis]
         before, padded = self.window.before[axis], n + self._after[axis]
         stop = padded - kernel + 1
         if self.ceil_mode:  # one more for what is left over, if it starts before the zeros do
             stop = min(padded - kernel + stride, n)
-        return [(start, start + kernel) for start in range(-before, stop, stride)]
+        return Spans(range(-before, stop, stride), kernel)
 
 
 class MaxPool2d(_Pool):
@@ -237,17 +256,17 @@ class AveragePool2d(_Pool):
         require_boolean("count_padding", count_padding)
         self.count_padding = count_padding
 
-    def build(self, input_shape: Shape) -> Shape:
-        output_shape = super().build(input_shape)
+    @cached_property
+    def counts(self) -> Array:
+        """How many pixels each window's sum is divided by, (height, width, 1)."""
         down, across = (
             [
                 min(stop, n + after) - start if self.count_padding else min(stop, n) - max(start, 0)
                 for start, stop in spans
             ]
-            for spans, n, after in zip(self._spans, input_shape, self._after, strict=False)
+            for spans, n, after in zip(self._spans, self.input_shape, self._after, strict=False)
         )
-        self.counts = np.multiply.outer(down, across)[:, :, None]
-        return output_shape
+        return np.asarray(np.multiply.outer(down, across)[:, :, None])
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A

@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,26 +21,31 @@ from plainnet.config import Configurable
 from plainnet.errors import (
     DivergedError,
     FileError,
+    MissingExtraError,
     SettingError,
     ShapeError,
     require_integer,
 )
-from plainnet.files.native import moved_into_place
+from plainnet.files.archive import Archive, Unreadable, opened
+from plainnet.files.kinds import check_ending
+from plainnet.files.places import moved_into_place
+from plainnet.files.saving import check_path
 from plainnet.interrupts import on_ctrl_c
 from plainnet.layers.base import Array
 from plainnet.memory import aligned
-from plainnet.network import Network
+from plainnet.network import Network, filled_from_file
 from plainnet.optimizers import Optimizer
 from plainnet.rl.environments import LONGEST, Environments, Make
 from plainnet.rl.learning import Learning
-from plainnet.rl.running import RunningStatistics
+from plainnet.rl.running import EARLIER_NOISE, RunningStatistics
 
 FORMAT = 1
+WHAT = "an agent of plainnet"
 EVALUATED_AT_ONCE = 10
-
-
-MOST_ENVS = 2**16
-"""They step one after the other."""
+MOST_ENVIRONMENTS = 2048
+"""They are stepped one after the other, so that more are no faster."""
+MOST = {"epochs": 10_000, "batch_size": 2**20, "minibatches": 2**20}
+"""What a file may ask for; beyond it, one iteration would not end."""
 
 
 class Agent(Configurable, ABC):
@@ -65,6 +71,7 @@ class Agent(Configurable, ABC):
         The episodes so far.
     """
 
+    file_kind = "agent"
     env: str | Make
     n_envs: int
     seed: int | None
@@ -76,7 +83,7 @@ class Agent(Configurable, ABC):
         if self.seed is not None:
             self.seed = require_integer("seed", self.seed, at_least=0)
         self.rng = as_generator(self.seed)
-        self.n_envs = require_integer("n_envs", self.n_envs, at_least=1, at_most=MOST_ENVS)
+        self.n_envs = require_integer("n_envs", self.n_envs, at_least=1, at_most=MOST_ENVIRONMENTS)
         self.environments = Environments(self.env, self.n_envs)
         self.learning = Learning()
         self.learners, self.statistics = {}, {}
@@ -294,39 +301,61 @@ class Agent(Configurable, ABC):
             arrays |= {f"{name}.{part}": value for part, value in statistics.state().items()}
         return arrays
 
-    def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take what `arrays` gave."""
-        rows = arrays["learning"].tolist()
-        self.learning.rows = [(int(steps), value, int(length)) for steps, value, length in rows]
-        self.rng.bit_generator.state = json.loads(str(arrays["rng"]))
-        self.environments.steps = int(arrays["steps"])
+    def restore(self, file: Archive) -> None:
+        """Take what `arrays` gave and `save` wrote; nothing is read that has no place here."""
+        rows = file.rows("state.learning", 3, np.float64)
+        _expect_finite("learning", rows)
+        self.learning.rows = [(int(at), value, int(length)) for at, value, length in rows.tolist()]
+        self.rng.bit_generator.state = file.json("state.rng")
+        self.environments.steps = _count(file, "state.steps")
         for name, (network, optimizer) in self.learners.items():
-            _put(arrays[f"{name}.parameters"], network.parameters)
-            _put(arrays[f"{name}.state"], network.state)
+            fill(file, f"{name}.parameters", network.parameters)
+            fill(file, f"{name}.state", network.state)
             optimizer.reset()
-            optimizer.steps = int(arrays[f"{name}.optimizer.steps"])
+            optimizer.steps = _count(file, f"state.{name}.optimizer.steps")
             for accumulator in optimizer.accumulators if optimizer.steps else ():
                 values = aligned(network.parameters.size, network.dtype)
-                _put(arrays[f"{name}.optimizer.{accumulator}"], values)
+                fill(file, f"{name}.optimizer.{accumulator}", values)
                 optimizer.state[accumulator] = values
-            missed = arrays.get(f"{name}.optimizer.missed", np.empty((0, 3), int))
-            optimizer.missed = tuple((int(a), int(b), int(n)) for a, b, n in missed.tolist())
+            missed = f"state.{name}.optimizer.missed"
+            rows = file.rows(missed, 3, np.int64) if missed in file else np.empty((0, 3), int)
+            optimizer.missed = tuple((int(a), int(b), int(n)) for a, b, n in rows.tolist())
         for name, statistics in self.statistics.items():
-            stored = {part: f"{name}.{part}" for part in statistics.state()}
-            statistics.restore({part: arrays[k] for part, k in stored.items() if k in arrays})
+            for part, value in statistics.state().items():
+                if part == "noise" and f"state.{name}.noise" not in file:
+                    value[...] = EARLIER_NOISE
+                    continue
+                fill(file, f"{name}.{part}", value)
+                if part != "mean" and (value < 0).any():
+                    raise ValueError(f"its {name}.{part} is negative")
+
+    @classmethod
+    def expect_room(cls, settings: Mapping[str, Any], file: Archive) -> None:
+        """Refuse settings that take more memory than the file holds; before an agent is made."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the agent with all that it needs to go on; `load_agent` reads it.
 
-        The file appears whole or not at all.
+        The file appears whole or not at all. `plainnet.save` does the same.
         """
-        config = self.config()
-        if callable(self.env):
-            config["env"] = None
-        arrays = {f"state.{name}": values for name, values in self.arrays().items()}
-        arrays |= {"agent_format": np.array(FORMAT), "agent": np.array(json.dumps(config))}
-        with moved_into_place(Path(path)) as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        check_path(path)
+        check_ending(path, self.file_kind)
+        write(self, path)
+
+
+def write(agent: Agent, path: str | os.PathLike[str]) -> None:
+    """Save an agent; see `Agent.save`."""
+    config = agent.config()
+    if callable(agent.env):
+        config["env"] = None
+    kept = agent.arrays()
+    for name, values in kept.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise SettingError(f"the agent cannot be saved: its {name} has NaN or infinity in it")
+    arrays = {f"state.{name}": values for name, values in kept.items()}
+    arrays |= {"agent_format": np.array(FORMAT), "agent": np.array(json.dumps(config))}
+    with moved_into_place(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def layer_sizes(hidden: Sequence[int]) -> list[int]:
@@ -346,11 +375,28 @@ def _require_writable(path: Path) -> None:
         raise FileError(f"cannot save to {path}: its folder is not writable")
 
 
-def _put(values: Array, place: Array) -> None:
-    """Copy numbers of a file, if they are what belongs there."""
-    if values.shape != place.shape or not np.isfinite(values).all():
-        raise ValueError(f"{place.size} finite numbers were expected; got shape {values.shape}")
-    place[...] = values
+def fill(file: Archive, name: str, place: Array) -> None:
+    """Copy numbers of a file to where they belong; earlier files have some in a narrower dtype."""
+    narrow = file.header(f"state.{name}").dtype.newbyteorder("=")
+    if narrow == np.float32 and place.dtype == np.float64:
+        numbers = np.empty(place.shape, narrow)
+        file.read_into(f"state.{name}", numbers)
+        place[...] = numbers
+    else:
+        file.read_into(f"state.{name}", place)
+    _expect_finite(name, place)
+
+
+def _expect_finite(name: str, values: Array) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(f"its {name} has NaN or infinity in it")
+
+
+def _count(file: Archive, name: str) -> int:
+    count = file.number(name)
+    if count < 0:
+        raise ValueError(f"its {name} is {count}")
+    return count
 
 
 def exploring(seed: int) -> np.random.Generator:
@@ -373,20 +419,40 @@ def load_agent(path: str | os.PathLike[str], *, env: str | Make | None = None) -
     FileError
         If the file is not what `save` writes.
     """
+    check_path(path)
+    return read(path, env=env)
+
+
+def read(path: str | os.PathLike[str], *, env: str | Make | None = None) -> Agent:
+    """The agent in a file; see `load_agent`."""
+    path = Path(os.fsdecode(path))
+    with opened(path, WHAT) as file:
+        version, config = file.number("agent_format"), file.json("agent")
+        if version != FORMAT:
+            raise FileError(f"{path} has the format {version}; this plainnet reads {FORMAT}")
+        kind = _kind(config.pop("type"))
+        lists = {name: tuple(value) for name, value in config.items() if isinstance(value, list)}
+        config |= lists
+        _expect_modest(kind, config, file)
+    config["env"] = _made_env(path, env, config.get("env"))
+    with opened(path, WHAT) as file:
+        with filled_from_file(_expect_vectors(file)):
+            agent = kind(**config)
+        agent.restore(file)
+    return agent
+
+
+def _kind(name: Any) -> type[Agent]:
     from plainnet import rl
 
-    with open(path, "rb") as stream:
-        try:
-            arrays = dict(np.load(stream, allow_pickle=False))
-            version, config = int(arrays["agent_format"]), json.loads(str(arrays["agent"]))
-            kind = getattr(rl, config.pop("type"))
-        except Exception as error:  # zip, NumPy and JSON each have their own for a damaged file
-            raise FileError(f"{path} is no agent of plainnet ({error})") from error
-    if version != FORMAT:
-        raise FileError(f"{path} has the format {version}; this plainnet reads {FORMAT}")
+    kind = getattr(rl, name) if isinstance(name, str) else None
     if not (isinstance(kind, type) and issubclass(kind, Agent)):
-        raise FileError(f"{path} is no agent of plainnet: it names {kind!r}")
-    named = config.get("env")
+        raise Unreadable(f"it names {kind!r}")
+    return kind
+
+
+def _made_env(path: Path, env: str | Make | None, named: Any) -> str | Make:
+    """The environment, tried out, of which the file has the name or the caller the maker."""
     if isinstance(env, str) and env != named:
         raise SettingError(f"the agent in {path} was made for {named!r}; got {env!r}")
     if env is None and named is None:
@@ -396,16 +462,47 @@ def load_agent(path: str | os.PathLike[str], *, env: str | Make | None = None) -
             f"the agent in {path} needs {named!r}, whose module a file alone shall not import: "
             f"pass env={named!r}"
         )
-    config["env"] = env or named
-    lists = {name: tuple(value) for name, value in config.items() if isinstance(value, list)}
     try:
-        agent = kind(**config | lists)
-        agent.restore({name.removeprefix("state."): value for name, value in arrays.items()})
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, SettingError):  # the environment's own word
+        Environments(env or named, 1).close()
+    except MissingExtraError:
+        raise
+    except Exception as error:
+        if env is not None:
             raise
-        raise FileError(f"{path} is no agent of plainnet ({error})") from error
-    return agent
+        raise FileError(f"the agent in {path} cannot be loaded: {error}") from error
+    return env or str(named)
+
+
+def _expect_modest(kind: type[Agent], config: Mapping[str, Any], file: Archive) -> None:
+    """Refuse settings that need far more than the file holds."""
+    known = {**{name: p.default for name, p in signature(kind).parameters.items()}, **config}
+    n_envs, steps = known["n_envs"], file.number("state.steps")
+    if isinstance(n_envs, int) and n_envs > 0 and steps % n_envs:
+        raise Unreadable(f"{n_envs} environments do not make {steps} steps together")
+    for name, most in MOST.items():
+        if isinstance(known.get(name), int | float) and not known[name] <= most:
+            raise Unreadable(f"its {name} is {known[name]:,}, more than {most:,}")
+    rollout = known.get("n_steps", 1)
+    both = isinstance(n_envs, int) and isinstance(rollout, int)
+    if both and n_envs * rollout > max(steps, MOST["batch_size"]):
+        raise Unreadable(f"it learns from {n_envs * rollout:,} steps at once")
+    kind.expect_room(known, file)
+
+
+def _expect_vectors(file: Archive) -> Callable[[int, int, np.dtype[Any]], None]:
+    """No network is larger than one in the file."""
+    held = {
+        part: max((file.header(n).size for n in file.names() if n.endswith(part)), default=0)
+        for part in (".parameters", ".state")
+    }
+
+    def check(n_parameters: int, n_state: int, dtype: np.dtype[Any]) -> None:
+        if n_parameters > held[".parameters"] or n_state > held[".state"]:
+            raise Unreadable(
+                f"its layers need {n_parameters:,} numbers; the file holds {held['.parameters']:,}"
+            )
+
+    return check
 
 
 @contextmanager

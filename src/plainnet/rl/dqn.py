@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +15,15 @@ from plainnet.errors import (
     require_integer,
     require_number,
 )
+from plainnet.files.archive import Archive, Unreadable
 from plainnet.layers import Dense, Layer, ReLU
 from plainnet.layers.base import Array, Formula, Formulas, Shape
 from plainnet.network import Network
 from plainnet.optimizers import Adam
-from plainnet.rl.agent import Agent, layer_sizes
+from plainnet.rl.agent import Agent, fill, layer_sizes
 from plainnet.rl.environments import Make
 from plainnet.rl.losses import ActionValue
-from plainnet.rl.replay import Replay
+from plainnet.rl.replay import Replay, SumTree
 from plainnet.rl.returns import require_discounts
 from plainnet.rl.running import RunningStatistics
 
@@ -226,12 +228,31 @@ class DQN(Agent):
         own = {"target": self.target.parameters, "explores": self._explores}
         return super().arrays() | kept | own
 
-    def restore(self, arrays: Mapping[str, Array]) -> None:
-        super().restore(arrays)
-        self.target.parameters[:] = arrays["target"]
-        self._explores[...] = arrays["explores"]
-        own = {name.removeprefix("replay."): array for name, array in arrays.items()}
-        self.replay.restore(own)
+    @classmethod
+    def expect_room(cls, settings: Mapping[str, Any], file: Archive) -> None:
+        """The memory grows with what it holds; its tree is as large as its capacity."""
+        if settings["prioritized"] is True:
+            size = settings["capacity"] // settings["n_envs"] * settings["n_envs"]
+            held = file.header("state.replay.tree").size
+            if SumTree.numbers(size) != held:
+                raise Unreadable(f"a memory of {size:,} steps has no tree of {held:,} numbers")
+
+    def restore(self, file: Archive) -> None:
+        super().restore(file)
+        file.read_into("state.target", self.target.parameters)
+        file.read_into("state.explores", self._explores)
+        if not (np.isfinite(self.target.parameters).all() and 0 <= self._explores <= 1):
+            raise ValueError("its target network or exploration is not of finite numbers")
+        written = file.number("state.replay.written")
+        if not 0 <= written * self.n_envs <= self.steps:
+            raise ValueError(f"its memory has {written} rows after {self.steps} steps")
+        if min(written, self.replay.length) != file.header("state.replay.rewards").shape[0]:
+            raise ValueError(f"its memory does not hold the {written} rows that it counts")
+        self.replay.prepare(written)
+        for name, array in self.replay.arrays().items():
+            if name != "written":
+                fill(file, f"replay.{name}", array)
+        self.replay.expect_steps(self.n_actions)
 
 
 class Duelling(Layer):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,9 @@ import numpy.typing as npt
 from plainnet.errors import SettingError
 from plainnet.layers.base import Array
 from plainnet.rl.environments import Step
+
+FIRST_ROWS = 1024
+KEPT = ("observations", "reached", "actions", "rewards", "terminated", "done")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Replay:
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         self.length = capacity // n
+        self._shape, self._numbers = (n, width), numbers
         if self.length <= n_steps:
             raise SettingError(
                 f"a memory of {capacity} steps is too small for {n} environments and "
@@ -72,15 +75,27 @@ class Replay:
             )
         self.n, self.n_steps, self.gamma = n, n_steps, gamma
         self.alpha, self.beta = alpha, beta
-        kept = (self.length, n)
-        self.observations = np.zeros((*kept, width), dtype)
-        self.reached = np.zeros((*kept, width), dtype)
-        self.actions = np.zeros((*kept, numbers), np.float32)
-        self.rewards = np.zeros(kept)
-        self.terminated, self.done = np.zeros((2, *kept), bool)
+        self._dtype = np.dtype(dtype)
+        self._make_room(FIRST_ROWS)
         self.written = np.zeros((), int)
         """Rows written so far; row i lies at i modulo length."""
         self.priorities = SumTree(self.length * n) if prioritized else None
+
+    def _make_room(self, rows: int) -> None:
+        """Memory for so many rows; it grows with what is kept, up to the capacity."""
+        n, width = self._shape
+        kept, old = (min(rows, self.length), n), vars(self).copy()
+        self.observations = np.zeros((*kept, width), self._dtype)
+        self.reached = np.zeros((*kept, width), self._dtype)
+        self.actions = np.zeros((*kept, self._numbers), np.float32)
+        self.rewards = np.zeros(kept)
+        self.terminated, self.done = np.zeros((2, *kept), bool)
+        for name in KEPT:
+            if name in old:
+                getattr(self, name)[: len(old[name])] = old[name]
+
+    def _kept(self) -> dict[str, Array]:
+        return {name: getattr(self, name) for name in KEPT}
 
     def __len__(self) -> int:
         return min(int(self.written), self.length) * self.n
@@ -88,6 +103,8 @@ class Replay:
     def add(self, observations: Array, actions: Array, step: Step) -> None:
         """One step of all environments."""
         row = int(self.written) % self.length
+        if row == len(self.rewards):
+            self._make_room(2 * row)
         self.observations[row], self.actions[row] = observations, actions
         self.rewards[row], self.reached[row] = step.rewards, step.reached
         self.terminated[row], self.done[row] = step.terminated, step.done
@@ -150,17 +167,31 @@ class Replay:
     def arrays(self) -> dict[str, Array]:
         """Views of all that it holds, without the rows that are still empty."""
         rows = slice(min(int(self.written), self.length))
-        names = ("observations", "reached", "actions", "rewards", "terminated", "done")
-        arrays = {name: getattr(self, name)[rows] for name in names} | {"written": self.written}
+        arrays = {name: array[rows] for name, array in self._kept().items()}
+        arrays["written"] = self.written
         if self.priorities is not None:
             arrays |= {"tree": self.priorities.tree, "highest": self.priorities.highest}
         return arrays
 
-    def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take what `arrays` gave."""
-        self.written[...] = arrays["written"]
+    def prepare(self, written: int) -> None:
+        """Make room for what `arrays` gave after so many rows, to be filled by the caller."""
+        self.written[...] = written
+        rows = min(written, self.length)
+        if rows > len(self.rewards):
+            self._make_room(rows)
+
+    def expect_steps(self, n_actions: int) -> None:
+        """Refuse steps that were never made."""
         for name, array in self.arrays().items():
-            array[...] = arrays[name]
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ValueError(f"the memory's {name} has NaN or infinity in it")
+        actions = self.arrays()["actions"]
+        if not np.isin(actions, np.arange(n_actions)).all():
+            raise ValueError(f"the memory has an action that is none of {n_actions}")
+        if self.priorities is not None:
+            rows = np.arange(max(int(self.written) - self.length, 0), int(self.written))
+            ready = rows[: max(len(rows) - self.n_steps + 1, 0)] % self.length
+            self.priorities.expect_at((ready[:, None] * self.n + np.arange(self.n)).reshape(-1))
 
 
 class SumTree:
@@ -171,11 +202,30 @@ class SumTree:
     """
 
     def __init__(self, size: int) -> None:
-        self.leaves = 1 << (size - 1).bit_length()
+        self.leaves = self.numbers(size) // 2
         self.tree = np.zeros(2 * self.leaves)
         """The root is tree[1]; below tree[i] lie tree[2 i] and tree[2 i + 1]."""
         self.highest = np.ones(())
         """The largest number so far, 1 at first: for what has not been learned from yet."""
+
+    @staticmethod
+    def numbers(size: int) -> int:
+        """How many the tree of so many places has."""
+        return 2 << (size - 1).bit_length()
+
+    def expect_at(self, places: Array) -> None:
+        """Refuse a tree that has numbers elsewhere, or none there; the sums are made anew."""
+        numbers = self.tree[self.leaves :]
+        if (numbers < 0).any() or np.count_nonzero(numbers) != np.count_nonzero(numbers[places]):
+            raise ValueError("the memory has priorities where it has no steps")
+        if not (numbers[places] > 0).all() or not self.highest >= numbers.max(initial=0):
+            raise ValueError("the memory has steps without a priority")
+        self.tree[0] = 0
+        stop = self.leaves
+        while stop > 1:
+            below = self.tree[stop : 2 * stop]
+            self.tree[stop // 2 : stop] = below[::2] + below[1::2]
+            stop //= 2
 
     def set(self, places: Array, numbers: Array) -> None:
         nodes = places + self.leaves

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from plainnet.layers.base import Array, Shape
 
 LIMIT = 10.0
 """What is further out, in standard deviations, is put there."""
+
+
+EARLIER_NOISE = (1e-4, 0.0)
+"""What files without `noise` mean: their agents left deviations below 1e-4 as they were."""
 
 
 class RunningStatistics:
@@ -57,11 +59,3 @@ class RunningStatistics:
             "squares": self.squares,
             "noise": self.noise,
         }
-
-    def restore(self, state: Mapping[str, Array]) -> None:
-        """Take what `state` gave.
-
-        Earlier files hold no noise: their agents learned with deviations below 1e-4 left alone.
-        """
-        for part, value in self.state().items():
-            value[...] = [1e-4, 0] if part == "noise" and part not in state else state[part]

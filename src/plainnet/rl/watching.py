@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from plainnet.errors import SettingError, optional, require_integer
-from plainnet.files.native import moved_into_place
+from plainnet.files.places import moved_into_place
 from plainnet.layers.base import Array
 from plainnet.rl.agent import Agent, exploring
 
@@ -79,7 +78,7 @@ def record(
         loop=0,
         optimize=False,  # it makes each picture a palette of its own
     )
-    with moved_into_place(Path(path)) as file:
+    with moved_into_place(path) as file:
         file.write(data.getvalue())
     return total
 

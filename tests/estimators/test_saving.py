@@ -249,7 +249,7 @@ def test_no_estimator_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04" + b"\0" * 40, b"\x80\x04}."])
 def test_no_skops_file(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.skops").write_bytes(content)
-    with pytest.raises(FileError, match=r"m\.skops is no saved estimator"):
+    with pytest.raises(FileError, match=r"m\.skops is not a saved estimator"):
         load(tmp_path / "m.skops")
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Mapping
+from contextvars import ContextVar
 from inspect import signature
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,12 @@ import numpy as np
 
 from plainnet.config import Configurable
 from plainnet.errors import FileError, SettingError, optional
-from plainnet.files.native import known_kinds, moved_into_place, pack, unpack
+from plainnet.estimators.schema import expect_modest_schema
+from plainnet.files.archive import fits_its_packing, read_zip, shortened
+from plainnet.files.kinds import check_ending
+from plainnet.files.native import known_kinds, pack, unpack
+from plainnet.files.places import moved_into_place
+from plainnet.files.saving import check_path
 from plainnet.history import History
 from plainnet.network import Network
 
@@ -24,7 +31,7 @@ from plainnet.network import Network
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Save an estimator, fitted or not, alone or in a pipeline of scikit-learn.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all. `plainnet.save` does the same.
 
     Parameters
     ----------
@@ -38,11 +45,20 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         If the estimator holds what `load` would not trust: functions, layers or callbacks of your
         own. Nothing is written then.
     """
+    check_path(path)
+    check_ending(path, "estimator")
+    write(estimator, path)
+
+
+def write(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Save an estimator; see `save`."""
     skops = _skops()
     name = type(estimator).__name__
     try:
         data = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
         foreign = _foreign(skops, data)
+        if not foreign and not _would_load(data):
+            data = skops.dumps(estimator, compression=zipfile.ZIP_STORED)
     except Exception as error:  # whatever the parts of the estimator may raise
         raise SettingError(f"this {name} cannot be saved: {error}") from error
     if foreign:
@@ -51,8 +67,14 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
             "not bring code: set that parameter anew after loading, or keep the network alone with "
             "plainnet.save(estimator.network_, path)"
         )
-    with moved_into_place(Path(path)) as file:
+    with moved_into_place(path) as file:
         file.write(data)
+
+
+def _would_load(data: bytes) -> bool:
+    """Whether nothing in the file is packed tighter than `load` allows: long rows of zeros are."""
+    with zipfile.ZipFile(BytesIO(data)) as file:
+        return all(map(fits_its_packing, file.infolist()))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -65,24 +87,46 @@ def load(path: str | os.PathLike[str]) -> Any:
     FileError
         If the file is not what `save` writes, is damaged, or names any other class.
     """
-    skops, path = _skops(), Path(path)
-    data = path.read_bytes()
-    try:
-        foreign = _foreign(skops, data)
-    except Exception as error:  # zip, JSON and skops each have their own for a damaged file
-        raise FileError(f"{path} is no saved estimator ({error})") from error
-    if foreign:
-        raise FileError(
-            f"{path} holds {', '.join(foreign)}, which is not plainnet's own: it is not loaded, "
-            "since it could run code"
-        )
-    try:
-        estimator = skops.loads(data, trusted=_trusted())
-    except Exception as error:
-        raise FileError(f"{path} holds no estimator that works ({error})") from error
+    check_path(path)
+    return read(path)
+
+
+def read(path: str | os.PathLike[str]) -> Any:
+    """The estimator in a file; see `load`."""
+    skops, path = _skops(), Path(os.fsdecode(path))
+    made: list[Any] = []
+    with read_zip(path, "a saved estimator") as file:
+        expect_modest_schema(file)
+        stream = file.fp
+        untrusted = skops.get_untrusted_types(file=stream)
+        if foreign := _not_own(untrusted):
+            raise FileError(
+                f"{path} holds {', '.join(foreign)}, which is not plainnet's own: it is not "
+                "loaded, since it could run code"
+            )
+        token = _made.set(made)
+        try:
+            estimator = skops.load(stream, trusted=untrusted)
+            for each in made:
+                each.expect_to_work()
+        except Exception as error:
+            message = f"{path} holds no estimator that works: {shortened(error)}"
+            raise FileError(message) from error
+        finally:
+            _made.reset(token)
     if not hasattr(estimator, "get_params"):
         raise FileError(f"{path} holds no estimator but a {type(estimator).__name__}")
     return estimator
+
+
+_made: ContextVar[list[Any] | None] = ContextVar("made", default=None)
+
+
+def note_made(estimator: Any) -> None:
+    """Called by each of plainnet's estimators that a file brings, to be looked at afterwards."""
+    made = _made.get()
+    if made is not None:
+        made.append(estimator)
 
 
 # --- what is trusted ------------------------------------------------------------------------------
@@ -93,8 +137,12 @@ def _skops() -> Any:
 
 
 def _foreign(skops: Any, data: bytes) -> list[str]:
+    return _not_own(skops.get_untrusted_types(data=data))
+
+
+def _not_own(names: list[str]) -> list[str]:
     own = {f"{kind.__module__}.{kind.__qualname__}" for kind in _trusted()}
-    return [name for name in skops.get_untrusted_types(data=data) if name not in own]
+    return [name for name in names if name not in own]
 
 
 def _trusted() -> list[type]:

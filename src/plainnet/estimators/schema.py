@@ -1,0 +1,82 @@
+"""What a file of skops would take, by its table of contents, before anything is made from it.
+
+skops keeps a tree of objects as JSON, and each array as a member of the zip file of its own. The
+tree can name an array, or a branch of itself, any number of times.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import Any
+
+from plainnet.files.archive import Unreadable
+
+OF_A_NODE, OF_AN_OBJECT = 1_500, 5_000
+"""Bytes of memory for a node of the tree while it is loaded: a value, or an object of a class."""
+AT_LEAST = 16 * 2**20
+MOST_ENTROPY = 1_000
+"""Numbers that a random generator may be seeded from."""
+
+
+def expect_modest_schema(file: zipfile.ZipFile) -> None:
+    """Refuse a tree that needs far more memory, or time, than the file that holds it."""
+    try:
+        schema = json.loads(file.read("schema.json"))
+    except KeyError:
+        raise Unreadable("it has no schema.json") from None
+    survey = _Survey()
+    survey.walk(schema)
+    sizes = {info.filename: info.file_size for info in file.infolist()}
+    needed = survey.needed + sum(sizes.get(name, 0) for name in survey.read_again)
+    if needed > AT_LEAST + 4 * sum(sizes.values()):
+        raise Unreadable("its objects would take far more memory than the file holds numbers")
+    if survey.visits > 20 * survey.nodes + 100_000:
+        raise Unreadable("its objects hold one another more often than can be counted")
+
+
+class _Survey:
+    def __init__(self) -> None:
+        self.nodes, self.visits, self.needed = 0, 0, 0
+        self.read_again: list[str] = []
+        self._files: dict[str, Any] = {}
+        self._visits: dict[Any, int] = {}
+        """Of all nodes below one that has a number, by which others can name it again."""
+
+    def walk(self, tree: Any) -> None:
+        self.visits = self._walk(tree)
+
+    def _walk(self, tree: Any) -> int:
+        """How many nodes a walk visits that follows every name."""
+        if isinstance(tree, list):
+            return sum(self._walk(each) for each in tree)
+        if not isinstance(tree, dict):
+            return 0
+        if isinstance(tree.get("file"), str):
+            self._see_file(tree["file"], tree.get("__id__"))
+        if "pool_size" in tree:
+            self._expect_small_pool(tree["pool_size"])
+        loader = tree.get("__loader__")
+        own = 0
+        if loader is not None:
+            own = 1
+            self.nodes += 1
+            is_value = loader in ("JsonNode", "NdArrayNode", "TypeNode", "CachedNode")
+            self.needed += OF_A_NODE if is_value else OF_AN_OBJECT
+        visits = own + sum(self._walk(each) for each in tree.values())
+        number = tree.get("__id__")
+        if isinstance(number, int | str):
+            visits += self._visits.get(number, 0)
+            self._visits[number] = visits
+        return visits
+
+    def _see_file(self, name: str, number: Any) -> None:
+        if name in self._files and (number is None or self._files[name] != number):
+            self.read_again.append(name)
+        self._files[name] = number
+
+    def _expect_small_pool(self, node: Any) -> None:
+        content = node.get("content") if isinstance(node, dict) else None
+        size = json.loads(content) if isinstance(content, str) else content
+        if not isinstance(size, int) or size > MOST_ENTROPY:
+            raise Unreadable(f"a random generator in it has a pool of {size} numbers")

@@ -1,0 +1,242 @@
+"""The arrays of an .npz file, none of which is read before its size is known to be right.
+
+A few bytes can say that they unpack to gigabytes. So the sizes in a file are compared with what it
+holds before any memory is taken: what is packed tighter than numbers or text ever are is refused,
+and an array is read only into the place that waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from plainnet.errors import FileError, MissingExtraError
+from plainnet.files.kinds import described
+
+Array = npt.NDArray[Any]
+
+PACKED_TIGHTEST, SMALL = 50, 2**18
+"""Beyond so many bytes, what unpacks to so many times its size is no numbers and no text."""
+LARGEST_LIST = 2**20
+"""Bytes of a zip file's list of its members."""
+AT_ONCE = 2**20
+
+
+class Unreadable(Exception):
+    """Why a file is not what it should be, for a FileError that names the file."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an array in the file says that it is."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    start: int
+    """Bytes before the first number."""
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+class Archive:
+    """An .npz file that is open."""
+
+    def __init__(self, file: zipfile.ZipFile) -> None:
+        self.file = file
+        self.members = {info.filename: info for info in file.infolist()}
+
+    @property
+    def unpacked(self) -> int:
+        """Bytes of all members together."""
+        return sum(info.file_size for info in self.members.values())
+
+    def __contains__(self, name: str) -> bool:
+        return f"{name}.npy" in self.members
+
+    def names(self) -> list[str]:
+        """Of the arrays."""
+        return [name.removesuffix(".npy") for name in self.members if name.endswith(".npy")]
+
+    def header(self, name: str) -> Header:
+        """What the array of this name says that it is; nothing else is read."""
+        with self._open(name) as stream:
+            return self._header(name, stream)
+
+    def text(self, name: str) -> str:
+        """A text, kept as an array without axes."""
+        with self._open(name) as stream:
+            header = self._header(name, stream)
+            if header.shape != () or header.dtype.kind != "U":
+                raise Unreadable(f"its {name} is no text but {header.dtype} {header.shape}")
+            order = "be" if header.dtype.str[0] == ">" else "le"
+            return self._rest(stream).decode(f"utf-32-{order}").rstrip("\0")
+
+    def json(self, name: str) -> Any:
+        """What a text in JSON says."""
+        try:
+            return json.loads(self.text(name))
+        except RecursionError:
+            raise Unreadable(f"its {name} is nested too deeply") from None
+        except ValueError as error:
+            raise Unreadable(f"its {name} is not JSON: {error}") from None
+
+    def number(self, name: str) -> int:
+        """A whole number, kept as an array without axes."""
+        with self._open(name) as stream:
+            header = self._header(name, stream)
+            if header.shape != () or header.dtype.kind not in "iu":
+                raise Unreadable(f"its {name} is no whole number but {header.dtype} {header.shape}")
+            return int(np.frombuffer(self._rest(stream), header.dtype)[0])
+
+    def rows(self, name: str, width: int, dtype: npt.DTypeLike) -> Array:
+        """An array of any number of rows of this width."""
+        shape = self.header(name).shape
+        rows = np.empty((*shape[:1], width), dtype)
+        self.read_into(name, rows)
+        return rows
+
+    def read_into(self, name: str, place: Array) -> None:
+        """Fill an array with the one of this name, which must have its shape and dtype."""
+        with self._open(name) as stream:
+            header = self._header(name, stream)
+            native = header.dtype.newbyteorder("=")
+            if header.shape != place.shape or native != place.dtype:
+                raise Unreadable(
+                    f"its {name} is {native} of shape {header.shape}; {place.dtype} of shape "
+                    f"{place.shape} is needed"
+                )
+            flat = place.reshape(-1) if place.flags.c_contiguous else np.empty(place.size, native)
+            at_once = max(AT_ONCE // max(native.itemsize, 1), 1)
+            for first in range(0, flat.size, at_once):
+                part = flat[first : first + at_once]
+                data = stream.read(part.nbytes)
+                part[...] = np.frombuffer(data, header.dtype)
+            if stream.read(1):  # the end is also where the checksum is compared
+                raise Unreadable(f"its {name} goes on after the last number")
+            if not place.flags.c_contiguous:
+                place[...] = flat.reshape(place.shape)
+
+    def _header(self, name: str, stream: IO[bytes]) -> Header:
+        version = npy.read_magic(stream)
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+        if version not in read:
+            raise Unreadable(f"its {name} is an array of a format of its own, {version}")
+        shape, by_columns, dtype = read[version](stream)
+        if dtype.hasobject:
+            raise Unreadable(f"its {name} holds Python objects, which could run code")
+        if by_columns and len(shape) > 1:
+            raise Unreadable(f"its {name} lies by columns; numbers lie by rows in a file")
+        start = stream.tell()
+        size = self.members[f"{name}.npy"].file_size
+        if size - start != prod(shape) * dtype.itemsize:
+            raise Unreadable(
+                f"its {name} has {size - start} bytes for {dtype} of shape {shape}, which takes "
+                f"{prod(shape) * dtype.itemsize}"
+            )
+        return Header(shape, dtype, start)
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[IO[bytes]]:
+        if name not in self:
+            raise Unreadable(f"it has no {name}")
+        with self.file.open(self.members[f"{name}.npy"]) as stream:
+            yield stream
+
+    def _rest(self, stream: IO[bytes]) -> bytes:
+        return stream.read()
+
+
+@contextmanager
+def opened(path: Path, what: str) -> Iterator[Archive]:
+    """An .npz file to read.
+
+    Whatever is wrong with it, inside the block too, becomes a FileError that says that it is not
+    `what`, "a plainnet model" for example; a file that is not there stays a FileNotFoundError.
+    """
+    with read_zip(path, what) as file:
+        yield Archive(file)
+
+
+@contextmanager
+def read_zip(path: Path, what: str) -> Iterator[zipfile.ZipFile]:
+    """A zip file whose members are unpacked to no more than they may."""
+    with open_ordinary(path, what) as stream:
+        if not zipfile.is_zipfile(stream):
+            raise FileError(f"{path} is not {what}: it seems to be {described(path)}")
+        try:
+            _expect_short_list(stream)
+            with zipfile.ZipFile(stream) as file:
+                expect_members(file)
+                yield file
+        except (FileError, MissingExtraError):
+            raise
+        except OSError as error:
+            if error.errno is not None and error.filename is not None:
+                raise
+            raise FileError(_not(path, what, error)) from error
+        except Exception as error:  # zip, NumPy and JSON each have their own for a damaged file
+            raise FileError(_not(path, what, error)) from error
+
+
+def _not(path: Path, what: str, error: Exception) -> str:
+    seems = described(path)
+    known = seems.startswith("a plainnet file")
+    reason = shortened(error) if known else f"it seems to be {seems} ({shortened(error)})"
+    return f"{path} is not {what}: {reason}"
+
+
+def shortened(error: Exception, most: int = 400) -> str:
+    """What an error says, if that is not half the file."""
+    text = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
+def open_ordinary(path: Path, what: str) -> IO[bytes]:
+    """The file, open to read; a folder, a pipe or a device is refused before it is."""
+    if path.exists() and not path.is_file():
+        raise FileError(f"{path} is not {what}: it seems to be {described(path)}")
+    return open(path, "rb")
+
+
+def expect_members(file: zipfile.ZipFile) -> None:
+    """Refuse a zip file with two members of a name, or one that unpacks to more than it may."""
+    seen = set()
+    for info in file.infolist():
+        if info.filename in seen:
+            raise Unreadable(f"it holds {info.filename!r} twice")
+        seen.add(info.filename)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Unreadable(f"its {info.filename!r} is packed in a way that is not known")
+        if info.flag_bits & 1:
+            raise Unreadable(f"its {info.filename!r} is encrypted")
+        if not fits_its_packing(info):
+            raise Unreadable(
+                f"its {info.filename!r} would unpack from {info.compress_size:,} bytes to "
+                f"{info.file_size:,}"
+            )
+
+
+def fits_its_packing(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is of a size that it may have for what it takes in the file."""
+    if info.compress_type == zipfile.ZIP_STORED:
+        return info.file_size == info.compress_size
+    return info.file_size <= SMALL + PACKED_TIGHTEST * info.compress_size
+
+
+def _expect_short_list(stream: IO[bytes]) -> None:
+    """The list of members takes ten times the memory that it takes in the file."""
+    end = zipfile._EndRecData(stream)  # type: ignore[attr-defined]
+    if end and end[5] > LARGEST_LIST + stream.seek(0, 2) // 4:
+        raise Unreadable(f"it lists too many members: {end[5]:,} bytes of them")

@@ -1,0 +1,184 @@
+"""What a file is: plainnet's own kinds, and what else it may seem to be."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from plainnet.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of plainnet's own kinds of files."""
+
+    what: str
+    ending: str
+    module: str
+    """Has `write(thing, path, **settings)` and `read(path, **settings)`."""
+    members: tuple[str, ...]
+    """The names in the zip file by which the kind is known."""
+
+
+KINDS = {
+    "network": Kind(
+        "a network", ".npz", "plainnet.files.native", ("description.npy", "parameters.npy")
+    ),
+    "agent": Kind("an agent", ".npz", "plainnet.rl.agent", ("agent_format.npy", "agent.npy")),
+    "estimator": Kind("an estimator", ".skops", "plainnet.estimators.saving", ("schema.json",)),
+}
+
+FOREIGN = {
+    ".h5": "Keras and HDF5",
+    ".hdf5": "Keras and HDF5",
+    ".keras": "Keras",
+    ".pt": "PyTorch",
+    ".pth": "PyTorch",
+    ".ckpt": "PyTorch and TensorFlow",
+    ".pb": "TensorFlow",
+    ".tflite": "TensorFlow Lite",
+    ".onnx": "ONNX",
+    ".safetensors": "safetensors",
+    ".gguf": "GGUF",
+    ".pkl": "pickle",
+    ".pickle": "pickle",
+    ".joblib": "joblib",
+    ".npy": "single NumPy arrays",
+    ".mat": "MATLAB",
+    ".json": "JSON",
+    ".yaml": "YAML",
+    ".csv": "tables",
+    ".parquet": "tables",
+    ".gif": "pictures",
+    ".png": "pictures",
+    ".txt": "text",
+    ".py": "Python",
+    ".gz": "gzip",
+}
+"""Endings of other formats, which a file of plainnet would only seem to have."""
+
+
+def check_ending(path: str | os.PathLike[str], kind: str) -> None:
+    """Refuse a name that promises another format than the file would have.
+
+    No ending and unknown ones are as good as any: a file is read by what is in it.
+    """
+    name, own = os.fsdecode(path), KINDS[kind]
+    ending = os.path.splitext(name)[1].lower()
+    remedy = os.path.splitext(name)[0] + own.ending
+    if ending in FOREIGN:
+        raise SettingError(
+            f"{name} has the ending of {FOREIGN[ending]}, and plainnet saves {own.what} in a "
+            f"format of its own: name the file {remedy}"
+        )
+    for other in KINDS.values():
+        if ending == other.ending != own.ending:
+            raise SettingError(
+                f"{name} has the ending of {other.what}, and this is {own.what}: name the file "
+                f"{remedy}"
+            )
+
+
+def kind_of(path: Path) -> str | None:
+    """The key in `KINDS` of what is in the file, perhaps damaged; None if it is none of them."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            members = set(file.namelist())
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return None
+    return next((name for name, kind in KINDS.items() if members.intersection(kind.members)), None)
+
+
+# --- what else there is ---------------------------------------------------------------------------
+
+BEGINNINGS = (
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, perhaps a Keras .h5"),
+    (b"\x93NUMPY", "a single NumPy array (.npy)"),
+    (b"\x1f\x8b", "a gzip file: unpack it first"),
+    (b"BZh", "a bzip2 file: unpack it first"),
+    (b"\xfd7zXZ", "an xz file: unpack it first"),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it first"),
+    (b"PAR1", "a Parquet table"),
+    (b"SQLite format 3\0", "an SQLite database, perhaps a study of `plainnet tune`"),
+    (b"GGUF", "a GGUF model"),
+    (b"\x89PNG", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"%PDF", "a PDF document"),
+    (b"MATLAB", "a MATLAB file"),
+    (b"version https://git-lfs", "a pointer of Git LFS: `git lfs pull` fetches the file itself"),
+    (b"PK\x03\x04", "a zip file that ends early, or is damaged"),
+)
+PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
+ZLIB = (b"x\x01", b"x\x9c", b"x\xda")
+
+
+def described(path: Path) -> str:
+    """What a file seems to be, in words, by its first bytes."""
+    if path.is_dir():
+        return "a folder"
+    if not path.is_file():
+        return "no ordinary file"
+    if zipfile.is_zipfile(path):
+        return _described_zip(path)
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    size = path.stat().st_size
+    if not head:
+        return "an empty file"
+    for beginning, what in BEGINNINGS:
+        if head.startswith(beginning):
+            return what
+    if head.startswith(PICKLES):
+        return "a pickle, which could run code and is not read"
+    if head.startswith(ZLIB) and path.suffix.lower() in (".joblib", ".pkl", ".z"):
+        return "a joblib file, which could run code and is not read"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
+        return "a safetensors file"
+    if head[:1] == b"\x08" and head[1:2] < b"\x20" and head[2:3] in b"\x12\x1a\x22\x2a\x32\x3a\x42":
+        return "an ONNX model"
+    return _described_text(head) or "a binary file of a kind that is not known"
+
+
+def _described_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = file.namelist()
+    except Exception:  # whatever is wrong with it
+        return "a damaged zip file"
+    for kind in KINDS.values():
+        if set(kind.members) <= set(names):
+            return f"a plainnet file of {kind.what}"
+    if any(name.endswith("/data.pkl") for name in names):
+        return "a PyTorch file: torch.load reads it"
+    if any(name.endswith(".weights.h5") for name in names):
+        return "a Keras model (.keras): keras.models.load_model reads it"
+    if "[Content_Types].xml" in names:
+        return "an Office document"
+    arrays = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
+    if arrays and len(arrays) == len(names):
+        shown = ", ".join(arrays[:3]) + (" ..." if len(arrays) > 3 else "")
+        return f"an .npz file of other arrays: {shown}"
+    return "a zip file of something else"
+
+
+def _described_text(head: bytes) -> str:
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # a character may be cut in two at the end
+            return ""
+        text = head[: error.start].decode()
+    if "\0" in text:
+        return ""
+    first = text.lstrip()[:1]
+    if first and first in "{[":
+        return "JSON"
+    if text.lstrip()[:9].lower() in ("<!doctype", "<html>") or text.startswith("<html"):
+        return "a web page, perhaps of an error while downloading"
+    line = text.partition("\n")[0]
+    if any(mark in line for mark in ",;\t"):
+        return "a table in text, such as CSV"
+    return "text"
