@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint benchmark clean
+.PHONY: demo test fuzz lint benchmark clean
 
 demo: $(VENV)/plainnet-cli
 	$(BIN)/plainnet train digits
@@ -12,6 +12,11 @@ demo: $(VENV)/plainnet-cli
 # Two processes with one BLAS thread each: two with two would wait for each other.
 test: $(VENV)/plainnet-dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# Damaged files and random arguments, as long as one likes: make fuzz MINUTES=60
+MINUTES ?= 10
+fuzz: $(VENV)/plainnet-dev
+	PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 $(BIN)/python -m fuzz --minutes $(MINUTES)
 
 lint: $(VENV)/plainnet-dev
 	$(BIN)/ruff check

@@ -211,6 +211,8 @@ def text(name: str) -> str:
 # --- IDX ------------------------------------------------------------------------------------------
 
 UNSIGNED_BYTES = 8
+TIGHTEST = 1032
+"""Bytes that gzip can pack into one."""
 
 
 def read_idx(path: str | os.PathLike[str]) -> Array:
@@ -226,26 +228,34 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     """
     path = require_path("path", path)
     try:
+        packed = os.stat(path).st_size
         with gzip.open(path) as file:
-            data = file.read()
+            return _idx_array(path, file, TIGHTEST * packed)
     except FileNotFoundError:
         raise
     except (OSError, EOFError, zlib.error) as error:
         raise FileError(f"{path} cannot be unpacked: {error}") from error
-    if len(data) < 4:
-        raise FileError(f"{path} is no IDX file: it has {len(data)} bytes, less than the header")
-    zeros, kind, n_dimensions = struct.unpack(">HBB", data[:4])
+
+
+def _idx_array(path: str | os.PathLike[str], file: gzip.GzipFile, most: int) -> Array:
+    """The array, read only when it is known that there can be so much of it."""
+    head = file.read(4)
+    if len(head) < 4:
+        raise FileError(
+            f"{path} is not an IDX file: it has {len(head)} bytes, less than the header"
+        )
+    zeros, kind, n_dimensions = struct.unpack(">HBB", head)
     if zeros != 0 or kind != UNSIGNED_BYTES or n_dimensions == 0:
         raise FileError(
-            f"{path} is no IDX file of unsigned bytes: it must begin with 00 00 08 and the number "
-            f"of dimensions; got {data[:4].hex(' ')}"
+            f"{path} is not an IDX file of unsigned bytes: it must begin with 00 00 08 and the "
+            f"number of dimensions; got {head.hex(' ')}"
         )
-    start = 4 + 4 * n_dimensions
-    if len(data) < start:
+    lengths = file.read(4 * n_dimensions)
+    if len(lengths) < 4 * n_dimensions:
         raise FileError(f"{path} ends within its list of {n_dimensions} dimensions")
-    shape = struct.unpack(f">{n_dimensions}I", data[4:start])
-    if len(data) - start != prod(shape):
-        raise FileError(
-            f"{path} must hold {prod(shape)} bytes for the shape {shape}; got {len(data) - start}"
-        )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    shape = struct.unpack(f">{n_dimensions}I", lengths)
+    data = file.read(prod(shape)) if prod(shape) <= most else b""
+    got = len(data) + len(file.read(2**16))
+    if got != prod(shape):
+        raise FileError(f"{path} must hold {prod(shape)} bytes for the shape {shape}; got {got}")
+    return np.frombuffer(data, np.uint8).reshape(shape)

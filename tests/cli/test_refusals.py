@@ -235,13 +235,13 @@ def test_an_unknown_command(refused: Refused) -> None:
 def test_a_folder_that_cannot_be_written(
     refused: Refused, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from plainnet.cli import output
+    from plainnet.files import places
 
     def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(output, "open", denied, raising=False)
-    assert "cannot write m.npz: Permission denied" in refused("train", "iris", "--out", "m.npz")
+    monkeypatch.setattr(places, "open", denied, raising=False)
+    assert "cannot write m: Permission denied" in refused("train", "iris", "--out", "m")
 
 
 def test_several_usual_targets(refused: Refused, folder: Path) -> None:

@@ -10,7 +10,7 @@ import json
 import zipfile
 from typing import Any
 
-from plainnet.files.archive import Unreadable
+from plainnet.files.archive import Unreadable, header_of
 
 OF_A_NODE, OF_AN_OBJECT = 1_500, 5_000
 """Bytes of memory for a node of the tree while it is loaded: a value, or an object of a class."""
@@ -28,6 +28,9 @@ def expect_modest_schema(file: zipfile.ZipFile) -> None:
     survey = _Survey()
     survey.walk(schema)
     sizes = {info.filename: info.file_size for info in file.infolist()}
+    for name in survey.arrays & sizes.keys():
+        with file.open(name) as stream:
+            header_of(stream, sizes[name], name)
     needed = survey.needed + sum(sizes.get(name, 0) for name in survey.read_again)
     if needed > AT_LEAST + 4 * sum(sizes.values()):
         raise Unreadable("its objects would take far more memory than the file holds numbers")
@@ -39,6 +42,7 @@ class _Survey:
     def __init__(self) -> None:
         self.nodes, self.visits, self.needed = 0, 0, 0
         self.read_again: list[str] = []
+        self.arrays: set[str] = set()
         self._files: dict[str, Any] = {}
         self._visits: dict[Any, int] = {}
         """Of all nodes below one that has a number, by which others can name it again."""
@@ -57,6 +61,8 @@ class _Survey:
         if "pool_size" in tree:
             self._expect_small_pool(tree["pool_size"])
         loader = tree.get("__loader__")
+        if loader == "NdArrayNode" and isinstance(tree.get("file"), str):
+            self.arrays.add(tree["file"])
         own = 0
         if loader is not None:
             own = 1

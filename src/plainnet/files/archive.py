@@ -42,12 +42,29 @@ class Header:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    start: int
-    """Bytes before the first number."""
+    by_columns: bool
 
     @property
     def size(self) -> int:
         return prod(self.shape)
+
+
+def header_of(stream: IO[bytes], size: int, name: str) -> Header:
+    """What an array of so many bytes says that it is, if it has the bytes for that."""
+    version = npy.read_magic(stream)
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    if version not in read:
+        raise Unreadable(f"its {name} is an array of a format of its own, {version}")
+    shape, by_columns, dtype = read[version](stream)
+    if dtype.hasobject:
+        raise Unreadable(f"its {name} holds Python objects, which could run code")
+    start = stream.tell()
+    if size - start != prod(shape) * dtype.itemsize:
+        raise Unreadable(
+            f"its {name} has {size - start} bytes for {dtype} of shape {shape}, which takes "
+            f"{prod(shape) * dtype.itemsize}"
+        )
+    return Header(shape, dtype, by_columns and len(shape) > 1)
 
 
 class Archive:
@@ -112,6 +129,8 @@ class Archive:
         with self._open(name) as stream:
             header = self._header(name, stream)
             native = header.dtype.newbyteorder("=")
+            if header.by_columns:
+                raise Unreadable(f"its {name} lies by columns; numbers lie by rows in a file")
             if header.shape != place.shape or native != place.dtype:
                 raise Unreadable(
                     f"its {name} is {native} of shape {header.shape}; {place.dtype} of shape "
@@ -129,23 +148,7 @@ class Archive:
                 place[...] = flat.reshape(place.shape)
 
     def _header(self, name: str, stream: IO[bytes]) -> Header:
-        version = npy.read_magic(stream)
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-        if version not in read:
-            raise Unreadable(f"its {name} is an array of a format of its own, {version}")
-        shape, by_columns, dtype = read[version](stream)
-        if dtype.hasobject:
-            raise Unreadable(f"its {name} holds Python objects, which could run code")
-        if by_columns and len(shape) > 1:
-            raise Unreadable(f"its {name} lies by columns; numbers lie by rows in a file")
-        start = stream.tell()
-        size = self.members[f"{name}.npy"].file_size
-        if size - start != prod(shape) * dtype.itemsize:
-            raise Unreadable(
-                f"its {name} has {size - start} bytes for {dtype} of shape {shape}, which takes "
-                f"{prod(shape) * dtype.itemsize}"
-            )
-        return Header(shape, dtype, start)
+        return header_of(stream, self.members[f"{name}.npy"].file_size, name)
 
     @contextmanager
     def _open(self, name: str) -> Iterator[IO[bytes]]:
@@ -190,9 +193,16 @@ def read_zip(path: Path, what: str) -> Iterator[zipfile.ZipFile]:
             raise FileError(_not(path, what, error)) from error
 
 
+OWN = {
+    "a plainnet model": "a network",
+    "an agent of plainnet": "an agent",
+    "a saved estimator": "an estimator",
+}
+
+
 def _not(path: Path, what: str, error: Exception) -> str:
     seems = described(path)
-    known = seems.startswith("a plainnet file")
+    known = seems == f"a plainnet file of {OWN.get(what)}"
     reason = shortened(error) if known else f"it seems to be {seems} ({shortened(error)})"
     return f"{path} is not {what}: {reason}"
 

@@ -12,6 +12,7 @@ numbers the description asks for is known before any of them has a place.
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -231,12 +232,25 @@ def _expect_numbers(network: Network, source: str) -> None:
         raise FileError(f"{source} holds no network that works: {fault}")
 
 
+LARGEST_EXAMPLE = 2**27
+"""Numbers: half a gigabyte in a layer, for a single example."""
+LARGEST_WINDOW = 2**16
+"""Pixels under the window of a pool, which goes through them one by one."""
+
+
 def _fault(network: Network) -> str:
-    """Which tensor holds numbers that nothing can be computed with; "" if there is none."""
+    """Why nothing can be computed with the network; "" if something can."""
     tensors = {name: network[name] for name in (*network.tensors, *network.state_tensors)}
     if not (all_finite(network.parameters) and all_finite(network.state)):
         name = next(name for name, tensor in tensors.items() if not np.isfinite(tensor).all())
         return f"{name} has NaN or infinity in it"
+    for layer in network.body.walk():
+        for shape in (layer.input_shape, layer.output_shape):
+            if prod(n for n in shape if n is not None) > LARGEST_EXAMPLE:
+                return f"{layer.name or 'it'} has {shape} numbers for a single example"
+        window = getattr(layer, "window", None)
+        if window is not None and prod(window.kernel) > LARGEST_WINDOW:
+            return f"{layer.name} has a window of {window.kernel}"
     for name, tensor in network.state_tensors.items():
         if name.endswith(".running_variance") and (tensor < 0).any():
             return f"{name} is negative"

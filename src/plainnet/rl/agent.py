@@ -48,6 +48,10 @@ MOST = {"epochs": 10_000, "batch_size": 2**20, "minibatches": 2**20}
 """What a file may ask for; beyond it, one iteration would not end."""
 
 
+class NeedsEnvironment(SettingError, FileError):
+    """A file of an agent that its reader has to name or hand the environment for."""
+
+
 class Agent(Configurable, ABC):
     """Learns to act in an environment.
 
@@ -454,11 +458,11 @@ def _kind(name: Any) -> type[Agent]:
 def _made_env(path: Path, env: str | Make | None, named: Any) -> str | Make:
     """The environment, tried out, of which the file has the name or the caller the maker."""
     if isinstance(env, str) and env != named:
-        raise SettingError(f"the agent in {path} was made for {named!r}; got {env!r}")
+        raise NeedsEnvironment(f"the agent in {path} was made for {named!r}; got {env!r}")
     if env is None and named is None:
-        raise SettingError(f"the agent in {path} had a function as env: pass it to load_agent")
+        raise NeedsEnvironment(f"the agent in {path} had a function as env: pass it to load_agent")
     if env is None and ":" in str(named):  # Gymnasium imports what stands before the colon
-        raise SettingError(
+        raise NeedsEnvironment(
             f"the agent in {path} needs {named!r}, whose module a file alone shall not import: "
             f"pass env={named!r}"
         )
