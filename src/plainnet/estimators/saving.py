@@ -74,6 +74,7 @@ def write(estimator: Any, path: str | os.PathLike[str]) -> None:
 def _would_load(data: bytes) -> bool:
     """Whether nothing in the file is packed tighter than `load` allows: long rows of zeros are."""
     with zipfile.ZipFile(BytesIO(data)) as file:
+        expect_modest_schema(file)
         return all(map(fits_its_packing, file.infolist()))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from plainnet.files.archive import Unreadable, header_of
 
-OF_A_NODE, OF_AN_OBJECT = 1_500, 5_000
+OF_A_NODE, OF_AN_OBJECT = 600, 5_000
 """Bytes of memory for a node of the tree while it is loaded: a value, or an object of a class."""
 AT_LEAST = 16 * 2**20
 MOST_ENTROPY = 1_000
