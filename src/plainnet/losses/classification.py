@@ -101,71 +101,54 @@ class SoftmaxCrossEntropy(OneOfK):
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         cache["y"] = y
         if self._is_hard(y):
-            surprise = _surprise(Z, y, cache)
-            if cache.record:
-                _complete(cache)
-            return surprise
-
+            return _surprise(Z, y, cache, whole=cache.record)
         # With the leading class a: -log P_a sum_k q_k + sum_k q_k (Z_a - Z_k), all terms >= 0.
         lead = np.argmax(Z, axis=1, out=cache.array("lead", Z.shape[:1], INTP))
-        losses = _surprise(Z, lead, cache)
-        _complete(cache)
-        Q, ones = self._expected(y, cache), cache.ones(Z.shape[1], Z.dtype)
-        row, work = cache.array("row", Z.shape[:1], Z.dtype), cache.array("D", Q.shape, Z.dtype)
-        # The rest of q, which 1 - q_a would give without the digits of what is small.
-        np.copyto(work, Q)
-        work.reshape(-1)[cache["index"]] = 0
-        rest = np.dot(ones, work, out=cache.array("rest", row.shape, Z.dtype))
-        total = Q.reshape(-1).take(
-            cache["index"], out=cache.array("sum of q", row.shape, Z.dtype), mode="clip"
-        )
-        total += rest
-        losses *= total
-        np.copyto(work, Z.T)
-        np.subtract(np.maximum.reduce(work, axis=0, out=row), work, out=work)
-        work *= Q
-        losses += np.dot(ones, work, out=row)
+        losses, Q = _surprise(Z, lead, cache, whole=True), self._expected(y, cache)
+        ones, top = cache.ones(len(Q), Z.dtype), cache["top"]
+        losses *= np.dot(ones, Q, out=cache.array("sum of q", losses.shape, Z.dtype))
+        behind = np.subtract(top, Z.T, out=cache.array("behind", Q.shape, Z.dtype))
+        behind *= Q
+        losses += np.dot(ones, behind, out=top)
         return losses
 
+    def _expected(self, y: Array, cache: Cache) -> Array:
+        """Q, a row for each class."""
+        (K,), s = self.output_shape, self.label_smoothing
+        Q = cache.array("Q.T", (K, len(y)), cache["dL.T"].dtype)
+        if y.ndim == 1:
+            Q.fill(s / K)
+            Q.reshape(-1)[_places_of(y, "true classes", cache)] = 1 - s + s / K
+        else:
+            np.copyto(Q, y.T)
+            if s:
+                Q *= 1 - s
+                Q += s / K
+        cache["Q"] = Q.T
+        return Q
+
     def backward(self, cache: Cache) -> Array:
-        """dL = P sum_k q_k - Q, written over P unless the cache records."""
-        q, dL = cache["q"], _gradient_over(cache["P.T"], cache)
-        flat, index = dL.reshape(-1), cache["index"]
-        row = cache.array("row", q.shape, q.dtype)
+        """dL = P sum_k q_k - Q."""
+        dL = cache["dL.T"]
         if self._is_hard(cache["y"]):
-            flat[index] = np.negative(q, out=row)  # P - 1
             return dL.T
-        Q, total = cache["Q.T"], cache["sum of q"]
+        Q, total, p, index = (cache[name] for name in ("Q.T", "sum of q", "p", "index"))
+        flat, own = dL.reshape(-1), cache.array("own", p.shape, p.dtype)
         dL *= total
-        # That of a is also the rest of q less (1 - P_a) sum q; the smaller terms lose less.
-        most = flat.take(index, out=row, mode="clip")
-        most += Q.reshape(-1).take(
-            index, out=cache.array("lead of q", q.shape, q.dtype), mode="clip"
-        )
-        swap = np.greater(most, total, out=cache.array("swap", q.shape, BOOL))
         dL -= Q
-        own = flat.take(index, out=row, mode="clip")
-        other = np.multiply(q, total, out=cache["lead of q"])
-        np.subtract(cache["rest"], other, out=own, where=swap)
+        # All of them add up to 0: where P_a may be next to 1, the others tell P_a sum_k q_k - q_a.
+        flat[index] = 0
+        rest = np.dot(cache.ones(len(Q), Q.dtype), dL, out=cache["total"])
+        np.multiply(p, total, out=own)
+        own -= Q.reshape(-1).take(index, out=cache["top"], mode="clip")
+        sure = np.greater(p, 0.5, out=cache.array("sure", p.shape, BOOL))
+        np.negative(rest, out=own, where=sure)
         flat[index] = own
         return dL.T
 
     def _is_hard(self, y: Array) -> bool:
         """Class ids that mean what they say."""
         return y.ndim == 1 and not self.label_smoothing
-
-    def _expected(self, y: Array, cache: Cache) -> Array:
-        """Q, a row for each class."""
-        (K,), s = self.output_shape, self.label_smoothing
-        Q = cache.array("Q.T", (K, len(y)), cache["P.T"].dtype)
-        if y.ndim == 1:
-            Q.fill(s / K)
-            Q.reshape(-1)[_places_of(y, "true classes", cache)] = 1 - s + s / K
-        else:
-            np.multiply(y.T, 1 - s, out=Q)
-            Q += s / K
-        cache["Q"] = Q.T
-        return Q
 
     def activate(self, Z: Array) -> Array:
         """Probabilities, shape (m, K)."""
@@ -338,26 +321,27 @@ class Focal(OneOfK):
 # --- what classifiers share ----------------------------------------------------------------------
 
 
-def _surprise(Z: Array, classes: Array, cache: Cache) -> Array:
+def _surprise(Z: Array, classes: Array, cache: Cache, *, whole: bool) -> Array:
     """-log P of one class of each row, shape (m,), with all its digits where P rounds to 1.
 
     With E = exp(Z), e that of the class and R the sum of the others, -log P = log(1 + R / e), and
     P = E / (e + R). These are exponentials of Z, not of Z - max Z: the difference is rounded, and
     exp makes an absolute error of its argument a relative one of its result.
 
-    It leaves `P.T`, (K, m) for loops over K long rows, with 0 for the class, `q`, 1 - P of the
-    class, and e and e + R for `_complete`.
+    It leaves `dL.T`, the derivative, P less 1 at the class, as (K, m) for loops over K long rows;
+    and of the class `index`, its place in that; with `whole`, its P and Z too, `p` and `top`.
     """
     m, K = Z.shape
-    E = cache.array("P.T", (K, m), Z.dtype)
-    e, R, total, surprise = (cache.array(n, (m,), Z.dtype) for n in ("p", "q", "total", "surprise"))
+    E = cache.array("dL.T", (K, m), Z.dtype)
+    e = cache.array("surprise", (m,), Z.dtype)
+    R = cache.array("R", (m,), Z.dtype)
+    total = cache.array("total", (m,), Z.dtype)
     np.copyto(E, Z.T)
-    index = _places_of(classes, "index", cache)
-    flat, limit = E.reshape(-1), functions.LARGEST_EXPONENT[Z.dtype] - log(K)
-    # Within these bounds neither R / e nor e / R overflows.
-    near = (
-        np.maximum.reduce(Z, axis=None) < limit / 2 and np.minimum.reduce(Z, axis=None) > -limit / 2
-    )
+    flat, index = E.reshape(-1), _places_of(classes, "index", cache)
+    limit = functions.LARGEST_EXPONENT[Z.dtype] - log(K)
+    near = _all_below(Z, limit / 2)  # so that neither R / e nor e / R overflows
+    if whole:
+        flat.take(index, out=cache.array("top", (m,), Z.dtype), mode="clip")
     if not near:
         _bring_near(E, limit - 2, cache)
         z = flat.take(index, out=cache.array("z", (m,), Z.dtype), mode="clip")
@@ -366,26 +350,40 @@ def _surprise(Z: Array, classes: Array, cache: Cache) -> Array:
     flat[index] = 0
     np.dot(cache.ones(K, Z.dtype), E, out=R)
     np.add(e, R, out=total)
+    if whole:
+        p = np.divide(e, total, out=cache.array("p", (m,), Z.dtype))
     if near:
-        np.divide(R, e, out=surprise)
+        surprise = np.log1p(np.divide(R, e, out=e), out=e)
     else:
-        least = np.multiply(R, 64 * np.finfo(R.dtype).tiny, out=cache.array("row", (m,), Z.dtype))
-        far = np.less(e, least, out=cache.array("far", (m,), BOOL))
-        np.divide(R, np.maximum(e, least, out=least), out=surprise)
-    np.log1p(surprise, out=surprise)
-    if not near:
-        np.copyto(surprise, np.subtract(np.log(total, out=least), z, out=least), where=far)
+        surprise = _far_surprise(e, R, total, z, cache)
+    np.negative(R, out=R)
+    flat[index] = R
     E /= total
-    R /= total
+    if cache.record:
+        P = cache.array("P.T", (K, m), Z.dtype)
+        np.copyto(P, E)
+        P.reshape(-1)[index] = p
+        cache["P"] = P.T
     return surprise
 
 
-def _complete(cache: Cache) -> None:
-    """Put P of the class where `_surprise` left 0."""
-    p = cache["p"]
-    p /= cache["total"]
-    cache["P.T"].reshape(-1)[cache["index"]] = p
-    cache["P"] = cache["P.T"].T
+def _all_below(Z: Array, limit: float) -> bool:
+    """Whether all |Z| are."""
+    z = Z.reshape(-1)
+    # One quick sum settles most batches; the reductions have the last word.
+    return bool(
+        np.dot(z, z) < limit**2 or (np.maximum.reduce(z) < limit and np.minimum.reduce(z) > -limit)
+    )
+
+
+def _far_surprise(e: Array, R: Array, total: Array, z: Array, cache: Cache) -> Array:
+    """log(1 + R / e), written over e = exp(z), where R / e may overflow."""
+    least = np.multiply(R, 64 * np.finfo(R.dtype).tiny, out=cache.array("least", R.shape, R.dtype))
+    far = np.less(e, least, out=cache.array("far", R.shape, BOOL))
+    np.divide(R, np.maximum(e, least, out=least), out=e)
+    np.log1p(e, out=e)
+    np.copyto(e, np.subtract(np.log(total, out=least), z, out=least), where=far)
+    return e
 
 
 def _bring_near(S: Array, limit: float, cache: Cache) -> None:
@@ -393,7 +391,7 @@ def _bring_near(S: Array, limit: float, cache: Cache) -> None:
 
     By whole numbers, and not at all in between: what counts beside the largest stays exact.
     """
-    top = np.maximum.reduce(S, axis=0, out=cache.array("top", S.shape[1:], S.dtype))
+    top = np.maximum.reduce(S, axis=0, out=cache.array("shift", S.shape[1:], S.dtype))
     near = np.clip(top, 0, limit, out=cache.array("near", top.shape, S.dtype))
     top -= near
     S -= np.trunc(top, out=top)
@@ -404,15 +402,6 @@ def _places_of(y: Array, name: str, cache: Cache) -> Array:
     index = np.multiply(y, len(y), out=cache.array(name, y.shape, INTP))
     index += cache.counting(len(y))
     return index
-
-
-def _gradient_over(P: Array, cache: Cache) -> Array:
-    """P, to be written over, or a copy of it where the cache records."""
-    if not cache.record:
-        return P
-    dL = cache.array("dL.T", P.shape, P.dtype)
-    np.copyto(dL, P)
-    return dL
 
 
 def _class_ids(y: Array, K: int, otherwise: str = "") -> Array:
