@@ -5,7 +5,7 @@ Numbers come as the floats that the loss got, and are taken exactly.
 
 import math
 from collections.abc import Callable, Sequence
-from decimal import Context, Decimal, localcontext
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from functools import wraps
 from typing import Any
 
@@ -26,7 +26,7 @@ def exactly(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def called(*arguments: Any) -> Any:
-        with localcontext(Context(prec=60, Emin=-999_999, Emax=999_999)):
+        with localcontext(Context(prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX)):
             return function(*map(exact, arguments))
 
     return called
@@ -54,7 +54,8 @@ def expm1(x: Decimal) -> Decimal:
 
 def odds_against(z: Sequence[Decimal]) -> list[Decimal]:
     """(1 - P_k) / P_k of the softmax, for each class k."""
-    E = [(v - max(z)).exp() for v in z]
+    top = max(z)
+    E = [(v - top).exp() for v in z]
     return [sum(e for j, e in enumerate(E) if j != k) / E[k] for k in range(len(z))]
 
 

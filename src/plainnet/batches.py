@@ -12,13 +12,15 @@ import numpy.typing as npt
 from plainnet.arguments import described
 from plainnet.augmentation import Transform
 from plainnet.cache import Cache
-from plainnet.data import Batches, check_features, weigh_classes
+from plainnet.data import Batches, check_features, check_weights, weigh_classes
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, shown
 from plainnet.losses import EachPosition
+from plainnet.losses.base import NOTHING_COUNTS
 from plainnet.network import ROWS_AT_ONCE, Network
 
 Array = npt.NDArray[Any]
 Batch = tuple[Array, Array, Array | None]
+"""X, targets and weights. These are float64 and compare with those of other batches: `scaled`."""
 
 
 def make_batches(
@@ -52,20 +54,43 @@ def make_batches(
     X = network.examples(X)
     for start in range(0, max(len(X), 1), ROWS_AT_ONCE):  # X may be larger than memory
         check_features(network.inputs(X[start : start + ROWS_AT_ONCE], start), first_row=start)
-    targets, weights = network.check_targets(len(X), y, sample_weight)
+    targets, weights = network.targets_and_weights(len(X), y, sample_weight)
+    if weights is not None:
+        weights = check_weights(weights, len(X), np.float64)
     if class_weight is not None:
         if not network.loss.is_classifier:
             raise SettingError(f"class_weight needs classes; {network.loss!r} has none")
         if isinstance(network.loss, EachPosition):
             raise SettingError("class_weight needs one class an example, and y has one a position")
         n_classes = max(network.output_shape[0], 2)
-        weights = weigh_classes(class_weight, targets, n_classes, weights, network.dtype)
+        weights = weigh_classes(class_weight, targets, n_classes, weights, np.float64)
+    if not network.loss.counts(targets, weights):
+        raise DataError(NOTHING_COUNTS)
     size = batch_size or len(X)
     if first is not None:
         rows = slice(first * size)
         X, targets, weights = X[rows], targets[rows], None if weights is None else weights[rows]
     dtype = X.dtype if network.body.takes_ids else network.dtype
     return Batches(X, targets, weights, size, rng, dtype, shuffle=shuffle and first is None)
+
+
+def scaled(weights: Array, dtype: npt.DTypeLike, cache: Cache) -> tuple[Array, float]:
+    """A batch's weights in the network's dtype, and what they were divided by.
+
+    That is the largest where it is so far from 1 that their sum, or one of them, might leave the
+    range of the dtype.
+    """
+    largest = float(np.maximum.reduce(weights))
+    unit = 1.0 if largest == 0 or 2**-20 < largest < 2**20 else largest
+    if unit == 1 and weights.dtype == dtype:
+        return weights, unit
+    shares = cache.array("shares of the unit", weights.shape, weights.dtype)
+    np.divide(weights, unit, out=shares)
+    if weights.dtype == dtype:
+        return shares, unit
+    converted = cache.array("weights", weights.shape, dtype)
+    np.copyto(converted, shares, casting="same_kind")
+    return converted, unit
 
 
 class GivenBatches:
@@ -94,15 +119,19 @@ class GivenBatches:
         return min(len(self.batches), self.first or len(self.batches))
 
     def __iter__(self) -> Iterator[Batch]:
-        batch = None
+        batch, counts = None, False
         for batch in islice(self.batches, self.first):
             if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
                 raise SettingError(
                     f"a batch must be (X, y) or (X, y, sample_weight); got {type(batch).__name__}"
                 )
-            yield self.network.check(*batch)
+            X, y, weights = self.network.check_batch(*batch)
+            counts = counts or self.network.loss.counts(y, weights)
+            yield X, y, weights
         if batch is None:
             raise DataError("X gave no batches")
+        if not counts:
+            raise DataError(f"in all batches of the epoch {NOTHING_COUNTS}")
 
 
 class Augmented:
@@ -166,14 +195,18 @@ class Mixup:
                 yield mixed, self._mixed("y", y, order, share, 1 - share), None
                 continue
             v = self._mixed("w", sample_weight, order, share, 1 - share)
-            yield mixed, self._mixed("y", y, order, *self._shares(sample_weight, v, share)), v
+            shares = self._shares(sample_weight, v, share, y.dtype)
+            yield mixed, self._mixed("y", y, order, *shares), v
 
-    def _shares(self, w: Array, v: Array, share: float) -> tuple[Array, Array]:
+    def _shares(
+        self, w: Array, v: Array, share: float, dtype: npt.DTypeLike
+    ) -> tuple[Array, Array]:
         """lambda w / v, the share of each example's own target, and the rest."""
-        own = self._cache.array("own", w.shape, w.dtype)
-        rest = self._cache.array("rest", w.shape, w.dtype)
-        np.multiply(w, share, out=own)
-        own /= np.maximum(v, np.finfo(v.dtype).tiny, out=rest)  # v = 0: any target will do
+        part, whole = (self._cache.array(name, w.shape, w.dtype) for name in ("part", "whole"))
+        own, rest = (self._cache.array(name, w.shape, dtype) for name in ("own", "rest"))
+        np.multiply(w, share, out=part)
+        part /= np.maximum(v, np.finfo(v.dtype).tiny, out=whole)  # v = 0: any target will do
+        np.copyto(own, part, casting="same_kind")
         np.subtract(1, own, out=rest)
         return own, rest
 

@@ -20,6 +20,7 @@ from plainnet.errors import (
 from plainnet.memory import zeros
 
 Array = npt.NDArray[Any]
+WRONG_WEIGHTS = "sample_weight must be finite, >= 0 and not zero everywhere"
 
 
 def one_hot(y: npt.ArrayLike, n_classes: int | None = None, dtype: npt.DTypeLike = float) -> Array:
@@ -110,14 +111,24 @@ def check_weights(sample_weight: npt.ArrayLike, m: int, dtype: npt.DTypeLike) ->
 
     They are divided by the largest, which changes no weighted mean and keeps their sum in range.
     """
+    weights = real_weights(sample_weight, m)
+    if not weights.any():
+        raise DataError(f"{WRONG_WEIGHTS}; all {m} are 0")
+    weights /= weights.max()
+    return weights.astype(dtype)
+
+
+def real_weights(sample_weight: npt.ArrayLike, m: int) -> Array:
+    """Sample weights of one batch of many as they are, in float64; all of them may be zero."""
     weights = as_numbers("sample_weight", sample_weight)
     if weights.shape != (m,):
         raise ShapeError(f"sample_weight must have the shape ({m},); got {weights.shape}")
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and (weights > 0).any()):
-        raise DataError("sample_weight must be finite, >= 0 and not zero everywhere")
-    weights = weights.astype(np.float64)
-    weights /= weights.max()
-    return weights.astype(dtype)
+    with np.errstate(over="ignore"):
+        weights = weights.astype(np.float64)
+    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        raise DataError(f"{WRONG_WEIGHTS}; got {weights[wrong][0]} in row {np.argmax(wrong)}")
+    return weights
 
 
 def weigh_classes(

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from plainnet.arguments import as_array, as_dtype, as_floats, as_generator, lies_outside
 from plainnet.cache import Cache
-from plainnet.data import check_features, check_weights
+from plainnet.data import check_features, check_weights, real_weights
 from plainnet.errors import (
+    DataError,
     DTypeError,
     SettingError,
     ShapeError,
@@ -29,6 +30,7 @@ from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer, Shape, fits
 from plainnet.layers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
+from plainnet.losses.base import NOTHING_COUNTS
 from plainnet.memory import wake_blas
 from plainnet.parameters import Declaration, FlatVector, Segment
 from plainnet.spelling import METHODS, Elsewhere, require_object, spelled
@@ -440,12 +442,33 @@ class Network:
         self, m: int, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array | None]:
         """Targets and weights of m examples as `step` takes them."""
+        targets, weights = self.targets_and_weights(m, y, sample_weight)
+        if weights is not None:
+            weights = check_weights(weights, m, self.dtype)
+        if not self.loss.counts(targets, weights):
+            raise DataError(NOTHING_COUNTS)
+        return targets, weights
+
+    def check_batch(
+        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array, Array | None]:
+        """`check` for one batch of many, of which some may count nothing.
+
+        The weights stay as they are, in float64, since only all batches together say how large
+        one of them is.
+        """
+        X = self.inputs(X)
+        check_features(X)
+        return X, *self.targets_and_weights(len(X), y, sample_weight)
+
+    def targets_and_weights(
+        self, m: int, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array | None]:
+        """Targets of m examples, and their weights as they are, in float64."""
         targets = self.loss.targets(y, self.dtype)
         if len(targets) != m:
             raise ShapeError(f"X has {m} rows and y has {len(targets)}; they must agree")
-        if sample_weight is None:
-            return targets, None
-        return targets, check_weights(sample_weight, m, self.dtype)
+        return targets, None if sample_weight is None else real_weights(sample_weight, m)
 
     def examples(self, X: Any) -> Any:
         """X to be taken in slices: as `inputs` gives it, or as it is where it is not in memory."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from plainnet import clipping
 from plainnet.arguments import as_generator
 from plainnet.augmentation import Transform
-from plainnet.batches import Augmented, Batch, Mixup, make_batches
+from plainnet.batches import Augmented, Batch, Mixup, make_batches, scaled
 from plainnet.cache import Cache
 from plainnet.callbacks.base import Callback, Run, require_hooks
 from plainnet.callbacks.progress import Progress
@@ -240,6 +240,28 @@ def train(
     return run.history
 
 
+class WeightedMean:
+    """A mean that grows number by number. No weight is too large or too small for it."""
+
+    def __init__(self) -> None:
+        self.value = self.weight = 0.0
+        self.unit = 0.0
+        """Of the weight: the largest so far."""
+
+    def add(self, value: float, weight: float, unit: float = 1.0) -> float:
+        """Add a number of the weight `weight * unit`; its share of the mean from now on."""
+        if weight == 0:
+            return 0.0
+        if unit > self.unit:
+            self.weight *= self.unit / unit
+            self.unit = unit
+        weight *= unit / self.unit
+        self.weight += weight
+        share = weight / self.weight
+        self.value += share * (value - self.value)
+        return share
+
+
 class _Loop:
     """One training: epochs of steps, or of iterations of L-BFGS."""
 
@@ -256,6 +278,7 @@ class _Loop:
             c.begin_step for c in observers if _is_own(c.begin_step, Callback.begin_step)
         ]
         self.on_end_step = [c.end_step for c in observers if _is_own(c.end_step, Callback.end_step)]
+        self.weights = Cache()
         self.good = Snapshot(run.network)
         self.averaged_state = RunningState(run.network)
         self.raw_state = run.network.state.copy()
@@ -272,7 +295,7 @@ class _Loop:
         run, network = self.run, self.run.network
         for epoch in range(run.epochs):
             self.begin_epoch(epoch)
-            total = weight = 0.0
+            mean = WeightedMean()
             draw = iter(batches)
             for batch in draw:
                 if run.history.stopped:
@@ -280,9 +303,9 @@ class _Loop:
                 for hook in self.on_begin_step:
                     hook(run)
                 if accumulate == 1:
-                    run.loss, share = self.gradient(batch)
+                    run.loss, weight, unit = self.gradient(batch)
                 else:
-                    run.loss, share = self.mean_gradient(
+                    run.loss, weight, unit = self.mean_gradient(
                         chain((batch,), islice(draw, accumulate - 1))
                     )
                 if run.step % SNAPSHOT_EVERY == 0:
@@ -290,12 +313,11 @@ class _Loop:
                 if clip_norm is not None or clip_value is not None:
                     self.clip(clip_norm, clip_value)
                 optimizer.update(network.parameters, network.gradients, network.segments)
-                total += share * run.loss
-                weight += share
+                mean.add(run.loss, weight, unit)
                 for hook in self.on_end_step:
                     hook(run)
                 run.step += 1
-            self.end_epoch(total / weight if weight else 0.0)
+            self.end_epoch(mean.value)
             if run.history.stopped:
                 return
         run.stop(f"all {run.epochs} epochs done")
@@ -311,7 +333,7 @@ class _Loop:
                 for hook in self.on_begin_step:
                     hook(run)
                 begun += 1
-            loss, _ = self.gradient(examples)
+            loss, *_ = self.gradient(examples)
             if self.good.step < 0:
                 self.good.take(0)
             return loss
@@ -386,32 +408,34 @@ class _Loop:
 
     # --- one step's gradient ---------------------------------------------------------------------
 
-    def gradient(self, batch: Batch) -> tuple[float, float]:
-        """The mean loss and the weight of a batch; its gradient is in the network."""
+    def gradient(self, batch: Batch) -> tuple[float, float, float]:
+        """The mean loss of a batch, and its weight in a unit; its gradient is in the network."""
+        network, unit = self.run.network, 1.0
         self.X, y, sample_weight = batch
         if self.run.average is not None and self.raw_state.size:
             self.averaged_state.keep(self.X)
-        loss = self.run.network.step(self.X, y, self.cache, sample_weight)
+        if sample_weight is not None:
+            sample_weight, unit = scaled(sample_weight, network.dtype, self.weights)
+        loss = network.step(self.X, y, self.cache, sample_weight)
         if not isfinite(loss):
             raise self.diverged(f"the loss became {loss}")
         own = self.cache.children["loss"]
-        return loss, self.run.network.loss.weight(y, own, sample_weight)
+        return loss, network.loss.weight(y, own, sample_weight), unit
 
-    def mean_gradient(self, batches: Iterable[Batch]) -> tuple[float, float]:
+    def mean_gradient(self, batches: Iterable[Batch]) -> tuple[float, float, float]:
         """`gradient` of all these batches as if they were one."""
         gradients = self.run.network.gradients
         if self.total is None:
             self.total = aligned(gradients.size, gradients.dtype)
         self.total.fill(0)
-        total = weight = 0.0
+        mean = WeightedMean()
         for batch in batches:
-            loss, share = self.gradient(batch)
+            share = mean.add(*self.gradient(batch))
             gradients *= share
+            self.total *= 1 - share
             self.total += gradients
-            total += share * loss
-            weight += share
-        np.divide(self.total, weight or 1.0, out=gradients)
-        return total / (weight or 1.0), weight
+        np.copyto(gradients, self.total)
+        return mean.value, mean.weight, mean.unit
 
     def clip(self, norm: float | None, value: float | None) -> None:
         network = self.run.network

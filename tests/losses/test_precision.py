@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special
 
 import digits
 from plainnet import Cache, Network
@@ -143,6 +144,24 @@ def test_losses_of_class_ids(case, K, dtype, rng):
         slopes = [slope for _, each in exact for slope in each]
         places = [(what, k) for what in inputs for k in range(K)]
         assert not disagreements(gradient.reshape(-1), slopes, BOUNDS[dtype], places)
+
+
+@dtypes
+@pytest.mark.parametrize("size", [300.0, 400.0, 3000.0, 1e5, 1e9, 8.3e18, 1e30])
+@pytest.mark.parametrize("behind", [0.0, 2.0, 50.0, 90.0, 300.0])
+def test_logits_of_any_size(size, behind, dtype):
+    Z = np.array([[size, size - behind, -size], [-size, -size - behind, -3 * size]], dtype)
+    for y in (0, 1, 2):
+        for loss in (SoftmaxCrossEntropy(), SoftmaxCrossEntropy(0.1)):
+            losses, _ = both(loss, Z, np.array([y, y]))
+            s = loss.label_smoothing
+            if size < 1e10:
+                exact = [digits.softmax_cross_entropy(z, y, s)[0] for z in Z]
+                assert not disagreements(losses, exact, BOUNDS[dtype], Z.tolist())
+            else:  # too large for decimals, and the nearest is 0 or far behind
+                q = (1 - s) * np.eye(3)[y] + s / 3
+                expected = -(q * special.log_softmax(Z.astype(float), axis=1)).sum(axis=1)
+                np.testing.assert_allclose(losses, expected, rtol=BOUNDS[dtype])
 
 
 @dtypes

@@ -23,6 +23,8 @@ from plainnet.layers.base import Formulas
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
+NOTHING_COUNTS = "nothing counts: every target is -1 or has the sample weight 0"
+
 
 class Loss(Configurable, ABC):
     """How wrong the outputs `Z`, shape (m, *output_shape), are about the targets `y`.
@@ -99,6 +101,10 @@ class Loss(Configurable, ABC):
         if right.ndim > 1:
             right = right.all(axis=1)
         return float(np.average(right, weights=sample_weight))
+
+    def counts(self, y: Array, sample_weight: Array | None) -> bool:
+        """Whether any of these targets has a weight."""
+        return sample_weight is None or bool(sample_weight.any())
 
     # --- what the network calls ------------------------------------------------------------------
 

@@ -389,10 +389,13 @@ def _far_surprise(e: Array, R: Array, total: Array, z: Array, cache: Cache) -> A
 def _bring_near(S: Array, limit: float, cache: Cache) -> None:
     """Shift each column, which changes no softmax, so that its largest lies in (-1, limit + 1).
 
-    By whole numbers, and not at all in between: what counts beside the largest stays exact.
+    By whole numbers, and not at all in between: what counts beside the largest stays exact. So it
+    does beside a very large one, from which it differs by less than half.
     """
     top = np.maximum.reduce(S, axis=0, out=cache.array("shift", S.shape[1:], S.dtype))
     near = np.clip(top, 0, limit, out=cache.array("near", top.shape, S.dtype))
+    large = np.greater(top, 4 * limit, out=cache.array("large", top.shape, BOOL))
+    np.copyto(near, 0, where=large)
     top -= near
     S -= np.trunc(top, out=top)
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from plainnet.arguments import as_array
 from plainnet.cache import Cache
-from plainnet.errors import DataError, ShapeError, require_type
+from plainnet.errors import ShapeError, require_type
 from plainnet.layers.base import fits
 from plainnet.losses.base import Array, Loss, Shape
 
@@ -61,13 +61,17 @@ class EachPosition(Loss):
         left_out = None
         if self.is_classifier and flat[:1].size == 1 and flat.dtype.kind == "i":
             left_out = flat.reshape(-1) == NOT_COUNTED
-            if left_out.size and left_out.all():
-                raise DataError("every target is -1, so that no position counts")
             flat = np.where(left_out.reshape(flat.shape), 0, flat)  # a copy
         targets = self.loss.targets(flat, dtype)
         if left_out is not None and left_out.any():
             targets[left_out] = NOT_COUNTED
         return targets.reshape(*y.shape[:axes], *targets.shape[1:])
+
+    def counts(self, y: Array, sample_weight: Array | None) -> bool:
+        counted = np.ones(len(y), bool)
+        if self.is_classifier:  # not counted is -1, or a row of them
+            counted = (y.reshape(len(y), -1) != NOT_COUNTED).any(axis=1)
+        return bool(counted.any() if sample_weight is None else sample_weight[counted].any())
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         """The loss of each position, shape (m, *positions), also where it is not counted."""
