@@ -145,6 +145,16 @@ def test_the_log_loss_of_one_probability_is_exact_for_either_class():
     assert metrics.log_loss([0], np.ones(1)) == pytest.approx(-math.log(2**-52))
 
 
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1", "r2_score"])
+@pytest.mark.parametrize("scale", [1e-300, 1e308])
+def test_weights_of_any_size_are_shares(name, scale, rng):
+    y, guess = rng.integers(0, 3, (2, 30))
+    w = rng.uniform(0.1, 1, 30)
+    measure = METRICS[name].function
+    expected = measure(y, guess, sample_weight=w)
+    assert measure(y, guess, sample_weight=w * scale) == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("name", ["log_loss", "roc_auc"])
 def test_two_probabilities_are_one(name, rng):
     y, P = draw("probabilities", 20, 2, rng)

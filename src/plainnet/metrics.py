@@ -44,14 +44,14 @@ def accuracy(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
 
 def balanced_accuracy(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
     """The mean over the classes of y_true of the share of each that is right (its recall)."""
-    matrix = confusion_matrix(y_true, y_pred, sample_weight)
+    matrix = confusion_matrix(y_true, y_pred, _shares(sample_weight))
     size = matrix.sum(axis=1)
     return float((matrix.diagonal()[size > 0] / size[size > 0]).mean())
 
 
 def f1(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
     """The mean over classes of 2 TP / (2 TP + FP + FN), 0 for 0 / 0: the macro average."""
-    matrix = confusion_matrix(y_true, y_pred, sample_weight)
+    matrix = confusion_matrix(y_true, y_pred, _shares(sample_weight))
     size = matrix.sum(axis=0) + matrix.sum(axis=1)
     return float((2 * matrix.diagonal() / np.where(size > 0, size, 1)).mean())
 
@@ -229,6 +229,13 @@ def _classes(
             f"y_true and y_pred must be labels of one type; got {true.dtype} and {predicted.dtype}"
         )
     return true, predicted, weights
+
+
+def _shares(sample_weight: Weights) -> Array | None:
+    """The weights divided by the largest, so that no sum of them overflows."""
+    if sample_weight is None:
+        return None
+    return check_weights(sample_weight, np.size(sample_weight), np.float64)
 
 
 def _numbers(

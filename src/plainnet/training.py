@@ -78,7 +78,8 @@ def train(
     X : array of shape (m, *input_shape), or an iterable of batches
         Anything that slices like an array (NumPy, memmap, Zarr), or a table of numbers. Another
         real dtype than the network's is converted once: in memory as a whole, on a disk batch by
-        batch. An iterable gives (X, y) or (X, y, sample_weight) and is gone through once an epoch.
+        batch. An iterable gives (X, y) or (X, y, sample_weight) and is gone through once an epoch;
+        its batches' weights are in one unit, and rows without have the weight 1.
     y : array of m targets, as the network's loss takes them; None with an iterable
     optimizer : Optimizer or LBFGS
         `LBFGS()` takes all examples at every step: an epoch is one of its iterations.

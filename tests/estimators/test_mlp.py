@@ -624,3 +624,11 @@ def test_the_probability_of_the_unlikely_first_class_is_no_rounding_error():
     P = model.predict_proba([[1.0]])
     np.testing.assert_allclose(P, [[8.75651076269652e-27, 1]], rtol=1e-12)
     np.testing.assert_allclose(model.predict_log_proba([[1.0]])[0, 0], -60, rtol=1e-12)
+
+
+def test_balanced_classes_do_not_mind_the_size_of_the_weights():
+    w = np.linspace(1, 2, 150)
+    settings = {**FEW, "class_weight": "balanced", "alpha": 0.0}
+    one = MLPClassifier(**settings).fit(X, y, w)
+    other = MLPClassifier(**settings).fit(X, y, w * 1e-304)
+    np.testing.assert_allclose(one.network_.parameters, other.network_.parameters, rtol=1e-6)

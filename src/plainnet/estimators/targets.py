@@ -135,7 +135,8 @@ class Classifier(ClassifierMixin, NeuralEstimator):
             raise SettingError("class_weight needs one class per row; y has several labels")
         K = len(self.classes_)
         if wanted == "balanced":
-            counts = np.bincount(targets, weights, minlength=K)
+            shares = None if weights is None else weights / weights.max()
+            counts = np.bincount(targets, shares, minlength=K)
             factors = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1e-300))
             return np.asarray(factors[targets])
         factors = np.ones(K)
