@@ -342,3 +342,20 @@ def test_a_sequence_that_is_too_short_is_refused():
         Windows(np.arange(5), length=5, batch_size=1, n=1)
     with pytest.raises(DataError, match=r"n >= 11; got \(10,\)"):
         Streams(np.arange(10), length=5, batch_size=2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.uint32, np.uint64, np.int64])
+def test_class_ids_of_any_integer_dtype_become_rows(dtype):
+    np.testing.assert_array_equal(one_hot(np.array([0, 2, 1], dtype)), np.eye(3)[[0, 2, 1]])
+    assert one_hot(np.array([], dtype)).shape == (0, 0)
+    largest = min(np.iinfo(dtype).max, 300)
+    rows = one_hot(np.array([largest, 0], dtype))
+    assert rows.shape == (2, largest + 1)
+    assert rows[0, largest] == rows[1, 0] == 1
+    assert rows.sum() == 2
+
+
+@pytest.mark.parametrize("ids", [[0, 3], [-1, 0], np.array([1e30, 0], np.float32)])
+def test_class_weights_need_classes_that_there_are(ids):
+    with pytest.raises(DataError, match="class ids must lie between 0 and 2; got"):
+        weigh_classes("balanced", np.array(ids), 3, None, np.float64)

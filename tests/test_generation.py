@@ -281,3 +281,15 @@ def test_networks_of_numbers_and_of_one_length_are_refused():
     with pytest.raises(SettingError, match="causal=True"):
         generate(network, [0], 1)
     network.forward(np.array([[0]]), Cache())  # which it can do
+
+
+def test_an_id_beyond_all_integers_is_named_as_it_is():
+    network = Network(
+        [Embedding(9, 4), Dense(9)], loss=SoftmaxCrossEntropy(), input_shape=(None,), seed=0
+    )
+    with pytest.raises(DataError, match="the id 9223372036854775809, which no vocabulary reaches"):
+        generate(network, np.array([2**63 + 1, 2], np.uint64), 3)
+    expected = generate(network, [1, 2], 3, seed=0)
+    for dtype in (np.uint8, np.int8, np.uint64):
+        ids = generate(network, np.array([1, 2], dtype), 3, seed=0)
+        np.testing.assert_array_equal(ids, expected)

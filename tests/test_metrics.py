@@ -248,3 +248,24 @@ def test_a_class_without_weight_is_no_class():
 def test_labels_have_to_be_complete():
     with pytest.raises(DataError, match=r"labels lack .*2.*, which occurs"):
         metrics.confusion_matrix([0, 1], [0, 2], labels=[0, 1])
+
+
+BIG = 2**53
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_ids_that_a_float_would_make_one_stay_apart(signed):
+    """NumPy's common dtype of int64 and uint64 is float64."""
+    y, guess = np.array([BIG, BIG + 1], np.uint64), np.array([BIG, BIG + 1], np.int64)
+    y, guess = (guess, y) if signed else (y, guess)
+    np.testing.assert_array_equal(metrics.confusion_matrix(y, guess), [[1, 0], [0, 1]])
+    assert metrics.f1(y, guess) == metrics.accuracy(y, guess) == 1
+    assert metrics.accuracy(y, guess[::-1]) == metrics.balanced_accuracy(y, guess[::-1]) == 0
+
+
+@pytest.mark.parametrize(("dtype", "end"), [(np.float32, 2**24), (np.float64, BIG)])
+def test_ids_that_came_as_floats_and_may_be_their_neighbours_are_refused(dtype, end):
+    for measure in (metrics.accuracy, metrics.confusion_matrix):
+        with pytest.raises(DataError, match=f"neighbours apart from {end:,} on: pass both as int"):
+            measure(np.array([end + 1]), np.array([end], dtype))
+    assert metrics.accuracy(np.array([end - 1]), np.array([end - 1], dtype)) == 1

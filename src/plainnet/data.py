@@ -145,8 +145,12 @@ def weigh_classes(
     ids = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if ids.ndim != 1:
         raise ShapeError(f"class_weight needs one class id per example; got targets {y.shape}")
-    if not np.array_equal(ids, ids.astype(np.intp)):
+    if ids.dtype.kind == "f" and (ids != np.rint(ids)).any():
         raise DataError("class_weight needs class ids; got targets between two classes")
+    if ids.size and not (0 <= ids.min() and ids.max() < n_classes):
+        raise DataError(
+            f"class ids must lie between 0 and {n_classes - 1}; got {ids.min()} to {ids.max()}"
+        )
     ids = ids.astype(np.intp)
     counts = np.bincount(ids, minlength=n_classes)
     if isinstance(class_weight, str) and class_weight == "balanced":

@@ -54,6 +54,11 @@ _LOG_ERFC_POWERS = {
 """Coefficients of the powers of s = 2 t - 1, the highest first."""
 
 
+def exact_ids(dtype: npt.DTypeLike) -> int:
+    """How many ids, from 0 on, a float dtype tells apart: 2^24 in float32, 2^53 in float64."""
+    return 1 << (int(np.finfo(dtype).nmant) + 1)
+
+
 def sigmoid(Z: Array, out: Array) -> Array:
     """1 / (1 + exp(-Z)), accurate in both tails."""
     np.negative(Z, out=out)

@@ -134,6 +134,8 @@ def _prompt(prompt: npt.ArrayLike) -> Array:
         raise DataError("the prompt is empty: generation needs a token or more to begin with")
     if ids.dtype.kind not in "iu":
         raise DTypeError(f"the prompt must be integers, the ids of tokens; got {ids.dtype}")
+    if ids.max() > np.iinfo(np.intp).max:
+        raise DataError(f"the prompt has the id {ids.max()}, which no vocabulary reaches")
     if ids.ndim not in (1, 2):
         raise ShapeError(f"the prompt must have the shape (time,) or (m, time); got {ids.shape}")
     return ids

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from plainnet.arguments import as_labels, as_numbers
 from plainnet.data import check_weights
 from plainnet.errors import DataError, ShapeError
+from plainnet.functions import exact_ids
 
 Array = NDArray[Any]
 Weights = ArrayLike | None
@@ -228,7 +229,23 @@ def _classes(
         raise DataError(
             f"y_true and y_pred must be labels of one type; got {true.dtype} and {predicted.dtype}"
         )
-    return true, predicted, weights
+    return *_comparable(true, predicted), weights
+
+
+def _comparable(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+    """Class ids of two dtypes as one that holds both exactly: NumPy's common one may be a float."""
+    kinds = y_true.dtype.kind + y_pred.dtype.kind
+    if kinds in ("iu", "ui") and np.result_type(y_true, y_pred).kind == "f":
+        return y_true.astype(object), y_pred.astype(object)
+    if kinds in ("if", "uf", "fi", "fu"):
+        dtype = next(y.dtype for y in (y_true, y_pred) if y.dtype.kind == "f")
+        ends = [abs(end.item()) for y in (y_true, y_pred) for end in (y.min(), y.max())]
+        if max(ends) >= exact_ids(dtype):
+            raise DataError(
+                f"y_true is {y_true.dtype} and y_pred {y_pred.dtype}, and {dtype} does not tell "
+                f"neighbours apart from {exact_ids(dtype):,} on: pass both as integers"
+            )
+    return y_true, y_pred
 
 
 def _shares(sample_weight: Weights) -> Array | None:

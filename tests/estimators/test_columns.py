@@ -192,3 +192,15 @@ def test_categories_that_occur_once_share_a_vector_with_the_unseen():
 def test_few_categories_have_a_flag_each_however_rare():
     columns = Columns(pd.DataFrame({"colour": ["red", "green", "green", "blue", "blue"]}))
     assert dict(columns.describe()) == {"colour": "3 categories, one-hot"}
+
+
+def test_categories_that_floats_would_make_one_stay_apart():
+    """Beside a gap, pandas turns whole numbers into float64, which rounds beyond 2^53."""
+    ids = [2**53, 2**53 + 1, 2**53 + 2] * 3
+    gap = pd.DataFrame({"c": pd.Series([*ids, None], dtype=object).astype("category")})
+    columns = Columns(gap)
+    assert columns.describe() == [("c", "4 categories, one-hot")]
+    Z = columns.transform(gap)
+    assert len(np.unique(Z, axis=0)) == 4
+    typed = pd.DataFrame({"c": pd.Categorical([*ids, None], categories=ids[:3])})
+    np.testing.assert_array_equal(columns.transform(typed), Z)

@@ -632,3 +632,20 @@ def test_balanced_classes_do_not_mind_the_size_of_the_weights():
     one = MLPClassifier(**settings).fit(X, y, w)
     other = MLPClassifier(**settings).fit(X, y, w * 1e-304)
     np.testing.assert_allclose(one.network_.parameters, other.network_.parameters, rtol=1e-6)
+
+
+BIG = 2**53
+
+
+def test_labels_that_a_float_would_make_one_stay_apart():
+    """NumPy's common dtype of int64 and uint64 is float64."""
+    A, labels = X[:6], np.array([BIG, BIG + 1, BIG + 2] * 2)
+    one, other = MLPClassifier(**FEW), MLPClassifier(**FEW)
+    one.partial_fit(A, labels, classes=labels[:3])
+    other.partial_fit(A, labels.astype(np.uint64), classes=labels[:3])
+    np.testing.assert_array_equal(one.network_.parameters, other.network_.parameters)
+    assert set(other.predict(X)) <= set(labels)
+    with pytest.raises(DataError, match="classes not in"):
+        other.partial_fit(A, labels.astype(np.uint64) + 1)
+    with pytest.raises(DataError, match=r"float64, which does not tell .*pass integers"):
+        other.partial_fit(A, labels.astype(float))

@@ -121,6 +121,12 @@ def test_spaces_that_no_agent_knows_are_refused(seen, acted, message):
         Environments(lambda: Of(seen, acted), 1)
 
 
+def test_actions_that_float32_would_make_one_are_refused():
+    Environments(lambda: Of(SEEN, Discrete(2**24)), 1)
+    with pytest.raises(SettingError, match="float32, which tells 16,777,216 apart"):
+        Environments(lambda: Of(SEEN, Discrete(2**24 + 1)), 1)
+
+
 def test_names_that_there_are_not_are_refused():
     with pytest.raises(SettingError, match="there is no environment 'CartPool-v1'"):
         Environments("CartPool-v1", 1)

@@ -185,3 +185,10 @@ def test_what_does_not_fit_is_refused():
         loss.targets(np.array([[3.0, 1.0]]), float)
     with pytest.raises(ShapeError, match=r"output of shape \(actions,\)"):
         loss.build((3, 3))
+
+
+def test_an_action_between_two_ids_is_refused():
+    loss = ActionValue()
+    loss.build((3,))
+    with pytest.raises(DataError, match=r"actions must be ids; got 1.5"):
+        loss.targets(np.array([[1, 0.0], [1.5, 0.0]]), np.float64)

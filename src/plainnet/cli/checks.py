@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import DataError, optional
+from plainnet.functions import exact_ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +136,11 @@ def target(column: pd.Series[Any], name: str, task: Task | None) -> Target:
         return Target(name, values.astype(np.float64), kept, task, why)
     if values.dtype.kind == "f":
         if (values % 1 == 0).all():
+            if np.abs(values).max() >= exact_ids(np.float64):
+                raise DataError(
+                    f"the target {name!r} has classes beyond 2^53, which a column with gaps reads "
+                    "as floats that are rounded: drop the rows without a target first"
+                )
             values = values.astype(np.int64)  # whole numbers that had gaps between them
         else:
             values = np.array(list(map(str, values)), object)  # scikit-learn refuses fractions

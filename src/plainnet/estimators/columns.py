@@ -265,6 +265,10 @@ def _series(name: str, series: Any) -> Column:
         if getattr(series.dtype, "tz", None) is not None:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)
         return Column(name, series.to_numpy("datetime64[s]"))
+    if declared:  # by their codes: beside gaps, pandas would make floats of whole numbers
+        categories = np.empty(len(series.cat.categories) + 1, object)  # the last is for gaps
+        categories[:-1] = list(series.cat.categories)
+        return Column(name, categories[series.cat.codes.to_numpy(np.intp)], declared)
     values = np.array(series.to_numpy(object))
     values[series.isna().to_numpy(bool)] = None
     return Column(name, values, declared)

@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from plainnet.errors import DataError, SettingError
 from plainnet.estimators.base import Array, NeuralEstimator
+from plainnet.functions import exact_ids
 
 
 class Classifier(ClassifierMixin, NeuralEstimator):
@@ -99,6 +100,8 @@ class Classifier(ClassifierMixin, NeuralEstimator):
                 self.classes_ = np.arange(y.shape[1])
             return y
         y = column_or_1d(y, warn=True)
+        if not fresh or incremental:
+            y = _in_the_dtype_of(self.classes_, y)
         classes = unique_labels(y)
         if fresh and not incremental:
             self.classes_ = classes
@@ -157,6 +160,24 @@ class Classifier(ClassifierMixin, NeuralEstimator):
         tags.classifier_tags.multi_label = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _in_the_dtype_of(classes: Array, y: Array) -> Array:
+    """Integer labels as integers of the classes' dtype: the common one of two may be a float."""
+    if classes.dtype.kind not in "iu" or y.dtype.kind not in "iuf" or classes.dtype == y.dtype:
+        return y
+    if y.dtype.kind == "f" and np.abs(y).max() >= exact_ids(y.dtype):
+        raise DataError(
+            f"y is {y.dtype}, which does not tell neighbours apart from {exact_ids(y.dtype):,} on, "
+            "and the classes are integers: pass integers"
+        )
+    if np.result_type(classes, y).kind != "f":
+        return y
+    limits = np.iinfo(classes.dtype)
+    unknown = [label for label in y.tolist() if not limits.min <= label <= limits.max]
+    if unknown or (y.dtype.kind == "f" and (y != np.rint(y)).any()):
+        return y
+    return y.astype(classes.dtype)
 
 
 class Regressor(RegressorMixin, NeuralEstimator):

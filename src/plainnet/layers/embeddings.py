@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import pi
 
 import numpy as np
 
+from plainnet import functions
 from plainnet.cache import Cache
 from plainnet.errors import (
     SettingError,
@@ -253,7 +254,7 @@ class CategoryEmbedding(Layer):
 
     The input holds category ids as numbers; each is rounded. Id 0 means a category that is not
     known, and so does an id that is out of range. Its vector starts at zero, so that what training
-    never shows says nothing.
+    never shows says nothing. A float32 network tells 2^24 ids of a column apart, and refuses more.
 
     Parameters
     ----------
@@ -298,26 +299,41 @@ class CategoryEmbedding(Layer):
             raise ShapeError(
                 f"needs an input of shape ({len(self.sizes)},), an id per column; got {input_shape}"
             )
-        self._starts = list(accumulate(self.sizes[:-1], initial=0))
-        first = VectorsOfCategories(self._starts)
+        starts = list(accumulate(self.sizes[:-1], initial=0))
+        self._starts = np.array(starts, np.intp)
+        first = VectorsOfCategories(starts)
         self.declare("E", (sum(self.sizes), self.width), first, decays=True)
         return (len(self.sizes) * self.width,)
 
     def suggest(self, following: Initializer) -> Initializer:
         return following
 
+    def bind(
+        self,
+        parameters: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        state: Mapping[str, Array],
+    ) -> None:
+        dtype, size = parameters["E"].dtype, max(self.sizes)
+        if size > (most := functions.exact_ids(dtype)):
+            raise SettingError(
+                f"layer {self.name} ({self!r}) has a column of {size:,} categories, and {dtype} "
+                f"tells {most:,} ids apart: make the network with dtype=np.float64"
+            )
+        super().bind(parameters, gradients, state)
+
     def forward(self, A: Array, cache: Cache) -> Array:
         m, width = len(A), self.width
         ids = cache.array("ids", A.shape, INTP)
         k = cache.array("k", (m,), A.dtype)
         known, below = cache.array("known", (m,), BOOL), cache.array("below", (m,), BOOL)
-        for column, (size, start) in enumerate(zip(self.sizes, self._starts, strict=True)):
+        for column, size in enumerate(self.sizes):
             np.rint(A[:, column], out=k)
             np.greater_equal(k, 0, out=known)
             known &= np.less(k, size, out=below)
             k *= known
-            k += start
             np.copyto(ids[:, column], k, casting="unsafe")
+        ids += self._starts  # as integers: a sum of floats is rounded
         Y = cache.array("Y", (m, ids.shape[1] * width), A.dtype)
         self.E.take(ids, axis=0, out=Y.reshape(*ids.shape, width), mode="clip")
         return Y

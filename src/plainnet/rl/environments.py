@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from plainnet.errors import DataError, DivergedError, SettingError, optional, require_integer
+from plainnet.functions import exact_ids
 from plainnet.layers.base import Array
 
 Make = Callable[[], Any]
@@ -143,6 +144,11 @@ class Environments:
             raise SettingError(f"the observation space is {seen}; {SUPPORTED}")
         if isinstance(acted, spaces.Discrete) and acted.n > 1:
             self.n_actions, self._first_action = int(acted.n), int(acted.start)
+            if self.n_actions > exact_ids(np.float32):
+                raise SettingError(
+                    f"the action space is {acted}; agents remember actions as float32, which "
+                    f"tells {exact_ids(np.float32):,} apart"
+                )
         elif (
             isinstance(acted, spaces.Box)
             and len(acted.shape) == 1
@@ -200,7 +206,7 @@ class Environments:
         """
         dtype = self.acted.dtype
         if self.low is None or self.high is None:
-            return np.asarray(np.asarray(actions) + self._first_action, dtype)
+            return np.asarray(np.asarray(actions, np.int64) + self._first_action, dtype)
         if not np.isfinite(actions).all():
             raise DivergedError(
                 f"after {self.steps} steps of the environment the policy's actions are not finite; "
@@ -243,7 +249,7 @@ class Environments:
         return X
 
     def _one_hot(self, seen: Array) -> Array:
-        ids = seen - self._first
+        ids = (seen if seen.dtype.kind == "f" else seen.astype(np.int64)) - self._first
         if ids.size and not (0 <= ids.min() and ids.max() < self.width and (ids % 1 == 0).all()):
             raise DataError(
                 f"observations are ids from {self._first} to {self._first + self.width - 1}; "

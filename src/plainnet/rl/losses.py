@@ -231,6 +231,8 @@ class ActionValue(Loss):
         actions, n = y[:, 0], self.output_shape[0]
         if len(y) and not (0 <= actions.min() and actions.max() < n):
             raise DataError(f"actions must lie between 0 and {n - 1}; got {actions}")
+        if (actions != np.rint(actions)).any():
+            raise DataError(f"actions must be ids; got {actions[actions != np.rint(actions)][0]}")
         return y
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
