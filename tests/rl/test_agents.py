@@ -151,8 +151,10 @@ def test_actions_have_the_shape_of_observations():
         ShapeError, match=r"has the shape \(4,\), several have \(n, 4\); got \(3,\)"
     ):
         agent.act(np.zeros(3))
-    with pytest.raises(DataError, match="NaN or infinity"):
+    with pytest.raises(DataError, match=r"the observation has nan in position 0; .* NaN or infin"):
         agent.act(np.full(4, np.nan))
+    with pytest.raises(ShapeError, match="observations must be numbers of one shape"):
+        agent.act([[1, 2, 3, 4], [5]])
 
 
 def test_actions_and_observations_are_the_environments_own():

@@ -291,6 +291,18 @@ def test_a_reward_that_is_not_finite_is_named(reward):
         environments.step(np.array([0, 1, 0]))
 
 
+def test_a_reward_is_one_number():
+    class Many(Corridor):
+        def step(self, action):
+            seen, _, *rest = super().step(action)
+            return seen, np.zeros(2), *rest
+
+    environments = Environments(Many, 1)
+    environments.reset(0)
+    with pytest.raises(DataError, match=r"gave the reward array\(.*a reward must be one number"):
+        environments.step(np.array([0]))
+
+
 def test_rewards_keep_their_differences():
     class Rich(Corridor):
         def step(self, action):

@@ -120,9 +120,10 @@ class Agent(Configurable, ABC):
 
     def scaled(self, observations: Array) -> Array:
         """The observations as networks see them, in float32: normalized, if that is wanted."""
+        X = np.asarray(observations)
         if "observations" in self.statistics:
-            return self.statistics["observations"].normalized(observations)
-        return observations.astype(np.float32, copy=False)
+            return self.statistics["observations"].normalized(X)
+        return X.astype(np.float32, copy=False)
 
     def episodes_begin(self) -> None:
         """Called when all environments were reset: forget what belongs to their episodes."""
@@ -243,7 +244,11 @@ class Agent(Configurable, ABC):
         rng : numpy.random.Generator, optional
             Explore as in learning, with its numbers; without, take the best action.
         """
-        environments, seen = self.environments, np.asarray(observation)
+        environments = self.environments
+        try:
+            seen = np.asarray(observation)
+        except ValueError as error:  # of several shapes
+            raise ShapeError(f"observations must be numbers of one shape; {error}") from error
         one = (environments.width,) * environments.axes
         if seen.shape[-len(one) or seen.ndim :] != one or seen.ndim > len(one) + 1:
             shown = ", ".join(map(str, ("n", *one)))

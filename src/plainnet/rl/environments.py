@@ -176,7 +176,13 @@ class Environments:
         rewards, (terminated, done) = np.empty(self.n), np.zeros((2, self.n), bool)
         last: dict[int, Any] = {}
         for i, env in enumerate(self.envs):
-            seen[i], rewards[i], terminated[i], truncated, _ = env.step(taken[i])
+            seen[i], reward, terminated[i], truncated, _ = env.step(taken[i])
+            try:
+                rewards[i] = reward
+            except (TypeError, ValueError):
+                raise DataError(
+                    f"environment {i} gave the reward {reward!r}; a reward must be one number"
+                ) from None
             if terminated[i] or truncated:
                 done[i], last[i] = True, np.array(seen[i])  # a copy: reset may write over it
                 seen[i], _ = env.reset()
