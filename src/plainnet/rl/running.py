@@ -35,8 +35,10 @@ class RunningStatistics:
         if batch.dtype != np.float32 and not self.noise[0]:
             self.noise[1] = np.finfo(np.float64).eps
         D = batch.astype(np.float64) - batch[0]  # exact zeros where nothing changes
-        distance = batch[0] - self.mean + D.mean(axis=0)
-        self.squares += D.var(axis=0) * m + distance**2 * (n * m / (n + m))
+        shift = D.sum(axis=0) / m
+        distance = batch[0] - self.mean + shift
+        D -= shift
+        self.squares += (D * D).sum(axis=0) + distance**2 * (n * m / (n + m))
         self.mean += distance * (m / (n + m))
         self.count += m
 
