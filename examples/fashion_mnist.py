@@ -6,8 +6,8 @@ of 256-128-100, has 0.8833 (Xiao et al. 2017, table 3).
 
     python examples/fashion_mnist.py [--seed 0] [--plot loss.png]
 
-It needs the data: Debian's package dataset-fashion-mnist, or `pip install 'plainnet[data]'`, which
-downloads it.
+It needs the data: Debian's package dataset-fashion-mnist, or `pip install '.[data]'` in the clone,
+which lets it be downloaded.
 """
 
 import argparse

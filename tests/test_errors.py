@@ -24,6 +24,7 @@ from plainnet.errors import (
     require_type,
     shown,
 )
+from plainnet.installation import install_command
 
 BUILT_IN = {
     "ShapeError": ValueError,
@@ -71,9 +72,25 @@ def test_a_package_that_is_there_is_imported():
 def test_a_package_that_is_missing_names_its_extra():
     with pytest.raises(MissingExtraError) as caught:
         optional("no_such_package.inner", purpose="plots", extra="plots")
-    expected = "plainnet needs no_such_package for plots: pip install 'plainnet[plots]'"
+    how = install_command("no_such_package", "plots")
+    expected = f"plainnet needs no_such_package for plots (extra `plots`): {how}"
     assert str(caught.value) == expected
     assert isinstance(caught.value.__cause__, ImportError)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import no_such_dependency", "ModuleNotFoundError: No module named 'no_such_dependency'"),
+        ("raise ValueError('numpy.dtype size changed')", "ValueError: numpy.dtype size changed"),
+    ],
+)
+def test_a_package_that_does_not_import_is_not_called_missing(tmp_path, monkeypatch, code, why):
+    (tmp_path / "broken_package.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtraError) as caught:
+        optional("broken_package", purpose="plots", extra="plots")
+    assert f"it is installed but cannot be imported ({why})" in str(caught.value)
 
 
 @pytest.mark.parametrize(

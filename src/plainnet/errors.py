@@ -86,13 +86,24 @@ def _diverged(message: str, step: int, layer: str) -> DivergedError:
 
 
 def optional(module: str, *, purpose: str, extra: str) -> Any:
-    """Import an optional package, or say which extra brings it."""
+    """Import an optional package, or say what brings it to where plainnet is installed."""
+    package = module.partition(".")[0]
     try:
         return import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
+    except MemoryError:
+        raise
+    except Exception as error:  # a package of another age fails in ways of its own
+        from plainnet.installation import install_command
+
+        how = install_command(package, extra)
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and missing.partition(".")[0] == package:
+            raise MissingExtraError(
+                f"plainnet needs {package} for {purpose} (extra `{extra}`): {how}"
+            ) from error
         raise MissingExtraError(
-            f"plainnet needs {package} for {purpose}: pip install 'plainnet[{extra}]'"
+            f"plainnet needs {package} for {purpose}, and it is installed but cannot be imported "
+            f"({type(error).__name__}: {error}). This may mend it: {how} --upgrade"
         ) from error
 
 

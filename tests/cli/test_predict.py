@@ -89,10 +89,13 @@ def test_missing_columns_are_named(model: Path, flowers: Path, refused: Refused)
 
 def test_out_writes_the_same_and_replaces(run: Run, model: Path, flowers: Path) -> None:
     expected = run("predict", model, flowers).out
-    Path("p.csv").write_text("old")
     result = run("predict", model, flowers, "--out", "p.csv")
     assert (result.code, result.out, result.err) == (0, "", "")
     assert Path("p.csv").read_text() == expected
+    result = run("predict", model, flowers, "--proba", "--out", "p.csv")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == "Replaced the predictions in p.csv\n"
+    assert Path("p.csv").read_text().startswith("prediction,proba_rose,proba_tulip\n")
     assert not list(Path().glob(".*"))
 
 
@@ -104,11 +107,14 @@ def test_a_failure_while_writing_leaves_the_old_file(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    Path("p.csv").write_text("old")
+    Path("p.csv").write_text("prediction\nold\n")
     monkeypatch.setattr(predict, "_write", fail)
     result = run("predict", model, flowers, "--out", "p.csv")
-    assert (result.code, result.err) == (2, "plainnet: No space left on device\n")
-    assert Path("p.csv").read_text() == "old"
+    assert (result.code, result.err) == (
+        2,
+        "plainnet: cannot write p.csv: No space left on device\n",
+    )
+    assert Path("p.csv").read_text() == "prediction\nold\n"
     assert not list(Path().glob(".*"))
 
 

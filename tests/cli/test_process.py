@@ -153,16 +153,204 @@ def test_a_missing_package_is_named(tmp_path: Path, package: str) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"plainnet: plainnet needs {package} for ")
-    assert done.stderr.endswith(": pip install 'plainnet[cli]'\n")
+    assert " (extra `cli`): " in done.stderr
+    assert " install " in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_a_full_disk_is_no_traceback(tmp_path: Path) -> None:
-    if not os.path.exists("/dev/full"):
-        pytest.skip("this system has no /dev/full")
-    small(tmp_path)
-    with open("/dev/full", "w") as full, start("train", "t.npz", cwd=tmp_path, stdout=full) as p:
-        assert p.stderr
-        err = p.stderr.read()
-    assert p.returncode == 2
-    assert err == "plainnet: No space left on device\n"
+# --- streams that are closed, full or read by nobody ----------------------------------------------
+
+needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with rows and a model of them."""
+    folder = tmp_path_factory.mktemp("ready")
+    rows = [f"{k},{'ab'[k]}" for k in (0, 1) * 30]
+    (folder / "t.csv").write_text("\n".join(["x,y", *rows]) + "\n")
+    assert main(["train", str(folder / "t.csv"), "-q", *FAST, "--out", str(folder / "m")]) == 0
+    return folder
+
+
+def shell(
+    folder: Path, redirection: str, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command by a shell, as it is typed."""
+    return subprocess.run(
+        ["sh", "-c", f'"$@" {redirection}', "sh", *COMMAND, *arguments],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
+    )  # fmt: skip
+
+
+FULL = "plainnet: cannot write to standard output: No space left on device"
+CLOSED = "plainnet: cannot write to standard output: it is closed"
+DONE = ". The work is done, and its files are complete"
+LACKING = "plainnet: there is no file none.csv"
+STATES = {
+    # redirection: (what a result gives, what an error gives), each a code and what is said of it
+    ">/dev/full": ((1, FULL), (2, LACKING)),
+    ">&-": ((1, CLOSED), (2, LACKING)),
+    "2>/dev/full": ((0, ""), (2, "")),
+    "2>&-": ((0, ""), (2, "")),
+    "<&-": ((0, ""), (2, LACKING)),
+    ">&- 2>&- <&-": ((1, ""), (2, "")),
+    ">/dev/full 2>/dev/full": ((1, ""), (2, "")),
+}
+
+
+@needs_full
+@pytest.mark.parametrize("state", STATES)
+def test_a_result_is_delivered_or_the_code_says_so(ready: Path, state: str) -> None:
+    (code, said), (refused, why) = STATES[state]
+    for arguments in (["--version"], ["--help"]):
+        done = shell(ready, state, *arguments)
+        assert (done.returncode, done.stderr.strip()) == (code, said), arguments
+        assert bool(done.stdout) == (code == 0)
+    done = shell(ready, state, "train", "none.csv")
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (refused, "", why)
+
+
+@needs_full
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("state", [">/dev/full", ">&-", ">&- 2>&- <&-"])
+def test_predictions_are_delivered_or_the_code_says_so(
+    ready: Path, state: str, unbuffered: str
+) -> None:
+    done = shell(ready, state, "predict", "m", "t.csv", PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", STATES[state][0][1])
+
+
+@needs_full
+@pytest.mark.parametrize("state", STATES)
+def test_the_model_is_saved_whatever_becomes_of_the_report(
+    ready: Path, tmp_path: Path, state: str
+) -> None:
+    (code, said), _ = STATES[state]
+    out = tmp_path / "new.skops"
+    done = shell(ready, state, "train", "t.csv", *FAST, "--out", str(out))
+    assert (done.returncode, done.stderr.strip()) == (code, said and said + DONE)
+    assert load(out).classes_.tolist() == ["a", "b"]
+
+
+@needs_full
+def test_what_says_nothing_loses_nothing(ready: Path, tmp_path: Path) -> None:
+    train = shell(ready, ">&-", "train", "t.csv", *FAST, "-q", "--out", str(tmp_path / "new"))
+    predict = shell(ready, ">/dev/full", "predict", "m", "t.csv", "--out", str(tmp_path / "p.csv"))
+    assert (train.returncode, train.stderr) == (predict.returncode, predict.stderr) == (0, "")
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 61
+
+
+@needs_full
+def test_tuning_goes_on_without_its_report(ready: Path, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    arguments = ("tune", "t.csv", "--preset", "fast", "--epochs", "1", "--trials", "1")
+    study = ("--study", str(tmp_path / "s.db"))
+    done = shell(ready, ">/dev/full", *arguments, *study)
+    assert (done.returncode, done.stderr) == (1, FULL + "\n")
+    done = shell(ready, "", *arguments, *study)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 trial found" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("plainnet train t.csv ")
+
+
+def test_an_encoding_without_a_letter(ready: Path, tmp_path: Path) -> None:
+    text = (ready / "t.csv").read_text().replace(",a\n", ",Zoë\n")
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    done = shell(tmp_path, "", "train", "t.csv", *FAST, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")  # a report may spell a letter in another way
+    assert "Zo\\xeb" in done.stdout
+    done = shell(tmp_path, "", "predict", "t-model.skops", "t.csv", PYTHONIOENCODING="ascii")
+    assert done.returncode == 1  # a prediction may not
+    assert done.stderr == (
+        "plainnet: standard output takes ascii, which has no 'ë': set PYTHONIOENCODING=utf-8, or "
+        "write to a file\n"
+    )
+    done = shell(tmp_path, "", "predict", "t-model.skops", "t.csv", LC_ALL="C")
+    assert done.stdout.splitlines()[1] == "Zoë"
+
+
+def test_a_name_that_is_not_text(ready: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff.csv")
+    try:
+        (tmp_path / name).write_text((ready / "t.csv").read_text())
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    done = shell(tmp_path, "", "train", name, *FAST)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = shell(tmp_path, "", "predict", os.fsdecode(b"\xff-model.skops"), name)
+    assert len(done.stdout.splitlines()) == 61
+    done = shell(tmp_path, "", "train", os.fsdecode(b"\xfe.csv"))
+    assert (done.returncode, done.stderr) == (2, "plainnet: there is no file \\udcfe.csv\n")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_saves_what_was_learned(tmp_path: Path, signum: signal.Signals) -> None:
+    with start(*endless(tmp_path), cwd=tmp_path) as process:
+        assert process.stdout
+        next(line for line in process.stdout if line.startswith("epoch 1/900000"))
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "Interrupted after" in out
+    assert (tmp_path / "t-model.skops").exists()
+
+
+def test_a_terminal_that_goes_away_costs_no_model(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    arguments = ["train", small(tmp_path), *FAST, "--epochs", "900"]
+    with start(*arguments, cwd=tmp_path, stdout=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        os.read(ours, 10)
+        os.close(ours)
+        assert process.stderr
+        said = process.stderr.read()
+    assert process.returncode == 1
+    assert said.startswith("plainnet: cannot write to standard output: ")
+    assert said.endswith(f"{DONE}\n")
+    assert len(load(tmp_path / "t-model.skops").history_) == 900
+
+
+def test_a_request_to_end_elsewhere_is_its_code_without_a_traceback(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "slow.csv")
+    with start("train", "slow.csv", cwd=tmp_path) as process, open(tmp_path / "slow.csv", "w"):
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.strip()) == (128 + signal.SIGTERM, "", "")
+
+
+def test_a_model_that_is_larger_than_the_memory_is_no_traceback(ready: Path) -> None:
+    resource = pytest.importorskip("resource")
+    code = (
+        "import resource, sys; from plainnet.cli import main; import plainnet.cli.tables, sklearn; "
+        "resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30,) * 2); "
+        "sys.exit(main(['train', 't.csv', '--hidden', '65536,65536', '--out', 'large']))"
+    )
+    assert resource
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ready, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("plainnet: not enough memory. Unable to allocate ")
+    assert done.stderr.count("\n") == 1
+    assert not (ready / "large").exists()
+
+
+def test_an_error_that_nobody_expected_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from plainnet.cli import learn
+
+    def fail(*_: object) -> None:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr(learn.sources, "to_learn", fail)
+    result = run("train", "iris")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("plainnet: an error that plainnet did not expect: KeyError: 'surp")
+    assert result.err.count("\n") == 1
+    monkeypatch.setenv("PLAINNET_TRACEBACK", "1")
+    with pytest.raises(KeyError):
+        run("train", "iris")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -68,12 +69,12 @@ FILES = {
     "few rows": ("t.csv", b"a,y\n" + b"1,u\n2,v\n" * 4 + b"1,u\n5,\n", "has 9 rows with a target"),
     "no features": ("t.csv", b"y\nu\nv\n", "t.csv has no column beside the target 'y'"),
     "all too long": ("t.csv", b"a,y\n1,u,7\n2,v,7\n", "more fields than the 2 of the first line"),
-    "latin-1": ("t.csv", b"a,y\n1,\xe9\n", "t.csv is no UTF-8 text"),
-    "open quote": ("t.csv", b'a,y\n1,"u\n2,v\n', "t.csv is no table that can be read"),
+    "latin-1": ("t.csv", b"a,y\n1,\xe9\n", "t.csv is not UTF-8 text"),
+    "open quote": ("t.csv", b'a,y\n1,"u\n2,v\n', "t.csv is not a table that can be read"),
     "no gzip": ("t.csv.gz", b"a,y\n1,u\n", "t.csv.gz cannot be unpacked"),
     "cut gzip": ("t.csv.gz", gzip.compress(b"a,y\n" + b"1,u\n" * 9)[:-9], "cannot be unpacked"),
-    "no parquet": ("t.parquet", b"a,y\n1,u\n", "t.parquet is no Parquet file that can be read"),
-    "no npz": ("t.npz", b"a,y\n1,u\n", "t.npz is no .npz file"),
+    "no parquet": ("t.parquet", b"a,y\n1,u\n", "t.parquet is not a Parquet file that can be read"),
+    "no npz": ("t.npz", b"a,y\n1,u\n", "t.npz is not an .npz file"),
     "cut npz": ("t.npz", b"PK\x03\x04" + b"\0" * 40, "t.npz cannot be unpacked"),
     "other kind": ("t.xlsx", b"", "t.xlsx is of no kind that plainnet reads: .csv, .csv.gz"),
 }
@@ -163,7 +164,7 @@ def test_bad_arrays(refused: Refused, folder: Path, case: str) -> None:
 def test_one_array_instead_of_named_ones(refused: Refused, folder: Path) -> None:
     with open("t.npz", "wb") as file:
         np.save(file, np.ones(3))
-    assert "t.npz is no .npz file" in refused("train", "t.npz")
+    assert "t.npz is not an .npz file" in refused("train", "t.npz")
 
 
 # --- what was typed -------------------------------------------------------------------------------
@@ -213,9 +214,9 @@ TYPED = {
     "unknown option": (["iris", "--layers", "3"], "See plainnet train --help"),
     "no source": ([], "See plainnet train --help"),
     "no folder": (["iris", "--out", "no/m.npz"], "cannot write no/m.npz: there is no folder"),
-    "out is a folder": (["iris", "--out", "here.csv"], "it is no ordinary file"),
-    "out is a device": (["iris", "--out", "/dev/null"], "it is no ordinary file"),
-    "out is data": (["iris", "--out", "flowers.csv"], "exists and is not a plainnet model"),
+    "out is a folder": (["iris", "--out", "here.csv"], "it is a folder; name a file in it"),
+    "out is a device": (["iris", "--out", "/dev/null"], "it is not an ordinary file"),
+    "out is data": (["iris", "--out", "flowers.csv"], "is not a model of `plainnet train`"),
     "long name": (["iris", "--out", "m" * 300], "File name too long"),
 }
 
@@ -301,7 +302,118 @@ def test_no_such_model(refused: Refused, flowers: Path) -> None:
 def test_predictions_replace_neither_model_nor_data(
     refused: Refused, model: Path, flowers: Path, out: str
 ) -> None:
-    assert "what the predictions are made from" in refused("predict", model, flowers, "--out", out)
+    assert "the predictions are made from it" in refused("predict", model, flowers, "--out", out)
+
+
+# --- what is there already ------------------------------------------------------------------------
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+OTHERS = {
+    "a table": b"a,b\n1,2\n",
+    "a table with predictions in it": b"prediction,truth\n1,1\n",
+    "a table that ends with predictions": b"id,prediction\n1,1\n",
+    "text": b"prediction of the weather\n",
+    "one line": b"no line break",
+    "bytes": b"\xff\xfeprediction\n",
+    "blank lines": b"\n\n",
+    "a zero byte": b"\0",
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_predictions_replace_no_other_file(
+    refused: Refused, model: Path, flowers: Path, folder: Path, kind: str
+) -> None:
+    (folder / "other").write_bytes(OTHERS[kind])
+    (folder / "link").symlink_to("other")
+    before = contents(folder)
+    for out in ("other", "./other", folder / "other", "link"):
+        message = refused("predict", model, flowers, "--out", out)
+        assert " exists and is not predictions of `plainnet predict`" in message
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("spelling", ["./flowers.csv", "hard", "soft", "{folder}/flowers.csv"])
+def test_the_data_under_another_name_are_not_replaced(
+    refused: Refused, model: Path, flowers: Path, folder: Path, spelling: str
+) -> None:
+    (folder / "hard").hardlink_to(flowers)
+    (folder / "soft").symlink_to(flowers)
+    # A table that looks like predictions is still what this command reads.
+    flowers.write_text("prediction\n" + flowers.read_text())
+    before = contents(folder)
+    out = spelling.format(folder=folder)
+    assert "the predictions are made from it" in refused("predict", model, flowers, "--out", out)
+    assert contents(folder) == before
+
+
+def test_a_model_replaces_no_other_file(
+    refused: Refused, run: Run, flowers: Path, folder: Path
+) -> None:
+    import skops.io
+
+    from plainnet.estimators import MLPClassifier, save
+
+    network = plainnet.Network([Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=3, seed=0)
+    plainnet.save(network, "network")
+    save(MLPClassifier(), "estimator")
+    skops.io.dump({"a": 1}, "skops")
+    np.savez(folder / "arrays", X=np.ones(3))
+    (folder / "predictions").write_text("prediction\n1\n")
+    with gzip.open("packed", "wt") as file:
+        file.write("a,b\n1,2\n")
+    before = contents(folder)
+    for out in ("network", "estimator", "skops", "arrays.npz", "predictions", "packed"):
+        message = refused("train", flowers, "--target", "species", *FAST, "--out", out)
+        assert f"{out} exists and is not a model of `plainnet train`" in message
+        assert "name another file" in message
+    assert contents(folder) == before
+
+
+def test_an_empty_file_may_be_filled(run: Run, flowers: Path, folder: Path) -> None:
+    (folder / "m").touch()
+    (folder / "p").touch()
+    result = run("train", flowers, "--target", "species", *FAST, "--out", "m")
+    assert (result.code, "Saved the model as m" in result.out) == (0, True)
+    result = run("predict", "m", flowers, "--out", "p")
+    assert (result.code, result.out, result.err) == (0, "", "")
+    assert len((folder / "p").read_text().splitlines()) == 61
+
+
+PLACES = {
+    "a folder": ("folder", "it is a folder; name a file in it"),
+    "nothing": ("", "it is a folder; name a file in it"),
+    "a circle": ("circle", "cannot write circle: "),
+    "a pipe": ("pipe", "not an ordinary file; without --out the predictions go to standard output"),
+    "a device": ("/dev/null", "cannot write /dev/null: it is not an ordinary file"),
+    "a file as a folder": ("flowers.csv/p", "cannot write flowers.csv/p: "),
+    "a zero byte": ("a\0b", "cannot write "),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_places_that_cannot_be_written(
+    refused: Refused, model: Path, flowers: Path, folder: Path, case: str
+) -> None:
+    (folder / "folder").mkdir()
+    (folder / "circle").symlink_to("circle")
+    os.mkfifo(folder / "pipe")
+    out, message = PLACES[case]
+    assert message in refused("predict", model, flowers, "--out", out)
+
+
+def test_a_file_that_is_read_only_is_not_replaced(
+    refused: Refused, model: Path, flowers: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "p").write_text("prediction\n1\n")
+    (folder / "p").chmod(0o444)
+    if os.access(folder / "p", os.W_OK):  # root may write whatever there is
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path).stat().st_mode & mode << 6)
+    assert "cannot write p: it is read-only" in refused("predict", model, flowers, "--out", "p")
 
 
 def test_predictions_into_no_folder(refused: Refused, model: Path, flowers: Path) -> None:

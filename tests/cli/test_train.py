@@ -284,11 +284,34 @@ def test_quiet_prints_nothing(run: Run, flowers: Path, folder: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_model(run: Run, flowers: Path) -> None:
-    for seed, name in ((3, "a"), (3, "b"), (4, "c")):
-        run("train", flowers, "--target", "species", "--seed", seed, "--out", name, *FAST)
+    for seed, name, quiet in ((3, "a", ()), (3, "b", ("-q",)), (4, "c", ())):
+        run("train", flowers, "--target", "species", "--seed", seed, "--out", name, *FAST, *quiet)
     a, b, c = (load(name).network_.parameters for name in "abc")
     np.testing.assert_array_equal(a, b)
     assert (a != c).any()
+    said = [run("predict", name, flowers, "--proba").out for name in "abc"]
+    assert said[0] == said[1] != said[2]
+
+
+def test_the_same_seed_gives_the_same_model_of_images(run: Run, images: Path) -> None:
+    for seed, name, quiet in ((3, "a", ()), (3, "b", ("-q",)), (4, "c", ())):
+        run("train", images, "--epochs", 2, "--seed", seed, "--out", name, *quiet)
+    a, b, c = (Path(name).read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_the_model_is_saved_before_it_is_tested(
+    run: Run, flowers: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tables, "_test", interrupted)
+    result = run("train", flowers, "--target", "species", *FAST)
+    assert (result.code, result.err) == (130, "")
+    assert "Saved the model as flowers-model.skops" in result.out
+    assert load("flowers-model.skops").classes_.tolist() == ["rose", "tulip"]
 
 
 # --- sources --------------------------------------------------------------------------------------

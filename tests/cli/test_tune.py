@@ -276,8 +276,8 @@ REFUSED = {
     "timeout": (["--timeout", "0"], "--timeout must be above 0 seconds; got 0"),
     "epochs": (["--epochs", "0"], "--epochs must be 1 or more"),
     "folder": (["--study", "no/s.db"], "there is no folder"),
-    "text": (["--study", "flowers.csv"], "flowers.csv is no study of `plainnet tune`"),
-    "other database": (["--study", "other.db"], "other.db is no study of `plainnet tune`"),
+    "text": (["--study", "flowers.csv"], "flowers.csv is not a study of `plainnet tune`"),
+    "other database": (["--study", "other.db"], "other.db is not a study of `plainnet tune`"),
 }
 
 
@@ -290,6 +290,96 @@ def test_refusals(refused: Refused, flowers: Path, case: str) -> None:
     assert message in refused("tune", flowers, "--target", "species", *arguments)
 
 
+def database_error(code: int, words: str) -> sqlite3.OperationalError:
+    """What SQLite raises with this code."""
+    error = sqlite3.OperationalError(words)
+    error.sqlite_errorcode = code
+    return error
+
+
+TROUBLES = {
+    "full": (sqlite3.SQLITE_FULL, "database or disk is full", "the disk is full"),
+    "read-only": (
+        sqlite3.SQLITE_READONLY,
+        "attempt to write a readonly database",
+        "it is read-only",
+    ),
+    "locked": (sqlite3.SQLITE_BUSY, "database is locked", "another program has locked it"),
+    "I/O": (sqlite3.SQLITE_IOERR | 3 << 8, "disk I/O error", "reading or writing failed"),
+    "other": (sqlite3.SQLITE_TOOBIG, "string or blob too big", "string or blob too big"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_what_the_database_complains_of_is_said(
+    run: Run, flowers: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    code, words, why = TROUBLES[trouble]
+
+    def fail(*_: object, **__: object) -> None:
+        raise optuna.exceptions.StorageInternalError("an error") from database_error(code, words)
+
+    monkeypatch.setattr(optuna.study.Study, "tell", fail)
+    result = run("tune", flowers, *SMALL, "--trials", 1)
+    assert result.code == 2
+    assert result.err == (
+        f"plainnet: cannot use the study {flowers.parent}/flowers-study.db: {why}. The trials in "
+        "it are kept, and the same command goes on with them when that is mended\n"
+    )
+
+
+def test_a_full_disk_is_not_another_command(
+    run: Run, flowers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def execute(self, command: str) -> None:
+            raise database_error(sqlite3.SQLITE_FULL, "database or disk is full")
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: Full())
+    result = run("tune", flowers, *SMALL, "--trials", 1)
+    assert result.code == 2
+    assert "the disk is full" in result.err
+    assert "another" not in result.err
+
+
+def test_a_study_that_another_program_has_locked(
+    refused: Refused, run: Run, flowers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("tune", flowers, *SMALL, "--trials", 1).code == 0
+    with sqlite3.connect(flowers.parent / "flowers-study.db", isolation_level=None) as other:
+        other.execute("begin exclusive")
+        real = sqlite3.connect  # which waits 5 seconds
+        monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: real(*a, **{**k, "timeout": 0}))
+        message = refused("tune", flowers, *SMALL, "--trials", 2)
+    other.close()
+    assert "flowers-study.db: another program has locked it" in message
+
+
+def test_a_study_in_a_folder_whose_name_means_something_in_an_url(
+    run: Run, flowers: Path, folder: Path
+) -> None:
+    (folder / "a?b=c%20#d").mkdir()
+    study = Path("a?b=c%20#d", "s.db")
+    for found in ("a new study", "1 trial found"):
+        result = run("tune", flowers, *SMALL, "--trials", 1, "--study", study)
+        assert (result.code, result.err) == (0, "")
+        assert f"Study: {study}, {found}" in result.out
+    assert study.stat().st_size > 0
+
+
+def test_the_same_seed_gives_the_same_trials(run: Run, flowers: Path) -> None:
+    lines = []
+    for name, seed in (("a", 2**40), ("b", 2**40), ("c", 1)):
+        out = run(
+            "tune", flowers, *SMALL, "--trials", 3, "--study", f"{name}.db", "--seed", seed
+        ).out
+        lines.append([(line, *rest) for line, *rest in trials(out)])
+    assert lines[0] == lines[1]
+    assert lines[0] != lines[2]
+
+
 def test_images_are_not_tuned(refused: Refused) -> None:
     assert "digits are images" in refused("tune", "digits")
 
@@ -297,4 +387,4 @@ def test_images_are_not_tuned(refused: Refused) -> None:
 def test_without_optuna(refused: Refused, flowers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     message = refused("tune", flowers, "--target", "species")
-    assert "plainnet needs optuna for plainnet tune: pip install 'plainnet[tune]'" in message
+    assert "plainnet needs optuna for plainnet tune (extra `tune`): " in message
