@@ -391,7 +391,6 @@ PLACES = {
     "a pipe": ("pipe", "not an ordinary file; without --out the predictions go to standard output"),
     "a device": ("/dev/null", "cannot write /dev/null: it is not an ordinary file"),
     "a file as a folder": ("flowers.csv/p", "cannot write flowers.csv/p: "),
-    "a zero byte": ("a\0b", "cannot write "),
 }
 
 

@@ -189,8 +189,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; returns its exit code."""
     try:
         result = app(args=list(arguments), prog_name="plainnet", standalone_mode=False)
-    except typer.Abort:
-        return INTERRUPTED
+    except typer.Abort as interrupted:  # what typer makes of Ctrl-C
+        raise KeyboardInterrupt from interrupted
     except Exception as error:
         # typer brings its own click or needs the package, depending on its age; the errors of
         # either about what was typed know how to write their message.
@@ -201,6 +201,8 @@ def run(arguments: Sequence[str]) -> int:
         message = error.format_message()
         message += "" if message.endswith((".", "?")) else "."
         return complain(f"{message} See {command} --help", getattr(error, "exit_code", 2))
+    if result == INTERRUPTED:  # or this
+        raise KeyboardInterrupt
     return result if isinstance(result, int) else OK
 
 
