@@ -73,7 +73,9 @@ def test_a_package_that_is_missing_names_its_extra():
     with pytest.raises(MissingExtraError) as caught:
         optional("no_such_package.inner", purpose="plots", extra="plots")
     how = install_command("no_such_package", "plots")
-    expected = f"plainnet needs no_such_package for plots (extra `plots`): {how}"
+    expected = (
+        f"plainnet needs no_such_package for plots: {how} (it is in the extra 'plainnet[plots]')"
+    )
     assert str(caught.value) == expected
     assert isinstance(caught.value.__cause__, ImportError)
 

@@ -97,13 +97,14 @@ def optional(module: str, *, purpose: str, extra: str) -> Any:
 
         how = install_command(package, extra)
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        of = f"(it is in the extra 'plainnet[{extra}]')"
         if missing is not None and missing.partition(".")[0] == package:
             raise MissingExtraError(
-                f"plainnet needs {package} for {purpose} (extra `{extra}`): {how}"
+                f"plainnet needs {package} for {purpose}: {how} {of}"
             ) from error
         raise MissingExtraError(
             f"plainnet needs {package} for {purpose}, and it is installed but cannot be imported "
-            f"({type(error).__name__}: {error}). This may mend it: {how} --upgrade"
+            f"({type(error).__name__}: {error}). This may mend it: {how} --upgrade {of}"
         ) from error
 
 

@@ -153,7 +153,7 @@ def test_a_missing_package_is_named(tmp_path: Path, package: str) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"plainnet: plainnet needs {package} for ")
-    assert " (extra `cli`): " in done.stderr
+    assert done.stderr.endswith(" (it is in the extra 'plainnet[cli]')\n")
     assert " install " in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -387,4 +387,5 @@ def test_images_are_not_tuned(refused: Refused) -> None:
 def test_without_optuna(refused: Refused, flowers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     message = refused("tune", flowers, "--target", "species")
-    assert "plainnet needs optuna for plainnet tune (extra `tune`): " in message
+    assert "plainnet needs optuna for plainnet tune: " in message
+    assert "(it is in the extra 'plainnet[tune]')" in message

@@ -18,4 +18,5 @@ def test_plainnet_does_not_load_scikit_learn():
 def test_the_missing_extra_is_named():
     said = run("import sys; sys.modules['sklearn'] = None; import plainnet.estimators")
     assert "MissingExtraError" in said
-    assert "plainnet needs sklearn for its estimators (extra `sklearn`): " in said
+    assert "plainnet needs sklearn for its estimators: " in said
+    assert "(it is in the extra 'plainnet[sklearn]')" in said

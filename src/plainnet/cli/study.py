@@ -110,6 +110,7 @@ def alone(path: Path) -> Iterator[None]:
             connection.execute("begin exclusive")
         except sqlite3.OperationalError as error:
             if _code(error) != sqlite3.SQLITE_BUSY:
+                lock.unlink(missing_ok=True)
                 raise
             raise FileError(
                 f"another `plainnet tune` works on {path}: wait for it, or name another file with "
