@@ -157,9 +157,7 @@ def test_no_memory_is_said_so():
 
 
 @pytest.mark.parametrize(
-    "bias",
-    [object(), 1, "x", None, [], np.ones(2), NotImplemented],
-    ids=lambda bias: type(bias).__name__,
+    "bias", [object(), 1, "x", None, [], np.ones(2), NotImplemented], ids=lambda b: type(b).__name__
 )
 def test_only_true_and_false_are_boolean(bias):
     for make in (lambda: Dense(2, bias=bias), lambda: MultiHeadAttention(2, bias=bias)):

@@ -280,6 +280,8 @@ class Windows:
         self.length = require_integer("length", length, at_least=1)
         self.batch_size = require_integer("batch_size", batch_size, at_least=1)
         self.sequence = _long_enough(sequence, 1, self.length)
+        # Refused here, not in the middle of an epoch; nothing is written, so that it costs nothing.
+        zeros(f"batch_size={batch_size} windows", (self.batch_size, self.length), np.intp)
         self.n = require_integer("n", n, at_least=1)
         self.rng = as_generator(seed)
 
