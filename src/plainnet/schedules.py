@@ -312,8 +312,12 @@ class Cosine(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_number("minimum", self.minimum, at_least=0)
-        require_integer("restarts", self.restarts, at_least=0)
+        require_integer("restarts", self.restarts, at_least=0, at_most=1000)
         require_number("growth", self.growth, above=0)
+        if self.restarts * log2(self.growth) > 1000:
+            raise SettingError(
+                f"growth={self.growth!r} with restarts={self.restarts!r} makes parts too long"
+            )
 
     def factor(self, step: int, steps: int) -> float:
         lengths = [self.growth**part for part in range(self.restarts + 1)]

@@ -436,7 +436,8 @@ def _data_calls() -> list[Call]:
     ]  # fmt: skip
     return [
         *(
-            call(f"metrics.{name}", getattr(metrics, name), settings, is_number)
+            call(f"metrics.{name}", getattr(metrics, name), settings, is_number,
+                 says={"y_pred": ("probabilities",), "sample_weight": ("weight",)})
             for name, settings in of_metrics
         ),
         call("metrics.confusion_matrix", metrics.confusion_matrix, {**of_classes, "labels": None}),
@@ -533,7 +534,7 @@ def _network_calls() -> list[Call]:
              says={"X": ("input_shape",), "input_shape": ("input",)}),
         Call("generate", generate,
              lambda: {"network": texts(), "prompt": [0, 1], "n": 2, "temperature": 1.0, "top_k": 3,
-                      "top_p": 0.9, "seed": 0}, says={"prompt": ("prompt", "X")}),
+                      "top_p": 0.9, "seed": 0}, says={"prompt": ("X", "ids")}),
         Call("LBFGS", search, lambda: {"memory": 5, "tolerance": 1e-3, "max_evaluations": 20,
                                        "weight_decay": 0.1}, minimise),
         Call("NeuralNetwork", NeuralNetwork, lambda: fresh(textbook), learn,
@@ -607,6 +608,7 @@ def _estimator_calls() -> list[Call]:
         says = {
             "X": ("column", "features", "n_samples"), "y": ("target",),
             "hidden_layer_sizes": ("layer",), "layers": ("layer",),
+            "input_shape": ("input", "layer"),
         }  # fmt: skip
         shared: dict[str, Any] = {"warns": (UserWarning,), "own_manner": scikits, "says": says}
         long = ("epochs", "max_iter", "n_networks", "max_fun")

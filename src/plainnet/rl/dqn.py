@@ -121,7 +121,7 @@ class DQN(Agent):
         self.gamma = gamma
         self.capacity = require_integer("capacity", capacity, at_least=1, at_most=2**28)
         self.learning_starts = require_integer("learning_starts", learning_starts, at_least=0)
-        self.batch_size = require_integer("batch_size", batch_size, at_least=1)
+        self.batch_size = require_integer("batch_size", batch_size, at_least=1, at_most=2**28)
         self.target_every = require_integer("target_every", target_every, at_least=1)
         self.tau = tau
         self.epsilon, self.exploration = epsilon, exploration
