@@ -673,3 +673,18 @@ def test_frozen_layers_stay_and_the_file_remembers_it(rng, tmp_path):
     changed = before != loaded.parameters
     for segment in loaded.segments:
         assert changed[segment.start : segment.stop].any() == segment.name.startswith("1.")
+
+
+def test_another_precision_of_a_subclass_is_the_subclass():
+    class Doubled(Network):
+        def outputs(self, X):
+            return 2 * super().outputs(X)
+
+    network = Doubled([Dense(2)], loss=MeanSquaredError(), input_shape=3, seed=0)
+    network.names = ["a", "b"]
+    double = network.astype(np.float64)
+    assert (type(double), double.names) == (Doubled, ["a", "b"])
+    X = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_allclose(double.predict(X), 2 * (X @ network["0.dense.W"].T), rtol=1e-6)
+    assert not np.shares_memory(double.parameters, network.parameters)
+    assert network.parameters.dtype == np.float32

@@ -4,7 +4,7 @@ The convention is scikit-learn's: a constructor stores each argument under the a
 one function can tell what rebuilds an object, and no class has to write that down again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from inspect import Parameter, signature
 from typing import Any
@@ -42,6 +42,22 @@ class Configurable(metaclass=Spelled):
             elif value != argument.default:
                 shown.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def overridden(thing: object) -> list[str]:
+    """The methods of its class in whose place an object has something of its own."""
+    return [name for name in vars(thing) if callable(getattr(type(thing), name, None))]
+
+
+def parts(thing: Any) -> Iterator[Configurable]:
+    """Whatever describes itself among the settings, at any depth, and the thing itself."""
+    if isinstance(thing, list | tuple):
+        for item in thing:
+            yield from parts(item)
+    elif isinstance(thing, Configurable):
+        yield thing
+        for name in _arguments(type(thing)):
+            yield from parts(getattr(thing, name))
 
 
 def rebuild(config: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:

@@ -511,7 +511,10 @@ class Network:
         dtype('float64')
         """
         layers = deepcopy(self.layers)  # copies belong to no network
-        other = Network(layers, loss=self.loss, input_shape=self.input_shape, dtype=dtype, seed=0)
+        other = copy(self)  # of a subclass too, with its attributes
+        Network.__init__(
+            other, layers, loss=self.loss, input_shape=self.input_shape, dtype=dtype, seed=0
+        )
         other.parameters[:] = self.parameters
         other.state[:] = self.state
         other.segments, other._kept = self.segments, self._kept

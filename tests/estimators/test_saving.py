@@ -192,6 +192,20 @@ def test_a_layer_of_ones_own_goes_by_pickle_only(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_method_that_was_replaced_goes_by_pickle_only(tmp_path: Path) -> None:
+    model = NetworkClassifier([ReLU(), Dense(2)], epochs=1, random_state=0).fit(X, CLASSES)
+    model.network_.layers[0].forward = negated  # type: ignore[method-assign]
+    np.testing.assert_array_equal(
+        by_pickle(model, tmp_path).predict_proba(X), model.predict_proba(X)
+    )
+    with pytest.raises(SettingError, match="which is not plainnet's own"):
+        save(model, tmp_path / "m.skops")
+
+
+def negated(A: Any, cache: Any) -> Any:
+    return -A
+
+
 class Mine(Callback):
     """A callback of the user's own."""
 

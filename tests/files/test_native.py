@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from plainnet import Cache, Network, load, save
-from plainnet.errors import FileError
+from plainnet.errors import FileError, SettingError
 from plainnet.files import read_metadata
 from plainnet.initializers import Initializer, Orthogonal
 from plainnet.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Residual, Sequential, Tanh
@@ -438,3 +438,70 @@ def test_loading_leaves_a_cache_usable(path, rng):
     X = rng.standard_normal((4, 2, 3)).astype(np.float32)
     expected = network_of().forward(X, cache).copy()
     np.testing.assert_array_equal(load(path).forward(X, cache), expected)
+
+
+# --- what would come back as something else -------------------------------------------------------
+
+
+def two_layers(*, layers=(), loss=None, kind=Network):
+    return kind([*layers, Dense(3)], loss=loss or SoftmaxCrossEntropy(), input_shape=4, seed=0)
+
+
+NAMESAKES = {
+    "a layer": lambda: two_layers(layers=[type("Tanh", (Tanh,), {})()]),
+    "a layer inside another": lambda: two_layers(
+        layers=[Residual([type("Dense", (Dense,), {})(4)])]
+    ),
+    "an initializer": lambda: two_layers(
+        layers=[Dense(4, initializer=type("Orthogonal", (Orthogonal,), {})())]
+    ),
+    "a loss": lambda: two_layers(loss=type("SoftmaxCrossEntropy", (SoftmaxCrossEntropy,), {})()),
+    "two of one name": lambda: two_layers(
+        layers=[type("Mine", (Tanh,), {})(), type("Mine", (Tanh,), {})()]
+    ),
+}
+
+
+@pytest.mark.parametrize("namesake", NAMESAKES)
+def test_a_class_of_ones_own_under_the_name_of_another_is_not_saved(namesake, tmp_path):
+    """Loading knows classes by their names, and would make the other one."""
+    with pytest.raises(
+        SettingError, match=r"cannot be saved under the name of another class.*renam"
+    ):
+        save(NAMESAKES[namesake](), tmp_path / "m.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_methods_that_were_replaced_on_an_object_are_not_saved(tmp_path):
+    def changed(part, name):
+        network = two_layers(layers=[Tanh()])
+        setattr(part(network), name, lambda *_: 0)
+        return network
+
+    for part, name, shown in (
+        (lambda network: network.layers[0], "forward", r"Tanh\(\) has forward of its own"),
+        (lambda network: network.loss, "activate", "has activate of its own"),
+        (lambda network: network, "predict", "this Network has predict of its own"),
+    ):
+        with pytest.raises(SettingError, match=shown):
+            save(changed(part, name), tmp_path / "m.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Doubled(Network):
+    def outputs(self, X):
+        return 2 * super().outputs(X)
+
+
+class Named(Network):
+    """Only adds something."""
+
+    names = ("a", "b", "c")
+
+
+def test_a_network_that_computes_something_else_is_not_saved(tmp_path):
+    with pytest.raises(SettingError, match="this Doubled has outputs of its own"):
+        save(two_layers(kind=Doubled), tmp_path / "m.npz")
+    network = two_layers(kind=Named)
+    save(network, tmp_path / "m.npz")
+    np.testing.assert_array_equal(load(tmp_path / "m.npz").parameters, network.parameters)

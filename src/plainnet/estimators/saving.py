@@ -9,14 +9,13 @@ import os
 import zipfile
 from collections.abc import Mapping
 from contextvars import ContextVar
-from inspect import signature
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from plainnet.config import Configurable
+from plainnet.config import Configurable, overridden, parts
 from plainnet.errors import FileError, SettingError, optional
 from plainnet.estimators.schema import expect_modest_schema
 from plainnet.files.archive import fits_its_packing, read_zip, shortened
@@ -200,7 +199,8 @@ def packed(state: Mapping[str, Any]) -> dict[str, Any]:
     state, kinds = dict(state), known_kinds() | _losses()
 
     def arrays(network: Any) -> Any:
-        own = type(network) is Network and _is_own((network.layers, network.loss), kinds)
+        own = type(network) is Network and not overridden(network)
+        own = own and _is_own((network.layers, network.loss), kinds)
         return pack(network) if own else network
 
     if ONE in state:
@@ -243,14 +243,10 @@ def unpacked(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_own(value: Any, kinds: Mapping[str, type]) -> bool:
-    """Whether a description can rebuild it: no class of the user's own, at any depth."""
-    if isinstance(value, list | tuple):
-        return all(_is_own(item, kinds) for item in value)
-    if not isinstance(value, Configurable):
-        return True
-    kind = type(value)
-    return kinds.get(kind.__name__) is kind and all(
-        _is_own(getattr(value, name), kinds) for name in signature(kind).parameters
+    """Whether a description can rebuild it: nothing of the user's own, at any depth."""
+    return all(
+        kinds.get(type(part).__name__) is type(part) and not overridden(part)
+        for part in parts(value)
     )
 
 

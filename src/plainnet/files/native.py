@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet import initializers, layers, losses
-from plainnet.config import Configurable, rebuild
+from plainnet.config import Configurable, overridden, parts, rebuild
 from plainnet.errors import (
     FileError,
     SettingError,
@@ -90,6 +90,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def pack(network: Network, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The arrays that the file holds."""
+    _expect_rebuildable(network)
     description = {**network.config(), "metadata": dict(metadata or {})}
     return {
         "format": np.array(FORMAT, np.uint8),
@@ -97,6 +98,36 @@ def pack(network: Network, metadata: Mapping[str, Any] | None = None) -> dict[st
         "parameters": network.parameters,
         "state": network.state,
     }
+
+
+def _expect_rebuildable(network: Network) -> None:
+    """Refuse what the names in a description would silently turn into something else."""
+    kinds = known_kinds()
+    for part in parts([*network.layers, network.loss]):
+        kind = type(part)
+        if kinds.setdefault(kind.__name__, kind) is not kind:
+            raise SettingError(
+                f"{kind.__module__}.{kind.__qualname__} cannot be saved under the name of another "
+                f"class, {kinds[kind.__name__].__module__}.{kind.__name__}, which loading would "
+                "make of it: rename yours"
+            )
+        for name in overridden(part):
+            raise SettingError(
+                f"{part!r} has {name} of its own, which a file cannot hold: write it into a "
+                f"subclass of {kind.__name__}, and load with custom=[YourClass]"
+            )
+    own = [name for name in _COMPUTES if getattr(type(network), name) is not getattr(Network, name)]
+    for name in [*own, *overridden(network)]:
+        raise SettingError(
+            f"this {type(network).__name__} has {name} of its own, which a file cannot hold, and a "
+            "plain Network would be loaded: write it as a layer or a loss"
+        )
+
+
+_COMPUTES = (
+    "forward", "_forward", "step", "loss_and_gradients", "outputs", "predict_proba", "predict",
+    "evaluate",
+)  # fmt: skip
 
 
 def unpack(
