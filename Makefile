@@ -1,17 +1,24 @@
-# The two commands of the README. Each makes .venv from nothing if it must.
+# The commands of the README and CONTRIBUTING.md. Each makes .venv from nothing if it must.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test fuzz lint benchmark clean
+# Two processes with one BLAS thread each: two with two would wait for each other.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+.PHONY: demo test test-all fuzz lint benchmark clean
 
 demo: $(VENV)/plainnet-cli
 	$(BIN)/plainnet train digits
 
-# Two processes with one BLAS thread each: two with two would wait for each other.
 test: $(VENV)/plainnet-dev
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(PYTEST)
+
+# The whole suite with PyTorch; then on the lowest versions, each extra alone, the other Pythons.
+test-all: $(VENV)/plainnet-all-tests
+	$(PYTEST)
+	$(BIN)/python tests/versions.py
 
 # Damaged files and random arguments, as long as one likes: make fuzz MINUTES=60
 MINUTES ?= 10
@@ -23,8 +30,7 @@ lint: $(VENV)/plainnet-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-benchmark: $(VENV)/plainnet-dev
-	$(BIN)/python -m pip install --quiet torch
+benchmark: $(VENV)/plainnet-all-tests
 	$(BIN)/python benchmarks/training_step.py
 
 # A file per set of extras says that it is installed; pyproject.toml decides what is in it.
@@ -34,4 +40,4 @@ $(VENV)/plainnet-%: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-*

@@ -399,7 +399,7 @@ def test_bad_input_is_refused_before_anything_changes(rng):
 
 
 def test_a_warm_epoch_allocates_nothing(rng):
-    m, batch_size = 200_000, 65_536
+    m, batch_size = 400_000, 131_072
     X, y = data(rng, m, np.float32)
     peaks = []
 
@@ -413,7 +413,7 @@ def test_a_warm_epoch_allocates_nothing(rng):
 
     run(network(np.float32), X, y, batch_size=batch_size, optimizer=Adam(), callbacks=[Peaks()])
     assert len(peaks) == 1
-    # Less than a byte per example, beside the buffer of 8,192 numbers of NumPy's ufuncs.
+    # Less than a byte per example, of which up to 64 KiB are a buffer of NumPy's ufuncs.
     assert peaks[0] < batch_size
 
 

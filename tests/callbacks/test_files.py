@@ -98,7 +98,7 @@ def test_the_table_is_the_history(tmp_path):
             rows.append(len(pd.read_csv(tmp_path / "log.csv")))
 
     _, history = run([CSVLog(tmp_path / "log.csv"), Read()])
-    table = pd.read_csv(tmp_path / "log.csv")
+    table = pd.read_csv(tmp_path / "log.csv", float_precision="round_trip")
     assert rows == [1, 2, 3, 4]  # each is on the disk at once
     assert list(table) == ["epoch", "loss", "val_loss"]
     assert table["epoch"].tolist() == [1, 2, 3, 4]

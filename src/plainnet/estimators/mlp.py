@@ -72,7 +72,7 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
     --------
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = MLPClassifier((20,), solver="lbfgs", alpha=1.0, max_iter=500, random_state=0)
+    >>> model = MLPClassifier((20,), solver="lbfgs", alpha=1.0, max_iter=1000, random_state=0)
     >>> model.fit(X, y).score(X, y) > 0.9
     True
     """
