@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,24 @@ from .conftest import FAST, Run
 COMMAND = [sys.executable, "-m", "plainnet"]
 
 
-def start(*arguments: str, **options: object) -> subprocess.Popen[str]:
+@contextmanager
+def start(*arguments: str, **options: object) -> Iterator[subprocess.Popen[str]]:
+    """The command, which is not left running; signals reach it also where ours are ignored."""
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
-    return subprocess.Popen([*COMMAND, *arguments], **settings)  # type: ignore[call-overload]
+    settings["preexec_fn"] = expect_signals
+    process = subprocess.Popen([*COMMAND, *arguments], **settings)  # type: ignore[call-overload]
+    with process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
+def expect_signals() -> None:
+    """Undo what a shell does for jobs in the background, and nohup."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
 
 
 def test_version_and_help() -> None:
