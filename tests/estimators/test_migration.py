@@ -19,6 +19,7 @@ def test_every_block_runs(capsys):
     assert len(blocks) == 7
     X, y = load_iris(return_X_y=True)
     names = {"X": X, "y": y, "X_val": X[::3], "y_val": y[::3], "weights": np.ones(len(X))}
+    names["np"] = np
     for block in blocks:
         exec(block, names)
     assert "0.dense" in capsys.readouterr().out
