@@ -65,6 +65,11 @@ FILES = {
     "unnamed": ("t.csv", b",a,y\n0,1,u\n1,2,v\n", "a column of t.csv has no name"),
     "one class": ("t.csv", b"a,y\n1,u\n2,u\n", "the target 'y' has only one class, 'u'"),
     "one value": ("t.csv", b"a,y\n1,3\n2,3\n", "the target 'y' has only one value, 3"),
+    "ids that a gap made floats": (
+        "t.csv",
+        b"a,y\n1,9007199254740992\n2,9007199254740993\n3,9007199254740994\n4,\n",
+        "the target 'y' has classes beyond 2^53, which a column with gaps reads as floats",
+    ),
     "no target at all": ("t.csv", b"a,y\n1,\n2,\n", "the target 'y' has no value in any row"),
     "few rows": ("t.csv", b"a,y\n" + b"1,u\n2,v\n" * 4 + b"1,u\n5,\n", "has 9 rows with a target"),
     "no features": ("t.csv", b"y\nu\nv\n", "t.csv has no column beside the target 'y'"),
