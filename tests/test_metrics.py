@@ -269,3 +269,26 @@ def test_ids_that_came_as_floats_and_may_be_their_neighbours_are_refused(dtype, 
         with pytest.raises(DataError, match=f"neighbours apart from {end:,} on: pass both as int"):
             measure(np.array([end + 1]), np.array([end], dtype))
     assert metrics.accuracy(np.array([end - 1]), np.array([end - 1], dtype)) == 1
+
+
+@pytest.mark.parametrize("measure", [metrics.accuracy, metrics.f1, metrics.confusion_matrix])
+def test_labels_of_two_types_are_never_equal(measure):
+    for other in (["0", "1"], np.array(["2020", "2021"], "M8[Y]"), [b"0", b"1"]):
+        with pytest.raises(DataError, match="y_true and y_pred must be labels of one type"):
+            measure([0, 1], other)
+        with pytest.raises(DataError, match="y_true and y_pred must be labels of one type"):
+            measure(other, [0, 1])
+
+
+@pytest.mark.parametrize(
+    "values", [[1j, 2], ["1", "2"], [None, 1], np.zeros(2, "M8[s]"), [[1], [2, 3]]], ids=str
+)
+def test_numbers_that_are_none(values):
+    for measure in (metrics.mean_squared_error, metrics.mean_absolute_error, metrics.r2_score):
+        with pytest.raises(DataError, match="y_true"):
+            measure(values, [1, 2])
+        with pytest.raises(DataError, match="y_pred"):
+            measure([1, 2], values)
+    for measure in (metrics.log_loss, metrics.roc_auc):
+        with pytest.raises(DataError, match="y_pred"):
+            measure([0, 1], values)
