@@ -112,7 +112,7 @@ class Cache:
 
     @property
     def training(self) -> bool:
-        return self._training and self.path not in self.frozen
+        return self._training and not (self.frozen and self.path in self.frozen)
 
     @property
     def record(self) -> bool:

@@ -280,7 +280,7 @@ def test_on_digits_the_validation_loss_is_that_of_statistics_over_all_training_r
 
 
 def test_two_averages_are_refused():
-    with pytest.raises(SettingError, match="not the only average"):
+    with pytest.raises(SettingError, match="would replace the average"):
         run(network(), [EMA(0.9), EMA(0.99)])
 
 

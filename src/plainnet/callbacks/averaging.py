@@ -39,7 +39,10 @@ class EMA(Callback):
 
     def begin_training(self, run: Run) -> None:
         if run.average is not None:
-            raise SettingError(f"EMA({self.decay!r}) is not the only average: keep one of them")
+            raise SettingError(
+                f"EMA({self.decay!r}) would replace the average that another callback keeps: leave "
+                "one of them out"
+            )
         self._work: Array = np.empty_like(run.network.parameters)
         self._average = run.average = run.network.parameters.copy()
 
