@@ -7,8 +7,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from plainnet import optimizers
+from plainnet import Network, optimizers, train
 from plainnet.errors import SettingError, ShapeError
+from plainnet.layers import Dense, ReLU
+from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, base
 from plainnet.parameters import Segment
 
@@ -360,3 +362,31 @@ def test_another_vector_is_refused():
 def test_settings_that_make_no_sense_are_refused(make, message):
     with pytest.raises(SettingError, match=message):
         make()
+
+
+def test_the_recipe_for_an_optimizer_of_one_s_own_works_in_training(rng):
+    """Momentum by the docstring's recipe is SGD's, through freezing, decay and another epoch."""
+
+    class Momentum(Optimizer):
+        accumulators = ("V",)
+
+        def rule(self, p, g, work, V):
+            (lr,) = self.shared
+            V *= 0.9
+            V += g
+            p -= lr * V
+
+    X, y = rng.standard_normal((40, 4)), rng.integers(0, 3, 40)
+    ends = []
+    for optimizer in (Momentum(0.1, weight_decay=0.01), SGD(0.1, momentum=0.9, weight_decay=0.01)):
+        network = Network(
+            [Dense(5), ReLU(), Dense(3)],
+            loss=SoftmaxCrossEntropy(), input_shape=4, seed=0, dtype=np.float64,
+        )  # fmt: skip
+        network.freeze("0.dense.b")
+        settings = {"optimizer": optimizer, "batch_size": 8, "seed": 1, "progress": False}
+        train(network, X, y, epochs=2, **settings)
+        network.unfreeze("0.dense.b")
+        train(network, X, y, epochs=2, **settings)
+        ends.append(network.parameters.copy())
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-12)

@@ -45,6 +45,24 @@ class Optimizer(Configurable, ABC):
 
         L2 regularisation             g + weight_decay p takes the place of g
         decoupled (`decoupled`)       p <- p - lr weight_decay p
+
+    That is all: pieces, frozen tensors, rates of each tensor and what is saved are taken care of.
+    `rule` gets one scratch array and each accumulator, and may allocate; `self.shared` holds the
+    learning rate, or what `prepare` makes of it.
+
+    >>> class Momentum(Optimizer):
+    ...     accumulators = ("V",)
+    ...     def rule(self, p, g, work, V):
+    ...         (lr,) = self.shared
+    ...         V *= 0.9
+    ...         V += g
+    ...         p -= lr * V
+    >>> p, g = np.array([1.0, 2.0]), np.array([0.5, 1.0])
+    >>> optimizer = Momentum(learning_rate=0.1)
+    >>> optimizer.update(p, g)
+    >>> optimizer.update(p, g)
+    >>> p  # 1 - 0.1 (0.5 + 0.95)
+    array([0.855, 1.71 ])
     """
 
     accumulators: tuple[str, ...] = ()
@@ -69,13 +87,13 @@ class Optimizer(Configurable, ABC):
         `arrays` are the scratch arrays, then the accumulators, all of the piece's length.
         """
 
-    @abstractmethod
     def prepare(self, learning_rate: float) -> None:
-        """Compute what the pieces that follow share, and `share` it.
+        """Compute what the pieces that follow share, and `share` it: the learning rate by default.
 
         `learning_rate` is the one that holds for them. `self.steps` already counts this step, and
         leaves out those in which they were frozen: each tensor counts its own.
         """
+        self.share(learning_rate)
 
     def share(self, *values: float) -> None:
         """Give `rule` these numbers as `self.shared`: 0-d arrays, which NumPy need not convert."""
