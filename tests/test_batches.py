@@ -173,8 +173,8 @@ def test_an_epoch_in_which_nothing_counts_is_an_error(rng):
         ([1, -1, 1, 1], DataError, "got -1.0 in row 1"),
         ([1, 1, np.nan, 1], DataError, "got nan in row 2"),
         ([1, 1, 1, np.inf], DataError, "got inf in row 3"),
-        (["a", "b", "c", "d"], DataError, "must be numbers"),
-        ([1 + 1j, 1, 1, 1], DataError, "must be numbers; got dtype complex128"),
+        (["a", "b", "c", "d"], DataError, "must be real numbers"),
+        ([1 + 1j, 1, 1, 1], DataError, "must be real numbers; got dtype complex128"),
         ([1, 1, 1], ShapeError, r"must have the shape \(4,\); got \(3,\)"),
     ],
 )

@@ -5,7 +5,6 @@ import shlex
 import shutil
 import sys
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 
@@ -143,19 +142,3 @@ def test_another_python_on_the_path_is_not_meant(stands, monkeypatch):
 def test_without_pip_it_is_uv(stands):
     stands(found=False, pip=False)
     assert install_command("sklearn", "cli") == "uv pip install --python python scikit-learn"
-
-
-def test_every_extra_that_the_code_names_is_in_the_metadata():
-    pyproject = Path(installation.__file__).parents[2] / "pyproject.toml"
-    if not pyproject.exists():
-        pytest.skip("plainnet is not in its clone here: there is no pyproject.toml")
-    import re
-    import tomllib
-
-    extras = tomllib.loads(pyproject.read_text())["project"]["optional-dependencies"]
-    for path in pyproject.parent.glob("src/**/*.py"):
-        for module, extra in re.findall(
-            r"optional\(\s*\"(\w+)[\w.]*\",[^)]*extra=\"(\w+)\"", path.read_text()
-        ):
-            name = installation.DISTRIBUTIONS.get(module, module)
-            assert any(line.startswith(name) for line in extras[extra]), (path.name, module, extra)

@@ -541,7 +541,7 @@ def _network_calls() -> list[Call]:
              own_manner=textbooks, says=dict.fromkeys(
                  ("input_size", "hidden_layers", "output_size"), ("layer",))),
         Call("save", plainnet.save,
-             lambda: {"network": classifier(), "path": "m.npz", "metadata": {"a": 1}}),
+             lambda: {"thing": classifier(), "path": "m.npz", "metadata": {"a": 1}}),
         Call("load", lambda path, custom: plainnet.load(path, custom=custom),
              lambda: {"path": _saved(), "custom": [Dense]}),
     ]  # fmt: skip

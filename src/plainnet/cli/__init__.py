@@ -55,6 +55,8 @@ def _run(arguments: Sequence[str]) -> int:
         return 128 + process.stopped_by[0] if process.stopped_by else INTERRUPTED
     except BrokenPipeError:  # whoever read the output has seen enough
         return FAILED
+    except MemoryError as error:
+        return complain(f"not enough memory. {error}", FAILED)
     except (DivergedError, process.OutputError) as error:
         return complain(str(error), FAILED)
     except PlainnetError as error:
@@ -62,8 +64,6 @@ def _run(arguments: Sequence[str]) -> int:
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         return complain(f"{where}{error.strerror or error}", REFUSED)
-    except MemoryError as error:
-        return complain(f"not enough memory. {error}", FAILED)
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise

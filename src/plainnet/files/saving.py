@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plainnet.config import Configurable
-from plainnet.errors import FileError, SettingError
+from plainnet.errors import FileError, SettingError, require_sequence, shown
 from plainnet.files.kinds import KINDS, check_ending, described, kind_of
 
 TAKEN = "a Network, an estimator (alone or in a pipeline of scikit-learn) or an agent"
@@ -79,7 +79,7 @@ def load(
         If the file is not what `save` writes, is damaged, or needs a class that is not known.
     """
     check_path(path)
-    place, custom = Path(os.fsdecode(path)), tuple(custom)
+    place, custom = Path(os.fsdecode(path)), tuple(require_sequence("custom", custom, "classes"))
     if not place.exists():
         open(place, "rb").close()  # which says in the system's words what is missing
     kind = kind_of(place) if place.is_file() else None
@@ -100,7 +100,7 @@ def load(
 def check_path(path: Any) -> None:
     """Refuse what is no file's name, an open file for example."""
     if not isinstance(path, str | bytes | os.PathLike):
-        raise SettingError(f"path must be a file's name, a str or a Path; got {path!r}")
+        raise SettingError(f"path must be a file's name, a str or a Path; got {shown(path)}")
 
 
 def _kind_of_thing(thing: Any) -> str:
@@ -114,4 +114,4 @@ def _kind_of_thing(thing: Any) -> str:
             f"a {type(thing).__name__} has no file of its own: save(network.to_network(), path) "
             "keeps what it has learned as a Network"
         )
-    raise SettingError(f"save takes {TAKEN}; got {thing!r}")
+    raise SettingError(f"save takes {TAKEN}; got {shown(thing)}")
