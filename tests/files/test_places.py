@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -152,11 +153,20 @@ def test_names_that_cannot_be_written_to_are_named(tmp_path):
         write(tmp_path / (longest + "n"))
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_is_read_only(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(PermissionError, match="cannot be written"):
-        write(tmp_path / "file")
+def test_a_folder_that_is_read_only():
+    root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to other users
+        Path(folder).chmod(0o555)
+        if root:
+            os.seteuid(65534)  # root may write anywhere; nobody may not
+        try:
+            with pytest.raises(PermissionError, match="cannot be written"):
+                write(Path(folder) / "file")
+        finally:
+            if root:
+                os.seteuid(0)
+        assert os.listdir(folder) == []
+        Path(folder).chmod(0o700)
 
 
 def test_the_working_directory_may_change_meanwhile(tmp_path, monkeypatch):
