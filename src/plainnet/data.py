@@ -62,7 +62,7 @@ def split(
     two rows or more is on both sides, and one of a single row in the rest.
     """
     n = require_integer("n, the number of rows,", n, at_least=0)
-    require_number("fraction", fraction, above=0, below=1)
+    fraction = require_number("fraction", fraction, above=0, below=1)
     rng = as_generator(seed)
     if stratify is None:
         groups = [np.arange(n)]

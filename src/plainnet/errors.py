@@ -127,8 +127,8 @@ def require_number(
     at_least: float | None = None,
     below: float | None = None,
     finite: bool = True,
-) -> None:
-    """Refuse a setting outside its interval, which ends before infinity."""
+) -> float:
+    """The setting as a float; refused outside its interval, which ends before infinity."""
     if not is_a(Real, value):
         raise SettingError(f"{name} must be a number; got {shown(value)}")
     bounds = []
@@ -145,6 +145,7 @@ def require_number(
     if not fits:
         wanted = " and ".join(bounds) or "a finite number"
         raise SettingError(f"{name} must be {wanted}; got {shown(value)}")
+    return float(value)
 
 
 def _is_finite(value: Any) -> bool:

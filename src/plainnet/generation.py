@@ -72,11 +72,11 @@ def generate(
     ids : array of integers, shape (time + n,) or (m, time + n)
     """
     require_type("network", network, Network)
-    require_number("temperature", temperature, at_least=0)
+    temperature = require_number("temperature", temperature, at_least=0)
     if top_k is not None:
         top_k = require_integer("top_k", top_k, at_least=1)
     if top_p is not None:
-        require_number("top_p", top_p, above=0)
+        top_p = require_number("top_p", top_p, above=0)
         if top_p > 1:
             raise SettingError(f"top_p must be <= 1; got {top_p!r}")
     n = require_integer("n", n, at_least=0)

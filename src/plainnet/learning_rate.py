@@ -117,8 +117,8 @@ def find_learning_rate(
     """
     require_type("network", network, Network)
     require_object("optimizer", optimizer, Optimizer)
-    require_number("lowest", lowest, above=0)
-    require_number("highest", highest, above=lowest)
+    lowest = require_number("lowest", lowest, above=0)
+    highest = require_number("highest", highest, above=lowest)
     steps = require_integer("steps", steps, at_least=10)
     if all(s.learning_rate == 0 for s in network.segments):
         raise SettingError("every parameter is frozen: there is nothing to learn")

@@ -102,7 +102,8 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
     y_true, P = as_labels("y_true", y_true), as_numbers("y_pred", y_pred)
     P = P[:, None] if P.ndim == 1 else P
     one, K = P.shape[1:] == (1,), max(2, *P.shape[1:])
-    if P.ndim != 2 or P.dtype.kind != "f" or np.shape(y_true)[1:] not in ((), (1,)):
+    floats = P.ndim == 2 and P.shape[1] > 0 and P.dtype.kind == "f"
+    if not floats or np.shape(y_true)[1:] not in ((), (1,)):
         raise ShapeError(
             "log_loss needs y_true, class ids of shape (m,), and y_pred, floats of shape (m, K); "
             f"got the shapes {np.shape(y_true)} and {np.shape(y_pred)}, {P.dtype}"

@@ -244,9 +244,10 @@ class Network:
         >>> network.adjust("1.dense", weight_decay=0.5)  # this layer's b now decays too
         """
         require_type("pattern", pattern, str)
-        for name, factor in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
-            if factor is not None:
-                require_number(name, factor, at_least=0)
+        if learning_rate is not None:
+            learning_rate = require_number("learning_rate", learning_rate, at_least=0)
+        if weight_decay is not None:
+            weight_decay = require_number("weight_decay", weight_decay, at_least=0)
         names = {s.name for s in self.segments if _is_meant(s.name, pattern)}
         running = set()  # layers whose running state is meant
         if learning_rate is not None:

@@ -167,7 +167,7 @@ def train(
             raise SettingError("batch_size is missing: how many examples one step sees, such as 32")
     epochs = require_integer("epochs", epochs, at_least=1)
     accumulate = require_integer("accumulate", accumulate, at_least=1)
-    require_number("mixup", mixup, at_least=0)
+    mixup = require_number("mixup", mixup, at_least=0)
     for name, flag in (("progress", progress), ("shuffle", shuffle), ("carry", carry)):
         require_boolean(name, flag)
     augment = require_sequence("augment", augment, "functions (X, rng) -> X")

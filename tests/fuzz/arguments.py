@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fuzz.calls import Call, calls
+from fuzz.calls import calls
+from fuzz.uses import Call
 from plainnet.errors import DivergedError, PlainnetError
 
 
@@ -261,6 +262,8 @@ def _is_clear(error: Exception, arguments: dict[str, Any], replaced: list[str], 
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, PlainnetError):
         words = [word for name in replaced for word in (name, *call.says.get(name, ()))]
+        if len(replaced) == 2:  # they may agree with each other, and no longer with the rest
+            words += arguments
         values = [arguments[name] for name in replaced]
         texts = [str(v) for v in values if isinstance(v, str | tuple | int | float | np.integer)]
         return any(re.search(rf"\b{re.escape(word)}", message) for word in words) or any(
@@ -269,8 +272,11 @@ def _is_clear(error: Exception, arguments: dict[str, Any], replaced: list[str], 
     # The function that was handed in is the caller's own, and so is what it raises.
     if frames[-1].filename == __file__:
         return isinstance(error, ZeroDivisionError)
-    if isinstance(error, TypeError) and re.match(r"(.*<lambda>|Shown)\(\) take", message):
+    if re.match(r".*<lambda>\(\) (take|missing)", message):
         return True
+    line = frames[-1].line or ""
+    if any(isinstance(arguments[name], type) and f"{name}(" in line for name in replaced):
+        return True  # a class, called as the function that it stands for
     if isinstance(error, OSError) and error.filename is not None:  # Python's own, of a path
         return True
     return call.own_manner(error, frames)

@@ -1,22 +1,40 @@
-"""Every public call of plainnet with good arguments, and what its result is used for.
-
-All use six examples of four features, which values in the pool have as well.
-"""
+"""Every public call of plainnet, with good arguments."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 import plainnet
+from fuzz.uses import (
+    Call,
+    M,
+    N,
+    as_callback,
+    as_initializer,
+    as_layer,
+    as_loss,
+    as_optimizer,
+    as_schedule,
+    as_transform,
+    classifier,
+    each_batch,
+    fresh,
+    gymnasiums,
+    inputs,
+    is_network,
+    is_number,
+    nothing,
+    scikits,
+    textbooks,
+    training,
+)
 from plainnet import (
     LBFGS,
     Cache,
-    EarlyStopping,
     Network,
     NeuralNetwork,
     augmentation,
@@ -35,185 +53,9 @@ from plainnet import (
     schedules,
     train,
 )
-from plainnet.config import rebuild
-from plainnet.files import native
 from plainnet.layers import Dense, Embedding, LayerNorm, ReLU
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam
-
-M, N = 6, 4
-
-
-def nothing(result: Any) -> None:
-    """The call was all."""
-
-
-def never(error: Exception, frames: Sequence[Any]) -> bool:
-    return False
-
-
-def textbooks(error: Exception, frames: Sequence[Any]) -> bool:
-    """The textbook class imports nothing of plainnet, and raises Python's own errors."""
-    last = frames[-1]
-    raised = last.line is not None and last.line.startswith("raise ")
-    return isinstance(error, ValueError | TypeError) and raised
-
-
-def gymnasiums(error: Exception, frames: Sequence[Any]) -> bool:
-    """What Gymnasium has to say about an environment."""
-    return "/gymnasium/" in frames[-1].filename
-
-
-def scikits(error: Exception, frames: Sequence[Any]) -> bool:
-    """An estimator checks as scikit-learn's do, with scikit-learn's errors."""
-    kinds = ValueError | TypeError | OverflowError | RuntimeWarning  # the last is a cast of its own
-    ours = [f for f in frames if "/plainnet/" in f.filename or "/fuzz/" in f.filename]
-    by_scikit = (
-        "/sklearn/" in frames[frames.index(ours[-1]) + 1 :][0].filename
-        if (frames[-1] is not ours[-1])
-        else (ours[-1].line or "").startswith("raise ")
-    )
-    return isinstance(error, kinds) and by_scikit
-
-
-@dataclass(frozen=True)
-class Call:
-    """A public function or class, good arguments for it, and what its result has to be good for."""
-
-    name: str
-    function: Callable[..., Any]
-    good: Callable[[], dict[str, Any]]
-    use: Callable[[Any], object] = nothing
-    long: tuple[str, ...] = ()
-    """Arguments that, huge, rightly take for ever."""
-    says: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Further words by which a message may name an argument."""
-    warns: tuple[type[Warning], ...] = ()
-    own_manner: Callable[[Exception, Sequence[Any]], bool] = never
-
-
-# --- what results are used for --------------------------------------------------------------------
-
-
-def inputs(shape: Sequence[int]) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((M, *shape)).astype(np.float32)
-
-
-def through_json(thing: Any, kinds: dict[str, type]) -> Any:
-    """The same thing, described in JSON and rebuilt."""
-    config = thing.config()
-    again = rebuild(json.loads(json.dumps(config)), kinds)
-    assert json.dumps(again.config()) == json.dumps(config)
-    return again
-
-
-def one_step(network: Network, X: np.ndarray, y: Any) -> None:
-    train(network, X, y, optimizer=SGD(1e-6), epochs=1, batch_size=M, seed=0, progress=False)
-    with np.errstate(over="ignore", invalid="ignore"):
-        network.predict(X)
-
-
-def as_layer(shape: Sequence[int], ids: int = 0) -> Callable[[Any], None]:
-    """In a network that learns, before and after its description in JSON."""
-
-    def use(layer: Any) -> None:
-        again = through_json(layer, native.known_kinds())
-        X = np.arange(M * shape[0]).reshape(M, *shape) % ids if ids else inputs(shape)
-        for made in (layer, again):
-            network = Network([made], loss=MeanSquaredError(), input_shape=shape, seed=0)
-            y = np.zeros((M, *network.output_shape))
-            one_step(network, X, y)
-
-    return use
-
-
-def as_loss(outputs: int, y: Any) -> Callable[[Any], None]:
-    def use(loss: Any) -> None:
-        for made in (loss, through_json(loss, native.known_kinds())):
-            network = Network([Dense(outputs)], loss=made, input_shape=N, seed=0)
-            one_step(network, inputs((N,)), y)
-
-    return use
-
-
-def as_initializer(initializer: Any) -> None:
-    again = through_json(initializer, native.known_kinds())
-    for made in (initializer, again):
-        network = Network(
-            [Dense(3, initializer=made)], loss=MeanSquaredError(), input_shape=N, seed=0
-        )
-        one_step(network, inputs((N,)), np.zeros((M, 3)))
-
-
-def classifier() -> Network:
-    layers = [Dense(5), ReLU(), Dense(3)]
-    return Network(layers, loss=SoftmaxCrossEntropy(), input_shape=N, seed=0)
-
-
-def training() -> dict[str, Any]:
-    return {
-        "network": classifier(),
-        "X": inputs((N,)),
-        "y": np.array([0, 1, 2] * 2),
-        "optimizer": SGD(0.01, momentum=0.5),
-        "epochs": 2,
-        "batch_size": 4,
-        "validation_data": (inputs((N,)), [0, 1, 2] * 2),
-        "sample_weight": np.ones(M),
-        "class_weight": {0: 1.0, 2: 0.5},
-        "callbacks": [EarlyStopping()],
-        "seed": 0,
-        "progress": False,
-        "shuffle": True,
-        "clip_norm": 1.0,
-        "clip_value": None,
-        "accumulate": 1,
-        "mixup": 0.0,
-        "augment": [lambda X, rng: X],
-        "carry": False,
-        "overfit_batches": None,
-        "metrics": ["f1"],
-    }
-
-
-def as_optimizer(optimizer: Any) -> None:
-    assert repr(optimizer)
-    json.dumps(optimizer.config())
-    settings = {**training(), "optimizer": optimizer, "clip_norm": None}
-    train(**settings)
-
-
-def as_callback(callback: Any) -> None:
-    train(**{**training(), "callbacks": [callback]})
-
-
-def as_schedule(schedule: Any) -> None:
-    json.dumps({k: v for k, v in vars(schedule).items() if k in ("warmup", "of", "per")})
-    as_callback(schedule)
-
-
-def as_transform(transform: Any) -> None:
-    json.dumps(transform.config())
-    X = inputs((5, 4, 2))
-    changed = transform(X, np.random.default_rng(0))
-    assert changed.shape == X.shape
-    assert changed.dtype == X.dtype
-
-
-def is_number(value: Any) -> None:
-    assert isinstance(value, float)
-
-
-def is_network(network: Network) -> None:
-    one_step(network, inputs((N,)).astype(network.dtype), np.array([0, 1, 2] * 2))
-
-
-def each_batch(batches: Any) -> None:
-    assert len(batches) >= 0
-    for X, y, *_ in batches:
-        assert len(X) == len(y)
-
 
 # --- the calls ------------------------------------------------------------------------------------
 
@@ -302,7 +144,7 @@ def _layer_calls() -> list[Call]:
                 getattr(layers, name),
                 lambda settings=settings: fresh(settings),
                 as_layer((3,), ids=5),
-                says={"layers": ("layer",)},
+                says={"layers": ("layer",), "vocabulary": ("vectors for ids",)},
             )
         )
     cross = layers.CrossAttention
@@ -315,13 +157,6 @@ def _layer_calls() -> list[Call]:
         )
     )
     return calls
-
-
-def fresh(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with layers of their own: a layer serves one network."""
-    from copy import deepcopy
-
-    return deepcopy(settings)
 
 
 def _loss_calls() -> list[Call]:
@@ -437,7 +272,7 @@ def _data_calls() -> list[Call]:
     return [
         *(
             call(f"metrics.{name}", getattr(metrics, name), settings, is_number,
-                 says={"y_pred": ("probabilities",), "sample_weight": ("weight",)})
+                 says={"y_true": ("classes",), "y_pred": ("classes", "probabilities", "scores"), "sample_weight": ("weight",)})
             for name, settings in of_metrics
         ),
         call("metrics.confusion_matrix", metrics.confusion_matrix, {**of_classes, "labels": None}),
@@ -527,7 +362,7 @@ def _network_calls() -> list[Call]:
         }),
         Call("find_learning_rate", find_learning_rate,
              lambda: {name: make() for name, make in rates.items()}, long=("steps",),
-             says={"y": targets}),
+             says={"y": targets, "lowest": ("highest",)}),
         Call("check_gradients", check_gradients,
              lambda: {"subject": Dense(2), "X": None, "y": None, "input_shape": 3, "batch_size": 2,
                       "training": True, "seed": 0, "samples": 2, "tolerance": 1e-7},
@@ -607,7 +442,8 @@ def _estimator_calls() -> list[Call]:
 
         says = {
             "X": ("column", "features", "n_samples"), "y": ("target",),
-            "hidden_layer_sizes": ("layer",), "layers": ("layer",),
+            "hidden_layer_sizes": ("layer",), "layers": ("layer", "target"),
+            "learning_rate_init": ("learning_rate",),
             "input_shape": ("input", "layer"),
         }  # fmt: skip
         shared: dict[str, Any] = {"warns": (UserWarning,), "own_manner": scikits, "says": says}
@@ -646,14 +482,20 @@ def _agent_calls() -> list[Call]:
                 "target_every": 1, "tau": 0.1, "epsilon": (1.0, 0.1), "exploration": 0.5,
                 "double": True, "duelling": True, "n_steps": 2, "prioritized": True},
     }  # fmt: skip
+
+    def learn(agent: Any) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):  # a learning rate may be too large
+            agent.learn(12, progress=False)
+
     return [
         Call(
             f"rl.{name}",
             getattr(rl, name),
             lambda settings=settings: dict(settings),
-            lambda agent: agent.learn(12, progress=False),
+            learn,
             long=("epochs", "n_steps", "target_every"),
             own_manner=gymnasiums,
+            says={"hidden": ("layer",)},
         )
         for name, settings in rows.items()
     ]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fuzz.arguments import tries
-from fuzz.calls import Call, calls
+from fuzz.calls import calls
+from fuzz.uses import Call
 from plainnet import layers, losses, optimizers, schedules
 from plainnet.config import Configurable
 

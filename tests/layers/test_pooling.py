@@ -145,7 +145,7 @@ def test_a_window_that_is_larger_than_the_image(layer, output, gradient):
 
 
 def test_a_huge_window_costs_no_more_than_the_image():
-    layer = placed(MaxPool2d(2**40, ceil_mode=True), (2, 2, 1))
+    layer = placed(MaxPool2d(2**30, ceil_mode=True), (2, 2, 1))
     assert layer.forward(np.arange(4.0).reshape(1, 2, 2, 1), Cache()).tolist() == [[[[3.0]]]]
 
 

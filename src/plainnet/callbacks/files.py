@@ -9,6 +9,7 @@ from typing import Any, get_args
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.monitor import Mode, Monitor
 from plainnet.errors import (
+    FileError,
     SettingError,
     optional,
     require_boolean,
@@ -94,7 +95,10 @@ class CSVLog(Callback):
         path = Path(self.path)
         if not self.append:
             path.write_text("", encoding="utf-8")
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        except UnicodeDecodeError as error:
+            raise FileError(f"{path} is not a table to append to ({error})") from None
         self._header, self._epochs = (lines or [""])[0], len(lines[1:])
 
     def end_epoch(self, run: Run) -> None:

@@ -21,6 +21,7 @@ from plainnet.errors import (
     SettingError,
     is_a,
     require_integer,
+    require_number,
     require_sequence,
     shown,
 )
@@ -323,6 +324,8 @@ class MultilayerPerceptron(NeuralEstimator):
         y_val: Any = None,
         incremental: bool = False,
     ) -> Any:
+        for name in ("alpha", "tol", "power_t"):
+            require_number(name, getattr(self, name))
         if incremental and self.early_stopping:
             raise SettingError("partial_fit does not support early_stopping=True")
         if incremental and getattr(self, "class_weight", None) == "balanced":

@@ -111,7 +111,7 @@ def check_gradients(
             f"subject must be a Layer, Loss or Network object; got {subject!r}{hint}"
         )
     rng = as_generator(seed)
-    batch_size = require_integer("batch_size", batch_size, at_least=1)
+    batch_size = require_integer("batch_size", batch_size, at_least=1, at_most=2**20)
     if samples is not None:
         samples = require_integer("samples", samples, at_least=1)
     require_number("tolerance", tolerance, above=0)

@@ -24,6 +24,7 @@ from plainnet.layers.correlation import correlate, correlate_back, kernel_gradie
 from plainnet.layers.dense import rows
 from plainnet.layers.masking import checked_mask
 from plainnet.layers.sliding import (
+    MOST_PIXELS,
     Pair,
     Window,
     around,
@@ -398,9 +399,10 @@ class Conv1d(_Convolution):
     ) -> None:
         self._set(filters, groups, bias, initializer)
         self.formulas = CONV1D[self.bias]
-        self.kernel_size = require_integer("kernel_size", kernel_size, at_least=1)
-        self.stride = require_integer("stride", stride, at_least=1)
-        self.dilation = require_integer("dilation", dilation, at_least=1)
+        most = MOST_PIXELS
+        self.kernel_size = require_integer("kernel_size", kernel_size, at_least=1, at_most=most)
+        self.stride = require_integer("stride", stride, at_least=1, at_most=most)
+        self.dilation = require_integer("dilation", dilation, at_least=1, at_most=most)
         self.padding = plain(padding)
         # Time is the height of an image of width 1.
         self.window = Window((self.kernel_size, 1), (self.stride, 1), (self.dilation, 1))

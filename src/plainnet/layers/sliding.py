@@ -10,6 +10,9 @@ from plainnet.layers.base import Shape
 
 Pair = tuple[int, int]
 
+MOST_PIXELS = 2**31 - 1
+"""In a direction: more than any image has, and products of two stay numbers of NumPy's."""
+
 BLOCK = 2**21
 """Bytes that are worked on at once, so that they stay in the processor's cache."""
 
@@ -103,7 +106,7 @@ def pair(name: str, value: Any, *, at_least: int = 1) -> Pair:
         value = (value, value)
     if len(value) != 2:
         raise SettingError(f"{name} must be one number or two; got {value!r}")
-    down, across = (require_integer(name, n, at_least=at_least) for n in value)
+    down, across = (require_integer(name, n, at_least=at_least, at_most=MOST_PIXELS) for n in value)
     return down, across
 
 
