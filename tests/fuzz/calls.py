@@ -272,7 +272,8 @@ def _data_calls() -> list[Call]:
     return [
         *(
             call(f"metrics.{name}", getattr(metrics, name), settings, is_number,
-                 says={"y_true": ("classes",), "y_pred": ("classes", "probabilities", "scores"), "sample_weight": ("weight",)})
+                 says={"y_true": ("classes",), "sample_weight": ("weight",),
+                       "y_pred": ("classes", "probabilities", "scores")})
             for name, settings in of_metrics
         ),
         call("metrics.confusion_matrix", metrics.confusion_matrix, {**of_classes, "labels": None}),
