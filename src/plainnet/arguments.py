@@ -145,7 +145,8 @@ def lies_outside(X: Any) -> bool:
         return isinstance(X, np.memmap)
     array_like = all(hasattr(X, name) for name in ("dtype", "__len__", "__getitem__"))
     shape = getattr(X, "shape", ())
-    return array_like and isinstance(shape, tuple) and shape != () and not hasattr(X, "to_numpy")
+    whole = hasattr(X, "to_numpy") or hasattr(X, "toarray")  # tables, and sparse matrices
+    return array_like and isinstance(shape, tuple) and shape != () and not whole
 
 
 def _not_real(name: str, array: Array, dtype: np.dtype[Any]) -> str:

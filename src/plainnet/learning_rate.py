@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments import as_generator
 from plainnet.callbacks.base import Callback, Run
 from plainnet.errors import (
     DivergedError,
@@ -122,7 +123,7 @@ def find_learning_rate(
     steps = require_integer("steps", steps, at_least=10)
     if all(s.learning_rate == 0 for s in network.segments):
         raise SettingError("every parameter is frozen: there is nothing to learn")
-    rates, rng = np.geomspace(lowest, highest, steps).tolist(), np.random.default_rng(seed)
+    rates, rng = np.geomspace(lowest, highest, steps).tolist(), as_generator(seed)
 
     def run(callback: _Rates) -> None:
         copied = deepcopy(optimizer)

@@ -101,7 +101,7 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
     """
     y_true, P = as_labels("y_true", y_true), as_numbers("y_pred", y_pred)
     P = P[:, None] if P.ndim == 1 else P
-    one, K = P.shape[1:] == (1,), max(2, *P.shape[1:])
+    one, K = P.shape[1:] == (1,), max(2, 2, *P.shape[1:])
     floats = P.ndim == 2 and P.shape[1] > 0 and P.dtype.kind == "f"
     if not floats or np.shape(y_true)[1:] not in ((), (1,)):
         raise ShapeError(
@@ -253,7 +253,8 @@ def _shares(sample_weight: Weights) -> Array | None:
     """The weights divided by the largest, so that no sum of them overflows."""
     if sample_weight is None:
         return None
-    return check_weights(sample_weight, np.size(sample_weight), np.float64)
+    weights = as_numbers("sample_weight", sample_weight)
+    return check_weights(weights, weights.size, np.float64)
 
 
 def _numbers(

@@ -66,7 +66,7 @@ def test_what_has_no_file_says_what_has(tmp_path):
     with pytest.raises(SettingError, match=r"save\(network.to_network\(\), path\)"):
         save(plainnet.NeuralNetwork(2, [4], 2), tmp_path / "m")
     for thing in (Adam(), Dense(2), None, {}, np.zeros(3), Network):
-        with pytest.raises(SettingError, match="save takes a Network, an estimator"):
+        with pytest.raises(SettingError, match="the thing to save must be a Network, an estimator"):
             save(thing, tmp_path / "m")
     with pytest.raises(SettingError, match=r"save\(network, path\)"):
         save(tmp_path / "m", network())

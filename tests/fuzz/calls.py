@@ -337,7 +337,7 @@ def _network_calls() -> list[Call]:
 
     return [
         Call("Network", Network, network, is_network, says={
-            "layers": ("layer",), "input_shape": ("input", "output")}),
+            "layers": ("layer",), "input_shape": ("input", "output", "shape")}),
         Call("Network.forward", on_a_network("forward"), lambda: {"X": inputs((N,))}),
         Call("Network.predict", on_a_network("predict"), lambda: {"X": inputs((N,))}),
         Call("Network.predict_proba", on_a_network("predict_proba"), lambda: {"X": inputs((N,))}),
@@ -445,7 +445,7 @@ def _estimator_calls() -> list[Call]:
             "X": ("column", "features", "n_samples"), "y": ("target",),
             "hidden_layer_sizes": ("layer",), "layers": ("layer", "target"),
             "learning_rate_init": ("learning_rate",),
-            "input_shape": ("input", "layer"),
+            "input_shape": ("input", "layer", "output"),
         }  # fmt: skip
         shared: dict[str, Any] = {"warns": (UserWarning,), "own_manner": scikits, "says": says}
         long = ("epochs", "max_iter", "n_networks", "max_fun")

@@ -114,4 +114,4 @@ def _kind_of_thing(thing: Any) -> str:
             f"a {type(thing).__name__} has no file of its own: save(network.to_network(), path) "
             "keeps what it has learned as a Network"
         )
-    raise SettingError(f"save takes {TAKEN}; got {shown(thing)}")
+    raise SettingError(f"the thing to save must be {TAKEN}; got {shown(thing)}")
