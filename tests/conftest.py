@@ -1,6 +1,7 @@
 """Fixtures for all tests, and the switch that forbids skipping."""
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,10 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # layer_cases is shared by several folders
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for a job in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
