@@ -43,7 +43,10 @@ X, y = np.zeros((4, 2), np.float32), np.zeros(4, int)
         (lambda: Dense(2, use_bias=False), "plainnet calls it bias"),
         (lambda: Dense(in_features=2, out_features=3), "size of the input is known"),
         (lambda: Dense(2, input_shape=(4,)), r"Network\(\[...\], input_shape=...\)"),
-        (lambda: Dense(64, 10), "Dense takes units and, by name, bias, initializer; got 2 arg"),
+        (
+            lambda: Dense(64, 10),
+            "Dense takes units and, by name, bias, initializer; got 2",
+        ),
         (lambda: Dense(64, 10), "The size of the input is known from the layer before"),
         (lambda: Dense(2, unitz=3), "plainnet calls it units"),
         (lambda: Dense(2, quux=3), "it takes units, bias, initializer"),

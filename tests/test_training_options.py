@@ -544,3 +544,21 @@ def test_carry_needs_batches_in_order():
     X = np.ones((2, 3, 1), np.float32)
     with pytest.raises(SettingError, match="carry needs an iterable of batches"):
         train(network, X, X, optimizer=SGD(0.1), epochs=1, batch_size=2, carry=True)
+
+
+def test_augmentation_in_place_changes_no_batch_of_the_caller_s(rng):
+    def louder(A, rng):
+        A *= 2
+        return A
+
+    X, y = data(rng, 20)
+    given, losses = X.copy(), []
+    for arguments in (([(given, y)],), (X, y)):
+        settings = {"batch_size": 20} if len(arguments) == 2 else {}
+        history = train(
+            network(), *arguments, optimizer=SGD(1e-12), epochs=3, augment=[louder], progress=False,
+            shuffle=False, **settings,
+        )  # fmt: skip
+        losses.append(history["loss"])
+    np.testing.assert_array_equal(given, X)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-9)

@@ -144,7 +144,7 @@ class Augmented:
 
     def __iter__(self) -> Iterator[Batch]:
         for X, y, sample_weight in self.batches:
-            changed = X
+            changed = X if X.flags.writeable else X.copy()  # a caller's, or ours to write into
             for transform in self.transforms:
                 changed = transform(changed, self.rng)
                 if not (

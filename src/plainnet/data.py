@@ -168,6 +168,8 @@ def weigh_classes(
     else:
         raise SettingError(f'class_weight must be a dict or "balanced"; got {shown(class_weight)}')
     weights = table[ids] if sample_weight is None else table[ids] * sample_weight
+    if not weights.any():
+        raise DataError(f"class_weight leaves no example with weight; got {shown(class_weight)}")
     return check_weights(weights, len(ids), dtype)
 
 

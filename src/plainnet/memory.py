@@ -30,6 +30,13 @@ def zeros(what: str, shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Arra
         raise OutOfMemoryError(f"there is no memory for {what}: {size:.3g} bytes") from None
 
 
+def read_only(array: Array) -> Array:
+    """A view for somebody who shall not write into the array."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """An array of zeros whose first element lies at a multiple of 64 bytes."""
     dtype = np.dtype(dtype)

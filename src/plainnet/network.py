@@ -31,7 +31,7 @@ from plainnet.layers.base import Layer, Shape, fits
 from plainnet.layers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
-from plainnet.memory import wake_blas
+from plainnet.memory import read_only, wake_blas
 from plainnet.parameters import Declaration, FlatVector, Segment
 from plainnet.spelling import METHODS, Elsewhere, require_object, spelled
 
@@ -469,7 +469,8 @@ class Network:
         targets = self.loss.targets(y, self.dtype)
         if len(targets) != m:
             raise ShapeError(f"X has {m} rows and y has {len(targets)}; they must agree")
-        return targets, None if sample_weight is None else real_weights(sample_weight, m)
+        weights = None if sample_weight is None else real_weights(sample_weight, m)
+        return read_only(targets), weights
 
     def examples(self, X: Any) -> Any:
         """X to be taken in slices: as `inputs` gives it, or as it is where it is not in memory."""
@@ -478,7 +479,8 @@ class Network:
     def inputs(self, X: Any, first_row: int = 0) -> Array:
         """X as an array of shape (m, *input_shape) and the network's dtype, converted if need be.
 
-        Where the first layer takes ids, X must be integers, of whatever size. `first_row` is where
+        It is read-only: what is not converted is the caller's. Where the first layer takes ids, X
+        must be integers, of whatever size. `first_row` is where
         X begins in the data that it is a slice of.
 
         Raises
@@ -492,13 +494,13 @@ class Network:
         if rows.ndim == 0 or not fits(rows.shape[1:], self.input_shape):
             raise ShapeError(f"X must have the shape {_shown(self.input_shape)}; got {rows.shape}")
         if not self.body.takes_ids:
-            return as_floats("X", rows, self.dtype, first_row)
+            return read_only(as_floats("X", rows, self.dtype, first_row))
         if rows.dtype.kind not in "iu":
             raise DTypeError(
                 f"X is {rows.dtype}, and the network's first layer, {self.layers[0]!r}, takes ids: "
                 "pass integers"
             )
-        return rows
+        return read_only(rows)
 
     # --- another precision -----------------------------------------------------------------------
 

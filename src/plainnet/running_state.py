@@ -39,7 +39,8 @@ class RunningState:
         if not self._full:
             batches.append(X.copy())
             self._full = len(batches) * len(batches[0]) >= ROWS
-        elif batches[self._next].shape == X.shape:
+            return
+        if batches[self._next].shape == X.shape:
             np.copyto(batches[self._next], X)
         else:
             batches[self._next] = X.copy()

@@ -67,6 +67,12 @@ OTHER_NAMES: dict[str, tuple[str, ...] | str] = {
     "decay": ("weight_decay",),
     "eps": ("epsilon",),
     "eta": ("learning_rate",),
+    "d_model": _INPUT_IS_KNOWN,
+    "embed_dim": _INPUT_IS_KNOWN,
+    "num_features": _INPUT_IS_KNOWN,
+    "num_layers": "several are put one after the other in the network's list",
+    "optimizer": "the optimizer is an argument of plainnet.train",
+    "step_size": ("every",),
     "eta_min": ("minimum",),
     "from_logits": "the loss takes pre-activations: its activation is built in",
     "gamma": ("by", "power"),
@@ -122,8 +128,10 @@ METHODS = {
     "save": "plainnet.save(network, path)",
     "save_weights": "plainnet.save(network, path)",
     "state_dict": "network.parameters, network.tensors, or plainnet.save(network, path)",
+    "to": "plainnet computes on the processor; network.astype changes the dtype",
+    "weights": 'network["0.dense.W"], or network.tensors',
     "train": "plainnet.train(network, X, y, optimizer=..., epochs=..., batch_size=...)",
-    "trainable": 'network.freeze("0.dense") and unfreeze',
+    "trainable": 'network.freeze("0.dense") and network.unfreeze("0.dense")',
     "zero_grad": "each backward pass writes its gradients anew",
 }
 OBJECTS = {
@@ -221,7 +229,7 @@ def _meant(unknown: str, known: Sequence[str]) -> str:
     words = names.get(unknown, ())
     if isinstance(words, str):
         return words
-    for word in (*words, *get_close_matches(unknown, known, n=1)):
+    for word in (*words, *get_close_matches(unknown, known, n=1, cutoff=0.75)):
         if word in known:
             example = _EXAMPLES.get(unknown)
             return f"plainnet calls it {word}" + (f", and {example}" if example else "")
@@ -234,7 +242,7 @@ def _too_many(name: str, known: Sequence[str], nameless: int, args: Sequence[Any
     message = f"{name} takes {', '.join(known[:nameless]) or 'nothing'}"
     if known[nameless:]:
         message += f" and, by name, {', '.join(known[nameless:])}"
-    message += f"; got {len(args)} arguments without a name"
+    message += f"; got {len(args)} without a name"
     if known[:1] in (["units"], ["filters"]):
         message += f". {_INPUT_IS_KNOWN[0].upper()}{_INPUT_IS_KNOWN[1:]}"
     return message

@@ -399,7 +399,7 @@ def test_a_build_that_returns_no_shape_is_named(returned):
             return returned
 
     with pytest.raises(
-        ShapeError, match=r"layer 0\.wrong .* has a build that must return the output's shape"
+        ShapeError, match=r"layer 0\.wrong .* must return the output's shape from build"
     ):
         network_of(Wrong(), Dense(3))
 
@@ -481,3 +481,21 @@ def test_the_gradient_of_ids_is_nobody_s():
 
     network = Network([Look(), Dense(3)], loss=MeanSquaredError(), input_shape=3, dtype=np.float64)
     network.loss_and_gradients(np.zeros((5, 3), int), np.zeros((5, 3)))
+
+
+def test_the_data_are_guarded_in_every_pass_with_a_cache():
+    class Cleans(Passing):
+        def forward(self, A, cache):
+            if (A < -99).any():
+                A[A < -99] = 0
+            return 2 * A
+
+    network, X = network_of(Cleans(), Dense(3)), np.ones((1500, 4))
+    X[1200] = -100  # in the second slice of a prediction
+    with pytest.raises(SettingError, match=r"cleans .*\.forward writes over the array"):
+        network.predict(X)
+    cache = Cache()
+    network.forward(X[:3], cache)
+    with pytest.raises(SettingError, match=r"cleans .*\.forward writes over the array"):
+        network.forward(X[1199:1202], cache)
+    assert (X[1200] == -100).all()

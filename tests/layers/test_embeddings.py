@@ -47,3 +47,11 @@ def test_ids_that_are_unknown_have_the_first_vector_of_their_column():
     known = network.forward(np.zeros((1, 2), np.float32)).copy()
     for ids in ([-1, -5], [3, 4], [1e30, -1e30], [2.6, 1e9]):
         np.testing.assert_array_equal(network.forward(np.array([ids], np.float32)), known)
+
+
+def test_a_number_that_is_no_id_counts_as_unknown():
+    network = Network([CategoryEmbedding([3, 5], 1)], loss=MeanSquaredError(), input_shape=2)
+    network.parameters[:] = range(8)
+    unknown = network.forward(np.array([[0, 9]], np.float32)).copy()
+    for odd in (np.nan, np.inf, -np.inf, -1):
+        np.testing.assert_array_equal(network.forward(np.array([[0, odd]], np.float32)), unknown)

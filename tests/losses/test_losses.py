@@ -323,3 +323,20 @@ def test_a_loss_of_one_s_own_without_return_is_named(way):
     network = Network([Dense(2)], loss=Forgotten(), input_shape=3, seed=0)
     with pytest.raises(ShapeError, match=rf"Forgotten\(\)\.{way} must return"):
         network.loss_and_gradients(np.zeros((4, 3)), np.zeros((4, 2)))
+
+
+def test_a_loss_of_one_s_own_that_writes_over_its_targets_is_named():
+    class Writes(Loss):
+        def forward(self, Z, y, cache):
+            y -= Z
+            return (y**2).sum(axis=1)
+
+        def backward(self, cache):
+            raise NotImplementedError
+
+    network = Network([Dense(2)], loss=Writes(), input_shape=3, seed=0)
+    X, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    for call in (network.evaluate, network.loss_and_gradients):
+        with pytest.raises(SettingError, match=r"Writes\(\)\.forward writes over the array"):
+            call(X, y)
+    assert (y == 1).all()

@@ -390,3 +390,22 @@ def test_the_recipe_for_an_optimizer_of_one_s_own_works_in_training(rng):
         train(network, X, y, epochs=2, **settings)
         ends.append(network.parameters.copy())
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-12)
+
+
+def test_an_optimizer_of_one_s_own_that_goes_wrong_is_told_how(rng):
+    class Returns(Optimizer):
+        def rule(self, p, g, work):
+            return p - 0.1 * g
+
+    class Forgets(Optimizer):
+        def __init__(self):
+            pass
+
+        def rule(self, p, g, work):
+            p -= g
+
+    p, g = rng.standard_normal((2, 5))
+    with pytest.raises(SettingError, match=r"rule must write into p, and return nothing"):
+        Returns(0.1).update(p, g)
+    with pytest.raises(SettingError, match=r"Forgets\.__init__ must call super\(\)\.__init__"):
+        Forgets().update(p, g)

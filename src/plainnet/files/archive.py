@@ -120,6 +120,8 @@ class Archive:
     def rows(self, name: str, width: int, dtype: npt.DTypeLike) -> Array:
         """An array of any number of rows of this width."""
         shape = self.header(name).shape
+        if shape[1:] != (width,):
+            raise Unreadable(f"its {name} has the shape {shape}; (rows, {width}) is needed")
         rows = np.empty((*shape[:1], width), dtype)
         self.read_into(name, rows)
         return rows

@@ -49,13 +49,21 @@ FOREIGN = {
     ".mat": "MATLAB",
     ".json": "JSON",
     ".yaml": "YAML",
-    ".csv": "tables",
-    ".parquet": "tables",
-    ".gif": "pictures",
-    ".png": "pictures",
-    ".txt": "text",
+    ".toml": "TOML",
+    ".yml": "YAML",
+    ".xml": "XML",
+    **dict.fromkeys((".csv", ".tsv", ".parquet", ".feather", ".arrow", ".xlsx"), "tables"),
+    **dict.fromkeys((".gif", ".png", ".jpg", ".jpeg", ".svg", ".pdf", ".mp4"), "pictures"),
+    **dict.fromkeys((".txt", ".md", ".html", ".jsonl"), "text"),
+    **dict.fromkeys((".db", ".sqlite"), "databases"),
     ".py": "Python",
-    ".gz": "gzip",
+    ".ipynb": "notebooks",
+    **dict.fromkeys((".gz", ".bz2", ".zip", ".tar"), "archives"),
+    **dict.fromkeys((".dill", ".cloudpickle"), "pickle"),
+    ".msgpack": "MessagePack",
+    ".pt2": "PyTorch",
+    ".mlmodel": "Core ML",
+    **dict.fromkeys((".hdf", ".he5"), "HDF5"),
 }
 """Endings of other formats, which a file of plainnet would only seem to have."""
 
@@ -83,6 +91,8 @@ def check_ending(path: str | os.PathLike[str], kind: str) -> None:
 
 def kind_of(path: Path) -> str | None:
     """The key in `KINDS` of what is in the file, perhaps damaged; None if it is none of them."""
+    if not path.is_file():  # a pipe would be waited for
+        return None
     try:
         with zipfile.ZipFile(path) as file:
             members = set(file.namelist())

@@ -101,6 +101,12 @@ def check_path(path: Any) -> None:
     """Refuse what is no file's name, an open file for example."""
     if not isinstance(path, str | bytes | os.PathLike):
         raise SettingError(f"path must be a file's name, a str or a Path; got {shown(path)}")
+    try:
+        name = os.fsencode(path)
+    except UnicodeError:
+        name = b""
+    if not name or b"\0" in name or name.endswith(os.fsencode(os.sep)):
+        raise SettingError(f"path must be the name of a file; got {shown(path)}")
 
 
 def _kind_of_thing(thing: Any) -> str:

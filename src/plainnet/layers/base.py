@@ -16,6 +16,7 @@ from plainnet.cache import Cache
 from plainnet.config import Configurable
 from plainnet.errors import SettingError, ShapeError
 from plainnet.initializers import GlorotUniform, Initializer
+from plainnet.memory import read_only
 from plainnet.parameters import Declaration
 
 Array = npt.NDArray[Any]
@@ -166,7 +167,7 @@ class Layer(Configurable, ABC):
             self.output_shape = self.build(input_shape)
             if not _is_shape(self.output_shape):
                 raise ShapeError(
-                    "has a build that must return the output's shape, a tuple such as the input's, "
+                    "must return the output's shape from build, a tuple such as the input's, "
                     f"{input_shape}; it returned {self.output_shape!r}"
                 )
             for tensor in (*self.declared.values(), *self.declared_state.values()):
@@ -242,21 +243,21 @@ def _refuse_huge(what: str, shape: Shape) -> None:
 
 def checked_forward(layer: Layer, A: Array, cache: Cache) -> Array:
     """A layer's first pass with a cache: it returns what its `build` said, and leaves A alone."""
-    given = A if cache.reuse_input else _read_only(A)
+    given = A if cache.reuse_input else read_only(A)
     Y = _leaving_alone(layer, "forward", given, cache)
     expected = (len(A), *layer.output_shape)
     same_dtype = layer.takes_ids or getattr(Y, "dtype", None) == A.dtype
     if not (isinstance(Y, np.ndarray) and fits(Y.shape, expected) and same_dtype):
         raise ShapeError(
             f"layer {layer.name} ({layer!r}) said that it returns {A.dtype} of shape {expected}; "
-            f"it returned {_seen(Y)}"
+            f"it returned {seen(Y)}"
         )
     return A if Y is given else Y
 
 
 def checked_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
     """The same for the first way back: the gradient of the input has the input's shape."""
-    given = dA if cache.reuse_gradient else _read_only(dA)
+    given = dA if cache.reuse_gradient else read_only(dA)
     dX = _leaving_alone(layer, "backward", given, cache)
     if not isinstance(dX, np.ndarray) or (
         cache.needs_input_gradient
@@ -265,7 +266,7 @@ def checked_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
     ):
         raise ShapeError(
             f"layer {layer.name} ({layer!r}).backward must return the gradient of its input, "
-            f"{dA.dtype} of shape {(len(dA), *layer.input_shape)}; it returned {_seen(dX)}"
+            f"{dA.dtype} of shape {(len(dA), *layer.input_shape)}; it returned {seen(dX)}"
         )
     return dA if dX is given else dX
 
@@ -274,21 +275,21 @@ def _leaving_alone(layer: Layer, way: str, given: Array, cache: Cache) -> Any:
     try:
         return getattr(layer, way)(given, cache)
     except ValueError as error:
-        if "read-only" not in str(error) or given.flags.writeable:
-            raise
+        name_who_writes(error, f"layer {layer.name} ({layer!r}).{way}")
+        raise
+
+
+def name_who_writes(error: ValueError, who: str) -> None:
+    """Raise an error that says who wrote into a read-only view, if that is what went wrong."""
+    if "read-only" in str(error):
         raise SettingError(
-            f"layer {layer.name} ({layer!r}).{way} writes over the array that it is handed, which "
-            "others read: compute into a new array"
+            f"{who} writes over the array that it is handed, which others read: compute into a new "
+            "array"
         ) from error
 
 
-def _read_only(array: Array) -> Array:
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def _seen(value: Any) -> str:
+def seen(value: Any) -> str:
+    """What was returned in the place of an array."""
     return "None: is its `return` missing?" if value is None else described(value)
 
 

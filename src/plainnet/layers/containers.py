@@ -25,6 +25,7 @@ from plainnet.layers.base import (
     Shape,
     checked_backward,
     checked_forward,
+    name_who_writes,
 )
 
 
@@ -60,8 +61,12 @@ class Sequential(Layer):
             for layer, own in cache.forward_pairs:
                 A = checked_forward(layer, A, own)
             return A
-        for layer, own in cache.forward_pairs:
-            A = layer.forward(A, own)
+        try:
+            for layer, own in cache.forward_pairs:
+                A = layer.forward(A, own)
+        except ValueError as error:  # the data are read-only in every pass
+            name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
+            raise
         return A
 
     def backward(self, dA: Array, cache: Cache) -> Array:

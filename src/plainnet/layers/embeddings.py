@@ -331,7 +331,7 @@ class CategoryEmbedding(Layer):
             np.rint(A[:, column], out=k)
             np.greater_equal(k, 0, out=known)
             known &= np.less(k, size, out=below)
-            k *= known
+            np.copyto(k, 0, where=np.logical_not(known, out=known))  # NaN times False is NaN
             np.copyto(ids[:, column], k, casting="unsafe")
         ids += self._starts  # as integers: a sum of floats is rounded
         Y = cache.array("Y", (m, ids.shape[1] * width), A.dtype)

@@ -18,7 +18,7 @@ from plainnet.arguments import as_array
 from plainnet.cache import Cache
 from plainnet.config import Configurable
 from plainnet.errors import DataError, ShapeError
-from plainnet.layers.base import Formulas
+from plainnet.layers.base import Formulas, name_who_writes, seen
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -110,11 +110,15 @@ class Loss(Configurable, ABC):
 
     def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         """The weighted mean of the examples' losses."""
-        losses = self.forward(Z, y, cache)
+        try:
+            losses = self.forward(Z, y, cache)
+        except ValueError as error:
+            name_who_writes(error, f"{self!r}.forward")
+            raise
         if getattr(losses, "shape", ()) != (len(Z),):
             raise ShapeError(
                 f"{self!r}.forward must return a loss for each example, shape ({len(Z)},), not "
-                f"their mean; it returned the shape {np.shape(losses)}"
+                f"their mean; it returned {seen(losses)}"
             )
         if sample_weight is None:
             return float(np.add.reduce(losses)) / len(losses)
@@ -131,7 +135,7 @@ class Loss(Configurable, ABC):
         if getattr(dL, "shape", ())[1:] != self.output_shape:
             raise ShapeError(
                 f"{self!r}.backward must return a gradient of the shape (m, *{self.output_shape}), "
-                f"that of Z; it returned the shape {np.shape(dL)}"
+                f"that of Z; it returned {seen(dL)}"
             )
         dZ = cache.array("dZ", dL.shape, dL.dtype)
         if sample_weight is None:

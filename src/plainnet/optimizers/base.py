@@ -139,15 +139,14 @@ class Optimizer(Configurable, ABC):
             factor[()] = 1 - learning_rate * weight_decay if self.decoupled else weight_decay
         self.prepare(learning_rate)
         for p, g, decayed, arrays in pieces:
-            if not weight_decay:
-                self.rule(p, g, *arrays)
-            elif self.decoupled:
+            if weight_decay and self.decoupled:
                 p *= factor
-                self.rule(p, g, *arrays)
-            else:
+            elif weight_decay:
                 np.multiply(p, factor, out=decayed)
                 decayed += g
-                self.rule(p, decayed, *arrays)
+                g = decayed
+            if self.rule(p, g, *arrays) is not None:
+                raise SettingError(f"{self!r}.rule must write into p, and return nothing")
 
     def reset(self) -> None:
         """Forget all steps: the accumulators start from zero again."""
@@ -197,6 +196,9 @@ class Optimizer(Configurable, ABC):
                 f"{parameters.shape} and {gradients.shape}"
             )
         size, dtype = parameters.size, parameters.dtype
+        if not hasattr(self, "learning_rate"):
+            kind = type(self).__name__
+            raise SettingError(f"{kind}.__init__ must call super().__init__(learning_rate)")
         if not self.state:
             self.state = {name: aligned(size, dtype) for name in self.accumulators}
         vectors = (parameters, gradients, *self.state.values())

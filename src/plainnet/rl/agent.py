@@ -44,6 +44,7 @@ WHAT = "an agent of plainnet"
 EVALUATED_AT_ONCE = 10
 MOST_ENVIRONMENTS = 2048
 """They are stepped one after the other, so that more are no faster."""
+MOST_LAYERS = 100
 MOST = {"epochs": 10_000, "batch_size": 2**20, "minibatches": 2**20}
 """What a file may ask for; beyond it, one iteration would not end."""
 
@@ -491,6 +492,8 @@ def _expect_modest(kind: type[Agent], config: Mapping[str, Any], file: Archive) 
     for name, most in MOST.items():
         if isinstance(known.get(name), int | float) and not known[name] <= most:
             raise Unreadable(f"its {name} is {known[name]:,}, more than {most:,}")
+    if isinstance(known["hidden"], list | tuple) and len(known["hidden"]) > MOST_LAYERS:
+        raise Unreadable(f"it has {len(known['hidden']):,} hidden layers, more than {MOST_LAYERS}")
     rollout = known.get("n_steps", 1)
     both = isinstance(n_envs, int) and isinstance(rollout, int)
     if both and n_envs * rollout > max(steps, MOST["batch_size"]):
@@ -500,10 +503,12 @@ def _expect_modest(kind: type[Agent], config: Mapping[str, Any], file: Archive) 
 
 def _expect_vectors(file: Archive) -> Callable[[int, int, np.dtype[Any]], None]:
     """No network is larger than one in the file."""
-    held = {
-        part: max((file.header(n).size for n in file.names() if n.endswith(part)), default=0)
-        for part in (".parameters", ".state")
-    }
+    held = {".parameters": 0, ".state": 0}
+    for name in file.names():
+        for part in held:
+            header = file.header(name) if name.endswith(part) else None
+            if header is not None and header.dtype.kind == "f":
+                held[part] = max(held[part], header.size)
 
     def check(n_parameters: int, n_state: int, dtype: np.dtype[Any]) -> None:
         if n_parameters > held[".parameters"] or n_state > held[".state"]:
