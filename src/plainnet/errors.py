@@ -7,7 +7,7 @@ of plainnet can catch it.
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
-from math import isfinite
+from math import inf, isfinite
 from numbers import Integral, Real
 from os import PathLike, fspath
 from pathlib import Path
@@ -132,27 +132,28 @@ def require_number(
     if not is_a(Real, value):
         raise SettingError(f"{name} must be a number; got {shown(value)}")
     bounds = []
-    fits = not finite or _is_finite(value)
+    number = _as_float(value)
+    fits = isfinite(number) or not finite
     if above is not None:
         bounds.append(f"> {above:g}")
-        fits = fits and value > above
+        fits = fits and number > above
     if at_least is not None:
         bounds.append(f">= {at_least:g}")
-        fits = fits and value >= at_least
+        fits = fits and number >= at_least
     if below is not None:
         bounds.append(f"< {below:g}")
-        fits = fits and value < below
+        fits = fits and number < below
     if not fits:
         wanted = " and ".join(bounds) or "a finite number"
         raise SettingError(f"{name} must be {wanted}; got {shown(value)}")
-    return float(value)
+    return number
 
 
-def _is_finite(value: Any) -> bool:
+def _as_float(value: Any) -> float:
     try:
-        return isfinite(value)
+        return float(value)
     except OverflowError:  # an int beyond the largest float
-        return False
+        return inf if value > 0 else -inf
 
 
 def require_integer(name: str, value: Any, *, at_least: int, at_most: int = MOST) -> int:

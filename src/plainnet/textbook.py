@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from sys import float_info
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,14 @@ Array = npt.NDArray[Any]
 def _is_number(value: Any, kind: type) -> bool:
     """Whether it is of this kind of number; True and False are not."""
     return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _as_float(value: Any) -> float:
+    """NaN for what is no number."""
+    try:
+        return float(value) if _is_number(value, Real) else np.nan
+    except OverflowError:
+        return np.inf
 
 
 class NeuralNetwork:
@@ -60,7 +67,7 @@ class NeuralNetwork:
         layer_dims = [input_size, *hidden_layers, output_size]
         if not all(_is_number(n, Integral) and 1 <= n < 2**31 for n in layer_dims):
             raise ValueError(f"every layer needs 1 unit or more, a whole number; got {layer_dims}")
-        if not (_is_number(learning_rate, Real) and 0 <= learning_rate <= float_info.max):
+        if not 0 <= _as_float(learning_rate) < np.inf:
             raise ValueError(f"learning_rate must be a number >= 0; got {learning_rate!r}")
         if seed is not None and not (_is_number(seed, Integral) and seed >= 0):
             raise ValueError(f"seed must be a whole number >= 0 or None; got {seed!r}")

@@ -148,7 +148,7 @@ class DQN(Agent):
             self.environments.width,
             1,
             n_steps=n_steps,
-            gamma=gamma,
+            gamma=self.gamma,
             prioritized=prioritized,
             dtype=np.float64 if normalize_observations else np.float32,
         )
