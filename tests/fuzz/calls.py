@@ -337,7 +337,7 @@ def _network_calls() -> list[Call]:
 
     return [
         Call("Network", Network, network, is_network, says={
-            "layers": ("layer",), "input_shape": ("input", "output", "shape")}),
+            "layers": ("layer",), "input_shape": ("input", "output", "shape", "layer")}),
         Call("Network.forward", on_a_network("forward"), lambda: {"X": inputs((N,))}),
         Call("Network.predict", on_a_network("predict"), lambda: {"X": inputs((N,))}),
         Call("Network.predict_proba", on_a_network("predict_proba"), lambda: {"X": inputs((N,))}),
