@@ -1,11 +1,12 @@
 """This checkout beside an earlier commit, for every row of training_step.py and layers.py.
 
-    python benchmarks/against.py COMMIT [NAME ...] [--rounds 31]
+    python benchmarks/against.py COMMIT [NAME ...] [--rounds 9] [--pairs 5]
 
-Two processes, one of each version, do the same work in turns. A row gives the median over the
-rounds of new time / old time, and an interval that holds the true median in 95 of 100 cases. Rows
-whose interval lies wholly above +3% are marked: they have become slower. NAMEs choose the rows that
-contain one of them.
+Two processes, one of each version, do the same work in turns; then two others, since where its
+arrays come to lie makes a process up to a third slower than another of the same version. A row
+gives the median of new time / old time over the rounds of all pairs, and an interval that holds the
+true median in 95 of 100 cases. Rows whose interval lies wholly above +3% are marked: they have
+become slower. NAMEs choose the rows that contain one of them.
 
 Needs git and what training_step.py and layers.py need. For one thread set OPENBLAS_NUM_THREADS=1.
 """
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from math import comb
 from pathlib import Path
 
@@ -138,7 +140,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("commit")
     parser.add_argument("names", nargs="*", help="only the rows that contain one of these")
-    parser.add_argument("--rounds", type=int, default=31, help="measurements of each (31)")
+    parser.add_argument("--rounds", type=int, default=9, help="measurements of each pair (9)")
+    parser.add_argument("--pairs", type=int, default=5, help="of processes (5)")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
@@ -146,19 +149,19 @@ def main() -> None:
         return
     slower = 0
     with checked_out(arguments.commit) as tree:
-        new, old = Version(ROOT), Version(tree)
+        pairs = [(Version(ROOT), Version(tree)) for _ in range(arguments.pairs)]
         print("| row | new / old | 95% interval | |\n|---|---|---|---|")
-        for name in new.names:
+        for name in pairs[0][0].names:
             chosen = not arguments.names or any(part in name for part in arguments.names)
-            if not chosen or name not in old.names:
+            if not chosen or name not in pairs[0][1].names:
                 continue
-            ratios = compare(new, old, name, arguments.rounds)
+            ratios = [r for pair in pairs for r in compare(*pair, name, arguments.rounds)]
             low, high = interval(ratios)
             mark = "slower" if low > SLOWER else ""
             slower += bool(mark)
             median = statistics.median(ratios)
             print(f"| {name} | {median:.3f} | {low:.3f} to {high:.3f} | {mark} |", flush=True)
-        for version in (new, old):
+        for version in chain.from_iterable(pairs):
             version.end()
     print(f"\n{slower} rows are slower")
 

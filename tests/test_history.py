@@ -171,3 +171,16 @@ def test_the_plot_has_a_curve_for_each_part():
 def test_the_plot_names_the_measures_that_there_are():
     with pytest.raises(KeyError, match="history has no 'acuracy'; it has loss, val_loss"):
         two_epochs().plot("acuracy")
+
+
+def test_a_copy_is_a_history_of_the_same_lists():
+    history = History({"loss": [0.5]}, "all 1 epoch done")
+    copy = history.copy()
+    assert isinstance(copy, History)
+    assert (copy, copy.stopped, copy["loss"] is history["loss"]) == (history, history.stopped, True)
+    copy.append({"loss": 0.25, "val_loss": 1.0})
+    assert "val_loss" not in history
+
+
+def test_one_epoch_is_not_epochs():
+    assert repr(History({"loss": [0.5]}, "Ctrl-C")) == "<History of 1 epoch: loss=0.5; Ctrl-C>"

@@ -183,6 +183,24 @@ def test_a_method_that_is_no_hook_is_told_the_seven(name):
         train(network(), X, y, optimizer=SGD(), epochs=1, batch_size=2, callbacks=[callback])
 
 
+def test_a_function_on_the_object_that_is_no_hook_is_told_so_too():
+    callback = Callback()
+    callback.on_epoch_end = callback.metric = lambda run: None
+    with pytest.raises(SettingError, match=rf"Callback\.on_epoch_end is not a hook, .* {SEVEN}"):
+        train(network(), X, y, optimizer=SGD(), epochs=1, batch_size=2, callbacks=[callback])
+    del callback.on_epoch_end
+    train(network(), X, y, optimizer=SGD(), epochs=1, batch_size=2, callbacks=[callback],
+          progress=False)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [None, 3, "save"])
+def test_a_hook_that_cannot_be_called(value):
+    callback = Callback()
+    callback.end_epoch = value
+    with pytest.raises(SettingError, match=f"Callback.end_epoch must be a method; got {value!r}"):
+        train(network(), X, y, optimizer=SGD(), epochs=1, batch_size=2, callbacks=[callback])
+
+
 def test_methods_that_are_not_meant_as_hooks_are_left_alone():
     class Mine(Callback):
         def end_epoch(self, run):

@@ -439,3 +439,42 @@ def close(actual: np.ndarray, expected: np.ndarray, rounding: float = 1e-300) ->
     """Relative difference below 1e-12, relative to the largest number of the array."""
     largest = np.abs(expected).max()
     assert np.abs(actual - expected).max() <= 1e-12 * largest + rounding
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda n, cache: n.update_parameters({}), "L=1 needs the gradients dW1, .*; got none"),
+        (lambda n, cache: n.update_parameters(None), "gradients must be a dictionary; got None"),
+        (lambda n, cache: n.backward_propagation({}, Y5), "L=1 needs the arrays of a cache A0, Z1"),
+        (lambda n, cache: n.backward_propagation(None, Y5), "must be a dictionary; got NoneType"),
+        (
+            lambda n, cache: n.backward_propagation({**cache, "A1": None}, Y5),
+            "A1 must be an array of real numbers; got NoneType",
+        ),
+        (
+            lambda n, cache: n.backward_propagation({**cache, "Z1": cache["Z1"][:, :1]}, Y5),
+            r"Z1 must have the shape \(3, 5\); got \(3, 1\)",
+        ),
+    ],
+)
+def test_a_cache_and_gradients_of_something_else(use, message):
+    network = NeuralNetwork(4, [3], 3, seed=0)
+    with pytest.raises(ValueError, match=message):
+        use(network, network.forward_propagation(X5))
+
+
+@pytest.mark.parametrize("parameters", [{}, None, {"W1": 3}], ids=repr)
+def test_a_network_without_its_parameters(parameters):
+    network = NeuralNetwork(4, [3], 3, seed=0)
+    cache = network.forward_propagation(X5)
+    network.parameters = parameters
+    assert repr(network) == "NeuralNetwork(parameters that do not fit, learning_rate=0.01)"
+    for use in (
+        lambda: network.predict(X5),
+        lambda: network.compute_loss(cache["A2"], Y5),
+        lambda: network.backward_propagation(cache, Y5),
+        lambda: network.update_parameters({}),
+    ):
+        with pytest.raises(ValueError, match="parameters"):
+            use()

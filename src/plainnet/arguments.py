@@ -57,6 +57,8 @@ def as_dtype(name: str, dtype: Any, kinds: str, meaning: str) -> np.dtype[Any]:
 
 def as_array(name: str, values: Any) -> Array:
     """An array of whatever dtype `values` has; refuses what would lose something on the way."""
+    if type(values) is np.ndarray and values.dtype.kind in REAL:  # the usual case, at every step
+        return values
     if isinstance(values, np.ma.MaskedArray):
         raise DataError(f"{name} is a masked array, and the mask would be lost: fill it first")
     if hasattr(values, "toarray"):

@@ -119,6 +119,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: 1 row, 2 rows."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def require_number(
     name: str,
     value: Any,
@@ -198,7 +203,7 @@ def require_path(name: str, value: Any) -> Path:
         text = fspath(value)
         if isinstance(text, str) and text and "\0" not in text:
             return Path(text)
-    raise SettingError(f"{name} must be a str or a path; got {shown(value)}")
+    raise SettingError(f"{name} must be a string or a path; got {shown(value)}")
 
 
 def require_type(name: str, value: Any, kind: type) -> None:
@@ -206,9 +211,8 @@ def require_type(name: str, value: Any, kind: type) -> None:
     if not isinstance(value, kind):
         hint = "; add parentheses" if isinstance(value, type) else ""
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
-        raise SettingError(
-            f"{name} must be {article} {kind.__name__} object; got {shown(value)}{hint}"
-        )
+        what = "a string" if kind is str else f"{article} {kind.__name__} object"
+        raise SettingError(f"{name} must be {what}; got {shown(value)}{hint}")
 
 
 def require_optional(name: str, value: Any, kind: type) -> None:

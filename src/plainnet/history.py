@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from math import isnan, nan
 from typing import Any
 
+from plainnet.errors import counted
 from plainnet.plots import new_axes
 
 
@@ -76,6 +78,10 @@ class History(dict[str, list[float]]):
         self.stopped = state["stopped"]
         self._measured = set(state.get("_measured", self))
 
+    def copy(self) -> History:
+        """The same lists in another history, as `dict.copy` has them."""
+        return copy(self)
+
     def last(self) -> dict[str, float]:
         """The measures of the last completed epoch."""
         return {name: values[-1] for name, values in self.items()}
@@ -109,4 +115,5 @@ class History(dict[str, list[float]]):
 
     def __repr__(self) -> str:
         measures = ", ".join(f"{name}={value:.4g}" for name, value in self.last().items())
-        return f"<History of {len(self)} epochs: {measures or 'nothing yet'}; {self.stopped}>"
+        epochs = counted(len(self), "epoch")
+        return f"<History of {epochs}: {measures or 'nothing yet'}; {self.stopped}>"

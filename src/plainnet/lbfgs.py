@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.config import Configurable
-from plainnet.errors import SettingError, optional, require_integer, require_number
+from plainnet.errors import SettingError, counted, optional, require_integer, require_number
 from plainnet.parameters import Segment
 
 Array = npt.NDArray[Any]
@@ -120,7 +120,7 @@ class LBFGS(Configurable):
         if result.success:
             return f"converged after {result.nit} iterations"
         if result.nit >= iterations:
-            return f"all {iterations} epochs done"
+            return f"all {counted(iterations, 'epoch')} done"
         if result.status == 1:
             return f"the loss was computed max_evaluations={self.max_evaluations} times"
         return "the line search found no lower loss"

@@ -20,6 +20,7 @@ from plainnet.errors import (
     DTypeError,
     SettingError,
     ShapeError,
+    counted,
     require_integer,
     require_number,
     require_optional,
@@ -27,7 +28,7 @@ from plainnet.errors import (
     shown,
 )
 from plainnet.initializers import GlorotUniform
-from plainnet.layers.base import Layer, Shape, fits
+from plainnet.layers.base import Layer, Shape, as_batch, fits
 from plainnet.layers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
@@ -468,7 +469,7 @@ class Network:
         """Targets of m examples, and their weights as they are, in float64."""
         targets = self.loss.targets(y, self.dtype)
         if len(targets) != m:
-            raise ShapeError(f"X has {m} rows and y has {len(targets)}; they must agree")
+            raise ShapeError(f"X has {counted(m, 'row')} and y has {len(targets)}; they must agree")
         weights = None if sample_weight is None else real_weights(sample_weight, m)
         return read_only(targets), weights
 
@@ -492,7 +493,9 @@ class Network:
         """
         rows = as_array("X", X)
         if rows.ndim == 0 or not fits(rows.shape[1:], self.input_shape):
-            raise ShapeError(f"X must have the shape {_shown(self.input_shape)}; got {rows.shape}")
+            raise ShapeError(
+                f"X must have the shape {as_batch(self.input_shape)}; got {rows.shape}"
+            )
         if not self.body.takes_ids:
             return read_only(as_floats("X", rows, self.dtype, first_row))
         if rows.dtype.kind not in "iu":
@@ -548,7 +551,7 @@ class Network:
     def summary(self) -> str:
         """A table: every layer with its output's shape, number of parameters, what is frozen."""
         rows = [("layer", "output shape", "parameters", "frozen")]
-        rows.append(("input", _shown(self.input_shape), "", ""))
+        rows.append(("input", as_batch(self.input_shape), "", ""))
         frozen = {s.name: s.stop - s.start for s in self.segments if s.learning_rate == 0}
         for layer in self.body.walk():
             if layer is not self.body:
@@ -558,7 +561,7 @@ class Network:
                     still += layer.declared_state
                 every = len(still) == len(layer.declared) + len(layer.declared_state)
                 what = "all" if every and still else ", ".join(still)
-                shape = _shown(layer.output_shape)
+                shape = as_batch(layer.output_shape)
                 rows.append((layer.name, shape, f"{size:,}" if size else "", what))
         if not any(what for *_, what in rows[1:]):
             rows = [(*row[:3], "") for row in rows]
@@ -622,7 +625,3 @@ def as_shape(input_shape: int | Shape) -> Shape:
             f"None; got {shown(input_shape)}"
         ) from None
     return (None, *sizes) if time else tuple(sizes)
-
-
-def _shown(shape: Shape) -> str:
-    return f"(m, {', '.join('time' if n is None else str(n) for n in shape)})"

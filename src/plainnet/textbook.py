@@ -8,7 +8,7 @@ shape (output_size, m). Layers are counted from 1; layer L + 1 is the output.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,7 @@ class NeuralNetwork:
 
     def compute_loss(self, AL: Array, Y: Array) -> float:
         """The mean cross-entropy, L = -1/m sum_i sum_j y_ij log a_ij."""
+        self._check_parameters()
         AL = self._check("AL", AL, self._units(self.L + 1))
         Y = self._targets(Y, AL.shape[1])
         m = Y.shape[1]
@@ -117,6 +118,8 @@ class NeuralNetwork:
 
     def backward_propagation(self, cache: dict[str, Array], Y: Array) -> dict[str, Array]:
         """The gradient of the loss for every W[l] and b[l]: dW1, db1 and so on."""
+        self._check_parameters()
+        self._check_cache(cache)
         Y = self._targets(Y, cache["A0"].shape[1])
         grads: dict[str, Array] = {}
         m = Y.shape[1]
@@ -131,6 +134,8 @@ class NeuralNetwork:
 
     def update_parameters(self, grads: dict[str, Array]) -> None:
         """Gradient descent: W <- W - alpha dW, b <- b - alpha db."""
+        self._check_parameters()
+        self._check_names("gradients", grads, [f"d{name}" for name in self.parameters])
         for name, parameter in self.parameters.items():  # all of them, before the first is changed
             self._check(f"d{name}", grads[f"d{name}"], *parameter.shape)
         for l in range(1, self.L + 2):
@@ -169,9 +174,14 @@ class NeuralNetwork:
         return np.reshape(np.argmax(AL, axis=0), (1, -1))
 
     def __repr__(self) -> str:
-        shapes = [np.shape(W) for name, W in self.parameters.items() if name.startswith("W")]
+        kind, rate = type(self).__name__, f"learning_rate={self.learning_rate}"
+        try:
+            self._check_parameters()
+        except ValueError:
+            return f"{kind}(parameters that do not fit, {rate})"
+        shapes = [self.parameters[f"W{l}"].shape for l in range(1, self.L + 2)]
         n, (*hidden, K) = shapes[0][1], [shape[0] for shape in shapes]
-        return f"{type(self).__name__}({n}, {hidden}, {K}, learning_rate={self.learning_rate})"
+        return f"{kind}({n}, {hidden}, {K}, {rate})"
 
     def to_network(self, dtype: str = "float64") -> Network:
         """The same network on plainnet's engine, with a copy of these weights.
@@ -210,8 +220,8 @@ class NeuralNetwork:
     def _units(self, l: int) -> int:
         return len(self.parameters[f"W{l}"])
 
-    def _inputs(self, X: Any) -> Array:
-        return self._check("X", X, self.parameters["W1"].shape[1])
+    def _inputs(self, X: Any, name: str = "X") -> Array:
+        return self._check(name, X, self.parameters["W1"].shape[1])
 
     def _targets(self, Y: Any, m: int) -> Array:
         K = self._units(self.L + 1)
@@ -231,17 +241,34 @@ class NeuralNetwork:
     def _check_parameters(self) -> None:
         """That they are as many as L says, and of shapes that fit together."""
         names = [f"{letter}{l}" for l in range(1, self.L + 2) for letter in "Wb"]
-        if set(names) != set(self.parameters):
-            raise ValueError(
-                f"L={self.L} needs the parameters {', '.join(names)}; got "
-                f"{', '.join(self.parameters)}"
-            )
+        self._check_names("parameters", self.parameters, names, no_others=True)
         n_in = None
         for l in range(1, self.L + 2):
             n_out = (np.shape(self.parameters[f"W{l}"]) or (1,))[0]
             for name, columns in ((f"W{l}", n_in), (f"b{l}", 1)):
                 self.parameters[name] = self._check(name, self.parameters[name], n_out, columns)
             n_in = n_out
+
+    def _check_cache(self, cache: Any) -> None:
+        """That it is what `forward_propagation` of this network returns."""
+        layers = range(1, self.L + 2)
+        names = ["A0", *(f"{letter}{l}" for l in layers for letter in "ZA")]
+        self._check_names("arrays of a cache", cache, names)
+        m = self._inputs(cache["A0"], "A0").shape[1]
+        for l in layers:
+            for name in (f"Z{l}", f"A{l}"):
+                self._check(name, cache[name], self._units(l), m)
+
+    def _check_names(
+        self, what: str, given: Any, names: Sequence[str], *, no_others: bool = False
+    ) -> None:
+        if not isinstance(given, Mapping):
+            raise ValueError(f"{what} must be a dictionary; got {type(given).__name__}")
+        if not set(names) <= set(given) or (no_others and len(given) > len(names)):
+            raise ValueError(
+                f"L={self.L} needs the {what} {', '.join(names)}; got "
+                f"{', '.join(map(str, given)) or 'none'}"
+            )
 
     def _expect_finite(self, epoch: int, good: dict[str, Array], *values: Any) -> None:
         """Go back to the last good parameters where a value has stopped being finite."""

@@ -21,6 +21,7 @@ from plainnet.divergence import Snapshot, diverged
 from plainnet.errors import (
     DivergedError,
     SettingError,
+    counted,
     require_boolean,
     require_integer,
     require_number,
@@ -321,7 +322,7 @@ class _Loop:
             self.end_epoch(mean.value)
             if run.history.stopped:
                 return
-        run.stop(f"all {run.epochs} epochs done")
+        run.stop(f"all {counted(run.epochs, 'epoch')} done")
 
     def run_iterations(self, optimizer: LBFGS, examples: Batch) -> None:
         run, network = self.run, self.run.network

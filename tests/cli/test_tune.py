@@ -357,6 +357,20 @@ def test_a_study_that_another_program_has_locked(
     assert "flowers-study.db: another program has locked it" in message
 
 
+@pytest.mark.parametrize("content", [b"a note of mine", None], ids=["file", "folder"])
+def test_what_lies_where_the_lock_would_be_is_left_alone(
+    refused: Refused, flowers: Path, content: bytes | None
+) -> None:
+    lock = flowers.parent / ".flowers-study.db.lock"
+    if content is None:
+        lock.mkdir()
+    else:
+        lock.write_bytes(content)
+    message = refused("tune", flowers, *SMALL, "--trials", 1)
+    assert f"{lock} is in the way" in message
+    assert lock.is_dir() if content is None else lock.read_bytes() == content
+
+
 def test_a_study_in_a_folder_whose_name_means_something_in_an_url(
     run: Run, flowers: Path, folder: Path
 ) -> None:

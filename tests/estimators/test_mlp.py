@@ -650,3 +650,8 @@ def test_labels_that_a_float_would_make_one_stay_apart():
         other.partial_fit(A, labels.astype(np.uint64) + 1)
     with pytest.raises(DataError, match=r"float64, which does not tell .*pass integers"):
         other.partial_fit(A, labels.astype(float))
+
+
+def test_a_measure_that_does_not_exist_is_refused_before_it_is_needed():
+    with pytest.raises(ValueError, match="'foo' is not a valid scoring"):
+        MLPClassifier(**FEW, scoring="foo").fit(X, y)

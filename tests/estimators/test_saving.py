@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import pickle
 import re
@@ -17,10 +18,11 @@ import pytest
 pytest.importorskip("skops")
 pd = pytest.importorskip("pandas")
 
+from sklearn.compose import make_column_transformer  # noqa: E402
 from sklearn.ensemble import VotingClassifier  # noqa: E402
 from sklearn.exceptions import NotFittedError  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: E402
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler  # noqa: E402
 
 from plainnet.callbacks import Callback, CSVLog, EarlyStopping  # noqa: E402
 from plainnet.errors import FileError, MissingExtraError, SettingError  # noqa: E402
@@ -291,18 +293,68 @@ def test_damage_is_a_file_error(tmp_path: Path) -> None:
         load(tmp_path / "m.skops")
 
 
-def test_a_network_that_does_not_fit_its_description(tmp_path: Path) -> None:
-    save(FITTED["MLPRegressor"](), tmp_path / "m.skops")
-    with zipfile.ZipFile(tmp_path / "m.skops") as file:
+def altered(path: Path, change: Any) -> None:
+    """The file again, with what `change` makes of its schema and its arrays."""
+    with zipfile.ZipFile(path) as file:
         parts = {name: file.read(name) for name in file.namelist()}
-    schema = json.loads(parts["schema.json"])
-    content = schema["content"]["content"]["network_"]["content"]
-    content["parameters"], content["state"] = content["state"], content["parameters"]
-    parts["schema.json"] = json.dumps(schema).encode()
-    with zipfile.ZipFile(tmp_path / "m.skops", "w") as file:
+    schema = json.loads(parts.pop("schema.json"))
+    change(schema, parts)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("schema.json", json.dumps(schema))
         for name, part in parts.items():
             file.writestr(name, part)
+
+
+def npy(values: Any) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
+
+
+def test_a_network_that_does_not_fit_its_description(tmp_path: Path) -> None:
+    save(FITTED["MLPRegressor"](), tmp_path / "m.skops")
+
+    def exchange(schema: Any, parts: dict[str, bytes]) -> None:
+        content = schema["content"]["content"]["network_"]["content"]
+        content["parameters"], content["state"] = content["state"], content["parameters"]
+
+    altered(tmp_path / "m.skops", exchange)
     with pytest.raises(FileError, match="describes no network that works"):
+        load(tmp_path / "m.skops")
+
+
+def test_a_scaler_that_does_not_fit_the_network(tmp_path: Path) -> None:
+    model = make_pipeline(StandardScaler(), FITTED["MLPClassifier"]()).fit(X, CLASSES)
+    save(model, tmp_path / "m.skops")
+    again = load(tmp_path / "m.skops")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+    def shorten(schema: Any, parts: dict[str, bytes]) -> None:
+        steps = schema["content"]["content"]["steps"]["content"]
+        scaler = steps[0]["content"][1]["content"]["content"]
+        parts[scaler["mean_"]["file"]] = npy(np.zeros(2))
+
+    altered(tmp_path / "m.skops", shorten)
+    with pytest.raises(FileError, match="holds no estimator that works"):
+        load(tmp_path / "m.skops")
+
+
+def test_a_pipeline_that_takes_only_what_it_has_seen_comes_back(tmp_path: Path) -> None:
+    encoder = OneHotEncoder(sparse_output=False)  # which refuses what is new
+    columns = make_column_transformer((encoder, ["colour"]), remainder="drop")
+    table = TABLE.fillna({"colour": "none"})
+    model = make_pipeline(columns, FITTED["MLPClassifier"]()).fit(table, CLASSES)
+    save(model, tmp_path / "m.skops")
+    np.testing.assert_array_equal(load(tmp_path / "m.skops").predict(table), model.predict(table))
+
+
+@pytest.mark.parametrize("steps", [-1, 1.5])
+def test_an_optimizer_that_could_not_go_on(tmp_path: Path, steps: Any) -> None:
+    model = FITTED["MLPClassifier"]()
+    model.partial_fit(X, CLASSES)
+    model._optimizer.steps = steps
+    save(model, tmp_path / "m.skops")
+    with pytest.raises(FileError, match="steps must be a whole number >= 0"):
         load(tmp_path / "m.skops")
 
 

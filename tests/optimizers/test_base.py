@@ -154,7 +154,7 @@ def test_float32_stays_float32(make):
     # NumPy computes what mixes float32 with float64 in float64, and the last bit tells.
     optimizer, p, g = make(), np.ones(5, np.float32), np.full(5, 0.1, np.float32)
     optimizer.update(p, g, decaying(5, 2))
-    arrays = [a for _, _, pieces in optimizer._groups for piece in pieces for a in piece[3]]
+    arrays = [a for *_, pieces in optimizer._groups for piece in pieces for a in piece[3]]
     scalars = [*optimizer.shared, optimizer._factor]
     assert {array.dtype for array in (p, *arrays, *scalars)} == {np.dtype(np.float32)}
 
@@ -266,16 +266,17 @@ def test_the_first_step_after_2000_frozen_ones_is_one_learning_rate_long(make):
 
 def test_without_freezing_nothing_is_remembered_and_nothing_is_cut():
     optimizer, p, g = Adam(), np.ones(15), np.ones(15)
-    for _ in range(3):
-        optimizer.update(p, g, parts(set()))
+
+    def pieces(frozen):
+        optimizer.update(p, g, parts(frozen))
+        return [len(pieces) for *_, pieces in optimizer._groups]
+
+    assert pieces(set()) == [1]
     assert optimizer.missed == ()
-    assert [len(pieces) for _, _, pieces in optimizer._groups] == [
-        1,
-        1,
-    ]  # what decays, and the rest
-    optimizer.update(p, g, parts(set(PLACES)))
-    optimizer.update(p, g, parts(set()))
-    assert [len(pieces) for _, _, pieces in optimizer._groups] == [1, 1]  # all have missed one step
+    pieces(set(PLACES))
+    assert pieces(set()) == [1]  # all have missed one step
+    optimizer.weight_decay = 0.1
+    assert pieces(set()) == [1, 1]  # what decays, and the rest
     optimizer.reset()
     assert (optimizer.steps, optimizer.missed) == (0, ())
 

@@ -435,6 +435,26 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_learning(tmp_path
     assert agent.steps == 0
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PPO("CartPole-v1", epochs=10_001), "epochs is 10,001, more than 10,000"),
+        (lambda: PPO("CartPole-v1", hidden=(1,) * 101), "101 hidden layers, more than 100"),
+        (lambda: DQN("CartPole-v1", batch_size=2**21), "batch_size is 2,097,152, more than"),
+    ],
+)
+def test_an_agent_that_no_file_could_give_back_is_not_saved(make, message, tmp_path):
+    agent = make()
+    for use in (
+        lambda: agent.save(tmp_path / "a.npz"),
+        lambda: agent.learn(8, checkpoint=tmp_path / "a.npz", progress=False),
+    ):
+        with pytest.raises(SettingError, match=message):
+            use()
+    assert agent.steps == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_seeds_are_whole_numbers():
     agent = A2C("CartPole-v1", **SMALL)
     for seed in (-1, 1.5, None, "a"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from plainnet.errors import SettingError
+from plainnet.errors import SettingError, shown
 from plainnet.history import History
 from plainnet.spelling import Spelled
 
@@ -106,7 +106,16 @@ _WHAT = {"train", "training", "fit", "epoch", "batch", "step", "iteration", "val
 
 def require_hooks(callback: Callback) -> None:
     """Refuse a callback of which `train` would never call a method that was meant as a hook."""
+    for hook in HOOKS:
+        if not callable(getattr(callback, hook)):
+            raise SettingError(
+                f"{type(callback).__name__}.{hook} must be a method; got "
+                f"{shown(getattr(callback, hook))}"
+            )
     own: dict[str, None] = {}
+    for name, value in vars(callback).items():  # an object may keep any function for its own use
+        if callable(value) and (name in HOOKS or _looks_like_a_hook(name)):
+            own[name] = None
     for kind in type(callback).__mro__:
         if kind is Callback:
             break

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.monitor import Mode, Monitor
-from plainnet.errors import DivergedError, require_integer, require_number
+from plainnet.errors import DivergedError, counted, require_integer, require_number
 
 Array = npt.NDArray[Any]
 
@@ -60,7 +60,7 @@ class EarlyStopping(Callback):
             np.copyto(self._parameters, run.network.parameters)
             np.copyto(self._state, run.network.state)
         elif run.epoch - self.best_epoch >= self.patience:
-            run.stop(f"{self.monitor} has not improved for {self.patience} epochs")
+            run.stop(f"{self.monitor} has not improved for {counted(self.patience, 'epoch')}")
 
     def end_training(self, run: Run) -> None:
         if self.best_epoch >= 0:

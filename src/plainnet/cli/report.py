@@ -14,7 +14,9 @@ from rich.table import Table as Grid
 
 from plainnet import metrics
 from plainnet.cli import process
+from plainnet.errors import counted
 from plainnet.history import History
+from plainnet.layers.base import as_batch
 from plainnet.network import Network
 
 if TYPE_CHECKING:
@@ -106,11 +108,11 @@ def show_columns(console: Console, described: list[tuple[str, str]]) -> None:
 def show_network(console: Console, network: Network) -> None:
     """Each layer with its output's shape and its number of parameters."""
     table = _table("layer", ">output shape", ">parameters")
-    table.add_row("input", _shape(network.input_shape), "")
+    table.add_row("input", as_batch(network.input_shape), "")
     for layer in network.body.walk():
         if layer is not network.body:
             size = sum(tensor.size for tensor in layer.declared.values())
-            table.add_row(layer.name, _shape(layer.output_shape), f"{size:,}" if size else "")
+            table.add_row(layer.name, as_batch(layer.output_shape), f"{size:,}" if size else "")
     table.add_section()
     table.add_row("total", "", f"{network.parameters.size:,}")
     console.print(table)
@@ -124,9 +126,9 @@ def show_end(
     """Why training ended, and which parameters it left; `best` counts from 0, -1 for none."""
     done = len(history)
     if history.stopped == "Ctrl-C":
-        console.print(f"Interrupted after {done} of {epochs} epochs.")
+        console.print(f"Interrupted after {done} of {counted(epochs, 'epoch')}.")
     elif done < epochs:
-        console.print(f"Stopped after {done} of {epochs} epochs{why}.")
+        console.print(f"Stopped after {done} of {counted(epochs, 'epoch')}{why}.")
     else:
         console.print(f"All {counted(epochs, 'epoch')} done.")
     kept = f"Epoch {best + 1} was the best and is kept. " if best >= 0 else ""
@@ -145,7 +147,7 @@ def show_ends(
     if histories[-1].stopped == "Ctrl-C":
         console.print(
             f"Interrupted in network {len(histories)} of {networks}, after {len(histories[-1])} of "
-            f"{epochs} epochs."
+            f"{counted(epochs, 'epoch')}."
         )
     else:
         console.print(f"All {networks} networks of {counted(epochs, 'epoch')} done.")
@@ -289,12 +291,3 @@ def _name(label: Any) -> str:
     if len(text) > LONGEST_NAME:
         text = f"{text[: LONGEST_NAME - 10]}…{text[-9:]}"
     return text
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return f"(m, {', '.join(map(str, shape))})"
-
-
-def counted(n: int, noun: str) -> str:
-    """A number with its noun: 1 row, 2 rows."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -84,6 +84,7 @@ def train(
             layer=error.layer,
         ) from error
     if checkpoint != place:
+        check_replaceable(out, place, "an agent of plainnet", _is_agent)  # still
         learner.save(place)
         checkpoint.unlink()
     seconds = time.perf_counter() - start

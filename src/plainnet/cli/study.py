@@ -105,17 +105,24 @@ def alone(path: Path) -> Iterator[None]:
     The lock is SQLite's, which the system takes back even from a killed process.
     """
     lock = path.with_name(f".{path.name}.lock")
+    if lock.is_dir() or (lock.exists() and lock.stat().st_size):  # ours stays empty
+        raise FileError(
+            f"cannot use the study {path}: {lock} is in the way, which is not a lock of `plainnet "
+            "tune`; move it, or name another file with --study"
+        )
+    made = not lock.exists()
     with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as connection:
         try:
             connection.execute("begin exclusive")
-        except sqlite3.OperationalError as error:
-            if _code(error) != sqlite3.SQLITE_BUSY:
+        except sqlite3.Error as error:
+            if _code(error) == sqlite3.SQLITE_BUSY:
+                raise FileError(
+                    f"another `plainnet tune` works on {path}: wait for it, or name another file "
+                    "with --study"
+                ) from error
+            if made:
                 lock.unlink(missing_ok=True)
-                raise
-            raise FileError(
-                f"another `plainnet tune` works on {path}: wait for it, or name another file with "
-                "--study"
-            ) from error
+            raise
         try:
             yield
         finally:

@@ -16,7 +16,7 @@ from plainnet.cli import report, sources
 from plainnet.cli import study as studies
 from plainnet.cli.settings import LEARNED, Settings, option
 from plainnet.cli.tables import Task, prepare
-from plainnet.errors import DivergedError, SettingError, optional
+from plainnet.errors import DivergedError, SettingError, counted, optional
 from plainnet.estimators import recipe
 
 HIDDEN = ("256,256,256", "128,128", "512,512", "256", "64,64,64,64,64")
@@ -133,7 +133,7 @@ class _Search:
     def say_found(self, path: Path) -> None:
         """How far the study is."""
         found = len(self._done())
-        what = f"{report.counted(found, 'trial')} found" if found else "a new study"
+        what = f"{counted(found, 'trial')} found" if found else "a new study"
         self.console.print(f"Study: {path}, {what}", soft_wrap=True)
         self.console.print()
 
@@ -155,7 +155,7 @@ class _Search:
             sys.stdout.write("No trial was completed.\n")
             return
         self.console.print()
-        count = report.counted(len(self._done()), "trial")
+        count = counted(len(self._done()), "trial")
         loss = f"{self.task.loss_name} {report.precise(best.value)}"
         self.console.print(
             f"Best of {count}: trial {best.number}, validation {loss}. To train and test it:"

@@ -21,9 +21,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from plainnet.arguments import as_numbers
 from plainnet.cache import Cache
+from plainnet.config import rebuild
 from plainnet.errors import DataError, SettingError
 from plainnet.estimators.saving import note_made, packed, unpacked
 from plainnet.network import ROWS_AT_ONCE, Network
+from plainnet.optimizers import Optimizer
 
 Array = npt.NDArray[Any]
 
@@ -93,6 +95,11 @@ class NeuralEstimator(BaseEstimator, ABC):
         self._validate_params()
         if hasattr(self, "n_features_in_") and "network_" in dir(self):
             self._expect_to_predict()
+        optimizer = getattr(self, "_optimizer", None)
+        if optimizer is not None:
+            rebuild(optimizer.config(), {type(optimizer).__name__: type(optimizer)})
+            if isinstance(optimizer, Optimizer):
+                optimizer.expect_to_fit(self.network_.parameters)
 
     def _expect_to_predict(self) -> None:
         network, n = self.network_, self.n_features_in_
@@ -175,6 +182,8 @@ class NeuralEstimator(BaseEstimator, ABC):
         self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool
     ) -> Rows:
         """The examples that count: rows of weight zero are left out as if they were not there."""
+        if self.scoring is not None:
+            check_scoring(self, scoring=self.scoring)
         raw = X
         X, y = self._checked(X, plain_targets(y), reset=fresh)
         if sample_weight is None:

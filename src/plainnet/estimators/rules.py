@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from plainnet.callbacks import Callback, Run
+from plainnet.errors import counted
 
 
 class L2Penalty(Callback):
@@ -151,7 +152,8 @@ class StoppingRules(Recorder):
     def _end_or_slow_down(self, run: Run) -> None:
         e = self.estimator
         what = "Validation score" if e.early_stopping else "Training loss"
-        why = f"{what} did not improve more than tol={e.tol:f} for {e.n_iter_no_change} epochs."
+        epochs = counted(e.n_iter_no_change, "epoch")
+        why = f"{what} did not improve more than tol={e.tol:f} for {epochs}."
         rate = e._optimizer.learning_rate
         if self.schedule == "adaptive" and rate > 1e-6:
             e._optimizer.learning_rate = rate / 5

@@ -6,6 +6,7 @@ Inside the file a network is what `plainnet.save` writes: its description and it
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -109,6 +110,7 @@ def read(path: str | os.PathLike[str]) -> Any:
             estimator = skops.load(stream, trusted=untrusted)
             for each in made:
                 each.expect_to_work()
+            _expect_to_predict(estimator, sum(info.file_size for info in file.infolist()))
         except Exception as error:
             message = f"{path} holds no estimator that works: {shortened(error)}"
             raise FileError(message) from error
@@ -117,6 +119,44 @@ def read(path: str | os.PathLike[str]) -> Any:
     if not hasattr(estimator, "get_params"):
         raise FileError(f"{path} holds no estimator but a {type(estimator).__name__}")
     return estimator
+
+
+def _expect_to_predict(estimator: Any, size: int) -> None:
+    """Refuse an estimator of scikit-learn around ours, fitted, that fails on a row of zeros.
+
+    Not where categories or words are read: those rightly refuse a row of none of them. `size` is
+    that of the file in bytes, which has a number for each feature.
+    """
+    n = getattr(estimator, "n_features_in_", None)
+    if n is None or not hasattr(estimator, "predict") or _reads_categories(estimator):
+        return
+    if not isinstance(n, int) or not 0 < n <= size // 4:
+        raise FileError(f"n_features_in_ is {n!r}")
+    X: Any = np.zeros((1, n))
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None:
+        try:
+            import pandas
+        except ImportError:  # nor will a table of these columns come
+            return
+        X = pandas.DataFrame(X, columns=names)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        estimator.predict(X)
+
+
+def _reads_categories(thing: Any) -> bool:
+    """Whether it is, or has inside, what takes only what it has seen."""
+    if isinstance(thing, list | tuple):
+        return any(map(_reads_categories, thing))
+    if isinstance(thing, dict):
+        return any(map(_reads_categories, thing.values()))
+    if not hasattr(thing, "get_params"):
+        return False
+    known = vars(thing)
+    return any(name in known for name in ("categories_", "vocabulary_", "columns_")) or any(
+        map(_reads_categories, known.values())
+    )
 
 
 _made: ContextVar[list[Any] | None] = ContextVar("made", default=None)

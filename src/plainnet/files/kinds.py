@@ -133,8 +133,13 @@ def described(path: Path) -> str:
         return "no ordinary file"
     if zipfile.is_zipfile(path):
         return _described_zip(path)
-    with open(path, "rb") as file:
-        head = file.read(4096)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        return f"a file that cannot be read ({error.strerror})"
     size = path.stat().st_size
     if not head:
         return "an empty file"

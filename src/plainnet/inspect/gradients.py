@@ -26,7 +26,7 @@ from plainnet.errors import (
     require_integer,
     require_number,
 )
-from plainnet.layers.base import Layer, Shape, fits
+from plainnet.layers.base import Layer, Shape, as_batch, fits
 from plainnet.losses import Loss
 from plainnet.network import Network
 
@@ -174,8 +174,8 @@ class _Projection(Loss):
         y = as_numbers("targets y", y).astype(dtype)
         if y.ndim == 0 or not fits(y.shape[1:], self.output_shape):
             raise ShapeError(
-                f"y, the gradient of the output, must have its shape, (m, *{self.output_shape}); "
-                f"got {y.shape}"
+                "y, the gradient of the output, must have its shape, "
+                f"{as_batch(self.output_shape)}; got {y.shape}"
             )
         return y
 

@@ -56,7 +56,9 @@ class Spans:
         return self.starts[i], self.starts[i] + self.kernel
 
     def __iter__(self) -> Iterator[Pair]:
-        return map(self.__getitem__, range(len(self)))
+        first = self.starts
+        stops = range(first.start + self.kernel, first.stop + self.kernel, first.step)
+        return zip(first, stops, strict=True)
 
 
 class _Pool(Layer, ABC):

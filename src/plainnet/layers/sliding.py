@@ -67,13 +67,9 @@ def cells(
     any place are left out: with `ceil_mode`, a pool's kernel may be larger than the image.
     """
     (sh, sw), (dh, dw), (top, left) = window.stride, window.dilation, window.before
-    reaching = (
-        range(min(cells, -(-(n + before) // d)))
-        for cells, n, before, d in zip(
-            window.kernel, inputs, window.before, window.dilation, strict=True
-        )
-    )
-    for i, j in product(*reaching):
+    n_down = min(window.kernel[0], -(-(inputs[0] + top) // dh))
+    n_across = min(window.kernel[1], -(-(inputs[1] + left) // dw))
+    for i, j in product(range(n_down), range(n_across)):
         y_out, y_in = overlap(
             i * dh - top + lines.start * sh, sh, inputs[0], lines.stop - lines.start
         )

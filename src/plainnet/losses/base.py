@@ -18,7 +18,7 @@ from plainnet.arguments import as_array
 from plainnet.cache import Cache
 from plainnet.config import Configurable
 from plainnet.errors import DataError, ShapeError
-from plainnet.layers.base import Formulas, name_who_writes, seen
+from plainnet.layers.base import Formulas, as_batch, name_who_writes, seen
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -134,8 +134,8 @@ class Loss(Configurable, ABC):
         dL = self.backward(cache)
         if getattr(dL, "shape", ())[1:] != self.output_shape:
             raise ShapeError(
-                f"{self!r}.backward must return a gradient of the shape (m, *{self.output_shape}), "
-                f"that of Z; it returned {seen(dL)}"
+                f"{self!r}.backward must return a gradient of the shape of Z, "
+                f"{as_batch(self.output_shape)}; it returned {seen(dL)}"
             )
         dZ = cache.array("dZ", dL.shape, dL.dtype)
         if sample_weight is None:
@@ -198,7 +198,7 @@ def real_targets(y: npt.ArrayLike, output_shape: Shape, dtype: npt.DTypeLike) ->
     if y.ndim == 1 and output_shape == (1,):
         y = y[:, None]
     if y.shape[1:] != output_shape:
-        raise ShapeError(f"targets must have the shape (m, *{output_shape}); got {y.shape}")
+        raise ShapeError(f"targets must have the shape {as_batch(output_shape)}; got {y.shape}")
     if y.dtype.kind not in "biuf":
         raise DataError(f"targets must be real numbers; got dtype {y.dtype}")
     with np.errstate(over="ignore"):

@@ -1,6 +1,6 @@
 """Adam and its relatives: a mean of the gradient, divided by the root of a mean of its square."""
 
-from math import prod, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -159,7 +159,10 @@ class NAdam(Adam):
         if t == last + 1:
             product *= self._mu(t)
         elif t != last:  # after a reset, or steps that were set from outside
-            product = prod(map(self._mu, range(1, t + 1)))
+            product, i = 1.0, 0
+            while i < t and product > 0:
+                i += 1
+                product *= self._mu(i)
         self._products[self._lag] = t, product
         return product
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.config import Configurable
-from plainnet.errors import SettingError, ShapeError, require_number
+from plainnet.errors import SettingError, ShapeError, require_integer, require_number
 from plainnet.memory import aligned
 from plainnet.parameters import Segment
 
@@ -117,18 +117,20 @@ class Optimizer(Configurable, ABC):
             parameters is not self._target
             or gradients is not self._source
             or segments is not self._segments
+            or bool(self.weight_decay) is not self._decays
         ):
             self._attach(parameters, gradients, segments)
-        steps = self.steps + 1
-        try:
-            for (learning_rate, weight_decay, pieces), lag in zip(
-                self._groups, self._lags, strict=True
-            ):
-                self.steps, self._lag = steps - lag, lag
+        self.steps += 1
+        for lag, learning_rate, weight_decay, pieces in self._groups:
+            if not lag:
                 self._update(learning_rate, weight_decay, pieces)
-        finally:
-            self.steps = steps
-        if steps % FLUSH_EVERY == 0:
+                continue
+            self.steps, self._lag = self.steps - lag, lag
+            try:
+                self._update(learning_rate, weight_decay, pieces)
+            finally:
+                self.steps, self._lag = self.steps + lag, 0
+        if self.steps % FLUSH_EVERY == 0:
             self._flush()
 
     def _update(self, learning_rate: float, weight_decay: float, pieces: list[Piece]) -> None:
@@ -152,6 +154,19 @@ class Optimizer(Configurable, ABC):
         """Forget all steps: the accumulators start from zero again."""
         self.steps, self.state, self.missed = 0, {}, ()
         self._target = self._segments = None
+
+    def expect_to_fit(self, parameters: Array) -> None:
+        """Refuse what a file has brought if it could not go on with these parameters."""
+        require_integer("steps", self.steps, at_least=0)
+        if self.state and set(self.state) != set(self.accumulators):
+            raise SettingError(f"{self!r} keeps {', '.join(self.accumulators)}; got others")
+        for name, values in self.state.items():
+            alike = values.shape == parameters.shape and values.dtype == parameters.dtype
+            if not (alike and np.isfinite(values).all()):
+                raise SettingError(f"its {name} does not fit {parameters.size} parameters")
+        for start, stop, n in self.missed:
+            if not (0 <= start < stop <= parameters.size and 0 < n <= self.steps):
+                raise SettingError(f"it has missed what it cannot have missed: {start, stop, n}")
 
     # --- the steps of each tensor ----------------------------------------------------------------
 
@@ -183,8 +198,10 @@ class Optimizer(Configurable, ABC):
     _target: Array | None = None
     _source: Array | None = None
     _segments: Sequence[Segment] | None = None
-    _groups: list[tuple[float, float, list[Piece]]]
-    _lags: list[int]
+    _decays = False
+    """Whether the groups keep apart what decays from what does not."""
+    _groups: list[tuple[int, float, float, list[Piece]]]
+    """Lag, factors of the learning rate and of weight decay, and the pieces they hold for."""
     _dtype: np.dtype[Any]
     _factor: Array
     shared: Sequence[Array] = ()
@@ -209,23 +226,23 @@ class Optimizer(Configurable, ABC):
                 f"{size}: take a new one, or reset() it"
             )
         decayed, *scratch = (aligned(min(PIECE, size), dtype) for _ in range(1 + self.scratch))
-        self._groups, self._lags, self.shared = [], [], ()
-        for start, stop, learning_rate, weight_decay, lag in _runs(size, segments, self.missed):
+        self._groups, self.shared, self._decays = [], (), bool(self.weight_decay)
+        runs = _runs(size, segments, self.missed, decays=self._decays)
+        for start, stop, learning_rate, weight_decay, lag in runs:
             pieces = []
             for first in range(start, stop, PIECE):
                 last = min(first + PIECE, stop)
                 p, g, *state = (vector[first:last] for vector in vectors)
                 own = (array[: last - first] for array in scratch)
                 pieces.append((p, g, decayed[: last - first], (*own, *state)))
-            self._groups.append((learning_rate, weight_decay, pieces))
-            self._lags.append(lag)
+            self._groups.append((lag, learning_rate, weight_decay, pieces))
         self._target, self._source, self._segments = parameters, gradients, segments
         self._dtype, self._factor = dtype, np.empty((), dtype)
 
     def _flush(self) -> None:
         threshold = 1e4 * np.finfo(self._dtype).tiny
-        for _, _, pieces in self._groups:
-            for _, _, _, arrays in pieces:
+        for *_, pieces in self._groups:
+            for *_, arrays in pieces:
                 work = arrays[0]
                 for accumulator in arrays[self.scratch :]:
                     np.abs(accumulator, out=work)
@@ -238,7 +255,7 @@ class Optimizer(Configurable, ABC):
         return {key: value for key, value in state.items() if key not in _ATTACHED}
 
 
-_ATTACHED = ("_target", "_source", "_segments", "_groups", "_lags", "_lag", "_factor", "shared")
+_ATTACHED = ("_target", "_source", "_segments", "_groups", "_lag", "_factor", "shared")
 
 
 def require_betas(betas: tuple[float, float]) -> tuple[float, float]:
@@ -251,11 +268,11 @@ def require_betas(betas: tuple[float, float]) -> tuple[float, float]:
 
 
 def _runs(
-    size: int, segments: Sequence[Segment], missed: Missed
+    size: int, segments: Sequence[Segment], missed: Missed, *, decays: bool
 ) -> Iterator[tuple[int, int, float, float, int]]:
     """(start, stop, learning rate, weight decay, lag) of neighbours that have these in common."""
     parts = [
-        (start, stop, s.learning_rate, s.weight_decay, lag)
+        (start, stop, s.learning_rate, s.weight_decay if decays else 0.0, lag)
         for s in segments or (Segment("", 0, size, (size,)),)
         for start, stop, lag in _lags(s.start, s.stop, missed)
     ]

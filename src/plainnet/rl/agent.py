@@ -171,6 +171,7 @@ class Agent(Configurable, ABC):
         every = every or max(steps // 10, 5 * self.n_envs * longest, 1)
         if checkpoint is not None:
             _require_writable(Path(checkpoint))
+            _expect_savable(self)
         interrupted: list[bool] = []
         finishing = on_ctrl_c(lambda: interrupted.append(True))
         with _bar(steps, self.steps, progress) as bar, finishing:
@@ -355,6 +356,7 @@ class Agent(Configurable, ABC):
 
 def write(agent: Agent, path: str | os.PathLike[str]) -> None:
     """Save an agent; see `Agent.save`."""
+    _expect_savable(agent)
     config = agent.config()
     if callable(agent.env):
         config["env"] = None
@@ -366,6 +368,12 @@ def write(agent: Agent, path: str | os.PathLike[str]) -> None:
     arrays |= {"agent_format": np.array(FORMAT), "agent": np.array(json.dumps(config))}
     with moved_into_place(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
+
+
+def _expect_savable(agent: Agent) -> None:
+    """Refuse an agent that no file may ask for."""
+    if too_much := _too_much(agent.config(), agent.steps):
+        raise SettingError(f"the agent cannot be saved: {too_much}")
 
 
 def layer_sizes(hidden: Sequence[int]) -> list[int]:
@@ -489,16 +497,25 @@ def _expect_modest(kind: type[Agent], config: Mapping[str, Any], file: Archive) 
     n_envs, steps = known["n_envs"], file.number("state.steps")
     if isinstance(n_envs, int) and n_envs > 0 and steps % n_envs:
         raise Unreadable(f"{n_envs} environments do not make {steps} steps together")
-    for name, most in MOST.items():
-        if isinstance(known.get(name), int | float) and not known[name] <= most:
-            raise Unreadable(f"its {name} is {known[name]:,}, more than {most:,}")
-    if isinstance(known["hidden"], list | tuple) and len(known["hidden"]) > MOST_LAYERS:
-        raise Unreadable(f"it has {len(known['hidden']):,} hidden layers, more than {MOST_LAYERS}")
-    rollout = known.get("n_steps", 1)
-    both = isinstance(n_envs, int) and isinstance(rollout, int)
-    if both and n_envs * rollout > max(steps, MOST["batch_size"]):
-        raise Unreadable(f"it learns from {n_envs * rollout:,} steps at once")
+    if too_much := _too_much(known, steps):
+        raise Unreadable(too_much)
     kind.expect_room(known, file)
+
+
+def _too_much(settings: Mapping[str, Any], steps: int) -> str:
+    """What no agent in a file may ask for, in words; "" if it is modest."""
+    for name, most in MOST.items():
+        if isinstance(settings.get(name), int | float) and not settings[name] <= most:
+            return f"its {name} is {settings[name]:,}, more than {most:,}"
+    hidden, n_envs = settings.get("hidden"), settings.get("n_envs")
+    rollout = settings.get("n_steps", 1)
+    if isinstance(hidden, list | tuple) and len(hidden) > MOST_LAYERS:
+        return f"it has {len(hidden):,} hidden layers, more than {MOST_LAYERS}"
+    if isinstance(n_envs, int) and isinstance(rollout, int):
+        at_once = n_envs * rollout
+        if at_once > max(steps, MOST["batch_size"]):
+            return f"it learns from {at_once:,} steps at once"
+    return ""
 
 
 def _expect_vectors(file: Archive) -> Callable[[int, int, np.dtype[Any]], None]:

@@ -233,7 +233,8 @@ class DQN(Agent):
         """The memory grows with what it holds; its tree is as large as its capacity."""
         if settings["prioritized"] is True:
             size = settings["capacity"] // settings["n_envs"] * settings["n_envs"]
-            held = file.header("state.replay.tree").size
+            tree = file.header("state.replay.tree")
+            held = tree.size if tree.dtype == np.float64 else 0
             if SumTree.numbers(size) != held:
                 raise Unreadable(f"a memory of {size:,} steps has no tree of {held:,} numbers")
 
