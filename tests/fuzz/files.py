@@ -119,6 +119,9 @@ def _estimators() -> Iterator[tuple[str, Any]]:
     try:
         import pandas
         import skops.io  # noqa: F401
+        from sklearn.decomposition import PCA
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
 
         from plainnet import estimators
     except ImportError:  # the extra `sklearn` is not installed
@@ -128,6 +131,8 @@ def _estimators() -> Iterator[tuple[str, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield "mlp", estimators.MLPClassifier((3,), max_iter=2, random_state=0).fit(X, y)
+        inside = estimators.MLPClassifier((3,), max_iter=2, random_state=0)
+        yield "pipeline", make_pipeline(StandardScaler(), PCA(2), inside).fit(X, y)
         net = estimators.NetworkRegressor(
             [layers.Dense(2), layers.ReLU(), layers.Dense(1)], epochs=1, random_state=0
         )
@@ -319,7 +324,7 @@ def expect_to_work(thing: Any) -> None:
             "agent": _expect_agent,
             "estimator": _expect_estimator,
         }
-        kind[type(thing).file_kind](thing)
+        kind[getattr(thing, "file_kind", "estimator")](thing)
 
 
 def _expect_network(network: Any) -> None:
@@ -350,7 +355,7 @@ def _expect_agent(agent: Any) -> None:
 
 
 def _expect_estimator(estimator: Any) -> None:
-    if not hasattr(estimator, "n_features_in_"):
+    if not (hasattr(estimator, "n_features_in_") and hasattr(estimator, "predict")):
         return
     if hasattr(estimator, "columns_"):
         import pandas
@@ -361,6 +366,9 @@ def _expect_estimator(estimator: Any) -> None:
         return
     X = np.zeros((2, estimator.n_features_in_), np.float32)
     assert len(estimator.predict(X)) == 2
+    if hasattr(estimator, "partial_fit"):
+        with suppress(plainnet.errors.DivergedError):
+            estimator.partial_fit(X, estimator.predict(X))
 
 
 # --- tries ----------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from plainnet.arguments import as_numbers
 from plainnet.cache import Cache
 from plainnet.config import rebuild
-from plainnet.errors import DataError, SettingError
+from plainnet.errors import DataError, SettingError, require_integer, require_type
 from plainnet.estimators.saving import note_made, packed, unpacked
 from plainnet.network import ROWS_AT_ONCE, Network
 from plainnet.optimizers import Optimizer
@@ -100,6 +100,14 @@ class NeuralEstimator(BaseEstimator, ABC):
             rebuild(optimizer.config(), {type(optimizer).__name__: type(optimizer)})
             if isinstance(optimizer, Optimizer):
                 optimizer.expect_to_fit(self.network_.parameters)
+
+    def _expect_to_go_on(self, *names: str) -> None:
+        """That there is all from which a warm start or partial_fit goes on."""
+        for name in ("_rng", "_split_seed", *names):
+            if name not in vars(self):
+                raise DataError(f"it lacks {name}, from which training goes on")
+        require_type("_rng", vars(self)["_rng"], np.random.Generator)
+        require_integer("_split_seed", vars(self)["_split_seed"], at_least=0)
 
     def _expect_to_predict(self) -> None:
         network, n = self.network_, self.n_features_in_

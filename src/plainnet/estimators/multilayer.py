@@ -23,6 +23,7 @@ from plainnet.errors import (
     require_integer,
     require_number,
     require_sequence,
+    require_type,
     shown,
 )
 from plainnet.estimators.base import (
@@ -167,6 +168,10 @@ class MultilayerPerceptron(NeuralEstimator):
         self._split_seed = int(self._rng.integers(2**31))
         self.n_outputs_ = self._n_targets
         self.n_layers_ = len(self._hidden_sizes()) + 2
+        self._begin_progress()
+
+    def _begin_progress(self) -> None:
+        """What training goes on from, before the first step."""
         self.t_ = 0
         self.loss_curve_ = []
         self.validation_loss_curve_: list[float] = []
@@ -194,6 +199,16 @@ class MultilayerPerceptron(NeuralEstimator):
             W = source.uniform(-limit, limit, (n_in, n_out))
             start.append((W, source.uniform(-limit, limit, n_out)))
         return start
+
+    def expect_to_work(self) -> None:
+        super().expect_to_work()
+        self._check_numbers()
+        if hasattr(self, "network_"):
+            begun = object.__new__(type(self))
+            begun._begin_progress()
+            self._expect_to_go_on(*vars(begun), "n_outputs_")
+            require_integer("t_", self.t_, at_least=0)
+            require_type("loss_curve_", self.loss_curve_, list)
 
     # Assigned before the first fit, these wait for the network: a warm start or partial_fit begins
     # with them, and fit without a warm start with weights of its own, as in scikit-learn.
@@ -309,6 +324,11 @@ class MultilayerPerceptron(NeuralEstimator):
         if self._schedule_name() == "invscaling" and self.t_:
             self._optimizer.learning_rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
 
+    def _check_numbers(self) -> None:
+        """What scikit-learn's check of the parameters lets pass: False for 0."""
+        for name in ("alpha", "tol", "power_t"):
+            require_number(name, getattr(self, name))
+
     def _schedule_name(self) -> str:
         """scikit-learn's `learning_rate`, which only its sgd knows."""
         return self.learning_rate if self.solver == "sgd" and self.optimizer is None else "constant"
@@ -324,8 +344,7 @@ class MultilayerPerceptron(NeuralEstimator):
         y_val: Any = None,
         incremental: bool = False,
     ) -> Any:
-        for name in ("alpha", "tol", "power_t"):
-            require_number(name, getattr(self, name))
+        self._check_numbers()
         if incremental and self.early_stopping:
             raise SettingError("partial_fit does not support early_stopping=True")
         if incremental and getattr(self, "class_weight", None) == "balanced":

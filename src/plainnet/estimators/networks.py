@@ -111,6 +111,11 @@ class NetworkEstimator(NeuralEstimator):
         predicted = self._decide(_one_output(self.network_))
         return (self._metric,) if predicted.size == held.targets[:1].size else ()
 
+    def expect_to_work(self) -> None:
+        super().expect_to_work()
+        if hasattr(self, "network_"):
+            self._expect_to_go_on("_optimizer")
+
     def _fit(self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any) -> Any:
         fresh = not (self.warm_start and hasattr(self, "network_"))
         rows = self._training_rows(X, y, sample_weight, fresh, incremental=False)

@@ -13,6 +13,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
+from plainnet.arguments import as_labels
 from plainnet.errors import DataError, SettingError
 from plainnet.estimators.base import Array, NeuralEstimator
 from plainnet.functions import exact_ids
@@ -66,7 +67,9 @@ class Classifier(ClassifierMixin, NeuralEstimator):
         classes, several = self.classes_, self._multilabel
         if not (isinstance(classes, np.ndarray) and classes.ndim == 1 and len(classes)):
             raise DataError("its classes_ are no array of labels")
-        if not isinstance(several, bool) or (not several and (classes[1:] <= classes[:-1]).any()):
+        as_labels("classes_", classes)
+        ascending = (classes[1:] > classes[:-1]).all() and (classes == classes).all()
+        if not isinstance(several, bool) or not (several or ascending):
             raise DataError("its classes_ are not in ascending order")
         outputs = self.network_.output_shape[-1]
         one_output = outputs == 1 and len(classes) == 2 and not several
