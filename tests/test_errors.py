@@ -170,7 +170,7 @@ def test_sequences():
 def test_paths(tmp_path):
     assert require_path("path", str(tmp_path)) == require_path("path", tmp_path) == tmp_path
     for value in (None, 3, b"x", "", "a\0b", ["x"]):
-        with pytest.raises(SettingError, match="path must be a str or a path; got"):
+        with pytest.raises(SettingError, match="path must be a string or a path; got"):
             require_path("path", value)
 
 

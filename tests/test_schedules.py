@@ -497,7 +497,7 @@ def test_schedules_describe_themselves_and_can_be_copied(schedule):
         (lambda: values(Cosine(of="rate", on=Dropout(0.5)), 2), "is not a layer of the network"),
         (lambda: values(Cosine(of="weight_decay"), 2, optimizer=LBFGS()), "read before training"),
         (lambda: values(Cosine(), 2, optimizer=LBFGS()), "has no number called 'learning_rate'"),
-        (lambda: Cosine(of=3), "of must be a str object; got 3"),
+        (lambda: Cosine(of=3), "of must be a string; got 3"),
         (lambda: Cosine(of="rate", on=[]), "on must be a list of Layer objects; got an empty one"),
         (lambda: Cosine(of="rate", on=Dropout), "on must be a list of Layer objects; got"),
         (lambda: Cosine(of="rate", on="0.dropout"), "on must be a list of Layer objects; got"),

@@ -307,10 +307,10 @@ def test_a_loss_of_ones_own_is_told_what_is_wrong():
     with pytest.raises(ShapeError, match=r"MeanQuartic\(\)\.forward must .* each example.*\(5,\)"):
         check_gradients(MeanQuartic(), y=y, input_shape=3)
     with pytest.raises(
-        ShapeError, match=r"FlatQuartic\(\)\.backward must .*\(3,\)\), that of Z.*\(5,\)"
+        ShapeError, match=r"FlatQuartic\(\)\.backward must .* of Z, \(m, 3\); .*\(5,\)"
     ):
         check_gradients(FlatQuartic(), y=y, input_shape=3)
-    with pytest.raises(ShapeError, match=r"\(m, \*\(3,\)\); got \(5,\)"):
+    with pytest.raises(ShapeError, match=r"\(m, 3\); got \(5,\)"):
         check_gradients(Quartic(), y=np.ones(5), input_shape=3)
 
 
