@@ -507,3 +507,64 @@ def test_schedules_describe_themselves_and_can_be_copied(schedule):
 def test_settings_are_checked(make, message):
     with pytest.raises(SettingError, match=message):
         make()
+
+
+# --- settings that somebody else sets, or that cannot be ------------------------------------------
+
+
+class Halve(Callback):
+    def end_epoch(self, run):
+        run.optimizer.learning_rate /= 2
+
+
+@pytest.mark.parametrize("schedule_first", [False, True])
+def test_a_callback_that_sets_what_a_schedule_sets_is_refused(schedule_first):
+    callbacks = [Cosine(), Halve()] if schedule_first else [Halve(), Cosine()]
+    optimizer = SGD(0.1)
+    with pytest.raises(SettingError, match=r"Cosine\(\) sets 'learning_rate' .* somebody else"):
+        train(network(), X, np.zeros(8), optimizer=optimizer, epochs=3, batch_size=8,
+              callbacks=callbacks, progress=False)  # fmt: skip
+    assert optimizer.learning_rate == 0.1
+
+
+@pytest.mark.parametrize(
+    ("schedule", "optimizer", "message"),
+    [
+        (OneCycle(start=2, end=2, of="momentum"), SGD(0.1, momentum=0.9), "'momentum' to 1.8: mom"),
+        (OneCycle(start=2, end=2, of="rho"), RMSprop(0.1), "'rho' to 1.8: rho must be >= 0 and <"),
+        (Exponential(by=1e300), SGD(1e-300), "must be >= 0; got inf"),
+        (Cosine(of="weight_decay"), SGD(0.1), "which is 0: the schedule would do nothing"),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, Schedule) else "",
+)
+def test_a_value_that_the_constructor_would_refuse(schedule, optimizer, message):
+    with pytest.raises(SettingError, match=message):
+        values(schedule, 8, optimizer=optimizer)
+
+
+def test_a_rate_of_dropout_that_would_be_1():
+    dropout = Dropout(0.5)
+    net = network(Dense(8), dropout)
+    with pytest.raises(SettingError, match="sets 'rate' to 1: rate must be >= 0 and < 1"):
+        train(net, X, np.zeros(8), optimizer=SGD(0.1), epochs=3, batch_size=8, progress=False,
+              callbacks=[Step(every=1, by=2.0, of="rate", on=dropout)])  # fmt: skip
+    assert dropout.rate == 0.5
+
+
+class MoreThanTheySay:
+    """Ten batches whose __len__ says two."""
+
+    def __len__(self):
+        return 2
+
+    def __iter__(self):
+        return iter([(X, np.zeros(8))] * 10)
+
+
+@pytest.mark.parametrize("schedule", [Polynomial(), Polynomial(power=0.5), Cosine()], ids=repr)
+def test_beyond_its_end_a_schedule_stays_there(schedule):
+    watch = Watch()
+    train(network(), MoreThanTheySay(), optimizer=SGD(0.1), epochs=1, progress=False,
+          callbacks=[schedule, watch])  # fmt: skip
+    assert watch.values[2:] == [watch.values[1]] * 8
+    assert 0 <= watch.values[1] < watch.values[0]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import described
+from plainnet.arguments import as_array, described
 from plainnet.augmentation import Transform
 from plainnet.cache import Cache
 from plainnet.data import Batches, check_features, check_weights, weigh_classes
@@ -70,7 +70,8 @@ def make_batches(
     if first is not None:
         rows = slice(first * size)
         X, targets, weights = X[rows], targets[rows], None if weights is None else weights[rows]
-    dtype = X.dtype if network.body.takes_ids else network.dtype
+    # By way of NumPy: a tensor of another library has a dtype of its own.
+    dtype = as_array("X", X[:1]).dtype if network.body.takes_ids else network.dtype
     return Batches(X, targets, weights, size, rng, dtype, shuffle=shuffle and first is None)
 
 

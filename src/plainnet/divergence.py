@@ -55,6 +55,8 @@ def diverged(run: Run, good: Snapshot, what: str, X: Array) -> DivergedError:
 
 def _first_non_finite(network: Network, X: Array) -> str:
     """The first layer, from the input on, with a number that is not finite."""
+    if X.dtype.kind == "f" and not np.isfinite(X).all():
+        return "X, by way of augmentation"
     cache = Cache(training=True, record=True, seed=0)
     network.forward(X, cache)
     for layer in network.body.walk():

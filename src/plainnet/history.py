@@ -7,8 +7,9 @@ from copy import copy
 from math import isnan, nan
 from typing import Any
 
-from plainnet.errors import counted
+from plainnet.errors import DataError, counted
 from plainnet.plots import new_axes
+from plainnet.spelling import Elsewhere
 
 
 class History(dict[str, list[float]]):
@@ -34,7 +35,11 @@ class History(dict[str, list[float]]):
     """
 
     def __init__(self, columns: Mapping[str, list[float]] | None = None, stopped: str = "") -> None:
-        super().__init__({} if columns is None else columns)
+        columns = {} if columns is None else dict(columns)
+        lists = {name: values for name, values in columns.items() if isinstance(values, list)}
+        if len(lists) < len(columns) or len(set(map(len, lists.values()))) > 1:
+            raise DataError("the columns of a History must be lists of one length")
+        super().__init__(columns)
         self.stopped = stopped
         self._measured = set(self)  # in the last epoch
 
@@ -51,6 +56,8 @@ class History(dict[str, list[float]]):
         for name, value in row.items():
             self.setdefault(name, [nan] * epochs)[-1] = value
         self._measured.update(row)
+
+    history = Elsewhere("history", 'it is the table itself: history["loss"]')
 
     @property
     def columns(self) -> dict[str, list[float]]:

@@ -89,7 +89,8 @@ class LBFGS(Configurable):
             learns[s.start : s.stop] = s.learning_rate > 0
             decay[s.start : s.stop] = self.weight_decay * s.weight_decay
         if not learns.any():
-            raise SettingError("every parameter is frozen: there is nothing to minimise")
+            why = "every parameter is frozen" if parameters.size else "there are no parameters"
+            raise SettingError(f"{why}: there is nothing to minimise")
         decay, loss = decay[learns], float("nan")
 
         def objective(p: Array) -> tuple[float, Array]:

@@ -122,7 +122,11 @@ def find_learning_rate(
     highest = require_number("highest", highest, above=lowest)
     steps = require_integer("steps", steps, at_least=10)
     if all(s.learning_rate == 0 for s in network.segments):
-        raise SettingError("every parameter is frozen: there is nothing to learn")
+        why = "every parameter is frozen" if network.segments else "there are no parameters"
+        raise SettingError(f"{why}: there is nothing to learn")
+    for name in ("callbacks", "epochs", "optimizer", "progress"):
+        if name in settings:
+            raise SettingError(f"find_learning_rate sets {name} itself: leave it out")
     rates, rng = np.geomspace(lowest, highest, steps).tolist(), as_generator(seed)
 
     def run(callback: _Rates) -> None:

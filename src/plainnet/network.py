@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy, deepcopy
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from plainnet.arguments import as_array, as_dtype, as_floats, as_generator, lies
 from plainnet.cache import Cache
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.errors import (
+    ArgumentError,
     DataError,
     DTypeError,
     SettingError,
@@ -28,7 +29,7 @@ from plainnet.errors import (
     shown,
 )
 from plainnet.initializers import GlorotUniform
-from plainnet.layers.base import Layer, Shape, as_batch, fits
+from plainnet.layers.base import Layer, Shape, as_batch, fits, seen
 from plainnet.layers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
@@ -130,6 +131,7 @@ class Network:
         if loss.of_positions and len(self.output_shape) > 1:
             loss = EachPosition(loss)
         self.loss = copy(loss)  # it remembers the output's shape, so each network has its own
+        self.loss.output_shape = self.output_shape
         self.loss.build(self.output_shape)
         self.body.suggest(GlorotUniform())
 
@@ -316,6 +318,10 @@ class Network:
 
     # --- forward and backward --------------------------------------------------------------------
 
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """What networks of PyTorch and Keras are called for."""
+        raise ArgumentError("a network is not called: network.predict(X), or network.forward(X)")
+
     def forward(self, X: Any, cache: Cache | None = None) -> Array:
         """The last pre-activations, shape (m, *output_shape), for X of shape (m, *input_shape).
 
@@ -386,6 +392,7 @@ class Network:
 
     # --- prediction ------------------------------------------------------------------------------
 
+    @spelled
     def outputs(self, X: Any) -> Array:
         """The last pre-activations of any number of rows, shape (m, *output_shape)."""
         X = self.examples(X)
@@ -408,16 +415,19 @@ class Network:
         largest = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
         return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
 
+    @spelled
     def predict_proba(self, X: Any) -> Array:
         """Probabilities, shape (m, K), or (m, k) for `SigmoidCrossEntropy`."""
         if not self.loss.gives_probabilities:
             raise SettingError(f"{self.loss!r} gives no probabilities; use predict")
         return self.loss.activate(self.outputs(X))
 
+    @spelled
     def predict(self, X: Any) -> Array:
         """Classes, shape (m,), or the predicted numbers."""
         return self.loss.decide(self.outputs(X))
 
+    @spelled
     def evaluate(
         self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> dict[str, float]:
@@ -468,6 +478,11 @@ class Network:
     ) -> tuple[Array, Array | None]:
         """Targets of m examples, and their weights as they are, in float64."""
         targets = self.loss.targets(y, self.dtype)
+        if not isinstance(targets, np.ndarray) or targets.ndim == 0:
+            raise ShapeError(
+                f"{self.loss!r}.targets must return an array of m targets; it returned "
+                f"{seen(targets)}"
+            )
         if len(targets) != m:
             raise ShapeError(f"X has {counted(m, 'row')} and y has {len(targets)}; they must agree")
         weights = None if sample_weight is None else real_weights(sample_weight, m)

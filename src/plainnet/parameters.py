@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments import described
 from plainnet.errors import SettingError
 from plainnet.initializers import Initializer
 from plainnet.memory import aligned
@@ -107,7 +108,13 @@ class FlatVector:
             if initializer is not None:
                 view = self.views[name]
                 with np.errstate(over="ignore", invalid="ignore"):
-                    view[...] = initializer(rng, view.shape)
+                    numbers = initializer(rng, view.shape)
+                    if np.shape(numbers) != view.shape:
+                        raise SettingError(
+                            f"{initializer!r} must return an array of the shape {view.shape}, for "
+                            f"{name}; got {described(numbers)}"
+                        )
+                    view[...] = numbers
                     fits = np.isfinite(view.sum()) or np.isfinite(view).all()
                 if not fits:
                     raise SettingError(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.cache import Cache
+from plainnet.layers import BatchNorm
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -22,7 +23,8 @@ class RunningState:
     Statistics of `BatchNorm` belong to the weights below it. Averaged weights give activations of
     another mean and variance than any of the weights that were averaged, so neither the statistics
     of the last step nor their average fit (Izmailov et al. 2018, section 3.2). Measured, they are
-    the mean of the batches' statistics, as `torch.optim.swa_utils.update_bn` has it.
+    the mean of the batches' statistics, as `torch.optim.swa_utils.update_bn` has it. Running state
+    of other layers stays that of training: only they know what it means.
     """
 
     def __init__(self, network: Network) -> None:
@@ -52,12 +54,17 @@ class RunningState:
 
     def measure(self) -> None:
         """Replace the network's running state by that of its parameters as they are."""
-        averaging = [
-            layer
-            for layer in self.network.body.walk()
-            if layer.declared_state and hasattr(layer, "momentum")
+        stateful = [layer for layer in self.network.body.walk() if layer.declared_state]
+        averaging: list[Any] = [layer for layer in stateful if isinstance(layer, BatchNorm)]
+        if not averaging:
+            return
+        others = [layer for layer in stateful if not isinstance(layer, BatchNorm)]
+        kept = [
+            (view, view.copy())
+            for layer in others
+            for view in (getattr(layer, name) for name in layer.declared_state)
         ]
-        momenta: list[Any] = [layer.momentum for layer in averaging]
+        momenta = [layer.momentum for layer in averaging]
         cache, seen = Cache(training=True, seed=0), 0
         try:
             for X in self._batches:
@@ -68,3 +75,5 @@ class RunningState:
         finally:
             for layer, momentum in zip(averaging, momenta, strict=True):
                 layer.momentum = momentum
+            for view, values in kept:
+                view[...] = values

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from inspect import signature
-from math import cos, log2, pi
+from math import cos, inf, log2, pi
 from numbers import Real
 from re import search
 from typing import Any, ClassVar, Literal
@@ -93,6 +93,13 @@ class Schedule(Callback, Configurable, ABC):
         for user, name in users.values():
             run.claim(user, name, repr(self))
         self._bases = [(user, name, getattr(user, name)) for user, name in users.values()]
+        for user, name, base in self._bases:
+            if base == 0:
+                raise SettingError(
+                    f"{self!r} multiplies {name!r} of {user!r}, which is 0: the schedule would do "
+                    "nothing"
+                )
+        self._set = [base for *_, base in self._bases]
 
     def _users(self, run: Run) -> Iterator[tuple[Any, str]]:
         """Who reads the setting, and under which name."""
@@ -111,12 +118,36 @@ class Schedule(Callback, Configurable, ABC):
 
     def begin_step(self, run: Run) -> None:
         step = run.step if self.per == "step" else run.epoch
+        if self._steps:  # there may be more batches than their __len__ says
+            step = min(step, self._steps - 1)
         if step < self._warm:
             factor = (step + 1) / (self._warm + 1)
         else:
             factor = self.factor(step - self._warm, self._steps - self._warm)
-        for user, name, base in self._bases:
-            setattr(user, name, base * factor)
+        for i, (user, name, base) in enumerate(self._bases):
+            if getattr(user, name) != self._set[i]:
+                raise SettingError(
+                    f"{self!r} sets {name!r} of {user!r} at every step, and somebody else has set "
+                    f"it to {getattr(user, name)!r}: keep one of them"
+                )
+            value = base * factor
+            if value != self._set[i]:
+                self._expect_allowed(user, name, value)
+                setattr(user, name, value)
+                self._set[i] = value
+
+    def _expect_allowed(self, user: Any, name: str, value: float) -> None:
+        """Refuse what the constructor would; a learning rate, scheduled most, without asking it."""
+        if name == "learning_rate":
+            require_number(f"the learning rate that {self!r} sets", value, at_least=0)
+            return
+        settings = {
+            argument: getattr(user, argument) for argument in signature(type(user)).parameters
+        }
+        try:
+            type(user)(**{**settings, name: value})
+        except SettingError as error:
+            raise SettingError(f"{self!r} sets {name!r} to {value:g}: {error}") from error
 
     def end_training(self, run: Run) -> None:
         for user, name, base in self._bases:
@@ -124,6 +155,13 @@ class Schedule(Callback, Configurable, ABC):
 
     def fail(self, run: Run, error: BaseException) -> None:
         self.end_training(run)
+
+
+def _power(base: float, exponent: int) -> float:
+    try:
+        return float(base**exponent)
+    except OverflowError:
+        return inf
 
 
 def _expect_number(owner: Any, name: str) -> None:
@@ -188,7 +226,7 @@ class Step(Schedule):
         require_number("by", self.by, above=0)
 
     def factor(self, step: int, steps: int) -> float:
-        return float(self.by ** (step // self.every))
+        return _power(self.by, step // self.every)
 
 
 @dataclass(repr=False, eq=False)
@@ -206,7 +244,7 @@ class Exponential(Schedule):
         require_number("by", self.by, above=0)
 
     def factor(self, step: int, steps: int) -> float:
-        return float(self.by**step)
+        return _power(self.by, step)
 
 
 @dataclass(repr=False, eq=False)

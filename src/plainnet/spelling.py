@@ -35,7 +35,7 @@ OTHER_NAMES: dict[str, tuple[str, ...] | str] = {
     "in_channels": _INPUT_IS_KNOWN,
     "in_features": _INPUT_IS_KNOWN,
     "init": ("initializer",),
-    "input_dim": _INPUT_IS_KNOWN,
+    "input_dim": ("vocabulary",),  # of an embedding; below for others
     "input_shape": _INPUT_IS_KNOWN,
     "input_size": _INPUT_IS_KNOWN,
     "kernel": ("kernel_size",),
@@ -119,6 +119,16 @@ OF_TRAINING: dict[str, tuple[str, ...] | str] = {
 }
 
 METHODS = {
+    "add": "a network takes all its layers at once: Network([...], ...)",
+    "add_module": "a network takes all its layers at once: Network([...], ...)",
+    "backward": "network.loss_and_gradients(X, y) is forward and backward",
+    "count_params": "network.parameters.size, or network.summary()",
+    "get_weights": "network.tensors, or network.parameters",
+    "set_weights": 'network["0.dense.W"] = ..., or network.parameters[:] = ...',
+    "predict_classes": "network.predict(X)",
+    "predict_on_batch": "network.predict(X)",
+    "train_on_batch": "network.loss_and_gradients(X, y), and the optimizer's update",
+    "trainable_weights": "network.tensors",
     "compile": "the loss is Network's argument, the optimizer train's",
     "eval": "predict and evaluate never train",
     "fit": "plainnet.train(network, X, y, optimizer=..., epochs=..., batch_size=...)",
@@ -233,10 +243,14 @@ def _meant(unknown: str, known: Sequence[str]) -> str:
         if word in known:
             example = _EXAMPLES.get(unknown)
             return f"plainnet calls it {word}" + (f", and {example}" if example else "")
+    if unknown == "input_dim":
+        return _INPUT_IS_KNOWN
     return f"it takes {', '.join(known) or 'none'}"
 
 
 def _too_many(name: str, known: Sequence[str], nameless: int, args: Sequence[Any]) -> str:
+    if known[:1] == ["layers"] and any(isinstance(first, list | tuple) for first in args[:2]):
+        return f"{name} takes by name: {', '.join(known[nameless:])}"
     if known[:1] == ["layers"]:
         return f"{name} takes its layers as one list: {name}([a, b, ...])"
     message = f"{name} takes {', '.join(known[:nameless]) or 'nothing'}"

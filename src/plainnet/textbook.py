@@ -170,7 +170,9 @@ class NeuralNetwork:
         with np.errstate(over="ignore", invalid="ignore"):
             AL = self.forward_propagation(X)[f"A{self.L + 1}"]
         if not np.isfinite(AL).all():
-            raise ValueError("the probabilities are not finite: X or the parameters are too large")
+            raise ValueError(
+                "the probabilities are not finite: X or the parameters are too large, or NaN"
+            )
         return np.reshape(np.argmax(AL, axis=0), (1, -1))
 
     def __repr__(self) -> str:
@@ -246,8 +248,12 @@ class NeuralNetwork:
         for l in range(1, self.L + 2):
             n_out = (np.shape(self.parameters[f"W{l}"]) or (1,))[0]
             for name, columns in ((f"W{l}", n_in), (f"b{l}", 1)):
-                self.parameters[name] = self._check(name, self.parameters[name], n_out, columns)
+                array = self._check(name, self.parameters[name], n_out, columns)
+                # Training writes into it, which a DataFrame's array, say, does not let it.
+                self.parameters[name] = array if array.flags.writeable else array.copy()
             n_in = n_out
+        if not 0 <= _as_float(self.learning_rate) < np.inf:
+            raise ValueError(f"learning_rate must be a number >= 0; got {self.learning_rate!r}")
 
     def _check_cache(self, cache: Any) -> None:
         """That it is what `forward_propagation` of this network returns."""
@@ -275,7 +281,9 @@ class NeuralNetwork:
         if all(np.isfinite(value).all() for value in values):
             return
         if not good:
-            raise ValueError("the first step is not finite: X or the parameters are too large")
+            raise ValueError(
+                "the first step is not finite: X or the parameters are too large, or NaN"
+            )
         for name, parameter in good.items():
             self.parameters[name][...] = parameter
         raise ValueError(

@@ -214,6 +214,7 @@ def train(
         steps_per_epoch=None if batches.n is None else -(-batches.n // accumulate),
         validates=validation is not None,
         metrics=() if validation is None else tuple(validation.metrics),
+        measured=set() if validation is None else {"val"},
     )
     loop = _Loop(run, observers, validation, Cache(training=True, seed=rng, carry=carry))
     begun: list[Callback] = []

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 
 from plainnet.errors import SettingError, require_number, shown
+from plainnet.layers.base import name_who_writes
 from plainnet.losses import EachPosition
 from plainnet.metrics import METRICS, Metric
 from plainnet.network import Network
@@ -23,19 +24,27 @@ class Validation:
         network: Network,
         data: tuple[Any, ...],
         metrics: Sequence[str | Callable[..., float]] = (),
+        called: str = "validation_data",
     ) -> None:
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-            raise SettingError(
-                "validation_data must be (X, y) or (X, y, sample_weight); got "
-                f"{type(data).__name__}"
-            )
+            got = f"{len(data)} of them" if isinstance(data, tuple | list) else type(data).__name__
+            raise SettingError(f"{called} must be (X, y) or (X, y, sample_weight); got {got}")
         self.network = network
         X, *targets = data
         self.X = network.examples(X)
         self.y, self.sample_weight = network.check_targets(len(self.X), *targets)
         if metrics and isinstance(network.loss, EachPosition):
             raise SettingError("metrics need one output an example, and the network gives more")
-        self.metrics = dict(_named(network, metric) for metric in metrics)
+        self.metrics: dict[str, Metric] = {}
+        taken = {"loss", "accuracy"} if network.loss.is_classifier else {"loss"}
+        for metric in metrics:
+            name, known = _named(network, metric)
+            if name in taken | self.metrics.keys():
+                raise SettingError(
+                    f"metrics: there would be two measures called {name!r}: leave one out, or give "
+                    "a function of your own another __name__"
+                )
+            self.metrics[name] = known
 
     def scores(self) -> dict[str, float]:
         """Each measure by its name."""
@@ -48,7 +57,11 @@ class Validation:
             y_true = loss.classes(self.y) if loss.is_classifier else self.y
             if y_true.size == y_pred.size:
                 y_true = y_true.reshape(y_pred.shape)
-            score = metric.function(y_true, y_pred, **weights)
+            try:
+                score = metric.function(y_true, y_pred, **weights)
+            except ValueError as error:
+                name_who_writes(error, f"the metric {name}")
+                raise
             require_number(f"what the metric {name} returns", score, finite=False)
             scores[name] = float(score)
         return scores

@@ -8,6 +8,7 @@ import pytest
 from plainnet import Cache, Callback, EarlyStopping, Network, load, train
 from plainnet.callbacks import EMA, Checkpoint
 from plainnet.errors import DivergedError, SettingError
+from plainnet.initializers import Zeros
 from plainnet.layers import BatchNorm, Dense, Layer, ReLU
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam
@@ -288,3 +289,38 @@ def test_two_averages_are_refused():
 def test_decay_is_a_share(decay):
     with pytest.raises(SettingError, match="decay must be >= 0 and < 1"):
         EMA(decay)
+
+
+class Counting(Layer):
+    """Running state of its own kind: PyTorch's momentum, and how many examples it saw."""
+
+    def __init__(self, momentum: float = 0.1):
+        self.momentum = momentum
+
+    def build(self, input_shape):
+        self.declare_state("m", input_shape, Zeros())
+        self.declare_state("seen", (1,), Zeros())
+        return input_shape
+
+    def forward(self, A, cache):
+        if cache.training:
+            self.m[...] = (1 - self.momentum) * self.m + self.momentum * A.mean(axis=0)
+            self.seen += len(A)
+        return A - self.m
+
+    def backward(self, dA, cache):
+        return dA
+
+
+def test_running_state_of_ones_own_stays_that_of_training():
+    X = (np.random.default_rng(0).standard_normal((64, 4)) + 3).astype(np.float32)
+    states = []
+    for callbacks in ([], [EMA(0.5)]):
+        network = Network([Counting(), BatchNorm(), Dense(3)], loss=MeanSquaredError(),
+                          input_shape=4, seed=0)  # fmt: skip
+        train(network, X, np.zeros((64, 3)), optimizer=SGD(0.01), epochs=5, batch_size=16,
+              progress=False, seed=0, callbacks=callbacks)  # fmt: skip
+        states.append([network["0.counting.m"].copy(), network["0.counting.seen"].copy()])
+    for ours, plain in zip(*states, strict=True):
+        np.testing.assert_array_equal(ours, plain)
+    assert states[0][1] == 5 * 64

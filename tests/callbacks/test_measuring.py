@@ -23,3 +23,26 @@ def test_the_accuracy_on_the_training_data(rng):
     assert history["train_accuracy"][stopping.best_epoch] == net.evaluate(X, y, w)["accuracy"]
     with pytest.raises(SettingError, match=r"must be \(X, y\)"):
         train(net, X, y, callbacks=[Evaluate("train", X)], **settings)
+
+
+@pytest.mark.parametrize("names", [["val"], ["a", "a"]])
+def test_two_measures_of_one_name_are_refused(names, rng):
+    X, y = rng.standard_normal((8, 2)), rng.integers(0, 2, 8)
+    network = Network([Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=2, seed=0)
+    with pytest.raises(SettingError, match=f"measures {names[0]}_... are there already"):
+        train(
+            network, X, y, optimizer=SGD(), epochs=2, batch_size=4, progress=False,
+            validation_data=(X, y), callbacks=[Evaluate(name, X, y) for name in names],
+        )  # fmt: skip
+
+
+def test_data_without_targets_are_called_by_their_name(rng):
+    X = rng.standard_normal((8, 2))
+    network = Network([Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=2, seed=0)
+    with pytest.raises(
+        SettingError, match=r"the data of Evaluate\('a', \.\.\.\) must be \(X, y\) or"
+    ):
+        train(
+            network, X, np.zeros(8, int), optimizer=SGD(), epochs=2, batch_size=4, progress=False,
+            callbacks=[Evaluate("a", X)],
+        )  # fmt: skip

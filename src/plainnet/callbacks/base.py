@@ -43,6 +43,8 @@ class Run:
     """Parameters that take the place of the network's for validation, for `end_epoch`, and when
     training has ended; `EMA` keeps them here. Running state is measured anew for them."""
     history: History = field(default_factory=History)
+    measured: set[str] = field(default_factory=set, repr=False)
+    """What the names of measures begin with: `val`, and those of `Evaluate`."""
     claims: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
     """Who sets a setting during training; see `claim`."""
 

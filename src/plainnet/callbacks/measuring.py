@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from plainnet.callbacks.base import Callback, Run
-from plainnet.errors import require_sequence, require_type
+from plainnet.errors import SettingError, require_sequence, require_type
 from plainnet.validation import Validation
 
 
@@ -33,7 +33,14 @@ class Evaluate(Callback):
         self.metrics = require_sequence("metrics", metrics, "names or functions")
 
     def begin_training(self, run: Run) -> None:
-        self._validation = Validation(run.network, self.data, self.metrics)
+        if self.name in run.measured:
+            raise SettingError(
+                f"the measures {self.name}_... are there already: give Evaluate another name"
+            )
+        run.measured.add(self.name)
+        self._validation = Validation(
+            run.network, self.data, self.metrics, f"the data of Evaluate({self.name!r}, ...)"
+        )
 
     def end_epoch(self, run: Run) -> None:
         scores = self._validation.scores()

@@ -6,6 +6,7 @@ import sys
 from typing import Any, TextIO
 
 from plainnet.callbacks.base import Callback, Run
+from plainnet.errors import SettingError, shown
 
 
 class Progress(Callback):
@@ -16,6 +17,8 @@ class Progress(Callback):
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
+        if stream is not None and not hasattr(stream, "write"):
+            raise SettingError(f"stream must be an open text file; got {shown(stream)}")
         self.stream = stream
         self._bar: Any = None
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments import as_array
 from plainnet.errors import DataError, SettingError, ShapeError
 
 Array = npt.NDArray[Any]
@@ -61,7 +62,7 @@ def write(name: str, views: Sequence[Array], values: Any, places: Iterable[int])
 
 def _fitting(name: str, value: Any, view: Array) -> Array:
     """A copy of the array in the view's dtype."""
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.shape != view.shape:
         turned = "; pass its transpose" if array.shape == view.shape[::-1] else ""
         raise ShapeError(f"{name} must have the shape {view.shape}; got {array.shape}{turned}")

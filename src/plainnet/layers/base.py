@@ -14,7 +14,7 @@ import numpy.typing as npt
 from plainnet.arguments import described
 from plainnet.cache import Cache
 from plainnet.config import Configurable
-from plainnet.errors import SettingError, ShapeError
+from plainnet.errors import SettingError, ShapeError, require_optional
 from plainnet.initializers import GlorotUniform, Initializer
 from plainnet.memory import read_only
 from plainnet.parameters import Declaration
@@ -121,6 +121,7 @@ class Layer(Configurable, ABC):
         order: Literal["C", "F"] = "C",
     ) -> None:
         """Declare a parameter: it appears as `self.<name>`, its gradient as `self.d<name>`."""
+        shape = self._checked_declaration(name, shape, initializer)
         self._refuse_taken(name, f"d{name}")
         if None in shape:
             raise ShapeError("cannot have weights for an axis of any length, None in its input")
@@ -131,8 +132,22 @@ class Layer(Configurable, ABC):
 
         Change it in `forward` where `cache.training` is true: in a frozen layer it is not.
         """
+        shape = self._checked_declaration(name, shape, initializer)
         self._refuse_taken(name)
         self.declared_state[name] = Declaration(name, shape, initializer)
+
+    def _checked_declaration(
+        self, name: str, shape: Shape, initializer: Initializer | None
+    ) -> Shape:
+        if "declared" not in vars(self):
+            raise SettingError(f"{self!r} declares {name!r} too early: declare in build")
+        if not _is_shape(shape):
+            raise SettingError(
+                f"{self!r} declares {name!r} with a shape that is not a tuple of positive "
+                f"integers: {shape!r}"
+            )
+        require_optional(f"the initializer of {name!r} of {self!r}", initializer, Initializer)
+        return tuple(n if n is None else int(n) for n in shape)
 
     def _refuse_taken(self, *names: str) -> None:
         taken = {*self.declared, *(f"d{name}" for name in self.declared), *self.declared_state}

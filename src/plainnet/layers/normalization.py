@@ -403,7 +403,7 @@ def inverse_sqrt(variance: Array, epsilon: float, out: Array) -> Array:
     return np.reciprocal(out, out=out)
 
 
-def expect_several(n: int, what: str) -> None:
+def expect_several(n: int | None, what: str) -> None:
     """A single number over its own size says nothing: the layer could not learn from it."""
-    if n < 2:
+    if n is None or n < 2:
         raise ShapeError(f"needs at least 2 {what} to normalize over; got {n}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from plainnet.cache import Cache
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_optional
+from plainnet.functions import exact_ids
 from plainnet.initializers import Initializer, Normal
 from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
 from plainnet.layers.containers import Sequential
@@ -262,6 +263,15 @@ def checked_ids(layer: Embedding | TiedEmbedding, ids: Array, cache: Cache) -> A
             )
     known = cache.array("ids", ids.shape, INTP)
     np.copyto(known, ids, casting="unsafe")
+    if ids.dtype.kind == "f":  # below another layer
+        if layer.vocabulary > (most := exact_ids(ids.dtype)):
+            raise SettingError(
+                f"layer {layer.name} has {layer.vocabulary:,} ids and gets them in {ids.dtype}, "
+                f"which tells {most:,} apart: put it first in the network, or take dtype=np.float64"
+            )
+        if not np.array_equal(known, ids):
+            wrong = ids[known != ids][0]
+            raise DataError(f"layer {layer.name} needs whole numbers as ids; got {wrong}")
     return known
 
 

@@ -8,17 +8,18 @@ weights included, is taken here, once, and nowhere else:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array
+from plainnet.arguments import REAL, as_array
 from plainnet.cache import Cache
 from plainnet.config import Configurable
 from plainnet.errors import DataError, ShapeError
 from plainnet.layers.base import Formulas, as_batch, name_who_writes, seen
+from plainnet.memory import read_only
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -110,11 +111,14 @@ class Loss(Configurable, ABC):
 
     def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         """The weighted mean of the examples' losses."""
+        if cache.owner is not self:  # the first time, somebody else's loss is watched
+            cache.owner, Z, y = self, read_only(Z), read_only(y)
         try:
             losses = self.forward(Z, y, cache)
         except ValueError as error:
             name_who_writes(error, f"{self!r}.forward")
             raise
+        cache.array("dZ", Z.shape, Z.dtype)  # which says what backward has to return
         if getattr(losses, "shape", ()) != (len(Z),):
             raise ShapeError(
                 f"{self!r}.forward must return a loss for each example, shape ({len(Z)},), not "
@@ -123,7 +127,12 @@ class Loss(Configurable, ABC):
         if sample_weight is None:
             return float(np.add.reduce(losses)) / len(losses)
         total = float(np.add.reduce(sample_weight))
-        return float(np.dot(sample_weight, losses)) / total if total else 0.0
+        with np.errstate(invalid="ignore"):
+            loss = float(np.dot(sample_weight, losses))
+        if not isfinite(loss):  # where nothing counts, nothing overflows
+            counts = sample_weight > 0
+            loss = float(np.dot(sample_weight[counts], losses[counts]))
+        return loss / total if total else 0.0
 
     def weight(self, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         """What the batch of the last `mean` counts beside others."""
@@ -131,19 +140,23 @@ class Loss(Configurable, ABC):
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
         """The gradient of `mean` with respect to Z."""
-        dL = self.backward(cache)
-        if getattr(dL, "shape", ())[1:] != self.output_shape:
+        dL, dZ = self.backward(cache), cache["dZ"]
+        if getattr(dL, "shape", ()) != dZ.shape or dL.dtype.kind not in REAL:
             raise ShapeError(
                 f"{self!r}.backward must return a gradient of the shape of Z, "
-                f"{as_batch(self.output_shape)}; it returned {seen(dL)}"
+                f"{as_batch(self.output_shape)}; for {len(dZ)} examples it returned {seen(dL)}"
             )
-        dZ = cache.array("dZ", dL.shape, dL.dtype)
         if sample_weight is None:
-            return np.multiply(dL, 1 / len(dL), out=dZ)
+            return np.multiply(dL, 1 / len(dL), out=dZ, casting="same_kind")
         total = float(np.add.reduce(sample_weight))
         share = cache.array("share", sample_weight.shape, sample_weight.dtype)
         np.divide(sample_weight, total or 1.0, out=share)  # no weight at all: no gradient
-        return np.multiply(dL, share.reshape(-1, *(1,) * (dL.ndim - 1)), out=dZ)
+        shares = share.reshape(-1, *(1,) * (dL.ndim - 1))
+        with np.errstate(invalid="ignore"):
+            np.multiply(dL, shares, out=dZ, casting="same_kind")
+        if not isfinite(np.add.reduce(dZ, axis=None)):
+            np.copyto(dZ, 0, where=shares == 0)
+        return dZ
 
 
 class Elementwise(Loss):

@@ -213,9 +213,14 @@ class Optimizer(Configurable, ABC):
                 f"{parameters.shape} and {gradients.shape}"
             )
         size, dtype = parameters.size, parameters.dtype
-        if not hasattr(self, "learning_rate"):
-            kind = type(self).__name__
+        kind = type(self).__name__
+        if not vars(self).keys() >= {"learning_rate", "weight_decay", "steps", "state"}:
             raise SettingError(f"{kind}.__init__ must call super().__init__(learning_rate)")
+        if isinstance(self.accumulators, str):
+            raise SettingError(
+                f'{kind}.accumulators must be a tuple of names, such as ("V",); got '
+                f"{self.accumulators!r}"
+            )
         if not self.state:
             self.state = {name: aligned(size, dtype) for name in self.accumulators}
         vectors = (parameters, gradients, *self.state.values())

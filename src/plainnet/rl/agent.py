@@ -25,6 +25,8 @@ from plainnet.errors import (
     SettingError,
     ShapeError,
     require_integer,
+    require_type,
+    shown,
 )
 from plainnet.files.archive import Archive, Unreadable, opened
 from plainnet.files.kinds import check_ending
@@ -166,6 +168,8 @@ class Agent(Configurable, ABC):
         steps = require_integer("steps", steps, at_least=1)
         if every is not None:
             every = require_integer("every", every, at_least=1)
+        if callback is not None and not callable(callback):
+            raise SettingError(f"callback must be a function of the agent; got {shown(callback)}")
         limit = self.environments.limit
         longest = limit if limit < LONGEST else 0  # otherwise nobody knows
         every = every or max(steps // 10, 5 * self.n_envs * longest, 1)
@@ -247,6 +251,8 @@ class Agent(Configurable, ABC):
             Explore as in learning, with its numbers; without, take the best action.
         """
         environments = self.environments
+        if rng is not None:
+            require_type("rng", rng, np.random.Generator)
         try:
             seen = np.asarray(observation)
         except ValueError as error:  # of several shapes
