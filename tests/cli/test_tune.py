@@ -390,6 +390,7 @@ def test_the_same_seed_gives_the_same_trials(run: Run, flowers: Path) -> None:
             "tune", flowers, *SMALL, "--trials", 3, "--study", f"{name}.db", "--seed", seed
         ).out
         lines.append([(line, *rest) for line, *rest in trials(out)])
+    assert [len(each) for each in lines] == [3, 3, 3]
     assert lines[0] == lines[1]
     assert lines[0] != lines[2]
 

@@ -18,11 +18,17 @@ import pytest
 pytest.importorskip("skops")
 pd = pytest.importorskip("pandas")
 
-from sklearn.compose import make_column_transformer  # noqa: E402
-from sklearn.ensemble import VotingClassifier  # noqa: E402
+from sklearn.compose import ColumnTransformer, make_column_transformer  # noqa: E402
+from sklearn.ensemble import BaggingClassifier, VotingClassifier  # noqa: E402
 from sklearn.exceptions import NotFittedError  # noqa: E402
+from sklearn.multiclass import OneVsRestClassifier  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler  # noqa: E402
+from sklearn.preprocessing import (  # noqa: E402
+    FunctionTransformer,
+    OneHotEncoder,
+    PowerTransformer,
+    StandardScaler,
+)
 
 from plainnet.callbacks import Callback, CSVLog, EarlyStopping  # noqa: E402
 from plainnet.errors import FileError, MissingExtraError, SettingError  # noqa: E402
@@ -373,3 +379,62 @@ def test_without_skops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for call in (lambda: save(TabularClassifier(), tmp_path / "m"), lambda: load(tmp_path / "m")):
         with pytest.raises(MissingExtraError, match=r"needs skops .* 'plainnet\[sklearn\]'"):
             call()
+
+
+# --- estimators as people have them ---------------------------------------------------------------
+
+
+def wide_table(columns: int) -> Any:
+    texts = rng.choice(list("ab"), (40, columns))
+    return pd.DataFrame(texts, columns=[f"c{i}" for i in range(columns)])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TabularClassifier("fast", hidden_layer_sizes=(4,), epochs=1, n_networks=1).fit(
+            wide_table(300), CLASSES
+        ),
+        lambda: TabularRegressor("fast", hidden_layer_sizes=(4,), epochs=1, n_networks=1).fit(
+            rng.normal(size=(40, 600)), NUMBERS
+        ),
+        lambda: VotingClassifier([(name, MLPClassifier((4,), max_iter=2)) for name in "abcde"]).fit(
+            X, CLASSES
+        ),
+        lambda: BaggingClassifier(MLPClassifier((4,), max_iter=2), n_estimators=8).fit(X, CLASSES),
+        lambda: OneVsRestClassifier(MLPClassifier((2,), max_iter=1)).fit(
+            np.repeat(X, 2, axis=0), np.arange(80) % 40
+        ),
+        lambda: MLPClassifier((2,), max_iter=1, class_weight=dict.fromkeys(range(400), 1.0)).fit(
+            np.zeros((900, 2)), np.arange(900) % 400
+        ),
+        lambda: make_pipeline(
+            ColumnTransformer([("a", StandardScaler(), [True] * 300 + [False] * 300)]),
+            MLPClassifier((2,), max_iter=1),
+        ).fit(rng.normal(size=(40, 600)), CLASSES),
+    ],
+    ids=["texts", "numbers", "voting", "bagging", "one against the rest", "weights", "mask"],
+)
+def test_estimators_of_ordinary_size_come_back(tmp_path: Path, make: Any) -> None:
+    model = make()
+    save(model, tmp_path / "m.skops")
+    assert type(load(tmp_path / "m.skops")) is type(model)
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        PowerTransformer(method="box-cox"),
+        FunctionTransformer(np.log),
+        FunctionTransformer(np.reciprocal),
+    ],
+    ids=["box-cox", "log", "reciprocal"],
+)
+def test_a_pipeline_for_which_zero_is_no_number_comes_back(
+    tmp_path: Path, transformer: Any
+) -> None:
+    positive = np.abs(X) + 1
+    model = make_pipeline(transformer, MLPClassifier((4,), max_iter=3)).fit(positive, CLASSES)
+    save(model, tmp_path / "m.skops")
+    again = load(tmp_path / "m.skops")
+    np.testing.assert_array_equal(again.predict_proba(positive), model.predict_proba(positive))

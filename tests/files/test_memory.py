@@ -258,3 +258,87 @@ def test_an_estimators_array_that_says_it_is_vast(tmp_path):
             "schema.json", json.dumps({**array, "type": "numpy", "file": "a", "protocol": 1})
         )
     expect_small_refusal(tmp_path / "m.skops")
+
+
+@pytest.mark.parametrize("number", [int, float, str])
+def test_lists_that_hold_one_another_under_numbers_of_any_kind(tmp_path, number):
+    """skops finds 1.0 where 1 was kept."""
+    pytest.importorskip("skops.io")  # its own import is not measured
+    tree = node("ListNode", "list", content=[], __id__=0)
+    for i in range(1, 40):
+        again = {"__loader__": "CachedNode", "__id__": number(i - 1)}
+        tree = node(
+            "ListNode", "list", content=[tree, again], __id__=i if number is int else number(i)
+        )
+    schema_file(tmp_path / "m.skops", {**tree, "protocol": 1})
+    expect_small_refusal(tmp_path / "m.skops")
+
+
+@pytest.mark.parametrize("where", ["schema", "value"])
+def test_an_estimators_file_of_empty_lists(tmp_path, where):
+    pytest.importorskip("skops.io")  # its own import is not measured
+    many = [[] for _ in range(10**6)]
+    schema = {**node("ListNode", "list", content=[]), "protocol": 1}
+    if where == "schema":
+        schema["more"] = many
+    else:
+        schema["content"] = [
+            {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode",
+             "content": json.dumps(many), "is_json": True}
+        ]  # fmt: skip
+    schema_file(tmp_path / "m.skops", schema)
+    del many, schema
+    expect_small_refusal(tmp_path / "m.skops")
+
+
+@pytest.mark.parametrize("name", ["m.npz", "m.skops"])
+def test_a_file_that_lists_too_many_members(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / name, "w") as file:
+        for i in range(60_000):
+            file.writestr(f"x{i}.npy", b"")
+    expect_small_refusal(tmp_path / name)
+
+
+def test_an_agent_of_many_environments(agent, tmp_path):
+    config = {**json.loads(str(agent["agent"])), "env": "FrozenLake8x8-v1", "n_envs": 2048}
+    arrays = {**agent, "agent": np.array(json.dumps(config)), "state.steps": np.array(0)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    expect_small_refusal(tmp_path / "a.npz")
+
+
+def test_an_agent_of_many_episodes_is_within_its_right(agent, tmp_path):
+    steps = int(agent["state.steps"])
+    np.savez(tmp_path / "a.npz", **{**agent, "state.learning": np.ones((10**6, 3))})
+    assert peak_of(lambda: load(tmp_path / "a.npz")) < right_of(tmp_path / "a.npz")
+    loaded = load(tmp_path / "a.npz")
+    assert (len(loaded.learning), loaded.steps) == (10**6, steps)
+    assert loaded.learning.rows[0] == (1, 1.0, 1)
+
+
+def test_an_estimators_network_of_vast_images(tmp_path):
+    pytest.importorskip("skops.io")  # its own import is not measured
+    from plainnet.estimators import NetworkRegressor
+    from plainnet.layers import GlobalAveragePool2d, Upsample
+
+    layers = [Upsample(40), GlobalAveragePool2d(), Dense(1)]
+    X = np.random.default_rng(0).random((8, 4)).astype(np.float32)
+    model = NetworkRegressor(layers, input_shape=(2, 2, 1), epochs=1, random_state=0)
+    save(model.fit(X, X[:, 0]), tmp_path / "m.skops")
+    with zipfile.ZipFile(tmp_path / "m.skops") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    small, vast = (text.encode("utf-32-le") for text in ('"factor": 40,', '"factor":999,'))
+    with zipfile.ZipFile(tmp_path / "m.skops", "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content.replace(small, vast))
+    assert load(tmp_path / "m.skops").network_.layers[0].factor == 999
+    assert peak_of(lambda: load(tmp_path / "m.skops")) < right_of(tmp_path / "m.skops")
+
+
+def test_a_network_that_is_named_many_times_is_made_once(tmp_path):
+    pytest.importorskip("skops.io")
+    from plainnet.estimators.saving import packed, unpacked
+
+    network = Network([Dense(2)], loss=MeanSquaredError(), input_shape=3)
+    arrays = packed({"network_": network})["network_"]
+    networks = unpacked({"networks_": [arrays] * 50})["networks_"]
+    assert len({id(each) for each in networks}) == 1

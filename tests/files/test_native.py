@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from plainnet import Cache, Network, load, save
-from plainnet.errors import FileError, SettingError
+from plainnet.errors import ArgumentError, FileError, SettingError
 from plainnet.files import read_metadata
 from plainnet.initializers import Initializer, Orthogonal
 from plainnet.layers import Dense, Dropout, Flatten, Layer, LeakyReLU, Residual, Sequential, Tanh
@@ -505,3 +505,18 @@ def test_a_network_that_computes_something_else_is_not_saved(tmp_path):
     network = two_layers(kind=Named)
     save(network, tmp_path / "m.npz")
     np.testing.assert_array_equal(load(tmp_path / "m.npz").parameters, network.parameters)
+
+
+def test_metadata_of_numpys_come_back_as_pythons(tmp_path):
+    metadata = {"mean": np.float32(0.5), "n": np.int64(3), "of": np.arange(3)}
+    network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
+    save(network, tmp_path / "m.npz", metadata=metadata)
+    assert read_metadata(tmp_path / "m.npz") == {"mean": 0.5, "n": 3, "of": [0, 1, 2]}
+
+
+@pytest.mark.parametrize("value", [{1, 2}, b"bytes", object(), 10**5000, {(1, 2): 3}], ids=type)
+def test_metadata_that_json_does_not_have(tmp_path, value):
+    network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
+    with pytest.raises(ArgumentError, match="metadata must be what JSON has"):
+        save(network, tmp_path / "m.npz", metadata={"a": value})
+    assert list(tmp_path.iterdir()) == []

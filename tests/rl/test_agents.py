@@ -516,3 +516,15 @@ def test_the_curve_of_learning():
     np.testing.assert_array_equal(episodes.get_ydata(), agent.learning.returns)
     assert mean.get_ydata()[-1] == pytest.approx(agent.learning.recent(20))
     assert mean.get_xdata()[-1] == agent.learning.steps[-1]
+
+
+def test_squares_below_zero_are_refused(tmp_path):
+    agent = DQN("CartPole-v1", n_envs=2, hidden=(4,), learning_starts=8, batch_size=4, seed=0)
+    agent.learn(64, progress=False).save(tmp_path / "a.npz")
+    assert agent.saved_after == agent.steps
+    with np.load(tmp_path / "a.npz") as file:
+        members = dict(file)
+    members["state.value.optimizer.V"][3] = -1
+    np.savez(tmp_path / "a.npz", **members)
+    with pytest.raises(FileError, match="its V, of squares, is negative"):
+        load_agent(tmp_path / "a.npz")

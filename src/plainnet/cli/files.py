@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import DataError, FileError, optional
+from plainnet.errors import DataError, FileError, PlainnetError, optional
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,11 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         with open(_existing(path), "rb") as raw, np.load(raw, allow_pickle=False) as file:
             for name in file.files:
                 arrays[name] = file[name]
-    except UNPACKING as error:
+    except (*UNPACKING, NotImplementedError, RuntimeError) as error:
+        raise FileError(f"{path} cannot be unpacked: {error}") from error
+    except OSError as error:
+        if error.filename is not None or error.errno is not None:
+            raise
         raise FileError(f"{path} cannot be unpacked: {error}") from error
     except ValueError as error:
         if "allow_pickle" in str(error) and zipfile.is_zipfile(path):
@@ -103,10 +107,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         with arrow.parquet.ParquetFile(path) as file:
             refuse_twins([str(name) for name in file.schema_arrow.names], path)
             table: pd.DataFrame = file.read().to_pandas(date_as_object=False)
-    except arrow.ArrowException as error:
-        raise FileError(f"{path} is not a Parquet file that can be read: {error}") from error
-    except OSError as error:
-        if error.filename is not None or error.errno is not None:
+    except (PlainnetError, MemoryError):
+        raise
+    except Exception as error:  # Arrow's, and whatever pandas makes of damaged notes of its own
+        if isinstance(error, OSError) and (error.filename or error.errno) is not None:
             raise
         raise FileError(f"{path} is not a Parquet file that can be read: {error}") from error
     table.columns = table.columns.map(str)

@@ -114,7 +114,8 @@ def _load_network(path: Path) -> tuple[Network, Recipe]:
         fits = network.input_shape == (len(recipe.columns),)
         fits = fits and network.output_shape == (len(recipe.classes),)
         fits = fits and recipe.task == "classification" and network.dtype == np.float32
-        fits = fits and bool(np.isfinite([recipe.mean, recipe.scale]).all())
+        fits = fits and bool(np.isfinite([recipe.mean, recipe.scale]).all()) and recipe.scale > 0
+        fits = fits and _are_labels(recipe.columns, str) and _are_labels(recipe.classes)
     except (TypeError, ValueError):
         fits = False
     if not fits:
@@ -123,6 +124,16 @@ def _load_network(path: Path) -> tuple[Network, Recipe]:
             "which classes it knows"
         )
     return network, recipe
+
+
+def _are_labels(values: Any, *kinds: type) -> bool:
+    """A list of different numbers or texts, of one type."""
+    kind = type(values[0]) if isinstance(values, list) and values else None
+    return (
+        kind in (kinds or (bool, int, float, str))
+        and all(type(value) is kind and value == value for value in values)
+        and len(set(values)) == len(values)
+    )
 
 
 def check_model_writable(path: Path) -> tuple[Path, bool]:

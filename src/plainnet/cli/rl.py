@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import zipfile
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from plainnet import rl
 from plainnet.cli import report
 from plainnet.cli.output import check_replaceable, check_writable
 from plainnet.errors import DivergedError, FileError, SettingError
-from plainnet.files.kinds import check_ending
+from plainnet.files.kinds import check_ending, kind_of
 from plainnet.rl.watching import shrunk
 
 AGENTS = {"ppo": rl.PPO, "a2c": rl.A2C, "reinforce": rl.REINFORCE, "dqn": rl.DQN}
@@ -72,10 +71,7 @@ def train(
         with _Bar(console, steps) as bar:
             learner.learn(steps, progress=False, callback=bar.show, checkpoint=checkpoint)
     except KeyboardInterrupt:
-        console.print(
-            f"stopped after {learner.steps:,} steps; saved to {saved_to}, and --resume goes on",
-            soft_wrap=True,
-        )
+        console.print(_how_it_stands(learner, saved_to), soft_wrap=True)
         raise
     except DivergedError as error:
         raise DivergedError(
@@ -102,6 +98,17 @@ def train(
     console.print(f"saved to {out}; look at it: plainnet rl watch {out}", soft_wrap=True)
 
 
+def _how_it_stands(learner: rl.Agent, saved_to: Path) -> str:
+    """What is left of a run that was interrupted, perhaps in the middle of saving."""
+    stopped = f"stopped after {learner.steps:,} steps"
+    if learner.saved_after is None:
+        return f"{stopped}; nothing of them is saved"
+    if learner.saved_after < learner.steps:
+        stopped += f", saved as it was after {learner.saved_after:,}"
+        return f"{stopped}: {saved_to}, and --resume goes on from there"
+    return f"{stopped}; saved to {saved_to}, and --resume goes on"
+
+
 def _until_the_end(out: Path, place: Path, resume: bool) -> tuple[Path, Path]:
     """Where an agent that learns is saved, as a name to show and as a path.
 
@@ -122,11 +129,7 @@ def _until_the_end(out: Path, place: Path, resume: bool) -> tuple[Path, Path]:
 
 
 def _is_agent(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as file:
-            return {"agent.npy", "agent_format.npy"} <= {*file.namelist()}
-    except zipfile.BadZipFile:
-        return False
+    return kind_of(path) == "agent"
 
 
 def _is_gif(path: Path) -> bool:

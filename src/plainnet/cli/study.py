@@ -20,6 +20,13 @@ NAME = "plainnet"
 STARTED_WITH = 10
 """Trials at random before the sampler looks at what they gave."""
 
+TABLES = {
+    "alembic_version", "studies", "study_directions", "study_system_attributes",
+    "study_user_attributes", "trial_heartbeats", "trial_intermediate_values", "trial_params",
+    "trial_system_attributes", "trial_user_attributes", "trial_values", "trials", "version_info",
+}  # fmt: skip
+"""What Optuna makes in a study's file."""
+
 WHY = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "it is read-only",
@@ -44,15 +51,35 @@ def check(path: Path) -> Path:
     if not place.exists() or place.stat().st_size == 0:
         return place
     try:
-        with closing(sqlite3.connect(f"{place.as_uri()}?mode=ro", uri=True)) as connection:
-            names = connection.execute("select study_name from studies").fetchall()
+        # Open to write: what was interrupted in a commit, SQLite then brings into order.
+        with closing(sqlite3.connect(f"{place.as_uri()}?mode=rw", uri=True)) as connection:
+            tables = {name for (name,) in connection.execute(
+                "select name from sqlite_master where type = 'table'"
+            )}  # fmt: skip
+            names = (
+                connection.execute("select study_name from studies").fetchall()
+                if "studies" in tables
+                else []
+            )
     except sqlite3.Error as error:
         if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR):
             raise _unusable(path, error) from error
         raise FileError(f"{path} is not a study of `plainnet tune` ({error})") from error
-    if names != [(NAME,)]:
+    if not tables <= TABLES or (names and names != [(NAME,)]):
         raise FileError(f"{path} is not a study of `plainnet tune`")
     return place
+
+
+def _begin_anew(place: Path) -> None:
+    """Remove what is left where a command was cut off while it made the study: no trial yet."""
+    with closing(sqlite3.connect(place)) as connection:
+        known = "select name from sqlite_master where name = 'studies'"
+        whole = (
+            connection.execute(known).fetchone()
+            and connection.execute("select study_name from studies").fetchone()
+        )
+    if not whole:
+        place.unlink()
 
 
 def identity(task: Task, settings: Settings) -> dict[str, Any]:
@@ -75,12 +102,23 @@ def identity(task: Task, settings: Settings) -> dict[str, Any]:
 @contextmanager
 def opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
     """The study in this file, made if need be; refuses one of other data or settings."""
+    if path.exists() and path.stat().st_size:
+        _begin_anew(path)
     # An URL would read something into a ?, # or % of the path.
     connecting = {"creator": lambda: sqlite3.connect(path, check_same_thread=False)}
-    storage = optuna.storages.RDBStorage("sqlite:///study", engine_kwargs=connecting)
+    storage = None
     try:
-        study = optuna.create_study(storage=storage, study_name=NAME, load_if_exists=True)
-        known = study.user_attrs
+        try:
+            storage = optuna.storages.RDBStorage("sqlite:///study", engine_kwargs=connecting)
+            study = optuna.create_study(storage=storage, study_name=NAME, load_if_exists=True)
+            known, trials = study.user_attrs, study.get_trials(deepcopy=False)
+            ours = len(study.directions) == 1 and (not trials or known.keys() >= identity.keys())
+        except Exception as error:
+            if _trouble(error) is not None:
+                raise
+            raise FileError(f"{path} is not a study of `plainnet tune` ({error})") from error
+        if not ours:
+            raise FileError(f"{path} is not a study of `plainnet tune`")
         differing = [name for name, value in identity.items() if known.get(name, value) != value]
         if differing:
             name = differing[0]
@@ -90,12 +128,13 @@ def opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
             )
         for name, value in identity.items():
             study.set_user_attr(name, value)
-        seed = identity["seed"] + len(study.get_trials(deepcopy=False))  # go on, do not repeat
+        seed = identity["seed"] + len(trials)  # go on, do not repeat
         study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=STARTED_WITH)
         yield study
     finally:
-        storage.remove_session()
-        storage.engine.dispose()
+        if storage is not None:
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 @contextmanager

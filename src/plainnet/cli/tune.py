@@ -66,16 +66,17 @@ class _Search:
         """Trials until there are so many, or the time is over, or Ctrl-C."""
         self._again_what_was_cut_off()
         started = perf_counter()
-        while len(self._done()) < trials:
-            if timeout is not None and perf_counter() - started >= timeout:
-                self.console.print(f"The {timeout:g} seconds are over.")
-                return
-            if not self._trial():
-                self.console.print("Interrupted. The same command goes on from here.")
-                return
+        try:
+            while len(self._done()) < trials:
+                if timeout is not None and perf_counter() - started >= timeout:
+                    self.console.print(f"The {timeout:g} seconds are over.")
+                    return
+                self._trial()
+        except KeyboardInterrupt:
+            self.console.print("Interrupted. The same command goes on from here.")
 
-    def _trial(self) -> bool:
-        """One trial; False if Ctrl-C ended it, and it counts for nothing."""
+    def _trial(self) -> None:
+        """One trial, which counts for nothing if Ctrl-C ends it."""
         trial = self.study.ask(self.space)
         settings = self._settings(trial.params)
         model = self.task.estimator(replace(settings, networks=1))
@@ -84,19 +85,16 @@ class _Search:
             self.task.fit(model, [_Interrupted()], hold_out=True)
             loss = self.task.loss(model, self.task.parts.validation)
             interrupted = False
-        except KeyboardInterrupt:
-            return False
         except DivergedError:
             interrupted = False
             self.study.tell(trial, state=self.states.PRUNED)
             self._say(trial, "diverged", started)
-            return True
+            return
         finally:
             if interrupted:
                 self._cut_off(trial.number, trial.params)
         self.study.tell(trial, loss)
         self._say(trial, f"{self.task.loss_name} {report.precise(loss)}", started)
-        return True
 
     def _done(self) -> list[Any]:
         ended = self.states.COMPLETE, self.states.PRUNED

@@ -43,6 +43,10 @@ class SparseRows:
         return np.asarray(self.X[rows].toarray())
 
 
+TRIED_WITH = 2**20
+"""Numbers that a pass with one row may need, when a file is tried."""
+
+
 @dataclass
 class Rows:
     """Examples as the network takes them, and their first form, which a scorer asks for."""
@@ -120,7 +124,10 @@ class NeuralEstimator(BaseEstimator, ABC):
         self._expect_prediction(np.zeros((1, *shape), network.dtype))
 
     def _expect_prediction(self, X: Array) -> None:
-        """A prediction for these inputs of the network."""
+        """A prediction for these inputs of the network, if it takes little memory."""
+        time = X.shape[1] if X.ndim > 1 else 1
+        if sum(layer.numbers(time) for layer in self.network_.body.walk()) > TRIED_WITH:
+            return
         with np.errstate(all="ignore"):
             Z = self._outputs(X)
             if len(self._decide(Z)) != len(X):

@@ -10,10 +10,13 @@ import json
 import zipfile
 from typing import Any
 
-from plainnet.files.archive import Unreadable, header_of
+from plainnet.files.archive import header_of
+from plainnet.files.kinds import Unreadable
 
 OF_A_NODE, OF_AN_OBJECT = 600, 5_000
 """Bytes of memory for a node of the tree while it is loaded: a value, or an object of a class."""
+OF_A_DICT, OF_A_LIST = 200, 60
+"""Bytes of memory for one in JSON."""
 AT_LEAST = 16 * 2**20
 MOST_ENTROPY = 1_000
 """Numbers that a random generator may be seeded from."""
@@ -21,21 +24,27 @@ MOST_ENTROPY = 1_000
 
 def expect_modest_schema(file: zipfile.ZipFile) -> None:
     """Refuse a tree that needs far more memory, or time, than the file that holds it."""
-    try:
-        schema = json.loads(file.read("schema.json"))
-    except KeyError:
-        raise Unreadable("it has no schema.json") from None
-    survey = _Survey()
-    survey.walk(schema)
     sizes = {info.filename: info.file_size for info in file.infolist()}
+    if "schema.json" not in sizes:
+        raise Unreadable("it has no schema.json")
+    text, most = file.read("schema.json"), AT_LEAST + 4 * sum(sizes.values())
+    _expect_modest_json(text, most)
+    survey = _Survey()
+    survey.walk(json.loads(text))
     for name in survey.arrays & sizes.keys():
         with file.open(name) as stream:
             header_of(stream, sizes[name], name)
     needed = survey.needed + sum(sizes.get(name, 0) for name in survey.read_again)
-    if needed > AT_LEAST + 4 * sum(sizes.values()):
+    if needed > most:
         raise Unreadable("its objects would take far more memory than the file holds numbers")
     if survey.visits > 20 * survey.nodes + 100_000:
         raise Unreadable("its objects hold one another more often than can be counted")
+
+
+def _expect_modest_json(text: bytes, most: int) -> None:
+    """An empty dict or list takes two bytes as text, and many times that in memory."""
+    if OF_A_DICT * text.count(b"{") + OF_A_LIST * text.count(b"[") + len(text) > most:
+        raise Unreadable("its schema.json would take far more memory than it has text")
 
 
 class _Survey:
@@ -63,6 +72,9 @@ class _Survey:
         loader = tree.get("__loader__")
         if loader == "NdArrayNode" and isinstance(tree.get("file"), str):
             self.arrays.add(tree["file"])
+        if loader == "JsonNode" and isinstance(tree.get("content"), str):
+            text = tree["content"]
+            self.needed += OF_A_DICT * text.count("{") + OF_A_LIST * text.count("[") + len(text)
         own = 0
         if loader is not None:
             own = 1
@@ -71,9 +83,8 @@ class _Survey:
             self.needed += OF_A_NODE if is_value else OF_AN_OBJECT
         visits = own + sum(self._walk(each) for each in tree.values())
         number = tree.get("__id__")
-        if isinstance(number, int | str):
-            visits += self._visits.get(number, 0)
-            self._visits[number] = visits
+        if isinstance(number, int | float | str):  # 1 and 1.0 are one key
+            visits = self._visits[number] = max(visits, self._visits.get(number, 0))
         return visits
 
     def _see_file(self, name: str, number: Any) -> None:

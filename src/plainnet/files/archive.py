@@ -21,19 +21,13 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from plainnet.errors import FileError, MissingExtraError
-from plainnet.files.kinds import described
+from plainnet.files.kinds import Unreadable, described, expect_short_list
 
 Array = npt.NDArray[Any]
 
 PACKED_TIGHTEST, SMALL = 50, 2**18
 """Beyond so many bytes, what unpacks to so many times its size is no numbers and no text."""
-LARGEST_LIST = 2**20
-"""Bytes of a zip file's list of its members."""
 AT_ONCE = 2**20
-
-
-class Unreadable(Exception):
-    """Why a file is not what it should be, for a FileError that names the file."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +177,7 @@ def read_zip(path: Path, what: str) -> Iterator[zipfile.ZipFile]:
         if not zipfile.is_zipfile(stream):
             raise FileError(f"{path} is not {what}: it seems to be {described(path)}")
         try:
-            _expect_short_list(stream)
+            expect_short_list(stream)
             with zipfile.ZipFile(stream) as file:
                 expect_members(file)
                 yield file
@@ -247,10 +241,3 @@ def fits_its_packing(info: zipfile.ZipInfo) -> bool:
     if info.compress_type == zipfile.ZIP_STORED:
         return info.file_size == info.compress_size
     return info.file_size <= SMALL + PACKED_TIGHTEST * info.compress_size
-
-
-def _expect_short_list(stream: IO[bytes]) -> None:
-    """The list of members takes ten times the memory that it takes in the file."""
-    end = zipfile._EndRecData(stream)  # type: ignore[attr-defined]
-    if end and end[5] > LARGEST_LIST + stream.seek(0, 2) // 4:
-        raise Unreadable(f"it lists too many members: {end[5]:,} bytes of them")

@@ -6,8 +6,16 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from plainnet.errors import SettingError
+
+LARGEST_LIST = 2**18
+"""Bytes of a zip file's list of its members."""
+
+
+class Unreadable(Exception):
+    """Why a file is not what it should be, for a FileError that names the file."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +102,24 @@ def kind_of(path: Path) -> str | None:
     if not path.is_file():  # a pipe would be waited for
         return None
     try:
-        with zipfile.ZipFile(path) as file:
-            members = set(file.namelist())
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        members = set(_members(path))
+    except Exception:  # whatever is wrong with it: it is not ours
         return None
     return next((name for name, kind in KINDS.items() if members.intersection(kind.members)), None)
+
+
+def _members(path: Path) -> list[str]:
+    with open(path, "rb") as stream:
+        expect_short_list(stream)
+        with zipfile.ZipFile(stream) as file:
+            return file.namelist()
+
+
+def expect_short_list(stream: IO[bytes]) -> None:
+    """The list of members takes ten times the memory that it takes in the file."""
+    end = zipfile._EndRecData(stream)  # type: ignore[attr-defined]
+    if end and end[5] > LARGEST_LIST + stream.seek(0, 2) // 4:
+        raise Unreadable(f"it lists too many members: {end[5]:,} bytes of them")
 
 
 # --- what else there is ---------------------------------------------------------------------------
@@ -159,8 +180,7 @@ def described(path: Path) -> str:
 
 def _described_zip(path: Path) -> str:
     try:
-        with zipfile.ZipFile(path) as file:
-            names = file.namelist()
+        names = _members(path)
     except Exception:  # whatever is wrong with it
         return "a damaged zip file"
     for kind in KINDS.values():

@@ -20,8 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet import initializers, layers, losses
+from plainnet.arguments import REAL
 from plainnet.config import Configurable, overridden, parts, rebuild
 from plainnet.errors import (
+    ArgumentError,
     FileError,
     SettingError,
     require_number,
@@ -30,7 +32,8 @@ from plainnet.errors import (
     require_type,
     shown,
 )
-from plainnet.files.archive import Archive, Unreadable, opened, shortened
+from plainnet.files.archive import Archive, opened, shortened
+from plainnet.files.kinds import Unreadable
 from plainnet.files.places import moved_into_place
 from plainnet.network import Network, filled_from_file
 
@@ -92,12 +95,23 @@ def pack(network: Network, metadata: Mapping[str, Any] | None = None) -> dict[st
     """The arrays that the file holds."""
     _expect_rebuildable(network)
     description = {**network.config(), "metadata": dict(metadata or {})}
+    try:
+        text = json.dumps(description, default=_as_json)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"metadata must be what JSON has: {error}") from error
     return {
         "format": np.array(FORMAT, np.uint8),
-        "description": np.array(json.dumps(description)),
+        "description": np.array(text),
         "parameters": network.parameters,
         "state": network.state,
     }
+
+
+def _as_json(value: Any) -> Any:
+    """NumPy's numbers and arrays in metadata, as Python's numbers and lists."""
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in REAL:
+        return value.tolist()
+    raise TypeError(f"got {shown(value)}")
 
 
 def _expect_rebuildable(network: Network) -> None:

@@ -67,6 +67,8 @@ def moved_into_place(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             _sync(file.fileno())
         os.replace(beside, place)
     except OSError as error:
+        if error.errno is not None and error.filename is None:  # a full disk names no file
+            raise OSError(error.errno, error.strerror, name) from error
         if error.errno is None or error.filename != beside:
             raise
         missing = "its folder does not exist"

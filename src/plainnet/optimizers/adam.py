@@ -42,6 +42,7 @@ class Adam(Optimizer):
     """
 
     accumulators: tuple[str, ...] = ("M", "V")
+    squares = ("V", "V_max")
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ class Adagrad(Optimizer):
     weight_decay : float
     """
 
-    accumulators = ("V",)
+    accumulators = squares = ("V",)
 
     def __init__(
         self,
@@ -84,6 +84,8 @@ class RMSprop(Optimizer):
     centered : bool
     weight_decay : float
     """
+
+    squares = ("V",)
 
     def __init__(
         self,
@@ -159,7 +161,7 @@ class Adadelta(Optimizer):
     weight_decay : float
     """
 
-    accumulators = ("V", "U")
+    accumulators = squares = ("V", "U")
     scratch = 2
 
     def __init__(

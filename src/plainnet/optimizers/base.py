@@ -66,6 +66,8 @@ class Optimizer(Configurable, ABC):
     """
 
     accumulators: tuple[str, ...] = ()
+    squares: tuple[str, ...] = ()
+    """Those of the accumulators that add up squares, and so are never negative."""
     decoupled = False
     scratch = 1
     """Arrays that `rule` gets to work with."""
@@ -164,6 +166,8 @@ class Optimizer(Configurable, ABC):
             alike = values.shape == parameters.shape and values.dtype == parameters.dtype
             if not (alike and np.isfinite(values).all()):
                 raise SettingError(f"its {name} does not fit {parameters.size} parameters")
+            if name in self.squares and (values < 0).any():
+                raise SettingError(f"its {name}, of squares, is negative")
         for start, stop, n in self.missed:
             if not (0 <= start < stop <= parameters.size and 0 < n <= self.steps):
                 raise SettingError(f"it has missed what it cannot have missed: {start, stop, n}")

@@ -28,8 +28,8 @@ from plainnet.errors import (
     require_type,
     shown,
 )
-from plainnet.files.archive import Archive, Unreadable, opened
-from plainnet.files.kinds import check_ending
+from plainnet.files.archive import Archive, opened
+from plainnet.files.kinds import Unreadable, check_ending
 from plainnet.files.places import moved_into_place
 from plainnet.files.saving import check_path
 from plainnet.interrupts import on_ctrl_c
@@ -82,6 +82,8 @@ class Agent(Configurable, ABC):
     env: str | Make
     n_envs: int
     seed: int | None
+    saved_after: int | None = None
+    """The steps after which it was last saved."""
     learners: dict[str, tuple[Network, Optimizer]]
     statistics: dict[str, RunningStatistics]
 
@@ -178,14 +180,15 @@ class Agent(Configurable, ABC):
             _expect_savable(self)
         interrupted: list[bool] = []
         finishing = on_ctrl_c(lambda: interrupted.append(True))
-        with _bar(steps, self.steps, progress) as bar, finishing:
-            while self.steps < steps and not interrupted:
-                stop = (self.steps // every + 1) * every if checkpoint is not None else steps
-                self._learn_until(min(stop, steps), steps, bar, callback, interrupted)
-                if checkpoint is not None and self.steps < steps:
-                    self.save(checkpoint)
-        if checkpoint is not None:
-            self.save(checkpoint)
+        with finishing:
+            with _bar(steps, self.steps, progress) as bar:
+                while self.steps < steps and not interrupted:
+                    stop = (self.steps // every + 1) * every if checkpoint is not None else steps
+                    self._learn_until(min(stop, steps), steps, bar, callback, interrupted)
+                    if checkpoint is not None and self.steps < steps and not interrupted:
+                        self.save(checkpoint)
+            if checkpoint is not None:
+                self.save(checkpoint)
         if interrupted:
             raise KeyboardInterrupt
         return self
@@ -203,7 +206,7 @@ class Agent(Configurable, ABC):
         while self.steps < stop and not interrupted:
             before = self.steps
             self.iterate(before / steps)
-            self.learning.rows += self.environments.episodes
+            self.learning.add(self.environments.episodes)
             self.environments.episodes.clear()
             if bar is not None:
                 bar.update(self.steps - before)
@@ -302,7 +305,7 @@ class Agent(Configurable, ABC):
     def arrays(self) -> dict[str, Array]:
         """Everything that learning changes, by name."""
         arrays = {
-            "learning": np.array(self.learning.rows, float).reshape(-1, 3),
+            "learning": self.learning.table,
             "rng": np.array(json.dumps(self.rng.bit_generator.state)),
             "steps": np.array(self.steps),
         }
@@ -322,7 +325,7 @@ class Agent(Configurable, ABC):
         """Take what `arrays` gave and `save` wrote; nothing is read that has no place here."""
         rows = file.rows("state.learning", 3, np.float64)
         _expect_finite("learning", rows)
-        self.learning.rows = [(int(at), value, int(length)) for at, value, length in rows.tolist()]
+        self.learning = Learning(rows)
         self.rng.bit_generator.state = file.json("state.rng")
         self.environments.steps = _count(file, "state.steps")
         for name, (network, optimizer) in self.learners.items():
@@ -334,6 +337,7 @@ class Agent(Configurable, ABC):
                 values = aligned(network.parameters.size, network.dtype)
                 fill(file, f"{name}.optimizer.{accumulator}", values)
                 optimizer.state[accumulator] = values
+            optimizer.expect_to_fit(network.parameters)
             missed = f"state.{name}.optimizer.missed"
             rows = file.rows(missed, 3, np.int64) if missed in file else np.empty((0, 3), int)
             optimizer.missed = tuple((int(a), int(b), int(n)) for a, b, n in rows.tolist())
@@ -374,6 +378,7 @@ def write(agent: Agent, path: str | os.PathLike[str]) -> None:
     arrays |= {"agent_format": np.array(FORMAT), "agent": np.array(json.dumps(config))}
     with moved_into_place(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
+    agent.saved_after = agent.steps
 
 
 def _expect_savable(agent: Agent) -> None:

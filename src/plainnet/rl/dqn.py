@@ -15,7 +15,8 @@ from plainnet.errors import (
     require_integer,
     require_number,
 )
-from plainnet.files.archive import Archive, Unreadable
+from plainnet.files.archive import Archive
+from plainnet.files.kinds import Unreadable
 from plainnet.layers import Dense, Layer, ReLU
 from plainnet.layers.base import Array, Formula, Formulas, Shape
 from plainnet.network import Network

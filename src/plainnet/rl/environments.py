@@ -44,6 +44,10 @@ class Step:
     """What was observed after the action: of an episode that is done, its last state."""
 
 
+MADE_AT_ONCE = 64
+"""Copies of the environment that are made at the beginning; others when they are first reset."""
+
+
 class Environments:
     """n copies of an environment that step together; where an episode ends, the next one begins.
 
@@ -86,7 +90,7 @@ class Environments:
         self.made_by = env
         self.envs: list[Any] = []
         try:
-            self._fill(gym)
+            self._fill(min(self.n, MADE_AT_ONCE))
         except BaseException:
             self._release()  # whoever keeps the error keeps this object alive
             raise
@@ -95,9 +99,11 @@ class Environments:
         self.episodes: list[tuple[int, float, int]] = []
         self._returns, self._lengths = np.zeros(n), np.zeros(n, int)
 
-    def _fill(self, gym: Any) -> None:
+    def _fill(self, n: int) -> None:
+        """Make as many copies; all of them are there when they are first reset."""
+        gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
         try:
-            for _ in range(self.n):
+            for _ in range(n - len(self.envs)):
                 self.envs.append(self.make())
                 _USED_BY.update({id(part): self for part in _parts(self.envs[-1])})
         except (gym.error.DependencyNotInstalled, ImportError) as error:
@@ -162,6 +168,7 @@ class Environments:
     def reset(self, seed: int) -> Array:
         """Begin anew everywhere; the first observations."""
         # seed, seed + 1 ... would be, for the most part, what another seed near by gives too.
+        self._fill(self.n)
         seeds = np.random.SeedSequence(seed).generate_state(self.n).tolist()
         seen = [env.reset(seed=s)[0] for env, s in zip(self.envs, seeds, strict=True)]
         self._returns[:], self._lengths[:] = 0, 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,27 +15,42 @@ from plainnet.plots import new_axes
 class Learning:
     """A row for each episode that has ended: after how many steps, its return, its length."""
 
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, float, int]] = []
+    def __init__(self, rows: Array | None = None) -> None:
+        # Flat, since there may be millions, and a tuple takes many times the memory.
+        self._numbers = array("d", b"" if rows is None else rows.astype(float).tobytes())
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._numbers) // 3
+
+    def add(self, episodes: Iterable[tuple[int, float, int]]) -> None:
+        """Episodes that have ended since."""
+        for episode in episodes:
+            self._numbers.extend(episode)
+
+    @property
+    def table(self) -> Array:
+        """A copy of all rows, shape (episodes, 3)."""
+        return np.array(self._numbers, float).reshape(-1, 3)
+
+    @property
+    def rows(self) -> list[tuple[int, float, int]]:
+        return [(int(at), value, int(length)) for at, value, length in self.table.tolist()]
 
     @property
     def steps(self) -> Array:
-        return np.array([row[0] for row in self.rows], int)
+        return self.table[:, 0].astype(int)
 
     @property
     def returns(self) -> Array:
-        return np.array([row[1] for row in self.rows], float)
+        return self.table[:, 1].copy()
 
     @property
     def lengths(self) -> Array:
-        return np.array([row[2] for row in self.rows], int)
+        return self.table[:, 2].astype(int)
 
     def recent(self, episodes: int = 100) -> float:
         """The mean return of the last episodes; NaN before the first."""
-        last = [row[1] for row in self.rows[-episodes:]]
+        last = self._numbers[-3 * episodes :][1::3]
         return sum(last) / len(last) if last else float("nan")
 
     def plot(self, ax: Any = None, *, window: int = 50) -> Any:
