@@ -36,10 +36,10 @@ class Validation:
         if metrics and isinstance(network.loss, EachPosition):
             raise SettingError("metrics need one output an example, and the network gives more")
         self.metrics: dict[str, Metric] = {}
-        taken = {"loss", "accuracy"} if network.loss.is_classifier else {"loss"}
+        always = {"loss", "accuracy"} if network.loss.is_classifier else {"loss"}
         for metric in metrics:
             name, known = _named(network, metric)
-            if name in taken | self.metrics.keys():
+            if name in self.metrics or (callable(metric) and name in always):
                 raise SettingError(
                     f"metrics: there would be two measures called {name!r}: leave one out, or give "
                     "a function of your own another __name__"

@@ -18,6 +18,7 @@ from plainnet.cli.rl import _how_it_stands
 from .conftest import Refused, Run
 
 SMALL = ("--preset", "fast", "--epochs", 1)
+TUNED = ("--target", "species", *SMALL, "--trials", 1)
 
 
 # --- data -----------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ def test_a_study_that_was_cut_off_while_it_was_made(
     run: Run, flowers: Path, folder: Path, commands: list[str]
 ) -> None:
     database(folder / "s.db", *commands)
-    result = run("tune", flowers, "--target", "species", *SMALL, "--trials", 1, "--study", "s.db")
+    result = run("tune", flowers, *TUNED, "--study", "s.db")
     assert (result.code, result.err) == (0, "")
     assert "a new study" in result.out
 
