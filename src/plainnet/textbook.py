@@ -62,7 +62,8 @@ class NeuralNetwork:
         if not np.iterable(hidden_layers):
             raise ValueError(
                 "hidden_layers must be a list of the units in each hidden layer, such as "
-                f"{[hidden_layers or 16]}; got {hidden_layers!r}"
+                f"{[hidden_layers if _is_number(hidden_layers, Integral) else 16]}; got "
+                f"{hidden_layers!r}"
             )
         layer_dims = [input_size, *hidden_layers, output_size]
         if not all(_is_number(n, Integral) and 1 <= n < 2**31 for n in layer_dims):

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from plainnet import Callback, EarlyStopping
 from plainnet.errors import SettingError, ShapeError
 from plainnet.estimators import NetworkClassifier, NetworkRegressor, networks
-from plainnet.layers import BatchNorm, Dense, Dropout, Flatten, ReLU, Tanh
+from plainnet.layers import RNN, BatchNorm, Dense, Dropout, Flatten, ReLU, Tanh
 from plainnet.lbfgs import LBFGS
 from plainnet.losses import (
     Hinge,
@@ -291,3 +291,12 @@ def test_settings_are_checked_in_fit():
         NetworkClassifier(three(), epochs=0).fit(X, y)
     with pytest.raises(SettingError, match="belong together"):
         NetworkClassifier(three()).fit(X, y, y_val=y)
+
+
+def test_sequences_of_any_length_may_come_flat(rng):
+    X, y = rng.normal(size=(12, 6)).astype(np.float32), np.arange(12) % 2
+    model = NetworkClassifier([RNN(3), Dense(2)], input_shape=(None, 2), epochs=1, random_state=0)
+    flat = model.fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(model.fit(X.reshape(12, 3, 2), y).predict_proba(X), flat)
+    with pytest.raises(ShapeError, match="2 numbers a step; X has the shape"):
+        model.fit(X[:, :5], y)

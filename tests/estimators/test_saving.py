@@ -438,3 +438,11 @@ def test_a_pipeline_for_which_zero_is_no_number_comes_back(
     save(model, tmp_path / "m.skops")
     again = load(tmp_path / "m.skops")
     np.testing.assert_array_equal(again.predict_proba(positive), model.predict_proba(positive))
+
+
+def test_names_of_features_are_texts(tmp_path: Path) -> None:
+    model = FITTED["TabularClassifier"]()
+    model.feature_names_in_[1] = 0.5
+    save(model, tmp_path / "m.skops")
+    with pytest.raises(FileError, match="it has no 4 names for its 4 features"):
+        load(tmp_path / "m.skops")

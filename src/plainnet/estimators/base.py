@@ -119,8 +119,8 @@ class NeuralEstimator(BaseEstimator, ABC):
         if not isinstance(n, int) or n not in (shape[0], prod(shape)):
             raise DataError(f"its network takes {network.input_shape}; n_features_in_ is {n!r}")
         names = getattr(self, "feature_names_in_", None)
-        if names is not None and np.shape(names) != (n,):
-            raise DataError(f"it has {np.size(names)} names for {n} features")
+        if names is not None:
+            expect_names(names, n)
         self._expect_prediction(np.zeros((1, *shape), network.dtype))
 
     def _expect_prediction(self, X: Array) -> None:
@@ -335,3 +335,9 @@ def clipped_batch_size(batch_size: Any, n: int) -> int:
             stacklevel=4,
         )
     return min(int(batch_size), n)
+
+
+def expect_names(names: Any, n: int) -> None:
+    """Refuse what a file has as feature_names_in_ if it is not a text for each feature."""
+    if np.shape(names) != (n,) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"it has no {n} names for its {n} features")

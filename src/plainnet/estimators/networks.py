@@ -21,6 +21,7 @@ from plainnet.errors import ShapeError, require_sequence
 from plainnet.estimators.base import Array, NeuralEstimator, Rows, SparseRows, generator
 from plainnet.estimators.targets import Classifier, Regressor
 from plainnet.layers import Layer, Sequential
+from plainnet.layers.base import fits
 from plainnet.lbfgs import LBFGS
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network, as_shape
@@ -66,16 +67,17 @@ class NetworkEstimator(NeuralEstimator):
     def _for_training(self, X: Any) -> Any:
         X = super()._for_training(X)
         shape = self._example_shape(X)
-        if shape == X.shape[1:]:
+        if fits(X.shape[1:], shape):
             return X
         if isinstance(X, SparseRows):
             X = X[:]
-        if prod(shape) != prod(X.shape[1:]):
+        given, step = prod(X.shape[1:]), prod(n for n in shape if n is not None)
+        if given % step if None in shape else given != step:
+            each = f"{step} numbers" + (" a step" if None in shape else "")
             raise ShapeError(
-                f"input_shape is {shape}, {prod(shape)} numbers; X has the shape {X.shape}, "
-                f"{prod(X.shape[1:])} to an example"
+                f"input_shape is {shape}, {each}; X has the shape {X.shape}, {given} to an example"
             )
-        return X.reshape(len(X), *shape)
+        return X.reshape(len(X), *(-1 if n is None else n for n in shape))
 
     # --- training --------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.data import split
 from plainnet.errors import DataError, require_integer, require_number, require_sequence
 from plainnet.estimators import recipe as recipes
-from plainnet.estimators.base import NeuralEstimator, Rows, generator
+from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, generator
 from plainnet.estimators.calibration import Refinement, fit_temperature
 from plainnet.estimators.columns import Columns
 from plainnet.estimators.targets import Classifier, Regressor
@@ -336,8 +336,8 @@ class Tabular(NeuralEstimator):
         if self.n_features_in_ != n:
             raise DataError(f"it has {n} columns; n_features_in_ is {self.n_features_in_!r}")
         names = getattr(self, "feature_names_in_", None)
-        if names is not None and np.shape(names) != (n,):
-            raise DataError(f"it has {np.size(names)} names for {n} columns")
+        if names is not None:
+            expect_names(names, n)
         if any(net.input_shape != width for net in self.networks_):
             raise DataError("its networks do not take the same inputs")
         self._expect_prediction(self.columns_.transform(np.full((1, n), None, object)))

@@ -9,7 +9,14 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from plainnet.errors import DataError, DivergedError, SettingError, optional, require_integer
+from plainnet.errors import (
+    DataError,
+    DivergedError,
+    SettingError,
+    optional,
+    require_integer,
+    shown,
+)
 from plainnet.functions import exact_ids
 from plainnet.layers.base import Array
 
@@ -121,7 +128,9 @@ class Environments:
             gym.make(self.made_by, **settings) if isinstance(self.made_by, str) else self.made_by()
         )
         if not isinstance(made, gym.Env):
-            raise SettingError(f"{self.made_by!r} must make a gymnasium.Env; got {made!r}")
+            raise SettingError(
+                f"env, {shown(self.made_by)}, must make a gymnasium.Env; got {shown(made)}"
+            )
         if any(id(part) in _USED_BY for part in _parts(made)):
             raise SettingError(
                 f"{self.made_by!r} gave an environment that is in use already, {made!r}: it must "
