@@ -147,12 +147,18 @@ def roc_auc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None)
 # --- from numbers; of several outputs, the mean ---------------------------------------------------
 
 
+def _squares(errors: Array) -> Array:
+    """The squares; beyond the largest number they are infinite, which is no reason for a warning."""
+    with np.errstate(over="ignore"):
+        return np.square(errors)
+
+
 def mean_squared_error(
     y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
 ) -> float:
     """The mean of (y_true - y_pred)^2."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
-    return float(np.average((y_true - y_pred) ** 2, axis=0, weights=weights).mean())
+    return float(np.average(_squares(y_true - y_pred), axis=0, weights=weights).mean())
 
 
 def root_mean_squared_error(
@@ -160,7 +166,7 @@ def root_mean_squared_error(
 ) -> float:
     """The root of each output's mean squared error, in the units of y."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
-    return float(np.sqrt(np.average((y_true - y_pred) ** 2, axis=0, weights=weights)).mean())
+    return float(np.sqrt(np.average(_squares(y_true - y_pred), axis=0, weights=weights)).mean())
 
 
 def mean_absolute_error(
@@ -174,9 +180,9 @@ def mean_absolute_error(
 def r2_score(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
     """1 - the squared error over that of the mean of y_true; of a constant y_true, 1 or 0."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
-    error = np.average((y_true - y_pred) ** 2, axis=0, weights=weights)
+    error = np.average(_squares(y_true - y_pred), axis=0, weights=weights)
     mean = np.average(y_true, axis=0, weights=weights)
-    variance = np.average((y_true - mean) ** 2, axis=0, weights=weights)
+    variance = np.average(_squares(y_true - mean), axis=0, weights=weights)
     constant = variance == 0
     return float(np.where(constant, error == 0, 1 - error / np.where(constant, 1, variance)).mean())
 

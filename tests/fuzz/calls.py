@@ -367,7 +367,7 @@ def _network_calls() -> list[Call]:
         Call("check_gradients", check_gradients,
              lambda: {"subject": Dense(2), "X": None, "y": None, "input_shape": 3, "batch_size": 2,
                       "training": True, "seed": 0, "samples": 2, "tolerance": 1e-7},
-             says={"X": ("input_shape",), "input_shape": ("input",)}),
+             says={"X": ("input_shape",), "input_shape": ("input", "layer")}),
         Call("generate", generate,
              lambda: {"network": texts(), "prompt": [0, 1], "n": 2, "temperature": 1.0, "top_k": 3,
                       "top_p": 0.9, "seed": 0}, says={"prompt": ("X", "ids")}),
@@ -379,7 +379,7 @@ def _network_calls() -> list[Call]:
         Call("save", plainnet.save,
              lambda: {"thing": classifier(), "path": "m.npz", "metadata": {"a": 1}}),
         Call("load", lambda path, custom: plainnet.load(path, custom=custom),
-             lambda: {"path": _saved(), "custom": [Dense]}),
+             lambda: {"path": _saved(), "custom": [Dense]}, says={"path": ("is not a plainnet",)}),
     ]  # fmt: skip
 
 

@@ -94,7 +94,7 @@ class NetworkEstimator(NeuralEstimator):
 
     def _network(self, X: Any) -> Network:
         shape = self._example_shape(X)
-        layers = self._template(prod(shape))
+        layers = self._template(prod(n for n in shape if n is not None))
         loss = deepcopy(self.loss)
         if loss is None:
             loss = self._default_loss(Sequential(deepcopy(layers)).place("", shape))
