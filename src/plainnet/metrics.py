@@ -148,7 +148,7 @@ def roc_auc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None)
 
 
 def _squares(errors: Array) -> Array:
-    """The squares; beyond the largest number they are infinite, which is no reason for a warning."""
+    """The squares; beyond the largest number they are infinite, without a warning."""
     with np.errstate(over="ignore"):
         return np.square(errors)
 

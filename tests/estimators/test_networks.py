@@ -297,6 +297,7 @@ def test_sequences_of_any_length_may_come_flat(rng):
     X, y = rng.normal(size=(12, 6)).astype(np.float32), np.arange(12) % 2
     model = NetworkClassifier([RNN(3), Dense(2)], input_shape=(None, 2), epochs=1, random_state=0)
     flat = model.fit(X, y).predict_proba(X)
-    np.testing.assert_array_equal(model.fit(X.reshape(12, 3, 2), y).predict_proba(X), flat)
+    steps = X.reshape(12, 3, 2)
+    np.testing.assert_array_equal(model.fit(steps, y).predict_proba(steps), flat)
     with pytest.raises(ShapeError, match="2 numbers a step; X has the shape"):
         model.fit(X[:, :5], y)
