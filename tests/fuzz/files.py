@@ -360,8 +360,9 @@ def _expect_estimator(estimator: Any) -> None:
     if hasattr(estimator, "columns_"):
         import pandas
 
-        names = estimator.feature_names_in_
-        table = pandas.DataFrame({name: [None, None] for name in names})
+        table: Any = np.full((2, estimator.n_features_in_), None, object)
+        if hasattr(estimator, "feature_names_in_"):
+            table = pandas.DataFrame(table, columns=estimator.feature_names_in_)
         assert len(estimator.predict(table)) == 2
         return
     X = np.zeros((2, estimator.n_features_in_), np.float32)
