@@ -13,7 +13,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import as_generator
+from plainnet.engine.recording import Window
 from plainnet.errors import require_boolean
 from plainnet.memory import aligned
 
@@ -35,16 +36,17 @@ LONG = 512
 class Cache:
     """Arrays by name, per layer, reused from step to step.
 
-    One cache serves one thread. After a pass, `cache["1.relu.A"]` is the array that layer
-    `1.relu` knows as `A`; `cache.names()` lists what there is.
+    One cache serves one thread. After a pass with `Cache(record=True)`, `cache["1.relu.A"]` is
+    what `A` stands for in the formulas of layer `1.relu`; `cache.names()` lists what there is. Of
+    any other cache, only the layers read what they wrote.
 
     Parameters
     ----------
     training : bool
         Dropout drops and batch norm uses the batch only while training.
     record : bool
-        Keep every number of the pass. Otherwise a layer may write over an array that nothing reads
-        any more (ReLU over `Z`), which changes no result.
+        Keep every number of the pass, to be read by name. Otherwise a layer may write over an
+        array that nothing reads any more (ReLU over `Z`), which changes no result.
     seed : int, numpy.random.Generator or None
         Where dropout gets its random numbers.
     carry : bool
@@ -72,6 +74,7 @@ class Cache:
         "reuse_input",
         "rng",
         "unchecked",
+        "window",
     )
 
     def __init__(
@@ -94,6 +97,7 @@ class Cache:
         self.reuse_gradient = False  # backward may write over the gradient that it is handed
         self.needs_input_gradient = True  # somebody reads what backward returns
         self.owner: object = None
+        self.window: Window | None = None  # of a layer or loss, in a recording
         self.unchecked = False  # no backward pass yet: the next one is looked at
         # What layers tell each other in one pass, the same dict in the whole tree; see `mask`.
         self.context: dict[str, Array | None] = {}
@@ -202,8 +206,10 @@ class Cache:
 
     # --- for containers --------------------------------------------------------------------------
 
-    def open(self, name: str, *, carry: bool = True) -> Cache:
+    def open(self, name: str, subject: Any = None, *, carry: bool = True) -> Cache:
         """A sub-cache with this cache's mode and random generator; "" adds nothing to the names.
+
+        `subject` is the layer or loss that it is for, of which a recording shows the formulas.
 
         With carry=False its layers begin anew in each pass, whatever this cache does.
         """
@@ -211,6 +217,8 @@ class Cache:
         child = Cache(training=self._training, record=self.record, seed=self.rng, carry=carry)
         child.context, child.frozen = self.context, self.frozen
         child.path = f"{_dotted(self.path)}{name}" if name else self.path
+        if self.record and subject is not None:
+            child.window = subject.shown_by(subject, Arrays(child))
         self.children[name] = child
         return child
 
@@ -223,31 +231,51 @@ class Cache:
         self._kept[name] = array
 
     def __getitem__(self, name: str) -> Array:
+        """A layer's own array, or, in a recording, one by its full name."""
         held = self._kept.get(name)
         if held is None:
             held = self._own.get(name)
-        if held is not None:
-            return held
-        for prefix, child in self.children.items():
-            if (
-                name.startswith(_dotted(prefix))
-                and (inner := name[len(_dotted(prefix)) :]) in child
-            ):
-                return child[inner]
-        raise KeyError(f"the cache holds no array {name!r}; it holds {', '.join(self.names())}")
+        if held is None:
+            self._expect_record(name)
+            held = self._below(name)
+        if held is None:
+            raise KeyError(f"the cache holds no array {name!r}; it holds {', '.join(self.names())}")
+        return held
 
     def __contains__(self, name: object) -> bool:
-        return name in set(self)
+        return name in self.names()
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._kept
-        yield from self._own
+        yield from self._named if self.window is None else self.window
         for prefix, child in self.children.items():
             yield from (_dotted(prefix) + name for name in child)
 
     def names(self) -> list[str]:
-        """The full names of all arrays that it holds."""
+        """The full names of all arrays of a recording."""
+        self._expect_record("names()")
         return list(self)
+
+    @property
+    def _named(self) -> dict[str, Array]:
+        return {**self._kept, **self._own}
+
+    def _below(self, name: str) -> Array | None:
+        """An array of a sub-cache, as the formulas of its layer have it."""
+        for prefix, child in self.children.items():
+            if name.startswith(_dotted(prefix)):
+                inner = name[len(_dotted(prefix)) :]
+                here: Mapping[str, Array] = child._named if child.window is None else child.window
+                held = here[inner] if inner in here else child._below(inner)
+                if held is not None:
+                    return held
+        return None
+
+    def _expect_record(self, name: str) -> None:
+        if not self.record:
+            raise KeyError(
+                f"{name!r} cannot be read: without record=True, layers write over arrays that "
+                "nothing needs any more. Make the pass with Cache(record=True)"
+            )
 
     def forget(self) -> None:
         """End the sequences that `carry` continues: the next pass begins new ones."""
@@ -263,7 +291,24 @@ class Cache:
 
     def __repr__(self) -> str:
         mode = "training" if self.training else "inference"
-        return f"<Cache for {mode}, {len(self.names())} arrays, {self.nbytes:,} bytes>"
+        return f"<Cache for {mode}, {sum(1 for _ in self)} arrays, {self.nbytes:,} bytes>"
+
+
+class Arrays(Mapping[str, Array]):
+    """What a layer has left in its cache, by the names that it gave."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+
+    def __getitem__(self, name: str) -> Array:
+        kept = self.cache._kept
+        return kept[name] if name in kept else self.cache._own[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.cache._kept, **self.cache._own})
+
+    def __len__(self) -> int:
+        return len(self.cache._kept) + len(self.cache._own)
 
 
 def _dotted(prefix: str) -> str:

@@ -388,7 +388,7 @@ class Network:
         body = cache.open("")
         body.reuse_gradient = not cache.record
         body.needs_input_gradient = cache.record
-        cache.open("loss")
+        cache.open("loss", self.loss)
 
     # --- prediction ------------------------------------------------------------------------------
 

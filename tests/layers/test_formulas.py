@@ -72,11 +72,9 @@ def coder_steps(layer: EncoderDecoder) -> dict[str, Any]:
     return {
         "encode": lambda A: encoder.forward(A, own[encoder]),
         "decode": decode,
-        "decode_backward": lambda dY: (
-            decoder.backward(dY, own[decoder]),
-            own[decoder].context["d_encoded"],
-        ),
-        "encode_backward": lambda dX: encoder.backward(dX, own[encoder]),
+        "decode_back": lambda dY: decoder.backward(dY, own[decoder]),
+        "attend_back": lambda dY: own[decoder].context["d_encoded"],
+        "encode_back": lambda dX: encoder.backward(dX, own[encoder]),
     }
 
 
@@ -109,9 +107,10 @@ def test_layer(case: LayerCase, rng):
     if layer.layers:
         caches = [Cache(training=True, record=True) for _ in layer.layers]
         pairs = list(zip(layer.layers, caches, strict=True))
-        known["compose"] = compose
-        known["forward"] = [lambda A, n=n, c=c: n.forward(A, c) for n, c in pairs]
-        known["backward"] = [lambda d, n=n, c=c: n.backward(d, c) for n, c in reversed(pairs)]
+        forward = [lambda A, n=n, c=c: n.forward(A, c) for n, c in pairs]
+        backward = [lambda d, n=n, c=c: n.backward(d, c) for n, c in pairs]
+        known["layers"] = lambda A: compose(forward, A)
+        known["layers_back"] = lambda dY: compose(backward[::-1], dY)
     if isinstance(layer, Dropout | Dropout2d):
         known["M"] = cache["M"] if layer.rate else 1
     if isinstance(layer, GaussianNoise):
@@ -119,11 +118,10 @@ def test_layer(case: LayerCase, rng):
     if isinstance(layer, CategoryEmbedding):
         known["ids"] = cache["ids"]
     if isinstance(layer, Parallel):
-        known["backward"].reverse()
-        known["join"] = lambda steps, A: np.hstack(
-            [step(A[:, slice(*part)]) for step, part in zip(steps, layer.parts, strict=True)]
+        known["layers"] = lambda A: np.hstack(
+            [step(A[:, slice(*part)]) for step, part in zip(forward, layer.parts, strict=True)]
         )
-        known["spread"] = lambda steps, dY: spread(layer, steps, dY)
+        known["layers_back"] = lambda dY: spread(layer, backward, dY)
 
     if isinstance(layer, EncoderDecoder):
         known |= coder_steps(layer)

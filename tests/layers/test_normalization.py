@@ -331,7 +331,7 @@ def test_a_setting_of_numpys_does_not_make_float64(layer, rng):
         settings["momentum"] = np.float64(0.5)
     layer = type(layer)(**settings)
     network = Network([layer], loss=MeanSquaredError(), input_shape=4, seed=0)
-    cache = Cache(training=True)
+    cache = Cache(training=True, record=True)
     network.loss_and_gradients(np.ones((3, 4), np.float32), np.ones((3, 4), np.float32), cache)
     assert {cache[name].dtype for name in cache} == {np.dtype(np.float32)}
 

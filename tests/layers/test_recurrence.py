@@ -152,9 +152,10 @@ def test_formulas_of_both_ways(merge, return_sequences, rng):
         "A": A,
         "dY": dY,
         "width": 3,
-        "forward": [lambda A, n=n, c=c: n.forward(A, c) for n, c in pairs],
-        "backward": [lambda d, n=n, c=c: n.backward(d, c) for n, c in pairs],
     }
+    for word, (inner, own) in zip(("forwards", "backwards"), pairs, strict=True):
+        known[word] = lambda A, inner=inner, own=own: inner.forward(A, own)
+        known[f"{word}_back"] = lambda d, inner=inner, own=own: inner.backward(d, own)
     results = evaluate(layer.formulas, known)
     np.testing.assert_array_equal(results["Y"], Y)
     np.testing.assert_array_equal(results["dA"], dA)
@@ -294,7 +295,7 @@ def test_masking_finds_the_padding_for_the_layers_above(rng):
     A, mask = padded(rng)
     A[1, 0, 0] = -1  # one feature of two: still data
     A[~mask] = -1
-    cache = Cache()
+    cache = Cache(record=True)
     Y = network.forward(A, cache)
     np.testing.assert_array_equal(cache["0.masking.M"], mask)
     for i, length in enumerate(LENGTHS):

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError
-from plainnet.layers.base import Formula, Formulas
 from plainnet.losses import Loss, SigmoidCrossEntropy
 from plainnet.losses.base import Array, in_wider, real_targets
 

@@ -1,5 +1,6 @@
 """The layers. `formulas` on each gives its mathematics as data; the code stands beside it."""
 
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.layers.activations import (
     ELU,
     GELU,
@@ -15,7 +16,7 @@ from plainnet.layers.activations import (
     Tanh,
 )
 from plainnet.layers.attention import CrossAttention, MultiHeadAttention
-from plainnet.layers.base import Formula, Formulas, Layer
+from plainnet.layers.base import Layer
 from plainnet.layers.bidirectional import Bidirectional
 from plainnet.layers.containers import Parallel, Residual, Sequential
 from plainnet.layers.convolution import Conv1d, Conv2d, ConvTranspose2d

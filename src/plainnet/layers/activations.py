@@ -11,9 +11,10 @@ import numpy as np
 
 from plainnet import functions
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_number, require_one_of
 from plainnet.initializers import GlorotUniform, HeNormal, LeCunNormal
-from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.base import Array, Layer, Shape, expect_axes
 from plainnet.memory import pieces
 
 BOOL = np.dtype(bool)

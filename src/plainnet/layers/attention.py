@@ -148,7 +148,7 @@ class MultiHeadAttention(Layer):
             Z += self.b
         Q, K, V = self._parts(Z)
 
-        scaled_Q = cache.array("Q", Q.shape, A.dtype)
+        scaled_Q = cache.array("scaled_Q", Q.shape, A.dtype)
         np.multiply(Q, 1 / sqrt(d), out=scaled_Q)
         if self.rotary:
             self._turn(scaled_Q, start, cache)
@@ -167,7 +167,7 @@ class MultiHeadAttention(Layer):
         return project(O, self.W_out, self.b_out if self.bias else None, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        A, Z, Q = cache["A"], cache["Z"], cache["Q"]
+        A, Z, Q = cache["A"], cache["Z"], cache["scaled_Q"]
         _refuse_carry(self, cache)
         _, K, V = self._parts(Z)
         if self.rotary:
@@ -178,8 +178,8 @@ class MultiHeadAttention(Layer):
         dZ = cache.array("dZ", Z.shape, dY.dtype)
         dQ, dK, dV = self._parts(dZ)
         if self.rotary:
-            dQ = cache.array("dQ", dQ.shape, dY.dtype)
-            dK = cache.array("dK", dK.shape, dY.dtype)
+            dQ = cache.array("turned_dQ", dQ.shape, dY.dtype)
+            dK = cache.array("turned_dK", dK.shape, dY.dtype)
         attend_backward(dO, dQ, dK, dV, Q, K, V, cache, self.causal, self.dropout)
         if self.rotary:
             for turned, out in zip((dQ, dK), self._parts(dZ)[:2], strict=True):
@@ -301,7 +301,7 @@ class CrossAttention(Layer):
             raise SettingError(f"layer {self.name} ({self!r}) works only inside an EncoderDecoder")
         cache["A"], cache["X"] = A, X
         (m, T, _), S, d = A.shape, X.shape[1], self.d
-        Q = cache.array("Q", (m, T, self.heads, d), A.dtype)
+        Q = cache.array("scaled_Q", (m, T, self.heads, d), A.dtype)
         np.dot(rows(A), self.W.T, out=Q.reshape(m * T, -1))
         if self.bias:
             Q += self.b.reshape(-1, d)
@@ -313,7 +313,7 @@ class CrossAttention(Layer):
         return project(O, self.W_out, self.b_out if self.bias else None, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        A, X, Z, Q = cache["A"], cache["X"], cache["Z"], cache["Q"]
+        A, X, Z, Q = cache["A"], cache["X"], cache["Z"], cache["scaled_Q"]
         _refuse_carry(self, cache)
         dO = project_backward(
             dY, self.W_out, self.dW_out, self.db_out if self.bias else None, cache

@@ -1,6 +1,6 @@
 """The mathematics of the attention layers as data, by their settings."""
 
-from plainnet.layers.base import Formula, Formulas
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.layers.positions import Pairing
 
 _TURNED = {
@@ -16,10 +16,11 @@ def self_attention_formulas(
     causal: bool, pairing: Pairing | None, bias: bool, dropout: float
 ) -> Formulas:
     """Of `MultiHeadAttention`."""
+    apart = "_0" if pairing else ""  # queries and keys before they are turned
     forward = [
         _linear("Z", "A", "W", "b", bias),
-        _split("Q", "Z[..., : heads * d]"),
-        _split("K", "Z[..., heads * d : (heads + groups) * d]"),
+        _split(f"Q{apart}", "Z[..., : heads * d]"),
+        _split(f"K{apart}", "Z[..., heads * d : (heads + groups) * d]"),
         _split("V", "Z[..., (heads + groups) * d :]"),
     ]
     turned_back = []
@@ -34,15 +35,15 @@ def self_attention_formulas(
         turned = _TURNED[pairing]
         forward += [
             Formula(
-                name, turned.format(name, "-", "+"), rf"{name}_t \leftarrow R(\theta_t) {name}_t"
+                name, turned.format(f"{name}_0", "-", "+"), rf"{name}_t = R(\theta_t) {name}^0_t"
             )
             for name in "QK"
         ]
         turned_back = [
             Formula(
-                name,
+                f"{name}_0",
                 turned.format(name, "+", "-"),
-                rf"{name}_t \leftarrow R(\theta_t)^\top {name}_t",
+                rf"{name}^0_t = R(\theta_t)^\top {name}_t",
             )
             for name in ("dQ", "dK")
         ]
@@ -52,11 +53,7 @@ def self_attention_formulas(
         *_output_backward(bias),
         *_backward(dropout),
         *turned_back,
-        Formula(
-            "dZ",
-            "concatenate([x.reshape(*A.shape[:2], -1) for x in (dQ, dK, dV)], axis=2)",
-            r"dZ = [dQ\; dK\; dV]",
-        ),
+        _joined("dZ", "A", f"dQ{apart}", f"dK{apart}", "dV"),
         *_linear_backward("dZ", "A", "W", "b", bias),
         Formula("dA", "dZ @ W", r"dA = dZ\, W"),
     ]
@@ -78,11 +75,7 @@ def cross_attention_formulas(bias: bool, dropout: float) -> Formulas:
         *_output_backward(bias),
         *_backward(dropout),
         Formula("dZ_q", "dQ.reshape(*A.shape[:2], -1)", r"dZ_q = dQ"),
-        Formula(
-            "dZ",
-            "concatenate([x.reshape(*X.shape[:2], -1) for x in (dK, dV)], axis=2)",
-            r"dZ = [dK\; dV]",
-        ),
+        _joined("dZ", "X", "dK", "dV"),
         *_linear_backward("dZ_q", "A", "W", "b", bias),
         *_linear_backward("dZ", "X", "W_kv", "b_kv", bias),
         Formula("dX", "dZ @ W_kv", r"dX = dZ\, W_{kv}"),
@@ -95,8 +88,14 @@ def _split(result: str, part: str) -> Formula:
     return Formula(
         result,
         f"({part}).reshape(*({part}).shape[:2], -1, d)",
-        rf"{result}_{{thj}} = Z_{{t,\, h d + j}}",
+        rf"{result.replace('_', '^')}_{{thj}} = Z_{{t,\, h d + j}}",
     )
+
+
+def _joined(result: str, like: str, *parts: str) -> Formula:
+    flat = ", ".join(f"{part}.reshape(*{like}.shape[:2], -1)" for part in parts)
+    shown = r"\; ".join(part.replace("_0", "^0") for part in parts)
+    return Formula(result, f"concatenate([{flat}], axis=2)", rf"{result} = [{shown}]")
 
 
 def _linear(result: str, A: str, W: str, b: str, bias: bool) -> Formula:

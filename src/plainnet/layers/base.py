@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ import numpy.typing as npt
 from plainnet.arguments import described
 from plainnet.cache import Cache
 from plainnet.config import Configurable
+from plainnet.engine.formulas import Formulas
+from plainnet.engine.recording import Window
 from plainnet.errors import SettingError, ShapeError, require_optional
 from plainnet.initializers import GlorotUniform, Initializer
 from plainnet.memory import read_only
@@ -28,32 +30,6 @@ HUGE = 2**40
 
 NO_GRADIENT: Array = np.empty(0)
 """What `backward` returns where nobody reads the gradient of its input: below the first layer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """One line of mathematics: `result = plain`, where `plain` is a NumPy expression.
-
-    The names in it are the layer's input, output and parameters, its settings, the arrays in its
-    cache, and NumPy's functions.
-    """
-
-    result: str
-    plain: str
-    latex: str
-
-    def __str__(self) -> str:
-        return f"{self.result} = {self.plain}"
-
-
-@dataclass(frozen=True, slots=True)
-class Formulas:
-    """A layer's mathematics as data: from `input` to `output`, and the gradients back."""
-
-    input: str
-    output: str
-    forward: tuple[Formula, ...]
-    backward: tuple[Formula, ...]
 
 
 class Layer(Configurable, ABC):
@@ -72,6 +48,9 @@ class Layer(Configurable, ABC):
 
     formulas: Formulas
     """The mathematics as data; every layer of plainnet has them, a layer of yours may."""
+
+    shown_by: type[Window] = Window
+    """What a recording cache shows of it."""
 
     layers: tuple[Layer, ...] = ()
     """Those inside a container."""
@@ -259,6 +238,8 @@ def _refuse_huge(what: str, shape: Shape) -> None:
 def checked_forward(layer: Layer, A: Array, cache: Cache) -> Array:
     """A layer's first pass with a cache: it returns what its `build` said, and leaves A alone."""
     given = A if cache.reuse_input else read_only(A)
+    if cache.window is not None:
+        cache.window.begin(given, {name: getattr(layer, name) for name in layer.declared})
     Y = _leaving_alone(layer, "forward", given, cache)
     expected = (len(A), *layer.output_shape)
     same_dtype = layer.takes_ids or getattr(Y, "dtype", None) == A.dtype
@@ -267,12 +248,16 @@ def checked_forward(layer: Layer, A: Array, cache: Cache) -> Array:
             f"layer {layer.name} ({layer!r}) said that it returns {A.dtype} of shape {expected}; "
             f"it returned {seen(Y)}"
         )
+    if cache.window is not None:
+        cache.window.end(Y)
     return A if Y is given else Y
 
 
 def checked_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
     """The same for the first way back: the gradient of the input has the input's shape."""
     given = dA if cache.reuse_gradient else read_only(dA)
+    if cache.window is not None:
+        cache.window.begin_back(given)
     dX = _leaving_alone(layer, "backward", given, cache)
     if not isinstance(dX, np.ndarray) or (
         cache.needs_input_gradient
@@ -283,6 +268,8 @@ def checked_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
             f"layer {layer.name} ({layer!r}).backward must return the gradient of its input, "
             f"{dA.dtype} of shape {(len(dA), *layer.input_shape)}; it returned {seen(dX)}"
         )
+    if cache.window is not None:
+        cache.window.end_back(dX, {name: getattr(layer, f"d{name}") for name in layer.declared})
     return dA if dX is given else dX
 
 

@@ -8,34 +8,37 @@ from typing import Literal
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import SettingError, require_one_of, require_type
 from plainnet.initializers import Initializer
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, checked_backward, checked_forward
 from plainnet.layers.recurrence import Recurrent
 
+BOTH = (
+    Formula("F", "forwards(A)", r"F = \vec{f}(A)"),
+    Formula("R", "backwards(A)", r"R = \bar{f}(A)"),
+)
+BOTH_BACK = Formula(
+    "dA", "forwards_back(dF) + backwards_back(dR)", r"dA = \vec{f}'(dF) + \bar{f}'(dR)"
+)
 CONCAT = Formulas(
     input="A",
     output="Y",
     forward=(
-        Formula(
-            "Y", "concatenate([f(A) for f in forward], axis=-1)", r"Y = [\vec{f}(A) \; \bar{f}(A)]"
-        ),
+        *BOTH,
+        Formula("Y", "concatenate([F, R], axis=-1)", r"Y = [F \; R]"),
     ),
     backward=(
-        Formula(
-            "dA",
-            "backward[0](dY[..., :width]) + backward[1](dY[..., width:])",
-            r"dA = \vec{f}'(d\vec{Y}) + \bar{f}'(d\bar{Y})",
-        ),
+        Formula("dF", "dY[..., :width]", r"dF = dY_{\cdot,\, 1 \dots n}"),
+        Formula("dR", "dY[..., width:]", r"dR = dY_{\cdot,\, n+1 \dots 2n}"),
+        BOTH_BACK,
     ),
 )
 SUM = Formulas(
     input="A",
     output="Y",
-    forward=(Formula("Y", "sum([f(A) for f in forward])", r"Y = \vec{f}(A) + \bar{f}(A)"),),
-    backward=(
-        Formula("dA", "sum([f(dY) for f in backward])", r"dA = \vec{f}'(dY) + \bar{f}'(dY)"),
-    ),
+    forward=(*BOTH, Formula("Y", "F + R", "Y = F + R")),
+    backward=(Formula("dF", "dY", "dF = dY"), Formula("dR", "dY", "dR = dY"), BOTH_BACK),
 )
 
 
@@ -85,8 +88,8 @@ class Bidirectional(Layer):
         mask, parts = cache.mask, []
         for layer, own in cache.forward_pairs:
             cache.mask = mask  # the first may have ended it
-            parts.append(layer.forward(A, own))
-        there, back = parts
+            parts.append(checked_forward(layer, A, own) if cache.record else layer.forward(A, own))
+        cache["F"], cache["R"] = there, back = parts
         if self.merge == "sum":
             total: Array = np.add(there, back, out=cache.array("Y", there.shape, A.dtype))
             return total
@@ -100,7 +103,7 @@ class Bidirectional(Layer):
         if self.merge == "concat":
             parts = [dY[..., : self.width], dY[..., self.width :]]
         there, back = (
-            layer.backward(part, own)
+            checked_backward(layer, part, own) if cache.record else layer.backward(part, own)
             for part, (layer, own) in zip(parts, cache.forward_pairs, strict=True)
         )
         if not cache.needs_input_gradient:
@@ -113,7 +116,8 @@ class Bidirectional(Layer):
         cache.owner = self
         cache.children.clear()
         cache.forward_pairs = [
-            (layer, cache.open(name)) for name, layer in zip(self.names, self.layers, strict=True)
+            (layer, cache.open(name, layer))
+            for name, layer in zip(self.names, self.layers, strict=True)
         ]
         for _, own in cache.forward_pairs:
             own.needs_input_gradient = cache.needs_input_gradient

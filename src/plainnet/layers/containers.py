@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -19,8 +20,6 @@ from plainnet.initializers import Initializer
 from plainnet.layers.base import (
     NO_GRADIENT,
     Array,
-    Formula,
-    Formulas,
     Layer,
     Shape,
     checked_backward,
@@ -35,8 +34,8 @@ class Sequential(Layer):
     formulas = Formulas(
         input="A",
         output="Y",
-        forward=(Formula("Y", "compose(forward, A)", r"Y = f_n(\dots f_2(f_1(A)))"),),
-        backward=(Formula("dA", "compose(backward, dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),),
+        forward=(Formula("Y", "layers(A)", r"Y = f_n(\dots f_2(f_1(A)))"),),
+        backward=(Formula("dA", "layers_back(dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),),
     )
 
     def __init__(self, layers: Sequence[Layer]) -> None:
@@ -56,8 +55,10 @@ class Sequential(Layer):
         return following
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        if cache.owner is not self:
+        opened = cache.owner is not self
+        if opened:
             self._open(cache)
+        if opened or cache.record:
             for layer, own in cache.forward_pairs:
                 A = checked_forward(layer, A, own)
             return A
@@ -70,7 +71,7 @@ class Sequential(Layer):
         return A
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        if cache.unchecked:
+        if cache.unchecked or cache.record:
             for layer, own in cache.backward_pairs:
                 dA = checked_backward(layer, dA, own)
             cache.unchecked = False
@@ -84,7 +85,8 @@ class Sequential(Layer):
         cache.owner, cache.unchecked = self, True
         cache.children.clear()
         pairs = [
-            (layer, cache.open(name)) for name, layer in zip(self.names, self.layers, strict=True)
+            (layer, cache.open(name, layer))
+            for name, layer in zip(self.names, self.layers, strict=True)
         ]
         cache.forward_pairs, cache.backward_pairs = pairs, pairs[::-1]
         if cache.record:
@@ -120,8 +122,14 @@ class Residual(Layer):
     formulas = Formulas(
         input="A",
         output="Y",
-        forward=(Formula("Y", "A + compose(forward, A)", r"Y = A + F(A)"),),
-        backward=(Formula("dA", "dY + compose(backward, dY)", r"dA = dY + F'(dY)"),),
+        forward=(
+            Formula("F", "layers(A)", r"F = f_n(\dots f_2(f_1(A)))"),
+            Formula("Y", "A + F", r"Y = A + F"),
+        ),
+        backward=(
+            Formula("dF", "layers_back(dY)", r"dF = f_1'(f_2'(\dots f_n'(dY)))"),
+            Formula("dA", "dY + dF", r"dA = dY + dF"),
+        ),
     )
 
     def __init__(self, layers: Sequence[Layer]) -> None:
@@ -144,12 +152,11 @@ class Residual(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
-        return np.add(
-            A, self.branch.forward(A, cache.children[""]), out=cache.array("Y", A.shape, A.dtype)
-        )
+        F = cache["F"] = self.branch.forward(A, cache.children[""])
+        return np.add(A, F, out=cache.array("Y", A.shape, A.dtype))
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        dF = self.branch.backward(dY, cache.children[""])
+        dF = cache["dF"] = self.branch.backward(dY, cache.children[""])
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         return np.add(dY, dF, out=cache.gradient("dA", dY))
@@ -176,10 +183,8 @@ class Parallel(Layer):
     formulas = Formulas(
         input="A",
         output="Y",
-        forward=(Formula("Y", "join(forward, A)", r"Y = [f_1(A_{p_1}), \dots, f_n(A_{p_n})]"),),
-        backward=(
-            Formula("dA", "spread(backward, dY)", r"dA_j = \sum_{i:\, j \in p_i} f_i'(dY_i)_j"),
-        ),
+        forward=(Formula("Y", "layers(A)", r"Y = [f_1(A_{p_1}), \dots, f_n(A_{p_n})]"),),
+        backward=(Formula("dA", "layers_back(dY)", r"dA_j = \sum_{i:\, j \in p_i} f_i'(dY_i)_j"),),
     )
 
     def __init__(self, parts: Sequence[tuple[int, int]], layers: Sequence[Layer]) -> None:
@@ -223,7 +228,7 @@ class Parallel(Layer):
         for (layer, own), (start, stop), (first, last) in places:
             part = own.array("part", (len(A), stop - start), A.dtype)
             np.copyto(part, A[:, start:stop])
-            forward = checked_forward if opened else type(layer).forward
+            forward = checked_forward if opened or cache.record else type(layer).forward
             Y[:, first:last] = forward(layer, part, own)
         return Y
 
@@ -236,7 +241,8 @@ class Parallel(Layer):
         for (layer, own), (start, stop), (first, last) in places:
             dpart = own.array("dpart", (len(dY), last - first), dY.dtype)
             np.copyto(dpart, dY[:, first:last])
-            backward = checked_backward if cache.unchecked else type(layer).backward
+            checks = cache.unchecked or cache.record
+            backward = checked_backward if checks else type(layer).backward
             dpart = backward(layer, dpart, own)
             if cache.needs_input_gradient:
                 for column in range(stop - start):  # by columns, NumPy needs no buffer
@@ -249,7 +255,8 @@ class Parallel(Layer):
         cache.owner, cache.unchecked = self, True
         cache.children.clear()
         cache.forward_pairs = [
-            (layer, cache.open(name)) for name, layer in zip(self.names, self.layers, strict=True)
+            (layer, cache.open(name, layer))
+            for name, layer in zip(self.names, self.layers, strict=True)
         ]
         for _, own in cache.forward_pairs:
             own.reuse_input = own.reuse_gradient = not cache.record

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -19,7 +20,7 @@ from plainnet.errors import (
     require_optional,
 )
 from plainnet.initializers import Initializer, Zeros
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.correlation import correlate, correlate_back, kernel_gradient, swap
 from plainnet.layers.dense import rows
 from plainnet.layers.masking import checked_mask

@@ -3,9 +3,11 @@
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import require_boolean, require_integer, require_optional
 from plainnet.initializers import Initializer, Zeros
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 
 _DW = Formula("dW", "dZ.T @ A", r"dW = dZ^\top A")
 _DB = Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i")
@@ -49,6 +51,7 @@ class Dense(Layer):
     dW: Array
     db: Array
 
+    shown_by = WindowOfRows
     formulas = FORMULAS
     releases_arrays = True
 

@@ -86,7 +86,7 @@ def attend_backward(
         else:
             weights = P[..., queries, :keys]
         dropped = weights
-        dS = cache.array("dS", weights.shape, dO.dtype)
+        dS = cache.array("block_dS", weights.shape, dO.dtype)
         np.matmul(dO[..., queries, :], V[..., :keys, :].swapaxes(-1, -2), out=dS)
         if M is not None:
             dropped = _dropped(weights, queries, M, dropout, cache, draw=False)

@@ -3,8 +3,9 @@
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_number
-from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import Array, Layer, Shape
 from plainnet.layers.sliding import expect_image
 
 BOOL = np.dtype(bool)
@@ -30,7 +31,7 @@ class Dropout(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if not cache.training or self.rate == 0:
-            return A
+            return _all_kept(A, cache)
         scale = cache.array("scale", A.shape, A.dtype)
         return np.multiply(A, _draw(scale, self.rate, cache), out=cache.output("Y", A))
 
@@ -59,7 +60,7 @@ class Dropout2d(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if not cache.training or self.rate == 0:
-            return A
+            return _all_kept(A, cache)
         scale = cache.array("scale", (len(A), 1, 1, A.shape[3]), A.dtype)
         return np.multiply(A, _draw(scale, self.rate, cache), out=cache.output("Y", A))
 
@@ -67,6 +68,12 @@ class Dropout2d(Layer):
         if not cache.training or self.rate == 0:
             return dY
         return np.multiply(dY, cache["scale"], out=cache.gradient("dA", dY))
+
+
+def _all_kept(A: Array, cache: Cache) -> Array:
+    if cache.record and cache.training:
+        cache.array("M", A.shape, BOOL).fill(True)
+    return A
 
 
 def _draw(scale: Array, rate: float, cache: Cache) -> Array:
@@ -97,6 +104,8 @@ class GaussianNoise(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if not cache.training or self.standard_deviation == 0:
+            if cache.record and cache.training:
+                cache.array("E", A.shape, A.dtype).fill(0)
             return A
         E = cache.array("E", A.shape, A.dtype)
         cache.rng.standard_normal(out=E, dtype=A.dtype)

@@ -11,6 +11,7 @@ import numpy as np
 
 from plainnet import functions
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -19,7 +20,7 @@ from plainnet.errors import (
     require_sequence,
 )
 from plainnet.initializers import Initializer, Normal, Uniform
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 
 INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
 
@@ -124,12 +125,13 @@ class PeriodicEmbedding(Layer):
         (m, F), K, J = A.shape, self.frequencies, self.width - 1
         x = cache.array("x", (F, m, 1), A.dtype)
         np.copyto(x[:, :, 0], A.T)
-        theta = cache.array("theta", (F, m, K), A.dtype)
+        theta = cache.array("by_feature", (F, m, K), A.dtype)
+        cache["theta"] = theta.transpose(1, 0, 2)
         w = np.multiply(self.w1, 2 * pi, out=cache.array("w", (F, K), A.dtype))
         np.matmul(x, w[:, None], out=theta)
         theta += self.b1[:, None]
         cosine = np.cos(theta, out=cache.array("cosine", (F, m, K), A.dtype))
-        H = np.matmul(cosine, self.W2, out=cache.array("H", (F, m, J), A.dtype))
+        H = np.matmul(cosine, self.W2, out=cache.array("H_by_feature", (F, m, J), A.dtype))
         H += self.b2[:, None]
         Y = cache.array("Y", (m, F * self.width), A.dtype)
         parts = Y.reshape(m, F, self.width)
@@ -138,17 +140,20 @@ class PeriodicEmbedding(Layer):
         return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        x, theta, cosine, w = cache["x"], cache["theta"], cache["cosine"], cache["w"]
+        x, theta, cosine, w = cache["x"], cache["by_feature"], cache["cosine"], cache["w"]
         F, m, _ = theta.shape
         parts = dY.reshape(m, F, self.width)
-        dH = cache.array("dH", (F, m, self.width - 1), dY.dtype)
+        dH = cache.array("dH_by_feature", (F, m, self.width - 1), dY.dtype)
+        cache["dH"] = dH.transpose(1, 0, 2)
         np.copyto(dH, parts[:, :, :-1].transpose(1, 0, 2))
         ones = cache.ones(m, dY.dtype)
         np.matmul(cosine.transpose(0, 2, 1), dH, out=self.dW2)
         np.matmul(ones, dH, out=self.db2)
 
         dtheta = np.matmul(
-            dH, self.W2.transpose(0, 2, 1), out=cache.array("dtheta", theta.shape, dY.dtype)
+            dH,
+            self.W2.transpose(0, 2, 1),
+            out=cache.array("dtheta_by_feature", theta.shape, dY.dtype),
         )
         sine = np.sin(theta, out=cache.array("sine", theta.shape, dY.dtype))
         dtheta *= sine

@@ -7,6 +7,8 @@ import numpy as np
 
 from plainnet import functions
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import (
     ShapeError,
     require_boolean,
@@ -15,7 +17,7 @@ from plainnet.errors import (
     require_optional,
 )
 from plainnet.initializers import Constant, GlorotUniform, HeNormal, Initializer, Zeros
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 from plainnet.layers.containers import Sequential
 from plainnet.layers.dense import rows
 
@@ -47,6 +49,7 @@ class Gated(Layer):
     dW: Array
     db: Array
 
+    shown_by = WindowOfRows
     releases_arrays = True
     formulas_with_bias: Formulas
     formulas_without: Formulas
@@ -216,13 +219,14 @@ class Highway(Layer):
     dW: Array
     db: Array
 
+    shown_by = WindowOfRows
     read_once = ("gate_bias",)
     releases_arrays = True
     formulas = Formulas(
         input="A",
         output="Y",
         forward=(
-            Formula("F", "compose(forward, A)", r"F = f_n(\dots f_2(f_1(A)))"),
+            Formula("F", "layers(A)", r"F = f_n(\dots f_2(f_1(A)))"),
             Formula("Z", "A @ W.T + b", r"Z = A W^\top + b"),
             Formula("T", "sigmoid(Z)", r"T = \sigma(Z)"),
             Formula("Y", "T * F + (1 - T) * A", r"Y = T \odot F + (1 - T) \odot A"),
@@ -238,7 +242,7 @@ class Highway(Layer):
             _DB,
             Formula(
                 "dA",
-                "dY * (1 - T) + dZ @ W + compose(backward, dF)",
+                "dY * (1 - T) + dZ @ W + layers_back(dF)",
                 r"dA = dY \odot (1 - T) + dZ\, W + F'(dF)",
             ),
         ),
@@ -271,7 +275,7 @@ class Highway(Layer):
         if cache.owner is not self:
             self._open(cache)
         cache["A"] = A
-        F = self.branch.forward(A, cache.children[""])
+        F = cache["F"] = self.branch.forward(A, cache.children[""])
         change = np.subtract(F, A, out=cache.array("change", A.shape, A.dtype))
         Z = cache.array("Z", A.shape, A.dtype)
         np.dot(rows(A), self.W.T, out=rows(Z))

@@ -7,8 +7,9 @@ the backward pass looks for them in the output.
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import SettingError, ShapeError
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.masking import checked_mask
 from plainnet.layers.sliding import expect_image
 
@@ -186,7 +187,7 @@ def _max_backward(dY: Array, A: Array, cache: Cache) -> Array:
     if not cache.needs_input_gradient:
         return NO_GRADIENT
     sequence = _as_sequence(A)
-    first = cache.array("first", sequence.shape, BOOL)
+    first = cache.array("is_first", sequence.shape, BOOL)
     found = cache.array("found", sequence.shape, BOOL)
     np.equal(sequence, cache["Y"][:, None], out=first)
     np.logical_or.accumulate(first, axis=1, out=found)

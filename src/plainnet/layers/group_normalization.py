@@ -5,9 +5,10 @@ from math import prod
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_integer, require_number
 from plainnet.initializers import Constant, Zeros
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 from plainnet.layers.dense import rows
 from plainnet.layers.normalization import (
     INVERSE_STD,
@@ -98,9 +99,9 @@ class GroupNorm(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         per_channel = (len(A), *(1,) * (A.ndim - 2), A.shape[-1])
-        mean = cache.array("mean", per_channel, A.dtype)
-        variance = cache.array("variance", per_channel, A.dtype)
-        inverse_std = cache.array("inverse_std", per_channel, A.dtype)
+        mean = cache.array("channel_mean", per_channel, A.dtype)
+        variance = cache.array("channel_variance", per_channel, A.dtype)
+        inverse_std = cache.array("channel_inverse_std", per_channel, A.dtype)
         A_hat = cache.array("A_hat", A.shape, A.dtype)
         Y = cache.output("Y", A)
         gammas = cache.line("gammas", self.gamma, A.shape)
@@ -122,7 +123,7 @@ class GroupNorm(Layer):
         self.dbeta.fill(0)
         dA = cache.gradient("dA", dY)
         gammas = cache.line("gammas", self.gamma, dY.shape)
-        examples = pieces(dY, cache["A_hat"], dA, cache["inverse_std"], tail=dY.ndim - 1)
+        examples = pieces(dY, cache["A_hat"], dA, cache["channel_inverse_std"], tail=dY.ndim - 1)
         for dy, a_hat, da, s in examples:
             product = cache.array("product", dy.shape, dy.dtype)
             np.multiply(dy, a_hat, out=product)

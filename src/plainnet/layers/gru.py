@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_one_of
 from plainnet.initializers import Zeros
-from plainnet.layers.base import Array, Formula, Formulas, Shape
+from plainnet.layers.base import Array, Shape
 from plainnet.layers.dense import rows
 from plainnet.layers.recurrence import Recurrent, by_gate, sigmoid
 
@@ -105,6 +107,11 @@ class GRU(Recurrent):
             h += n
             if padded is not None:
                 np.copyto(h, before, where=padded[t])
+
+    def made(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        S = arrays["S"]
+        gates = {name: S[:, i] for i, name in enumerate("RKN")}
+        return super().made(arrays) | gates | {"V": arrays["V"], "Z": arrays["Z"]}
 
     def steps_back(
         self, dY: Array | None, dZ: Array, dh: Array, padded: Array | None, cache: Cache

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.initializers import Initializer
-from plainnet.layers.base import Array, Formula, Formulas, Shape
+from plainnet.layers.base import Array, Shape
 from plainnet.layers.recurrence import SHARES, STEP, Recurrent, by_gate, sigmoid
 
 
@@ -47,6 +49,7 @@ class LSTM(Recurrent):
 
     gates = 4
     states = ("h", "c")
+    flow = (("H", "Y"), ("C", "C_next"))
     formulas = Formulas(
         input="A",
         output="Y",
@@ -122,6 +125,11 @@ class LSTM(Recurrent):
                 np.copyto(h, H[t], where=padded[t])
             e[2] = h
         self.end("c", S[-1, 4], cache)
+
+    def made(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        S = arrays["S"]
+        gates = {name: S[:-1, i] for i, name in enumerate(("I", "F", "O", "G", "C", "T"))}
+        return super().made(arrays) | gates | {"C_next": S[1:, 4]}
 
     def steps_back(
         self, dY: Array | None, dZ: Array, dh: Array, padded: Array | None, cache: Cache

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DTypeError, ShapeError, require_number
-from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import Array, Layer, Shape
 
 BOOL = np.dtype(bool)
 

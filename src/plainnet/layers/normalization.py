@@ -21,9 +21,11 @@ processor's cache from the first operation to the last.
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import ShapeError, require_number
 from plainnet.initializers import Constant, Zeros
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 from plainnet.layers.dense import rows
 from plainnet.memory import pieces
 
@@ -76,6 +78,7 @@ class BatchNorm(Layer):
     running_mean: Array
     running_variance: Array
 
+    shown_by = WindowOfRows
     releases_arrays = True
     formulas = Formulas(
         input="A",
@@ -214,6 +217,7 @@ class LayerNorm(Layer):
     dgamma: Array
     dbeta: Array
 
+    shown_by = WindowOfRows
     releases_arrays = True
     formulas = Formulas(
         input="A",
@@ -315,6 +319,7 @@ class RMSNorm(Layer):
     gamma: Array
     dgamma: Array
 
+    shown_by = WindowOfRows
     releases_arrays = True
     formulas = Formulas(
         input="A",

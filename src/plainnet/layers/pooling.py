@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import SettingError, ShapeError, require_boolean
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.sliding import (
     Pair,
     Window,
@@ -200,7 +201,7 @@ class MaxPool2d(_Pool):
             free.fill(True)
             for _, _, place, read in cells(self.window, inputs, lines, width):
                 here, dhere, dseen = free[:, *place], dlargest[:, *place], gradients[:, *read]
-                first = cache.array("first", here.shape, BOOL)
+                first = cache.array("is_first", here.shape, BOOL)
                 np.equal(images[:, *read], largest[:, *place], out=first)
                 np.logical_and(first, here, out=first)
                 np.not_equal(here, first, out=here)

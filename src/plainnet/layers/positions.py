@@ -6,9 +6,10 @@ from typing import Any, Literal
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_integer, require_optional
 from plainnet.initializers import Initializer, Normal
-from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import Array, Layer, Shape
 from plainnet.layers.masking import expect_steps
 
 Pairing = Literal["halves", "interleaved"]

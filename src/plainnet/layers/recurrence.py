@@ -8,12 +8,15 @@ gradients of the weights; only the product with the state is made step by step.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.recording import WindowOfSteps
 from plainnet.errors import (
     DTypeError,
     SettingError,
@@ -23,7 +26,7 @@ from plainnet.errors import (
     require_one_of,
 )
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.dense import rows
 from plainnet.layers.masking import checked_mask
 
@@ -77,6 +80,9 @@ class Recurrent(Layer):
 
     gates = 1
     states: tuple[str, ...] = ("h",)
+    shown_by = WindowOfSteps
+    flow: tuple[tuple[str, str], ...] = (("H", "Y"),)
+    """What the formulas call each state before and after a step."""
     releases_arrays = True
 
     def __init__(
@@ -199,6 +205,10 @@ class Recurrent(Layer):
 
         `dY`, (time, m, units), comes in at each step; None where only the last state was returned.
         """
+
+    def made(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Of the names in the formulas, those that a pass has in its cache, (time, m, ...)."""
+        return {"H": arrays["H"][:-1], "Y": arrays["H"][1:]}
 
     def recurrent_gradients(self, H: Array, dZ: Array, cache: Cache) -> None:
         """dU, from the states before each step, (time, m, units)."""

@@ -3,9 +3,11 @@
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import ShapeError, require_number, require_type
 from plainnet.initializers import Constant, HeNormal, Initializer
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 from plainnet.layers.containers import Sequential
 from plainnet.layers.dense import rows
 
@@ -26,6 +28,7 @@ class Scale(Layer):
     gamma: Array
     dgamma: Array
 
+    shown_by = WindowOfRows
     read_once = ("initial",)
     releases_arrays = True
     formulas = Formulas(
@@ -73,6 +76,7 @@ class PReLU(Layer):
     alpha: Array
     dalpha: Array
 
+    shown_by = WindowOfRows
     read_once = ("initial",)
     releases_arrays = True
     formulas = Formulas(
@@ -148,12 +152,13 @@ class ParametricActivation(Layer):
     alpha: Array
     dalpha: Array
 
+    shown_by = WindowOfRows
     releases_arrays = True
     formulas = Formulas(
         input="Z",
         output="Y",
         forward=(
-            Formula("A", "compose(forward, Z)", r"A = g(Z)"),
+            Formula("A", "layers(Z)", r"A = g(Z)"),
             Formula("Y", "Z + alpha * (A - Z)", r"Y = Z + \alpha \odot (A - Z)"),
         ),
         backward=(
@@ -162,7 +167,7 @@ class ParametricActivation(Layer):
             ),
             Formula(
                 "dZ",
-                "(1 - alpha) * dY + compose(backward, alpha * dY)",
+                "(1 - alpha) * dY + layers_back(alpha * dY)",
                 r"dZ = (1 - \alpha) \odot dY + g'(Z) \odot \alpha \odot dY",
             ),
         ),
@@ -191,7 +196,7 @@ class ParametricActivation(Layer):
     def forward(self, Z: Array, cache: Cache) -> Array:
         if cache.owner is not self:
             self._open(cache)
-        A = self.branch.forward(Z, cache.children[""])
+        A = cache["A"] = self.branch.forward(Z, cache.children[""])
         bend = np.subtract(A, Z, out=cache.array("bend", Z.shape, Z.dtype))
         Y = np.multiply(bend, self.alpha, out=cache.array("Y", Z.shape, Z.dtype))
         return np.add(Y, Z, out=Y)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from math import prod
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import MOST, ShapeError, require_integer, require_sequence
-from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import Array, Layer, Shape
 
 
 class Flatten(Layer):

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_optional
 from plainnet.functions import exact_ids
 from plainnet.initializers import Initializer, Normal
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.containers import Sequential
 from plainnet.layers.dense import rows
 from plainnet.layers.masking import expect_steps
@@ -144,7 +145,7 @@ class TiedEmbedding(Layer):
         forward=(
             Formula(
                 "H",
-                "compose(forward, E[ids] * (ids != padding)[..., None])",
+                "layers(E[ids] * (ids != padding)[..., None])",
                 r"H = F(E_{\mathrm{id}}\, [\mathrm{id} \ne \mathrm{padding}])",
             ),
             Formula("Z", "H @ E.T", r"Z = H E^\top"),
@@ -154,7 +155,7 @@ class TiedEmbedding(Layer):
             Formula(
                 "dE",
                 "dZ.reshape(-1, len(E)).T @ H.reshape(-1, width)"
-                f" + {_ONE_HOT}.T @ (compose(backward, dH) * (ids != padding)[..., None])"
+                f" + {_ONE_HOT}.T @ (layers_back(dH) * (ids != padding)[..., None])"
                 ".reshape(-1, width)",
                 r"dE_k = \sum_{it} dZ_{itk} H_{it} + \sum_{it:\,\mathrm{id}_{it} = k} F'(dH)_{it}",
             ),

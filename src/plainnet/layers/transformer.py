@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -20,7 +21,7 @@ from plainnet.errors import (
 from plainnet.initializers import Initializer
 from plainnet.layers.activations import GELU, ReLU
 from plainnet.layers.attention import CrossAttention, MultiHeadAttention
-from plainnet.layers.base import NO_GRADIENT, Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 from plainnet.layers.containers import Residual, Sequential
 from plainnet.layers.dense import Dense
 from plainnet.layers.dropout import Dropout
@@ -211,10 +212,11 @@ class EncoderDecoder(Layer):
             Formula("Y", "decode(A[:, source_length:], X)", r"Y = g(A_{\cdot,\, s+1 \dots}, X)"),
         ),
         backward=(
-            Formula("gradients", "decode_backward(dY)", r"(dT,\; dX) = g'(dY)"),
+            Formula("dT", "decode_back(dY)", r"dT = g'_T(dY)"),
+            Formula("dX", "attend_back(dY)", r"dX = g'_X(dY)"),
             Formula(
                 "dA",
-                "concatenate([encode_backward(gradients[1]), gradients[0]], axis=1)",
+                "concatenate([encode_back(dX), dT], axis=1)",
                 r"dA = [f'(dX),\; dT]",
             ),
         ),
@@ -287,7 +289,7 @@ class EncoderDecoder(Layer):
         X = cache["X"]
         dX = cache.context["d_encoded"] = cache.array("dX", X.shape, dY.dtype)
         dX.fill(0)  # each CrossAttention adds to it
-        d_target = self._decoder.backward(dY, cache.children["decoder"])
+        d_target = cache["dT"] = self._decoder.backward(dY, cache.children["decoder"])
         d_source = self._encoder.backward(dX, cache.children["encoder"])
         if self.takes_ids or not cache.needs_input_gradient:
             return NO_GRADIENT

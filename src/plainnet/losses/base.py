@@ -17,8 +17,10 @@ import numpy.typing as npt
 from plainnet.arguments import REAL, as_array
 from plainnet.cache import Cache
 from plainnet.config import Configurable
+from plainnet.engine.formulas import Formulas
+from plainnet.engine.recording import Window, WindowOfLoss
 from plainnet.errors import DataError, ShapeError
-from plainnet.layers.base import Formulas, as_batch, name_who_writes, seen
+from plainnet.layers.base import as_batch, name_who_writes, seen
 from plainnet.memory import read_only
 
 Array = npt.NDArray[Any]
@@ -52,6 +54,9 @@ class Loss(Configurable, ABC):
 
     includes: str = ""
     """The activation that is built in, and so must not be the network's last layer too."""
+
+    shown_by: type[Window] = WindowOfLoss
+    """What a recording cache shows of it."""
 
     is_classifier: bool = False
     """`decide` gives classes, so that an accuracy makes sense."""
@@ -96,6 +101,10 @@ class Loss(Configurable, ABC):
         """The true classes of `targets`, in the form of `decide`; classifiers only."""
         return y
 
+    def shown(self, y: Array, dtype: npt.DTypeLike) -> Array:
+        """The targets as the formulas have them, as Y."""
+        return np.asarray(y)
+
     def accuracy(self, Z: Array, y: Array, sample_weight: Array | None = None) -> float:
         """The share of examples that are decided rightly; of several labels, all have to be."""
         right = self.decide(Z) == self.classes(y)
@@ -124,6 +133,9 @@ class Loss(Configurable, ABC):
                 f"{self!r}.forward must return a loss for each example, shape ({len(Z)},), not "
                 f"their mean; it returned {seen(losses)}"
             )
+        if cache.window is not None:
+            cache.window.begin(Z, {"Y": self.shown(y, Z.dtype)})
+            cache.window.end(losses)
         if sample_weight is None:
             return float(np.add.reduce(losses)) / len(losses)
         total = float(np.add.reduce(sample_weight))
@@ -146,6 +158,8 @@ class Loss(Configurable, ABC):
                 f"{self!r}.backward must return a gradient of the shape of Z, "
                 f"{as_batch(self.output_shape)}; for {len(dZ)} examples it returned {seen(dL)}"
             )
+        if cache.window is not None:
+            cache.window.begin_back(dL)
         if sample_weight is None:
             return np.multiply(dL, 1 / len(dL), out=dZ, casting="same_kind")
         total = float(np.add.reduce(sample_weight))

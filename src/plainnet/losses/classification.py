@@ -13,8 +13,9 @@ import numpy.typing as npt
 from plainnet import functions
 from plainnet.arguments import as_array
 from plainnet.cache import Cache
+from plainnet.data import one_hot
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, ShapeError, require_number
-from plainnet.layers.base import Formula, Formulas
 from plainnet.losses.base import (
     Array,
     Elementwise,
@@ -51,6 +52,10 @@ class OneOfK(Loss):
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
         return _class_ids(as_array("y", y), self.output_shape[0])
+
+    def shown(self, y: Array, dtype: npt.DTypeLike) -> Array:
+        """One-hot rows, shape (m, K)."""
+        return one_hot(y, self.output_shape[0], dtype) if y.ndim == 1 else y
 
     def decide(self, Z: Array) -> Array:
         """The class of the highest output of each row, shape (m,)."""

@@ -3,8 +3,8 @@
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_boolean
-from plainnet.layers.base import Formula, Formulas
 from plainnet.losses.base import Array
 from plainnet.losses.classification import BOOL, INTP, OneOfK
 

@@ -97,7 +97,7 @@ class EachPosition(Loss):
     ) -> tuple[Array, Array, Array]:
         """Outputs, targets and weights of all positions in one row."""
         if "each" not in cache.children:
-            cache.open("each")
+            cache.open("each", self.loss)
         cache["Z"] = Z
         m, *positions, K = Z.shape
         n = m * prod(positions)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import (
     DataError,
     SettingError,
@@ -16,7 +17,6 @@ from plainnet.errors import (
     require_sequence,
     shown,
 )
-from plainnet.layers.base import Formula, Formulas
 from plainnet.losses.base import (
     Array,
     Elementwise,
@@ -156,7 +156,7 @@ class Quantile(Elementwise):
         output="losses",
         forward=(
             DIFFERENCE,
-            Formula("S", "heaviside(D, 0.5) - levels", r"S = [D > 0] - \ell"),
+            Formula("S", "heaviside(D, 0.5) - level", r"S = [D > 0] - \ell"),
             Formula("losses", "(D * S).mean(axis=1)", r"L_i = \frac1k \sum_j D_{ij} S_{ij}"),
         ),
         backward=(Formula("dL", "S / S.shape[1]", r"dL = S / k"),),
@@ -184,9 +184,14 @@ class Quantile(Elementwise):
                 f"loss {self!r} needs {len(self._each)} outputs for each target; the network gives "
                 f"{output_shape}"
             )
+        self.level = np.tile(self._each, output_shape[0] // len(self._each))  # of each output
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
         return real_targets(y, (self.output_shape[0] // len(self._each),), dtype)
+
+    def shown(self, y: Array, dtype: npt.DTypeLike) -> Array:
+        """Each target as often as it has levels."""
+        return np.repeat(y, len(self._each), axis=1)
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         by_target = (*y.shape, len(self._each))

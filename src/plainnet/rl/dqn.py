@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -18,7 +19,7 @@ from plainnet.errors import (
 from plainnet.files.archive import Archive
 from plainnet.files.kinds import Unreadable
 from plainnet.layers import Dense, Layer, ReLU
-from plainnet.layers.base import Array, Formula, Formulas, Shape
+from plainnet.layers.base import Array, Shape
 from plainnet.network import Network
 from plainnet.optimizers import Adam
 from plainnet.rl.agent import Agent, fill, layer_sizes

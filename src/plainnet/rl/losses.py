@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, ShapeError, require_boolean, require_number, require_type
-from plainnet.layers.base import Array, Formula, Formulas, Shape
+from plainnet.layers.base import Array, Shape
 from plainnet.losses.base import Loss, real_targets
 from plainnet.rl.policies import Policy
 

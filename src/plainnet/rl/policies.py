@@ -13,9 +13,10 @@ import numpy as np
 
 from plainnet.cache import Cache
 from plainnet.config import Configurable
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_integer
 from plainnet.initializers import Zeros
-from plainnet.layers.base import Array, Formula, Formulas, Layer, Shape, expect_axes
+from plainnet.layers.base import Array, Layer, Shape, expect_axes
 
 
 class Policy(Configurable, ABC):

@@ -57,7 +57,8 @@ def dropout(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     rate = ratio if rate is None else float(rate)
     layer = Dropout(rate)
-    cache = Cache(training=training is not None and bool(training), seed=NumbersOfOnnx(seed))
+    trains = training is not None and bool(training)
+    cache = Cache(training=trains, record=True, seed=NumbersOfOnnx(seed))
     Y = through(layer, X[None], cache)[0]
     drops = cache.training and rate > 0
     return Y, cache[f"{layer.name}.M"][0].astype(bool) if drops else None

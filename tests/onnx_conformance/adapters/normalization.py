@@ -33,7 +33,7 @@ def batch_norm(
 def layer_norm(
     X: np.ndarray, scale: np.ndarray, B: np.ndarray, *, axis: int = -1, epsilon: float = 1e-5
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    layer, cache = LayerNorm(epsilon=epsilon), Cache()
+    layer, cache = LayerNorm(epsilon=epsilon), Cache(record=True)
     Y = through(layer, rows_from(X, axis), cache, gamma=scale.ravel(), beta=B.ravel())
     axis %= X.ndim
     per_row = (*X.shape[:axis], *(1,) * (X.ndim - axis))

@@ -32,7 +32,7 @@ def recurrent(
         for name, *given in zip(("forward.", "backward.") if both else ("",), W, R, B, strict=True):
             tensors |= {name + tensor: A for tensor, A in _tensors(order, *given).items()}
 
-        outputs, cache = [], Cache()
+        outputs, cache = [], Cache(record=True)
         for return_sequences in (True, False):
             cell = make(hidden_size, return_sequences=return_sequences, reverse=reverse, **settings)
             layer = Bidirectional(cell) if both else cell
@@ -40,7 +40,8 @@ def recurrent(
             outputs.append(Y.reshape(*Y.shape[:-1], -1, hidden_size))
         if make is LSTM:
             cells = layer.layers if both else [layer]
-            outputs.append(np.stack([cache[f"{c.name}.S"][-1, 4] for c in cells], axis=1))
+            states = [cache[f"{c.name}.C_next"][:, 0 if c.reverse else -1] for c in cells]
+            outputs.append(np.stack(states, axis=1))
         Y, *last = outputs  # (m, time, directions, units), and (m, directions, units)
         if layout:
             return (Y, *last)

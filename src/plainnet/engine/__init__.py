@@ -1,0 +1,1 @@
+"""The private engine room: what layers, losses and networks are run by."""

@@ -1,0 +1,155 @@
+"""Formulas as data: mathematics that is shown, and that runs.
+
+The plain form of a formula is a NumPy expression. Its grammar is small and fixed: names, numbers,
+arithmetic, comparisons, `&`, indexing, attributes and methods of arrays, tuples and lists, and the
+functions in `FUNCTIONS`. There are no comprehensions, no lambdas and no keywords but `axis` and
+`keepdims`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache as computed_once
+from types import CodeType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet import functions
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """One line of mathematics: `result = plain`, where `plain` is a NumPy expression.
+
+    The names in it are the layer's input, output and parameters, its settings, what other formulas
+    and the layer itself have computed, and `FUNCTIONS`.
+    """
+
+    result: str
+    plain: str
+    latex: str
+
+    def __str__(self) -> str:
+        return f"{self.result} = {self.plain}"
+
+    def evaluate(self, known: Mapping[str, Any]) -> Any:
+        """The result, from what the names in it stand for."""
+        with np.errstate(all="ignore"):
+            return eval(_compiled(self.plain), {**FUNCTIONS, **known})
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What has to be known for it, functions excepted."""
+        return _names(self.plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Formulas:
+    """A layer's mathematics as data: from `input` to `output`, and the gradients back."""
+
+    input: str
+    output: str
+    forward: tuple[Formula, ...]
+    backward: tuple[Formula, ...]
+
+    def __iter__(self) -> Iterator[Formula]:
+        yield from self.forward
+        yield from self.backward
+
+
+def sigmoid(Z: Array) -> Array:
+    """1 / (1 + exp(-Z))."""
+    Z = np.asarray(Z)
+    return functions.sigmoid(Z, np.empty_like(Z))
+
+
+def softplus(Z: Array) -> Array:
+    """log(1 + exp(Z))."""
+    Z = np.asarray(Z)
+    return functions.softplus(Z, np.empty_like(Z), np.empty_like(Z))
+
+
+def Phi(Z: Array) -> Array:
+    """The standard normal distribution function."""
+    Z = np.asarray(Z)
+    return functions.normal_cdf(Z, np.empty_like(Z), np.empty((2, *Z.shape), Z.dtype))
+
+
+def phi(Z: Array) -> Array:
+    """The standard normal density."""
+    Z = np.asarray(Z)
+    return functions.normal_pdf(Z, np.empty_like(Z))
+
+
+FUNCTIONS: Mapping[str, Any] = {
+    "Phi": Phi,
+    "abs": np.abs,
+    "len": len,
+    "phi": phi,
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    **{
+        name: getattr(np, name)
+        for name in (
+            "arange", "concatenate", "cos", "einsum", "exp", "expm1", "heaviside", "log", "log1p",
+            "maximum", "minimum", "pi", "sign", "sin", "sqrt", "tanh", "where", "zeros_like",
+        )
+    },
+}  # fmt: skip
+"""What a formula may call, and pi."""
+
+LAYERS = frozenset(
+    {
+        "layers", "layers_back", "forwards", "forwards_back", "backwards", "backwards_back",
+        "encode", "encode_back", "decode", "decode_back", "attend_back",
+    }
+)  # fmt: skip
+"""What the layers inside a container make of an array; a pass computes it and records the result,
+and there is no evaluating it."""
+
+METHODS = frozenset({"any", "argmax", "max", "mean", "min", "reshape", "sum"})
+"""Of arrays, that a formula may call."""
+KEYWORDS = frozenset({"axis", "keepdims"})
+
+_NODES = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.USub, ast.Compare, ast.Call, ast.Attribute,
+    ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Name, ast.Load, ast.Constant, ast.Starred,
+    ast.keyword, ast.operator, ast.cmpop,
+)  # fmt: skip
+
+
+def expect_grammatical(plain: str) -> None:
+    """Refuse an expression with anything that the grammar does not have."""
+    for node in ast.walk(ast.parse(plain, mode="eval")):
+        if not isinstance(node, _NODES):
+            raise ValueError(f"{plain}: {type(node).__name__} is not in the grammar of formulas")
+        if isinstance(node, ast.keyword) and node.arg not in KEYWORDS:
+            raise ValueError(f"{plain}: a formula has no keyword {node.arg}")
+        if isinstance(node, ast.Call):
+            called = node.func
+            known = (
+                called.id in FUNCTIONS or called.id in LAYERS
+                if isinstance(called, ast.Name)
+                else isinstance(called, ast.Attribute) and called.attr in METHODS
+            )
+            if not known:
+                raise ValueError(f"{plain}: a formula cannot call {ast.unparse(called)}")
+
+
+@computed_once
+def _compiled(plain: str) -> CodeType:
+    return compile(plain, f"<{plain}>", "eval")
+
+
+@computed_once
+def _names(plain: str) -> frozenset[str]:
+    nodes = ast.walk(ast.parse(plain, mode="eval"))
+    return frozenset(
+        node.id for node in nodes if isinstance(node, ast.Name) and node.id not in FUNCTIONS
+    )
