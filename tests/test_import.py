@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,31 @@ def foreign_modules(statement: str) -> list[str]:
 )
 def test_nothing_comes_along(statement):
     assert foreign_modules(statement) == []
+
+
+def test_importing_the_package_imports_nothing_of_it_yet():
+    code = "import sys, plainnet; print([n for n in sys.modules if n.startswith('plainnet')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['plainnet']"
+
+
+@pytest.mark.parametrize("name", ["nonsense", "_private", "Nonsense"])
+def test_a_name_that_is_nowhere(name):
+    assert not hasattr(plainnet, name)
+    with pytest.raises(AttributeError, match=f"module 'plainnet' has no attribute '{name}'"):
+        getattr(plainnet, name)
+    with pytest.raises(ImportError, match=f"cannot import name '{name}'"):
+        exec(f"from plainnet import {name}")
+
+
+def test_the_textbook_runs_as_a_script_in_its_own_folder():
+    """Where a module of ours must not stand in for one of Python's."""
+    done = subprocess.run(
+        [sys.executable, "textbook.py"], capture_output=True, text=True, check=False,
+        cwd=SOURCE, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not {path.stem for path in SOURCE.iterdir()} & sys.stdlib_module_names
 
 
 def test_what_comes_along_would_be_seen():
@@ -128,8 +154,11 @@ def test_the_textbook_class_needs_numpy_only():
         (["network.py"], ["training", "train"]),
         (
             ["network.py", "training.py", "callbacks", "data.py", "layers", "losses"],
-            ["estimators", "cli", "inspect", "rl", "distributed"],
+            ["estimators", "cli", "inspection", "rl", "distributed"],
         ),
+        (["engine"], ["layers", "losses", "optimizers", "network", "training", "cache"]),
+        (["files"], ["estimators", "rl", "cli", "training"]),
+        (["inspection", "estimators", "rl"], ["cli"]),
     ],
 )
 def test_lower_parts_know_nothing_of_higher_ones(places, never):
@@ -141,3 +170,35 @@ def test_lower_parts_know_nothing_of_higher_ones(places, never):
         for name in imports_of(file.read_text(encoding="utf-8")):
             parts = name.split(".")
             assert ".".join(parts[:2]) not in forbidden, f"{file.name} imports {name}"
+
+
+def modules() -> dict[str, Path]:
+    """All modules of the package, by their full names."""
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = ("plainnet", *path.relative_to(SOURCE).with_suffix("").parts)
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def imported_by(path: Path, known: dict[str, Path]) -> set[str]:
+    """The modules that a file imports at module level: the longest part that is one."""
+    found = set()
+    for name in imports_of(path.read_text(encoding="utf-8")):
+        parts = name.split(".")
+        while parts and ".".join(parts) not in known:
+            parts.pop()
+        if parts and parts != ["plainnet"]:
+            found.add(".".join(parts))
+    return found
+
+
+def test_there_is_no_circle_of_imports():
+    known = modules()
+    order = {name: imported_by(path, known) - {name} for name, path in known.items()}
+    list(TopologicalSorter(order).static_order())  # CycleError names the circle
+
+
+def test_a_circle_would_be_found():
+    with pytest.raises(CycleError, match="nodes are in a cycle"):
+        list(TopologicalSorter({"a": {"b"}, "b": {"a"}}).static_order())

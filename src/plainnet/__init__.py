@@ -1,29 +1,35 @@
 """Neural networks from scratch on NumPy: every formula next to its derivative."""
 
-from plainnet import (
-    augmentation,
-    callbacks,
-    data,
-    errors,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    optimizers,
-    schedules,
-)
-from plainnet.cache import Cache
-from plainnet.callbacks import Callback, EarlyStopping
-from plainnet.data import one_hot
-from plainnet.files import load, save
-from plainnet.generation import generate
-from plainnet.history import History
-from plainnet.inspect import GradientCheck, check_gradients
-from plainnet.lbfgs import LBFGS
-from plainnet.learning_rate import find_learning_rate
-from plainnet.network import Network
-from plainnet.textbook import NeuralNetwork
-from plainnet.training import train
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers; at run time a name is imported when it is used
+    from plainnet import (
+        augmentation,
+        callbacks,
+        data,
+        errors,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        optimizers,
+        schedules,
+    )
+    from plainnet.cache import Cache
+    from plainnet.callbacks import Callback, EarlyStopping
+    from plainnet.data import one_hot
+    from plainnet.files import load, save
+    from plainnet.generation import generate
+    from plainnet.history import History
+    from plainnet.inspection import GradientCheck, check_gradients
+    from plainnet.lbfgs import LBFGS
+    from plainnet.learning_rate import find_learning_rate
+    from plainnet.network import Network
+    from plainnet.textbook import NeuralNetwork
+    from plainnet.training import train
 
 __version__ = "0.1.0"
 
@@ -54,3 +60,41 @@ __all__ = [
     "schedules",
     "train",
 ]
+
+_AT_HOME = {
+    "LBFGS": "lbfgs",
+    "Cache": "cache",
+    "Callback": "callbacks",
+    "EarlyStopping": "callbacks",
+    "GradientCheck": "inspection",
+    "History": "history",
+    "Network": "network",
+    "NeuralNetwork": "textbook",
+    "check_gradients": "inspection",
+    "find_learning_rate": "learning_rate",
+    "generate": "generation",
+    "load": "files",
+    "one_hot": "data",
+    "save": "files",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, or a module of the package, imported when it is first asked for."""
+    module = f"plainnet.{_AT_HOME.get(name, name)}"
+    if name.startswith("_"):
+        raise AttributeError(f"module 'plainnet' has no attribute {name!r}")
+    try:
+        found: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise AttributeError(f"module 'plainnet' has no attribute {name!r}") from None
+    if name in _AT_HOME:
+        found = globals()[name] = getattr(found, name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

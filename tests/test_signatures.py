@@ -1,0 +1,95 @@
+"""The public signatures, as they were when somebody decided on them.
+
+    python tests/test_signatures.py    writes them anew
+
+A difference is a decision: it belongs into the CHANGELOG, and old names go on for one release with a
+warning that names the new one.
+"""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+KEPT = Path(__file__).with_name("signatures.txt")
+MODULES = {
+    "plainnet": None,
+    "plainnet.augmentation": None,
+    "plainnet.callbacks": None,
+    "plainnet.data": None,
+    "plainnet.datasets": None,
+    "plainnet.errors": None,
+    "plainnet.files": None,
+    "plainnet.initializers": None,
+    "plainnet.inspection": None,
+    "plainnet.layers": None,
+    "plainnet.losses": None,
+    "plainnet.metrics": None,
+    "plainnet.optimizers": None,
+    "plainnet.schedules": None,
+    "plainnet.estimators": "skops",
+    "plainnet.rl": "gymnasium",
+}
+"""Each with the package that it needs."""
+
+
+def public(module: object) -> list[str]:
+    """What a module offers: its `__all__`, or the names of its own without an underscore."""
+    if hasattr(module, "__all__"):
+        return sorted(module.__all__)
+    own = module.__name__
+    return sorted(
+        name
+        for name, value in vars(module).items()
+        if name[0] != "_" and callable(value) and getattr(value, "__module__", "") == own
+    )
+
+
+def signatures(name: str) -> list[str]:
+    """A line for each function and class, and for each method that a class has of its own."""
+    module, lines = importlib.import_module(name), []
+    for each in public(module):
+        value = getattr(module, each)
+        if not callable(value):
+            continue
+        lines.append(f"{name}.{each}{_signature(value)}")
+        if not inspect.isclass(value) or not value.__module__.startswith("plainnet"):
+            continue
+        for method, function in sorted(vars(value).items()):
+            function = getattr(function, "__func__", function)
+            if method[0] != "_" and inspect.isfunction(function):
+                lines.append(f"{name}.{each}.{method}{_signature(function)}")
+            elif method[0] != "_" and isinstance(function, property):
+                lines.append(f"{name}.{each}.{method}: property")
+    return lines
+
+
+def _signature(value: object) -> str:
+    """Names and defaults; annotations may become more exact."""
+    if inspect.isclass(value) and issubclass(value, Exception):
+        return "(...)"  # as Python has it, which differs from version to version
+    signature = inspect.signature(value)
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=parameters, return_annotation=signature.empty))
+
+
+@pytest.mark.parametrize(("name", "needs"), MODULES.items(), ids=MODULES)
+def test_public_signatures_change_by_decision(name, needs):
+    if needs:
+        pytest.importorskip(needs)
+    kept = [
+        line
+        for line in KEPT.read_text(encoding="utf-8").splitlines()
+        if line.startswith(f"{name}.") and _owner(line) == name
+    ]
+    assert signatures(name) == kept
+
+
+def _owner(line: str) -> str:
+    return max((name for name in MODULES if line.startswith(f"{name}.")), key=len)
+
+
+if __name__ == "__main__":
+    found = [line for name in MODULES for line in signatures(name)]
+    KEPT.write_text("\n".join(found) + "\n", encoding="utf-8")
