@@ -2,8 +2,8 @@
 
     python tests/test_signatures.py    writes them anew
 
-A difference is a decision: it belongs into the CHANGELOG, and old names go on for one release with a
-warning that names the new one.
+A difference is a decision and belongs into the CHANGELOG. An old name goes on for one release, with
+a warning that names the new one.
 """
 
 import importlib
