@@ -26,6 +26,8 @@ from plainnet.memory import read_only
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
+BOOL = np.dtype(bool)
+
 NOTHING_COUNTS = "nothing counts: every target is -1 or has the sample weight 0"
 
 
@@ -141,7 +143,9 @@ class Loss(Configurable, ABC):
         total = float(np.add.reduce(sample_weight))
         with np.errstate(invalid="ignore"):
             loss = float(np.dot(sample_weight, losses))
-        if not isfinite(loss):  # where nothing counts, nothing overflows
+        overflows = cache.array("overflows", (1,), BOOL)
+        overflows[0] = not isfinite(loss)
+        if overflows[0]:  # where nothing counts, nothing does
             counts = sample_weight > 0
             loss = float(np.dot(sample_weight[counts], losses[counts]))
         return loss / total if total else 0.0
@@ -166,10 +170,11 @@ class Loss(Configurable, ABC):
         share = cache.array("share", sample_weight.shape, sample_weight.dtype)
         np.divide(sample_weight, total or 1.0, out=share)  # no weight at all: no gradient
         shares = share.reshape(-1, *(1,) * (dL.ndim - 1))
+        if not cache["overflows"][0]:
+            return np.multiply(dL, shares, out=dZ, casting="same_kind")
         with np.errstate(invalid="ignore"):
             np.multiply(dL, shares, out=dZ, casting="same_kind")
-        if not isfinite(np.add.reduce(dZ, axis=None)):
-            np.copyto(dZ, 0, where=shares == 0)
+        np.copyto(dZ, 0, where=shares == 0)
         return dZ
 
 
@@ -228,8 +233,11 @@ def real_targets(y: npt.ArrayLike, output_shape: Shape, dtype: npt.DTypeLike) ->
         raise ShapeError(f"targets must have the shape {as_batch(output_shape)}; got {y.shape}")
     if y.dtype.kind not in "biuf":
         raise DataError(f"targets must be real numbers; got dtype {y.dtype}")
-    with np.errstate(over="ignore"):
-        targets = np.ascontiguousarray(y, dtype)
+    if y.dtype == dtype:
+        targets = np.ascontiguousarray(y)
+    else:
+        with np.errstate(over="ignore"):
+            targets = np.ascontiguousarray(y, dtype)
     if not np.isfinite(targets).all():
         raise DataError(f"targets must be finite as {np.dtype(dtype)}; got NaN or infinity")
     return targets

@@ -68,9 +68,9 @@ class EachPosition(Loss):
         return targets.reshape(*y.shape[:axes], *targets.shape[1:])
 
     def counts(self, y: Array, sample_weight: Array | None) -> bool:
-        counted = np.ones(len(y), bool)
-        if self.is_classifier:  # not counted is -1, or a row of them
-            counted = (y.reshape(len(y), -1) != NOT_COUNTED).any(axis=1)
+        if not self.is_classifier:
+            return super().counts(y, sample_weight)
+        counted = (y.reshape(len(y), -1) != NOT_COUNTED).any(axis=1)  # else it is -1, or all are
         return bool(counted.any() if sample_weight is None else sample_weight[counted].any())
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
