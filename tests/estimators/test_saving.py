@@ -446,3 +446,25 @@ def test_names_of_features_are_texts(tmp_path: Path) -> None:
     save(model, tmp_path / "m.skops")
     with pytest.raises(FileError, match="it has no 4 names for its 4 features"):
         load(tmp_path / "m.skops")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([1, np.inf]),
+        np.array([np.nan, 1]),
+        np.array([1 + 0j, 2]),
+        np.array([0x7FFFFFFF, 0x7FFFFFFF], np.uint32).view("U1"),
+        np.array(["b", "a"]),
+    ],
+    ids=["infinity", "nan", "complex", "no characters", "order"],
+)
+def test_labels_that_no_class_could_have(tmp_path: Path, labels: Any) -> None:
+    save(FITTED["MLPClassifier"](), tmp_path / "m.skops")
+
+    def relabel(schema: Any, parts: dict[str, bytes]) -> None:
+        parts[schema["content"]["content"]["classes_"]["file"]] = npy(labels)
+
+    altered(tmp_path / "m.skops", relabel)
+    with pytest.raises(FileError, match="holds no estimator that works"):
+        load(tmp_path / "m.skops")

@@ -67,8 +67,10 @@ class Classifier(ClassifierMixin, NeuralEstimator):
         classes, several = self.classes_, self._multilabel
         if not (isinstance(classes, np.ndarray) and classes.ndim == 1 and len(classes)):
             raise DataError("its classes_ are no array of labels")
-        as_labels("classes_", classes)
-        ascending = (classes[1:] > classes[:-1]).all() and (classes == classes).all()
+        as_labels("classes_", classes).tolist()  # which raises for characters that do not exist
+        if classes.dtype.kind == "f" and not np.isfinite(classes).all():
+            raise DataError("its classes_ hold NaN or infinity")
+        ascending = (classes[1:] > classes[:-1]).all()
         if not isinstance(several, bool) or not (several or ascending):
             raise DataError("its classes_ are not in ascending order")
         outputs = self.network_.output_shape[-1]
