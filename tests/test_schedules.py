@@ -521,7 +521,7 @@ class Halve(Callback):
 def test_a_callback_that_sets_what_a_schedule_sets_is_refused(schedule_first):
     callbacks = [Cosine(), Halve()] if schedule_first else [Halve(), Cosine()]
     optimizer = SGD(0.1)
-    with pytest.raises(SettingError, match=r"Cosine\(\) sets 'learning_rate' .* somebody else"):
+    with pytest.raises(SettingError, match=r"Cosine\(\) sets 'learning_rate' .* something else"):
         train(network(), X, np.zeros(8), optimizer=optimizer, epochs=3, batch_size=8,
               callbacks=callbacks, progress=False)  # fmt: skip
     assert optimizer.learning_rate == 0.1

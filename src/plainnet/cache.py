@@ -236,14 +236,15 @@ class Cache:
         if held is None:
             held = self._own.get(name)
         if held is None:
-            self._expect_record(name)
+            self._expect_record(repr(name))
             held = self._below(name)
         if held is None:
             raise KeyError(f"the cache holds no array {name!r}; it holds {', '.join(self.names())}")
         return held
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names()
+        self._expect_record(repr(name))
+        return any(name == each for each in self)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._named if self.window is None else self.window
@@ -252,7 +253,7 @@ class Cache:
 
     def names(self) -> list[str]:
         """The full names of all arrays of a recording."""
-        self._expect_record("names()")
+        self._expect_record("its arrays")
         return list(self)
 
     @property
@@ -270,11 +271,11 @@ class Cache:
                     return held
         return None
 
-    def _expect_record(self, name: str) -> None:
+    def _expect_record(self, what: str) -> None:
         if not self.record:
             raise KeyError(
-                f"{name!r} cannot be read: without record=True, layers write over arrays that "
-                "nothing needs any more. Make the pass with Cache(record=True)"
+                f"this cache does not show {what}: without record=True, layers write over arrays "
+                "that nothing needs any more. Make the pass with Cache(record=True)"
             )
 
     def forget(self) -> None:

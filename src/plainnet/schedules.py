@@ -127,7 +127,7 @@ class Schedule(Callback, Configurable, ABC):
         for i, (user, name, base) in enumerate(self._bases):
             if getattr(user, name) != self._set[i]:
                 raise SettingError(
-                    f"{self!r} sets {name!r} of {user!r} at every step, and somebody else has set "
+                    f"{self!r} sets {name!r} of {user!r} at every step, and something else has set "
                     f"it to {getattr(user, name)!r}: keep one of them"
                 )
             value = base * factor

@@ -172,7 +172,7 @@ def test_a_study_of_optunas_own(refused: Refused, flowers: Path, folder: Path) -
 @pytest.mark.parametrize(
     ("saved_after", "says"),
     [
-        (None, "stopped after 90 steps; nothing of them is saved"),
+        (None, "stopped after 90 steps; nothing has been saved"),
         (60, "stopped after 90 steps, saved as it was after 60: a.npz, and --resume goes on"),
         (90, "stopped after 90 steps; saved to a.npz, and --resume goes on"),
     ],

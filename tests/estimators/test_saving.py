@@ -21,6 +21,7 @@ pd = pytest.importorskip("pandas")
 from sklearn.compose import ColumnTransformer, make_column_transformer  # noqa: E402
 from sklearn.ensemble import BaggingClassifier, VotingClassifier  # noqa: E402
 from sklearn.exceptions import NotFittedError  # noqa: E402
+from sklearn.model_selection import GridSearchCV  # noqa: E402
 from sklearn.multiclass import OneVsRestClassifier  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import (  # noqa: E402
@@ -444,7 +445,7 @@ def test_names_of_features_are_texts(tmp_path: Path) -> None:
     model = FITTED["TabularClassifier"]()
     model.feature_names_in_[1] = 0.5
     save(model, tmp_path / "m.skops")
-    with pytest.raises(FileError, match="it has no 4 names for its 4 features"):
+    with pytest.raises(FileError, match="a name for each of its 4 features"):
         load(tmp_path / "m.skops")
 
 
@@ -468,3 +469,12 @@ def test_labels_that_no_class_could_have(tmp_path: Path, labels: Any) -> None:
     altered(tmp_path / "m.skops", relabel)
     with pytest.raises(FileError, match="holds no estimator that works"):
         load(tmp_path / "m.skops")
+
+
+def test_a_search_is_saved_as_what_it_found(tmp_path: Path) -> None:
+    sizes = {"hidden_layer_sizes": [(2,), (4,)]}
+    search = GridSearchCV(MLPClassifier(max_iter=2, random_state=0), sizes, cv=2).fit(X, CLASSES)
+    with pytest.raises(SettingError, match="save its best_estimator_"):
+        save(search, tmp_path / "m.skops")
+    save(search.best_estimator_, tmp_path / "m.skops")
+    np.testing.assert_array_equal(load(tmp_path / "m.skops").predict(X), search.predict(X))

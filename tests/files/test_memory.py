@@ -156,7 +156,7 @@ def test_numbers_that_take_no_bytes(tmp_path, dtype):
             np.lib.format.write_array_header_1_0(
                 stream, {"descr": f"|{dtype}", "fortran_order": False, "shape": (10**15,)}
             )
-    with pytest.raises(FileError, match="take no bytes"):
+    with pytest.raises(FileError, match="takes no bytes"):
         load(path)
 
 

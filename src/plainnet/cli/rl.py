@@ -102,7 +102,7 @@ def _how_it_stands(learner: rl.Agent, saved_to: Path) -> str:
     """What is left of a run that was interrupted, perhaps in the middle of saving."""
     stopped = f"stopped after {learner.steps:,} steps"
     if learner.saved_after is None:
-        return f"{stopped}; nothing of them is saved"
+        return f"{stopped}; nothing has been saved"
     if learner.saved_after < learner.steps:
         stopped += f", saved as it was after {learner.saved_after:,}"
         return f"{stopped}: {saved_to}, and --resume goes on from there"

@@ -340,4 +340,4 @@ def clipped_batch_size(batch_size: Any, n: int) -> int:
 def expect_names(names: Any, n: int) -> None:
     """Refuse what a file has as feature_names_in_ if it is not a text for each feature."""
     if np.shape(names) != (n,) or not all(isinstance(name, str) for name in names):
-        raise DataError(f"it has no {n} names for its {n} features")
+        raise DataError(f"it does not have a name for each of its {n} features")

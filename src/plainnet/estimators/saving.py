@@ -61,6 +61,10 @@ def write(estimator: Any, path: str | os.PathLike[str]) -> None:
             data = skops.dumps(estimator, compression=zipfile.ZIP_STORED)
     except Exception as error:  # whatever the parts of the estimator may raise
         raise SettingError(f"this {name} cannot be saved: {error}") from error
+    if foreign and hasattr(estimator, "best_estimator_"):
+        raise SettingError(
+            f"this {name} holds its search, which a file cannot: save its best_estimator_"
+        )
     if foreign:
         raise SettingError(
             f"this {name} holds {', '.join(foreign)}, which is not plainnet's own, and a file must "

@@ -53,7 +53,7 @@ def header_of(stream: IO[bytes], size: int, name: str) -> Header:
     if dtype.hasobject:
         raise Unreadable(f"its {name} holds Python objects, which could run code")
     if dtype.itemsize == 0 and shape != ():  # an empty text has no axes
-        raise Unreadable(f"its {name} is an array of {dtype}, which take no bytes")
+        raise Unreadable(f"its {name} is an array of {dtype}, which takes no bytes")
     start = stream.tell()
     if size - start != prod(shape) * dtype.itemsize:
         raise Unreadable(

@@ -145,7 +145,7 @@ class Loss(Configurable, ABC):
             loss = float(np.dot(sample_weight, losses))
         overflows = cache.array("overflows", (1,), BOOL)
         overflows[0] = not isfinite(loss)
-        if overflows[0]:  # a row that does not count may do that
+        if overflows[0]:  # a row that does not count may overflow
             counts = sample_weight > 0
             loss = float(np.dot(sample_weight[counts], losses[counts]))
         return loss / total if total else 0.0

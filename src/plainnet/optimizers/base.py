@@ -170,7 +170,7 @@ class Optimizer(Configurable, ABC):
                 raise SettingError(f"its {name}, of squares, is negative")
         for start, stop, n in self.missed:
             if not (0 <= start < stop <= parameters.size and 0 < n <= self.steps):
-                raise SettingError(f"it has missed what it cannot have missed: {start, stop, n}")
+                raise SettingError(f"its record of frozen steps is not possible: {start, stop, n}")
 
     # --- the steps of each tensor ----------------------------------------------------------------
 
