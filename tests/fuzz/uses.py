@@ -9,10 +9,12 @@ import json
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import plainnet
 from plainnet import (
     EarlyStopping,
     Network,
@@ -35,6 +37,10 @@ def never(error: Exception, frames: Sequence[Any]) -> bool:
     return False
 
 
+PLAINNET = Path(plainnet.__file__).parent
+"""Not any folder of this name: a clone is called so too, and has an environment inside."""
+
+
 def textbooks(error: Exception, frames: Sequence[Any]) -> bool:
     """The textbook class imports nothing of plainnet, and raises Python's own errors."""
     last = frames[-1]
@@ -50,7 +56,9 @@ def gymnasiums(error: Exception, frames: Sequence[Any]) -> bool:
 def scikits(error: Exception, frames: Sequence[Any]) -> bool:
     """An estimator checks as scikit-learn's do, with scikit-learn's errors."""
     kinds = ValueError | TypeError | OverflowError | RuntimeWarning  # the last is a cast of its own
-    ours = [f for f in frames if "/plainnet/" in f.filename or "/fuzz/" in f.filename]
+    ours = [
+        f for f in frames if Path(f.filename).is_relative_to(PLAINNET) or "/fuzz/" in f.filename
+    ]
     by_scikit = (
         "/sklearn/" in frames[frames.index(ours[-1]) + 1 :][0].filename
         if (frames[-1] is not ours[-1])
