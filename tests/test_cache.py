@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from plainnet import Cache, Network
+from plainnet.engine.plan import Place
 from plainnet.layers import Dense, Dropout, ReLU, Residual, Sequential, Tanh
 from plainnet.losses import MeanSquaredError
 
@@ -109,7 +110,7 @@ def test_where_it_may_a_layer_writes_over_what_it_is_handed():
     assert cache.output("A", Z) is not Z
     assert cache.gradient("dZ", Z) is not Z
     cache = Cache()
-    cache.reuse_input = cache.reuse_gradient = True
+    cache.place = Place(reuse_input=True, reuse_gradient=True)
     assert cache.output("A", Z) is Z
     assert cache.gradient("dZ", Z) is Z
     assert cache["A"] is Z

@@ -677,8 +677,8 @@ def test_frozen_layers_stay_and_the_file_remembers_it(rng, tmp_path):
 
 def test_another_precision_of_a_subclass_is_the_subclass():
     class Doubled(Network):
-        def outputs(self, X):
-            return 2 * super().outputs(X)
+        def predict(self, X):
+            return 2 * super().predict(X)
 
     network = Doubled([Dense(2)], loss=MeanSquaredError(), input_shape=3, seed=0)
     network.names = ["a", "b"]

@@ -8,6 +8,7 @@ a warning that names the new one.
 
 import importlib
 import inspect
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def public(module: object) -> list[str]:
 
 
 def signatures(name: str) -> list[str]:
-    """A line for each function and class, and for each method that a class has of its own."""
+    """A line for each function and class, and for each method that no other line has."""
     module, lines = importlib.import_module(name), []
     for each in public(module):
         value = getattr(module, each)
@@ -56,13 +57,30 @@ def signatures(name: str) -> list[str]:
         lines.append(f"{name}.{each}{_signature(value)}")
         if not inspect.isclass(value) or not value.__module__.startswith("plainnet"):
             continue
-        for method, function in sorted(vars(value).items()):
+        for method, function in sorted(_methods(value).items()):
             function = getattr(function, "__func__", function)
             if method[0] != "_" and inspect.isfunction(function):
                 lines.append(f"{name}.{each}.{method}{_signature(function)}")
             elif method[0] != "_" and isinstance(function, property):
                 lines.append(f"{name}.{each}.{method}: property")
     return lines
+
+
+def _methods(kind: type) -> dict[str, object]:
+    """Those of a class, and of the bases beside it that have no public name."""
+    found: dict[str, object] = {}
+    for base in reversed(kind.__mro__):
+        hidden = base.__module__ == kind.__module__ and base not in _listed()
+        if base is kind or hidden:
+            found |= vars(base)
+    return found
+
+
+@cache
+def _listed() -> frozenset[type]:
+    modules = [importlib.import_module(name) for name, needs in MODULES.items() if not needs]
+    values = [getattr(module, name) for module in modules for name in public(module)]
+    return frozenset(value for value in values if inspect.isclass(value))
 
 
 def _signature(value: object) -> str:

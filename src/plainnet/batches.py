@@ -56,7 +56,7 @@ def make_batches(
         check_features(network.inputs(X[start : start + ROWS_AT_ONCE], start), first_row=start)
     targets, weights = network.targets_and_weights(len(X), y, sample_weight)
     if weights is not None:
-        weights = check_weights(weights, len(X), np.float64)
+        weights = check_weights(weights, len(X), np.float64, weights.shape[1:])
     if class_weight is not None:
         if not network.loss.is_classifier:
             raise SettingError(f"class_weight needs classes; {network.loss!r} has none")
@@ -81,7 +81,7 @@ def scaled(weights: Array, dtype: npt.DTypeLike, cache: Cache) -> tuple[Array, f
     That is the largest where it is so far from 1 that their sum, or one of them, might leave the
     range of the dtype.
     """
-    largest = float(np.maximum.reduce(weights))
+    largest = float(weights.max())
     unit = 1.0 if largest == 0 or 2**-20 < largest < 2**20 else largest
     if unit == 1 and weights.dtype == dtype:
         return weights, unit

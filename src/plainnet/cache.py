@@ -14,6 +14,7 @@ True
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -21,7 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import as_generator
+from plainnet.engine.plan import Place, planned
 from plainnet.engine.recording import Window
+from plainnet.engine.sequences import Sequences
 from plainnet.errors import require_boolean
 from plainnet.memory import aligned
 
@@ -33,109 +36,15 @@ LONG = 512
 """Numbers in a row from which on NumPy's loops are at their speed."""
 
 
-class Cache:
-    """Arrays by name, per layer, reused from step to step.
+class Memory:
+    """Arrays by name, the same memory whenever they are asked for again."""
 
-    One cache serves one thread. After a pass with `Cache(record=True)`, `cache["1.relu.A"]` is
-    what `A` stands for in the formulas of layer `1.relu`; `cache.names()` lists what there is. Of
-    any other cache, only the layers read what they wrote.
+    __slots__ = ("_kept", "_memory", "_own")
 
-    Parameters
-    ----------
-    training : bool
-        Dropout drops and batch norm uses the batch only while training.
-    record : bool
-        Keep every number of the pass, to be read by name. Otherwise a layer may write over an
-        array that nothing reads any more (ReLU over `Z`), which changes no result.
-    seed : int, numpy.random.Generator or None
-        Where dropout gets its random numbers.
-    carry : bool
-        Each pass continues the sequences of the one before: recurrent layers start from their last
-        state, attention sees the earlier keys and values, positions go on counting.
-    """
-
-    __slots__ = (
-        "_carry",
-        "_kept",
-        "_memory",
-        "_own",
-        "_record",
-        "_training",
-        "backward_pairs",
-        "carried",
-        "children",
-        "context",
-        "forward_pairs",
-        "frozen",
-        "needs_input_gradient",
-        "owner",
-        "path",
-        "reuse_gradient",
-        "reuse_input",
-        "rng",
-        "unchecked",
-        "window",
-    )
-
-    def __init__(
-        self,
-        *,
-        training: bool = False,
-        record: bool = False,
-        seed: int | np.random.Generator | None = None,
-        carry: bool = False,
-    ) -> None:
-        self._training = require_boolean("training", training)
-        self._record = require_boolean("record", record)
-        self._carry = require_boolean("carry", carry)
-        self.rng = as_generator(seed)
+    def __init__(self) -> None:
         self._own: dict[str, Array] = {}  # views into the memory, in the shapes last asked for
         self._memory: dict[str, Array] = {}
-        self._kept: dict[str, Array] = {}  # what somebody else owns
-        # What the container that opened this cache allows the layer that uses it.
-        self.reuse_input = False  # forward may write over its input
-        self.reuse_gradient = False  # backward may write over the gradient that it is handed
-        self.needs_input_gradient = True  # somebody reads what backward returns
-        self.owner: object = None
-        self.window: Window | None = None  # of a layer or loss, in a recording
-        self.unchecked = False  # no backward pass yet: the next one is looked at
-        # What layers tell each other in one pass, the same dict in the whole tree; see `mask`.
-        self.context: dict[str, Array | None] = {}
-        # Whose array this is, and the layers that use and keep their running state while training,
-        # the same set in the whole tree; see `Network.freeze`.
-        self.path = ""
-        self.frozen: set[str] = set()
-        # What a layer keeps from one pass to the next; see `carry`.
-        self.carried: dict[str, Array] = {}
-        self.children: dict[str, Cache] = {}
-        # A container's layers, each with its sub-cache, in the order of either pass.
-        self.forward_pairs: list[tuple[Any, Cache]] = []
-        self.backward_pairs: list[tuple[Any, Cache]] = []
-
-    # The mode is fixed: sub-caches and what may be written over follow from it.
-
-    @property
-    def training(self) -> bool:
-        return self._training and not (self.frozen and self.path in self.frozen)
-
-    @property
-    def record(self) -> bool:
-        return self._record
-
-    @property
-    def carry(self) -> bool:
-        return self._carry
-
-    # --- for layers ------------------------------------------------------------------------------
-
-    @property
-    def mask(self) -> Array | None:
-        """Which steps of a sequence are data, shape (m, time): True and False; None for all."""
-        return self.context.get("mask")
-
-    @mask.setter
-    def mask(self, mask: Array | None) -> None:
-        self.context["mask"] = mask
+        self._kept: dict[str, Any] = {}  # what somebody else owns, and what is no array
 
     def array(self, name: str, shape: Shape, dtype: npt.DTypeLike) -> Array:
         """An array to write into, the same memory at every step; its contents are whatever."""
@@ -144,20 +53,6 @@ class Cache:
         if held is not None and held.shape == shape and held.dtype is dtype:
             return held
         return self._slice(name, shape, np.dtype(dtype))
-
-    def output(self, name: str, like: Array) -> Array:
-        """Where forward writes a result of its input's shape: over the input where it may."""
-        if self.reuse_input:
-            self._kept[name] = like
-            return like
-        return self.array(name, like.shape, like.dtype)
-
-    def gradient(self, name: str, like: Array) -> Array:
-        """Where backward writes a gradient of its input's shape: over the input where it may."""
-        if self.reuse_gradient:
-            self._kept[name] = like
-            return like
-        return self.array(name, like.shape, like.dtype)
 
     def ones(self, size: int, dtype: npt.DTypeLike) -> Array:
         """A vector of ones: `ones @ dZ` sums columns faster than `dZ.sum(axis=0)`."""
@@ -204,37 +99,212 @@ class Cache:
         held = self._own[name] = memory[:size].reshape(shape)
         return held
 
-    # --- for containers --------------------------------------------------------------------------
 
-    def open(self, name: str, subject: Any = None, *, carry: bool = True) -> Cache:
-        """A sub-cache with this cache's mode and random generator; "" adds nothing to the names.
+@dataclass(slots=True)
+class Pass:
+    """What holds for a whole tree of caches."""
 
-        `subject` is the layer or loss that it is for, of which a recording shows the formulas.
+    training: bool
+    record: bool
+    rng: np.random.Generator
+    sequences: Sequences = field(default_factory=Sequences)
+    frozen: set[str] = field(default_factory=set)
+    """The layers that keep their running state while training; see `Network.freeze`."""
 
-        With carry=False its layers begin anew in each pass, whatever this cache does.
-        """
-        carry = carry and self.carry
-        child = Cache(training=self._training, record=self.record, seed=self.rng, carry=carry)
-        child.context, child.frozen = self.context, self.frozen
-        child.path = f"{_dotted(self.path)}{name}" if name else self.path
-        if self.record and subject is not None:
-            child.window = subject.shown_by(subject, Arrays(child))
+
+class Cache(Memory):
+    """Arrays by name, per layer, reused from step to step.
+
+    One cache serves one thread. After a pass with `Cache(record=True)`, `cache["1.relu.A"]` is
+    what `A` stands for in the formulas of layer `1.relu`; `cache.names()` lists what there is. Of
+    any other cache, only the layers read what they wrote.
+
+    Parameters
+    ----------
+    training : bool
+        Dropout drops and batch norm uses the batch only while training.
+    record : bool
+        Keep every number of the pass, to be read by name. Otherwise a layer may write over an
+        array that nothing reads any more (ReLU over `Z`), which changes no result.
+    seed : int, numpy.random.Generator or None
+        Where dropout gets its random numbers.
+    carry : bool
+        Each pass continues the sequences of the one before: recurrent layers start from their last
+        state, attention sees the earlier keys and values, positions go on counting.
+    """
+
+    __slots__ = (
+        "_carry",
+        "_pass",
+        "carried",
+        "children",
+        "layers",
+        "layers_back",
+        "path",
+        "place",
+        "watches_backward",
+        "watches_forward",
+        "window",
+    )
+
+    def __init__(
+        self,
+        *,
+        training: bool = False,
+        record: bool = False,
+        seed: int | np.random.Generator | None = None,
+        carry: bool = False,
+    ) -> None:
+        self._begin(
+            Pass(
+                require_boolean("training", training),
+                require_boolean("record", record),
+                as_generator(seed),
+            ),
+            require_boolean("carry", carry),
+            Place(),
+            "",
+        )
+
+    def _begin(self, shared: Pass, carry: bool, place: Place, path: str) -> None:
+        super().__init__()
+        self._pass, self._carry = shared, carry
+        self.place = place
+        self.path = path
+        self.window: Window | None = None  # of a layer or loss, in a recording
+        # The next pass in either direction is looked at: it is the first, or it is recorded.
+        self.watches_forward = self.watches_backward = True
+        # What a layer keeps from one pass to the next; see `carry`.
+        self.carried: dict[str, Any] = {}
+        self.children: dict[str, Cache] = {}
+        # A container's layers, each with its sub-cache, in the order of either pass.
+        self.layers: list[tuple[Any, Cache]] = []
+        self.layers_back: list[tuple[Any, Cache]] = []
+
+    # The mode is fixed: sub-caches and what may be written over follow from it.
+
+    @property
+    def training(self) -> bool:
+        shared = self._pass
+        return shared.training and not (shared.frozen and self.path in shared.frozen)
+
+    @property
+    def record(self) -> bool:
+        return self._pass.record
+
+    @property
+    def carry(self) -> bool:
+        return self._carry
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Where dropout gets its random numbers."""
+        return self._pass.rng
+
+    @rng.setter
+    def rng(self, rng: np.random.Generator) -> None:
+        self._pass.rng = rng
+
+    @property
+    def frozen(self) -> set[str]:
+        """The layers that keep their running state while training; see `Network.freeze`."""
+        return self._pass.frozen
+
+    @property
+    def sequences(self) -> Sequences:
+        """What the layers of this pass know of its sequences."""
+        return self._pass.sequences
+
+    @property
+    def mask(self) -> Array | None:
+        """Which steps of a sequence are data, shape (m, time): True and False; None for all."""
+        return self._pass.sequences.mask
+
+    @mask.setter
+    def mask(self, mask: Array | None) -> None:
+        self._pass.sequences.mask = mask
+
+    # --- for layers ------------------------------------------------------------------------------
+
+    @property
+    def needs_input_gradient(self) -> bool:
+        """Whether anybody reads what `backward` returns."""
+        return self.place.needs_input_gradient
+
+    def output(self, name: str, like: Array) -> Array:
+        """Where forward writes a result of its input's shape: over the input where it may."""
+        if self.place.reuse_input:
+            self._kept[name] = like
+            return like
+        return self.array(name, like.shape, like.dtype)
+
+    def gradient(self, name: str, like: Array) -> Array:
+        """Where backward writes a gradient of its input's shape: over the input where it may."""
+        if self.place.reuse_gradient:
+            self._kept[name] = like
+            return like
+        return self.array(name, like.shape, like.dtype)
+
+    # --- for networks and containers -------------------------------------------------------------
+
+    def lay_out(self, plan: Place) -> None:
+        """Make the sub-caches of all places of a plan; what this cache held of another goes."""
+        self.place = plan
+        ahead = [self]
+        while ahead:
+            here = ahead.pop()
+            here.children.clear()
+            here.carried.clear()
+            opened = [(each, here.open(each.name, each)) for each in here.place.inner]
+            here.layers = [(each.subject, own) for each, own in opened]
+            here.layers_back = [(each, own) for each, own in here.layers if own.place.runs_back]
+            here.layers_back.reverse()
+            ahead += here.children.values()
+
+    def layers_of(self, container: Any) -> list[tuple[Any, Cache]]:
+        """A container's layers, each with its sub-cache, in the order of the forward pass."""
+        if self.place.subject is not container:  # no network has laid this cache out
+            self.lay_out(planned(Place("", container)))
+        return self.layers
+
+    def inside(self, container: Any) -> Cache:
+        """The sub-cache of the one layer that it has."""
+        ((_, own),) = self.layers_of(container)
+        return own
+
+    def open(self, name: str, place: Place | None = None) -> Cache:
+        """A sub-cache of this name in the same pass; "" adds nothing to the names of arrays."""
+        place = place or Place(name)
+        child = Cache.__new__(Cache)
+        path = f"{_dotted(self.path)}{name}" if name else self.path
+        child._begin(
+            self._pass,
+            self.carry and place.carries,
+            place.recorded() if self.record else place,
+            path,
+        )
+        if place.subject is not None:
+            if child.carry:
+                place.subject.expect_carry(self._pass.training)
+            if self.record and name:
+                child.window = place.subject.shown_by(place.subject, Arrays(child))
         self.children[name] = child
         return child
 
     # --- for everybody ---------------------------------------------------------------------------
 
-    def __setitem__(self, name: str, array: Array) -> None:
-        """Keep a reference to an array that somebody else owns."""
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Keep an array that somebody else owns, or a value that is not an array."""
         if name in self._memory:
             raise KeyError(f"{name!r} is an array of the cache's own; take another name")
-        self._kept[name] = array
+        self._kept[name] = value
 
     def __getitem__(self, name: str) -> Array:
-        """A layer's own array, or, in a recording, one by its full name."""
-        held = self._kept.get(name)
-        if held is None:
-            held = self._own.get(name)
+        """What a layer has left here, or, in a recording, an array by its full name."""
+        if name in self._kept:
+            kept: Array = self._kept[name]  # or a value that is not an array
+            return kept
+        held = self._own.get(name)
         if held is None:
             self._expect_record(repr(name))
             held = self._below(name)
@@ -247,9 +317,12 @@ class Cache:
         return any(name == each for each in self)
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._named if self.window is None else self.window
-        for prefix, child in self.children.items():
-            yield from (_dotted(prefix) + name for name in child)
+        ahead: list[tuple[str, Cache]] = [("", self)]
+        while ahead:
+            prefix, here = ahead.pop()
+            yield from (prefix + name for name in here._shown)
+            below = [(prefix + _dotted(name), child) for name, child in here.children.items()]
+            ahead += reversed(below)
 
     def names(self) -> list[str]:
         """The full names of all arrays of a recording."""
@@ -257,18 +330,19 @@ class Cache:
         return list(self)
 
     @property
-    def _named(self) -> dict[str, Array]:
-        return {**self._kept, **self._own}
+    def _shown(self) -> Mapping[str, Array]:
+        return Arrays(self) if self.window is None else self.window
 
     def _below(self, name: str) -> Array | None:
         """An array of a sub-cache, as the formulas of its layer have it."""
-        for prefix, child in self.children.items():
+        ahead = [(name, child, prefix) for prefix, child in reversed(self.children.items())]
+        while ahead:
+            name, here, prefix = ahead.pop()
             if name.startswith(_dotted(prefix)):
                 inner = name[len(_dotted(prefix)) :]
-                here: Mapping[str, Array] = child._named if child.window is None else child.window
-                held = here[inner] if inner in here else child._below(inner)
-                if held is not None:
-                    return held
+                if inner in here._shown:
+                    return here._shown[inner]
+                ahead += [(inner, child, each) for each, child in reversed(here.children.items())]
         return None
 
     def _expect_record(self, what: str) -> None:
@@ -280,15 +354,20 @@ class Cache:
 
     def forget(self) -> None:
         """End the sequences that `carry` continues: the next pass begins new ones."""
-        self.carried.clear()
-        for child in self.children.values():
-            child.forget()
+        for cache in self._tree():
+            cache.carried.clear()
 
     @property
     def nbytes(self) -> int:
         """The bytes that it has allocated, sub-caches included."""
-        own = sum(memory.nbytes for memory in self._memory.values())
-        return own + sum(child.nbytes for child in self.children.values())
+        return sum(memory.nbytes for cache in self._tree() for memory in cache._memory.values())
+
+    def _tree(self) -> Iterator[Cache]:
+        ahead = [self]
+        while ahead:
+            here = ahead.pop()
+            yield here
+            ahead += here.children.values()
 
     def __repr__(self) -> str:
         mode = "training" if self.training else "inference"
@@ -305,11 +384,15 @@ class Arrays(Mapping[str, Array]):
         kept = self.cache._kept
         return kept[name] if name in kept else self.cache._own[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.cache._own or isinstance(self.cache._kept.get(str(name)), np.ndarray)
+
     def __iter__(self) -> Iterator[str]:
-        return iter({**self.cache._kept, **self.cache._own})
+        kept = (name for name, value in self.cache._kept.items() if isinstance(value, np.ndarray))
+        return iter(dict.fromkeys((*kept, *self.cache._own)))
 
     def __len__(self) -> int:
-        return len(self.cache._kept) + len(self.cache._own)
+        return sum(1 for _ in self)
 
 
 def _dotted(prefix: str) -> str:

@@ -26,8 +26,10 @@ class Configurable(metaclass=Spelled):
 
     def config(self) -> dict[str, Any]:
         """What rebuilds it, as data for JSON: `rebuild(thing.config(), kinds)`."""
-        settings = {name: _plain(getattr(self, name)) for name in _arguments(type(self))}
-        return {"type": type(self).__name__, **settings}
+        settings = {"type": type(self).__name__}
+        for name in _arguments(type(self)):
+            settings[name] = _plain(getattr(self, name))
+        return settings
 
     def __setattr__(self, name: str, value: Any) -> None:
         """NumPy's numbers and truth values are kept as Python's: settings are data for JSON."""
@@ -62,7 +64,10 @@ def parts(thing: Any) -> Iterator[Configurable]:
 
 def rebuild(config: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
     """The object that `config()` described. Only classes in `kinds` are ever called."""
-    settings = {name: _rebuilt(value, kinds) for name, value in config.items() if name != "type"}
+    settings = {}
+    for name, value in config.items():
+        if name != "type":
+            settings[name] = _rebuilt(value, kinds)
     kind = str(config.get("type"))
     if kind not in kinds:
         raise FileError(
@@ -81,11 +86,18 @@ def _arguments(kind: type) -> dict[str, Parameter]:
     return dict(signature(kind).parameters)
 
 
+# Layers in layers in layers are many calls deep, and Python allows a thousand: loops, and no
+# comprehensions, make two calls of each.
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Configurable):
         return value.config()
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+    if isinstance(value, list | tuple):
+        items = []
+        for item in value:
+            items.append(item.config() if isinstance(item, Configurable) else _plain(item))
+        return items
     return python_number(value)
 
 
@@ -100,5 +112,10 @@ def _rebuilt(value: Any, kinds: Mapping[str, type]) -> Any:
     if isinstance(value, Mapping):
         return rebuild(value, kinds)
     if isinstance(value, list):
-        return [_rebuilt(item, kinds) for item in value]
+        items = []
+        for item in value:
+            items.append(
+                rebuild(item, kinds) if isinstance(item, Mapping) else _rebuilt(item, kinds)
+            )
+        return items
     return value

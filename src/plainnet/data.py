@@ -106,28 +106,34 @@ def check_features(X: Array, first_row: int = 0) -> None:
     )
 
 
-def check_weights(sample_weight: npt.ArrayLike, m: int, dtype: npt.DTypeLike) -> Array:
-    """Sample weights as an array of this dtype, shape (m,): finite, >= 0, not all zero.
+def check_weights(
+    sample_weight: npt.ArrayLike, m: int, dtype: npt.DTypeLike, positions: tuple[int, ...] = ()
+) -> Array:
+    """Sample weights as an array of this dtype: finite, >= 0, not all zero.
 
     They are divided by the largest, which changes no weighted mean and keeps their sum in range.
+    The shape is (m,), or (m, *positions) where each position of an example may have its own.
     """
-    weights = real_weights(sample_weight, m)
+    weights = real_weights(sample_weight, m, positions)
     if not weights.any():
-        raise DataError(f"{WRONG_WEIGHTS}; all {m} are 0")
+        raise DataError(f"{WRONG_WEIGHTS}; all {weights.size} are 0")
     weights /= weights.max()
     return weights.astype(dtype)
 
 
-def real_weights(sample_weight: npt.ArrayLike, m: int) -> Array:
+def real_weights(sample_weight: npt.ArrayLike, m: int, positions: tuple[int, ...] = ()) -> Array:
     """Sample weights of one batch of many as they are, in float64; all of them may be zero."""
     weights = as_numbers("sample_weight", sample_weight)
-    if weights.shape != (m,):
-        raise ShapeError(f"sample_weight must have the shape ({m},); got {weights.shape}")
+    if weights.shape not in ((m,), (m, *positions)):
+        shapes = f"({m},)" + (f" or {(m, *positions)}" if positions else "")
+        raise ShapeError(f"sample_weight must have the shape {shapes}; got {weights.shape}")
     with np.errstate(over="ignore"):
         weights = weights.astype(np.float64)
     wrong = ~(np.isfinite(weights) & (weights >= 0))
     if wrong.any():
-        raise DataError(f"{WRONG_WEIGHTS}; got {weights[wrong][0]} in row {np.argmax(wrong)}")
+        raise DataError(
+            f"{WRONG_WEIGHTS}; got {weights[wrong][0]} in row {np.argwhere(wrong)[0, 0]}"
+        )
     return weights
 
 
@@ -207,8 +213,10 @@ class Batches:
         self._buffers = [
             np.empty((self.batch_size, *X.shape[1:]), X.dtype if dtype is None else dtype),
             np.empty((self.batch_size, *y.shape[1:]), y.dtype),
-            np.empty(self.batch_size, float if sample_weight is None else sample_weight.dtype),
         ]
+        if sample_weight is not None:
+            shape = (self.batch_size, *sample_weight.shape[1:])
+            self._buffers.append(np.empty(shape, sample_weight.dtype))
 
     def __len__(self) -> int:
         return self.n
@@ -227,11 +235,11 @@ class Batches:
             order.cumsum(out=order)
             self.rng.shuffle(order)
         X, y, sample_weight = self.X, self.y, self.sample_weight
-        X_batch, y_batch, w_batch = self._buffers
+        X_batch, y_batch, *w_batch = self._buffers
         for start in range(0, len(X), self.batch_size):
             rows = order[start : start + self.batch_size]
             if len(rows) < len(X_batch):
-                X_batch, y_batch, w_batch = (b[: len(rows)] for b in self._buffers)
+                X_batch, y_batch, *w_batch = (b[: len(rows)] for b in self._buffers)
             # mode="clip" spares NumPy a second buffer; the rows are in range.
             if self.in_memory:
                 X.take(rows, axis=0, out=X_batch, mode="clip")
@@ -242,8 +250,8 @@ class Batches:
             if sample_weight is None:
                 yield X_batch, y_batch, None
             else:
-                sample_weight.take(rows, out=w_batch, mode="clip")
-                yield X_batch, y_batch, w_batch
+                sample_weight.take(rows, axis=0, out=w_batch[0], mode="clip")
+                yield X_batch, y_batch, w_batch[0]
 
 
 # --- sequences ------------------------------------------------------------------------------------

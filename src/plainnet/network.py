@@ -15,6 +15,8 @@ import numpy.typing as npt
 from plainnet.arguments import as_array, as_dtype, as_floats, as_generator, lies_outside
 from plainnet.cache import Cache
 from plainnet.data import check_features, check_weights, real_weights
+from plainnet.engine.plan import MOST_NESTED, Place, planned
+from plainnet.engine.weighted_mean import WeightedMean
 from plainnet.errors import (
     ArgumentError,
     DataError,
@@ -121,6 +123,7 @@ class Network:
         self.input_shape = as_shape(input_shape)
         self.body = Sequential(layers)
         self.layers = self.body.layers
+        _expect_shallow(self.layers)
         _expect_each_once(self.body)
         self.output_shape = self.body.place("", self.input_shape)
         if self.layers and type(self.layers[-1]).__name__ == loss.includes:
@@ -213,8 +216,15 @@ class Network:
                 {name: self._gradients.views[full] for name, full in own.items()},
                 {name: self._state.views[f"{layer.name}.{name}"] for name in layer.declared_state},
             )
+        # The optimizer wants no gradient of the data, and nobody reads that of the loss again.
+        body = Place("", self.body, reuse_gradient=True, needs_input_gradient=False)
+        loss = Place("loss", self.loss, carries=False)
+        self.plan = planned(Place(inner=(body, loss)))
 
     # Views die in pickle and deepcopy: the vectors rebuild theirs, and the layers get them anew.
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "plan"}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._bind()
@@ -363,52 +373,51 @@ class Network:
         return loss
 
     def _forward(self, X: Array, cache: Cache) -> Array:
-        if cache.owner is not self:
-            self._open(cache)
+        if cache.place is not self.plan:
+            cache.lay_out(self.plan)
         if cache.frozen != self._keeping_state():
             cache.frozen.clear()
             cache.frozen.update(self._frozen)
-        cache.context.clear()
+        cache.sequences.begin()
         if not cache.carry:
             return self.body.forward(X, cache.children[""])
         # Another number of sequences is refused before any layer has gone on.
-        before = int(cache.carried.get("m", len(X)))
+        before = cache.carried.get("m", len(X))
         if before != len(X):
             raise ShapeError(
                 f"this cache continues {before} sequences; got {len(X)}: call forget() on the "
                 "cache to begin anew"
             )
         Z = self.body.forward(X, cache.children[""])
-        cache.carried["m"] = np.array(len(X))
+        cache.carried["m"] = len(X)
         return Z
-
-    def _open(self, cache: Cache) -> None:
-        cache.owner = self
-        cache.children.clear()
-        body = cache.open("")
-        body.reuse_gradient = not cache.record
-        body.needs_input_gradient = cache.record
-        cache.open("loss", self.loss)
 
     # --- prediction ------------------------------------------------------------------------------
 
     @spelled
     def outputs(self, X: Any) -> Array:
         """The last pre-activations of any number of rows, shape (m, *output_shape)."""
-        X = self.examples(X)
-        cache, size = Cache(), self._rows_at_once(X)
+        return self._collected(X, lambda Z: Z)
 
-        def scores(start: int) -> Array:
-            rows = self.inputs(X[start : start + size], start)
-            check_features(rows, start)
-            return self._forward(rows, cache)
+    def _collected(self, X: Any, made: Callable[[Array], Array]) -> Array:
+        """What is made of the pre-activations, for all rows of X."""
+        X, collected = self.examples(X), None
+        for rows, Z in self._passes(X, Cache()):
+            part = made(Z)
+            if collected is None:
+                collected = np.empty((len(X), *part.shape[1:]), part.dtype)
+            collected[rows] = part
+        assert collected is not None  # no rows are refused
+        return collected
 
-        first = scores(0)
-        Z = np.empty((len(X), *first.shape[1:]), self.dtype)
-        Z[:size] = first
-        for start in range(size, len(X), size):
-            Z[start : start + size] = scores(start)
-        return Z
+    def _passes(self, X: Any, cache: Cache) -> Iterator[tuple[slice, Array]]:
+        """Some rows at a time, so that memory is bounded, and their pre-activations."""
+        size = self._rows_at_once(X)
+        for start in range(0, max(len(X), 1), size):
+            rows = slice(start, start + size)
+            inputs = self.inputs(X[rows], start)
+            check_features(inputs, start)
+            yield rows, self._forward(inputs, cache)
 
     def _rows_at_once(self, X: Any) -> int:
         time = X.shape[1] if len(X.shape) > 1 else 1
@@ -420,12 +429,12 @@ class Network:
         """Probabilities, shape (m, K), or (m, k) for `SigmoidCrossEntropy`."""
         if not self.loss.gives_probabilities:
             raise SettingError(f"{self.loss!r} gives no probabilities; use predict")
-        return self.loss.activate(self.outputs(X))
+        return self._collected(X, self.loss.activate)
 
     @spelled
     def predict(self, X: Any) -> Array:
         """Classes, shape (m,), or the predicted numbers."""
-        return self.loss.decide(self.outputs(X))
+        return self._collected(X, self.loss.decide)
 
     @spelled
     def evaluate(
@@ -434,10 +443,17 @@ class Network:
         """{"loss": ..., "accuracy": ...} on this data; accuracy for classifiers only."""
         X = self.examples(X)
         targets, weights = self.check_targets(len(X), y, sample_weight)
-        Z = self.outputs(X)
-        scores = {"loss": self.loss.mean(Z, targets, Cache(), weights)}
+        cache, loss, accuracy = Cache(), WeightedMean(), WeightedMean()
+        for rows, Z in self._passes(X, cache):
+            own, y = cache.children["loss"], targets[rows]
+            w = None if weights is None else weights[rows]
+            loss.add(self.loss.mean(Z, y, own, w), self.loss.weight(y, own, w))
+            if self.loss.is_classifier:
+                hits, counted = self.loss.hits(Z, y, own, w)
+                accuracy.add(hits / counted if counted else 0.0, counted)
+        scores = {"loss": loss.value}
         if self.loss.is_classifier:
-            scores["accuracy"] = self.loss.accuracy(Z, targets, weights)
+            scores["accuracy"] = accuracy.value
         return scores
 
     # --- checks ----------------------------------------------------------------------------------
@@ -456,7 +472,7 @@ class Network:
         """Targets and weights of m examples as `step` takes them."""
         targets, weights = self.targets_and_weights(m, y, sample_weight)
         if weights is not None:
-            weights = check_weights(weights, m, self.dtype)
+            weights = check_weights(weights, m, self.dtype, weights.shape[1:])
         if not self.loss.counts(targets, weights):
             raise DataError(NOTHING_COUNTS)
         return targets, weights
@@ -485,7 +501,9 @@ class Network:
             )
         if len(targets) != m:
             raise ShapeError(f"X has {counted(m, 'row')} and y has {len(targets)}; they must agree")
-        weights = None if sample_weight is None else real_weights(sample_weight, m)
+        each = isinstance(self.loss, EachPosition)
+        positions = targets.shape[1 : len(self.output_shape)] if each else ()
+        weights = None if sample_weight is None else real_weights(sample_weight, m, positions)
         return read_only(targets), weights
 
     def examples(self, X: Any) -> Any:
@@ -511,6 +529,8 @@ class Network:
             raise ShapeError(
                 f"X must have the shape {as_batch(self.input_shape)}; got {rows.shape}"
             )
+        if 0 in rows.shape[1:]:
+            raise ShapeError(f"X must have sequences of one step or more; got {rows.shape}")
         if not self.body.takes_ids:
             return read_only(as_floats("X", rows, self.dtype, first_row))
         if rows.dtype.kind not in "iu":
@@ -531,7 +551,7 @@ class Network:
         >>> network.astype(np.float64).parameters.dtype
         dtype('float64')
         """
-        layers = deepcopy(self.layers)  # copies belong to no network
+        layers = deepcopy(self.body).layers  # copies belong to no network
         other = copy(self)  # of a subclass too, with its attributes
         Network.__init__(
             other, layers, loss=self.loss, input_shape=self.input_shape, dtype=dtype, seed=0
@@ -603,6 +623,16 @@ class Network:
 
 for _name, _remedy in METHODS.items():
     setattr(Network, _name, Elsewhere(_name, _remedy))
+
+
+def _expect_shallow(layers: Sequence[Layer]) -> None:
+    """Say so before Python does, in the middle of a pass."""
+    ahead = [(layer, 0) for layer in layers]
+    while ahead:
+        layer, depth = ahead.pop()
+        if depth > MOST_NESTED:
+            raise SettingError(f"layers may be nested {MOST_NESTED} deep; these are deeper")
+        ahead += [(inner, depth + 1) for inner in layer.layers]
 
 
 def _expect_each_once(body: Sequential) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from plainnet import Network, load, save
 from plainnet.errors import FileError
-from plainnet.layers import Dense, LearnedPositions, Residual, Tanh, TransformerBlock
+from plainnet.layers import Dense, LearnedPositions, Tanh, TransformerBlock
 from plainnet.losses import MeanSquaredError
 
 ALLOWED = 20_000_000
@@ -90,17 +90,11 @@ def test_a_small_file_takes_little_memory(tmp_path, name, pack):
 
 def test_layers_in_layers_in_layers(tmp_path):
     layers = []
-    for _ in range(200):
+    for _ in range(300):
         layers = [layer("Residual", layers=layers)]
     write(tmp_path / "m.npz", layers, [3])
     with pytest.raises(FileError, match="nested"):
         load(tmp_path / "m.npz")
-    network, layers = None, []
-    for _ in range(60):
-        layers = [Residual(layers)]
-    network = Network(layers, loss=MeanSquaredError(), input_shape=3)
-    with pytest.raises(ValueError, match="nested"):  # what could not be loaded is not saved
-        save(network, tmp_path / "n.npz")
 
 
 @pytest.mark.parametrize("name", ["parameters", "state", "description", "format"])

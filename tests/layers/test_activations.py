@@ -8,6 +8,7 @@ import pytest
 from scipy import special
 
 from plainnet import Cache, Network
+from plainnet.engine.plan import Place
 from plainnet.errors import SettingError
 from plainnet.initializers import (
     Constant,
@@ -73,7 +74,7 @@ EXPORTED = {
 def passes(layer: Layer, Z: np.ndarray, *, reuse: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """A and the slope dA/dZ; `reuse` writes over the input and the gradient where it may."""
     cache = Cache(training=True)
-    cache.reuse_input = cache.reuse_gradient = reuse
+    cache.place = Place(reuse_input=reuse, reuse_gradient=reuse)
     A = layer.forward(Z.copy(), cache).copy()
     return A, layer.backward(np.ones_like(Z), cache).copy()
 

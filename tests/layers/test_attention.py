@@ -7,6 +7,7 @@ import pytest
 
 from formulas import evaluate
 from plainnet import Cache, Network, check_gradients
+from plainnet.engine.sequences import Source
 from plainnet.errors import SettingError, ShapeError
 from plainnet.layers import (
     CrossAttention,
@@ -303,7 +304,7 @@ def cross(layer: CrossAttention, width: int = 4) -> CrossAttention:
 
 def crossed(layer: CrossAttention, A, X, mask=None, **mode: bool) -> tuple[np.ndarray, Cache]:
     cache = Cache(**mode)
-    cache.context |= {"encoded": X, "source_mask": mask, "d_encoded": np.zeros_like(X)}
+    cache.sequences.source = Source(X, mask, np.zeros_like(X))
     return layer.forward(A, cache), cache
 
 
@@ -338,7 +339,7 @@ def test_cross_attention_has_pytorchs_numbers():
     layer.W_out[...], layer.b_out[...] = wave((4, 4), 3), wave((4,), 4)
     Y, cache = crossed(layer, wave((2, 3, 4), 5), wave((2, 5, 4), 6), training=True)
     dA = layer.backward(wave(Y.shape, 7), cache)
-    found = [Y, dA, cache.context["d_encoded"], layer.dW, layer.dW_kv, layer.dW_out]
+    found = [Y, dA, cache.sequences.source.dX, layer.dW, layer.dW_kv, layer.dW_out]
     expected = [
         -0.5686672564332014,
         0.0033463854758714814,
@@ -362,7 +363,7 @@ def test_cross_attention_is_its_formulas(bias, dropout, rng):
     results = evaluate(layer.formulas, vars(layer) | known)
     np.testing.assert_allclose(results["Y"], Y, rtol=1e-10)
     np.testing.assert_allclose(results["dA"], dA, rtol=1e-10)
-    np.testing.assert_allclose(results["dX"], cache.context["d_encoded"], rtol=1e-10)
+    np.testing.assert_allclose(results["dX"], cache.sequences.source.dX, rtol=1e-10)
     for name in layer.declared:
         np.testing.assert_allclose(
             results[f"d{name}"], getattr(layer, f"d{name}"), rtol=1e-10, atol=1e-13

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from plainnet import Cache, Network, check_gradients
+from plainnet.engine.plan import Place
 from plainnet.errors import SettingError
 from plainnet.layers import Dense, Dropout, GaussianNoise, Tanh
 from plainnet.losses import MeanSquaredError
@@ -97,7 +98,7 @@ def test_random_numbers_are_drawn_only_where_something_drops():
 @pytest.mark.parametrize("record", [False, True])
 def test_the_gradient_passes_where_the_signal_did(reuse, record, rng):
     cache = Cache(training=True, record=record, seed=0)
-    cache.reuse_input = cache.reuse_gradient = reuse
+    cache.place = Place(reuse_input=reuse, reuse_gradient=reuse)
     A, dY, layer = rng.standard_normal((6, 5)), rng.standard_normal((6, 5)), Dropout(0.4)
     a, d = A.copy(), dY.copy()
     Y = layer.forward(A, cache)

@@ -8,6 +8,7 @@ import pytest
 from formulas import evaluate
 from layer_cases import CASES, LayerCase
 from plainnet import Cache, Network
+from plainnet.engine.sequences import Source
 from plainnet.layers import (
     GLU,
     BatchNorm,
@@ -66,14 +67,14 @@ def coder_steps(layer: EncoderDecoder) -> dict[str, Any]:
     own = {side: Cache(training=True, record=True) for side in (encoder, decoder)}
 
     def decode(A: np.ndarray, X: np.ndarray) -> np.ndarray:
-        own[decoder].context |= {"encoded": X, "d_encoded": np.zeros_like(X)}
+        own[decoder].sequences.source = Source(X, dX=np.zeros_like(X))
         return decoder.forward(A, own[decoder])
 
     return {
         "encode": lambda A: encoder.forward(A, own[encoder]),
         "decode": decode,
         "decode_back": lambda dY: decoder.backward(dY, own[decoder]),
-        "attend_back": lambda dY: own[decoder].context["d_encoded"],
+        "attend_back": lambda dY: own[decoder].sequences.source.dX,
         "encode_back": lambda dX: encoder.backward(dX, own[encoder]),
     }
 

@@ -219,7 +219,7 @@ class WindowOfSteps(Window):
     def _backward(self, steps: dict[str, Array]) -> dict[str, Array]:
         """From the last step to the first, each with what comes from the step after it."""
         flow, time = self.subject.flow, len(steps["H"])
-        padded = self.arrays["padded"] if self.arrays["any_padded"][0] else None
+        padded = self.arrays["padded"]
         formulas = [f for f in self.formulas.backward if f.result[1:] not in self._tensors]
         through = {f"d{before}": f"d{after}" for before, after in flow}
         coming = {before: np.zeros_like(steps["H"][0]) for before, _ in flow}

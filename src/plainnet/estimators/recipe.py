@@ -137,7 +137,7 @@ def _start(network: Network, A: Array, rng: np.random.Generator, *, biases: bool
     """
     cache = Cache()
     network.forward(A, cache)
-    for layer, own in cache.children[""].forward_pairs:
+    for layer, own in cache.children[""].layers:
         if isinstance(layer, Dense):
             _scale(layer, A, rng, biases)
             root = sqrt(layer.W.shape[1])

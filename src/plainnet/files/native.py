@@ -22,6 +22,7 @@ import numpy.typing as npt
 from plainnet import initializers, layers, losses
 from plainnet.arguments import REAL
 from plainnet.config import Configurable, overridden, parts, rebuild
+from plainnet.engine.plan import MOST_NESTED
 from plainnet.errors import (
     ArgumentError,
     FileError,
@@ -216,8 +217,6 @@ def _adjust(network: Network, adjusted: Mapping[str, Mapping[str, float]]) -> No
 
 NEITHER = {"learning_rate": None, "weight_decay": None}
 
-MOST_NESTED = 50
-"""Layers in layers."""
 OF_A_LAYER = 3_000
 """Bytes of memory for a layer's object, apart from its numbers, with what it declares."""
 LAYERS_INSIDE = {"TransformerBlock": 8, "Bidirectional": 3}
@@ -230,7 +229,7 @@ def expect_modest(layers: Any, unpacked: int) -> None:
     needed, waiting = 0, [(layers, 0)]
     while waiting:
         thing, depth = waiting.pop()
-        if depth > 2 * MOST_NESTED:  # a container is a dict with a list in it
+        if depth > 2 * MOST_NESTED + 2:  # a container is a dict with a list in it
             raise Unreadable(f"its layers are nested more than {MOST_NESTED} deep")
         inside: Iterable[Any] = ()
         if isinstance(thing, dict):

@@ -22,7 +22,6 @@ from plainnet.layers.attention_formulas import cross_attention_formulas, self_at
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.dense import rows
 from plainnet.layers.dot_product import attend, attend_backward, hide
-from plainnet.layers.masking import checked_mask
 from plainnet.layers.positions import (
     Pairing,
     carried_steps,
@@ -84,6 +83,8 @@ class MultiHeadAttention(Layer):
     db_out: Array
 
     releases_arrays = True
+    uses_mask = True
+    carries_back = False
 
     def __init__(
         self,
@@ -139,8 +140,7 @@ class MultiHeadAttention(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         m, T, _ = A.shape
         h, g, d = self.heads, self.groups, self.d
-        mask = checked_mask(self, A, cache)
-        start = self._start(cache)
+        mask, start = cache.mask, carried_steps(cache)
         cache["A"] = A
         Z = cache.array("Z", (m, T, (h + 2 * g) * d), A.dtype)
         np.dot(rows(A), self.W.T, out=rows(Z))
@@ -168,7 +168,6 @@ class MultiHeadAttention(Layer):
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A, Z, Q = cache["A"], cache["Z"], cache["scaled_Q"]
-        _refuse_carry(self, cache)
         _, K, V = self._parts(Z)
         if self.rotary:
             K = cache["K"]
@@ -205,14 +204,13 @@ class MultiHeadAttention(Layer):
         work = cache.array("work", X.shape, X.dtype)
         rotate(X, start, self.rotary_base, self.pairing, work, sign)
 
-    def _start(self, cache: Cache) -> int:
-        if cache.carry and (cache.training or not self.causal):
-            need = "no training" if cache.training else "causal=True"
+    def expect_carry(self, training: bool) -> None:
+        if training or not self.causal:
+            need = "no training" if training else "causal=True"
             raise SettingError(
                 f"layer {self.name} ({self!r}) can continue a sequence (carry=True) only with "
                 f"{need}: earlier positions would have to be computed again"
             )
-        return carried_steps(cache)
 
 
 class CrossAttention(Layer):
@@ -250,6 +248,7 @@ class CrossAttention(Layer):
     db_out: Array
 
     releases_arrays = True
+    carries_back = False
 
     def __init__(
         self,
@@ -296,9 +295,10 @@ class CrossAttention(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        X = cache.context.get("encoded")
-        if X is None:
+        source = cache.sequences.source
+        if source is None:
             raise SettingError(f"layer {self.name} ({self!r}) works only inside an EncoderDecoder")
+        X = source.X
         cache["A"], cache["X"] = A, X
         (m, T, _), S, d = A.shape, X.shape[1], self.d
         Q = cache.array("scaled_Q", (m, T, self.heads, d), A.dtype)
@@ -307,14 +307,13 @@ class CrossAttention(Layer):
             Q += self.b.reshape(-1, d)
         Q *= 1 / sqrt(d)
         Z = self._keys_and_values(X, cache)
-        hide(cache.context.get("source_mask"), S, cache, A.dtype)
+        hide(source.mask, S, cache, A.dtype)
         O = cache.array("O", Q.shape, A.dtype)
         attend(Q, *self._parts(Z), O, cache, False, self.dropout)
         return project(O, self.W_out, self.b_out if self.bias else None, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A, X, Z, Q = cache["A"], cache["X"], cache["Z"], cache["scaled_Q"]
-        _refuse_carry(self, cache)
         dO = project_backward(
             dY, self.W_out, self.dW_out, self.db_out if self.bias else None, cache
         )
@@ -330,8 +329,9 @@ class CrossAttention(Layer):
 
         dX = cache.array("dX", X.shape, dY.dtype)
         np.dot(rows(dZ), self.W_kv, out=rows(dX))
-        total = cache.context["d_encoded"]
-        total += dX
+        source = cache.sequences.source
+        if source is not None and source.dX is not None:
+            source.dX += dX
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA = cache.array("dA", A.shape, dY.dtype)
@@ -341,7 +341,8 @@ class CrossAttention(Layer):
     def _keys_and_values(self, X: Array, cache: Cache) -> Array:
         """The same for every pass that continues a sequence: made in the first."""
         if "Z" in cache.carried:
-            return cache.carried["Z"]
+            made: Array = cache.carried["Z"]
+            return made
         Z = cache.array("Z", (*X.shape[:2], 2 * self.groups * self.d), X.dtype)
         np.dot(rows(X), self.W_kv.T, out=rows(Z))
         if self.bias:
@@ -422,11 +423,6 @@ def require_rotary(rotary: Any) -> bool | Pairing:
 
 
 # --- passes that continue -------------------------------------------------------------------------
-
-
-def _refuse_carry(layer: Layer, cache: Cache) -> None:
-    if cache.carry:
-        raise SettingError(f"layer {layer.name} ({layer!r}) has no backward pass with carry=True")
 
 
 def _with_earlier(name: str, new: Array, start: int, cache: Cache) -> Array:

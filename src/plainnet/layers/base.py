@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import prod
 from typing import Any, Literal
@@ -15,8 +15,8 @@ from plainnet.arguments import described
 from plainnet.cache import Cache
 from plainnet.config import Configurable
 from plainnet.engine.formulas import Formulas
-from plainnet.engine.recording import Window
-from plainnet.errors import SettingError, ShapeError, require_optional
+from plainnet.engine.plan import Place, Planned
+from plainnet.errors import DTypeError, SettingError, ShapeError, require_optional
 from plainnet.initializers import GlorotUniform, Initializer
 from plainnet.memory import read_only
 from plainnet.parameters import Declaration
@@ -32,7 +32,7 @@ NO_GRADIENT: Array = np.empty(0)
 """What `backward` returns where nobody reads the gradient of its input: below the first layer."""
 
 
-class Layer(Configurable, ABC):
+class Layer(Configurable, Planned, ABC):
     """One step of the forward pass, with its derivative.
 
     A subclass stores its constructor's arguments under their names, declares its tensors in
@@ -49,9 +49,6 @@ class Layer(Configurable, ABC):
     formulas: Formulas
     """The mathematics as data; every layer of plainnet has them, a layer of yours may."""
 
-    shown_by: type[Window] = Window
-    """What a recording cache shows of it."""
-
     layers: tuple[Layer, ...] = ()
     """Those inside a container."""
 
@@ -61,6 +58,16 @@ class Layer(Configurable, ABC):
 
     takes_ids: bool = False
     """The input is integers, such as the ids of tokens, and has no gradient."""
+
+    uses_mask: bool = False
+    """`forward` looks at `cache.mask`: which steps of a sequence are data. It then has the shape
+    (m, time) of the input, or is None."""
+
+    ends_time: bool = False
+    """The output has no time axis any more: above, there is no mask."""
+
+    carries_back: bool = True
+    """It has a backward pass with `Cache(carry=True)`."""
 
     needs_lengths: bool = False
     """The input's shape must be known in full, without a None for a time of any length."""
@@ -133,6 +140,17 @@ class Layer(Configurable, ABC):
         for name in names:
             if name in taken or hasattr(self, name):
                 raise SettingError(f"{self!r} cannot declare {name!r}: it has that already")
+
+    def plan(self, own: Place) -> Iterable[Place]:
+        """For a container: where the layers inside it stand, in the order of the forward pass.
+
+        `forward` and `backward` find them in `cache.layers_of(self)`. By default, none of them may
+        write over what it is handed.
+        """
+        return tuple(
+            Place(f"{i}.{type(layer).__name__.lower()}", layer)
+            for i, layer in enumerate(self.layers)
+        )
 
     def numbers(self, time: int) -> int:
         """About how many numbers a pass without training needs for an example of `time` steps."""
@@ -220,7 +238,15 @@ class Layer(Configurable, ABC):
 
     # Views die in pickle and deepcopy; the network binds fresh ones (Network.__setstate__).
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in self._bound}
+        # The innermost layers come first, and the rest refers to them: pickle and deepcopy then
+        # need no more of Python's stack for layers in layers in layers.
+        innermost_first = [*self.walk()][:0:-1]
+        state = {key: value for key, value in self.__dict__.items() if key not in self._bound}
+        return {"innermost_first": innermost_first, **state} if innermost_first else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__.pop("innermost_first", None)
 
 
 def _is_shape(shape: Any) -> bool:
@@ -235,12 +261,33 @@ def _refuse_huge(what: str, shape: Shape) -> None:
         raise ShapeError(f"would have {what} {shape}, more than any memory holds")
 
 
-def checked_forward(layer: Layer, A: Array, cache: Cache) -> Array:
-    """A layer's first pass with a cache: it returns what its `build` said, and leaves A alone."""
-    given = A if cache.reuse_input else read_only(A)
+def forward_through(layer: Layer, A: Array, cache: Cache) -> Array:
+    """A container's way through one of its layers."""
+    return watched_forward(layer, A, cache) if cache.watches_forward else layer.forward(A, cache)
+
+
+def backward_through(layer: Layer, dA: Array, cache: Cache) -> Array:
+    """And back."""
+    return (
+        watched_backward(layer, dA, cache) if cache.watches_backward else layer.backward(dA, cache)
+    )
+
+
+def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
+    """A forward pass that is looked at: a cache's first, a recorded one, or one with a mask.
+
+    It returns what `build` said and leaves A alone.
+    """
+    if layer.uses_mask:
+        _expect_mask(layer, A, cache)
+    given = A if cache.place.reuse_input else read_only(A)
     if cache.window is not None:
         cache.window.begin(given, {name: getattr(layer, name) for name in layer.declared})
-    Y = _leaving_alone(layer, "forward", given, cache)
+    try:
+        Y = layer.forward(given, cache)
+    except ValueError as error:
+        name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
+        raise
     expected = (len(A), *layer.output_shape)
     same_dtype = layer.takes_ids or getattr(Y, "dtype", None) == A.dtype
     if not (isinstance(Y, np.ndarray) and fits(Y.shape, expected) and same_dtype):
@@ -250,15 +297,24 @@ def checked_forward(layer: Layer, A: Array, cache: Cache) -> Array:
         )
     if cache.window is not None:
         cache.window.end(Y)
+    if layer.ends_time:
+        cache.mask = None
+    cache.watches_forward = cache.record or layer.uses_mask or layer.ends_time
     return A if Y is given else Y
 
 
-def checked_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
-    """The same for the first way back: the gradient of the input has the input's shape."""
-    given = dA if cache.reuse_gradient else read_only(dA)
+def watched_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
+    """The same for the way back: the gradient of the input has the input's shape."""
+    if cache.carry and not layer.carries_back:
+        raise SettingError(f"layer {layer.name} ({layer!r}) has no backward pass with carry=True")
+    given = dA if cache.place.reuse_gradient else read_only(dA)
     if cache.window is not None:
         cache.window.begin_back(given)
-    dX = _leaving_alone(layer, "backward", given, cache)
+    try:
+        dX = layer.backward(given, cache)
+    except ValueError as error:
+        name_who_writes(error, f"layer {layer.name} ({layer!r}).backward")
+        raise
     if not isinstance(dX, np.ndarray) or (
         cache.needs_input_gradient
         and not layer.takes_ids
@@ -270,15 +326,21 @@ def checked_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
         )
     if cache.window is not None:
         cache.window.end_back(dX, {name: getattr(layer, f"d{name}") for name in layer.declared})
+    cache.watches_backward = cache.record
     return dA if dX is given else dX
 
 
-def _leaving_alone(layer: Layer, way: str, given: Array, cache: Cache) -> Any:
-    try:
-        return getattr(layer, way)(given, cache)
-    except ValueError as error:
-        name_who_writes(error, f"layer {layer.name} ({layer!r}).{way}")
-        raise
+def _expect_mask(layer: Layer, A: Array, cache: Cache) -> None:
+    mask = cache.mask
+    if mask is None:
+        return
+    if mask.shape != A.shape[: mask.ndim]:
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}) needs a mask of shape (m, time), here {A.shape[:2]}; "
+            f"got {mask.shape}"
+        )
+    if mask.dtype != np.bool_:
+        raise DTypeError(f"layer {layer.name} ({layer!r}) needs a boolean mask; got {mask.dtype}")
 
 
 def name_who_writes(error: ValueError, who: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 from typing import Literal
 
@@ -9,9 +10,17 @@ import numpy as np
 
 from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.plan import Place
 from plainnet.errors import SettingError, require_one_of, require_type
 from plainnet.initializers import Initializer
-from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, checked_backward, checked_forward
+from plainnet.layers.base import (
+    NO_GRADIENT,
+    Array,
+    Layer,
+    Shape,
+    backward_through,
+    forward_through,
+)
 from plainnet.layers.recurrence import Recurrent
 
 BOTH = (
@@ -57,6 +66,7 @@ class Bidirectional(Layer):
     """
 
     releases_arrays = True
+    uses_mask = True
     names = ("forward", "backward")
 
     def __init__(self, layer: Recurrent, *, merge: Literal["concat", "sum"] = "concat") -> None:
@@ -70,6 +80,7 @@ class Bidirectional(Layer):
         reversed_layer.reverse = True
         self.layers = (layer, reversed_layer)
         self.width = layer.units
+        self.ends_time = layer.ends_time
         self.formulas = CONCAT if merge == "concat" else SUM
 
     def build(self, input_shape: Shape) -> Shape:
@@ -82,13 +93,16 @@ class Bidirectional(Layer):
             following = layer.suggest(following)
         return following
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        """Neither may write over what it gets: the other reads it too."""
+        for name, layer in zip(self.names, self.layers, strict=True):
+            yield Place(name, layer, needs_input_gradient=own.needs_input_gradient)
+
     def forward(self, A: Array, cache: Cache) -> Array:
-        if cache.owner is not self:
-            self._open(cache)
         mask, parts = cache.mask, []
-        for layer, own in cache.forward_pairs:
+        for layer, own in cache.layers_of(self):
             cache.mask = mask  # the first may have ended it
-            parts.append(checked_forward(layer, A, own) if cache.record else layer.forward(A, own))
+            parts.append(forward_through(layer, A, own))
         cache["F"], cache["R"] = there, back = parts
         if self.merge == "sum":
             total: Array = np.add(there, back, out=cache.array("Y", there.shape, A.dtype))
@@ -103,21 +117,10 @@ class Bidirectional(Layer):
         if self.merge == "concat":
             parts = [dY[..., : self.width], dY[..., self.width :]]
         there, back = (
-            checked_backward(layer, part, own) if cache.record else layer.backward(part, own)
-            for part, (layer, own) in zip(parts, cache.forward_pairs, strict=True)
+            backward_through(layer, part, own)
+            for part, (layer, own) in zip(parts, cache.layers_of(self), strict=True)
         )
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA: Array = np.add(there, back, out=cache.array("dA", there.shape, dY.dtype))
         return dA
-
-    def _open(self, cache: Cache) -> None:
-        """Neither may write over what it gets: the other reads it too."""
-        cache.owner = self
-        cache.children.clear()
-        cache.forward_pairs = [
-            (layer, cache.open(name, layer))
-            for name, layer in zip(self.names, self.layers, strict=True)
-        ]
-        for _, own in cache.forward_pairs:
-            own.needs_input_gradient = cache.needs_input_gradient

@@ -8,6 +8,7 @@ import numpy as np
 
 from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.plan import Place
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -22,9 +23,11 @@ from plainnet.layers.base import (
     Array,
     Layer,
     Shape,
-    checked_backward,
-    checked_forward,
+    backward_through,
+    forward_through,
     name_who_writes,
+    watched_backward,
+    watched_forward,
 )
 
 
@@ -54,61 +57,45 @@ class Sequential(Layer):
             following = layer.suggest(following)
         return following
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        """Each layer may write over what its neighbours release, and the ends over what this may.
+
+        Below the first layer that learns, nobody reads a gradient.
+        """
+        over_inputs = [own.reuse_input, *(layer.releases_arrays for layer in self.layers)]
+        over_gradients = [*(layer.releases_arrays for layer in self.layers[1:]), own.reuse_gradient]
+        first = 0
+        if not own.needs_input_gradient:
+            learns = [any(inner.declared for inner in layer.walk()) for layer in self.layers]
+            first = learns.index(True) if any(learns) else len(self.layers)
+        for i, (name, layer) in enumerate(zip(self.names, self.layers, strict=True)):
+            yield Place(
+                name,
+                layer,
+                reuse_input=over_inputs[i],
+                reuse_gradient=over_gradients[i],
+                needs_input_gradient=own.needs_input_gradient or i > first,
+                runs_back=i >= first,
+            )
+
     def forward(self, A: Array, cache: Cache) -> Array:
-        opened = cache.owner is not self
-        if opened:
-            self._open(cache)
-        if opened or cache.record:
-            for layer, own in cache.forward_pairs:
-                A = checked_forward(layer, A, own)
-            return A
         try:
-            for layer, own in cache.forward_pairs:
-                A = layer.forward(A, own)
+            for layer, own in cache.layers_of(self):
+                watches = own.watches_forward
+                A = watched_forward(layer, A, own) if watches else layer.forward(A, own)
         except ValueError as error:  # the data are read-only in every pass
             name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
             raise
         return A
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        if cache.unchecked or cache.record:
-            for layer, own in cache.backward_pairs:
-                dA = checked_backward(layer, dA, own)
-            cache.unchecked = False
-            return dA
-        for layer, own in cache.backward_pairs:
-            dA = layer.backward(dA, own)
+        for layer, own in cache.layers_back:
+            dA = (
+                watched_backward(layer, dA, own)
+                if own.watches_backward
+                else layer.backward(dA, own)
+            )
         return dA
-
-    def _open(self, cache: Cache) -> None:
-        """A sub-cache for each layer, and what each layer may do with what it is handed."""
-        cache.owner, cache.unchecked = self, True
-        cache.children.clear()
-        pairs = [
-            (layer, cache.open(name, layer))
-            for name, layer in zip(self.names, self.layers, strict=True)
-        ]
-        cache.forward_pairs, cache.backward_pairs = pairs, pairs[::-1]
-        if cache.record:
-            return
-
-        free = cache.reuse_input
-        for layer, own in pairs:
-            own.reuse_input = free
-            free = layer.releases_arrays
-
-        free = cache.reuse_gradient
-        for layer, own in pairs[::-1]:
-            own.reuse_gradient = free
-            free = layer.releases_arrays
-
-        # Below the first layer that learns, nobody reads a gradient.
-        if not cache.needs_input_gradient:
-            learns = [any(inner.declared for inner in layer.walk()) for layer in self.layers]
-            first = learns.index(True) if any(learns) else len(pairs)
-            cache.backward_pairs = pairs[first:][::-1]
-            if first < len(pairs):
-                pairs[first][1].needs_input_gradient = False
 
 
 class Residual(Layer):
@@ -149,23 +136,21 @@ class Residual(Layer):
         self.branch.suggest(following)
         return following
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        """The branch may write over nothing that comes from outside: the shortcut reads it too."""
+        yield Place("", self.branch, needs_input_gradient=own.needs_input_gradient)
+
     def forward(self, A: Array, cache: Cache) -> Array:
-        if cache.owner is not self:
-            self._open(cache)
-        F = cache["F"] = self.branch.forward(A, cache.children[""])
+        inner = cache.inside(self)
+        F = cache["F"] = self.branch.forward(A, inner)
         return np.add(A, F, out=cache.array("Y", A.shape, A.dtype))
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        dF = cache["dF"] = self.branch.backward(dY, cache.children[""])
+        inner = cache.inside(self)
+        dF = cache["dF"] = self.branch.backward(dY, inner)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         return np.add(dY, dF, out=cache.gradient("dA", dY))
-
-    def _open(self, cache: Cache) -> None:
-        """The branch may write over nothing that comes from outside: the shortcut reads it too."""
-        cache.owner = self
-        cache.children.clear()
-        cache.open("").needs_input_gradient = cache.needs_input_gradient
 
 
 class Parallel(Layer):
@@ -219,17 +204,24 @@ class Parallel(Layer):
             layer.suggest(following)
         return following
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        """Each layer may write over what it gets: that is a copy."""
+        for name, layer in zip(self.names, self.layers, strict=True):
+            yield Place(
+                name,
+                layer,
+                reuse_input=True,
+                reuse_gradient=True,
+                needs_input_gradient=own.needs_input_gradient,
+            )
+
     def forward(self, A: Array, cache: Cache) -> Array:
-        opened = cache.owner is not self
-        if opened:
-            self._open(cache)
         Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
-        places = zip(cache.forward_pairs, self.parts, self.columns, strict=True)
-        for (layer, own), (start, stop), (first, last) in places:
+        parts = zip(cache.layers_of(self), self.parts, self.columns, strict=True)
+        for (layer, own), (start, stop), (first, last) in parts:
             part = own.array("part", (len(A), stop - start), A.dtype)
             np.copyto(part, A[:, start:stop])
-            forward = checked_forward if opened or cache.record else type(layer).forward
-            Y[:, first:last] = forward(layer, part, own)
+            Y[:, first:last] = forward_through(layer, part, own)
         return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
@@ -237,30 +229,15 @@ class Parallel(Layer):
         if cache.needs_input_gradient:
             dA = cache.array("dA", (len(dY), self.width), dY.dtype)
             dA.fill(0)
-        places = zip(cache.forward_pairs, self.parts, self.columns, strict=True)
-        for (layer, own), (start, stop), (first, last) in places:
+        parts = zip(cache.layers_of(self), self.parts, self.columns, strict=True)
+        for (layer, own), (start, stop), (first, last) in parts:
             dpart = own.array("dpart", (len(dY), last - first), dY.dtype)
             np.copyto(dpart, dY[:, first:last])
-            checks = cache.unchecked or cache.record
-            backward = checked_backward if checks else type(layer).backward
-            dpart = backward(layer, dpart, own)
+            dpart = backward_through(layer, dpart, own)
             if cache.needs_input_gradient:
                 for column in range(stop - start):  # by columns, NumPy needs no buffer
                     dA[:, start + column] += dpart[:, column]
-        cache.unchecked = False
         return dA
-
-    def _open(self, cache: Cache) -> None:
-        """Each layer may write over what it gets: that is a copy."""
-        cache.owner, cache.unchecked = self, True
-        cache.children.clear()
-        cache.forward_pairs = [
-            (layer, cache.open(name, layer))
-            for name, layer in zip(self.names, self.layers, strict=True)
-        ]
-        for _, own in cache.forward_pairs:
-            own.reuse_input = own.reuse_gradient = not cache.record
-            own.needs_input_gradient = cache.needs_input_gradient
 
 
 def _cover_all(parts: Sequence[tuple[int, int]]) -> bool:

@@ -23,7 +23,6 @@ from plainnet.initializers import Initializer, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.correlation import correlate, correlate_back, kernel_gradient, swap
 from plainnet.layers.dense import rows
-from plainnet.layers.masking import checked_mask
 from plainnet.layers.sliding import (
     MOST_PIXELS,
     Pair,
@@ -35,8 +34,6 @@ from plainnet.layers.sliding import (
     plain,
     require_padding,
 )
-
-NO_MASK = np.empty((0, 0), bool)
 
 
 @dataclass(frozen=True)
@@ -366,8 +363,8 @@ class ConvTranspose2d(_Convolution):
 class Conv1d(_Convolution):
     """A kernel that slides along time: what `Conv2d` is to images.
 
-    The length may be open. Steps that are no data, by `cache.mask`, count as zeros, so that a
-    sequence gives the same beside longer ones as alone.
+    The length may be open. Masked steps count as zeros, so that a sequence gives the same beside
+    longer ones as alone.
 
     Parameters
     ----------
@@ -385,6 +382,8 @@ class Conv1d(_Convolution):
         (filters, channels / groups, kernel_size), is weight.transpose(0, 2, 1) here.
     b : (filters,)
     """
+
+    uses_mask = True
 
     def __init__(
         self,
@@ -422,6 +421,13 @@ class Conv1d(_Convolution):
         self.window, places = self._slide(time)
         return (places, self.filters)
 
+    def expect_carry(self, training: bool) -> None:
+        if self.padding != "causal" or self.stride != 1:
+            raise SettingError(
+                f'layer {self.name}: a cache with carry=True needs padding="causal" and stride=1; '
+                f"got {self!r}"
+            )
+
     def _slide(self, time: int) -> tuple[Window, int]:
         """The window over so many steps, and how many places it has."""
         reach = self.window.span[0] - 1
@@ -436,12 +442,12 @@ class Conv1d(_Convolution):
         return window, expect_places(window, (time, 1), after)[0]
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        mask = checked_mask(self, A, cache)
+        mask = cache.mask
         try:
             window, places = self._slide(A.shape[1])
         except ShapeError as error:
             raise ShapeError(f"layer {self.name} ({self!r}) {error}") from None
-        cache["mask"] = NO_MASK if mask is None else mask[:, :, None]
+        cache["mask"] = None if mask is None else mask[:, :, None]
         if mask is not None:
             if places != A.shape[1]:
                 raise SettingError(
@@ -482,24 +488,15 @@ class Conv1d(_Convolution):
             m, time, features = A.shape
             whole, dA = dA, cache.array("dA_new", (m, time - carried, features), A.dtype)
             np.copyto(dA, whole[:, carried:])
-        return np.multiply(dA, mask, out=dA) if mask.size else dA
+        return dA if mask is None else np.multiply(dA, mask, out=dA)
 
     def _continued(self, A: Array, cache: Cache) -> Array:
         """The steps under the kernel that the pass before saw, and then these."""
-        if self.padding != "causal" or self.stride != 1:
-            raise SettingError(
-                f'layer {self.name}: a cache with carry=True needs padding="causal" and stride=1; '
-                f"got {self!r}"
-            )
         m, time, features = A.shape
         reach = self.window.span[0] - 1
         before = cache.carried.get("A")
         if before is None:
             before = cache.carried["A"] = np.zeros((m, reach, features), A.dtype)
-        if len(before) != m:
-            raise ShapeError(
-                f"{self!r} carries {len(before)} sequences on; got {m}: forget() begins new ones"
-            )
         joined = cache.array("joined", (m, reach + time, features), A.dtype)
         np.copyto(joined[:, :reach], before)
         np.copyto(joined[:, reach:], A)

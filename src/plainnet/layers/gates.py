@@ -1,13 +1,14 @@
 """Gates: a sigmoid of the input decides, number by number, how much passes."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from plainnet import functions
 from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.plan import Place
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import (
     ShapeError,
@@ -271,11 +272,15 @@ class Highway(Layer):
         self.branch.suggest(following)
         return following
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        """F may write over dF, which nobody else reads, but not over A."""
+        needed = own.needs_input_gradient
+        yield Place("", self.branch, reuse_gradient=True, needs_input_gradient=needed)
+
     def forward(self, A: Array, cache: Cache) -> Array:
-        if cache.owner is not self:
-            self._open(cache)
+        inner = cache.inside(self)
         cache["A"] = A
-        F = cache["F"] = self.branch.forward(A, cache.children[""])
+        F = cache["F"] = self.branch.forward(A, inner)
         change = np.subtract(F, A, out=cache.array("change", A.shape, A.dtype))
         Z = cache.array("Z", A.shape, A.dtype)
         np.dot(rows(A), self.W.T, out=rows(Z))
@@ -292,18 +297,11 @@ class Highway(Layer):
         dZ *= change
         np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
         np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
-        from_F = self.branch.backward(dF, cache.children[""])
+        inner = cache.inside(self)
+        from_F = self.branch.backward(dF, inner)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA = cache.array("dA", A.shape, dY.dtype)
         np.dot(rows(dZ), self.W, out=rows(dA))
         dA += carried
         return np.add(dA, from_F, out=dA)
-
-    def _open(self, cache: Cache) -> None:
-        """F may write over dF, which nobody else reads, but not over A."""
-        cache.owner = self
-        cache.children.clear()
-        inner = cache.open("")
-        inner.reuse_gradient = not cache.record
-        inner.needs_input_gradient = cache.needs_input_gradient

@@ -10,7 +10,6 @@ from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import SettingError, ShapeError
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.masking import checked_mask
 from plainnet.layers.sliding import expect_image
 
 BOOL = np.dtype(bool)
@@ -90,18 +89,22 @@ class GlobalMaxPool2d(Layer):
 class GlobalAveragePool1d(Layer):
     """The mean over time: (m, time, features) becomes (m, features).
 
-    Steps that are no data, by `cache.mask`, do not count; a sequence without data gives 0.
+    Masked steps do not count; a sequence without data gives 0.
     """
 
+    uses_mask = ends_time = True
     releases_arrays = True
     formulas = _mean_formulas("1", "1")
 
     def build(self, input_shape: Shape) -> Shape:
         return _expect_sequence(input_shape)
 
+    def expect_carry(self, training: bool) -> None:
+        _expect_whole(self)
+
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
-        return _mean(A, _last_mask(self, A, cache), cache)
+        return _mean(A, cache.mask, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         return _mean_backward(dY, cache["A"].shape, cache)
@@ -110,16 +113,20 @@ class GlobalAveragePool1d(Layer):
 class GlobalMaxPool1d(Layer):
     """The maximum over time: (m, time, features) becomes (m, features).
 
-    Steps that are no data, by `cache.mask`, do not count; a sequence without data gives 0.
+    Masked steps do not count; a sequence without data gives 0.
     """
 
+    uses_mask = ends_time = True
     formulas = _max_formulas("1")
 
     def build(self, input_shape: Shape) -> Shape:
         return _expect_sequence(input_shape)
 
+    def expect_carry(self, training: bool) -> None:
+        _expect_whole(self)
+
     def forward(self, A: Array, cache: Cache) -> Array:
-        mask = _last_mask(self, A, cache)
+        mask = cache.mask
         if mask is None:
             cache["A"] = A
             return _max(A, cache)
@@ -141,15 +148,12 @@ def _expect_sequence(input_shape: Shape) -> Shape:
     return input_shape[-1:]
 
 
-def _last_mask(layer: Layer, A: Array, cache: Cache) -> Array | None:
-    """The mask of a sequence that ends here: there is no time any more above."""
-    if cache.carry:
-        raise SettingError(
-            f"layer {layer.name} ({layer!r}) needs the whole sequence and cannot continue an "
-            "earlier pass: use a cache without carry"
-        )
-    mask, cache.mask = checked_mask(layer, A, cache), None
-    return mask
+def _expect_whole(layer: Layer) -> None:
+    """Refuse a cache that carries."""
+    raise SettingError(
+        f"layer {layer.name} ({layer!r}) needs the whole sequence and cannot continue an "
+        "earlier pass: use a cache without carry"
+    )
 
 
 def _as_sequence(A: Array) -> Array:

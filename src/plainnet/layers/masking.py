@@ -6,7 +6,7 @@ import numpy as np
 
 from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
-from plainnet.errors import DTypeError, ShapeError, require_number
+from plainnet.errors import ShapeError, require_number
 from plainnet.layers.base import Array, Layer, Shape
 
 BOOL = np.dtype(bool)
@@ -24,6 +24,7 @@ class Masking(Layer):
         What short sequences are filled up with.
     """
 
+    uses_mask = True
     formulas = Formulas(
         input="A",
         output="Y",
@@ -47,41 +48,12 @@ class Masking(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        mask = checked_mask(self, A, cache)
         differs = np.not_equal(A, self.value, out=cache.array("differs", A.shape, BOOL))
         M = np.any(differs, axis=-1, out=cache.array("M", A.shape[:2], BOOL))
-        if mask is not None:
-            M &= mask
+        if cache.mask is not None:
+            M &= cache.mask
         cache.mask = M
         return A
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         return dY
-
-
-def checked_mask(layer: Layer, A: Array, cache: Cache) -> Array | None:
-    """`cache.mask`, of the sequences A, (m, time, ...), that the layer is given.
-
-    Refuses a mask of another shape, and sequences without a step.
-    """
-    expect_steps(layer, A)
-    m, time = A.shape[:2]
-    mask = cache.mask
-    if mask is not None and mask.shape != (m, time):
-        raise ShapeError(
-            f"layer {layer.name} ({layer!r}) needs a mask of shape (m, time), here {(m, time)}; "
-            f"got {mask.shape}"
-        )
-    if mask is not None and mask.dtype != BOOL:
-        raise DTypeError(
-            f"layer {layer.name} ({layer!r}) needs a mask of True and False; got {mask.dtype}"
-        )
-    return mask
-
-
-def expect_steps(layer: Layer, A: Array) -> None:
-    """Refuse sequences (m, time, ...) without a step."""
-    if A.shape[1:2] == (0,):
-        raise ShapeError(
-            f"layer {layer.name} ({layer!r}) needs sequences of one step or more; got {A.shape}"
-        )

@@ -10,7 +10,6 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_integer, require_optional
 from plainnet.initializers import Initializer, Normal
 from plainnet.layers.base import Array, Layer, Shape
-from plainnet.layers.masking import expect_steps
 
 Pairing = Literal["halves", "interleaved"]
 
@@ -63,7 +62,6 @@ class LearnedPositions(Layer):
         return following
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        expect_steps(self, A)
         T = A.shape[1]
         start = carried_steps(cache)
         try:
@@ -120,7 +118,6 @@ class SinusoidalPositions(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        expect_steps(self, A)
         _, T, width = A.shape
         start = carried_steps(cache)
         count_steps(cache, T)
@@ -144,13 +141,13 @@ def expect_sequence(input_shape: Shape) -> tuple[int | None, int]:
 
 def carried_steps(cache: Cache) -> int:
     """How many steps the passes before this one had: 0 unless the cache carries."""
-    return int(cache.carried["steps"]) if cache.carry and "steps" in cache.carried else 0
+    return int(cache.carried.get("steps", 0)) if cache.carry else 0
 
 
 def count_steps(cache: Cache, T: int) -> None:
     """The next pass begins T steps later."""
     if cache.carry:
-        cache.carried["steps"] = np.array(carried_steps(cache) + T)
+        cache.carried["steps"] = carried_steps(cache) + T
 
 
 # --- rotation -------------------------------------------------------------------------------------

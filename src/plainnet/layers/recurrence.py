@@ -28,7 +28,6 @@ from plainnet.errors import (
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.dense import rows
-from plainnet.layers.masking import checked_mask
 
 BOOL = np.dtype(bool)
 
@@ -61,7 +60,7 @@ class Recurrent(Layer):
 
     Notes
     -----
-    Where `cache.mask` is False there is no data: the state stays as it is, the output there is
+    Where the mask is False there is no data: the state stays as it is, the output there is
     zero, and no gradient comes or goes. So the last state of a padded sequence is that of the
     sequence without padding, in both directions.
 
@@ -84,6 +83,7 @@ class Recurrent(Layer):
     flow: tuple[tuple[str, str], ...] = (("H", "Y"),)
     """What the formulas call each state before and after a step."""
     releases_arrays = True
+    uses_mask = True
 
     def __init__(
         self,
@@ -95,6 +95,7 @@ class Recurrent(Layer):
     ) -> None:
         self.units = require_integer("units", units, at_least=1)
         self.return_sequences = require_boolean("return_sequences", return_sequences)
+        self.ends_time = not self.return_sequences
         self.reverse = require_boolean("reverse", reverse)
         self.learned_start = require_boolean("learned_start", learned_start)
 
@@ -123,30 +124,30 @@ class Recurrent(Layer):
     def bias_initializer(self) -> Initializer:
         return Zeros()
 
-    # --- the whole sequence ----------------------------------------------------------------------
-
-    def forward(self, A: Array, cache: Cache) -> Array:
-        cache.owner = self
-        m, time, features = A.shape
-        mask = checked_mask(self, A, cache)
-        if cache.carry and self.reverse:
+    def expect_carry(self, training: bool) -> None:
+        if self.reverse:
             raise SettingError(
                 f"layer {self.name} goes from the last step to the first and cannot continue an "
                 "earlier pass: use reverse=False, or a cache without carry"
             )
+
+    # --- the whole sequence ----------------------------------------------------------------------
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        m, time, features = A.shape
         X = cache.array("X", (time, m, features), A.dtype)
         np.copyto(X, self._steps_first(A))
         Z = cache.array("Z", (time, m, self.gates * self.units), A.dtype)
         np.dot(rows(X), self.W.T, out=rows(Z))
         np.add(Z, self.b, out=Z)
         H = cache.array("H", (time + 1, m, self.units), A.dtype)  # H[t] goes into step t
+        cache["learned"] = not cache.carried
         self.begin("h", H[0], cache)
-        padded = self._find_padded(mask, cache)
+        padded = cache["padded"] = self._find_padded(cache)
         with np.errstate(over="ignore"):  # see `sigmoid`
             self.steps(Z, H, padded, cache)
         self.end("h", H[-1], cache)
         if not self.return_sequences:
-            cache.mask = None  # there is no time any more
             Y = cache.array("Y", (m, self.units), A.dtype)
             np.copyto(Y, H[-1])
             return Y
@@ -158,7 +159,7 @@ class Recurrent(Layer):
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         X, Z, H = cache["X"], cache["Z"], cache["H"]
-        padded = cache["padded"] if cache["any_padded"][0] else None
+        padded = cache["padded"]
         dZ = cache.array("dZ", Z.shape, dY.dtype) if cache.record else Z  # nobody reads Z again
         dh = cache.array("dh", H.shape[1:], dY.dtype)
         if self.return_sequences:
@@ -179,7 +180,7 @@ class Recurrent(Layer):
             for state in self.states:
                 gradient = getattr(self, f"d{state}0")
                 np.dot(cache.ones(len(dh), dh.dtype), cache[f"d{state}"], out=gradient)
-                gradient *= cache["learned"][0]
+                gradient *= cache["learned"]
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dX = cache.array("dX", X.shape, dY.dtype)
@@ -245,7 +246,7 @@ class Recurrent(Layer):
 
     def _own(self, cache: Cache) -> Cache | None:
         """This layer's cache in the tree."""
-        if cache.owner is self:
+        if cache.place.subject is self:
             return cache
         found = (self._own(child) for child in cache.children.values())
         return next((own for own in found if own is not None), None)
@@ -258,7 +259,6 @@ class Recurrent(Layer):
                 f"layer {self.name} begins with the states of {len(before)} sequences; got "
                 f"{len(out)}: call forget() on the cache to begin anew"
             )
-        cache.array("learned", (1,), BOOL)[0] = before is None
         if before is not None:
             np.copyto(out, before)
         elif self.learned_start:
@@ -281,15 +281,14 @@ class Recurrent(Layer):
         A = A.swapaxes(0, 1)
         return A[::-1] if self.reverse else A
 
-    def _find_padded(self, mask: Array | None, cache: Cache) -> Array | None:
-        any_padded = cache.array("any_padded", (1,), BOOL)
-        any_padded[0] = False
-        if mask is None:
+    def _find_padded(self, cache: Cache) -> Array | None:
+        """True at the steps without data, (time, m, 1); None where there is no such step."""
+        mask = cache.mask
+        if mask is None or mask.all():
             return None
-        padded = cache.array("padded", (*mask.shape[::-1], 1), BOOL)
+        padded = cache.array("not_data", (*mask.shape[::-1], 1), BOOL)
         np.logical_not(self._steps_first(mask), out=padded[..., 0])
-        any_padded[0] = padded.any()
-        return padded if any_padded[0] else None
+        return padded
 
 
 def sigmoid(Z: Array) -> Array:

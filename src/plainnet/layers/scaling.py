@@ -1,9 +1,12 @@
 """One learned number per feature, the last axis: a factor, a slope, the share of an activation."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.plan import Place
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import ShapeError, require_number, require_type
 from plainnet.initializers import Constant, HeNormal, Initializer
@@ -193,10 +196,14 @@ class ParametricActivation(Layer):
     def suggest(self, following: Initializer) -> Initializer:
         return self.branch.suggest(following)
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        """The activation may write over dA, which nobody else reads, but not over Z."""
+        needed = own.needs_input_gradient
+        yield Place("", self.branch, reuse_gradient=True, needs_input_gradient=needed)
+
     def forward(self, Z: Array, cache: Cache) -> Array:
-        if cache.owner is not self:
-            self._open(cache)
-        A = cache["A"] = self.branch.forward(Z, cache.children[""])
+        inner = cache.inside(self)
+        A = cache["A"] = self.branch.forward(Z, inner)
         bend = np.subtract(A, Z, out=cache.array("bend", Z.shape, Z.dtype))
         Y = np.multiply(bend, self.alpha, out=cache.array("Y", Z.shape, Z.dtype))
         return np.add(Y, Z, out=Y)
@@ -206,18 +213,11 @@ class ParametricActivation(Layer):
         _sum_rows(np.multiply(dY, cache["bend"], out=product), cache, out=self.dalpha)
         dA = np.multiply(dY, self.alpha, out=cache.array("dA", dY.shape, dY.dtype))
         straight = np.subtract(dY, dA, out=cache.gradient("dZ", dY))
-        bent = self.branch.backward(dA, cache.children[""])
+        inner = cache.inside(self)
+        bent = self.branch.backward(dA, inner)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         return np.add(straight, bent, out=straight)
-
-    def _open(self, cache: Cache) -> None:
-        """The activation may write over dA, which nobody else reads, but not over Z."""
-        cache.owner = self
-        cache.children.clear()
-        inner = cache.open("")
-        inner.reuse_gradient = not cache.record
-        inner.needs_input_gradient = cache.needs_input_gradient
 
 
 def _sum_rows(A: Array, cache: Cache, out: Array) -> None:

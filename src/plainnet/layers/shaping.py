@@ -13,6 +13,7 @@ class Flatten(Layer):
     """(m, height, width, channels) becomes (m, height * width * channels)."""
 
     needs_lengths = True
+    ends_time = True
     formulas = Formulas(
         input="A",
         output="Y",
@@ -24,7 +25,6 @@ class Flatten(Layer):
         return (prod(input_shape),)
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        cache.mask = None  # the time that it was of is gone
         return A.reshape(len(A), *self.output_shape)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
@@ -35,6 +35,7 @@ class Reshape(Layer):
     """(m, ...) becomes (m, *shape). One axis of `shape` may be -1: what is left."""
 
     needs_lengths = True
+    ends_time = True
     formulas = Formulas(
         input="A",
         output="Y",
@@ -60,7 +61,6 @@ class Reshape(Layer):
         return tuple(size // known if n == -1 else n for n in self.shape)
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        cache.mask = None  # the time that it was of is gone
         return A.reshape(len(A), *self.output_shape)
 
     def backward(self, dY: Array, cache: Cache) -> Array:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.plan import Place
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_optional
 from plainnet.functions import exact_ids
 from plainnet.initializers import Initializer, Normal
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.containers import Sequential
 from plainnet.layers.dense import rows
-from plainnet.layers.masking import expect_steps
 
 INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
 
@@ -195,10 +195,13 @@ class TiedEmbedding(Layer):
         self.branch.suggest(following)
         return following
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        """What goes in and comes back is made here, and nobody else reads it."""
+        yield Place("", self.branch, reuse_input=True, reuse_gradient=True)
+
     def forward(self, ids: Array, cache: Cache) -> Array:
-        if cache.owner is not self:
-            self._open(cache)
-        H = cache["H"] = self.branch.forward(vectors_of(ids, self, cache), cache.children[""])
+        inner = cache.inside(self)
+        H = cache["H"] = self.branch.forward(vectors_of(ids, self, cache), inner)
         Z = cache.array("Z", (*H.shape[:-1], self.vocabulary), H.dtype)
         np.dot(rows(H), self.E.T, out=rows(Z))
         return Z
@@ -208,14 +211,9 @@ class TiedEmbedding(Layer):
         np.matmul(rows(dZ).T, rows(H), out=self.dE)
         dH = cache.array("dH", H.shape, dZ.dtype)
         np.dot(rows(dZ), self.E, out=rows(dH))
-        add_to_vectors(self.branch.backward(dH, cache.children[""]), self, cache)
+        inner = cache.inside(self)
+        add_to_vectors(self.branch.backward(dH, inner), self, cache)
         return NO_GRADIENT
-
-    def _open(self, cache: Cache) -> None:
-        cache.owner = self
-        cache.children.clear()
-        inner = cache.open("")
-        inner.reuse_input = inner.reuse_gradient = not cache.record
 
 
 def _padding(padding: int | None, vocabulary: int) -> int | None:
@@ -253,7 +251,6 @@ def add_to_vectors(dY: Array, layer: Embedding | TiedEmbedding, cache: Cache) ->
 
 def checked_ids(layer: Embedding | TiedEmbedding, ids: Array, cache: Cache) -> Array:
     """The ids as NumPy indexes by them, kept as `ids`; refuses those out of range."""
-    expect_steps(layer, ids)
     if ids.size:
         lowest, highest = ids.min(), ids.max()
         if lowest < 0 or highest >= layer.vocabulary:

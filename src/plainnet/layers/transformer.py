@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.plan import Place
+from plainnet.engine.sequences import Source
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -132,11 +135,16 @@ class TransformerBlock(Layer):
             elif isinstance(layer, Dropout) and setting == "dropout":
                 yield layer, "rate"
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        yield replace(own, name="", subject=self.branch)
+
     def forward(self, A: Array, cache: Cache) -> Array:
-        return self.branch.forward(A, cache)
+        inner = cache.inside(self)
+        return self.branch.forward(A, inner)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        return self.branch.backward(dY, cache)
+        inner = cache.inside(self)
+        return self.branch.backward(dY, inner)
 
     def _with_shortcut(self, part: list[Layer]) -> list[Layer]:
         normalize = NORMALIZATIONS[self.normalization]()
@@ -260,37 +268,48 @@ class EncoderDecoder(Layer):
         for layer in self.decoder:
             yield from layer.walk()
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        """Both get copies, of which that of the decoder's gradient comes from outside."""
+        needed = own.needs_input_gradient
+        yield Place(
+            "encoder",
+            self._encoder,
+            reuse_input=True,
+            reuse_gradient=True,
+            needs_input_gradient=needed,
+            carries=False,
+        )
+        yield Place("decoder", self._decoder, reuse_input=True, needs_input_gradient=needed)
+
     def forward(self, A: Array, cache: Cache) -> Array:
-        if cache.owner is not self:
-            self._open(cache)
-        context = cache.context
-        if "encoded" in cache.carried:  # the encoder's part is done
-            context["encoded"] = cache.carried["encoded"]
-            context["source_mask"] = cache.carried.get("source_mask")
-            return self._decoder.forward(A, cache.children["decoder"])
-        s, mask = self.source_length, cache.mask
+        (_, in_encoder), (_, in_decoder) = cache.layers_of(self)
+        sequences = cache.sequences
+        if "source" in cache.carried:  # the encoder's part is done
+            sequences.source = cache.carried["source"]
+            return self._decoder.forward(A, in_decoder)
+        s, mask = self.source_length, sequences.mask
         if A.shape[1] <= s:
             raise ShapeError(
                 f"layer {self.name} ({self!r}) needs more than its {s} steps of the source; got an "
                 f"input of shape {A.shape}"
             )
         source, target = _copies(cache, ("source", A[:, :s]), ("target", A[:, s:]))
-        cache.mask = None if mask is None else mask[:, :s]
-        X = cache["X"] = self._encoder.forward(source, cache.children["encoder"])
-        context["encoded"], context["source_mask"] = X, cache.mask
+        sequences.mask = None if mask is None else mask[:, :s]
+        X = cache["X"] = self._encoder.forward(source, in_encoder)
+        sequences.source = Source(X, sequences.mask)
         if cache.carry:
-            cache.carried["encoded"] = X
-            if cache.mask is not None:
-                cache.carried["source_mask"] = cache.mask
-        cache.mask = None if mask is None else mask[:, s:]
-        return self._decoder.forward(target, cache.children["decoder"])
+            cache.carried["source"] = sequences.source
+        sequences.mask = None if mask is None else mask[:, s:]
+        return self._decoder.forward(target, in_decoder)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
+        (_, in_encoder), (_, in_decoder) = cache.layers_of(self)
         X = cache["X"]
-        dX = cache.context["d_encoded"] = cache.array("dX", X.shape, dY.dtype)
-        dX.fill(0)  # each CrossAttention adds to it
-        d_target = cache["dT"] = self._decoder.backward(dY, cache.children["decoder"])
-        d_source = self._encoder.backward(dX, cache.children["encoder"])
+        dX = cache.array("dX", X.shape, dY.dtype)
+        dX.fill(0)
+        cache.sequences.source = Source(X, dX=dX)  # each CrossAttention adds to it
+        d_target = cache["dT"] = self._decoder.backward(dY, in_decoder)
+        d_source = self._encoder.backward(dX, in_encoder)
         if self.takes_ids or not cache.needs_input_gradient:
             return NO_GRADIENT
         m, T, *features = d_target.shape
@@ -299,15 +318,6 @@ class EncoderDecoder(Layer):
         np.copyto(dA[:, :s], d_source)
         np.copyto(dA[:, s:], d_target)
         return dA
-
-    def _open(self, cache: Cache) -> None:
-        cache.owner = self
-        cache.children.clear()
-        for name in ("encoder", "decoder"):
-            inner = cache.open(name, carry=name == "decoder")
-            inner.reuse_input = not cache.record
-            inner.needs_input_gradient = cache.needs_input_gradient
-        cache.children["encoder"].reuse_gradient = not cache.record
 
 
 def _copies(cache: Cache, *named: tuple[str, Array]) -> Iterator[Array]:

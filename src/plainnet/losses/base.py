@@ -18,7 +18,8 @@ from plainnet.arguments import REAL, as_array
 from plainnet.cache import Cache
 from plainnet.config import Configurable
 from plainnet.engine.formulas import Formulas
-from plainnet.engine.recording import Window, WindowOfLoss
+from plainnet.engine.plan import Planned
+from plainnet.engine.recording import WindowOfLoss
 from plainnet.errors import DataError, ShapeError
 from plainnet.layers.base import as_batch, name_who_writes, seen
 from plainnet.memory import read_only
@@ -31,7 +32,7 @@ BOOL = np.dtype(bool)
 NOTHING_COUNTS = "nothing counts: every target is -1 or has the sample weight 0"
 
 
-class Loss(Configurable, ABC):
+class Loss(Configurable, Planned, ABC):
     """How wrong the outputs `Z`, shape (m, *output_shape), are about the targets `y`.
 
     A subclass writes `forward` and, right below it, `backward`. What one leaves for the other goes
@@ -57,8 +58,7 @@ class Loss(Configurable, ABC):
     includes: str = ""
     """The activation that is built in, and so must not be the network's last layer too."""
 
-    shown_by: type[Window] = WindowOfLoss
-    """What a recording cache shows of it."""
+    shown_by = WindowOfLoss
 
     is_classifier: bool = False
     """`decide` gives classes, so that an accuracy makes sense."""
@@ -109,10 +109,19 @@ class Loss(Configurable, ABC):
 
     def accuracy(self, Z: Array, y: Array, sample_weight: Array | None = None) -> float:
         """The share of examples that are decided rightly; of several labels, all have to be."""
+        hits, counted = self.hits(Z, y, Cache(), sample_weight)
+        return hits / counted
+
+    def hits(
+        self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
+    ) -> tuple[float, float]:
+        """What the examples that are decided rightly weigh together, and what all of them do."""
         right = self.decide(Z) == self.classes(y)
         if right.ndim > 1:
             right = right.all(axis=1)
-        return float(np.average(right, weights=sample_weight))
+        if sample_weight is None:
+            return float(np.count_nonzero(right)), float(len(right))
+        return float(np.dot(right, sample_weight)), float(np.add.reduce(sample_weight))
 
     def counts(self, y: Array, sample_weight: Array | None) -> bool:
         """Whether any of these targets has a weight."""
@@ -122,8 +131,8 @@ class Loss(Configurable, ABC):
 
     def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         """The weighted mean of the examples' losses."""
-        if cache.owner is not self:  # the first time, somebody else's loss is watched
-            cache.owner, Z, y = self, read_only(Z), read_only(y)
+        if cache.watches_forward:
+            Z, y = read_only(Z), read_only(y)
         try:
             losses = self.forward(Z, y, cache)
         except ValueError as error:
@@ -135,6 +144,7 @@ class Loss(Configurable, ABC):
                 f"{self!r}.forward must return a loss for each example, shape ({len(Z)},), not "
                 f"their mean; it returned {seen(losses)}"
             )
+        cache.watches_forward = cache.record
         if cache.window is not None:
             cache.window.begin(Z, {"Y": self.shown(y, Z.dtype)})
             cache.window.end(losses)
@@ -143,9 +153,8 @@ class Loss(Configurable, ABC):
         total = float(np.add.reduce(sample_weight))
         with np.errstate(invalid="ignore"):
             loss = float(np.dot(sample_weight, losses))
-        overflows = cache.array("overflows", (1,), BOOL)
-        overflows[0] = not isfinite(loss)
-        if overflows[0]:  # a row that does not count may overflow
+        cache["overflows"] = not isfinite(loss)
+        if cache["overflows"]:  # a row that does not count may overflow
             counts = sample_weight > 0
             loss = float(np.dot(sample_weight[counts], losses[counts]))
         return loss / total if total else 0.0
@@ -170,7 +179,7 @@ class Loss(Configurable, ABC):
         share = cache.array("share", sample_weight.shape, sample_weight.dtype)
         np.divide(sample_weight, total or 1.0, out=share)  # no weight at all: no gradient
         shares = share.reshape(-1, *(1,) * (dL.ndim - 1))
-        if not cache["overflows"][0]:
+        if not cache["overflows"]:
             return np.multiply(dL, shares, out=dZ, casting="same_kind")
         with np.errstate(invalid="ignore"):
             np.multiply(dL, shares, out=dZ, casting="same_kind")

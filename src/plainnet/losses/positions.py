@@ -1,5 +1,6 @@
 """A loss at every position of a sequence or an image."""
 
+from collections.abc import Iterable
 from copy import copy
 from math import prod
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from plainnet.arguments import as_array
 from plainnet.cache import Cache
+from plainnet.engine.plan import Place
 from plainnet.errors import ShapeError, require_type
 from plainnet.layers.base import fits
 from plainnet.losses.base import Array, Loss, Shape
@@ -23,7 +25,8 @@ class EachPosition(Loss):
 
     A `Network` whose output has axes between the batch and the features, such as (m, time, K), puts
     this around its loss. Targets have those axes too: ids of shape (m, time), numbers of shape
-    (m, time, k). The class id -1 marks a position that is not counted: padding, for example.
+    (m, time, k). Masked steps are not counted, nor are positions with the class id -1. Sample
+    weights are those of the examples, (m,), or of their positions, (m, time).
 
     Parameters
     ----------
@@ -70,45 +73,65 @@ class EachPosition(Loss):
     def counts(self, y: Array, sample_weight: Array | None) -> bool:
         if not self.is_classifier:
             return super().counts(y, sample_weight)
-        counted = (y.reshape(len(y), -1) != NOT_COUNTED).any(axis=1)  # else it is -1, or all are
-        return bool(counted.any() if sample_weight is None else sample_weight[counted].any())
+        m, *positions = y.shape[: len(self.output_shape)]
+        counted = y.reshape(m, *positions, -1)[..., 0] != NOT_COUNTED  # else it is -1, or all are
+        if sample_weight is None:
+            return bool(counted.any())
+        return bool((counted & (_by_position(sample_weight, counted) > 0)).any())
+
+    def plan(self, own: Place) -> Iterable[Place]:
+        yield Place("each", self.loss, carries=False)
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         """The loss of each position, shape (m, *positions), also where it is not counted."""
+        own = cache.inside(self)
         Z, y, _ = self._flat(Z, y, None, cache)
-        return self.loss.forward(Z, y, cache.children["each"]).reshape(cache["Z"].shape[:-1])
+        return self.loss.forward(Z, y, own).reshape(cache["Z"].shape[:-1])
 
     def backward(self, cache: Cache) -> Array:
-        return self.loss.backward(cache.children["each"]).reshape(cache["Z"].shape)
+        own = cache.inside(self)
+        return self.loss.backward(own).reshape(cache["Z"].shape)
 
     def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
+        own = cache.inside(self)
         Z, y, weights = self._flat(Z, y, sample_weight, cache)
-        return self.loss.mean(Z, y, cache.children["each"], weights)
+        return self.loss.mean(Z, y, own, weights)
 
     def weight(self, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         return float(np.add.reduce(cache["weights"]))
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
-        dZ = self.loss.mean_gradient(cache.children["each"], cache["weights"])
+        own = cache.inside(self)
+        dZ = self.loss.mean_gradient(own, cache["weights"])
         return dZ.reshape(cache["Z"].shape)
 
     def _flat(
         self, Z: Array, y: Array, sample_weight: Array | None, cache: Cache
     ) -> tuple[Array, Array, Array]:
         """Outputs, targets and weights of all positions in one row."""
-        if "each" not in cache.children:
-            cache.open("each", self.loss)
         cache["Z"] = Z
         m, *positions, K = Z.shape
         n = m * prod(positions)
         Z, y = Z.reshape(n, K), y.reshape(n, *y.shape[1 + len(positions) :])
         weights = cache.array("weights", (n,), Z.dtype)
-        weights.reshape(m, -1)[:] = 1 if sample_weight is None else sample_weight[:, None]
+        each = weights.reshape(m, *positions)
+        np.copyto(each, 1 if sample_weight is None else _by_position(sample_weight, each))
+        if cache.mask is not None:
+            each *= _by_position(self._fitting(cache.mask, each), each)
         if self.is_classifier:
             first = y if y.ndim == 1 else y[:, 0]
             weights *= np.not_equal(first, NOT_COUNTED, out=cache.array("counted", (n,), BOOL))
             y = np.maximum(y, 0, out=cache.array("y", y.shape, y.dtype))
         return Z, y, weights
+
+    def _fitting(self, mask: Array, positions: Array) -> Array:
+        if mask.shape != positions.shape[: mask.ndim]:
+            raise ShapeError(
+                f"loss {self!r} gets outputs at {positions.shape} positions and a mask of shape "
+                f"{mask.shape}: a layer that changes the time axis has to change cache.mask too, "
+                "or to end it with cache.mask = None"
+            )
+        return mask
 
     # --- what its user reads ---------------------------------------------------------------------
 
@@ -125,7 +148,15 @@ class EachPosition(Loss):
         classes = self.loss.classes(y.reshape(-1, *y.shape[1 + positions :]))
         return classes.reshape(*y.shape[: 1 + positions], *classes.shape[1:])
 
-    def accuracy(self, Z: Array, y: Array, sample_weight: Array | None = None) -> float:
-        """The share of counted positions that are decided rightly."""
-        Z, y, weights = self._flat(Z, y, sample_weight, Cache())
-        return self.loss.accuracy(Z, y, weights)
+    def hits(
+        self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
+    ) -> tuple[float, float]:
+        """Of the positions that are counted."""
+        own = cache.inside(self)
+        Z, y, weights = self._flat(Z, y, sample_weight, cache)
+        return self.loss.hits(Z, y, own, weights)
+
+
+def _by_position(weights: Array, positions: Array) -> Array:
+    """Weights of examples, or of steps, with as many axes as the positions have."""
+    return weights.reshape(*weights.shape, *(1,) * (positions.ndim - weights.ndim))

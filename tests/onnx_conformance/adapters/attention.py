@@ -8,6 +8,7 @@ import numpy as np
 
 from onnx_conformance.adapters.through import through
 from plainnet import Cache, Network
+from plainnet.engine.sequences import Source
 from plainnet.layers import CrossAttention, Embedding, Layer, MultiHeadAttention, positions
 from plainnet.losses import MeanSquaredError
 
@@ -64,11 +65,11 @@ def _of(length: int, theta: np.ndarray) -> np.ndarray:
 class Given(Layer):
     """Tells the layers after it the mask, or an encoder's output, and changes nothing."""
 
-    def __init__(self, **context: np.ndarray | None) -> None:
-        self.context = context
+    def __init__(self, mask: np.ndarray | None = None, source: Source | None = None) -> None:
+        self.mask, self.source = mask, source
 
     def forward(self, A: np.ndarray, cache: Cache) -> np.ndarray:
-        cache.context.update(self.context)
+        cache.sequences.mask, cache.sequences.source = self.mask, self.source
         return A
 
     def backward(self, dA: np.ndarray, cache: Cache) -> np.ndarray:
@@ -127,7 +128,7 @@ def attention(
         W = {"W": from_Q, "W_kv": _block_diagonal(from_K, from_V), "W_out": to_Y}
         width = max(Q.shape[2], len(to_Y))
         A = np.concatenate([Q, np.zeros((*Q.shape[:2], width - Q.shape[2]), Q.dtype)], axis=2)
-        Y = _network(Given(encoded=KV, source_mask=mask), layer, A, W).forward(A)
+        Y = _network(Given(source=Source(KV, mask)), layer, A, W).forward(A)
     Y = Y[..., : len(to_Y)]
     if flat:
         return Y, *present, None
@@ -154,7 +155,7 @@ def _causal(
     filled = np.zeros((*KV.shape[:2], Q.shape[2]), Q.dtype)
     filled[examples, time] = Q
     A = np.concatenate([filled, KV], axis=2)
-    network, cache = _network(Given(mask=mask), layer, A, W), Cache(carry=past is not None)
+    network, cache = _network(Given(mask), layer, A, W), Cache(carry=past is not None)
     if past is not None:
         no_Q = np.zeros((*past.shape[:2], Q.shape[2]), Q.dtype)
         network.forward(np.concatenate([no_Q, past], axis=2), cache)

@@ -1,0 +1,48 @@
+"""What layers tell each other of the sequences in a pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(slots=True)
+class Source:
+    """What an encoder made, for the layers of a decoder that attend to it.
+
+    Attributes
+    ----------
+    X : array of shape (m, source time, width)
+    mask : array of shape (m, source time), optional
+        True where there is data.
+    dX : array of X's shape, optional
+        The sum of the gradients that the decoder's layers have given back so far.
+    """
+
+    X: Array
+    mask: Array | None = None
+    dX: Array | None = None
+
+
+@dataclass(slots=True)
+class Sequences:
+    """The same object in the whole tree of caches; each pass of a network begins it anew.
+
+    Attributes
+    ----------
+    mask : array of shape (m, time), optional
+        Which steps are data: True and False. None where all of them are.
+    source : Source, optional
+        Of an `EncoderDecoder`.
+    """
+
+    mask: Array | None = None
+    source: Source | None = None
+
+    def begin(self) -> None:
+        """Before a pass."""
+        self.mask = self.source = None

@@ -1,0 +1,23 @@
+"""A mean over numbers that come one after the other."""
+
+
+class WeightedMean:
+    """A mean that grows number by number. No weight is too large or too small for it."""
+
+    def __init__(self) -> None:
+        self.value = self.weight = 0.0
+        self.unit = 0.0
+        """Of the weight: the largest so far."""
+
+    def add(self, value: float, weight: float, unit: float = 1.0) -> float:
+        """Add a number of the weight `weight * unit`; its share of the mean from now on."""
+        if weight == 0:
+            return 0.0
+        if unit > self.unit:
+            self.weight *= self.unit / unit
+            self.unit = unit
+        weight *= unit / self.unit
+        self.weight += weight
+        share = weight / self.weight
+        self.value += share * (value - self.value)
+        return share
