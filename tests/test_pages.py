@@ -83,6 +83,8 @@ def test_commands_are_ones_that_there_are(command, capsys):
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         extras = re.findall(r"[\w-]+", arguments[1].partition("[")[2])
         assert set(extras) <= set(project["optional-dependencies"])
+    elif program == "python" and arguments[:2] == ["-m", "pytest"]:
+        assert all((ROOT / path).exists() for path in arguments[2:])
     elif program == "python":
         path = f"tests/{arguments[1]}" if arguments[0] == "-m" else arguments[0]
         assert (ROOT / path).exists()
