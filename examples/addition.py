@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import plainnet
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.callbacks import Callback, Run
 from plainnet.layers import LSTM, Dense, Layer
 from plainnet.losses import SoftmaxCrossEntropy

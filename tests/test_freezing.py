@@ -12,9 +12,9 @@ from plainnet.errors import SettingError
 from plainnet.files.native import pack, unpack
 from plainnet.initializers import Zeros
 from plainnet.layers import BatchNorm, Dense, Dropout, Layer, Parallel, ReLU, Residual, Tanh
-from plainnet.lbfgs import LBFGS
 from plainnet.losses import MeanSquaredError
 from plainnet.optimizers import SGD, Adam, NAdam
+from plainnet.optimizers.lbfgs import LBFGS
 
 X = np.random.default_rng(0).standard_normal((24, 3))
 Y = np.sin(X[:, :2] * 2) + X[:, 2:]

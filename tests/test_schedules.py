@@ -22,9 +22,9 @@ from plainnet.layers import (
     PReLU,
     TransformerBlock,
 )
-from plainnet.lbfgs import LBFGS
 from plainnet.losses import MeanSquaredError
 from plainnet.optimizers import SGD, AdamW, RMSprop
+from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.schedules import (
     Constant,
     Cosine,

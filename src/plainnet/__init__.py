@@ -18,18 +18,18 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
         optimizers,
         schedules,
     )
-    from plainnet.cache import Cache
     from plainnet.callbacks import Callback, EarlyStopping
     from plainnet.data import one_hot
+    from plainnet.engine.cache import Cache
     from plainnet.files import load, save
     from plainnet.generation import generate
-    from plainnet.history import History
     from plainnet.inspection import GradientCheck, check_gradients
-    from plainnet.lbfgs import LBFGS
-    from plainnet.learning_rate import find_learning_rate
     from plainnet.network import Network
+    from plainnet.optimizers.lbfgs import LBFGS
     from plainnet.textbook import NeuralNetwork
-    from plainnet.training import train
+    from plainnet.training import step, train
+    from plainnet.training.history import History
+    from plainnet.training.learning_rate import find_learning_rate
 
 __version__ = "0.1.0"
 
@@ -58,24 +58,26 @@ __all__ = [
     "optimizers",
     "save",
     "schedules",
+    "step",
     "train",
 ]
 
 _AT_HOME = {
-    "LBFGS": "lbfgs",
-    "Cache": "cache",
+    "LBFGS": "optimizers.lbfgs",
+    "Cache": "engine.cache",
     "Callback": "callbacks",
     "EarlyStopping": "callbacks",
     "GradientCheck": "inspection",
-    "History": "history",
+    "History": "training.history",
     "Network": "network",
     "NeuralNetwork": "textbook",
     "check_gradients": "inspection",
-    "find_learning_rate": "learning_rate",
+    "find_learning_rate": "training.learning_rate",
     "generate": "generation",
     "load": "files",
     "one_hot": "data",
     "save": "files",
+    "step": "training",
     "train": "training",
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import as_array, as_dtype, as_generator, as_labels, as_numbers
+from plainnet.engine.memory import zeros
 from plainnet.errors import (
     DataError,
     SettingError,
@@ -17,7 +18,6 @@ from plainnet.errors import (
     require_number,
     shown,
 )
-from plainnet.memory import zeros
 
 Array = npt.NDArray[Any]
 WRONG_WEIGHTS = "sample_weight must be finite, >= 0 and not zero everywhere"

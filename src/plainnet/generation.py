@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import as_array, as_generator
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
+from plainnet.engine.memory import zeros
 from plainnet.errors import (
     DataError,
     DTypeError,
@@ -23,7 +24,6 @@ from plainnet.layers.base import Layer
 from plainnet.layers.positions import LearnedPositions
 from plainnet.layers.tokens import Embedding, TiedEmbedding
 from plainnet.layers.transformer import EncoderDecoder
-from plainnet.memory import zeros
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import as_array, as_dtype, as_floats, as_generator, lies_outside
-from plainnet.cache import Cache
 from plainnet.data import check_features, check_weights, real_weights
+from plainnet.engine.cache import Cache
+from plainnet.engine.memory import read_only, wake_blas
+from plainnet.engine.parameters import Declaration, FlatVector, Segment
 from plainnet.engine.plan import MOST_NESTED, Place, planned
 from plainnet.engine.weighted_mean import WeightedMean
 from plainnet.errors import (
@@ -35,8 +37,6 @@ from plainnet.layers.base import Layer, Shape, as_batch, fits, seen
 from plainnet.layers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
-from plainnet.memory import read_only, wake_blas
-from plainnet.parameters import Declaration, FlatVector, Segment
 from plainnet.spelling import METHODS, Elsewhere, require_object, spelled
 
 Array = npt.NDArray[Any]

@@ -11,7 +11,7 @@ from rich.console import Console
 from plainnet.callbacks import Run
 from plainnet.cli import progress
 from plainnet.cli.progress import Bar, Measure, duration, time_left
-from plainnet.history import History
+from plainnet.training.history import History
 
 MEASURE = Measure("validation accuracy", "val_accuracy")
 

@@ -22,8 +22,8 @@ from plainnet import Callback
 from plainnet.errors import DataError, DivergedError, SettingError
 from plainnet.estimators import MLPClassifier, MLPRegressor, base, multilayer
 from plainnet.layers import ELU, GELU, BatchNorm, Dropout, LeakyReLU, Sigmoid, Tanh
-from plainnet.lbfgs import LBFGS
 from plainnet.optimizers import SGD, AdamW, NAdam
+from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.schedules import Cosine
 
 silent = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -19,7 +19,6 @@ from plainnet import Callback, EarlyStopping
 from plainnet.errors import SettingError, ShapeError
 from plainnet.estimators import NetworkClassifier, NetworkRegressor, networks
 from plainnet.layers import RNN, BatchNorm, Dense, Dropout, Flatten, ReLU, Tanh
-from plainnet.lbfgs import LBFGS
 from plainnet.losses import (
     Hinge,
     MeanSquaredError,
@@ -29,6 +28,7 @@ from plainnet.losses import (
     SoftmaxCrossEntropy,
 )
 from plainnet.optimizers import Adam
+from plainnet.optimizers.lbfgs import LBFGS
 
 X, y = load_iris(return_X_y=True)
 FEW = {"epochs": 5, "random_state": 0}

@@ -43,9 +43,9 @@ from plainnet.estimators import (  # noqa: E402
 )
 from plainnet.estimators.tabular import TabularClassifier, TabularRegressor  # noqa: E402
 from plainnet.layers import BatchNorm, Dense, Dropout, Layer, ReLU, Residual  # noqa: E402
-from plainnet.lbfgs import LBFGS  # noqa: E402
 from plainnet.losses import Huber  # noqa: E402
 from plainnet.optimizers import AdamW  # noqa: E402
+from plainnet.optimizers.lbfgs import LBFGS  # noqa: E402
 from plainnet.schedules import Cosine  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

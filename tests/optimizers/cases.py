@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from plainnet.engine.parameters import Segment
 from plainnet.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop
-from plainnet.parameters import Segment
 
 EVERY: list[Callable[[], Optimizer]] = [
     lambda: SGD(0.1),

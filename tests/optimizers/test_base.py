@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from plainnet import Network, optimizers, train
+from plainnet.engine.parameters import Segment
 from plainnet.errors import SettingError, ShapeError
 from plainnet.layers import Dense, ReLU
 from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop, base
-from plainnet.parameters import Segment
 
 from .cases import EVERY, decaying, every_optimizer
 

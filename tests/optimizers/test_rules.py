@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from plainnet.engine.parameters import Segment
 from plainnet.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RMSprop
-from plainnet.parameters import Segment
 
 from .cases import decaying
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from plainnet.errors import SettingError, shown
-from plainnet.history import History
+from plainnet.errors import SettingError, require_type, shown
 from plainnet.spelling import Spelled
 
 if TYPE_CHECKING:
-    from plainnet.lbfgs import LBFGS
     from plainnet.network import Network
     from plainnet.optimizers import Optimizer
+    from plainnet.optimizers.lbfgs import LBFGS
+    from plainnet.training.history import History
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +28,7 @@ class Run:
     network: Network
     optimizer: Optimizer | LBFGS
     epochs: int
+    history: History
     steps_per_epoch: int | None
     """Updates in an epoch; None where the batches do not tell how many they are."""
     validates: bool = False
@@ -42,7 +44,8 @@ class Run:
     average: Array | None = None
     """Parameters that take the place of the network's for validation, for `end_epoch`, and when
     training has ended; `EMA` keeps them here. Running state is measured anew for them."""
-    history: History = field(default_factory=History)
+    stopping: bool = False
+    """Somebody has called `stop`."""
     measured: set[str] = field(default_factory=set, repr=False)
     """What the names of measures begin with: `val`, and those of `Evaluate`."""
     claims: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
@@ -65,7 +68,13 @@ class Run:
 
     def stop(self, why: str) -> None:
         """End training after this step or epoch; `why` appears in `history.stopped`."""
+        self.stopping = True
         self.history.stopped = why
+
+    def finish(self, why: str) -> None:
+        """Training has come to its end, unless somebody stopped it before."""
+        if not self.stopping:
+            self.history.stopped = why
 
 
 class Callback(metaclass=Spelled):
@@ -98,6 +107,15 @@ class Callback(metaclass=Spelled):
 
     def fail(self, run: Run, error: BaseException) -> None:
         """When an error ends training."""
+
+
+def expect_observers(observers: Sequence[Callback]) -> None:
+    """Refuse what is not a callback, and a callback that is there twice."""
+    for position, observer in enumerate(observers):
+        require_type("each of callbacks", observer, Callback)
+        require_hooks(observer)
+        if any(observer is earlier for earlier in observers[:position]):
+            raise SettingError(f"{observer!r} is among the callbacks twice: leave one out")
 
 
 HOOKS = tuple(name for name in vars(Callback) if not name.startswith("_"))

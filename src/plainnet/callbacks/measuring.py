@@ -7,7 +7,7 @@ from typing import Any
 
 from plainnet.callbacks.base import Callback, Run
 from plainnet.errors import SettingError, require_sequence, require_type
-from plainnet.validation import Validation
+from plainnet.training.validation import Validation
 
 
 class Evaluate(Callback):

@@ -13,7 +13,7 @@ from plainnet.cli.model import check_model_writable, save_model
 from plainnet.cli.settings import Settings
 from plainnet.errors import DivergedError, optional
 from plainnet.files.kinds import check_ending
-from plainnet.interrupts import on_ctrl_c
+from plainnet.training.interrupts import on_ctrl_c
 
 
 def learn(settings: Settings, out: Path | None, quiet: bool) -> None:

@@ -15,9 +15,9 @@ from rich.table import Table as Grid
 from plainnet import metrics
 from plainnet.cli import process
 from plainnet.errors import counted
-from plainnet.history import History
 from plainnet.layers.base import as_batch
 from plainnet.network import Network
+from plainnet.training.history import History
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,8 +20,8 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from plainnet.arguments import as_numbers
-from plainnet.cache import Cache
 from plainnet.config import rebuild
+from plainnet.engine.cache import Cache
 from plainnet.errors import DataError, SettingError, require_integer, require_type
 from plainnet.estimators.saving import note_made, packed, unpacked
 from plainnet.network import ROWS_AT_ONCE, Network

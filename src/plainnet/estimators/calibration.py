@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-from plainnet.cache import Cache
 from plainnet.callbacks import Callback, Run
+from plainnet.engine.cache import Cache
 from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.network import Network
 

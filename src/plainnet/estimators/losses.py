@@ -7,7 +7,7 @@ the import must find the same factors.
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError
 from plainnet.losses import Loss, SigmoidCrossEntropy

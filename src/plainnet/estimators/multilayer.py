@@ -39,10 +39,10 @@ from plainnet.estimators.rules import L2Penalty, Recorder, StoppingRules
 from plainnet.estimators.weights import Tensors, listed
 from plainnet.layers import BatchNorm, Dense, Dropout, Layer, activations
 from plainnet.layers.base import HUGE
-from plainnet.lbfgs import LBFGS
 from plainnet.losses import Loss
 from plainnet.network import Network
 from plainnet.optimizers import SGD, Adam, Optimizer
+from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.schedules import Schedule
 from plainnet.training import train
 

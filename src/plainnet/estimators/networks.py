@@ -22,10 +22,10 @@ from plainnet.estimators.base import Array, NeuralEstimator, Rows, SparseRows, g
 from plainnet.estimators.targets import Classifier, Regressor
 from plainnet.layers import Layer, Sequential
 from plainnet.layers.base import fits
-from plainnet.lbfgs import LBFGS
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network, as_shape
 from plainnet.optimizers import Adam, Optimizer
+from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.training import train
 
 Layers = Sequence[Layer] | Callable[[int, int], Sequence[Layer]]

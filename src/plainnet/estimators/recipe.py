@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.estimators.columns import Columns
 from plainnet.layers import (
     SELU,

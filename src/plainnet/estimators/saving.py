@@ -24,8 +24,8 @@ from plainnet.files.kinds import check_ending
 from plainnet.files.native import known_kinds, pack, unpack
 from plainnet.files.places import moved_into_place
 from plainnet.files.saving import check_path
-from plainnet.history import History
 from plainnet.network import Network
+from plainnet.training.history import History
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -202,7 +202,7 @@ def _trusted() -> list[type]:
     from plainnet import callbacks, history, optimizers, schedules
     from plainnet.callbacks import monitor
     from plainnet.estimators import columns, mlp, networks, tabular
-    from plainnet.lbfgs import LBFGS
+    from plainnet.optimizers.lbfgs import LBFGS
 
     settings = {
         kind

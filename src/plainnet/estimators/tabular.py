@@ -31,13 +31,13 @@ from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, genera
 from plainnet.estimators.calibration import Refinement, fit_temperature
 from plainnet.estimators.columns import Columns
 from plainnet.estimators.targets import Classifier, Regressor
-from plainnet.history import History
 from plainnet.layers import Dropout
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
 from plainnet.optimizers import AdamW
 from plainnet.schedules import CosLog4, FlatCos
 from plainnet.training import train
+from plainnet.training.history import History
 
 Array = npt.NDArray[Any]
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import as_generator, as_numbers
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.errors import (
     DTypeError,
     SettingError,

@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 
 from plainnet import functions
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.memory import pieces
 from plainnet.errors import require_number, require_one_of
 from plainnet.initializers import GlorotUniform, HeNormal, LeCunNormal
 from plainnet.layers.base import Array, Layer, Shape, expect_axes
-from plainnet.memory import pieces
 
 BOOL = np.dtype(bool)
 ZERO = {np.dtype(kind): np.zeros((), kind) for kind in (np.float32, np.float64)}

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import described
-from plainnet.cache import Cache
 from plainnet.config import Configurable
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formulas
+from plainnet.engine.memory import read_only
+from plainnet.engine.parameters import Declaration
 from plainnet.engine.plan import Place, Planned
 from plainnet.errors import DTypeError, SettingError, ShapeError, require_optional
 from plainnet.initializers import GlorotUniform, Initializer
-from plainnet.memory import read_only
-from plainnet.parameters import Declaration
 
 Array = npt.NDArray[Any]
 Shape = tuple[Any, ...]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.layers.base import Array
 from plainnet.layers.dense import rows
 from plainnet.layers.sliding import Window, blocks, cells, overlap

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import require_boolean, require_integer, require_optional

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.errors import ShapeError
 from plainnet.layers.base import Array
 

@@ -10,7 +10,7 @@ from math import pi
 import numpy as np
 
 from plainnet import functions
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import (
     SettingError,

@@ -6,7 +6,7 @@ the backward pass looks for them in the output.
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import SettingError, ShapeError
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape

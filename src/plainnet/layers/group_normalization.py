@@ -4,8 +4,9 @@ from math import prod
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.memory import pieces
 from plainnet.errors import ShapeError, require_integer, require_number
 from plainnet.initializers import Constant, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
@@ -17,7 +18,6 @@ from plainnet.layers.normalization import (
     expect_several,
     inverse_sqrt,
 )
-from plainnet.memory import pieces
 
 
 class GroupNorm(Layer):

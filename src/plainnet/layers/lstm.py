@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.initializers import Initializer
 from plainnet.layers.base import Array, Shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_number
 from plainnet.layers.base import Array, Layer, Shape

@@ -20,14 +20,14 @@ processor's cache from the first operation to the last.
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.memory import pieces
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import ShapeError, require_number
 from plainnet.initializers import Constant, Zeros
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 from plainnet.layers.dense import rows
-from plainnet.memory import pieces
 
 INVERSE_STD = Formula(
     "inverse_std", "1 / sqrt(variance + epsilon)", r"s = 1 / \sqrt{\sigma^2 + \epsilon}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import SettingError, ShapeError, require_boolean
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_integer, require_optional
 from plainnet.initializers import Initializer, Normal

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.recording import WindowOfSteps
 from plainnet.errors import (

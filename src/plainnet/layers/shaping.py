@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import MOST, ShapeError, require_integer, require_sequence
 from plainnet.layers.base import Array, Layer, Shape

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.plan import Place
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_optional

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.plan import Place
 from plainnet.engine.sequences import Source

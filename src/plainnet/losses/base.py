@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import REAL, as_array
-from plainnet.cache import Cache
 from plainnet.config import Configurable
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formulas
+from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Planned
 from plainnet.engine.recording import WindowOfLoss
 from plainnet.errors import DataError, ShapeError
 from plainnet.layers.base import as_batch, name_who_writes, seen
-from plainnet.memory import read_only
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]

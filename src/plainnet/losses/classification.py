@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from plainnet import functions
 from plainnet.arguments import as_array
-from plainnet.cache import Cache
 from plainnet.data import one_hot
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, ShapeError, require_number
 from plainnet.losses.base import (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_boolean
 from plainnet.losses.base import Array

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import as_array
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
 from plainnet.errors import ShapeError, require_type
 from plainnet.layers.base import fits

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.config import Configurable
+from plainnet.engine.memory import aligned
+from plainnet.engine.parameters import Segment
 from plainnet.errors import SettingError, ShapeError, require_integer, require_number
-from plainnet.memory import aligned
-from plainnet.parameters import Segment
 
 Array = npt.NDArray[Any]
 Piece = tuple[Array, Array, Array, tuple[Array, ...]]

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.errors import SettingError, require_one_of, require_type
 from plainnet.functions import softmax
 from plainnet.initializers import Orthogonal

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import as_generator
-from plainnet.cache import Cache
-from plainnet.clipping import clip_norm
 from plainnet.config import Configurable
+from plainnet.engine.cache import Cache
+from plainnet.engine.memory import aligned
 from plainnet.errors import (
     DivergedError,
     FileError,
@@ -32,14 +32,14 @@ from plainnet.files.archive import Archive, opened
 from plainnet.files.kinds import Unreadable, check_ending
 from plainnet.files.places import moved_into_place
 from plainnet.files.saving import check_path
-from plainnet.interrupts import on_ctrl_c
 from plainnet.layers.base import Array
-from plainnet.memory import aligned
 from plainnet.network import Network, filled_from_file
 from plainnet.optimizers import Optimizer
+from plainnet.optimizers.clipping import clip_norm
 from plainnet.rl.environments import LONGEST, Environments, Make
 from plainnet.rl.learning import Learning
 from plainnet.rl.running import EARLIER_NOISE, RunningStatistics
+from plainnet.training.interrupts import on_ctrl_c
 
 FORMAT = 1
 WHAT = "an agent of plainnet"

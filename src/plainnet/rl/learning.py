@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from plainnet.inspection.plots import new_axes
 from plainnet.layers.base import Array
-from plainnet.plots import new_axes
 
 
 class Learning:

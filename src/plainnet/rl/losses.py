@@ -11,7 +11,7 @@ from abc import ABC
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, ShapeError, require_boolean, require_number, require_type
 from plainnet.layers.base import Array, Shape

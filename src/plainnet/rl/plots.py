@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import SettingError
-from plainnet.plots import new_axes
+from plainnet.inspection.plots import new_axes
 from plainnet.rl.actor_critic import ActorCritic
 from plainnet.rl.agent import Agent
 from plainnet.rl.policies import Categorical

@@ -11,8 +11,8 @@ from math import e, log, pi
 
 import numpy as np
 
-from plainnet.cache import Cache
 from plainnet.config import Configurable
+from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_integer
 from plainnet.initializers import Zeros

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from plainnet.cache import Cache
+from plainnet.engine.cache import Cache
 from plainnet.errors import SettingError, require_integer, require_number
 from plainnet.optimizers import Adam
 from plainnet.rl.actor_critic import Activation, ActorCritic

@@ -6,8 +6,8 @@ ONNX keeps Adam's moments m and v; ours holds M = m / (1 - beta1) and V = v / (1
 import numpy as np
 
 from plainnet import optimizers
+from plainnet.engine.parameters import Segment
 from plainnet.optimizers.base import Optimizer
-from plainnet.parameters import Segment
 
 MANY_STEPS = 10**9
 """After these, the powers of the betas are 0: ONNX's step number 0 means no correction."""

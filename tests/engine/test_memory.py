@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from plainnet import Cache, Network, memory
+from plainnet import Cache, Network
+from plainnet.engine import memory
+from plainnet.engine.memory import aligned, pieces
 from plainnet.layers import GELU, BatchNorm, Flatten, GroupNorm, LayerNorm, RMSNorm, Scale
 from plainnet.losses import MeanSquaredError
-from plainnet.memory import aligned, pieces
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, bool])

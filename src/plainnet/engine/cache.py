@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import as_generator
+from plainnet.engine.memory import aligned
 from plainnet.engine.plan import Place, planned
 from plainnet.engine.recording import Window
 from plainnet.engine.sequences import Sequences
 from plainnet.errors import require_boolean
-from plainnet.memory import aligned
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]

@@ -11,9 +11,16 @@ import numpy.typing as npt
 
 from plainnet.arguments import as_array, described
 from plainnet.augmentation import Transform
-from plainnet.cache import Cache
 from plainnet.data import Batches, check_features, check_weights, weigh_classes
-from plainnet.errors import DataError, SettingError, ShapeError, require_integer, shown
+from plainnet.engine.cache import Cache
+from plainnet.errors import (
+    DataError,
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_sequence,
+    shown,
+)
 from plainnet.losses import EachPosition
 from plainnet.losses.base import NOTHING_COUNTS
 from plainnet.network import ROWS_AT_ONCE, Network
@@ -92,6 +99,15 @@ def scaled(weights: Array, dtype: npt.DTypeLike, cache: Cache) -> tuple[Array, f
     converted = cache.array("weights", weights.shape, dtype)
     np.copyto(converted, shares, casting="same_kind")
     return converted, unit
+
+
+def checked_transforms(augment: Sequence[Transform]) -> Sequence[Transform]:
+    """The setting `augment`, if it is functions."""
+    transforms = require_sequence("augment", augment, "functions (X, rng) -> X")
+    for transform in transforms:
+        if not callable(transform):
+            raise SettingError(f"augment must be functions (X, rng) -> X; got {shown(transform)}")
+    return transforms
 
 
 class GivenBatches:

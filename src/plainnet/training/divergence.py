@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.cache import Cache
 from plainnet.callbacks.base import Run
+from plainnet.engine.cache import Cache
 from plainnet.errors import DivergedError
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
@@ -37,7 +37,7 @@ class Snapshot:
 
 def diverged(run: Run, good: Snapshot, what: str, X: Array) -> DivergedError:
     """The error to raise; the network is back at its snapshot."""
-    where = _first_non_finite(run.network, X)
+    where = first_non_finite(run.network, X)
     good.restore()
     run.average = None  # nothing takes the snapshot's place
     remedy = "Standardised inputs usually help"
@@ -53,7 +53,7 @@ def diverged(run: Run, good: Snapshot, what: str, X: Array) -> DivergedError:
     )
 
 
-def _first_non_finite(network: Network, X: Array) -> str:
+def first_non_finite(network: Network, X: Array) -> str:
     """The first layer, from the input on, with a number that is not finite."""
     if X.dtype.kind == "f" and not np.isfinite(X).all():
         return "X, by way of augmentation"

@@ -22,7 +22,6 @@ from plainnet.errors import (
 )
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
-from plainnet.plots import new_axes
 from plainnet.spelling import require_object
 from plainnet.training import train
 
@@ -52,6 +51,8 @@ class LearningRates:
 
     def plot(self, ax: Any = None) -> Any:
         """The losses over the learning rate, on these axes or new ones, which are returned."""
+        from plainnet.inspection.plots import new_axes
+
         ax = new_axes() if ax is None else ax
         ax.plot(self.learning_rates, self.losses, alpha=0.3, label="of a batch")
         ax.plot(self.learning_rates, self.smoothed, label="smoothed")

@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
+from plainnet.engine.parameters import Declaration, FlatVector
 from plainnet.initializers import Constant, GlorotUniform, Zeros
-from plainnet.parameters import Declaration, FlatVector
 
 FLOAT64 = np.dtype(np.float64)
 

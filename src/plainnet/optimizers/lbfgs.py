@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.config import Configurable
+from plainnet.engine.parameters import Segment
 from plainnet.errors import SettingError, counted, optional, require_integer, require_number
-from plainnet.parameters import Segment
 
 Array = npt.NDArray[Any]
 

@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from plainnet import Callback, EarlyStopping, Network, train
 from plainnet.errors import DivergedError, MissingExtraError, SettingError
 from plainnet.layers import Dense, Tanh
-from plainnet.lbfgs import LBFGS
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
+from plainnet.optimizers.lbfgs import LBFGS
 
 
 def data(rng, m=60, dtype=np.float64):

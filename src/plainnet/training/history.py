@@ -8,7 +8,6 @@ from math import isnan, nan
 from typing import Any
 
 from plainnet.errors import DataError, counted
-from plainnet.plots import new_axes
 from plainnet.spelling import Elsewhere
 
 
@@ -110,6 +109,8 @@ class History(dict[str, list[float]]):
         curves = {"training": measure, "validation": f"val_{measure}"}
         if curves["validation"] not in self:
             self[measure]  # which says what there is
+        from plainnet.inspection.plots import new_axes
+
         ax = new_axes() if ax is None else ax
         for label, name in curves.items():
             if name in self:

@@ -1,20 +1,67 @@
-"""Running state that belongs to other parameters than those that training has."""
+"""Averaged parameters, which take the place of those that training goes on with."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.cache import Cache
+from plainnet.callbacks.base import Run
+from plainnet.engine.cache import Cache
 from plainnet.layers import BatchNorm
 from plainnet.network import Network
+from plainnet.training.batches import Batch
 
 Array = npt.NDArray[Any]
 
 ROWS = 2048
 """Examples from which the running state is measured, or those of an epoch if they are fewer."""
+
+
+class Average:
+    """The parameters that `run.average` holds, in the network's place while they are looked at."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._statistics = RunningState(run.network)
+        self._raw_state = run.network.state.copy()
+
+    def watching(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches, of which the statistics keep some; all of them are one epoch."""
+        for batch in batches:
+            if self.run.average is not None and self._raw_state.size:
+                self._statistics.keep(batch[0])
+            yield batch
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Within an epoch's measurements, and not for the training that goes on after them."""
+        network, average = self.run.network, self.run.average
+        self._statistics.end_epoch()
+        if average is not None:
+            np.copyto(self._raw_state, network.state)
+            self._swap()
+            self._statistics.measure()
+        try:
+            yield
+        finally:
+            if average is not None and self.run.average is not None:  # unless it has diverged
+                self._swap()
+                np.copyto(network.state, self._raw_state)
+
+    def take(self) -> None:
+        """Leave the average in the network: training is over."""
+        if self.run.average is not None:
+            self.run.network.parameters[:] = self.run.average
+            self._statistics.measure()
+
+    def _swap(self) -> None:
+        network, average = self.run.network, self.run.average
+        if average is not None:
+            network.parameters[:], average[:] = average, network.parameters.copy()
 
 
 class RunningState:

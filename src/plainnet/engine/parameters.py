@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments import described
+from plainnet.engine.memory import aligned
 from plainnet.errors import SettingError
 from plainnet.initializers import Initializer
-from plainnet.memory import aligned
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]

@@ -1,0 +1,18 @@
+"""Training: the one loop, and its step for loops of one's own.
+
+train.py       train(): its settings, checked
+loop.py        epochs of steps, and what happens after each
+step.py        one step: gradient, clip, update
+batches.py     what an epoch goes through: batches, augmentation, mixup
+validation.py  what is measured after an epoch
+history.py     the table of it
+averaging.py   averaged parameters in the network's place
+divergence.py  where a number stopped being finite, and the way back
+interrupts.py  Ctrl-C between two steps
+learning_rate.py  a learning rate, found by trying
+"""
+
+from plainnet.training.main import train
+from plainnet.training.steps import step
+
+__all__ = ["step", "train"]
