@@ -17,7 +17,7 @@ from plainnet.cli import study as studies
 from plainnet.cli.settings import LEARNED, Settings, option
 from plainnet.cli.tables import Task, prepare
 from plainnet.errors import DivergedError, SettingError, counted, optional
-from plainnet.estimators import recipe
+from plainnet.estimators.tabular import recipe
 
 HIDDEN = ("256,256,256", "128,128", "512,512", "256", "64,64,64,64,64")
 

@@ -6,6 +6,7 @@ Inside the file a network is what `plainnet.save` writes: its description and it
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from plainnet.config import Configurable, overridden, parts
+from plainnet.engine.moved import MOVED
 from plainnet.errors import FileError, SettingError, optional
 from plainnet.estimators.schema import expect_modest_schema
 from plainnet.files.archive import fits_its_packing, read_zip, shortened
@@ -187,8 +189,15 @@ def _foreign(skops: Any, data: bytes) -> list[str]:
 
 
 def _not_own(names: list[str]) -> list[str]:
-    own = {f"{kind.__module__}.{kind.__qualname__}" for kind in _trusted()}
-    return [name for name in names if name not in own]
+    own = _trusted()
+    return [name for name in names if not any(_named(name) is kind for kind in own)]
+
+
+def _named(name: str) -> Any:
+    """What a name in a file stands for, wherever that is by now; nothing is imported for it."""
+    module, _, kind = name.rpartition(".")
+    home = sys.modules.get(MOVED.get(module, module))
+    return vars(home).get(kind) if home else None
 
 
 def _trusted() -> list[type]:
@@ -201,7 +210,8 @@ def _trusted() -> list[type]:
 
     from plainnet import callbacks, history, optimizers, schedules
     from plainnet.callbacks import monitor
-    from plainnet.estimators import columns, mlp, networks, tabular
+    from plainnet.estimators import mlp, networks, tabular
+    from plainnet.estimators.tabular import columns
     from plainnet.lbfgs import LBFGS
 
     settings = {
@@ -302,7 +312,7 @@ def _is_own(value: Any, kinds: Mapping[str, type]) -> bool:
 
 def _losses() -> dict[str, type]:
     """The losses that only the estimators have."""
-    from plainnet.estimators import losses
+    from plainnet.estimators.mlp import losses
 
     return {
         kind.__name__: kind

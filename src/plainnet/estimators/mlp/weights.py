@@ -1,8 +1,9 @@
-"""coefs_ and intercepts_: lists of views, into which arrays can be assigned."""
+"""coefs_ and intercepts_: lists of views, into which arrays can be assigned, before a fit too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,8 +11,98 @@ import numpy.typing as npt
 
 from plainnet.arguments import as_array
 from plainnet.errors import DataError, SettingError, ShapeError
+from plainnet.estimators.base import NeuralEstimator
+from plainnet.layers import Dense
+from plainnet.losses import Loss
+from plainnet.network import Network
 
 Array = npt.NDArray[Any]
+
+
+class Assignable(NeuralEstimator):
+    """Weights, biases and the output's activation, to read and to assign.
+
+    Assigned before the first fit, they wait for the network: a warm start or partial_fit begins
+    with them, and fit without a warm start with weights of its own, as in scikit-learn.
+    """
+
+    @abstractmethod
+    def _output_activation(self, loss: Loss) -> str:
+        """What the loss makes of the last pre-activation, in scikit-learn's words."""
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "network_" in vars(self)
+
+    def _of_network(self, name: str, read: Callable[[Network], Any]) -> Any:
+        if "network_" in vars(self):
+            return read(self.network_)
+        if name not in self._given:
+            raise AttributeError(f"this {type(self).__name__} has no {name} before fit")
+        return self._given[name]
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        given: dict[str, Any] = self.__dict__.setdefault("_before_fit", {})
+        return given
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weights of each layer, shape (n_in, n_out): views, so writing changes the network."""
+        weights: list[Array] = self._of_network("coefs_", coefs)
+        return weights
+
+    @coefs_.setter
+    def coefs_(self, arrays: Iterable[Array]) -> None:
+        if self.__sklearn_is_fitted__():
+            coefs(self.network_)[:] = arrays
+        else:
+            self._given["coefs_"] = listed("coefs_", arrays)
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The biases of each layer, shape (n_out,): views."""
+        biases: list[Array] = self._of_network("intercepts_", intercepts)
+        return biases
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: Iterable[Array]) -> None:
+        if self.__sklearn_is_fitted__():
+            intercepts(self.network_)[:] = arrays
+        else:
+            self._given["intercepts_"] = listed("intercepts_", arrays)
+
+    @property
+    def out_activation_(self) -> str:
+        """What turns the last pre-activation into the prediction; it follows from the loss."""
+        name: str = self._of_network("out_activation_", lambda n: self._output_activation(n.loss))
+        return name
+
+    @out_activation_.setter
+    def out_activation_(self, name: str) -> None:
+        if not self.__sklearn_is_fitted__():
+            self._given["out_activation_"] = name
+        elif name != self.out_activation_:
+            raise SettingError(output_is(self.out_activation_, name))
+
+
+def dense_layers(network: Network) -> list[Dense]:
+    """The layers that have weights and biases, from the input on."""
+    return [layer for layer in network.layers if isinstance(layer, Dense)]
+
+
+def coefs(network: Network) -> Tensors:
+    """The weights of each layer, shape (n_in, n_out)."""
+    return Tensors("coefs_", (layer.W.T for layer in dense_layers(network)))
+
+
+def intercepts(network: Network) -> Tensors:
+    """The biases of each layer, shape (n_out,)."""
+    return Tensors("intercepts_", (layer.b for layer in dense_layers(network)))
+
+
+def output_is(own: str, wanted: str) -> str:
+    """What is wrong with assigning another activation of the output."""
+    return f"out_activation_ follows from the loss and is {own!r} here; got {wanted!r}"
 
 
 class Tensors(list[Array]):

@@ -1,10 +1,10 @@
-"""Estimators that take a table as it is: mixed columns, gaps, dates, categories never seen."""
+"""What the two tabular estimators share: several networks on one table, and their mean."""
 
 from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import repeat
 from numbers import Integral, Real
@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 from sklearn.base import is_regressor
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
@@ -22,81 +21,23 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from plainnet.arguments import as_array, as_numbers
 from plainnet.callbacks import Callback, EarlyStopping
-from plainnet.data import split
-from plainnet.errors import DataError, require_integer, require_number, require_sequence
-from plainnet.estimators import recipe as recipes
+from plainnet.errors import DataError, require_integer, require_sequence
 from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, generator
-from plainnet.estimators.calibration import Refinement, fit_temperature
-from plainnet.estimators.columns import Columns
-from plainnet.estimators.targets import Classifier, Regressor
+from plainnet.estimators.tabular import recipe as recipes
+from plainnet.estimators.tabular.columns import Columns
+from plainnet.estimators.tabular.held_out import LEAST_ROWS, folds, held_out_share
+from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for, networks_for
+from plainnet.estimators.tabular.table import as_table
 from plainnet.history import History
 from plainnet.layers import Dropout
-from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from plainnet.losses import Loss
 from plainnet.network import Network
 from plainnet.optimizers import AdamW
 from plainnet.schedules import CosLog4, FlatCos
 from plainnet.training import train
 
 Array = npt.NDArray[Any]
-
-SMALL_TABLE, NETWORKS = 20_000, 5
-"""Up to so many rows, so many networks."""
-ROWS_TO_SEE = 600_000
-FEWEST_EPOCHS, MOST_EPOCHS = 16, 160
-STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 16, 16, 256
-HELD_OUT, MOST_HELD_OUT = 0.2, 3000
-LEAST_ROWS = 10
-"""With fewer rows none are held out, and the last epoch's parameters are kept."""
-
-
-def as_table(X: Any) -> Any:
-    """A DataFrame as it is, anything else as a 2-D array; numbers among texts stay numbers."""
-    if sparse.issparse(X):
-        raise TypeError("sparse data is no table of columns; use MLPClassifier or X.toarray()")
-    if hasattr(X, "iloc"):
-        if X.ndim != 2:
-            raise DataError(f"X must be a table; got a {type(X).__name__}: X.to_frame() makes one")
-        return X
-    array = as_array("X", X)
-    return np.asarray(X, object) if array.dtype.kind in "US" and array is not X else array
-
-
-def epochs_for(rows: int, networks: int) -> int:
-    """How often each network goes through this many rows: less often where they are many."""
-    return max(round(min(ROWS_TO_SEE / rows, MOST_EPOCHS) / networks), FEWEST_EPOCHS)
-
-
-def networks_for(rows: int) -> int:
-    """How many networks a table of so many rows gets."""
-    return NETWORKS if rows <= SMALL_TABLE else 1
-
-
-def folds(
-    n: int, fraction: float, count: int, rng: np.random.Generator, strata: Array | None
-) -> Iterator[tuple[Array, Array]]:
-    """For each network (the rows that it learns, the rows that it holds out).
-
-    No row is held out twice before nearly all others have been.
-    """
-    everything = left = np.arange(n)
-    for _ in range(count):
-        if len(left) < 0.75 * fraction * n:
-            left = everything
-        share, places = fraction * n / len(left), left[:0]
-        if share < 0.99:
-            own = None if strata is None else strata[left]
-            _, places = split(len(left), share, seed=rng, stratify=own)
-        if not len(places):  # the rest, or one row of each class
-            places = np.arange(len(left))
-        taken, left = left[places], np.delete(left, places)
-        yield np.setdiff1d(everything, taken), taken
-
-
-def batch_size_for(rows: int) -> int:
-    """256, and less for small tables, which would see too few steps otherwise."""
-    return min(max(rows // STEPS_PER_EPOCH, SMALLEST_BATCH), LARGEST_BATCH)
 
 
 class Tabular(NeuralEstimator):
@@ -205,7 +146,7 @@ class Tabular(NeuralEstimator):
     def _fraction(self, rows: Rows) -> float:
         if self.validation_fraction is not None:
             return self.validation_fraction
-        return min(HELD_OUT, MOST_HELD_OUT / len(rows))
+        return held_out_share(len(rows))
 
     def _arrays(self, rows: Rows) -> tuple[Array, ...]:
         """(X, targets), and the weights if there are any, as `train` takes them."""
@@ -352,221 +293,3 @@ class Tabular(NeuralEstimator):
 
 
 # --- the two --------------------------------------------------------------------------------------
-
-
-class TabularClassifier(Tabular, Classifier):
-    """Classes from a table as it comes, with the defaults of RealMLP and calibrated probabilities.
-
-    The recipe is after RealMLP-TD (Holzmueller et al. 2024, Better by Default, table A.1);
-    docs/decisions.md lists what differs, and why. Small tables get several networks, each of which
-    holds out other rows; their outputs are averaged. Of each the epoch with the best calibrated
-    log-loss on the rows it held out is kept. One temperature is fitted to all these rows.
-
-    Parameters
-    ----------
-    preset : {"default", "fast"}
-        "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
-    hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size, label_smoothing
-        The preset's values, unless given.
-    class_weight : dict, "balanced" or None
-    n_networks : int or None
-        How many networks are averaged, each trained without other rows. None: five for up to 20,000
-        rows, of fewer epochs each; else one.
-    validation_fraction : float or None
-        Share of the rows that a network holds out, to choose its epoch and the temperature; 0 for
-        none. None is a fifth, but no more than 3,000 rows.
-    callbacks : sequence of plainnet.callbacks.Callback
-        They are with each network's training, one after the other.
-    random_state : int, RandomState, Generator or None
-    verbose : bool
-
-    Attributes
-    ----------
-    networks_ : list of Network
-    histories_ : list of History
-    best_epochs_ : list of int
-        The epoch, counted from 0, whose parameters each network has.
-    network_, history_, best_epoch_
-        Those of the first network.
-    columns_ : Columns
-        What was done with each column: `columns_.describe()`.
-    classes_ : array of shape (K,)
-    temperature_ : float
-        The mean of the networks' last pre-activations is divided by it.
-
-    Examples
-    --------
-    >>> import pandas
-    >>> table = pandas.DataFrame({"size": [1.0, None, 9.0, 8.0] * 8, "colour": list("rrgg") * 8})
-    >>> model = TabularClassifier(epochs=8, random_state=0).fit(table, list("aabb") * 8)
-    >>> model.predict(pandas.DataFrame({"size": [None, 9.0], "colour": ["r", "blue"]}))
-    array(['a', 'b'], dtype='<U1')
-    """
-
-    _presets = recipes.CLASSIFIER
-    _monitor = "val_refined_loss"
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **Tabular._parameter_constraints,
-        "label_smoothing": [Interval(Real, 0, 1, closed="left"), None],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
-
-    def __init__(
-        self,
-        preset: str = "default",
-        *,
-        hidden_layer_sizes: Sequence[int] | None = None,
-        dropout: float | None = None,
-        weight_decay: float | None = None,
-        learning_rate: float | None = None,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        label_smoothing: float | None = None,
-        class_weight: dict[Any, float] | str | None = None,
-        n_networks: int | None = None,
-        validation_fraction: float | None = None,
-        callbacks: Sequence[Callback] = (),
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.preset = preset
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.n_networks = n_networks
-        self.validation_fraction = validation_fraction
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
-
-    @property
-    def _n_targets(self) -> int:
-        return len(self.classes_) if self._multilabel else max(2, len(self.classes_))
-
-    def _loss(self, recipe: recipes.Recipe) -> Loss:
-        if self._multilabel:
-            return SigmoidCrossEntropy()
-        return SoftmaxCrossEntropy(label_smoothing=recipe.label_smoothing)
-
-    def _standardised(self, rows: Rows) -> Array:
-        return np.asarray(rows.targets, np.float32) if self._multilabel else rows.targets
-
-    def _watch(self, held: tuple[Array, ...]) -> list[Callback]:
-        return [Refinement(*held)]
-
-    def _finish(self, held: Sequence[tuple[Array, ...]], shared: bool) -> None:
-        self.temperature_ = 1.0
-        if not held:
-            return
-        Z = [net.outputs(X) for net, (X, *_) in zip(self.networks_, held, strict=True)]
-        if shared:
-            truth = held[0][1:]
-            self.temperature_, _ = fit_temperature(self.network_, np.mean(Z, axis=0), *truth)
-        else:
-            truth = tuple(np.concatenate(arrays) for arrays in zip(*held, strict=True))[1:]
-            self.temperature_, _ = fit_temperature(self.network_, np.concatenate(Z), *truth)
-
-    def _outputs(self, X: Array) -> Array:
-        return super()._outputs(X) / self.temperature_
-
-    def _expect_prediction(self, X: Array) -> None:
-        require_number("temperature_", self.temperature_, above=0)
-        super()._expect_prediction(X)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Calibrated probabilities, shape (m, classes), in the order of `classes_`."""
-        P = super().predict_proba(X)
-        return np.ones((len(P), 1)) if len(self.classes_) == 1 else P
-
-
-class TabularRegressor(Tabular, Regressor):
-    """Numbers from a table as it comes, with the defaults of RealMLP.
-
-    Targets are standardised for training; predictions stay between the least and the largest target
-    of the rows trained on. Small tables get several networks, each of which holds out other rows;
-    their predictions are averaged. Of each the epoch with the least error on these rows is kept.
-
-    Parameters
-    ----------
-    preset : {"default", "fast"}
-        "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
-    hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size
-        The preset's values, unless given.
-    n_networks : int or None
-        How many networks are averaged, each trained without other rows. None: five for up to 20,000
-        rows, of fewer epochs each; else one.
-    validation_fraction : float or None
-        Share of the rows that a network holds out, to choose its epoch; 0 for none. None is a
-        fifth, but no more than 3,000 rows.
-    callbacks : sequence of plainnet.callbacks.Callback
-        They are with each network's training, one after the other.
-    random_state : int, RandomState, Generator or None
-    verbose : bool
-
-    Attributes
-    ----------
-    networks_ : list of Network
-    histories_ : list of History
-        In units of standardised targets.
-    best_epochs_ : list of int
-        The epoch, counted from 0, whose parameters each network has.
-    network_, history_, best_epoch_
-        Those of the first network.
-    columns_ : Columns
-        What was done with each column: `columns_.describe()`.
-    """
-
-    _presets = recipes.REGRESSOR
-    _monitor = "val_loss"
-    _parameter_constraints = Tabular._parameter_constraints
-
-    def __init__(
-        self,
-        preset: str = "default",
-        *,
-        hidden_layer_sizes: Sequence[int] | None = None,
-        dropout: float | None = None,
-        weight_decay: float | None = None,
-        learning_rate: float | None = None,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        n_networks: int | None = None,
-        validation_fraction: float | None = None,
-        callbacks: Sequence[Callback] = (),
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.preset = preset
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.n_networks = n_networks
-        self.validation_fraction = validation_fraction
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def _loss(self, recipe: recipes.Recipe) -> Loss:
-        return MeanSquaredError()
-
-    def _scale(self, rows: Rows) -> None:
-        y = as_numbers("targets y", rows.targets).astype(np.float64)
-        self._center, self._spread = y.mean(axis=0), y.std(axis=0)
-        self._spread = np.where(self._spread > 0, self._spread, 1.0)
-        self._least, self._largest = y.min(axis=0), y.max(axis=0)
-
-    def _standardised(self, rows: Rows) -> Array:
-        y = as_numbers("targets y", rows.targets).astype(np.float64)
-        return np.asarray((y - self._center) / self._spread, np.float32)
-
-    def _decide(self, Z: Array) -> Array:
-        y = super()._decide(Z) * self._spread + self._center
-        return np.asarray(np.clip(y, self._least, self._largest))
