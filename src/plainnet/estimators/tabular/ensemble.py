@@ -5,9 +5,8 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import repeat
-from numbers import Integral, Real
+from math import inf
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,7 +21,8 @@ from sklearn.utils.validation import (
 )
 
 from plainnet.callbacks import Callback, EarlyStopping
-from plainnet.errors import DataError, require_integer, require_sequence
+from plainnet.engine.settings import LIMITS, Limits, TrainingSettings
+from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, generator
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
@@ -38,6 +38,12 @@ from plainnet.schedules import CosLog4, FlatCos
 from plainnet.training import train
 
 Array = npt.NDArray[Any]
+
+
+def _interval(limits: Limits) -> Any:
+    """Limits as scikit-learn checks them."""
+    high = None if limits.high == inf else limits.high
+    return Interval(limits.kind, limits.low, high, closed="neither" if limits.above else "left")
 
 
 class Tabular(NeuralEstimator):
@@ -83,13 +89,7 @@ class Tabular(NeuralEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "preset": [StrOptions({"default", "fast"})],
         "hidden_layer_sizes": ["array-like", None],
-        "dropout": [Interval(Real, 0, 1, closed="left"), None],
-        "weight_decay": [Interval(Real, 0, None, closed="left"), None],
-        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "epochs": [Interval(Integral, 1, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "n_networks": [Interval(Integral, 1, None, closed="left"), None],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left"), None],
+        **{name: [_interval(limits), None] for name, limits in LIMITS.items()},
         "callbacks": ["array-like"],
         "random_state": ["random_state", np.random.Generator],
         "verbose": ["boolean"],
@@ -222,20 +222,7 @@ class Tabular(NeuralEstimator):
         return len(self.history_)
 
     def _recipe(self) -> recipes.Recipe:
-        names = ("hidden_layer_sizes", "dropout", "weight_decay", "learning_rate", "epochs")
-        given = {
-            name: getattr(self, name)
-            for name in (*names, "batch_size", "label_smoothing")
-            if getattr(self, name, None) is not None
-        }
-        if "hidden_layer_sizes" in given:
-            given["hidden_layer_sizes"] = tuple(
-                require_integer("each of hidden_layer_sizes", size, at_least=1)
-                for size in require_sequence(
-                    "hidden_layer_sizes", given["hidden_layer_sizes"], "whole numbers"
-                )
-            )
-        return replace(self._presets[self.preset], **given)
+        return TrainingSettings.of(self).over(self._presets[self.preset])
 
     # --- data in ---------------------------------------------------------------------------------
 

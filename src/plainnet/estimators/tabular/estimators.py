@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from plainnet.arguments import as_numbers
 from plainnet.callbacks import Callback
@@ -76,7 +75,6 @@ class TabularClassifier(Tabular, Classifier):
     _monitor = "val_refined_loss"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Tabular._parameter_constraints,
-        "label_smoothing": [Interval(Real, 0, 1, closed="left"), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -98,20 +96,7 @@ class TabularClassifier(Tabular, Classifier):
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
-        self.preset = preset
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.n_networks = n_networks
-        self.validation_fraction = validation_fraction
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
+        self._store(locals())
 
     @property
     def _n_targets(self) -> int:
@@ -192,7 +177,11 @@ class TabularRegressor(Tabular, Regressor):
 
     _presets = recipes.REGRESSOR
     _monitor = "val_loss"
-    _parameter_constraints = Tabular._parameter_constraints
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        name: allowed
+        for name, allowed in Tabular._parameter_constraints.items()
+        if name != "label_smoothing"
+    }
 
     def __init__(
         self,
@@ -210,18 +199,7 @@ class TabularRegressor(Tabular, Regressor):
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
-        self.preset = preset
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.n_networks = n_networks
-        self.validation_fraction = validation_fraction
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
+        self._store(locals())
 
     def _loss(self, recipe: recipes.Recipe) -> Loss:
         return MeanSquaredError()
