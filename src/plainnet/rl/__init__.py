@@ -1,13 +1,23 @@
-"""Reinforcement learning: agents on the same networks, in Gymnasium's environments."""
+"""Reinforcement learning: agents on the same networks, in Gymnasium's environments.
+
+ppo, a2c, reinforce, dqn   an algorithm each; actor_critic.py is what the first three share
+agent          what all share: learning, acting; learning.py keeps the episodes so far
+evaluation     how well an agent does, in new environments
+saving         agents as files; files.py is what a file may ask for, and its numbers
+environments   Gymnasium's, several at a time; running.py brings what they give to one size
+policies, losses, returns, replay   the mathematics: distributions, objectives, advantages, memory
+watching       episodes to look at; plots.py draws what an agent thinks
+"""
 
 from plainnet.rl.a2c import A2C
-from plainnet.rl.agent import Agent, load_agent
+from plainnet.rl.agent import Agent
 from plainnet.rl.dqn import DQN
 from plainnet.rl.learning import Learning
 from plainnet.rl.plots import plot_probabilities, plot_values
 from plainnet.rl.policies import Categorical, Gaussian, Policy
 from plainnet.rl.ppo import PPO
 from plainnet.rl.reinforce import REINFORCE
+from plainnet.rl.saving import load_agent
 from plainnet.rl.watching import episode, record
 
 __all__ = [

@@ -23,8 +23,9 @@ from plainnet.layers import Dense, Layer, ReLU
 from plainnet.layers.base import Array, Shape
 from plainnet.network import Network
 from plainnet.optimizers import Adam
-from plainnet.rl.agent import Agent, fill, layer_sizes
+from plainnet.rl.agent import Agent, layer_sizes
 from plainnet.rl.environments import Make
+from plainnet.rl.files import fill
 from plainnet.rl.losses import ActionValue
 from plainnet.rl.replay import Replay, SumTree
 from plainnet.rl.returns import require_discounts
