@@ -5,6 +5,7 @@ targets    classes and numbers: what the labels are
 mlp        MLPClassifier, MLPRegressor: scikit-learn's, parameter for parameter
 networks   NetworkClassifier, NetworkRegressor: any layers
 tabular    TabularClassifier, TabularRegressor: tables as they come
+state      what pickles, copies and files keep of an estimator
 saving     estimators as files; schema.py looks at a file before anything is made from it
 """
 

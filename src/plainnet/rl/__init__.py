@@ -1,12 +1,14 @@
 """Reinforcement learning: agents on the same networks, in Gymnasium's environments.
 
-ppo, a2c, reinforce, dqn   an algorithm each; actor_critic.py is what the first three share
-agent          what all share: learning, acting; learning.py keeps the episodes so far
-evaluation     how well an agent does, in new environments
-saving         agents as files; files.py is what a file may ask for, and its numbers
-environments   Gymnasium's, several at a time; running.py brings what they give to one size
-policies, losses, returns, replay   the mathematics: distributions, objectives, advantages, memory
-watching       episodes to look at; plots.py draws what an agent thinks
+ppo, a2c, reinforce, dqn              an algorithm each; the first three share actor_critic.py
+agent                                 what all share: learning and acting
+learning                              the episodes so far
+evaluation                            how well an agent does, in new environments
+saving                                agents as files; files.py is what a file may ask for
+environments                          Gymnasium's, several at a time
+running                               brings observations and rewards to one size
+policies, losses, returns, replay     distributions, objectives, advantages, memory
+watching, plots                       episodes to look at, and what an agent thinks
 """
 
 from plainnet.rl.a2c import A2C
