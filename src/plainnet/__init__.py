@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -100,3 +101,16 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+class _Moved:
+    """Finds modules by the names that they had before they moved; asked when nobody else does."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        if not name.startswith("plainnet."):
+            return None
+        return import_module("plainnet.engine.moved").spec_of(name)
+
+
+sys.meta_path.append(_Moved)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.preprocessing import RobustScaler
 
 from plainnet.errors import DataError
-from plainnet.estimators.columns import Columns, robust_scale, smooth_clip
+from plainnet.estimators.tabular.columns import Columns, robust_scale, smooth_clip
 
 
 def notes(table: pd.DataFrame) -> dict[str, str]:

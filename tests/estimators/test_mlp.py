@@ -20,7 +20,8 @@ from sklearn.preprocessing import StandardScaler
 
 from plainnet import Callback
 from plainnet.errors import DataError, DivergedError, SettingError
-from plainnet.estimators import MLPClassifier, MLPRegressor, base, multilayer
+from plainnet.estimators import MLPClassifier, MLPRegressor, base
+from plainnet.estimators.mlp import multilayer
 from plainnet.layers import ELU, GELU, BatchNorm, Dropout, LeakyReLU, Sigmoid, Tanh
 from plainnet.optimizers import SGD, AdamW, NAdam
 from plainnet.optimizers.lbfgs import LBFGS

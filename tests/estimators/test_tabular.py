@@ -14,11 +14,11 @@ from sklearn.preprocessing import FunctionTransformer
 from plainnet import Cache
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.errors import DataError
-from plainnet.estimators import TabularClassifier, TabularRegressor, tabular
+from plainnet.estimators import TabularClassifier, TabularRegressor
 from plainnet.estimators.base import generator
-from plainnet.estimators.columns import Columns
-from plainnet.estimators.recipe import CLASSIFIER, bin_edges, build
-from plainnet.estimators.tabular import folds
+from plainnet.estimators.tabular import folds, sizes
+from plainnet.estimators.tabular.columns import Columns
+from plainnet.estimators.tabular.recipe import CLASSIFIER, bin_edges, build
 from plainnet.layers import Dense, Dropout, ParametricActivation, PiecewiseLinearEmbedding
 from plainnet.losses import SoftmaxCrossEntropy
 
@@ -219,7 +219,7 @@ def test_very_few_rows_are_all_trained_on():
 def test_small_tables_get_five_networks_and_large_ones_one(monkeypatch, table, answers):
     settings = QUICK | {"epochs": 1, "n_networks": None}
     assert len(TabularClassifier(**settings).fit(table, answers).networks_) == 5
-    monkeypatch.setattr(tabular, "SMALL_TABLE", 399)
+    monkeypatch.setattr(sizes, "SMALL_TABLE", 399)
     assert len(TabularClassifier(**settings).fit(table, answers).networks_) == 1
 
 

@@ -330,7 +330,7 @@ def test_an_estimators_network_of_vast_images(tmp_path):
 
 def test_a_network_that_is_named_many_times_is_made_once(tmp_path):
     pytest.importorskip("skops.io")
-    from plainnet.estimators.saving import packed, unpacked
+    from plainnet.estimators.state import packed, unpacked
 
     network = Network([Dense(2)], loss=MeanSquaredError(), input_shape=3)
     arrays = packed({"network_": network})["network_"]

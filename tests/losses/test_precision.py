@@ -15,7 +15,7 @@ from scipy import special
 
 import digits
 from plainnet import Cache, Network
-from plainnet.estimators.losses import (
+from plainnet.estimators.mlp.losses import (
     HalfPoissonDeviance,
     HalfSquaredError,
     SummedSigmoidCrossEntropy,

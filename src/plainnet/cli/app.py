@@ -253,27 +253,11 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """`plainnet train`."""
+    typed = locals()
     from plainnet.cli.learn import learn
     from plainnet.cli.settings import Settings
 
-    settings = Settings(
-        source=source,
-        target=target,
-        drop=tuple(drop or ()),
-        task=None if task is None else task.value,
-        preset=None if preset is None else preset.value,
-        hidden=hidden,
-        networks=networks,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        dropout=dropout,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        test_size=test_size,
-        seed=seed,
-    )
-    learn(settings, out, quiet)
+    learn(Settings.typed(typed), out, quiet)
 
 
 @app.command(help=PREDICT_HELP)
@@ -329,21 +313,11 @@ def tune(
     ] = False,
 ) -> None:
     """`plainnet tune`."""
+    typed = locals()
     from plainnet.cli.settings import Settings
     from plainnet.cli.tune import tune as run_tune
 
-    settings = Settings(
-        source=source,
-        target=target,
-        drop=tuple(drop or ()),
-        task=None if task is None else task.value,
-        preset=None if preset is None else preset.value,
-        epochs=epochs,
-        batch_size=batch_size,
-        test_size=test_size,
-        seed=seed,
-    )
-    run_tune(settings, trials, timeout, study, quiet)
+    run_tune(Settings.typed(typed), trials, timeout, study, quiet)
 
 
 rl = typer.Typer(rich_markup_mode=None, help=RL_HELP, invoke_without_command=True)

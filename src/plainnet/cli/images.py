@@ -14,8 +14,9 @@ from plainnet.callbacks import EarlyStopping
 from plainnet.cli import report, rows
 from plainnet.cli.model import Recipe, standardise
 from plainnet.cli.progress import Measure, watching
-from plainnet.cli.settings import Settings
+from plainnet.cli.settings import Settings, option
 from plainnet.cli.sources import Images
+from plainnet.engine.settings import TrainingSettings
 from plainnet.errors import SettingError
 from plainnet.layers import Dense, Dropout, Layer, ReLU
 from plainnet.losses import SoftmaxCrossEntropy
@@ -40,10 +41,11 @@ def learn(
     images: Images, settings: Settings, console: Console
 ) -> tuple[tuple[Network, Recipe], Callable[[], None]]:
     """Train and report; returns the network and how it is used, and what shows how well it does."""
-    for name in ("preset", "networks"):
-        if getattr(settings, name) is not None:
+    training = settings.training
+    for name in ("preset", "n_networks"):
+        if getattr(training, name) is not None:
             raise SettingError(
-                f"{images.name} are images, and --{name} is for tables; leave it out"
+                f"{images.name} are images, and {option(name)} is for tables; leave it out"
             )
     rng = np.random.default_rng(settings.seed)
     (X, y), held, (X_test, y_test) = split(images, settings.test_size, rng)
@@ -62,9 +64,9 @@ def learn(
     sizes = {"to train on": len(y), "to validate": len(held[1]), "to test": len(y_test)}
     report.show_rows(console, sizes, settings.seed, own)
 
-    smoothing = SMOOTHING if settings.label_smoothing is None else settings.label_smoothing
+    smoothing = SMOOTHING if training.label_smoothing is None else training.label_smoothing
     network = Network(
-        [*_hidden(settings), Dense(len(images.classes))],
+        [*_hidden(training), Dense(len(images.classes))],
         loss=SoftmaxCrossEntropy(label_smoothing=smoothing),
         input_shape=len(images.columns),
         seed=rng,
@@ -72,7 +74,7 @@ def learn(
     report.show_network(console, network)
 
     stopping = EarlyStopping(patience=PATIENCE)
-    epochs = settings.epochs or EPOCHS
+    epochs = training.epochs or EPOCHS
     started = perf_counter()
     with watching(console, Measure("validation accuracy", "val_accuracy")) as watcher:
         history = train(
@@ -80,10 +82,10 @@ def learn(
             recipe.inputs(X),
             y,
             optimizer=AdamW(
-                settings.learning_rate or LEARNING_RATE, weight_decay=settings.weight_decay or 0.0
+                training.learning_rate or LEARNING_RATE, weight_decay=training.weight_decay or 0.0
             ),
             epochs=epochs,
-            batch_size=settings.batch_size or BATCH_SIZE,
+            batch_size=training.batch_size or BATCH_SIZE,
             validation_data=(recipe.inputs(held[0]), held[1]),
             callbacks=[stopping, watcher],
             seed=rng,
@@ -101,12 +103,12 @@ def learn(
     return (network, recipe), test
 
 
-def _hidden(settings: Settings) -> list[Layer]:
+def _hidden(training: TrainingSettings) -> list[Layer]:
     layers: list[Layer] = []
-    for width in settings.widths() or WIDTHS:
+    for width in training.hidden_layer_sizes or WIDTHS:
         layers += [Dense(width), ReLU()]
-        if settings.dropout:
-            layers.append(Dropout(settings.dropout))
+        if training.dropout:
+            layers.append(Dropout(training.dropout))
     return layers
 
 

@@ -86,16 +86,14 @@ def identity(task: Task, settings: Settings) -> dict[str, Any]:
     """What trials must have in common to be compared."""
     pandas = optional("pandas", purpose="reading tables", extra="cli")
     table = task.table
+    chosen = settings.by_option()
     rows = pandas.util.hash_pandas_object(table.X.assign(**{" target": table.target.values}))
     return {
         "table": str(int(rows.sum())),
         "target": table.target.name,
         "task": table.target.task,
         "columns": list(map(str, table.X.columns)),
-        **{
-            name: getattr(settings, name)
-            for name in ("preset", "epochs", "batch_size", "test_size", "seed")
-        },
+        **{name: chosen[name] for name in ("preset", "epochs", "batch_size", "test_size", "seed")},
     }
 
 

@@ -18,7 +18,7 @@ from plainnet import metrics
 from plainnet.callbacks import Callback, Run
 from plainnet.cli import report, rows
 from plainnet.cli.progress import Measure, watching
-from plainnet.cli.settings import LEARNED, Settings
+from plainnet.cli.settings import Settings
 from plainnet.cli.sources import Table
 from plainnet.errors import SettingError
 
@@ -78,19 +78,10 @@ class Task:
         """The estimator that these settings describe."""
         from plainnet.estimators.tabular import TabularClassifier, TabularRegressor
 
-        if not self.is_classification and settings.label_smoothing is not None:
+        if not self.is_classification and settings.training.label_smoothing is not None:
             raise SettingError("--label-smoothing is for classes; the target holds numbers")
-        given = {
-            "hidden_layer_sizes": settings.widths(),
-            "n_networks": settings.networks,
-            **{
-                name: getattr(settings, name)
-                for name in ("preset", "epochs", "batch_size", *LEARNED)
-            },
-        }
-        given = {name: value for name, value in given.items() if value is not None}
         kind = TabularClassifier if self.is_classification else TabularRegressor
-        return kind(**given, random_state=_random_state(settings.seed))
+        return kind(**settings.training.given(), random_state=_random_state(settings.seed))
 
     def loss(self, model: Any, part: Array) -> float:
         """The log-loss of calibrated probabilities, or the RMSE in the target's units."""
@@ -118,7 +109,7 @@ def learn(table: Table, settings: Settings, console: Console) -> tuple[Any, Call
 
     task = prepare(table, settings)
     model = task.estimator(settings)
-    networks = settings.networks or networks_for(len(task.rest))
+    networks = settings.training.n_networks or networks_for(len(task.rest))
     sizes = {"to learn from": len(task.rest), "to test": len(task.parts.test)}
     note = VALIDATION if networks == 1 else VALIDATIONS.format(networks)
     report.show_table(console, table)

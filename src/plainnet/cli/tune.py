@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 from shlex import join
 from time import perf_counter
@@ -14,10 +13,10 @@ from rich.console import Console
 from plainnet.callbacks import Callback, Run
 from plainnet.cli import report, sources
 from plainnet.cli import study as studies
-from plainnet.cli.settings import LEARNED, Settings, option
+from plainnet.cli.settings import Settings, as_text, option
 from plainnet.cli.tables import Task, prepare
 from plainnet.errors import DivergedError, SettingError, counted, optional
-from plainnet.estimators import recipe
+from plainnet.estimators.tabular import recipe
 
 HIDDEN = ("256,256,256", "128,128", "512,512", "256", "64,64,64,64,64")
 
@@ -57,7 +56,7 @@ class _Search:
         self.study, self.task, self.settings, self.console = study, task, settings, console
         self.states = optuna.trial.TrialState
         presets = recipe.CLASSIFIER if task.is_classification else recipe.REGRESSOR
-        self.preset = presets[settings.preset or "default"]
+        self.preset = presets[settings.training.preset or "default"]
         self.space = _space(optuna.distributions, self.preset, task.is_classification)
 
     # --- trials ----------------------------------------------------------------------------------
@@ -79,7 +78,7 @@ class _Search:
         """One trial, which counts for nothing if Ctrl-C ends it."""
         trial = self.study.ask(self.space)
         settings = self._settings(trial.params)
-        model = self.task.estimator(replace(settings, networks=1))
+        model = self.task.estimator(settings.with_training({"networks": 1}))
         started, interrupted = perf_counter(), True
         try:
             self.task.fit(model, [_Interrupted()], hold_out=True)
@@ -114,9 +113,9 @@ class _Search:
     # --- settings --------------------------------------------------------------------------------
 
     def _preset_params(self) -> dict[str, Any]:
-        values = {name: getattr(self.preset, name) for name in LEARNED}
-        values["hidden"] = _text(self.preset.hidden_layer_sizes)
-        return {name: value for name, value in values.items() if name in self.space}
+        hidden = as_text(self.preset.hidden_layer_sizes)
+        values = {**vars(self.preset), "hidden": hidden}
+        return {name: values[name] for name in self.space}
 
     def _settings(self, params: dict[str, Any]) -> Settings:
         """The settings of a trial, as they can be typed: three digits of a rate are enough."""
@@ -124,7 +123,7 @@ class _Search:
             name: float(f"{value:.3g}") if isinstance(value, float) else value
             for name, value in params.items()
         }
-        return replace(self.settings, **rounded)
+        return self.settings.with_training(rounded)
 
     # --- output ----------------------------------------------------------------------------------
 
@@ -162,8 +161,8 @@ class _Search:
         sys.stdout.flush()
 
     def _tried(self, params: dict[str, Any]) -> dict[str, Any]:
-        settings = asdict(self._settings(params))
-        return {name.replace("_", " "): settings[name] for name in self.space}
+        chosen = self._settings(params).by_option()
+        return {name.replace("_", " "): chosen[name] for name in self.space}
 
     def _best(self) -> Any:
         complete = self.study.get_trials(deepcopy=False, states=(self.states.COMPLETE,))
@@ -181,7 +180,7 @@ class _Interrupted(Callback):
 def command(settings: Settings) -> str:
     """What to type to train with these settings."""
     words = ["plainnet", "train", settings.source]
-    for name, value in asdict(settings).items():
+    for name, value in settings.by_option().items():
         values = value if name == "drop" else [] if value is None or name == "source" else [value]
         for each in values:
             if not (name == "seed" and each == 0):
@@ -193,7 +192,7 @@ def _space(distributions: Any, preset: Any, classes: bool) -> dict[str, Any]:
     """Where each setting is looked for: around the preset's value."""
     number, choice = distributions.FloatDistribution, distributions.CategoricalDistribution
     rate = preset.learning_rate
-    hidden = dict.fromkeys([_text(preset.hidden_layer_sizes), *HIDDEN])
+    hidden = dict.fromkeys([as_text(preset.hidden_layer_sizes), *HIDDEN])
     space = {
         "learning_rate": number(rate / 8, rate * 8, log=True),
         "dropout": number(0, 0.5, step=0.05),
@@ -203,10 +202,6 @@ def _space(distributions: Any, preset: Any, classes: bool) -> dict[str, Any]:
     if classes:
         space["label_smoothing"] = number(0, 0.2, step=0.02)
     return space
-
-
-def _text(widths: tuple[int, ...]) -> str:
-    return ",".join(map(str, widths))
 
 
 def _check(settings: Settings, trials: int, timeout: float | None) -> None:

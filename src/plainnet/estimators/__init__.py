@@ -1,4 +1,13 @@
-"""The scikit-learn face: estimators that fit into pipelines, searches and cross-validation."""
+"""The scikit-learn face: estimators that fit into pipelines, searches and cross-validation.
+
+base       what all share: data in, a network that train() trains, predictions out
+targets    classes and numbers: what the labels are
+mlp        MLPClassifier, MLPRegressor: scikit-learn's, parameter for parameter
+networks   NetworkClassifier, NetworkRegressor: any layers
+tabular    TabularClassifier, TabularRegressor: tables as they come
+state      what pickles, copies and files keep of an estimator
+saving     estimators as files; schema.py looks at a file before anything is made from it
+"""
 
 from plainnet.errors import optional
 

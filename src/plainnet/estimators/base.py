@@ -23,7 +23,7 @@ from plainnet.arguments import as_numbers
 from plainnet.config import rebuild
 from plainnet.engine.cache import Cache
 from plainnet.errors import DataError, SettingError, require_integer, require_type
-from plainnet.estimators.saving import note_made, packed, unpacked
+from plainnet.estimators.state import note_made, packed, unpacked
 from plainnet.network import ROWS_AT_ONCE, Network
 from plainnet.optimizers import Optimizer
 

@@ -1,30 +1,36 @@
 """Estimators as files, by skops: data that is checked before anything is made from it, no pickle.
 
-Inside the file a network is what `plainnet.save` writes: its description and its vectors.
+Inside the file a network is what `plainnet.save` writes, its description and its vectors: state.py.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 import zipfile
-from collections.abc import Mapping
-from contextvars import ContextVar
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.utils import Bunch
 
-from plainnet.config import Configurable, overridden, parts
+from plainnet import callbacks, optimizers, schedules
+from plainnet.callbacks import monitor
+from plainnet.config import Configurable
+from plainnet.engine.moved import MOVED
 from plainnet.errors import FileError, SettingError, optional
+from plainnet.estimators import mlp, networks, tabular
 from plainnet.estimators.schema import expect_modest_schema
+from plainnet.estimators.state import noting_made, own_losses
+from plainnet.estimators.tabular import columns
 from plainnet.files.archive import fits_its_packing, read_zip, shortened
 from plainnet.files.kinds import check_ending
-from plainnet.files.native import known_kinds, pack, unpack
+from plainnet.files.native import known_kinds
 from plainnet.files.places import moved_into_place
 from plainnet.files.saving import check_path
-from plainnet.network import Network
+from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.training.history import History
 
 
@@ -104,7 +110,6 @@ def load(path: str | os.PathLike[str]) -> Any:
 def read(path: str | os.PathLike[str]) -> Any:
     """The estimator in a file; see `load`."""
     skops, path = _skops(), Path(os.fsdecode(path))
-    made: list[Any] = []
     with read_zip(path, "a saved estimator") as file:
         expect_modest_schema(file)
         stream = file.fp
@@ -114,9 +119,9 @@ def read(path: str | os.PathLike[str]) -> Any:
                 f"{path} holds {', '.join(foreign)}, which is not plainnet's own: it is not "
                 "loaded, since it could run code"
             )
-        token = _made.set(made)
         try:
-            estimator = skops.load(stream, trusted=untrusted)
+            with noting_made() as made:
+                estimator = skops.load(stream, trusted=untrusted)
             for each in made:
                 each.expect_to_work()
             if TRIED in file.namelist():
@@ -125,8 +130,6 @@ def read(path: str | os.PathLike[str]) -> Any:
         except Exception as error:
             message = f"{path} holds no estimator that works: {shortened(error)}"
             raise FileError(message) from error
-        finally:
-            _made.reset(token)
     if not hasattr(estimator, "get_params"):
         raise FileError(f"{path} holds no estimator but a {type(estimator).__name__}")
     return estimator
@@ -165,16 +168,6 @@ def _expect_to_predict(estimator: Any, size: int) -> None:
         estimator.predict(X)
 
 
-_made: ContextVar[list[Any] | None] = ContextVar("made", default=None)
-
-
-def note_made(estimator: Any) -> None:
-    """Called by each of plainnet's estimators that a file brings, to be looked at afterwards."""
-    made = _made.get()
-    if made is not None:
-        made.append(estimator)
-
-
 # --- what is trusted ------------------------------------------------------------------------------
 
 
@@ -187,8 +180,15 @@ def _foreign(skops: Any, data: bytes) -> list[str]:
 
 
 def _not_own(names: list[str]) -> list[str]:
-    own = {f"{kind.__module__}.{kind.__qualname__}" for kind in _trusted()}
-    return [name for name in names if name not in own]
+    own = _trusted()
+    return [name for name in names if not any(_named(name) is kind for kind in own)]
+
+
+def _named(name: str) -> Any:
+    """What a name in a file stands for, wherever that is by now; nothing is imported for it."""
+    module, _, kind = name.rpartition(".")
+    home = sys.modules.get(MOVED.get(module, module))
+    return vars(home).get(kind) if home else None
 
 
 def _trusted() -> list[type]:
@@ -197,13 +197,6 @@ def _trusted() -> list[type]:
     Callbacks that write files are not among them: a file must not choose what the next fit
     overwrites.
     """
-    from sklearn.utils import Bunch
-
-    from plainnet import callbacks, history, optimizers, schedules
-    from plainnet.callbacks import monitor
-    from plainnet.estimators import columns, mlp, networks, tabular
-    from plainnet.optimizers.lbfgs import LBFGS
-
     settings = {
         kind
         for module in (optimizers, schedules)
@@ -221,91 +214,15 @@ def _trusted() -> list[type]:
         columns.Number,
         columns.Date,
         columns.Category,
-        history.History,
+        History,
         LBFGS,
         callbacks.EMA,
         callbacks.EarlyStopping,
         callbacks.TimeLimit,
         monitor.Monitor,
         *known_kinds().values(),
-        *_losses().values(),
+        *own_losses().values(),
         *settings,
         np.dtype,
         Bunch,
     ]
-
-
-# --- an estimator's state -------------------------------------------------------------------------
-
-ONE, SEVERAL = "network_", "networks_"
-
-
-def packed(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of an estimator, with its networks as arrays if they are plainnet's own."""
-    state, kinds = dict(state), known_kinds() | _losses()
-
-    def arrays(network: Any) -> Any:
-        own = type(network) is Network and not overridden(network)
-        own = own and _is_own((network.layers, network.loss), kinds)
-        return pack(network) if own else network
-
-    if ONE in state:
-        state[ONE] = arrays(state[ONE])
-    if SEVERAL in state:
-        state[SEVERAL] = [arrays(network) for network in state[SEVERAL]]
-    if "history_" in state:  # of a dict of a class of its own, skops keeps the items only
-        state["history_"] = _record(state["history_"])
-    if "histories_" in state:
-        state["histories_"] = [_record(history) for history in state["histories_"]]
-    return state
-
-
-def _record(history: History) -> dict[str, Any]:
-    return {"columns": history.columns, "stopped": history.stopped}
-
-
-def unpacked(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that `packed` was given."""
-    state = dict(state)
-
-    made: dict[int, Network] = {}  # a file may name one network more than once
-
-    def network(arrays: Any) -> Any:
-        if not isinstance(arrays, dict):
-            return arrays
-        if id(arrays) not in made:
-            made[id(arrays)] = unpack(arrays, "the estimator's network", _losses().values())
-        return made[id(arrays)]
-
-    if ONE in state:
-        state[ONE] = network(state[ONE])
-
-    def history(record: Any) -> Any:
-        return record if isinstance(record, History) else History(**record)
-
-    if SEVERAL in state:
-        state[SEVERAL] = [network(arrays) for arrays in state[SEVERAL]]
-    if "history_" in state:
-        state["history_"] = history(state["history_"])
-    if "histories_" in state:
-        state["histories_"] = [history(record) for record in state["histories_"]]
-    return state
-
-
-def _is_own(value: Any, kinds: Mapping[str, type]) -> bool:
-    """Whether a description can rebuild it: nothing of the user's own, at any depth."""
-    return all(
-        kinds.get(type(part).__name__) is type(part) and not overridden(part)
-        for part in parts(value)
-    )
-
-
-def _losses() -> dict[str, type]:
-    """The losses that only the estimators have."""
-    from plainnet.estimators import losses
-
-    return {
-        kind.__name__: kind
-        for kind in vars(losses).values()
-        if isinstance(kind, type) and kind.__module__ == losses.__name__
-    }

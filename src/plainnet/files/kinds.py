@@ -34,7 +34,7 @@ KINDS = {
     "network": Kind(
         "a network", ".npz", "plainnet.files.native", ("description.npy", "parameters.npy")
     ),
-    "agent": Kind("an agent", ".npz", "plainnet.rl.agent", ("agent_format.npy", "agent.npy")),
+    "agent": Kind("an agent", ".npz", "plainnet.rl.saving", ("agent_format.npy", "agent.npy")),
     "estimator": Kind("an estimator", ".skops", "plainnet.estimators.saving", ("schema.json",)),
 }
 

@@ -1,13 +1,25 @@
-"""Reinforcement learning: agents on the same networks, in Gymnasium's environments."""
+"""Reinforcement learning: agents on the same networks, in Gymnasium's environments.
+
+ppo, a2c, reinforce, dqn              an algorithm each; the first three share actor_critic.py
+agent                                 what all share: learning and acting
+learning                              the episodes so far
+evaluation                            how well an agent does, in new environments
+saving                                agents as files; files.py is what a file may ask for
+environments                          Gymnasium's, several at a time
+running                               brings observations and rewards to one size
+policies, losses, returns, replay     distributions, objectives, advantages, memory
+watching, plots                       episodes to look at, and what an agent thinks
+"""
 
 from plainnet.rl.a2c import A2C
-from plainnet.rl.agent import Agent, load_agent
+from plainnet.rl.agent import Agent
 from plainnet.rl.dqn import DQN
 from plainnet.rl.learning import Learning
 from plainnet.rl.plots import plot_probabilities, plot_values
 from plainnet.rl.policies import Categorical, Gaussian, Policy
 from plainnet.rl.ppo import PPO
 from plainnet.rl.reinforce import REINFORCE
+from plainnet.rl.saving import load_agent
 from plainnet.rl.watching import episode, record
 
 __all__ = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
+
 import numpy as np
 
 from plainnet.errors import require_integer, require_number
@@ -12,6 +14,7 @@ from plainnet.rl.losses import PolicyGradient
 from plainnet.rl.returns import generalized_advantages, require_discounts
 
 
+@dataclass(eq=False, repr=False)
 class A2C(ActorCritic):
     """Advantage actor-critic (Mnih et al. 2016, A3C, algorithm S3, with all actors in step).
 
@@ -28,40 +31,33 @@ class A2C(ActorCritic):
         Of RMSprop. With `anneal` it falls linearly to zero over all steps.
     """
 
-    def __init__(
-        self,
-        env: str | Make,
-        *,
-        n_envs: int = 16,
-        n_steps: int = 5,
-        learning_rate: float = 2e-3,
-        anneal: bool = True,
-        gamma: float = 0.99,
-        lam: float = 1.0,
-        entropy_weight: float = 0.0,
-        value_weight: float = 0.5,
-        max_norm: float = 0.5,
-        hidden: tuple[int, ...] = (64, 64),
-        activation: Activation = "tanh",
-        normalize_observations: bool = False,
-        normalize_rewards: bool = False,
-        seed: int | None = None,
-    ) -> None:
-        require_discounts(gamma=gamma, lam=lam)
-        require_number("max_norm", max_norm, above=0)
-        self.env, self.seed = env, seed
-        self.n_envs = n_envs
-        self.n_steps = require_integer("n_steps", n_steps, at_least=1)
-        self.learning_rate, self.anneal = learning_rate, anneal
-        self.gamma, self.lam = gamma, lam
-        self.entropy_weight, self.value_weight = entropy_weight, value_weight
-        self.max_norm = max_norm
-        self.hidden, self.activation = hidden, activation
-        self.normalize_observations = normalize_observations
-        self.normalize_rewards = normalize_rewards
+    env: str | Make
+    _: KW_ONLY
+    n_envs: int = 16
+    n_steps: int = 5
+    learning_rate: float = 2e-3
+    anneal: bool = True
+    gamma: float = 0.99
+    lam: float = 1.0
+    entropy_weight: float = 0.0
+    value_weight: float = 0.5
+    max_norm: float = 0.5
+    hidden: tuple[int, ...] = (64, 64)
+    activation: Activation = "tanh"
+    normalize_observations: bool = False
+    normalize_rewards: bool = False
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        require_discounts(gamma=self.gamma, lam=self.lam)
+        require_number("max_norm", self.max_norm, above=0)
+        self.n_steps = require_integer("n_steps", self.n_steps, at_least=1)
         self.begin()
-        loss = PolicyGradient(self.policy, entropy_weight=entropy_weight, value_weight=value_weight)
-        self.learners["actor_critic"] = self.network(loss), RMSprop(learning_rate, epsilon=1e-5)
+        loss = PolicyGradient(
+            self.policy, entropy_weight=self.entropy_weight, value_weight=self.value_weight
+        )
+        optimizer = RMSprop(self.learning_rate, epsilon=1e-5)
+        self.learners["actor_critic"] = self.network(loss), optimizer
 
     def iterate(self, done: float) -> None:
         roll = self.roll(self.n_steps)

@@ -1,4 +1,4 @@
-"""What all agents share: learning in steps of an environment, acting, evaluation, files."""
+"""What all agents share: learning in steps of an environment, and acting."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from inspect import signature
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from plainnet import files
 from plainnet.arguments import as_generator
 from plainnet.config import Configurable
 from plainnet.engine.cache import Cache
@@ -21,38 +21,26 @@ from plainnet.engine.memory import aligned
 from plainnet.errors import (
     DivergedError,
     FileError,
-    MissingExtraError,
     SettingError,
     ShapeError,
     require_integer,
     require_type,
     shown,
 )
-from plainnet.files.archive import Archive, opened
-from plainnet.files.kinds import Unreadable, check_ending
-from plainnet.files.places import moved_into_place
-from plainnet.files.saving import check_path
+from plainnet.files.archive import Archive
 from plainnet.layers.base import Array
-from plainnet.network import Network, filled_from_file
+from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.optimizers.clipping import clip_norm
 from plainnet.rl.environments import LONGEST, Environments, Make
+from plainnet.rl.evaluation import returns_of
+from plainnet.rl.files import count_in, expect_finite, expect_savable, fill
 from plainnet.rl.learning import Learning
 from plainnet.rl.running import EARLIER_NOISE, RunningStatistics
 from plainnet.training.interrupts import on_ctrl_c
 
-FORMAT = 1
-WHAT = "an agent of plainnet"
-EVALUATED_AT_ONCE = 10
 MOST_ENVIRONMENTS = 2048
 """They are stepped one after the other, so that more are no faster."""
-MOST_LAYERS = 100
-MOST = {"epochs": 10_000, "batch_size": 2**20, "minibatches": 2**20}
-"""What a file may ask for; beyond it, one iteration would not end."""
-
-
-class NeedsEnvironment(SettingError, FileError):
-    """A file of an agent that its reader has to name or hand the environment for."""
 
 
 class Agent(Configurable, ABC):
@@ -177,7 +165,7 @@ class Agent(Configurable, ABC):
         every = every or max(steps // 10, 5 * self.n_envs * longest, 1)
         if checkpoint is not None:
             _require_writable(Path(checkpoint))
-            _expect_savable(self)
+            expect_savable(self)
         interrupted: list[bool] = []
         finishing = on_ctrl_c(lambda: interrupted.append(True))
         with finishing:
@@ -276,29 +264,7 @@ class Agent(Configurable, ABC):
 
         Learning does not notice: it goes on as it would have without.
         """
-        episodes = require_integer("episodes", episodes, at_least=1)
-        seed = require_integer("seed", seed, at_least=0)
-        n = min(EVALUATED_AT_ONCE, episodes)
-        rng = None if greedy else exploring(seed)
-        environments = Environments(self.env, n)
-        try:
-            observations = environments.reset(seed)
-            # As many from each: the first to end are the shortest, and would count too much.
-            left = np.full(n, episodes // n)
-            left[: episodes % n] += 1
-            returns: list[float] = []
-            while left.any():
-                step = environments.step(self.choose(observations, rng))
-                observations = environments.observations
-                ended = np.flatnonzero(step.done)
-                for i, (_, value, _) in zip(ended, environments.episodes, strict=True):
-                    if left[i]:
-                        left[i] -= 1
-                        returns.append(value)
-                environments.episodes.clear()
-        finally:
-            environments.close()
-        return np.array(returns)
+        return returns_of(self, episodes, seed=seed, greedy=greedy)
 
     # --- files -----------------------------------------------------------------------------------
 
@@ -324,15 +290,15 @@ class Agent(Configurable, ABC):
     def restore(self, file: Archive) -> None:
         """Take what `arrays` gave and `save` wrote; nothing is read that has no place here."""
         rows = file.rows("state.learning", 3, np.float64)
-        _expect_finite("learning", rows)
+        expect_finite("learning", rows)
         self.learning = Learning(rows)
         self.rng.bit_generator.state = file.json("state.rng")
-        self.environments.steps = _count(file, "state.steps")
+        self.environments.steps = count_in(file, "state.steps")
         for name, (network, optimizer) in self.learners.items():
             fill(file, f"{name}.parameters", network.parameters)
             fill(file, f"{name}.state", network.state)
             optimizer.reset()
-            optimizer.steps = _count(file, f"state.{name}.optimizer.steps")
+            optimizer.steps = count_in(file, f"state.{name}.optimizer.steps")
             for accumulator in optimizer.accumulators if optimizer.steps else ():
                 values = aligned(network.parameters.size, network.dtype)
                 fill(file, f"{name}.optimizer.{accumulator}", values)
@@ -359,32 +325,7 @@ class Agent(Configurable, ABC):
 
         The file appears whole or not at all. `plainnet.save` does the same.
         """
-        check_path(path)
-        check_ending(path, self.file_kind)
-        write(self, path)
-
-
-def write(agent: Agent, path: str | os.PathLike[str]) -> None:
-    """Save an agent; see `Agent.save`."""
-    _expect_savable(agent)
-    config = agent.config()
-    if callable(agent.env):
-        config["env"] = None
-    kept = agent.arrays()
-    for name, values in kept.items():
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise SettingError(f"the agent cannot be saved: its {name} has NaN or infinity in it")
-    arrays = {f"state.{name}": values for name, values in kept.items()}
-    arrays |= {"agent_format": np.array(FORMAT), "agent": np.array(json.dumps(config))}
-    with moved_into_place(path) as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    agent.saved_after = agent.steps
-
-
-def _expect_savable(agent: Agent) -> None:
-    """Refuse an agent that no file may ask for."""
-    if too_much := _too_much(agent.config(), agent.steps):
-        raise SettingError(f"the agent cannot be saved: {too_much}")
+        files.save(self, path)
 
 
 def layer_sizes(hidden: Sequence[int]) -> list[int]:
@@ -402,149 +343,6 @@ def _require_writable(path: Path) -> None:
         raise FileError(f"cannot save to {path}: it is a folder; name a file in it")
     if not os.access(path.resolve().parent, os.W_OK):
         raise FileError(f"cannot save to {path}: its folder is not writable")
-
-
-def fill(file: Archive, name: str, place: Array) -> None:
-    """Copy numbers of a file to where they belong; earlier files have some in a narrower dtype."""
-    narrow = file.header(f"state.{name}").dtype.newbyteorder("=")
-    if narrow == np.float32 and place.dtype == np.float64:
-        numbers = np.empty(place.shape, narrow)
-        file.read_into(f"state.{name}", numbers)
-        place[...] = numbers
-    else:
-        file.read_into(f"state.{name}", place)
-    _expect_finite(name, place)
-
-
-def _expect_finite(name: str, values: Array) -> None:
-    if not np.isfinite(values).all():
-        raise ValueError(f"its {name} has NaN or infinity in it")
-
-
-def _count(file: Archive, name: str) -> int:
-    count = file.number(name)
-    if count < 0:
-        raise ValueError(f"its {name} is {count}")
-    return count
-
-
-def exploring(seed: int) -> np.random.Generator:
-    """Numbers for a policy, other than those that an environment makes of the same seed."""
-    return np.random.default_rng([seed, 1])
-
-
-def load_agent(path: str | os.PathLike[str], *, env: str | Make | None = None) -> Agent:
-    """The agent that `save` wrote.
-
-    Parameters
-    ----------
-    path : str or path
-    env : function or str, optional
-        Makes the environment, for an agent that was given such a function, or names it, for one
-        whose name has a module in it: a file alone shall not import one.
-
-    Raises
-    ------
-    FileError
-        If the file is not what `save` writes.
-    """
-    check_path(path)
-    return read(path, env=env)
-
-
-def read(path: str | os.PathLike[str], *, env: str | Make | None = None) -> Agent:
-    """The agent in a file; see `load_agent`."""
-    path = Path(os.fsdecode(path))
-    with opened(path, WHAT) as file:
-        version, config = file.number("agent_format"), file.json("agent")
-        if version != FORMAT:
-            raise FileError(f"{path} has the format {version}; this plainnet reads {FORMAT}")
-        kind = _kind(config.pop("type"))
-        lists = {name: tuple(value) for name, value in config.items() if isinstance(value, list)}
-        config |= lists
-        _expect_modest(kind, config, file)
-    config["env"] = _made_env(path, env, config.get("env"))
-    with opened(path, WHAT) as file:
-        with filled_from_file(_expect_vectors(file)):
-            agent = kind(**config)
-        agent.restore(file)
-    return agent
-
-
-def _kind(name: Any) -> type[Agent]:
-    from plainnet import rl
-
-    kind = getattr(rl, name) if isinstance(name, str) else None
-    if not (isinstance(kind, type) and issubclass(kind, Agent)):
-        raise Unreadable(f"it names {kind!r}")
-    return kind
-
-
-def _made_env(path: Path, env: str | Make | None, named: Any) -> str | Make:
-    """The environment, tried out, of which the file has the name or the caller the maker."""
-    if isinstance(env, str) and env != named:
-        raise NeedsEnvironment(f"the agent in {path} was made for {named!r}; got {env!r}")
-    if env is None and named is None:
-        raise NeedsEnvironment(f"the agent in {path} had a function as env: pass it to load_agent")
-    if env is None and ":" in str(named):  # Gymnasium imports what stands before the colon
-        raise NeedsEnvironment(
-            f"the agent in {path} needs {named!r}, whose module a file alone shall not import: "
-            f"pass env={named!r}"
-        )
-    try:
-        Environments(env or named, 1).close()
-    except MissingExtraError:
-        raise
-    except Exception as error:
-        if env is not None:
-            raise
-        raise FileError(f"the agent in {path} cannot be loaded: {error}") from error
-    return env or str(named)
-
-
-def _expect_modest(kind: type[Agent], config: Mapping[str, Any], file: Archive) -> None:
-    """Refuse settings that need far more than the file holds."""
-    known = {**{name: p.default for name, p in signature(kind).parameters.items()}, **config}
-    n_envs, steps = known["n_envs"], file.number("state.steps")
-    if isinstance(n_envs, int) and n_envs > 0 and steps % n_envs:
-        raise Unreadable(f"{n_envs} environments do not make {steps} steps together")
-    if too_much := _too_much(known, steps):
-        raise Unreadable(too_much)
-    kind.expect_room(known, file)
-
-
-def _too_much(settings: Mapping[str, Any], steps: int) -> str:
-    """What no agent in a file may ask for, in words; "" if it is modest."""
-    for name, most in MOST.items():
-        if isinstance(settings.get(name), int | float) and not settings[name] <= most:
-            return f"its {name} is {settings[name]:,}, more than {most:,}"
-    hidden, n_envs = settings.get("hidden"), settings.get("n_envs")
-    rollout = settings.get("n_steps", 1)
-    if isinstance(hidden, list | tuple) and len(hidden) > MOST_LAYERS:
-        return f"it has {len(hidden):,} hidden layers, more than {MOST_LAYERS}"
-    if isinstance(n_envs, int) and isinstance(rollout, int):
-        at_once = n_envs * rollout
-        if at_once > max(steps, MOST["batch_size"]):
-            return f"it learns from {at_once:,} steps at once"
-    return ""
-
-
-def _expect_vectors(file: Archive) -> Callable[[int, int, np.dtype[Any]], None]:
-    """No network is larger than one in the file."""
-    held = {".parameters": 0, ".state": 0}
-    for name in file.names():
-        for part in held:
-            header = file.header(name) if name.endswith(part) else None
-            if header is not None and header.dtype.kind == "f":
-                held[part] = max(held[part], header.size)
-
-    def check(n_parameters: int, n_state: int, dtype: np.dtype[Any]) -> None:
-        if n_parameters > held[".parameters"] or n_state > held[".state"]:
-            raise Unreadable(
-                f"its layers need {n_parameters:,} numbers; the file holds {held['.parameters']:,}"
-            )
-
-    return check
 
 
 @contextmanager

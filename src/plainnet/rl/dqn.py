@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from plainnet.layers import Dense, Layer, ReLU
 from plainnet.layers.base import Array, Shape
 from plainnet.network import Network
 from plainnet.optimizers import Adam
-from plainnet.rl.agent import Agent, fill, layer_sizes
+from plainnet.rl.agent import Agent, layer_sizes
 from plainnet.rl.environments import Make
+from plainnet.rl.files import fill
 from plainnet.rl.losses import ActionValue
 from plainnet.rl.replay import Replay, SumTree
 from plainnet.rl.returns import require_discounts
@@ -33,6 +35,7 @@ BETA = 0.4
 """How much of the bias of priorities is corrected at first."""
 
 
+@dataclass(eq=False, repr=False)
 class DQN(Agent):
     """Q-learning with a network (Mnih et al. 2015, algorithm 1).
 
@@ -80,68 +83,50 @@ class DQN(Agent):
         float64, which takes twice the memory.
     """
 
-    def __init__(
-        self,
-        env: str | Make,
-        *,
-        n_envs: int = 8,
-        learning_rate: float = 5e-4,
-        anneal: bool = True,
-        gamma: float = 0.99,
-        capacity: int = 500_000,
-        learning_starts: int = 1_000,
-        batch_size: int = 128,
-        target_every: int = 1,
-        tau: float = 0.005,
-        epsilon: tuple[float, float] = (1.0, 0.05),
-        exploration: float = 0.2,
-        double: bool = True,
-        duelling: bool = False,
-        n_steps: int = 1,
-        prioritized: bool = False,
-        max_norm: float = 10.0,
-        hidden: tuple[int, ...] = (128, 128),
-        normalize_observations: bool = False,
-        seed: int | None = None,
-    ) -> None:
-        require_discounts(gamma=gamma, exploration=exploration, tau=tau)
-        require_number("max_norm", max_norm, above=0)
-        for name, flag in {
-            "anneal": anneal,
-            "double": double,
-            "duelling": duelling,
-            "prioritized": prioritized,
-            "normalize_observations": normalize_observations,
-        }.items():
-            require_boolean(name, flag)
-        if not isinstance(epsilon, list | tuple) or len(epsilon) != 2:
-            raise SettingError(f"epsilon must be two numbers, from and to; got {epsilon!r}")
-        require_discounts(**{f"epsilon[{i}]": value for i, value in enumerate(epsilon)})
-        self.env, self.seed = env, seed
-        self.n_envs = n_envs
-        self.learning_rate, self.anneal = learning_rate, anneal
-        self.gamma = gamma
-        self.capacity = require_integer("capacity", capacity, at_least=1, at_most=2**28)
-        self.learning_starts = require_integer("learning_starts", learning_starts, at_least=0)
-        self.batch_size = require_integer("batch_size", batch_size, at_least=1, at_most=2**28)
-        self.target_every = require_integer("target_every", target_every, at_least=1)
-        self.tau = tau
-        self.epsilon, self.exploration = epsilon, exploration
-        self.double, self.duelling = double, duelling
-        self.n_steps = require_integer("n_steps", n_steps, at_least=1)
-        self.prioritized = prioritized
-        self.max_norm = max_norm
-        self.hidden = hidden
-        self.normalize_observations = normalize_observations
+    env: str | Make
+    _: KW_ONLY
+    n_envs: int = 8
+    learning_rate: float = 5e-4
+    anneal: bool = True
+    gamma: float = 0.99
+    capacity: int = 500_000
+    learning_starts: int = 1_000
+    batch_size: int = 128
+    target_every: int = 1
+    tau: float = 0.005
+    epsilon: tuple[float, float] = (1.0, 0.05)
+    exploration: float = 0.2
+    double: bool = True
+    duelling: bool = False
+    n_steps: int = 1
+    prioritized: bool = False
+    max_norm: float = 10.0
+    hidden: tuple[int, ...] = (128, 128)
+    normalize_observations: bool = False
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        require_discounts(gamma=self.gamma, exploration=self.exploration, tau=self.tau)
+        require_number("max_norm", self.max_norm, above=0)
+        for name in ("anneal", "double", "duelling", "prioritized", "normalize_observations"):
+            require_boolean(name, getattr(self, name))
+        if not isinstance(self.epsilon, list | tuple) or len(self.epsilon) != 2:
+            raise SettingError(f"epsilon must be two numbers, from and to; got {self.epsilon!r}")
+        require_discounts(**{f"epsilon[{i}]": value for i, value in enumerate(self.epsilon)})
+        self.capacity = require_integer("capacity", self.capacity, at_least=1, at_most=2**28)
+        self.learning_starts = require_integer("learning_starts", self.learning_starts, at_least=0)
+        self.batch_size = require_integer("batch_size", self.batch_size, at_least=1, at_most=2**28)
+        self.target_every = require_integer("target_every", self.target_every, at_least=1)
+        self.n_steps = require_integer("n_steps", self.n_steps, at_least=1)
         self.begin()
-        if normalize_observations:
+        if self.normalize_observations:
             self.statistics["observations"] = RunningStatistics((self.environments.width,))
         n = self.environments.n_actions
         if n is None:
             raise SettingError("DQN needs discrete actions: for a Box of them take PPO or A2C")
         self.n_actions = n
         network = self._network()
-        self.learners["value"] = network, Adam(learning_rate)
+        self.learners["value"] = network, Adam(self.learning_rate)
         self.target = self._network()
         self.target.parameters[:] = network.parameters
         self.replay = Replay(
@@ -149,13 +134,13 @@ class DQN(Agent):
             self.n_envs,
             self.environments.width,
             1,
-            n_steps=n_steps,
+            n_steps=self.n_steps,
             gamma=self.gamma,
-            prioritized=prioritized,
-            dtype=np.float64 if normalize_observations else np.float32,
+            prioritized=self.prioritized,
+            dtype=np.float64 if self.normalize_observations else np.float32,
         )
         self._acting, self._valuing, self._now_valuing = Cache(), Cache(), Cache()
-        self._explores = np.array(epsilon[0], float)
+        self._explores = np.array(self.epsilon[0], float)
 
     def _network(self) -> Network:
         units = layer_sizes(self.hidden)

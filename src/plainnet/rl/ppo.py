@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
+
 import numpy as np
 
 from plainnet.engine.cache import Cache
@@ -13,6 +15,7 @@ from plainnet.rl.losses import ClippedPolicyGradient
 from plainnet.rl.returns import generalized_advantages, require_discounts, standardized
 
 
+@dataclass(eq=False, repr=False)
 class PPO(ActorCritic):
     """Proximal policy optimization (Schulman et al. 2017, algorithm 1).
 
@@ -48,58 +51,47 @@ class PPO(ActorCritic):
         Bring them to one size by what was seen so far.
     """
 
-    def __init__(
-        self,
-        env: str | Make,
-        *,
-        n_envs: int = 8,
-        n_steps: int = 128,
-        epochs: int = 10,
-        minibatches: int = 4,
-        learning_rate: float = 1e-3,
-        anneal: bool = True,
-        gamma: float = 0.99,
-        lam: float = 0.95,
-        clip: float = 0.2,
-        clip_value: bool = False,
-        entropy_weight: float = 0.0,
-        value_weight: float = 0.5,
-        max_norm: float = 0.5,
-        hidden: tuple[int, ...] = (64, 64),
-        activation: Activation = "tanh",
-        normalize_observations: bool = False,
-        normalize_rewards: bool = False,
-        seed: int | None = None,
-    ) -> None:
-        require_discounts(gamma=gamma, lam=lam)
-        require_number("max_norm", max_norm, above=0)
-        self.env, self.seed = env, seed
-        self.n_envs = n_envs
-        self.n_steps = require_integer("n_steps", n_steps, at_least=1)
-        self.epochs = require_integer("epochs", epochs, at_least=1)
-        self.minibatches = require_integer("minibatches", minibatches, at_least=1)
-        self.learning_rate, self.anneal = learning_rate, anneal
-        self.gamma, self.lam = gamma, lam
-        self.clip, self.clip_value = clip, clip_value
-        self.entropy_weight, self.value_weight = entropy_weight, value_weight
-        self.max_norm = max_norm
-        self.hidden, self.activation = hidden, activation
-        self.normalize_observations = normalize_observations
-        self.normalize_rewards = normalize_rewards
+    env: str | Make
+    _: KW_ONLY
+    n_envs: int = 8
+    n_steps: int = 128
+    epochs: int = 10
+    minibatches: int = 4
+    learning_rate: float = 1e-3
+    anneal: bool = True
+    gamma: float = 0.99
+    lam: float = 0.95
+    clip: float = 0.2
+    clip_value: bool = False
+    entropy_weight: float = 0.0
+    value_weight: float = 0.5
+    max_norm: float = 0.5
+    hidden: tuple[int, ...] = (64, 64)
+    activation: Activation = "tanh"
+    normalize_observations: bool = False
+    normalize_rewards: bool = False
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        require_discounts(gamma=self.gamma, lam=self.lam)
+        require_number("max_norm", self.max_norm, above=0)
+        for name in ("n_steps", "epochs", "minibatches"):
+            setattr(self, name, require_integer(name, getattr(self, name), at_least=1))
         self.begin()
-        if n_envs * n_steps < 2 * minibatches:
+        steps = self.n_envs * self.n_steps
+        if steps < 2 * self.minibatches:
             raise SettingError(
-                f"n_envs * n_steps = {n_envs * n_steps} steps are too few for "
-                f"{minibatches} minibatches of two or more"
+                f"n_envs * n_steps = {steps} steps are too few for {self.minibatches} minibatches "
+                "of two or more"
             )
         loss = ClippedPolicyGradient(
             self.policy,
-            clip=clip,
-            clip_value=clip_value,
-            entropy_weight=entropy_weight,
-            value_weight=value_weight,
+            clip=self.clip,
+            clip_value=self.clip_value,
+            entropy_weight=self.entropy_weight,
+            value_weight=self.value_weight,
         )
-        optimizer = Adam(learning_rate, epsilon=1e-5)
+        optimizer = Adam(self.learning_rate, epsilon=1e-5)
         self.learners["actor_critic"] = self.network(loss), optimizer
 
     def iterate(self, done: float) -> None:

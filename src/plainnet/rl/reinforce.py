@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
+
 import numpy as np
 
 from plainnet.errors import require_number
@@ -12,6 +14,7 @@ from plainnet.rl.losses import PolicyGradient
 from plainnet.rl.returns import discounted, require_discounts, standardized
 
 
+@dataclass(eq=False, repr=False)
 class REINFORCE(ActorCritic):
     """REINFORCE (Williams 1992), with a learned baseline (Sutton and Barto 2018, section 13.4).
 
@@ -35,35 +38,28 @@ class REINFORCE(ActorCritic):
 
     normalize_rewards = False
 
-    def __init__(
-        self,
-        env: str | Make,
-        *,
-        n_envs: int = 8,
-        learning_rate: float = 5e-3,
-        anneal: bool = True,
-        gamma: float = 0.99,
-        entropy_weight: float = 0.0,
-        value_weight: float = 0.5,
-        max_norm: float = 0.5,
-        hidden: tuple[int, ...] = (64, 64),
-        activation: Activation = "tanh",
-        normalize_observations: bool = False,
-        seed: int | None = None,
-    ) -> None:
-        require_discounts(gamma=gamma)
-        require_number("max_norm", max_norm, above=0)
-        self.env, self.seed = env, seed
-        self.n_envs = n_envs
-        self.learning_rate, self.anneal = learning_rate, anneal
-        self.gamma = gamma
-        self.entropy_weight, self.value_weight = entropy_weight, value_weight
-        self.max_norm = max_norm
-        self.hidden, self.activation = hidden, activation
-        self.normalize_observations = normalize_observations
+    env: str | Make
+    _: KW_ONLY
+    n_envs: int = 8
+    learning_rate: float = 5e-3
+    anneal: bool = True
+    gamma: float = 0.99
+    entropy_weight: float = 0.0
+    value_weight: float = 0.5
+    max_norm: float = 0.5
+    hidden: tuple[int, ...] = (64, 64)
+    activation: Activation = "tanh"
+    normalize_observations: bool = False
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        require_discounts(gamma=self.gamma)
+        require_number("max_norm", self.max_norm, above=0)
         self.begin()
-        loss = PolicyGradient(self.policy, entropy_weight=entropy_weight, value_weight=value_weight)
-        self.learners["actor_critic"] = self.network(loss), Adam(learning_rate)
+        loss = PolicyGradient(
+            self.policy, entropy_weight=self.entropy_weight, value_weight=self.value_weight
+        )
+        self.learners["actor_critic"] = self.network(loss), Adam(self.learning_rate)
 
     def iterate(self, done: float) -> None:
         X, actions, rewards, V, playing = self._episodes()

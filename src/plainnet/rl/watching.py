@@ -14,7 +14,8 @@ import numpy as np
 from plainnet.errors import SettingError, optional, require_integer
 from plainnet.files.places import moved_into_place
 from plainnet.layers.base import Array
-from plainnet.rl.agent import Agent, exploring
+from plainnet.rl.agent import Agent
+from plainnet.rl.evaluation import exploring
 
 PALETTE_SERVES = 32
 """So many frames share a palette: choosing one takes longer than all the rest."""

@@ -14,12 +14,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from plainnet.callbacks import Callback
-from plainnet.estimators.losses import (
+from plainnet.estimators.mlp.losses import (
     HalfPoissonDeviance,
     HalfSquaredError,
     SummedSigmoidCrossEntropy,
 )
-from plainnet.estimators.multilayer import MultilayerPerceptron
+from plainnet.estimators.mlp.multilayer import MultilayerPerceptron
 from plainnet.estimators.targets import Classifier, Regressor
 from plainnet.losses import Loss, SoftmaxCrossEntropy
 

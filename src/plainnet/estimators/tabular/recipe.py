@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
-from plainnet.estimators.columns import Columns
+from plainnet.estimators.tabular.columns import Columns
 from plainnet.layers import (
     SELU,
     CategoryEmbedding,

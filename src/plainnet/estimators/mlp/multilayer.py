@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
 from copy import deepcopy
-from itertools import pairwise
-from math import sqrt
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -19,26 +16,22 @@ from plainnet.callbacks import EMA, Callback
 from plainnet.errors import (
     DivergedError,
     SettingError,
-    is_a,
     require_integer,
     require_number,
-    require_sequence,
     require_type,
-    shown,
 )
-from plainnet.estimators.base import (
-    Array,
-    NeuralEstimator,
-    Rows,
-    clipped_batch_size,
-    generator,
-    random_source,
+from plainnet.estimators.base import Array, Rows, clipped_batch_size, generator, random_source
+from plainnet.estimators.mlp.layers import ACTIVATIONS, hidden_layers, hidden_sizes, scikit_start
+from plainnet.estimators.mlp.losses import HalfSquaredError
+from plainnet.estimators.mlp.rules import L2Penalty, Recorder, StoppingRules
+from plainnet.estimators.mlp.weights import (
+    Assignable,
+    coefs,
+    dense_layers,
+    intercepts,
+    output_is,
 )
-from plainnet.estimators.losses import HalfSquaredError
-from plainnet.estimators.rules import L2Penalty, Recorder, StoppingRules
-from plainnet.estimators.weights import Tensors, listed
-from plainnet.layers import BatchNorm, Dense, Dropout, Layer, activations
-from plainnet.layers.base import HUGE
+from plainnet.layers import Dense, Layer
 from plainnet.losses import Loss
 from plainnet.network import Network
 from plainnet.optimizers import SGD, Adam, Optimizer
@@ -46,17 +39,10 @@ from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.schedules import Schedule
 from plainnet.training import train
 
-ACTIVATIONS: dict[str, type[Layer]] = {
-    name.lower(): kind
-    for name, kind in vars(activations).items()
-    if isinstance(kind, type) and issubclass(kind, Layer) and kind is not Layer
-} | {"logistic": activations.Sigmoid}
-
-SCIKIT_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 STOCHASTIC = ("sgd", "adam")
 
 
-class MultilayerPerceptron(NeuralEstimator):
+class MultilayerPerceptron(Assignable):
     """What the two have in common: the layers, the solver, scikit-learn's rules of training."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -103,71 +89,35 @@ class MultilayerPerceptron(NeuralEstimator):
     def _loss(self) -> Loss:
         """The loss that these settings ask for."""
 
-    def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        if hasattr(sizes, "__iter__"):
-            sizes = require_sequence("hidden_layer_sizes", sizes, "whole numbers")
-        else:
-            sizes = [sizes]
-        if not all(is_a(Integral, size) for size in sizes):
-            raise SettingError(f"hidden_layer_sizes must be whole numbers; got {shown(sizes)}")
-        if any(size <= 0 for size in sizes):
-            raise SettingError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return [require_integer("hidden_layer_sizes", size, at_least=1) for size in sizes]
-
-    def _activations(self, n: int) -> list[Layer]:
-        """A layer of its own for each of the n hidden layers."""
-        wanted = self.activation
-        each = list(wanted) if isinstance(wanted, list | tuple) else [wanted] * n
-        if len(each) != n:
-            raise SettingError(
-                f"activation lists {len(each)} activations for {n} hidden layers: {wanted!r}"
-            )
-        unknown = [a for a in each if not (isinstance(a, Layer) or a in ACTIVATIONS)]
-        if unknown:
-            raise SettingError(
-                f"unknown activation {unknown[0]!r}; there are {', '.join(sorted(ACTIVATIONS))}, "
-                "or any Layer object"
-            )
-        return [deepcopy(a) if isinstance(a, Layer) else ACTIVATIONS[a]() for a in each]
-
-    def _layers(self) -> list[Layer]:
-        sizes, layers = self._hidden_sizes(), list[Layer]()
-        for units, activation in zip(sizes, self._activations(len(sizes)), strict=True):
-            layers.append(Dense(units))
-            if self.batch_norm:
-                layers.append(BatchNorm())
-            layers.append(activation)
-            if self.dropout:
-                layers.append(Dropout(self.dropout))
-        return [*layers, Dense(self._n_targets)]
-
     def _begin(self, rows: Rows, given: dict[str, Any]) -> None:
         """A new network, with the weights that were assigned beforehand, and nothing learned."""
+        n_in, n_out = rows.X.shape[1], self._n_targets
+        hidden = hidden_sizes(self.hidden_layer_sizes)
         source = random_source(self.random_state)
-        start = self._scikit_start(
-            source, [rows.X.shape[1], *self._hidden_sizes(), self._n_targets]
-        )
+        start = scikit_start(self.activation, [n_in, *hidden, n_out], source)
         self._rng = generator(source)
+        layers = hidden_layers(
+            hidden, self.activation, batch_norm=self.batch_norm, dropout=self.dropout
+        )
         network = Network(
-            self._layers(),
+            [*layers, Dense(n_out)],
             loss=self._loss(),
-            input_shape=rows.X.shape[1],
+            input_shape=n_in,
             seed=0 if start else self._rng,  # what is replaced below draws nothing
             dtype=rows.X.dtype,
         )
         if start:
-            for layer, (W, b) in zip(_dense(network), start, strict=True):
+            for layer, (W, b) in zip(dense_layers(network), start, strict=True):
                 layer.W.T[...], layer.b[...] = W, b
-        for name, views in (("coefs_", _coefs(network)), ("intercepts_", _intercepts(network))):
+        for name, views in (("coefs_", coefs(network)), ("intercepts_", intercepts(network))):
             views[:] = given.get(name, views)
         own = self._output_activation(network.loss)
         if given.get("out_activation_", own) != own:
-            raise SettingError(_output_is(own, given["out_activation_"]))
+            raise SettingError(output_is(own, given["out_activation_"]))
         self.network_ = network
         self._split_seed = int(self._rng.integers(2**31))
-        self.n_outputs_ = self._n_targets
-        self.n_layers_ = len(self._hidden_sizes()) + 2
+        self.n_outputs_ = n_out
+        self.n_layers_ = len(hidden) + 2
         self._begin_progress()
 
     def _begin_progress(self) -> None:
@@ -183,23 +133,6 @@ class MultilayerPerceptron(NeuralEstimator):
         self._optimizer: Any = None
         self._optimizer_settings = ""
 
-    def _scikit_start(self, source: Any, sizes: list[int]) -> list[tuple[Array, Array]]:
-        """(W, b) of each layer as scikit-learn draws them, with its activations; [] with others.
-
-        Uniform, with Glorot's limit (2010, equation 16), for the biases too. He's, plainnet's own
-        for ReLU, are too large below wide layers of few inputs: worse on small tables.
-        """
-        if not isinstance(self.activation, str) or self.activation not in SCIKIT_ACTIVATIONS:
-            return []
-        start = []
-        for n_in, n_out in pairwise(sizes):
-            if n_in * n_out > HUGE:
-                raise SettingError(f"hidden_layer_sizes: no memory holds {n_in} x {n_out} weights")
-            limit = sqrt((2 if self.activation == "logistic" else 6) / (n_in + n_out))
-            W = source.uniform(-limit, limit, (n_in, n_out))
-            start.append((W, source.uniform(-limit, limit, n_out)))
-        return start
-
     def expect_to_work(self) -> None:
         super().expect_to_work()
         self._check_numbers()
@@ -209,67 +142,6 @@ class MultilayerPerceptron(NeuralEstimator):
             self._expect_to_go_on(*vars(begun), "n_outputs_")
             require_integer("t_", self.t_, at_least=0)
             require_type("loss_curve_", self.loss_curve_, list)
-
-    # Assigned before the first fit, these wait for the network: a warm start or partial_fit begins
-    # with them, and fit without a warm start with weights of its own, as in scikit-learn.
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "network_" in vars(self)
-
-    def _of_network(self, name: str, read: Callable[[Network], Any]) -> Any:
-        if "network_" in vars(self):
-            return read(self.network_)
-        if name not in self._given:
-            raise AttributeError(f"this {type(self).__name__} has no {name} before fit")
-        return self._given[name]
-
-    @property
-    def _given(self) -> dict[str, Any]:
-        given: dict[str, Any] = self.__dict__.setdefault("_before_fit", {})
-        return given
-
-    @property
-    def coefs_(self) -> list[Array]:
-        """The weights of each layer, shape (n_in, n_out): views, so writing changes the network."""
-        weights: list[Array] = self._of_network("coefs_", _coefs)
-        return weights
-
-    @coefs_.setter
-    def coefs_(self, arrays: Iterable[Array]) -> None:
-        if self.__sklearn_is_fitted__():
-            _coefs(self.network_)[:] = arrays
-        else:
-            self._given["coefs_"] = listed("coefs_", arrays)
-
-    @property
-    def intercepts_(self) -> list[Array]:
-        """The biases of each layer, shape (n_out,): views."""
-        biases: list[Array] = self._of_network("intercepts_", _intercepts)
-        return biases
-
-    @intercepts_.setter
-    def intercepts_(self, arrays: Iterable[Array]) -> None:
-        if self.__sklearn_is_fitted__():
-            _intercepts(self.network_)[:] = arrays
-        else:
-            self._given["intercepts_"] = listed("intercepts_", arrays)
-
-    @property
-    def out_activation_(self) -> str:
-        """What turns the last pre-activation into the prediction; it follows from the loss."""
-        name: str = self._of_network("out_activation_", lambda n: self._output_activation(n.loss))
-        return name
-
-    @out_activation_.setter
-    def out_activation_(self, name: str) -> None:
-        if not self.__sklearn_is_fitted__():
-            self._given["out_activation_"] = name
-        elif name != self.out_activation_:
-            raise SettingError(_output_is(self.out_activation_, name))
-
-    @abstractmethod
-    def _output_activation(self, loss: Loss) -> str:
-        """What the loss makes of the last pre-activation, in scikit-learn's words."""
 
     # --- the solver ------------------------------------------------------------------------------
 
@@ -464,19 +336,3 @@ class MultilayerPerceptron(NeuralEstimator):
                 ConvergenceWarning,
                 stacklevel=5,
             )
-
-
-def _dense(network: Network) -> list[Dense]:
-    return [layer for layer in network.layers if isinstance(layer, Dense)]
-
-
-def _coefs(network: Network) -> Tensors:
-    return Tensors("coefs_", (layer.W.T for layer in _dense(network)))
-
-
-def _intercepts(network: Network) -> Tensors:
-    return Tensors("intercepts_", (layer.b for layer in _dense(network)))
-
-
-def _output_is(own: str, wanted: str) -> str:
-    return f"out_activation_ follows from the loss and is {own!r} here; got {wanted!r}"

@@ -8,17 +8,24 @@ that training has not seen, columns that say nothing.
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import DataError
+from plainnet.estimators.tabular.table import (
+    Column,
+    as_dates,
+    as_floats,
+    columns_of,
+    is_gap,
+    is_number,
+    labels_of,
+)
 
 Array = npt.NDArray[Any]
 
@@ -26,7 +33,6 @@ ONE_HOT_UP_TO = 9
 """A column of more categories gets learned vectors instead of a flag for each of them."""
 MOSTLY_DIFFERENT = 0.5
 """A text column with more categories than this share of the rows is a name, not a category."""
-MISSING = "(missing)"
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -146,7 +152,7 @@ class Category:
 
     def __init__(self, name: str, column: Array) -> None:
         self.name = name
-        labels = _labels(column)
+        labels = labels_of(column)
         times = Counter(labels)
         count, once = len(times), 0
         if count > ONE_HOT_UP_TO:
@@ -184,7 +190,7 @@ class Category:
         return [self._ids(column)] if self.used and self.embedded else []
 
     def _ids(self, column: Array) -> Array:
-        return np.array([self.known.get(label, 0) for label in _labels(column)], np.intp)
+        return np.array([self.known.get(label, 0) for label in labels_of(column)], np.intp)
 
 
 # --- a table --------------------------------------------------------------------------------------
@@ -238,42 +244,6 @@ class Columns:
         return [(kind.name, kind.note) for kind in self.kinds]
 
 
-class Column(NamedTuple):
-    """A column on its way in: floats with NaN for gaps, dates with NaT, or objects with None."""
-
-    name: str
-    values: Array
-    declared: bool = False
-    """Its user has said that it holds categories."""
-
-
-def columns_of(X: Any) -> list[Column]:
-    """The columns of a DataFrame or 2-D array."""
-    if hasattr(X, "iloc"):
-        return [_series(str(name), X.iloc[:, i]) for i, name in enumerate(X.columns)]
-    X = np.asarray(X)
-    return [Column(f"x{i}", X[:, i]) for i in range(X.shape[1])]
-
-
-def _series(name: str, series: Any) -> Column:
-    declared, kind = str(series.dtype) == "category", getattr(series.dtype, "kind", "O")
-    if kind in "iuf" and not declared:
-        return Column(name, series.to_numpy(dtype=np.float64, na_value=np.nan))
-    if kind == "m":
-        return Column(name, series.dt.total_seconds().to_numpy(np.float64))
-    if kind == "M":
-        if getattr(series.dtype, "tz", None) is not None:
-            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-        return Column(name, series.to_numpy("datetime64[s]"))
-    if declared:  # by their codes: beside gaps, pandas would make floats of whole numbers
-        categories = np.empty(len(series.cat.categories) + 1, object)  # the last is for gaps
-        categories[:-1] = list(series.cat.categories)
-        return Column(name, categories[series.cat.codes.to_numpy(np.intp)], declared)
-    values = np.array(series.to_numpy(object))
-    values[series.isna().to_numpy(bool)] = None
-    return Column(name, values, declared)
-
-
 def _kind(column: Column) -> Kind:
     name, values = column.name, column.values
     if column.declared:
@@ -282,7 +252,7 @@ def _kind(column: Column) -> Kind:
         return Date(name, values)
     if values.dtype.kind in "iuf":
         return Number(name, values)
-    present = [value for value in values if not _is_gap(value)]
+    present = [value for value in values if not is_gap(value)]
     if present and all(isinstance(v, (date, np.datetime64)) for v in present):
         return Date(name, values)
     if present and all(isinstance(v, str) and ISO_DATE.match(v) for v in present):
@@ -290,72 +260,6 @@ def _kind(column: Column) -> Kind:
             return Date(name, values)
         except DataError:
             return Category(name, values)
-    if all(_is_number(v) for v in present):
+    if all(is_number(v) for v in present):
         return Number(name, values)
     return Category(name, values)
-
-
-# --- values ---------------------------------------------------------------------------------------
-
-
-def as_floats(column: Array, name: str) -> Array:
-    """The column as float64 with NaN for gaps; refuses text and infinity."""
-    try:
-        if column.dtype.kind == "O":
-            values = np.array([np.nan if _is_gap(v) else v for v in column], np.float64)
-        else:
-            values = column.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"column {name!r} holds numbers; got {_odd_one(column)!r}") from error
-    if np.isinf(values).any():
-        row = int(np.argmax(np.isinf(values)))
-        raise DataError(f"column {name!r} must hold finite numbers; row {row} has infinity")
-    return values
-
-
-def as_dates(column: Array, name: str) -> Array:
-    """The column as datetime64[s], with NaT for gaps."""
-    if column.dtype.kind == "M":
-        return column.astype("datetime64[s]")
-    try:
-        with warnings.catch_warnings():
-            # A time with a zone becomes UTC, as it should; NumPy warns of it.
-            warnings.simplefilter("ignore", UserWarning)
-            return np.array(["NaT" if _is_gap(v) else v for v in column], "datetime64[s]")
-    except (TypeError, ValueError) as error:
-        raise DataError(f"column {name!r} holds dates like 2026-01-31; {error}") from error
-
-
-def _odd_one(column: Array) -> object:
-    for value in column:
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return value
-    return column.dtype
-
-
-def _labels(column: Array) -> list[str]:
-    """Each value as text; 1, 1.0 and True are the same."""
-    return [_label(value) for value in column.tolist()]
-
-
-def _label(value: object) -> str:
-    if _is_gap(value):
-        return MISSING
-    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
-        value = int(value)
-    return str(value)
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, (bool, np.bool_, np.timedelta64)):
-        return False
-    return isinstance(value, (int, float, np.number, Decimal))
-
-
-def _is_gap(value: object) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas has these two
-        return True
-    kinds = (float, np.floating, np.datetime64, np.timedelta64, Decimal)
-    return isinstance(value, kinds) and bool(value != value)

@@ -1,0 +1,13 @@
+"""MLPClassifier and MLPRegressor: scikit-learn's, parameter for parameter.
+
+estimators     the two: their parameters, and what differs between classes and numbers
+multilayer     what they share: the solver and the course of training
+layers         the layers that the settings ask for, and scikit-learn's first weights
+weights        coefs_ and intercepts_: views, into which arrays can be assigned
+rules          scikit-learn's rules of stopping and learning, as callbacks
+losses         its losses, to the factor
+"""
+
+from plainnet.estimators.mlp.estimators import MLPClassifier, MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

@@ -1,0 +1,219 @@
+"""TabularClassifier and TabularRegressor: a table as it is, with missing values and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils._param_validation import StrOptions
+
+from plainnet.arguments import as_numbers
+from plainnet.callbacks import Callback
+from plainnet.errors import require_number
+from plainnet.estimators.base import Rows
+from plainnet.estimators.tabular import recipe as recipes
+from plainnet.estimators.tabular.calibration import Refinement, fit_temperature
+from plainnet.estimators.tabular.ensemble import Tabular
+from plainnet.estimators.targets import Classifier, Regressor
+from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
+
+Array = npt.NDArray[Any]
+
+
+class TabularClassifier(Tabular, Classifier):
+    """Classes from a table as it comes, with the defaults of RealMLP and calibrated probabilities.
+
+    The recipe is after RealMLP-TD (Holzmueller et al. 2024, Better by Default, table A.1);
+    docs/decisions.md lists what differs, and why. Small tables get several networks, each of which
+    holds out other rows; their outputs are averaged. Of each the epoch with the best calibrated
+    log-loss on the rows it held out is kept. One temperature is fitted to all these rows.
+
+    Parameters
+    ----------
+    preset : {"default", "fast"}
+        "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
+    hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size, label_smoothing
+        The preset's values, unless given.
+    class_weight : dict, "balanced" or None
+    n_networks : int or None
+        How many networks are averaged, each trained without other rows. None: five for up to 20,000
+        rows, of fewer epochs each; else one.
+    validation_fraction : float or None
+        Share of the rows that a network holds out, to choose its epoch and the temperature; 0 for
+        none. None is a fifth, but no more than 3,000 rows.
+    callbacks : sequence of plainnet.callbacks.Callback
+        They are with each network's training, one after the other.
+    random_state : int, RandomState, Generator or None
+    verbose : bool
+
+    Attributes
+    ----------
+    networks_ : list of Network
+    histories_ : list of History
+    best_epochs_ : list of int
+        The epoch, counted from 0, whose parameters each network has.
+    network_, history_, best_epoch_
+        Those of the first network.
+    columns_ : Columns
+        What was done with each column: `columns_.describe()`.
+    classes_ : array of shape (K,)
+    temperature_ : float
+        The mean of the networks' last pre-activations is divided by it.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> table = pandas.DataFrame({"size": [1.0, None, 9.0, 8.0] * 8, "colour": list("rrgg") * 8})
+    >>> model = TabularClassifier(epochs=8, random_state=0).fit(table, list("aabb") * 8)
+    >>> model.predict(pandas.DataFrame({"size": [None, 9.0], "colour": ["r", "blue"]}))
+    array(['a', 'b'], dtype='<U1')
+    """
+
+    _presets = recipes.CLASSIFIER
+    _monitor = "val_refined_loss"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Tabular._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        preset: str = "default",
+        *,
+        hidden_layer_sizes: Sequence[int] | None = None,
+        dropout: float | None = None,
+        weight_decay: float | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        label_smoothing: float | None = None,
+        class_weight: dict[Any, float] | str | None = None,
+        n_networks: int | None = None,
+        validation_fraction: float | None = None,
+        callbacks: Sequence[Callback] = (),
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self._store(locals())
+
+    @property
+    def _n_targets(self) -> int:
+        return len(self.classes_) if self._multilabel else max(2, len(self.classes_))
+
+    def _loss(self, recipe: recipes.Recipe) -> Loss:
+        if self._multilabel:
+            return SigmoidCrossEntropy()
+        return SoftmaxCrossEntropy(label_smoothing=recipe.label_smoothing)
+
+    def _standardised(self, rows: Rows) -> Array:
+        return np.asarray(rows.targets, np.float32) if self._multilabel else rows.targets
+
+    def _watch(self, held: tuple[Array, ...]) -> list[Callback]:
+        return [Refinement(*held)]
+
+    def _finish(self, held: Sequence[tuple[Array, ...]], shared: bool) -> None:
+        self.temperature_ = 1.0
+        if not held:
+            return
+        Z = [net.outputs(X) for net, (X, *_) in zip(self.networks_, held, strict=True)]
+        if shared:
+            truth = held[0][1:]
+            self.temperature_, _ = fit_temperature(self.network_, np.mean(Z, axis=0), *truth)
+        else:
+            truth = tuple(np.concatenate(arrays) for arrays in zip(*held, strict=True))[1:]
+            self.temperature_, _ = fit_temperature(self.network_, np.concatenate(Z), *truth)
+
+    def _outputs(self, X: Array) -> Array:
+        return super()._outputs(X) / self.temperature_
+
+    def _expect_prediction(self, X: Array) -> None:
+        require_number("temperature_", self.temperature_, above=0)
+        super()._expect_prediction(X)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Calibrated probabilities, shape (m, classes), in the order of `classes_`."""
+        P = super().predict_proba(X)
+        return np.ones((len(P), 1)) if len(self.classes_) == 1 else P
+
+
+class TabularRegressor(Tabular, Regressor):
+    """Numbers from a table as it comes, with the defaults of RealMLP.
+
+    Targets are standardised for training; predictions stay between the least and the largest target
+    of the rows trained on. Small tables get several networks, each of which holds out other rows;
+    their predictions are averaged. Of each the epoch with the least error on these rows is kept.
+
+    Parameters
+    ----------
+    preset : {"default", "fast"}
+        "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
+    hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size
+        The preset's values, unless given.
+    n_networks : int or None
+        How many networks are averaged, each trained without other rows. None: five for up to 20,000
+        rows, of fewer epochs each; else one.
+    validation_fraction : float or None
+        Share of the rows that a network holds out, to choose its epoch; 0 for none. None is a
+        fifth, but no more than 3,000 rows.
+    callbacks : sequence of plainnet.callbacks.Callback
+        They are with each network's training, one after the other.
+    random_state : int, RandomState, Generator or None
+    verbose : bool
+
+    Attributes
+    ----------
+    networks_ : list of Network
+    histories_ : list of History
+        In units of standardised targets.
+    best_epochs_ : list of int
+        The epoch, counted from 0, whose parameters each network has.
+    network_, history_, best_epoch_
+        Those of the first network.
+    columns_ : Columns
+        What was done with each column: `columns_.describe()`.
+    """
+
+    _presets = recipes.REGRESSOR
+    _monitor = "val_loss"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        name: allowed
+        for name, allowed in Tabular._parameter_constraints.items()
+        if name != "label_smoothing"
+    }
+
+    def __init__(
+        self,
+        preset: str = "default",
+        *,
+        hidden_layer_sizes: Sequence[int] | None = None,
+        dropout: float | None = None,
+        weight_decay: float | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        n_networks: int | None = None,
+        validation_fraction: float | None = None,
+        callbacks: Sequence[Callback] = (),
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self._store(locals())
+
+    def _loss(self, recipe: recipes.Recipe) -> Loss:
+        return MeanSquaredError()
+
+    def _scale(self, rows: Rows) -> None:
+        y = as_numbers("targets y", rows.targets).astype(np.float64)
+        self._center, self._spread = y.mean(axis=0), y.std(axis=0)
+        self._spread = np.where(self._spread > 0, self._spread, 1.0)
+        self._least, self._largest = y.min(axis=0), y.max(axis=0)
+
+    def _standardised(self, rows: Rows) -> Array:
+        y = as_numbers("targets y", rows.targets).astype(np.float64)
+        return np.asarray((y - self._center) / self._spread, np.float32)
+
+    def _decide(self, Z: Array) -> Array:
+        y = super()._decide(Z) * self._spread + self._center
+        return np.asarray(np.clip(y, self._least, self._largest))

@@ -1,0 +1,24 @@
+"""What the number of rows decides, unless the user does: networks, epochs, rows in a batch."""
+
+from __future__ import annotations
+
+SMALL_TABLE, NETWORKS = 20_000, 5
+"""Up to so many rows, so many networks."""
+ROWS_TO_SEE = 600_000
+FEWEST_EPOCHS, MOST_EPOCHS = 16, 160
+STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 16, 16, 256
+
+
+def networks_for(rows: int) -> int:
+    """How many networks a table of so many rows gets."""
+    return NETWORKS if rows <= SMALL_TABLE else 1
+
+
+def epochs_for(rows: int, networks: int) -> int:
+    """How often each network goes through this many rows: less often where they are many."""
+    return max(round(min(ROWS_TO_SEE / rows, MOST_EPOCHS) / networks), FEWEST_EPOCHS)
+
+
+def batch_size_for(rows: int) -> int:
+    """256, and less for small tables, which would see too few steps otherwise."""
+    return min(max(rows // STEPS_PER_EPOCH, SMALLEST_BATCH), LARGEST_BATCH)

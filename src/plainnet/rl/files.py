@@ -1,0 +1,67 @@
+"""What an agent's file may ask for, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from plainnet.errors import SettingError
+from plainnet.files.archive import Archive
+from plainnet.layers.base import Array
+
+if TYPE_CHECKING:
+    from plainnet.rl.agent import Agent
+
+MOST_LAYERS = 100
+MOST = {"epochs": 10_000, "batch_size": 2**20, "minibatches": 2**20}
+"""What a file may ask for; beyond it, one iteration would not end."""
+
+
+def expect_savable(agent: Agent) -> None:
+    """Refuse an agent that no file may ask for."""
+    if too_much := too_much_of(agent.config(), agent.steps):
+        raise SettingError(f"the agent cannot be saved: {too_much}")
+
+
+def too_much_of(settings: Mapping[str, Any], steps: int) -> str:
+    """What no agent in a file may ask for, in words; "" if it is modest."""
+    for name, most in MOST.items():
+        if isinstance(settings.get(name), int | float) and not settings[name] <= most:
+            return f"its {name} is {settings[name]:,}, more than {most:,}"
+    hidden, n_envs = settings.get("hidden"), settings.get("n_envs")
+    rollout = settings.get("n_steps", 1)
+    if isinstance(hidden, list | tuple) and len(hidden) > MOST_LAYERS:
+        return f"it has {len(hidden):,} hidden layers, more than {MOST_LAYERS}"
+    if isinstance(n_envs, int) and isinstance(rollout, int):
+        at_once = n_envs * rollout
+        if at_once > max(steps, MOST["batch_size"]):
+            return f"it learns from {at_once:,} steps at once"
+    return ""
+
+
+def fill(file: Archive, name: str, place: Array) -> None:
+    """Copy numbers of a file to where they belong; earlier files have some in a narrower dtype."""
+    narrow = file.header(f"state.{name}").dtype.newbyteorder("=")
+    if narrow == np.float32 and place.dtype == np.float64:
+        numbers = np.empty(place.shape, narrow)
+        file.read_into(f"state.{name}", numbers)
+        place[...] = numbers
+    else:
+        file.read_into(f"state.{name}", place)
+    expect_finite(name, place)
+
+
+def expect_finite(name: str, values: Array) -> None:
+    """Refuse NaN and infinity."""
+    if not np.isfinite(values).all():
+        raise ValueError(f"its {name} has NaN or infinity in it")
+
+
+def count_in(file: Archive, name: str) -> int:
+    """A number of things in a file, which is not negative."""
+    count = file.number(name)
+    if count < 0:
+        raise ValueError(f"its {name} is {count}")
+    return count
