@@ -67,12 +67,13 @@ def signatures(name: str) -> list[str]:
 
 
 def _methods(kind: type) -> dict[str, object]:
-    """Those of a class, and of the bases beside it that have no public name."""
+    """Those of a class, and of its bases up to the first that has lines of its own."""
     found: dict[str, object] = {}
-    for base in reversed(kind.__mro__):
-        hidden = base.__module__ == kind.__module__ and base not in _listed()
-        if base is kind or hidden:
-            found |= vars(base)
+    for base in kind.__mro__:
+        if base is not kind and base in _listed():
+            break
+        if base.__module__.startswith("plainnet"):
+            found = {**vars(base), **found}
     return found
 
 

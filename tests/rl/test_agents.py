@@ -476,7 +476,7 @@ def test_many_threads_may_act():
 def test_a_loss_that_is_not_finite_ends_learning():
     agent = PPO("CartPole-v1", **SMALL)
     agent.learners["actor_critic"][0].parameters[3] = np.nan
-    with pytest.raises(DivergedError, match="the loss of actor_critic is nan"):
+    with pytest.raises(DivergedError, match="in learning actor_critic, the loss became nan"):
         agent.learn(600, progress=False)
 
 

@@ -31,13 +31,13 @@ from plainnet.files.archive import Archive
 from plainnet.layers.base import Array
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
-from plainnet.optimizers.clipping import clip_norm
 from plainnet.rl.environments import LONGEST, Environments, Make
 from plainnet.rl.evaluation import returns_of
 from plainnet.rl.files import count_in, expect_finite, expect_savable, fill
 from plainnet.rl.learning import Learning
 from plainnet.rl.running import EARLIER_NOISE, RunningStatistics
 from plainnet.training.interrupts import on_ctrl_c
+from plainnet.training.steps import Step
 
 MOST_ENVIRONMENTS = 2048
 """They are stepped one after the other, so that more are no faster."""
@@ -84,7 +84,7 @@ class Agent(Configurable, ABC):
         self.environments = Environments(self.env, self.n_envs)
         self.learning = Learning()
         self.learners, self.statistics = {}, {}
-        self._caches: dict[str, Cache] = {}
+        self._steps: dict[str, Step] = {}
 
     @property
     def steps(self) -> int:
@@ -214,20 +214,25 @@ class Agent(Configurable, ABC):
     ) -> Cache:
         """One step of a learner's optimizer on its loss of these rows; the step's cache."""
         network, optimizer = self.learners[name]
-        cache = self._caches.setdefault(name, Cache(training=True, seed=self.rng))
-        with np.errstate(all="ignore"):  # what is not finite is said below
-            loss = network.step(X, y.astype(network.dtype, copy=False), cache, sample_weight)
-            norm = clip_norm([network.gradients], np.inf if max_norm is None else max_norm)
-        if not np.isfinite([loss, norm]).all():
-            raise DivergedError(
-                f"after {self.steps} steps of the environment the loss of {name} is {loss}, and "
-                f"its gradient's norm {norm}; a lower learning_rate is the usual remedy",
-                step=self.steps,
-                layer=name,
-            )
+        if name not in self._steps:
+            step = Step(network, optimizer, Cache(training=True, seed=self.rng))
+            step.diverged = lambda what: self._diverged(name, what)
+            self._steps[name] = step
+        step = self._steps[name]
+        step.clip_norm = np.inf if max_norm is None else max_norm
         optimizer.learning_rate = learning_rate
-        optimizer.update(network.parameters, network.gradients, network.segments)
-        return cache.children["loss"]
+        with np.errstate(all="ignore"):  # what is not finite is an error
+            step.gradient((X, y.astype(network.dtype, copy=False), sample_weight))
+            step.update()
+        return step.cache.children["loss"]
+
+    def _diverged(self, name: str, what: str) -> DivergedError:
+        return DivergedError(
+            f"after {self.steps} steps of the environment, in learning {name}, {what}; a lower "
+            "learning_rate is the usual remedy",
+            step=self.steps,
+            layer=name,
+        )
 
     # --- acting ----------------------------------------------------------------------------------
 

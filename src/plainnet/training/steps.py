@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from math import isfinite
 from typing import Any
 
@@ -145,6 +146,8 @@ class Step:
         """The batch of the last gradient."""
         self._weights = Cache()
         self._sum: Array | None = None
+        self._learning_of: object = None
+        self._stretches: list[Array] = []
 
     def gradient(self, batch: Batch) -> tuple[float, float, float]:
         """The mean loss of a batch, and its weight in a unit; its gradient is in the network."""
@@ -181,11 +184,20 @@ class Step:
 
     def clip(self) -> None:
         """Bring the gradient of all that learns within its limit."""
-        network = self.network
-        learning = [
-            network.gradients[s.start : s.stop] for s in network.segments if s.learning_rate > 0
-        ]
+        learning = self._learning()
         if self.clip_value is not None:
             bound(learning, self.clip_value)
         if self.clip_norm is not None and not isfinite(norm := shorten(learning, self.clip_norm)):
             raise self.diverged(f"the gradient's norm became {norm}")
+
+    def _learning(self) -> list[Array]:
+        """The gradient of what learns: one view where all of it does, else one for each stretch."""
+        network = self.network
+        if self._learning_of is not network.segments:
+            self._learning_of, self._stretches = network.segments, []
+            for learns, segments in groupby(network.segments, lambda s: s.learning_rate > 0):
+                group = list(segments)
+                if learns:
+                    stretch = slice(group[0].start, group[-1].stop)
+                    self._stretches.append(network.gradients[stretch])
+        return self._stretches
