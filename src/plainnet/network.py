@@ -356,10 +356,34 @@ class Network:
         cache : Cache, optional
             `Cache(training=True)`, kept from step to step, makes further steps allocate nothing.
         sample_weight : array of shape (m,), optional
+            Or (m, time), where each step has a target of its own.
         """
         require_optional("cache", cache, Cache)
         X, targets, weights = self.check(X, y, sample_weight)
         return self.step(X, targets, Cache(training=True) if cache is None else cache, weights)
+
+    def input_gradient(
+        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Array:
+        """The gradient of the mean loss with respect to X, shape (m, *input_shape).
+
+        Of a pass as in prediction, without dropout. It says which pixels matter, or how an example
+        could be changed so that it is taken for another (Goodfellow et al. 2015, section 4). The
+        parameters' gradients are written too.
+
+        >>> from plainnet.layers import Dense
+        >>> from plainnet.losses import MeanSquaredError
+        >>> network = Network([Dense(1, bias=False)], loss=MeanSquaredError(), input_shape=2)
+        >>> network["0.dense.W"] = [[2.0, -1.0]]
+        >>> network.input_gradient([[3.0, 5.0]], [0.0])  # 2 (W x - y) W
+        array([[ 4., -2.]], dtype=float32)
+        """
+        if self.body.takes_ids:
+            raise SettingError(f"ids have no gradient, and {self.layers[0]!r} takes ids")
+        X, targets, weights = self.check(X, y, sample_weight)
+        cache = Cache(record=True)
+        self.step(X, targets, cache, weights)
+        return cache["dX"].copy()
 
     def step(self, X: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         """`loss_and_gradients` for a training loop, on what `check` returned."""

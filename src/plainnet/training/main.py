@@ -79,6 +79,7 @@ def train(
     validation_data : (X, y) or (X, y, sample_weight), optional
         Evaluated after each epoch, as val_loss and, for classifiers, val_accuracy.
     sample_weight : array of shape (m,), optional
+        Or (m, time), where each step has a target of its own.
     class_weight : {class id: weight} or "balanced", optional
         Multiplies the sample weights; classes that are left out count 1.
     callbacks : sequence of Callback
