@@ -7,7 +7,7 @@ import pytest
 
 from layer_cases import CASES
 from loss_cases import CASES as LOSSES
-from plainnet.engine.formulas import FUNCTIONS, Formula, expect_grammatical
+from plainnet.engine.formulas import FUNCTIONS, Formula, expect_condition, expect_grammatical
 
 ALL = {
     formula.plain: formula
@@ -42,6 +42,30 @@ def test_every_formula_keeps_to_the_grammar(formula):
 def test_what_the_grammar_does_not_have(plain, message):
     with pytest.raises(ValueError, match=message):
         expect_grammatical(plain)
+
+
+WITH_CONDITIONS = [
+    case for case in CASES if any(f.when for f in getattr(type(case.make()), "formulas", ()))
+]
+
+
+@pytest.mark.parametrize("case", WITH_CONDITIONS, ids=[case.id for case in WITH_CONDITIONS])
+def test_a_condition_names_settings(case):
+    layer = case.make()
+    for formula in type(layer).formulas:
+        if formula.when:
+            expect_condition(formula.when)
+            names = {node.id for node in ast.walk(ast.parse(formula.when)) if hasattr(node, "id")}
+            assert names <= {*layer.config(), *vars(type(layer)), *vars(layer)}
+    held = layer.formulas
+    assert {f.result for f in held} >= {held.output, f"d{held.input}"}
+    results = [formula.result for formula in held]
+    assert len(results) == len(set(results)), "two formulas of one name hold at once"
+
+
+def test_what_a_condition_cannot_be():
+    with pytest.raises(ValueError, match="Call is not in the grammar of conditions"):
+        expect_condition("open('x')")
 
 
 def test_a_formula_is_evaluated_from_what_its_names_stand_for():

@@ -360,6 +360,7 @@ def test_cross_attention_is_its_formulas(bias, dropout, rng):
     dY = rng.standard_normal(Y.shape)
     dA = layer.backward(dY, cache)
     known = {"A": A, "X": X, "dY": dY, "M": cache["M"] if dropout else None}
+    known["data"] = np.ones(X.shape[:2], bool)
     results = evaluate(layer.formulas, vars(layer) | known)
     np.testing.assert_allclose(results["Y"], Y, rtol=1e-10)
     np.testing.assert_allclose(results["dA"], dA, rtol=1e-10)
@@ -378,7 +379,8 @@ def test_dropout_is_in_the_formulas(rng):
     dY = rng.standard_normal(Y.shape)
     dA = layer.backward(dY, cache)
     M = np.where(np.tri(5, dtype=bool), cache["M"], False)  # the rest is whatever
-    results = evaluate(layer.formulas, vars(layer) | {"A": A, "dY": dY, "M": M})
+    known = {"A": A, "dY": dY, "M": M, "data": np.ones(A.shape[:2], bool)}
+    results = evaluate(layer.formulas, vars(layer) | known)
     np.testing.assert_allclose(results["Y"], Y, rtol=1e-10)
     np.testing.assert_allclose(results["dA"], dA, rtol=1e-10)
     np.testing.assert_allclose(results["dW"], layer.dW, rtol=1e-10, atol=1e-13)

@@ -124,6 +124,8 @@ def test_layer(case: LayerCase, rng):
         )
         known["layers_back"] = lambda dY: spread(layer, backward, dY)
 
+    if layer.uses_mask:
+        known["data"] = np.ones(A.shape[:2], bool)
     if isinstance(layer, EncoderDecoder):
         known |= coder_steps(layer)
 

@@ -34,6 +34,8 @@ class Formula:
     result: str
     plain: str
     latex: str
+    when: str = ""
+    """Settings of the layer under which the line holds, such as `bias` or `not bias`."""
 
     def __str__(self) -> str:
         return f"{self.result} = {self.plain}"
@@ -43,6 +45,11 @@ class Formula:
         with np.errstate(all="ignore"):
             return eval(_compiled(self.plain), {**FUNCTIONS, **known})
 
+    def holds(self, subject: Any) -> bool:
+        """Whether it is a formula of this layer or loss, with the settings that it has."""
+        settings = {name: getattr(subject, name) for name in _names(self.when or "True")}
+        return not self.when or bool(eval(_compiled(self.when), {}, settings))
+
     @property
     def names(self) -> frozenset[str]:
         """What has to be known for it, functions excepted."""
@@ -51,7 +58,10 @@ class Formula:
 
 @dataclass(frozen=True, slots=True)
 class Formulas:
-    """A layer's mathematics as data: from `input` to `output`, and the gradients back."""
+    """A layer's mathematics as data: from `input` to `output`, and the gradients back.
+
+    It stands in the class; a layer object's own `formulas` are those that hold for its settings.
+    """
 
     input: str
     output: str
@@ -61,6 +71,15 @@ class Formulas:
     def __iter__(self) -> Iterator[Formula]:
         yield from self.forward
         yield from self.backward
+
+    def __get__(self, subject: Any, kind: type | None = None) -> Formulas:
+        if subject is None or not any(formula.when for formula in self):
+            return self
+        forward, backward = (
+            tuple(formula for formula in side if formula.holds(subject))
+            for side in (self.forward, self.backward)
+        )
+        return Formulas(self.input, self.output, forward, backward)
 
 
 def sigmoid(Z: Array) -> Array:
@@ -117,6 +136,10 @@ METHODS = frozenset({"any", "argmax", "max", "mean", "min", "reshape", "sum"})
 """Of arrays, that a formula may call."""
 KEYWORDS = frozenset({"axis", "keepdims"})
 
+_CONDITIONS = (
+    ast.Expression, ast.BoolOp, ast.boolop, ast.UnaryOp, ast.Not, ast.Compare, ast.cmpop, ast.Name,
+    ast.Load, ast.Constant,
+)  # fmt: skip
 _NODES = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.USub, ast.Compare, ast.Call, ast.Attribute,
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Name, ast.Load, ast.Constant, ast.Starred,
@@ -140,6 +163,13 @@ def expect_grammatical(plain: str) -> None:
             )
             if not known:
                 raise ValueError(f"{plain}: a formula cannot call {ast.unparse(called)}")
+
+
+def expect_condition(when: str) -> None:
+    """Refuse a condition that is more than settings, compared and joined by `and`, `or`, `not`."""
+    for node in ast.walk(ast.parse(when, mode="eval")):
+        if not isinstance(node, _CONDITIONS):
+            raise ValueError(f"{when}: {type(node).__name__} is not in the grammar of conditions")
 
 
 @computed_once

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -18,7 +19,6 @@ from plainnet.errors import (
     shown,
 )
 from plainnet.initializers import Initializer, Zeros
-from plainnet.layers.attention_formulas import cross_attention_formulas, self_attention_formulas
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.dense import rows
 from plainnet.layers.dot_product import attend, attend_backward, hide
@@ -28,6 +28,115 @@ from plainnet.layers.positions import (
     count_steps,
     expect_sequence,
     rotate,
+)
+
+# The parts of Z, (m, time, heads or groups, d), and of its gradient.
+QUERIES = "Z[..., : heads * d].reshape(*A.shape[:2], heads, d)"
+KEYS = "Z[..., heads * d : (heads + groups) * d].reshape(*A.shape[:2], groups, d)"
+VALUES = "Z[..., (heads + groups) * d :].reshape(*A.shape[:2], groups, d)"
+JOINED = (
+    "concatenate([{0}.reshape(*A.shape[:2], -1), {1}.reshape(*A.shape[:2], -1),"
+    " dV.reshape(*A.shape[:2], -1)], axis=2)"
+)
+TURNED = {
+    "halves": "concatenate([{0}[..., : d // 2] * cos(theta) {1} {0}[..., d // 2 :] * sin(theta),"
+    " {0}[..., d // 2 :] * cos(theta) {2} {0}[..., : d // 2] * sin(theta)], axis=3)",
+    "interleaved": "concatenate([({0}[..., ::2] * cos(theta) {1} {0}[..., 1::2] * sin(theta))"
+    "[..., None], ({0}[..., 1::2] * cos(theta) {2} {0}[..., ::2] * sin(theta))[..., None]],"
+    " axis=4).reshape({0}.shape)",
+}
+
+
+def _turned(pairing: Pairing, back: bool) -> tuple[Formula, ...]:
+    """Queries and keys as they are turned by their places, or their gradients turned back."""
+    d, signs, turn = ("d", "+-", r"R(\theta_t)^\top ") if back else ("", "-+", r"R(\theta_t) ")
+    formulas = []
+    for name in (f"{d}Q", f"{d}K"):
+        given, result = (name, f"{name}_0") if back else (f"{name}_0", name)
+        latex = rf"{result.replace('_', '^')}_t = {turn}{given.replace('_', '^')}_t"
+        plain = TURNED[pairing].format(given, *signs)
+        formulas.append(Formula(result, plain, latex, when=f"rotary and pairing == {pairing!r}"))
+    return tuple(formulas)
+
+
+# From queries, keys and values (m, time, heads or groups, d) to O, and back; head h reads the keys
+# and values of group share[h]. `data` is the mask, (m, source time).
+ATTEND = (
+    Formula("share", "arange(heads) // (heads // groups)", r"g(h) = \lfloor h\, n_g / n_h \rfloor"),
+    Formula(
+        "S",
+        "einsum('mthd,mshd->mhts', Q, K[:, :, share]) / sqrt(d)",
+        r"S_h = Q_h K_{g(h)}^\top / \sqrt d",
+    ),
+    Formula("seen", "data[:, None, None]", r"m_{ts} = \mathrm{data}_s", when="not causal"),
+    Formula(
+        "seen",
+        "data[:, None, None] & (arange(S.shape[2])[:, None] >= arange(S.shape[3]))",
+        r"m_{ts} = \mathrm{data}_s\, [s \le t]",
+        when="causal",
+    ),
+    Formula(
+        "E",
+        "exp(S - S.max(axis=3, keepdims=True)) * seen",
+        r"E_{hts} = e^{S_{hts} - \max S_{ht}}\, m_{ts}",
+    ),
+    Formula("n", "E.sum(axis=3, keepdims=True)", r"n_{ht} = \sum_s E_{hts}"),
+    Formula("P", "E / (n + (n == 0))", r"P_{hts} = E_{hts} / n_{ht}, \quad 0/0 = 0"),
+    Formula("kept", "P", r"\tilde P = P", when="not dropout"),
+    Formula("kept", "P * M / (1 - dropout)", r"\tilde P = P \odot M / (1 - p)", when="dropout"),
+    Formula("O", "einsum('mhts,mshd->mthd', kept, V[:, :, share])", r"O_h = \tilde P_h V_{g(h)}"),
+)
+ATTEND_BACK = (
+    Formula("dO", "(dY @ W_out).reshape(O.shape)", r"dO = dY\, W_{out}"),
+    Formula(
+        "dV",
+        "einsum('mhts,mthd,hg->msgd', kept, dO, share[:, None] == arange(groups))",
+        r"dV_g = \sum_{h \in g} \tilde P_h^\top dO_h",
+    ),
+    Formula(
+        "dP",
+        "einsum('mthd,mshd->mhts', dO, V[:, :, share])",
+        r"dP_h = dO_h V_{g(h)}^\top",
+        when="not dropout",
+    ),
+    Formula(
+        "dP",
+        "einsum('mthd,mshd->mhts', dO, V[:, :, share]) * M / (1 - dropout)",
+        r"dP_h = dO_h V_{g(h)}^\top \odot M_h / (1 - p)",
+        when="dropout",
+    ),
+    Formula(
+        "dS",
+        "P * (dP - (dP * P).sum(axis=3, keepdims=True))",
+        r"dS_{hts} = P_{hts} (dP_{hts} - \sum_s dP_{hts} P_{hts})",
+    ),
+    Formula(
+        "dQ",
+        "einsum('mhts,mshd->mthd', dS, K[:, :, share]) / sqrt(d)",
+        r"dQ_h = dS_h K_{g(h)} / \sqrt d",
+    ),
+    Formula(
+        "dK",
+        "einsum('mhts,mthd,hg->msgd', dS, Q, share[:, None] == arange(groups)) / sqrt(d)",
+        r"dK_g = \sum_{h \in g} dS_h^\top Q_h / \sqrt d",
+    ),
+)
+PROJECT = (
+    Formula(
+        "Y",
+        "O.reshape(*A.shape[:2], -1) @ W_out.T + b_out",
+        r"Y = O W_{out}^\top + b_{out}",
+        when="bias",
+    ),
+    Formula("Y", "O.reshape(*A.shape[:2], -1) @ W_out.T", r"Y = O W_{out}^\top", when="not bias"),
+)
+PROJECT_BACK = (
+    Formula(
+        "dW_out",
+        "einsum('mti,mtj->ij', dY, O.reshape(*A.shape[:2], -1))",
+        r"dW_{out} = \sum_t dY_t^\top O_t",
+    ),
+    Formula("db_out", "dY.sum(axis=(0, 1))", r"db_{out} = \sum_{it} dY_{it}", when="bias"),
 )
 
 
@@ -118,9 +227,6 @@ class MultiHeadAttention(Layer):
         self.initializer = initializer
         self.output_initializer = output_initializer
         self.pairing: Pairing = "interleaved" if rotary == "interleaved" else "halves"
-        self.formulas = self_attention_formulas(
-            causal, self.pairing if rotary else None, bias, dropout
-        )
 
     def build(self, input_shape: Shape) -> Shape:
         _, width = expect_sequence(input_shape)
@@ -136,6 +242,43 @@ class MultiHeadAttention(Layer):
         if self.bias:
             self.declare("b_out", (width,), Zeros())
         return input_shape
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("Z", "A @ W.T + b", r"Z = A W^\top + b", when="bias"),
+            Formula("Z", "A @ W.T", r"Z = A W^\top", when="not bias"),
+            Formula("Q", QUERIES, r"Q_h = Z^q_h", when="not rotary"),
+            Formula("K", KEYS, r"K_g = Z^k_g", when="not rotary"),
+            Formula("Q_0", QUERIES, r"Q^0_h = Z^q_h", when="rotary"),
+            Formula("K_0", KEYS, r"K^0_g = Z^k_g", when="rotary"),
+            Formula("V", VALUES, r"V_g = Z^v_g"),
+            Formula(
+                "theta",
+                "arange(A.shape[1])[:, None, None] * rotary_base ** (-arange(d // 2) / (d // 2))",
+                r"\theta_{ti} = t\, \beta^{-2i/d}",
+                when="rotary",
+            ),
+            *_turned("halves", back=False),
+            *_turned("interleaved", back=False),
+            *ATTEND,
+            *PROJECT,
+        ),
+        backward=(
+            *PROJECT_BACK,
+            *ATTEND_BACK,
+            *_turned("halves", back=True),
+            *_turned("interleaved", back=True),
+            Formula("dZ", JOINED.format("dQ", "dK"), r"dZ = [dQ \; dK \; dV]", when="not rotary"),
+            Formula(
+                "dZ", JOINED.format("dQ_0", "dK_0"), r"dZ = [dQ^0 \; dK^0 \; dV]", when="rotary"
+            ),
+            Formula("dW", "einsum('mti,mtj->ij', dZ, A)", r"dW = \sum_t dZ_t^\top A_t"),
+            Formula("db", "dZ.sum(axis=(0, 1))", r"db = \sum_{it} dZ_{it}", when="bias"),
+            Formula("dA", "dZ @ W", r"dA = dZ\, W"),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         m, T, _ = A.shape
@@ -248,6 +391,7 @@ class CrossAttention(Layer):
     db_out: Array
 
     releases_arrays = True
+    causal = False
     carries_back = False
 
     def __init__(
@@ -276,7 +420,6 @@ class CrossAttention(Layer):
         self.source_width = source_width
         self.initializer = initializer
         self.output_initializer = output_initializer
-        self.formulas = cross_attention_formulas(bias, dropout)
 
     def build(self, input_shape: Shape) -> Shape:
         _, width = expect_sequence(input_shape)
@@ -294,12 +437,46 @@ class CrossAttention(Layer):
             self.declare("b_out", (width,), Zeros())
         return input_shape
 
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("Z_q", "A @ W.T + b", r"Z^q = A W^\top + b", when="bias"),
+            Formula("Z_q", "A @ W.T", r"Z^q = A W^\top", when="not bias"),
+            Formula("Z", "X @ W_kv.T + b_kv", r"Z = X W_{kv}^\top + b_{kv}", when="bias"),
+            Formula("Z", "X @ W_kv.T", r"Z = X W_{kv}^\top", when="not bias"),
+            Formula("Q", "Z_q.reshape(*A.shape[:2], heads, d)", r"Q_h = Z^q_h"),
+            Formula("K", "Z[..., : groups * d].reshape(*X.shape[:2], groups, d)", r"K_g = Z^k_g"),
+            Formula("V", "Z[..., groups * d :].reshape(*X.shape[:2], groups, d)", r"V_g = Z^v_g"),
+            *ATTEND,
+            *PROJECT,
+        ),
+        backward=(
+            *PROJECT_BACK,
+            *ATTEND_BACK,
+            Formula("dZ_q", "dQ.reshape(*A.shape[:2], -1)", r"dZ^q = dQ"),
+            Formula(
+                "dZ",
+                "concatenate([dK.reshape(*X.shape[:2], -1), dV.reshape(*X.shape[:2], -1)], axis=2)",
+                r"dZ = [dK \; dV]",
+            ),
+            Formula("dW", "einsum('mti,mtj->ij', dZ_q, A)", r"dW = \sum_t (dZ^q_t)^\top A_t"),
+            Formula("db", "dZ_q.sum(axis=(0, 1))", r"db = \sum_{it} dZ^q_{it}", when="bias"),
+            Formula("dW_kv", "einsum('msi,msj->ij', dZ, X)", r"dW_{kv} = \sum_s dZ_s^\top X_s"),
+            Formula("db_kv", "dZ.sum(axis=(0, 1))", r"db_{kv} = \sum_{is} dZ_{is}", when="bias"),
+            Formula("dX", "dZ @ W_kv", r"dX = dZ\, W_{kv}"),
+            Formula("dA", "dZ_q @ W", r"dA = dZ^q W"),
+        ),
+    )
+
     def forward(self, A: Array, cache: Cache) -> Array:
         source = cache.sequences.source
         if source is None:
             raise SettingError(f"layer {self.name} ({self!r}) works only inside an EncoderDecoder")
         X = source.X
         cache["A"], cache["X"] = A, X
+        if cache.record:  # as the formulas have it, where it is not None
+            cache["data"] = np.ones(X.shape[:2], bool) if source.mask is None else source.mask
         (m, T, _), S, d = A.shape, X.shape[1], self.d
         Q = cache.array("scaled_Q", (m, T, self.heads, d), A.dtype)
         np.dot(rows(A), self.W.T, out=Q.reshape(m * T, -1))

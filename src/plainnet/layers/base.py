@@ -282,7 +282,10 @@ def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
         _expect_mask(layer, A, cache)
     given = A if cache.place.reuse_input else read_only(A)
     if cache.window is not None:
-        cache.window.begin(given, {name: getattr(layer, name) for name in layer.declared})
+        known = {name: getattr(layer, name) for name in layer.declared}
+        if layer.uses_mask:  # as the formulas have it, where it is not None
+            known["data"] = np.ones(A.shape[:2], bool) if cache.mask is None else cache.mask
+        cache.window.begin(given, known)
     try:
         Y = layer.forward(given, cache)
     except ValueError as error:

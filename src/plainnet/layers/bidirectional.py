@@ -23,32 +23,7 @@ from plainnet.layers.base import (
 )
 from plainnet.layers.recurrence import Recurrent
 
-BOTH = (
-    Formula("F", "forwards(A)", r"F = \vec{f}(A)"),
-    Formula("R", "backwards(A)", r"R = \bar{f}(A)"),
-)
-BOTH_BACK = Formula(
-    "dA", "forwards_back(dF) + backwards_back(dR)", r"dA = \vec{f}'(dF) + \bar{f}'(dR)"
-)
-CONCAT = Formulas(
-    input="A",
-    output="Y",
-    forward=(
-        *BOTH,
-        Formula("Y", "concatenate([F, R], axis=-1)", r"Y = [F \; R]"),
-    ),
-    backward=(
-        Formula("dF", "dY[..., :width]", r"dF = dY_{\cdot,\, 1 \dots n}"),
-        Formula("dR", "dY[..., width:]", r"dR = dY_{\cdot,\, n+1 \dots 2n}"),
-        BOTH_BACK,
-    ),
-)
-SUM = Formulas(
-    input="A",
-    output="Y",
-    forward=(*BOTH, Formula("Y", "F + R", "Y = F + R")),
-    backward=(Formula("dF", "dY", "dF = dY"), Formula("dR", "dY", "dR = dY"), BOTH_BACK),
-)
+CONCAT, SUM = "merge == 'concat'", "merge == 'sum'"
 
 
 class Bidirectional(Layer):
@@ -81,7 +56,6 @@ class Bidirectional(Layer):
         self.layers = (layer, reversed_layer)
         self.width = layer.units
         self.ends_time = layer.ends_time
-        self.formulas = CONCAT if merge == "concat" else SUM
 
     def build(self, input_shape: Shape) -> Shape:
         for name, layer in zip(self.names, self.layers, strict=True):
@@ -92,6 +66,38 @@ class Bidirectional(Layer):
         for layer in self.layers:
             following = layer.suggest(following)
         return following
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("F", "forwards(A)", r"F = \vec{f}(A)"),
+            Formula("R", "backwards(A)", r"R = \bar{f}(A)"),
+            Formula("Y", "concatenate([F, R], axis=-1)", r"Y = [F \; R]", when=CONCAT),
+            Formula("Y", "F + R", "Y = F + R", when=SUM),
+        ),
+        backward=(
+            Formula(
+                "dF",
+                "dY[..., :width]",
+                r"dF = dY_{\cdot,\, 1 \dots n}",
+                when=CONCAT,
+            ),
+            Formula(
+                "dR",
+                "dY[..., width:]",
+                r"dR = dY_{\cdot,\, n+1 \dots 2n}",
+                when=CONCAT,
+            ),
+            Formula("dF", "dY", "dF = dY", when=SUM),
+            Formula("dR", "dY", "dR = dY", when=SUM),
+            Formula(
+                "dA",
+                "forwards_back(dF) + backwards_back(dR)",
+                r"dA = \vec{f}'(dF) + \bar{f}'(dR)",
+            ),
+        ),
+    )
 
     def plan(self, own: Place) -> Iterable[Place]:
         """Neither may write over what it gets: the other reads it too."""

@@ -15,6 +15,8 @@ from plainnet.layers.base import Array, Shape
 from plainnet.layers.dense import rows
 from plainnet.layers.recurrence import Recurrent, by_gate, sigmoid
 
+AFTER, BEFORE = "reset == 'after'", "reset == 'before'"
+
 
 class GRU(Recurrent):
     """The gated recurrent unit (Cho et al. 2014, equations 5 to 8).
@@ -70,13 +72,130 @@ class GRU(Recurrent):
         )
         require_one_of("reset", reset, ("after", "before"))
         self.reset = reset
-        self.formulas = AFTER if reset == "after" else BEFORE
 
     def build(self, input_shape: Shape) -> Shape:
         output_shape = super().build(input_shape)
         if self.reset == "after":
             self.declare("b_reset", (self.units,), Zeros())
         return output_shape
+
+    # One step, as in recurrence.py: H is the state before it and Y the state after it.
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("Z", "A @ W.T + b", r"Z_t = A_t W^\top + b"),
+            Formula("Q", "H @ U.T", r"Q_t = h_{t-1} U^\top", when=AFTER),
+            Formula(
+                "R",
+                "sigmoid((Z + Q)[:, :units])",
+                r"r_t = \sigma(Z_t^r + Q_t^r)",
+                when=AFTER,
+            ),
+            Formula(
+                "K",
+                "sigmoid((Z + Q)[:, units:2 * units])",
+                r"k_t = \sigma(Z_t^k + Q_t^k)",
+                when=AFTER,
+            ),
+            Formula(
+                "V",
+                "Q[:, 2 * units:] + b_reset",
+                r"v_t = Q_t^n + b_{reset}",
+                when=AFTER,
+            ),
+            Formula(
+                "N",
+                "tanh(Z[:, 2 * units:] + R * V)",
+                r"n_t = \tanh(Z_t^n + r_t \odot v_t)",
+                when=AFTER,
+            ),
+            Formula("Q", "H @ U[:2 * units].T", r"Q_t = h_{t-1} U_{rk}^\top", when=BEFORE),
+            Formula(
+                "R",
+                "sigmoid(Z[:, :units] + Q[:, :units])",
+                r"r_t = \sigma(Z_t^r + Q_t^r)",
+                when=BEFORE,
+            ),
+            Formula(
+                "K",
+                "sigmoid(Z[:, units:2 * units] + Q[:, units:])",
+                r"k_t = \sigma(Z_t^k + Q_t^k)",
+                when=BEFORE,
+            ),
+            Formula("V", "R * H", r"v_t = r_t \odot h_{t-1}", when=BEFORE),
+            Formula(
+                "N",
+                "tanh(Z[:, 2 * units:] + V @ U[2 * units:].T)",
+                r"n_t = \tanh(Z_t^n + v_t U_n^\top)",
+                when=BEFORE,
+            ),
+            Formula("Y", "(1 - K) * N + K * H", r"h_t = (1 - k_t) \odot n_t + k_t \odot h_{t-1}"),
+        ),
+        backward=(
+            Formula(
+                "dZ_n",
+                "dY * (1 - K) * (1 - N**2)",
+                r"dZ^n = dh_t \odot (1 - k_t) \odot (1 - n_t^2)",
+            ),
+            Formula(
+                "dZ_k",
+                "dY * (H - N) * K * (1 - K)",
+                r"dZ^k = dh_t \odot (h_{t-1} - n_t) \odot k_t \odot (1 - k_t)",
+            ),
+            Formula(
+                "dZ_r",
+                "dZ_n * V * R * (1 - R)",
+                r"dZ^r = dZ^n \odot v_t \odot r_t \odot (1 - r_t)",
+                when=AFTER,
+            ),
+            Formula("dV", "dZ_n * R", r"dv_t = dZ^n \odot r_t", when=AFTER),
+            Formula("dV", "dZ_n @ U[2 * units:]", r"dv_t = dZ^n U_n", when=BEFORE),
+            Formula(
+                "dZ_r",
+                "dV * H * R * (1 - R)",
+                r"dZ^r = dv_t \odot h_{t-1} \odot r_t \odot (1 - r_t)",
+                when=BEFORE,
+            ),
+            Formula(
+                "dZ", "concatenate([dZ_r, dZ_k, dZ_n], axis=1)", r"dZ_t = [dZ^r \; dZ^k \; dZ^n]"
+            ),
+            Formula(
+                "dQ",
+                "concatenate([dZ_r, dZ_k, dV], axis=1)",
+                r"dQ_t = [dZ^r \; dZ^k \; dv]",
+                when=AFTER,
+            ),
+            Formula("dW", "dZ.T @ A", r"dW = \sum_t dZ_t^\top A_t"),
+            Formula("dU", "dQ.T @ H", r"dU = \sum_t dQ_t^\top h_{t-1}", when=AFTER),
+            Formula(
+                "dU",
+                "concatenate([concatenate([dZ_r, dZ_k], axis=1).T @ H, dZ_n.T @ V])",
+                r"dU_{rk} = \sum_t [dZ^r \; dZ^k]^\top h_{t-1},\ dU_n = \sum_t (dZ^n)^\top v_t",
+                when=BEFORE,
+            ),
+            Formula("db", "dZ.sum(axis=0)", r"db = \sum_{t,i} dZ_{t,i}"),
+            Formula(
+                "db_reset",
+                "dV.sum(axis=0)",
+                r"db_{reset} = \sum_{t,i} dv_{t,i}",
+                when=AFTER,
+            ),
+            Formula(
+                "dH",
+                "dY * K + dQ @ U",
+                r"dh_{t-1} = dh_t \odot k_t + dQ_t\, U",
+                when=AFTER,
+            ),
+            Formula(
+                "dH",
+                "dY * K + dV * R + concatenate([dZ_r, dZ_k], axis=1) @ U[:2 * units]",
+                r"dh_{t-1} = dh_t \odot k_t + dv_t \odot r_t + [dZ^r \; dZ^k]\, U_{rk}",
+                when=BEFORE,
+            ),
+            Formula("dA", "dZ @ W", r"dA_t = dZ_t\, W"),
+        ),
+    )
 
     def steps(self, Z: Array, H: Array, padded: Array | None, cache: Cache) -> None:
         time, m, units = len(Z), Z.shape[1], self.units
@@ -172,90 +291,3 @@ class GRU(Recurrent):
         else:
             np.matmul(rows(H).T, rows(dR), out=self.dU[: 2 * units].T)
             np.matmul(rows(cache["V"]).T, rows(dZ)[:, 2 * units :], out=self.dU[2 * units :].T)
-
-
-# One step, as in recurrence.py: H is the state before it and Y the state after it.
-INPUT = Formula("Z", "A @ W.T + b", r"Z_t = A_t W^\top + b")
-MIX = Formula("Y", "(1 - K) * N + K * H", r"h_t = (1 - k_t) \odot n_t + k_t \odot h_{t-1}")
-DZ_N = Formula(
-    "dZ_n", "dY * (1 - K) * (1 - N**2)", r"dZ^n = dh_t \odot (1 - k_t) \odot (1 - n_t^2)"
-)
-DZ_K = Formula(
-    "dZ_k",
-    "dY * (H - N) * K * (1 - K)",
-    r"dZ^k = dh_t \odot (h_{t-1} - n_t) \odot k_t \odot (1 - k_t)",
-)
-DZ = Formula("dZ", "concatenate([dZ_r, dZ_k, dZ_n], axis=1)", r"dZ_t = [dZ^r \; dZ^k \; dZ^n]")
-DW = Formula("dW", "dZ.T @ A", r"dW = \sum_t dZ_t^\top A_t")
-DB = Formula("db", "dZ.sum(axis=0)", r"db = \sum_{t,i} dZ_{t,i}")
-DA = Formula("dA", "dZ @ W", r"dA_t = dZ_t\, W")
-AFTER = Formulas(
-    input="A",
-    output="Y",
-    forward=(
-        INPUT,
-        Formula("Q", "H @ U.T", r"Q_t = h_{t-1} U^\top"),
-        Formula("R", "sigmoid((Z + Q)[:, :units])", r"r_t = \sigma(Z_t^r + Q_t^r)"),
-        Formula("K", "sigmoid((Z + Q)[:, units:2 * units])", r"k_t = \sigma(Z_t^k + Q_t^k)"),
-        Formula("V", "Q[:, 2 * units:] + b_reset", r"v_t = Q_t^n + b_{reset}"),
-        Formula("N", "tanh(Z[:, 2 * units:] + R * V)", r"n_t = \tanh(Z_t^n + r_t \odot v_t)"),
-        MIX,
-    ),
-    backward=(
-        DZ_N,
-        DZ_K,
-        Formula(
-            "dZ_r", "dZ_n * V * R * (1 - R)", r"dZ^r = dZ^n \odot v_t \odot r_t \odot (1 - r_t)"
-        ),
-        Formula("dV", "dZ_n * R", r"dv_t = dZ^n \odot r_t"),
-        DZ,
-        Formula("dQ", "concatenate([dZ_r, dZ_k, dV], axis=1)", r"dQ_t = [dZ^r \; dZ^k \; dv]"),
-        DW,
-        Formula("dU", "dQ.T @ H", r"dU = \sum_t dQ_t^\top h_{t-1}"),
-        DB,
-        Formula("db_reset", "dV.sum(axis=0)", r"db_{reset} = \sum_{t,i} dv_{t,i}"),
-        Formula("dH", "dY * K + dQ @ U", r"dh_{t-1} = dh_t \odot k_t + dQ_t\, U"),
-        DA,
-    ),
-)
-BEFORE = Formulas(
-    input="A",
-    output="Y",
-    forward=(
-        INPUT,
-        Formula("Q", "H @ U[:2 * units].T", r"Q_t = h_{t-1} U_{rk}^\top"),
-        Formula("R", "sigmoid(Z[:, :units] + Q[:, :units])", r"r_t = \sigma(Z_t^r + Q_t^r)"),
-        Formula(
-            "K", "sigmoid(Z[:, units:2 * units] + Q[:, units:])", r"k_t = \sigma(Z_t^k + Q_t^k)"
-        ),
-        Formula("V", "R * H", r"v_t = r_t \odot h_{t-1}"),
-        Formula(
-            "N",
-            "tanh(Z[:, 2 * units:] + V @ U[2 * units:].T)",
-            r"n_t = \tanh(Z_t^n + v_t U_n^\top)",
-        ),
-        MIX,
-    ),
-    backward=(
-        DZ_N,
-        DZ_K,
-        Formula("dV", "dZ_n @ U[2 * units:]", r"dv_t = dZ^n U_n"),
-        Formula(
-            "dZ_r", "dV * H * R * (1 - R)", r"dZ^r = dv_t \odot h_{t-1} \odot r_t \odot (1 - r_t)"
-        ),
-        DZ,
-        DW,
-        Formula(
-            "dU",
-            "concatenate([concatenate([dZ_r, dZ_k], axis=1).T @ H, dZ_n.T @ V])",
-            r"dU_{rk} = \sum_t [dZ^r \; dZ^k]^\top h_{t-1}, \quad dU_n = \sum_t (dZ^n)^\top v_t",
-        ),
-        DB,
-        Formula(
-            "dH",
-            "dY * K + dV * R + concatenate([dZ_r, dZ_k], axis=1) @ U[:2 * units]",
-            r"dh_{t-1} = dh_t \odot k_t + dv_t \odot r_t + [dZ^r \; dZ^k]\, U_{rk}",
-        ),
-        DA,
-    ),
-)

@@ -50,6 +50,14 @@ class LSTM(Recurrent):
     gates = 4
     states = ("h", "c")
     flow = (("H", "Y"), ("C", "C_next"))
+
+    def bias_initializer(self) -> Initializer:
+        return ForgetOne()
+
+    def start(self, cache: Cache, h: Array, c: Array) -> None:  # type: ignore[override]
+        """`Recurrent.start`, with the state h and the cell c, both (m, units)."""
+        self._give(cache, h=h, c=c)
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -84,13 +92,6 @@ class LSTM(Recurrent):
             *SHARES,
         ),
     )
-
-    def bias_initializer(self) -> Initializer:
-        return ForgetOne()
-
-    def start(self, cache: Cache, h: Array, c: Array) -> None:  # type: ignore[override]
-        """`Recurrent.start`, with the state h and the cell c, both (m, units)."""
-        self._give(cache, h=h, c=c)
 
     # Python costs as much as arithmetic here. So what the gates need lies beside each other in an
     # order in which one call serves two or three of them:

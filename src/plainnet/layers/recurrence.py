@@ -307,6 +307,21 @@ def by_gate(Z: Array, gates: int) -> Array:
     return Z.reshape(*Z.shape[:-1], gates, -1).swapaxes(-3, -2)
 
 
+# One step: H is the state before it and Y the state after it, dY the whole gradient of the latter,
+# from the loss and from the next step. The gradients of the tensors are this step's share.
+SHARES = (
+    Formula("dW", "dZ.T @ A", r"dW = \sum_t dZ_t^\top A_t"),
+    Formula("dU", "dZ.T @ H", r"dU = \sum_t dZ_t^\top h_{t-1}"),
+    Formula("db", "dZ.sum(axis=0)", r"db = \sum_{t,i} dZ_{t,i}"),
+    Formula("dH", "dZ @ U", r"dh_{t-1} = dZ_t\, U"),
+    Formula("dA", "dZ @ W", r"dA_t = dZ_t\, W"),
+)
+STEP = Formula("Z", "A @ W.T + H @ U.T + b", r"Z_t = A_t W^\top + h_{t-1} U^\top + b")
+
+
+TANH, RELU = "activation == 'tanh'", "activation == 'relu'"
+
+
 class RNN(Recurrent):
     """h_t = tanh(A_t W^T + h_(t-1) U^T + b), or ReLU (Elman 1990, Finding Structure in Time).
 
@@ -341,7 +356,26 @@ class RNN(Recurrent):
         )
         require_one_of("activation", activation, ("tanh", "relu"))
         self.activation = activation
-        self.formulas = TANH_FORMULAS if activation == "tanh" else RELU_FORMULAS
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            STEP,
+            Formula("Y", "tanh(Z)", r"h_t = \tanh(Z_t)", when=TANH),
+            Formula("Y", "maximum(Z, 0)", r"h_t = \max(Z_t, 0)", when=RELU),
+        ),
+        backward=(
+            Formula(
+                "dZ",
+                "dY * (1 - Y**2)",
+                r"dZ_t = dh_t \odot (1 - h_t^2)",
+                when=TANH,
+            ),
+            Formula("dZ", "dY * (Z > 0)", r"dZ_t = dh_t \odot [Z_t > 0]", when=RELU),
+            *SHARES,
+        ),
+    )
 
     def steps(self, Z: Array, H: Array, padded: Array | None, cache: Cache) -> None:
         R = cache.array("R", H.shape[1:], H.dtype)
@@ -379,33 +413,3 @@ class RNN(Recurrent):
                 np.copyto(kept, dh)
                 np.dot(dZ[t], self.U, out=dh)
                 np.copyto(dh, kept, where=padded[t])
-
-
-# One step: H is the state before it and Y the state after it, dY the whole gradient of the latter,
-# from the loss and from the next step. The gradients of the tensors are this step's share.
-SHARES = (
-    Formula("dW", "dZ.T @ A", r"dW = \sum_t dZ_t^\top A_t"),
-    Formula("dU", "dZ.T @ H", r"dU = \sum_t dZ_t^\top h_{t-1}"),
-    Formula("db", "dZ.sum(axis=0)", r"db = \sum_{t,i} dZ_{t,i}"),
-    Formula("dH", "dZ @ U", r"dh_{t-1} = dZ_t\, U"),
-    Formula("dA", "dZ @ W", r"dA_t = dZ_t\, W"),
-)
-STEP = Formula("Z", "A @ W.T + H @ U.T + b", r"Z_t = A_t W^\top + h_{t-1} U^\top + b")
-TANH_FORMULAS = Formulas(
-    input="A",
-    output="Y",
-    forward=(STEP, Formula("Y", "tanh(Z)", r"h_t = \tanh(Z_t)")),
-    backward=(
-        Formula("dZ", "dY * (1 - Y**2)", r"dZ_t = dh_t \odot (1 - h_t^2)"),
-        *SHARES,
-    ),
-)
-RELU_FORMULAS = Formulas(
-    input="A",
-    output="Y",
-    forward=(STEP, Formula("Y", "maximum(Z, 0)", r"h_t = \max(Z_t, 0)")),
-    backward=(
-        Formula("dZ", "dY * (Z > 0)", r"dZ_t = dh_t \odot [Z_t > 0]"),
-        *SHARES,
-    ),
-)
