@@ -18,9 +18,9 @@ from plainnet.errors import (
     shown,
 )
 from plainnet.initializers import Initializer, Zeros
+from plainnet.kernels.arrays import rows
 from plainnet.layers.attention_formulas import cross_attention_formulas, self_attention_formulas
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.dense import rows
 from plainnet.layers.dot_product import attend, attend_backward, hide
 from plainnet.layers.masking import checked_mask
 from plainnet.layers.positions import (

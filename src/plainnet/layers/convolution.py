@@ -20,9 +20,9 @@ from plainnet.errors import (
     require_optional,
 )
 from plainnet.initializers import Initializer, Zeros
+from plainnet.kernels.arrays import rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.correlation import correlate, correlate_back, kernel_gradient, swap
-from plainnet.layers.dense import rows
 from plainnet.layers.masking import checked_mask
 from plainnet.layers.sliding import (
     MOST_PIXELS,

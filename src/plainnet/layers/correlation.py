@@ -22,8 +22,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from plainnet.cache import Cache
+from plainnet.kernels.arrays import rows
 from plainnet.layers.base import Array
-from plainnet.layers.dense import rows
 from plainnet.layers.sliding import Window, blocks, cells, overlap
 
 FEW_CHANNELS = 4

@@ -8,8 +8,8 @@ from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_integer, require_number
 from plainnet.initializers import Constant, Zeros
+from plainnet.kernels.arrays import rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
-from plainnet.layers.dense import rows
 from plainnet.layers.normalization import (
     INVERSE_STD,
     Y_OF_A_HAT,

@@ -11,8 +11,8 @@ from plainnet.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_one_of
 from plainnet.initializers import Zeros
+from plainnet.kernels.arrays import rows
 from plainnet.layers.base import Array, Shape
-from plainnet.layers.dense import rows
 from plainnet.layers.recurrence import Recurrent, by_gate, sigmoid
 
 

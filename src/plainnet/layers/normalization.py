@@ -25,8 +25,8 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import ShapeError, require_number
 from plainnet.initializers import Constant, Zeros
+from plainnet.kernels.arrays import rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
-from plainnet.layers.dense import rows
 from plainnet.memory import pieces
 
 INVERSE_STD = Formula(

@@ -26,8 +26,8 @@ from plainnet.errors import (
     require_one_of,
 )
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
+from plainnet.kernels.arrays import rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.dense import rows
 from plainnet.layers.masking import checked_mask
 
 BOOL = np.dtype(bool)

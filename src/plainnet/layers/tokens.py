@@ -12,9 +12,9 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_optional
 from plainnet.functions import exact_ids
 from plainnet.initializers import Initializer, Normal
+from plainnet.kernels.arrays import rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.containers import Sequential
-from plainnet.layers.dense import rows
 from plainnet.layers.masking import expect_steps
 
 INTP, BOOL = np.dtype(np.intp), np.dtype(bool)

@@ -1,0 +1,83 @@
+"""What all kernels use: rows and sums over them, shared constants, scratch memory by shape."""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+FEWEST = 4096
+"""Constants are made at least this long."""
+
+ALIGNMENT = 16
+"""In numbers: as many float32 as a line of the processor's cache has."""
+
+_ones: dict[np.dtype[Any], Array] = {}
+_counting: list[Array] = []
+
+
+def rows(A: Array) -> Array:
+    """All axes but the last as one: (m, T, n) is (m T, n)."""
+    return A if A.ndim == 2 else A.reshape(-1, A.shape[-1])
+
+
+def ones(n: int, dtype: np.dtype[Any]) -> Array:
+    """n ones, a view of a vector that all share and nobody may write into."""
+    held = _ones.get(dtype)
+    if held is None or len(held) < n:
+        held = np.ones(max(n, FEWEST), dtype)
+        held.flags.writeable = False
+        _ones[dtype] = held  # of two threads, either leaves a vector that is right
+    return held[:n]
+
+
+def counting(n: int) -> Array:
+    """The integers 0, 1 ... n - 1, shared in the same way."""
+    if not _counting or len(_counting[-1]) < n:
+        held = np.arange(max(n, FEWEST))
+        held.flags.writeable = False
+        _counting[:] = [held]
+    return _counting[-1][:n]
+
+
+def sum_rows(
+    A: Array,  # (..., n)
+    total: Array,  # (n,)
+) -> Array:
+    """total = sum_i A_i, as a product with ones, which is faster than `A.sum(axis=0)`."""
+    A = rows(A)
+    return np.dot(ones(len(A), A.dtype), A, out=total)
+
+
+def add_sum_rows(
+    A: Array,  # (..., n)
+    total: Array,  # (n,)
+    part: Array,  # (n,), scratch
+) -> None:
+    """total += sum_i A_i."""
+    total += sum_rows(A, part)
+
+
+# --- scratch memory -------------------------------------------------------------------------------
+
+
+def shaped(scratch: Array, shape: Shape) -> Array:
+    """The first numbers of flat scratch memory in this shape."""
+    return scratch[: prod(shape)].reshape(shape)
+
+
+def carve(scratch: Array, *shapes: Shape) -> list[Array]:
+    """Flat scratch memory as several arrays, one behind the other."""
+    carved, start = [], 0
+    for shape in shapes:
+        carved.append(scratch[start : start + prod(shape)].reshape(shape))
+        start += carved_size(shape)
+    return carved
+
+
+def carved_size(*shapes: Shape) -> int:
+    """The numbers that `carve` needs for these shapes."""
+    return sum(-(-prod(shape) // ALIGNMENT) * ALIGNMENT for shape in shapes)
