@@ -295,7 +295,7 @@ class Recurrent(Layer):
 def sigmoid(Z: Array) -> Array:
     """1 / (1 + exp(-Z)) in place. Where exp overflows, the result 0 is right: hence errstate.
 
-    A clip, as in `functions.sigmoid`, would be a quarter of the time.
+    A clip, as in `kernels.activations.sigmoid`, would be a quarter of the time.
     """
     np.negative(Z, out=Z)
     np.exp(Z, out=Z)

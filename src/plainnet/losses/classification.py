@@ -10,12 +10,13 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from plainnet import functions
 from plainnet.arguments import as_array
 from plainnet.cache import Cache
 from plainnet.data import one_hot
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, ShapeError, require_number
+from plainnet.kernels.activations import LARGEST_EXPONENT, sigmoid
+from plainnet.kernels.softmax import softmax
 from plainnet.losses.base import (
     Array,
     Elementwise,
@@ -157,7 +158,7 @@ class SoftmaxCrossEntropy(OneOfK):
 
     def activate(self, Z: Array) -> Array:
         """Probabilities, shape (m, K)."""
-        return functions.softmax(Z, np.empty_like(Z))
+        return softmax(Z, np.empty_like(Z), np.empty_like(Z[:, :1]))
 
     def classes(self, y: Array) -> Array:
         """Class ids, shape (m,)."""
@@ -232,12 +233,12 @@ class SigmoidCrossEntropy(Elementwise):
         dL = np.subtract(cache["lean"], tail, out=cache.array("dL", Z.shape, Z.dtype))
         dL /= Z.shape[1]
         if cache.record:
-            functions.sigmoid(Z, cache.array("P", Z.shape, Z.dtype))
+            sigmoid(Z, cache.array("P", Z.shape, Z.dtype))
         return dL
 
     def activate(self, Z: Array) -> Array:
         """The probability of each label, shape (m, k)."""
-        return functions.sigmoid(Z, np.empty_like(Z))
+        return sigmoid(Z, np.empty_like(Z))
 
     def decide(self, Z: Array) -> Array:
         """0 or 1, shape (m,) for one output and (m, k) for several."""
@@ -320,7 +321,7 @@ class Focal(OneOfK):
 
     def activate(self, Z: Array) -> Array:
         """Probabilities, shape (m, K)."""
-        return functions.softmax(Z, np.empty_like(Z))
+        return softmax(Z, np.empty_like(Z), np.empty_like(Z[:, :1]))
 
 
 # --- what classifiers share ----------------------------------------------------------------------
@@ -343,7 +344,7 @@ def _surprise(Z: Array, classes: Array, cache: Cache, *, whole: bool) -> Array:
     total = cache.array("total", (m,), Z.dtype)
     np.copyto(E, Z.T)
     flat, index = E.reshape(-1), _places_of(classes, "index", cache)
-    limit = functions.LARGEST_EXPONENT[Z.dtype] - log(K)
+    limit = LARGEST_EXPONENT[Z.dtype] - log(K)
     near = _all_below(Z, limit / 2)  # so that neither R / e nor e / R overflows
     if whole:
         flat.take(index, out=cache.array("top", (m,), Z.dtype), mode="clip")
