@@ -26,7 +26,7 @@ from plainnet.errors import (
     require_one_of,
 )
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
-from plainnet.kernels.arrays import rows
+from plainnet.kernels.arrays import rows, sum_rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.masking import checked_mask
 
@@ -173,12 +173,12 @@ class Recurrent(Layer):
             np.copyto(dh, dY)
             self.steps_back(None, dZ, dh, padded, cache)
         np.matmul(rows(X).T, rows(dZ), out=self.dW.T)
-        np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
+        sum_rows(dZ, self.db)
         self.recurrent_gradients(H[:-1], dZ, cache)
         if self.learned_start:
             for state in self.states:
                 gradient = getattr(self, f"d{state}0")
-                np.dot(cache.ones(len(dh), dh.dtype), cache[f"d{state}"], out=gradient)
+                sum_rows(cache[f"d{state}"], gradient)
                 gradient *= cache["learned"][0]
         if not cache.needs_input_gradient:
             return NO_GRADIENT
