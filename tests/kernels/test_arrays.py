@@ -10,8 +10,8 @@ import pytest
 from plainnet.kernels import arrays
 from plainnet.kernels.arrays import (
     add_sum_rows,
+    aligned,
     carve,
-    carved_size,
     counting,
     ones,
     rows,
@@ -100,16 +100,19 @@ def test_eight_threads_may_ask_for_more_at_once(cold):
 
 def test_scratch_memory_is_carved_without_overlap():
     shapes = [(3, 5), (1,), (), (4, 4), (0, 3), (17,)]
-    scratch = np.zeros(carved_size(*shapes))
+    scratch = np.zeros(sum(aligned(math.prod(shape)) for shape in shapes))
     carved = carve(scratch, *shapes)
     for i, part in enumerate(carved):
         part += i + 1
     for i, (part, shape) in enumerate(zip(carved, shapes, strict=True)):
         np.testing.assert_array_equal(part, np.full(shape, i + 1))
         assert (part.ctypes.data - scratch.ctypes.data) % (16 * scratch.itemsize) == 0
-    assert carved_size((16,)) == 16
-    assert carved_size((17,), (1,)) == 48
     assert carve(scratch) == []
+
+
+@pytest.mark.parametrize(("n", "expected"), [(0, 0), (1, 16), (16, 16), (17, 32)])
+def test_aligned_numbers_fill_lines_of_the_cache(n, expected):
+    assert aligned(n) == expected
 
 
 def test_scratch_memory_takes_a_shape():

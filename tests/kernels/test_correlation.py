@@ -22,6 +22,19 @@ from plainnet.kernels.correlation import (
 from plainnet.kernels.sliding import Window
 
 
+@pytest.fixture(autouse=True)
+def fresh_sizes():
+    """Sizes of scratch memory are remembered, and BLOCK, which decides them, does not stay."""
+    yield
+    for size in (
+        correlate_size,
+        correlate_backward_size,
+        transposed_correlate_size,
+        transposed_correlate_backward_size,
+    ):
+        size.cache_clear()
+
+
 class Case(NamedTuple):
     window: Window
     groups: int

@@ -10,6 +10,12 @@ from scipy import signal
 from plainnet import Cache, Network, check_gradients
 from plainnet.errors import SettingError, ShapeError
 from plainnet.initializers import GlorotUniform, HeNormal
+from plainnet.kernels.correlation import (
+    correlate_backward_size,
+    correlate_size,
+    transposed_correlate_backward_size,
+    transposed_correlate_size,
+)
 from plainnet.kernels.sliding import BLOCK
 from plainnet.layers import (
     Conv1d,
@@ -22,6 +28,19 @@ from plainnet.layers import (
     ReLU,
 )
 from plainnet.losses import MeanSquaredError
+
+
+@pytest.fixture(autouse=True)
+def fresh_sizes():
+    """Sizes of scratch memory are remembered, and BLOCK, which decides them, does not stay."""
+    yield
+    for size in (
+        correlate_size,
+        correlate_backward_size,
+        transposed_correlate_size,
+        transposed_correlate_backward_size,
+    ):
+        size.cache_clear()
 
 
 def placed(layer: Layer, input_shape: tuple[int | None, ...], dtype: type = np.float64) -> Network:

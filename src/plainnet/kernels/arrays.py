@@ -13,7 +13,7 @@ FEWEST = 4096
 """Constants are made at least this long."""
 
 ALIGNMENT = 16
-"""In numbers: as many float32 as a line of the processor's cache has."""
+"""As many float32 as a line of the processor's cache has."""
 
 _ones: dict[np.dtype[Any], Array] = {}
 _counting: list[Array] = []
@@ -69,15 +69,16 @@ def shaped(scratch: Array, shape: Shape) -> Array:
     return scratch[: prod(shape)].reshape(shape)
 
 
+def aligned(n: int) -> int:
+    """n numbers, and as many more as fill a line of the processor's cache."""
+    return -(-n // ALIGNMENT) * ALIGNMENT
+
+
 def carve(scratch: Array, *shapes: Shape) -> list[Array]:
-    """Flat scratch memory as several arrays, one behind the other."""
+    """Flat scratch memory as several arrays, each behind `aligned` numbers of the one before."""
     carved, start = [], 0
     for shape in shapes:
-        carved.append(scratch[start : start + prod(shape)].reshape(shape))
-        start += carved_size(shape)
+        size = prod(shape)
+        carved.append(scratch[start : start + size].reshape(shape))
+        start += aligned(size)
     return carved
-
-
-def carved_size(*shapes: Shape) -> int:
-    """The numbers that `carve` needs for these shapes."""
-    return sum(-(-prod(shape) // ALIGNMENT) * ALIGNMENT for shape in shapes)

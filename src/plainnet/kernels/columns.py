@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from plainnet.kernels.arrays import Array, Shape, carve, carved_size
+from plainnet.kernels.arrays import Array, Shape, aligned, shaped
 from plainnet.kernels.sliding import Window, block_size, blocks, overlap
 
 FEW_CHANNELS = 4
@@ -25,14 +25,14 @@ def columns_size(A: Shape, window: Window, places: Shape, itemsize: int) -> int:
     down, across = places[1:3]
     if _is_pointwise(window, A, places):
         return 0
-    kernel = prod(window.kernel) * channels
-    n, count = block_size(m, down, across * kernel * itemsize)
+    per_line = across * prod(window.kernel) * channels
+    n, count = block_size(m, down, per_line * itemsize)
+    columns = aligned(n * count * per_line)
     first, tall, wide = _reach(window, slice(0, down), across)
-    padded = 0
-    if not _is_inside(first, window.before[1], tall, wide, height, width):
-        _, tall, _ = _reach(window, slice(0, count), across)
-        padded = n * tall * wide * channels
-    return carved_size((n * count * across * kernel,), (padded,))
+    if _is_inside(first, window.before[1], tall, wide, height, width):
+        return columns
+    _, tall, _ = _reach(window, slice(0, count), across)
+    return columns + n * tall * wide * channels
 
 
 def unfolded(
@@ -49,26 +49,27 @@ def unfolded(
         yield slice(0, m), slice(0, height), grouped(A, groups)
         return
     (kh, kw), (sh, sw), (dh, dw) = window.kernel, window.stride, window.dilation
-    per_group = channels // groups
-    for examples, lines in blocks(m, down, across * kh * kw * channels * A.itemsize):
-        n, count = examples.stop - examples.start, lines.stop - lines.start
-        numbers = n * count * across * kh * kw * channels
-        padded = _padded(A[examples], window, lines, across, work[carved_size((numbers,)) :])
-        per_image, per_line, per_pixel, per_channel = padded.strides
-        under_the_kernel = as_strided(
+    per_group, per_line = channels // groups, across * kh * kw * channels
+    n, count = block_size(m, down, per_line * A.itemsize)
+    for_zeros = work[aligned(n * count * per_line) :]
+    for examples, lines in blocks(m, down, per_line * A.itemsize):
+        padded = _padded(A[examples], window, lines, across, for_zeros)
+        size = len(padded), lines.stop - lines.start, across
+        per_image, per_row, per_pixel, per_channel = padded.strides
+        under_the_kernel = _strided(
             padded,
-            (n, count, across, kh, kw, groups, per_group),
+            (*size, kh, kw, groups, per_group),
             (
                 per_image,
-                sh * per_line,
+                sh * per_row,
                 sw * per_pixel,
-                dh * per_line,
+                dh * per_row,
                 dw * per_pixel,
                 per_group * per_channel,
                 per_channel,
             ),
         )
-        columns, by_cell = as_columns(work, (n, count, across), window, groups, per_group)
+        columns, by_cell = as_columns(work, size, window, groups, per_group)
         np.copyto(by_cell, under_the_kernel)
         yield examples, lines, columns
 
@@ -93,6 +94,13 @@ def as_columns(
     return columns, by_cell.transpose(1, 2, 3, 4, 5, 0, 6)
 
 
+def _strided(A: Array, shape: Shape, strides: Shape) -> Array:
+    """A view with these strides: what several places of the kernel share is in it several times."""
+    if A.flags.c_contiguous:  # then without the Python code of as_strided
+        return np.ndarray(shape, A.dtype, A, 0, strides)
+    return as_strided(A, shape, strides)
+
+
 def grouped(A: Array, groups: int) -> Array:
     """Images as (groups, pixels, channels / groups), a view."""
     return A.reshape(-1, groups, A.shape[-1] // groups).transpose(1, 0, 2)
@@ -100,7 +108,11 @@ def grouped(A: Array, groups: int) -> Array:
 
 def _is_pointwise(window: Window, A: Shape, places: Shape) -> bool:
     """Whether the images are their own columns."""
-    return window == Window((1, 1), dilation=window.dilation) and A[1:3] == places[1:3]
+    return (
+        window.kernel == window.stride == (1, 1)
+        and A[1:3] == places[1:3]
+        and not any(window.before)
+    )
 
 
 def _reach(window: Window, lines: slice, across: int) -> tuple[int, int, int]:
@@ -121,7 +133,7 @@ def _padded(A: Array, window: Window, lines: slice, across: int, work: Array) ->
     left = window.before[1]
     if _is_inside(first, left, tall, wide, height, width):
         return A[:, first : first + tall, -left : wide - left]
-    (padded,) = carve(work, (n, tall, wide, channels))
+    padded = shaped(work, (n, tall, wide, channels))
     y_out, y_in = overlap(first, 1, height, tall)
     x_out, x_in = overlap(-left, 1, width, wide)
     padded[:, : y_out.start] = 0

@@ -14,11 +14,12 @@ formulas, the kernel at a place y, x lies from y on down and x on across, in ste
 places are a stride apart.
 """
 
+from functools import lru_cache
 from math import prod
 
 import numpy as np
 
-from plainnet.kernels.arrays import Array, Shape, carve, carved_size, sum_rows
+from plainnet.kernels.arrays import Array, Shape, aligned, carve, shaped, sum_rows
 from plainnet.kernels.columns import as_columns, columns_size, grouped, unfolded
 from plainnet.kernels.depthwise import (
     depthwise,
@@ -29,6 +30,7 @@ from plainnet.kernels.depthwise import (
 from plainnet.kernels.sliding import Window, block_size, blocks, cells
 
 
+@lru_cache
 def correlate_size(
     A: Shape, W: Shape, window: Window, groups: int, places: Shape, itemsize: int
 ) -> int:
@@ -37,7 +39,7 @@ def correlate_size(
         core = depthwise_size(W, places, itemsize)
     else:
         core = columns_size(A, window, places, itemsize)
-    return carved_size((places[2] * W[0],)) + core
+    return aligned(places[2] * W[0]) + core  # with a line of biases
 
 
 def correlate(
@@ -62,6 +64,7 @@ def correlate(
     return Z
 
 
+@lru_cache
 def correlate_backward_size(
     dZ: Shape, A: Shape, W: Shape, window: Window, groups: int, itemsize: int
 ) -> int:
@@ -94,6 +97,7 @@ def correlate_backward(
         _input_gradient(dZ, W, None, window, groups, dA, work)
 
 
+@lru_cache
 def transposed_correlate_size(
     A: Shape, W: Shape, window: Window, groups: int, Z: Shape, itemsize: int
 ) -> int:
@@ -114,6 +118,7 @@ def transposed_correlate(
     return _input_gradient(A, W, b, window, groups, Z, work)
 
 
+@lru_cache
 def transposed_correlate_backward_size(
     dZ: Shape, A: Shape, W: Shape, window: Window, groups: int, itemsize: int
 ) -> int:
@@ -167,7 +172,7 @@ def _weight_gradient_size(
 ) -> int:
     if _is_depthwise(W, groups):
         return depthwise_size(W, dZ, itemsize)
-    return 2 * carved_size((prod(W),)) + columns_size(A, window, dZ, itemsize)
+    return 2 * aligned(prod(W)) + columns_size(A, window, dZ, itemsize)
 
 
 def _weight_gradient(
@@ -180,7 +185,7 @@ def _weight_gradient(
     by_group = _by_group(dW, groups).transpose(0, 2, 1)
     # A sum over columns' rows is faster with the larger matrix transposed: W lies the other way.
     total, part = carve(work, by_group.shape, by_group.shape)
-    work = work[2 * carved_size((dW.size,)) :]
+    work = work[2 * aligned(dW.size) :]
     total.fill(0)
     for examples, lines, columns in unfolded(A, window, groups, dZ.shape, work):
         np.matmul(columns.transpose(0, 2, 1), grouped(dZ[examples, lines], groups), out=part)
@@ -192,15 +197,15 @@ def _input_gradient_size(
     dZ: Shape, A: Shape, W: Shape, window: Window, groups: int, itemsize: int
 ) -> int:
     if _is_depthwise(W, groups):
-        return carved_size(A[2:]) + depthwise_size(W, dZ, itemsize)
+        return aligned(prod(A[2:])) + depthwise_size(W, dZ, itemsize)
     if window.stride == (1, 1):
         turned = _swapped_shape(W, groups)
         over = correlate_size(dZ, turned, window.turned(), groups, A, itemsize)
-        return carved_size(turned) + over
+        return aligned(prod(W)) + over
     m, down, across, _ = dZ
     numbers = _numbers_per_line(W, groups, across)
     n, count = block_size(m, down, numbers * itemsize)
-    return carved_size(A[2:]) + n * count * numbers
+    return aligned(prod(A[2:])) + n * count * numbers
 
 
 def _input_gradient(
@@ -209,11 +214,9 @@ def _input_gradient(
     """dA_(y+i)(x+j)c = b_c + sum_ijf W_fijc dZ_yxf."""
     is_depthwise = _is_depthwise(W.shape, groups)
     if window.stride == (1, 1) and not is_depthwise:
-        shape = _swapped_shape(W.shape, groups)
-        (turned,) = carve(work, shape)
+        turned = shaped(work, _swapped_shape(W.shape, groups))
         swap(W[:, ::-1, ::-1], groups, turned)
-        work = work[carved_size(shape) :]
-        return correlate(dZ, turned, b, window.turned(), groups, dA, work)
+        return correlate(dZ, turned, b, window.turned(), groups, dA, work[aligned(W.size) :])
 
     bias, work = _bias_line(b, dA, work)
     dA[...] = 0 if bias is None else bias
@@ -262,6 +265,6 @@ def _bias_line(b: Array | None, Z: Array, work: Array) -> tuple[Array | None, Ar
     """
     if b is None:
         return None, work
-    (line,) = carve(work, Z.shape[2:])
+    line = shaped(work, Z.shape[2:])
     np.copyto(line, b)
-    return line, work[carved_size(line.shape) :]
+    return line, work[aligned(line.size) :]

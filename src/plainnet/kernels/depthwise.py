@@ -5,16 +5,17 @@ shapes are those of `correlation`, with as many groups as channels and filters.
 """
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
-from plainnet.kernels.arrays import Array, Shape, carve, carved_size, shaped, sum_rows
+from plainnet.kernels.arrays import Array, Shape, aligned, carve, shaped, sum_rows
 from plainnet.kernels.sliding import Window, block_size, blocks, cells
 
 
 def depthwise_size(W: Shape, places: Shape, itemsize: int) -> int:
     """The numbers of scratch memory that each of these functions needs."""
-    return carved_size(_lines_shape(W, places[2]), (_term_size(places, itemsize),))
+    return aligned(prod(_lines_shape(W, places[2]))) + _term_size(places, itemsize)
 
 
 def depthwise(
