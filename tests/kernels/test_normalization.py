@@ -13,10 +13,10 @@ from plainnet.kernels.batch_norm import (
     feature_piece_size,
 )
 from plainnet.kernels.group_norm import (
-    along_size,
     channel_lines_shape,
     group_norm,
     group_norm_backward,
+    repeats_size,
 )
 from plainnet.kernels.layer_norm import (
     layer_norm,
@@ -172,16 +172,16 @@ def test_group_norm(shape, piece, reuse, groups, arrays, monkeypatch):
     Y, wanted = plain(), [gradient(of, X) for X in (gamma, beta, A)]
     A_hat, out = nan(*shape), A if reuse else nan(*shape)
     mean, variance, inverse_std = nan(3, m, *(1,) * (len(shape) - 2), n)
-    lines, along = channel_lines_shape(A), along_size(A)
+    lines, repeats = channel_lines_shape(A), repeats_size(A)
     group_norm(
         A, gamma, beta, groups, EPSILON, out, A_hat, mean, variance, inverse_std,
-        nan(*lines), nan(along), nan(m * groups),
+        nan(*lines), nan(repeats), nan(m * groups),
     )  # fmt: skip
     np.testing.assert_allclose(out, Y, rtol=1e-12, atol=1e-13)
 
     given = dY, gamma, A_hat, inverse_std, groups
     scratch = (
-        nan(piece_size(dY, dY.ndim - 1)), nan(*lines), nan(along),
+        nan(piece_size(dY, dY.ndim - 1)), nan(*lines), nan(repeats),
         nan(2, *inverse_std.shape), nan(m * groups), nan(n),
     )  # fmt: skip
     dgamma, dbeta = nan(2, n)

@@ -5,7 +5,7 @@ import pytest
 
 from plainnet import Cache, Network
 from plainnet.kernels import pieces as module
-from plainnet.kernels.pieces import line, line_shape, piece_size, pieces
+from plainnet.kernels.pieces import along, line_shape, piece_size, pieces
 from plainnet.layers import GELU, BatchNorm, Flatten, GroupNorm, LayerNorm, RMSNorm, Scale
 from plainnet.losses import MeanSquaredError
 
@@ -79,7 +79,15 @@ def test_lines_are_long_and_leave_out_the_batch(shape, expected):
     assert line_shape(shape) == expected
 
 
-def test_a_line_repeats_its_values():
-    values, along = np.array([1.0, 2.0]), np.full((3, 2), np.nan)
-    np.testing.assert_array_equal(line(values, along), [[1, 2]] * 3)
-    assert line(values, np.full(2, np.nan)) is values
+def test_values_are_repeated_along_lines():
+    one, two, lines = np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.full((4, 3, 2), np.nan)
+    first, second = along(lines, one, two)
+    np.testing.assert_array_equal(first, [[1, 2]] * 3)
+    np.testing.assert_array_equal(second, [[3, 4]] * 3)
+    assert np.shares_memory(second, lines)
+
+
+def test_where_a_line_is_the_last_axis_nothing_is_repeated():
+    values = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    lines = np.full((4, 2), np.nan)
+    assert along(lines, *values)[1] is values[1]

@@ -12,7 +12,8 @@ def affine(
     Z: Array,  # (..., n_out)
 ) -> Array:
     """Z = A W' + b."""
-    np.dot(rows(A), W.T, out=rows(Z))
+    rows_A, rows_Z = (A, Z) if A.ndim == 2 else (rows(A), rows(Z))
+    np.dot(rows_A, W.T, rows_Z)
     if b is not None:
         np.add(Z, b, out=Z)
     return Z
@@ -27,9 +28,9 @@ def affine_backward(
     dA: Array | None,  # (..., n_in)
 ) -> None:
     """dW = dZ' A, db = sum_i dZ_i, dA = dZ W, where i goes over all rows."""
-    dZ = rows(dZ)
-    np.matmul(rows(A).T, dZ, out=dW.T)
+    rows_dZ, rows_A = (dZ, A) if A.ndim == 2 else (rows(dZ), rows(A))
+    np.matmul(rows_A.T, rows_dZ, dW.T)
     if db is not None:
-        sum_rows(dZ, db)
+        sum_rows(rows_dZ, db)
     if dA is not None:
-        np.dot(dZ, W, out=rows(dA))
+        np.dot(rows_dZ, W, dA if A.ndim == 2 else rows(dA))

@@ -48,8 +48,9 @@ def sum_rows(
     total: Array,  # (n,)
 ) -> Array:
     """total = sum_i A_i, as a product with ones, which is faster than `A.sum(axis=0)`."""
-    A = rows(A)
-    return np.dot(ones(len(A), A.dtype), A, out=total)
+    if A.ndim != 2:
+        A = rows(A)
+    return np.dot(ones(len(A), A.dtype), A, total)
 
 
 def add_sum_rows(
@@ -65,8 +66,8 @@ def add_sum_rows(
 
 
 def shaped(scratch: Array, shape: Shape) -> Array:
-    """The first numbers of flat scratch memory in this shape."""
-    return scratch[: prod(shape)].reshape(shape)
+    """The first numbers of flat scratch memory in this shape; an error if there are too few."""
+    return np.ndarray(shape, scratch.dtype, scratch)  # faster than a slice and `reshape`
 
 
 def aligned(n: int) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 
 from plainnet.kernels.arrays import Array, Shape, add_sum_rows, shaped, sum_rows
 from plainnet.kernels.layer_norm import inverse_sqrt
-from plainnet.kernels.pieces import line, line_shape, piece_size, pieces
+from plainnet.kernels.pieces import along, line_shape, piece_size, pieces
 
 
 def feature_piece_size(A: Array) -> int:
@@ -29,7 +29,7 @@ def batch_statistics(
     N = A.size // len(mean)
     sum_rows(A, mean)
     mean /= N
-    means = line(mean, lines[0])
+    (means,) = along(lines, mean)
     variance.fill(0)
     for (a,) in pieces(A, tail=means.ndim):
         s = np.subtract(a, means, out=shaped(square, a.shape))
@@ -52,8 +52,7 @@ def batch_norm(
 ) -> Array:
     """Y = gamma A_hat + beta, A_hat = (A - mean) inverse_std."""
     inverse_sqrt(variance, epsilon, inverse_std)
-    means, inverse_stds = line(mean, lines[0]), line(inverse_std, lines[1])
-    gammas, betas = line(gamma, lines[2]), line(beta, lines[3])
+    means, inverse_stds, gammas, betas = along(lines, mean, inverse_std, gamma, beta)
     for a, a_hat, y in pieces(A, A_hat, Y, tail=means.ndim):
         np.subtract(a, means, out=a_hat)
         np.multiply(a_hat, inverse_stds, out=a_hat)
@@ -89,13 +88,15 @@ def batch_norm_backward(
     if dA is None:
         return
 
-    slopes = line(np.multiply(gamma, inverse_std, out=slope), lines[0])
+    np.multiply(gamma, inverse_std, out=slope)
     if not of_batch:
+        (slopes,) = along(lines, slope)
         np.multiply(dY, slopes, out=dA)
         return
     N = dY.size // len(gamma)
-    through_means = line(np.divide(dbeta, N, out=through_mean), lines[1])
-    through_stds = line(np.divide(dgamma, N, out=through_std), lines[2])
+    np.divide(dbeta, N, out=through_mean)
+    np.divide(dgamma, N, out=through_std)
+    slopes, through_means, through_stds = along(lines, slope, through_mean, through_std)
     for dy, a_hat, da in pieces(dY, A_hat, dA, tail=slopes.ndim):
         p = np.multiply(a_hat, through_stds, out=shaped(product, dy.shape))
         np.subtract(dy, p, out=da)

@@ -10,7 +10,7 @@ import numpy as np
 
 from plainnet.kernels.arrays import Array, Shape, add_sum_rows, ones, rows, shaped
 from plainnet.kernels.layer_norm import inverse_sqrt
-from plainnet.kernels.pieces import line, line_shape, piece_size, pieces
+from plainnet.kernels.pieces import along, line_shape, piece_size, pieces
 
 
 def channel_lines_shape(A: Array) -> Shape:
@@ -18,7 +18,7 @@ def channel_lines_shape(A: Array) -> Shape:
     return (2, *line_shape(A.shape))
 
 
-def along_size(A: Array) -> int:
+def repeats_size(A: Array) -> int:
     """A line of A for each example of the largest piece; none where A has no lines."""
     if A.ndim == 2:
         return 0
@@ -38,20 +38,20 @@ def group_norm(
     variance: Array,  # (m, 1 ..., C)
     inverse_std: Array,  # (m, 1 ..., C)
     lines: Array,  # channel_lines_shape(A), scratch
-    along: Array,  # (along_size(A),), scratch
+    repeats: Array,  # (repeats_size(A),), scratch
     group_means: Array,  # (m groups,), scratch
 ) -> Array:
     """Y = gamma A_hat + beta, A_hat = (A - mean) inverse_std."""
     per_group = prod(A.shape[1:]) // groups
-    gammas, betas = line(gamma, lines[0]), line(beta, lines[1])
+    gammas, betas = along(lines, gamma, beta)
     examples = pieces(A, A_hat, Y, mean, variance, inverse_std, tail=A.ndim - 1)
     for a, a_hat, y, mu, sigma2, s in examples:
         _over_group(_sum_positions(a, mu), groups, per_group, group_means)
-        np.subtract(a, _repeated(mu, a, along), out=a_hat)
+        np.subtract(a, _repeated(mu, a, repeats), out=a_hat)
         np.multiply(a_hat, a_hat, out=y)
         _over_group(_sum_positions(y, sigma2), groups, per_group, group_means)
         inverse_sqrt(sigma2, epsilon, s)
-        np.multiply(a_hat, _repeated(s, a, along), out=a_hat)
+        np.multiply(a_hat, _repeated(s, a, repeats), out=a_hat)
         np.multiply(a_hat, gammas, out=y)
         np.add(y, betas, out=y)
     return Y
@@ -68,7 +68,7 @@ def group_norm_backward(
     dA: Array | None,  # (m, ..., C), may be dY
     product: Array,  # (piece_size(dY, dY.ndim - 1),), scratch
     lines: Array,  # channel_lines_shape(dY), scratch
-    along: Array,  # (along_size(dY),), scratch
+    repeats: Array,  # (repeats_size(dY),), scratch
     sums: Array,  # (2, m, 1 ..., C), scratch
     group_means: Array,  # (m groups,), scratch
     part: Array,  # (C,), scratch
@@ -81,7 +81,7 @@ def group_norm_backward(
     per_group = prod(dY.shape[1:]) // groups
     dgamma.fill(0)
     dbeta.fill(0)
-    gammas = line(gamma, lines[0])
+    (gammas,) = along(lines, gamma)
     examples = pieces(dY, A_hat, dY if dA is None else dA, inverse_std, tail=dY.ndim - 1)
     for dy, a_hat, da, s in examples:
         p = np.multiply(dy, a_hat, out=shaped(product, dy.shape))
@@ -95,11 +95,11 @@ def group_norm_backward(
         p_sums *= gamma
         _over_group(dy_sums, groups, per_group, group_means)
         _over_group(p_sums, groups, per_group, group_means)
-        np.multiply(a_hat, _repeated(p_sums, dy, along), out=p)
+        np.multiply(a_hat, _repeated(p_sums, dy, repeats), out=p)
         np.multiply(dy, gammas, out=da)
         np.subtract(da, p, out=da)
-        np.subtract(da, _repeated(dy_sums, dy, along), out=da)
-        np.multiply(da, _repeated(s, dy, along), out=da)
+        np.subtract(da, _repeated(dy_sums, dy, repeats), out=da)
+        np.multiply(da, _repeated(s, dy, repeats), out=da)
 
 
 def _sum_positions(A: Array, sums: Array) -> Array:
@@ -117,10 +117,10 @@ def _over_group(sums: Array, groups: int, per_group: int, group_means: Array) ->
     np.divide(means, per_group, out=grouped)
 
 
-def _repeated(values: Array, A: Array, along: Array) -> Array:
+def _repeated(values: Array, A: Array, repeats: Array) -> Array:
     """Each example's values per channel, repeated over a line of A."""
     if A.ndim == 2:
         return values
-    repeated = shaped(along, (*values.shape[:-2], *A.shape[-2:]))
+    repeated = shaped(repeats, (*values.shape[:-2], *A.shape[-2:]))
     np.copyto(repeated, values)
     return repeated

@@ -56,12 +56,13 @@ def line_shape(shape: Shape) -> Shape:
     return shape[-axes:]
 
 
-def line(
-    values: Array,  # (n,)
-    along: Array,  # (..., n), scratch
-) -> Array:
-    """`values`, one for each index of the last axis, repeated over the axes before it."""
-    if along.ndim == 1:
+def along(
+    lines: Array,  # (k, ..., n), scratch
+    *values: Array,  # (n,), at most k of them
+) -> tuple[Array, ...]:
+    """Values, one for each index of the last axis, repeated over the axes before it."""
+    if lines.ndim == 2:
         return values
-    np.copyto(along, values)
-    return along
+    for line, each in zip(lines, values, strict=False):
+        np.copyto(line, each)
+    return tuple(lines[: len(values)])

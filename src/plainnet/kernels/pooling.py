@@ -14,14 +14,14 @@ from plainnet.kernels.sliding import Window, block_size, blocks, cells
 def pool_block_size(A: Array, Y: Shape) -> int:
     """The numbers of outputs in the largest block that a pool works on at once."""
     m, height, width, channels = Y
-    examples, lines = block_size(m, height, A[:1].nbytes // height)
+    examples, lines = block_size(m, height, A.nbytes // max(1, m * height))
     return examples * lines * width * channels
 
 
 def _blocks(A: Array, Y: Array) -> Iterator[tuple[slice, slice]]:
     """Examples, and lines of Y, by the size of what they read."""
     m, height = Y.shape[:2]
-    return blocks(m, height, A[:1].nbytes // height)
+    return blocks(m, height, A.nbytes // max(1, m * height))
 
 
 def max_pool(

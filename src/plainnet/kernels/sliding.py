@@ -79,5 +79,6 @@ def block_size(m: int, lines: int, bytes_per_line: int) -> Pair:
 def blocks(m: int, lines: int, bytes_per_line: int) -> Iterator[tuple[slice, slice]]:
     """All examples, and lines of their outputs, in blocks of that size."""
     examples, fitting = block_size(m, lines, bytes_per_line)
-    for i, start in product(range(0, m, max(1, examples)), range(0, lines, fitting)):
-        yield slice(i, min(m, i + examples)), slice(start, min(lines, start + fitting))
+    for i in range(0, m, max(1, examples)):
+        for start in range(0, lines, fitting):
+            yield slice(i, min(m, i + examples)), slice(start, min(lines, start + fitting))

@@ -7,10 +7,10 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_integer, require_number
 from plainnet.initializers import Constant, Zeros
 from plainnet.kernels.group_norm import (
-    along_size,
     channel_lines_shape,
     group_norm,
     group_norm_backward,
+    repeats_size,
 )
 from plainnet.kernels.pieces import piece_size
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
@@ -101,11 +101,11 @@ class GroupNorm(Layer):
         variance = cache.array("channel_variance", per_channel, A.dtype)
         inverse_std = cache.array("channel_inverse_std", per_channel, A.dtype)
         lines = cache.array("lines", channel_lines_shape(A), A.dtype)
-        along = cache.array("along", (along_size(A),), A.dtype)
+        repeats = cache.array("repeats", (repeats_size(A),), A.dtype)
         group_means = cache.array("group_means", (len(A) * self.groups,), A.dtype)
         return group_norm(
             A, self.gamma, self.beta, self.groups, self.epsilon,
-            Y, A_hat, mean, variance, inverse_std, lines, along, group_means,
+            Y, A_hat, mean, variance, inverse_std, lines, repeats, group_means,
         )  # fmt: skip
 
     def backward(self, dY: Array, cache: Cache) -> Array:
@@ -113,12 +113,12 @@ class GroupNorm(Layer):
         dA = cache.gradient("dA", dY) if cache.needs_input_gradient else None
         product = cache.array("product", (piece_size(dY, dY.ndim - 1),), dY.dtype)
         lines = cache.array("lines", channel_lines_shape(dY), dY.dtype)
-        along = cache.array("along", (along_size(dY),), dY.dtype)
+        repeats = cache.array("repeats", (repeats_size(dY),), dY.dtype)
         sums = cache.array("sums", (2, *inverse_std.shape), dY.dtype)
         group_means = cache.array("group_means", (len(dY) * self.groups,), dY.dtype)
         part = cache.array("part", self.gamma.shape, dY.dtype)
         group_norm_backward(
             dY, self.gamma, cache["A_hat"], inverse_std, self.groups,
-            self.dgamma, self.dbeta, dA, product, lines, along, sums, group_means, part,
+            self.dgamma, self.dbeta, dA, product, lines, repeats, sums, group_means, part,
         )  # fmt: skip
         return NO_GRADIENT if dA is None else dA
