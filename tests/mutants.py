@@ -1,4 +1,4 @@
-"""Plant one error after another in the layers and losses, and see whether the tests notice.
+"""Plant one error after another in kernels, layers and losses, and see whether the tests notice.
 
     python tests/mutants.py            every mutant; prints those that survive, and the score
     python tests/mutants.py --backward only errors in backward passes
@@ -6,8 +6,8 @@
 
 A mutant is one change to the syntax tree: a sign, an operation or a comparison turned around, a
 number changed, a transpose left out, a line (a missing term) dropped, an argument swapped. Each is
-written to a copy of the package, on which the tests of layers and losses run until the first
-failure. Survivors are either errors that no test would see, or no errors at all; read them.
+written to a copy of the package, on which the tests of all these run until the first failure.
+Survivors are either errors that no test would see, or no errors at all; read them.
 """
 
 import argparse
@@ -26,13 +26,13 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "plainnet"
 FILES = [
     str(path.relative_to(PACKAGE))
-    for part in ("layers", "losses")
+    for part in ("kernels", "layers", "losses")
     for path in sorted((PACKAGE / part).glob("*.py"))
 ]
-TESTS = ["tests/layers", "tests/losses", "tests/test_memory.py"]
+TESTS = ["tests/kernels", "tests/layers", "tests/losses"]
 METHODS = (
     *("forward", "backward", "mean", "mean_gradient", "weight", "_expected"),
-    *("_mean_square", "_group_means", "_remember"),
+    "_remember",
     *("steps", "steps_back", "recurrent_gradients"),
     *("log_probability", "log_probability_gradient", "entropy", "entropy_gradient"),
     *("add", "draw", "set", "see"),

@@ -147,6 +147,17 @@ def test_the_textbook_class_needs_numpy_only():
     assert "numpy" in imports
 
 
+def test_kernels_need_numpy_and_each_other_only():
+    allowed = sys.stdlib_module_names | {"numpy", "plainnet.kernels"}
+    files = sorted((SOURCE / "kernels").rglob("*.py"))
+    assert len(files) > 10
+    for file in files:
+        for name in imports_of(file.read_text(encoding="utf-8")):
+            parts = name.split(".")
+            top = ".".join(parts[:2]) if parts[0] == "plainnet" else parts[0]
+            assert top in allowed, f"{file.name} imports {name}"
+
+
 @pytest.mark.parametrize(
     ("places", "never"),
     [

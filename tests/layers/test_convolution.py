@@ -10,6 +10,13 @@ from scipy import signal
 from plainnet import Cache, Network, check_gradients
 from plainnet.errors import SettingError, ShapeError
 from plainnet.initializers import GlorotUniform, HeNormal
+from plainnet.kernels.correlation import (
+    correlate_backward_size,
+    correlate_size,
+    transposed_correlate_backward_size,
+    transposed_correlate_size,
+)
+from plainnet.kernels.sliding import BLOCK
 from plainnet.layers import (
     Conv1d,
     Conv2d,
@@ -20,8 +27,20 @@ from plainnet.layers import (
     Masking,
     ReLU,
 )
-from plainnet.layers.sliding import BLOCK
 from plainnet.losses import MeanSquaredError
+
+
+@pytest.fixture(autouse=True)
+def fresh_sizes():
+    """Sizes of scratch memory are remembered, and BLOCK, which decides them, does not stay."""
+    yield
+    for size in (
+        correlate_size,
+        correlate_backward_size,
+        transposed_correlate_size,
+        transposed_correlate_backward_size,
+    ):
+        size.cache_clear()
 
 
 def placed(layer: Layer, input_shape: tuple[int | None, ...], dtype: type = np.float64) -> Network:
@@ -231,7 +250,7 @@ def test_the_size_of_a_block_changes_nothing(make, image, block, rng, monkeypatc
 
     A = rng.standard_normal((5, *image))
     whole = results()
-    monkeypatch.setattr("plainnet.layers.sliding.BLOCK", block)
+    monkeypatch.setattr("plainnet.kernels.sliding.BLOCK", block)
     for one, other in zip(whole, results(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 

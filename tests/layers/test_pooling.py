@@ -186,7 +186,7 @@ def test_the_size_of_a_block_changes_nothing(make, settings, rng, monkeypatch):
     A = rng.standard_normal((5, 6, 6, 2))
     results = []
     for block in (2**20, 1, 200):
-        monkeypatch.setattr("plainnet.layers.sliding.BLOCK", block)
+        monkeypatch.setattr("plainnet.kernels.sliding.BLOCK", block)
         layer, cache = placed(make(3, **settings), (6, 6, 2)), Cache()
         Y = layer.forward(A, cache)
         results.append((Y, layer.backward(pattern(Y.shape, 3), cache)))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet import functions
+from plainnet.kernels import activations, normal
 
 Array = npt.NDArray[Any]
 
@@ -85,25 +85,25 @@ class Formulas:
 def sigmoid(Z: Array) -> Array:
     """1 / (1 + exp(-Z))."""
     Z = np.asarray(Z)
-    return functions.sigmoid(Z, np.empty_like(Z))
+    return activations.sigmoid(Z, np.empty_like(Z))
 
 
 def softplus(Z: Array) -> Array:
     """log(1 + exp(Z))."""
     Z = np.asarray(Z)
-    return functions.softplus(Z, np.empty_like(Z), np.empty_like(Z))
+    return activations.softplus(Z, np.empty_like(Z), np.empty_like(Z))
 
 
 def Phi(Z: Array) -> Array:
     """The standard normal distribution function."""
     Z = np.asarray(Z)
-    return functions.normal_cdf(Z, np.empty_like(Z), np.empty((2, *Z.shape), Z.dtype))
+    return normal.normal_cdf(Z, np.empty_like(Z), np.empty((2, *Z.shape), Z.dtype))
 
 
 def phi(Z: Array) -> Array:
     """The standard normal density."""
     Z = np.asarray(Z)
-    return functions.normal_pdf(Z, np.empty_like(Z))
+    return normal.normal_pdf(Z, np.empty_like(Z))
 
 
 FUNCTIONS: Mapping[str, Any] = {

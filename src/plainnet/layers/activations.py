@@ -1,25 +1,44 @@
 """Activations: one function of one number, applied to every element; softmax, to every row.
 
-Each forward formula stands directly above its derivative. `Z` is the pre-activation, `A` the
-activation. An activation names the initializer that suits the weights below it.
+`Z` is the pre-activation, `A` the activation. An activation names the initializer that suits the
+weights below it.
 """
 
-from math import pi, sqrt
 from typing import Literal
 
 import numpy as np
 
-from plainnet import functions
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
-from plainnet.engine.memory import pieces
 from plainnet.errors import require_number, require_one_of
 from plainnet.initializers import GlorotUniform, HeNormal, LeCunNormal
+from plainnet.kernels.activations import (
+    elu,
+    elu_backward,
+    gelu,
+    gelu_backward,
+    gelu_tanh,
+    gelu_tanh_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    mish,
+    mish_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    silu,
+    silu_backward,
+    softplus,
+    softplus_backward,
+    tanh,
+    tanh_backward,
+)
+from plainnet.kernels.pieces import piece_size
+from plainnet.kernels.softmax import softmax, softmax_backward
 from plainnet.layers.base import Array, Layer, Shape, expect_axes
 
 BOOL = np.dtype(bool)
-ZERO = {np.dtype(kind): np.zeros((), kind) for kind in (np.float32, np.float64)}
-"""Zero as NumPy need not convert it: on 32 x 16 numbers that is a third of a ReLU's time."""
 
 
 def _elementwise(A: tuple[str, str], dZ: tuple[str, str]) -> Formulas:
@@ -48,12 +67,12 @@ class ReLU(Layer):
     )
 
     def forward(self, Z: Array, cache: Cache) -> Array:
-        return np.maximum(Z, ZERO[Z.dtype], out=cache.output("A", Z))
+        return relu(Z, cache.output("A", Z))
 
     def backward(self, dA: Array, cache: Cache) -> Array:
         A = cache["A"]  # A > 0 where Z > 0, and Z may be written over by now
-        positive = np.greater(A, ZERO[A.dtype], out=cache.array("positive", A.shape, BOOL))
-        return np.multiply(dA, positive, out=cache.gradient("dZ", dA))
+        positive = cache.array("positive", A.shape, BOOL)
+        return relu_backward(dA, A, cache.gradient("dZ", dA), positive)
 
 
 class LeakyReLU(Layer):
@@ -71,14 +90,15 @@ class LeakyReLU(Layer):
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
-        A = cache.array("A", Z.shape, Z.dtype)
-        np.multiply(Z, self.negative_slope, out=A)
-        return np.maximum(Z, A, out=A)
+        return leaky_relu(Z, self.negative_slope, cache.array("A", Z.shape, Z.dtype))
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        above, below = _split(dA, cache["Z"], cache)
-        below *= self.negative_slope
-        return np.add(above, below, out=above)
+        below = cache.array("below", dA.shape, dA.dtype)
+        positive = cache.array("positive", dA.shape, BOOL)
+        negative = cache.array("negative", dA.shape, BOOL)
+        dZ = cache.gradient("dZ", dA)
+        slope = self.negative_slope
+        return leaky_relu_backward(dA, cache["Z"], slope, dZ, below, positive, negative)
 
 
 class ELU(Layer):
@@ -101,10 +121,10 @@ class ELU(Layer):
         self.alpha = alpha
 
     def forward(self, Z: Array, cache: Cache) -> Array:
-        return _exponential_linear(Z, self.alpha, 1, cache)
+        return _elu(Z, self.alpha, 1, cache)
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        return _exponential_linear_backward(dA, self.alpha, 1, cache)
+        return _elu_backward(dA, self.alpha, 1, cache)
 
 
 class SELU(Layer):
@@ -128,10 +148,10 @@ class SELU(Layer):
     )
 
     def forward(self, Z: Array, cache: Cache) -> Array:
-        return _exponential_linear(Z, self.alpha, self.scale, cache)
+        return _elu(Z, self.alpha, self.scale, cache)
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        return _exponential_linear_backward(dA, self.alpha, self.scale, cache)
+        return _elu_backward(dA, self.alpha, self.scale, cache)
 
 
 class GELU(Layer):
@@ -155,44 +175,19 @@ class GELU(Layer):
         cache["Z"] = Z
         Phi = cache.array("Phi", Z.shape, Z.dtype)
         A = cache.array("A", Z.shape, Z.dtype)
-        for z, phi, a in pieces(Z, Phi, A):
-            if self.approximate == "none":
-                functions.normal_cdf(z, phi, cache.array("work", (2, *z.shape), z.dtype))
-            else:
-                u = np.multiply(z, z, out=phi)
-                u *= _GELU_CUBIC
-                u += 1
-                u *= z
-                u *= _GELU_SCALE
-                np.tanh(u, out=phi)
-                phi += 1
-                phi *= 0.5
-            np.multiply(z, phi, out=a)
-        return A
+        if self.approximate == "tanh":
+            return gelu_tanh(Z, Phi, A)
+        return gelu(Z, Phi, A, cache.array("work", (2 * piece_size(Z),), Z.dtype))
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        Z, Phi = cache["Z"], cache["Phi"]
-        dZ = cache.gradient("dZ", dA)
-        for z, phi, da, dz in pieces(Z, Phi, dA, dZ):
-            slope = cache.array("slope", z.shape, z.dtype)  # of Phi
-            if self.approximate == "none":
-                functions.normal_pdf(z, slope)
-            else:
-                # Phi = (1 + tanh u) / 2, so dPhi/dZ = (1 - tanh^2 u) / 2 u' = 2 Phi (1 - Phi) u'.
-                np.multiply(z, z, out=slope)
-                slope *= 3 * _GELU_CUBIC
-                slope += 1
-                slope *= 2 * _GELU_SCALE
-                slope *= phi
-                slope *= np.subtract(1, phi, out=cache.array("rest", z.shape, z.dtype))
-            slope *= z
-            slope += phi
-            np.multiply(da, slope, out=dz)
-        return dZ
+        Z, Phi, dZ = cache["Z"], cache["Phi"], cache.gradient("dZ", dA)
+        slope = cache.array("slope", (piece_size(dA),), dA.dtype)
+        if self.approximate == "tanh":
+            rest = cache.array("rest", slope.shape, slope.dtype)
+            return gelu_tanh_backward(dA, Z, Phi, dZ, slope, rest)
+        return gelu_backward(dA, Z, Phi, dZ, slope)
 
 
-_GELU_SCALE = sqrt(2 / pi)
-_GELU_CUBIC = 0.044715
 _GELU_FORMULAS = {
     "none": _elementwise(
         ("Z * Phi(Z)", r"A = Z \odot \Phi(Z)"),
@@ -236,24 +231,16 @@ class SiLU(Layer):
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
-        sigma = functions.sigmoid(Z, cache.array("sigma", Z.shape, Z.dtype))
-        return np.multiply(Z, sigma, out=cache.array("A", Z.shape, Z.dtype))
+        sigma = cache.array("sigma", Z.shape, Z.dtype)
+        return silu(Z, sigma, cache.array("A", Z.shape, Z.dtype))
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        Z, sigma = cache["Z"], cache["sigma"]
-        slope = np.subtract(1, sigma, out=cache.array("slope", Z.shape, Z.dtype))
-        slope *= Z
-        slope += 1
-        slope *= sigma
-        return np.multiply(dA, slope, out=cache.gradient("dZ", dA))
+        slope = cache.array("slope", dA.shape, dA.dtype)
+        return silu_backward(dA, cache["Z"], cache["sigma"], cache.gradient("dZ", dA), slope)
 
 
 class Mish(Layer):
-    """A = Z tanh(softplus(Z)) (Misra 2019, equation 1).
-
-    With e = exp(Z) and n = e (e + 2): tanh(log(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1) =
-    n / (n + 2), which needs one exponential and no logarithm.
-    """
+    """A = Z tanh(softplus(Z)) (Misra 2019, equation 1)."""
 
     weight_initializer = HeNormal()
     formulas = _elementwise(
@@ -266,24 +253,15 @@ class Mish(Layer):
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
-        e = np.minimum(Z, 20, out=cache.array("exp", Z.shape, Z.dtype))  # n / (n + 2) is 1 there
-        np.exp(e, out=e)
-        T = np.add(e, 2, out=cache.array("T", Z.shape, Z.dtype))
-        T *= e
-        A = np.add(T, 2, out=cache.array("A", Z.shape, Z.dtype))
-        T /= A
-        return np.multiply(Z, T, out=A)
+        e = cache.array("e", Z.shape, Z.dtype)
+        T = cache.array("T", Z.shape, Z.dtype)
+        return mish(Z, e, T, cache.array("A", Z.shape, Z.dtype))
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        Z, T, e = cache["Z"], cache["T"], cache["exp"]
-        sigma = np.add(e, 1, out=cache.array("sigma", Z.shape, Z.dtype))
-        np.divide(e, sigma, out=sigma)
-        slope = np.multiply(T, T, out=cache.array("slope", Z.shape, Z.dtype))
-        np.subtract(1, slope, out=slope)
-        slope *= sigma
-        slope *= Z
-        slope += T
-        return np.multiply(dA, slope, out=cache.gradient("dZ", dA))
+        Z, e, T = cache["Z"], cache["e"], cache["T"]
+        sigma = cache.array("sigma", Z.shape, Z.dtype)
+        slope = cache.array("slope", Z.shape, Z.dtype)
+        return mish_backward(dA, Z, e, T, cache.gradient("dZ", dA), sigma, slope)
 
 
 class Sigmoid(Layer):
@@ -296,13 +274,11 @@ class Sigmoid(Layer):
     )
 
     def forward(self, Z: Array, cache: Cache) -> Array:
-        return functions.sigmoid(Z, cache.output("A", Z))
+        return sigmoid(Z, cache.output("A", Z))
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        A = cache["A"]
-        slope = np.subtract(1, A, out=cache.array("slope", A.shape, A.dtype))
-        slope *= A
-        return np.multiply(dA, slope, out=cache.gradient("dZ", dA))
+        slope = cache.array("slope", dA.shape, dA.dtype)
+        return sigmoid_backward(dA, cache["A"], cache.gradient("dZ", dA), slope)
 
 
 class Tanh(Layer):
@@ -314,13 +290,11 @@ class Tanh(Layer):
     )
 
     def forward(self, Z: Array, cache: Cache) -> Array:
-        return np.tanh(Z, out=cache.output("A", Z))
+        return tanh(Z, cache.output("A", Z))
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        A = cache["A"]
-        slope = np.multiply(A, A, out=cache.array("slope", A.shape, A.dtype))
-        np.subtract(1, slope, out=slope)
-        return np.multiply(dA, slope, out=cache.gradient("dZ", dA))
+        slope = cache.array("slope", dA.shape, dA.dtype)
+        return tanh_backward(dA, cache["A"], cache.gradient("dZ", dA), slope)
 
 
 class Softplus(Layer):
@@ -335,12 +309,11 @@ class Softplus(Layer):
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
         A = cache.array("A", Z.shape, Z.dtype)
-        return functions.softplus(Z, A, cache.array("work", Z.shape, Z.dtype))
+        return softplus(Z, A, cache.array("above", Z.shape, Z.dtype))
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        Z = cache["Z"]
-        slope = functions.sigmoid(Z, cache.array("slope", Z.shape, Z.dtype))
-        return np.multiply(dA, slope, out=cache.gradient("dZ", dA))
+        slope = cache.array("slope", dA.shape, dA.dtype)
+        return softplus_backward(dA, cache["Z"], cache.gradient("dZ", dA), slope)
 
 
 class Softmax(Layer):
@@ -368,55 +341,28 @@ class Softmax(Layer):
         return input_shape
 
     def forward(self, Z: Array, cache: Cache) -> Array:
-        A = cache.output("A", Z)
         per_row = cache.array("per_row", (*Z.shape[:-1], 1), Z.dtype)
-        np.subtract(Z, np.maximum.reduce(Z, axis=-1, keepdims=True, out=per_row), out=A)
-        np.exp(A, out=A)
-        A /= np.add.reduce(A, axis=-1, keepdims=True, out=per_row)
-        return A
+        return softmax(Z, cache.output("A", Z), per_row)
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        A = cache["A"]
-        product = np.multiply(dA, A, out=cache.array("product", A.shape, A.dtype))
-        per_row = cache.array("per_row", (*A.shape[:-1], 1), A.dtype)
-        np.add.reduce(product, axis=-1, keepdims=True, out=per_row)
-        dZ = np.subtract(dA, per_row, out=cache.gradient("dZ", dA))
-        dZ *= A
-        return dZ
+        product = cache.array("product", dA.shape, dA.dtype)
+        per_row = cache.array("per_row", (*dA.shape[:-1], 1), dA.dtype)
+        return softmax_backward(dA, cache["A"], cache.gradient("dZ", dA), product, per_row)
 
 
-# --- what the piecewise activations share ---------------------------------------------------------
+# --- what ELU and SELU share ----------------------------------------------------------------------
 
 
-def _split(dA: Array, Z: Array, cache: Cache) -> tuple[Array, Array]:
-    """dA where Z > 0 and 0 elsewhere, and the rest of it. The first may lie over dA."""
-    positive = np.greater(Z, 0, out=cache.array("positive", Z.shape, BOOL))
-    negative = np.logical_not(positive, out=cache.array("negative", Z.shape, BOOL))
-    below = np.multiply(dA, negative, out=cache.array("below", dA.shape, dA.dtype))
-    above = np.multiply(dA, positive, out=cache.gradient("dZ", dA))
-    return above, below
-
-
-def _exponential_linear(Z: Array, alpha: float, scale: float, cache: Cache) -> Array:
-    """scale * (max(Z, 0) + alpha (exp(min(Z, 0)) - 1))."""
+def _elu(Z: Array, alpha: float, scale: float, cache: Cache) -> Array:
     cache["Z"] = Z
-    A = np.minimum(Z, 0, out=cache.array("A", Z.shape, Z.dtype))
-    np.expm1(A, out=A)
-    A *= alpha
-    above = np.maximum(Z, 0, out=cache.array("above", Z.shape, Z.dtype))
-    A += above
-    A *= scale
-    return A
+    A = cache.array("A", Z.shape, Z.dtype)
+    return elu(Z, alpha, scale, A, cache.array("above", Z.shape, Z.dtype))
 
 
-def _exponential_linear_backward(dA: Array, alpha: float, scale: float, cache: Cache) -> Array:
-    """scale * dA * ([Z > 0] + alpha exp(Z) [Z <= 0])."""
-    Z = cache["Z"]
-    slope = np.minimum(Z, 0, out=cache.array("slope", Z.shape, Z.dtype))
-    np.exp(slope, out=slope)
-    slope *= alpha
-    above, below = _split(dA, Z, cache)
-    below *= slope
-    above += below
-    above *= scale
-    return above
+def _elu_backward(dA: Array, alpha: float, scale: float, cache: Cache) -> Array:
+    slope = cache.array("slope", dA.shape, dA.dtype)
+    below = cache.array("below", dA.shape, dA.dtype)
+    positive = cache.array("positive", dA.shape, BOOL)
+    negative = cache.array("negative", dA.shape, BOOL)
+    dZ = cache.gradient("dZ", dA)
+    return elu_backward(dA, cache["Z"], alpha, scale, dZ, slope, below, positive, negative)

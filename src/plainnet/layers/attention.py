@@ -19,8 +19,8 @@ from plainnet.errors import (
     shown,
 )
 from plainnet.initializers import Initializer, Zeros
+from plainnet.kernels.arrays import rows, sum_rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.dense import rows
 from plainnet.layers.dot_product import attend, attend_backward, hide
 from plainnet.layers.positions import (
     Pairing,
@@ -330,7 +330,7 @@ class MultiHeadAttention(Layer):
 
         np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
         if self.bias:
-            np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
+            sum_rows(dZ, self.db)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA = cache.array("dA", A.shape, dY.dtype)
@@ -501,7 +501,7 @@ class CrossAttention(Layer):
         np.matmul(rows(A).T, dQ, out=self.dW.T)
         np.matmul(rows(X).T, rows(dZ), out=self.dW_kv.T)
         if self.bias:
-            np.dot(cache.ones(len(dQ), dQ.dtype), dQ, out=self.db)
+            sum_rows(dQ, self.db)
             np.add.reduce(rows(dZ), axis=0, out=self.db_kv)
 
         dX = cache.array("dX", X.shape, dY.dtype)
@@ -554,7 +554,7 @@ def project_backward(
     in_rows = O.reshape(len(rows(dY)), -1)
     np.matmul(in_rows.T, rows(dY), out=dW_out.T)
     if db_out is not None:
-        np.dot(cache.ones(len(rows(dY)), dY.dtype), rows(dY), out=db_out)
+        sum_rows(dY, db_out)
     dO = cache.array("dO", O.shape, dY.dtype)
     np.dot(rows(dY), W_out, out=dO.reshape(in_rows.shape))
     return dO

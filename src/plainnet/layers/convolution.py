@@ -1,7 +1,6 @@
 """Convolutions: a small kernel slides over a sequence or an image, the same weights at each place.
 
-As everywhere in this field, the kernel is not turned around: these are correlations. The sums
-themselves are in correlation.py.
+As everywhere in this field, the kernel is not turned around: these are correlations.
 """
 
 from abc import ABC
@@ -20,13 +19,21 @@ from plainnet.errors import (
     require_optional,
 )
 from plainnet.initializers import Initializer, Zeros
+from plainnet.kernels.correlation import (
+    correlate,
+    correlate_backward,
+    correlate_backward_size,
+    correlate_size,
+    swap,
+    transposed_correlate,
+    transposed_correlate_backward,
+    transposed_correlate_backward_size,
+    transposed_correlate_size,
+)
+from plainnet.kernels.sliding import Pair, Window
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.correlation import correlate, correlate_back, kernel_gradient, swap
-from plainnet.layers.dense import rows
 from plainnet.layers.sliding import (
     MOST_PIXELS,
-    Pair,
-    Window,
     around,
     expect_image,
     expect_places,
@@ -89,9 +96,8 @@ class _Convolution(Layer, ABC):
     def _biases(self) -> Array | None:
         return self.b if self.bias else None
 
-    def _bias_gradient(self, dZ: Array, cache: Cache) -> None:
-        if self.bias:
-            np.dot(cache.ones(dZ.size // self.filters, dZ.dtype), rows(dZ), out=self.db)
+    def _bias_gradients(self) -> Array | None:
+        return self.db if self.bias else None
 
 
 def _where(axis: int, result: str, latex: str, small: str, large: str) -> Formula:
@@ -246,17 +252,20 @@ class Conv2d(_Convolution):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
+        W, window, groups = self.W, self.window, self.groups
         Z = cache.array("Z", (len(A), *self.output_shape), A.dtype)
-        return correlate(A, self.W, self._biases(), self.window, self.groups, Z, cache)
+        size = correlate_size(A.shape, W.shape, window, groups, Z.shape, A.itemsize)
+        work = cache.array("work", (size,), A.dtype)
+        return correlate(A, W, self._biases(), window, groups, Z, work)
 
     def backward(self, dZ: Array, cache: Cache) -> Array:
-        A = cache["A"]
-        kernel_gradient(A, dZ, self.window, self.groups, self.dW, cache)
-        self._bias_gradient(dZ, cache)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-        dA = cache.array("dA", A.shape, dZ.dtype)
-        return correlate_back(dZ, self.W, None, self.window, self.groups, dA, cache)
+        A, W, window, groups = cache["A"], self.W, self.window, self.groups
+        dA = cache.array("dA", A.shape, dZ.dtype) if cache.needs_input_gradient else None
+        size = correlate_backward_size(dZ.shape, A.shape, W.shape, window, groups, A.itemsize)
+        work = cache.array("work", (size,), dZ.dtype)
+        db = self._bias_gradients()
+        correlate_backward(dZ, A, W, window, groups, self.dW, db, dA, work)
+        return NO_GRADIENT if dA is None else dA
 
 
 class ConvTranspose2d(_Convolution):
@@ -340,19 +349,25 @@ class ConvTranspose2d(_Convolution):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
-        W = swap(self.W, self.groups, out=self._transposed("swapped", cache, A.dtype))
+        window, groups = self.window, self.groups
+        W = swap(self.W, groups, self._transposed("swapped", cache, A.dtype))
         Z = cache.array("Z", (len(A), *self.output_shape), A.dtype)
-        return correlate_back(A, W, self._biases(), self.window, self.groups, Z, cache)
+        size = transposed_correlate_size(A.shape, W.shape, window, groups, Z.shape, A.itemsize)
+        work = cache.array("work", (size,), A.dtype)
+        return transposed_correlate(A, W, self._biases(), window, groups, Z, work)
 
     def backward(self, dZ: Array, cache: Cache) -> Array:
-        A, W = cache["A"], cache["swapped"]
+        A, W, window, groups = cache["A"], cache["swapped"], self.window, self.groups
+        dA = cache.array("dA", A.shape, dZ.dtype) if cache.needs_input_gradient else None
         dW = self._transposed("swapped_gradient", cache, dZ.dtype)
-        swap(kernel_gradient(dZ, A, self.window, self.groups, dW, cache), self.groups, out=self.dW)
-        self._bias_gradient(dZ, cache)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-        dA = cache.array("dA", A.shape, dZ.dtype)
-        return correlate(dZ, W, None, self.window, self.groups, dA, cache)
+        size = transposed_correlate_backward_size(
+            dZ.shape, A.shape, W.shape, window, groups, A.itemsize
+        )
+        work = cache.array("work", (size,), dZ.dtype)
+        db = self._bias_gradients()
+        transposed_correlate_backward(dZ, A, W, window, groups, dW, db, dA, work)
+        swap(dW, groups, self.dW)
+        return NO_GRADIENT if dA is None else dA
 
     def _transposed(self, name: str, cache: Cache, dtype: Any) -> Array:
         """Memory for the kernel of the convolution whose transpose this is."""
@@ -459,15 +474,10 @@ class Conv1d(_Convolution):
             A, window = self._continued(A, cache), replace(window, before=(0, 0))
         cache["A"] = A
         Z = cache.array("Z", (len(A), places, self.filters), A.dtype)
-        correlate(
-            A[:, :, None],
-            self.W[:, :, None],
-            self._biases(),
-            window,
-            self.groups,
-            Z[:, :, None],
-            cache,
-        )
+        images, W, image, groups = A[:, :, None], self.W[:, :, None], Z[:, :, None], self.groups
+        size = correlate_size(images.shape, W.shape, window, groups, image.shape, A.itemsize)
+        work = cache.array("work", (size,), A.dtype)
+        correlate(images, W, self._biases(), window, groups, image, work)
         return Z
 
     def backward(self, dZ: Array, cache: Cache) -> Array:
@@ -476,14 +486,17 @@ class Conv1d(_Convolution):
         window, _ = self._slide(A.shape[1] - carried)
         if cache.carry:
             window = replace(window, before=(0, 0))
-        images, dimages, dkernel = A[:, :, None], dZ[:, :, None], self.dW[:, :, None]
-        kernel_gradient(images, dimages, window, self.groups, dkernel, cache)
-        self._bias_gradient(dZ, cache)
+        # As images of width 1.
+        images, dimages, W, dW = (array[:, :, None] for array in (A, dZ, self.W, self.dW))
+        groups, db = self.groups, self._bias_gradients()
+        shapes = dimages.shape, images.shape, W.shape
+        size = correlate_backward_size(*shapes, window, groups, A.itemsize)
+        work = cache.array("work", (size,), dZ.dtype)
         if not cache.needs_input_gradient:
+            correlate_backward(dimages, images, W, window, groups, dW, db, None, work)
             return NO_GRADIENT
         dA = cache.array("dA", A.shape, dZ.dtype)
-        W = self.W[:, :, None]
-        correlate_back(dimages, W, None, window, self.groups, dA[:, :, None], cache)
+        correlate_backward(dimages, images, W, window, groups, dW, db, dA[:, :, None], work)
         if carried:  # in one piece, which the layer below would copy otherwise
             m, time, features = A.shape
             whole, dA = dA, cache.array("dA_new", (m, time - carried, features), A.dtype)

@@ -1,12 +1,11 @@
 """The dense layer: every output is a weighted sum of every input."""
 
-import numpy as np
-
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import require_boolean, require_integer, require_optional
 from plainnet.initializers import Initializer, Zeros
+from plainnet.kernels.affine import affine, affine_backward
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 
 _DW = Formula("dW", "dZ.T @ A", r"dW = dZ^\top A")
@@ -73,30 +72,12 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        cache["A"] = A  # (m, n_in)
-        if A.ndim == 2:
-            Z = cache.array("Z", (len(A), self.units), A.dtype)  # (m, units)
-            np.dot(A, self.W.T, out=Z)
-        else:
-            Z = cache.array("Z", (*A.shape[:-1], self.units), A.dtype)
-            np.dot(rows(A), self.W.T, out=rows(Z))
-        if self.bias:
-            np.add(Z, self.b, out=Z)
-        return Z
+        cache["A"] = A
+        Z = cache.array("Z", (*A.shape[:-1], self.units), A.dtype)
+        return affine(A, self.W, self.b if self.bias else None, Z)
 
     def backward(self, dZ: Array, cache: Cache) -> Array:
         A = cache["A"]
-        rows_A, rows_dZ = (A, dZ) if A.ndim == 2 else (rows(A), rows(dZ))
-        np.matmul(rows_A.T, rows_dZ, out=self.dW.T)
-        if self.bias:
-            np.dot(cache.ones(len(rows_dZ), dZ.dtype), rows_dZ, out=self.db)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-        dA = cache.array("dA", A.shape, dZ.dtype)
-        np.dot(rows_dZ, self.W, out=dA if A.ndim == 2 else rows(dA))
-        return dA
-
-
-def rows(A: Array) -> Array:
-    """All axes but the last as one: (m, time, features) is (m * time, features)."""
-    return A.reshape(-1, A.shape[-1])
+        dA = cache.array("dA", A.shape, dZ.dtype) if cache.needs_input_gradient else None
+        affine_backward(dZ, A, self.W, self.dW, self.db if self.bias else None, dA)
+        return NO_GRADIENT if dA is None else dA

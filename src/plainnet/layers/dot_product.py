@@ -25,6 +25,7 @@ import numpy as np
 
 from plainnet.engine.cache import Cache
 from plainnet.errors import ShapeError
+from plainnet.kernels.arrays import ones
 from plainnet.layers.base import Array
 
 QUERIES_AT_ONCE = 64
@@ -167,7 +168,7 @@ def _weights_of(
     S -= highest
     np.exp(S, out=S)
     total = cache.array("total", S.shape[:-1], S.dtype)
-    np.matmul(S, cache.ones(keys, S.dtype), out=total)
+    np.matmul(S, ones(keys, S.dtype), out=total)
     np.maximum(total, 1, out=total)  # below exp(0) = 1 only where no key is seen: then P = 0
     np.reciprocal(total, out=total)
     S *= total[..., None]

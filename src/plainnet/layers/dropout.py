@@ -5,6 +5,7 @@ import numpy as np
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_number
+from plainnet.kernels.dropout import dropout, dropout_backward
 from plainnet.layers.base import Array, Layer, Shape
 from plainnet.layers.sliding import expect_image
 
@@ -32,13 +33,12 @@ class Dropout(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         if not cache.training or self.rate == 0:
             return _all_kept(A, cache)
-        scale = cache.array("scale", A.shape, A.dtype)
-        return np.multiply(A, _draw(scale, self.rate, cache), out=cache.output("Y", A))
+        return _dropped(A, A.shape, self.rate, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         if not cache.training or self.rate == 0:
             return dY
-        return np.multiply(dY, cache["scale"], out=cache.gradient("dA", dY))
+        return dropout_backward(dY, cache["scale"], cache.gradient("dA", dY))
 
 
 class Dropout2d(Layer):
@@ -61,13 +61,12 @@ class Dropout2d(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         if not cache.training or self.rate == 0:
             return _all_kept(A, cache)
-        scale = cache.array("scale", (len(A), 1, 1, A.shape[3]), A.dtype)
-        return np.multiply(A, _draw(scale, self.rate, cache), out=cache.output("Y", A))
+        return _dropped(A, (len(A), 1, 1, A.shape[3]), self.rate, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         if not cache.training or self.rate == 0:
             return dY
-        return np.multiply(dY, cache["scale"], out=cache.gradient("dA", dY))
+        return dropout_backward(dY, cache["scale"], cache.gradient("dA", dY))
 
 
 def _all_kept(A: Array, cache: Cache) -> Array:
@@ -76,12 +75,12 @@ def _all_kept(A: Array, cache: Cache) -> Array:
     return A
 
 
-def _draw(scale: Array, rate: float, cache: Cache) -> Array:
-    """Zero with this probability, else 1 / (1 - rate)."""
-    cache.rng.random(out=scale, dtype=scale.dtype)
-    M = np.greater_equal(scale, rate, out=cache.array("M", scale.shape, BOOL))
-    np.multiply(M, scale.dtype.type(1 / (1 - rate)), out=scale)
-    return scale
+def _dropped(A: Array, shape: Shape, rate: float, cache: Cache) -> Array:
+    """With a random number for each number of an array of this shape."""
+    scale = cache.array("scale", shape, A.dtype)
+    cache.rng.random(out=scale, dtype=A.dtype)
+    M = cache.array("M", shape, BOOL)
+    return dropout(A, rate, cache.output("Y", A), M, scale)
 
 
 class GaussianNoise(Layer):

@@ -9,7 +9,6 @@ from math import pi
 
 import numpy as np
 
-from plainnet import functions
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import (
@@ -19,7 +18,15 @@ from plainnet.errors import (
     require_number,
     require_sequence,
 )
+from plainnet.functions import exact_ids
 from plainnet.initializers import Initializer, Normal, Uniform
+from plainnet.kernels.embedding import add_to_rows, take_rows
+from plainnet.kernels.tabular import (
+    periodic,
+    periodic_backward,
+    piecewise_linear,
+    piecewise_linear_backward,
+)
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 
 INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
@@ -125,14 +132,12 @@ class PeriodicEmbedding(Layer):
         (m, F), K, J = A.shape, self.frequencies, self.width - 1
         x = cache.array("x", (F, m, 1), A.dtype)
         np.copyto(x[:, :, 0], A.T)
+        w = cache.array("w", (F, K), A.dtype)
         theta = cache.array("by_feature", (F, m, K), A.dtype)
         cache["theta"] = theta.transpose(1, 0, 2)
-        w = np.multiply(self.w1, 2 * pi, out=cache.array("w", (F, K), A.dtype))
-        np.matmul(x, w[:, None], out=theta)
-        theta += self.b1[:, None]
-        cosine = np.cos(theta, out=cache.array("cosine", (F, m, K), A.dtype))
-        H = np.matmul(cosine, self.W2, out=cache.array("H_by_feature", (F, m, J), A.dtype))
-        H += self.b2[:, None]
+        cosine = cache.array("cosine", (F, m, K), A.dtype)
+        H = cache.array("H_by_feature", (F, m, J), A.dtype)
+        periodic(x, self.w1, self.b1, self.W2, self.b2, w, theta, cosine, H)
         Y = cache.array("Y", (m, F * self.width), A.dtype)
         parts = Y.reshape(m, F, self.width)
         np.copyto(parts[:, :, :-1], H.transpose(1, 0, 2))
@@ -140,30 +145,21 @@ class PeriodicEmbedding(Layer):
         return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        x, theta, cosine, w = cache["x"], cache["by_feature"], cache["cosine"], cache["w"]
+        x, w, theta, cosine = cache["x"], cache["w"], cache["by_feature"], cache["cosine"]
         F, m, _ = theta.shape
         parts = dY.reshape(m, F, self.width)
         dH = cache.array("dH_by_feature", (F, m, self.width - 1), dY.dtype)
         cache["dH"] = dH.transpose(1, 0, 2)
         np.copyto(dH, parts[:, :, :-1].transpose(1, 0, 2))
-        ones = cache.ones(m, dY.dtype)
-        np.matmul(cosine.transpose(0, 2, 1), dH, out=self.dW2)
-        np.matmul(ones, dH, out=self.db2)
-
-        dtheta = np.matmul(
-            dH,
-            self.W2.transpose(0, 2, 1),
-            out=cache.array("dtheta_by_feature", theta.shape, dY.dtype),
-        )
-        sine = np.sin(theta, out=cache.array("sine", theta.shape, dY.dtype))
-        dtheta *= sine
-        np.negative(dtheta, out=dtheta)
-        np.matmul(ones, dtheta, out=self.db1)
-        np.matmul(x.transpose(0, 2, 1), dtheta, out=self.dw1[:, None])
-        self.dw1 *= 2 * pi
-        if not cache.needs_input_gradient:
+        dtheta = cache.array("dtheta_by_feature", theta.shape, dY.dtype)
+        dx = cache.array("dx", (F, m, 1), dY.dtype) if cache.needs_input_gradient else None
+        sine = cache.array("sine", theta.shape, dY.dtype)
+        periodic_backward(
+            dH, x, self.W2, w, theta, cosine,
+            self.dw1, self.db1, self.dW2, self.db2, dtheta, dx, sine,
+        )  # fmt: skip
+        if dx is None:
             return NO_GRADIENT
-        dx = np.matmul(dtheta, w[:, :, None], out=cache.array("dx", (F, m, 1), dY.dtype))
         return np.add(dx[:, :, 0].T, parts[:, :, -1], out=cache.array("dA", (m, F), dY.dtype))
 
 
@@ -224,22 +220,20 @@ class PiecewiseLinearEmbedding(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         T = cache.array("T", (len(A), len(self.feature)), A.dtype)
-        A.take(self.feature, axis=1, out=T, mode="clip")
-        T -= self.low.astype(A.dtype)
-        T /= self.width.astype(A.dtype)
-        return np.clip(T, 0, 1, out=T)
+        low, width = self.low.astype(A.dtype), self.width.astype(A.dtype)
+        return piecewise_linear(A, self.feature, low, width, T)
 
     def backward(self, dT: Array, cache: Cache) -> Array:
         if not cache.needs_input_gradient:
             return NO_GRADIENT
-        T = cache["T"]
-        inside = np.greater(T, 0, out=cache.array("inside", T.shape, BOOL))
-        inside &= np.less(T, 1, out=cache.array("below", T.shape, BOOL))
-        slope = np.multiply(dT, inside, out=cache.array("slope", T.shape, dT.dtype))
-        slope /= self.width.astype(dT.dtype)
-        dA = cache.array("dA", (len(dT), len(self.edges)), dT.dtype)
+        width = self.width.astype(dT.dtype)
         starts = np.searchsorted(self.feature, np.arange(len(self.edges)))
-        return np.add.reduceat(slope, starts, axis=1, out=dA)
+        dA = cache.array("dA", (len(dT), len(self.edges)), dT.dtype)
+        slope = cache.array("slope", dT.shape, dT.dtype)
+        inside = cache.array("inside", dT.shape, BOOL)
+        below = cache.array("below", dT.shape, BOOL)
+        T = cache["T"]
+        return piecewise_linear_backward(dT, T, width, starts, dA, slope, inside, below)
 
 
 @dataclass(frozen=True)
@@ -320,7 +314,7 @@ class CategoryEmbedding(Layer):
         state: Mapping[str, Array],
     ) -> None:
         dtype, size = parameters["E"].dtype, max(self.sizes)
-        if size > (most := functions.exact_ids(dtype)):
+        if size > (most := exact_ids(dtype)):
             raise SettingError(
                 f"layer {self.name} ({self!r}) has a column of {size:,} categories, and {dtype} "
                 f"tells {most:,} ids apart: make the network with dtype=np.float64"
@@ -340,18 +334,14 @@ class CategoryEmbedding(Layer):
             np.copyto(ids[:, column], k, casting="unsafe")
         ids += self._starts  # as integers: a sum of floats is rounded
         Y = cache.array("Y", (m, ids.shape[1] * width), A.dtype)
-        self.E.take(ids, axis=0, out=Y.reshape(*ids.shape, width), mode="clip")
+        take_rows(self.E, ids, Y.reshape(*ids.shape, width))
         return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        ids, width = cache["ids"], self.width
-        # Places in the flat dE: np.add.at is fast in one dimension, and slow in two.
-        first = np.multiply(ids, width, out=cache.array("first", ids.shape, INTP)).reshape(-1)
-        places = cache.array("places", (ids.size, width), INTP)
-        for i in range(width):
-            np.add(first, i, out=places[:, i])
+        ids = cache["ids"]
         self.dE.fill(0)
-        np.add.at(self.dE.reshape(-1), places.reshape(-1), dY.reshape(-1))
+        places = cache.array("places", (ids.size, self.width), INTP)
+        add_to_rows(dY, ids, self.dE, places)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA = cache.array("dA", ids.shape, dY.dtype)

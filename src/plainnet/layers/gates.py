@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from plainnet import functions
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.plan import Place
@@ -18,9 +17,17 @@ from plainnet.errors import (
     require_optional,
 )
 from plainnet.initializers import Constant, GlorotUniform, HeNormal, Initializer, Zeros
+from plainnet.kernels.affine import affine, affine_backward
+from plainnet.kernels.gates import (
+    glu,
+    glu_backward,
+    highway,
+    highway_backward,
+    swiglu,
+    swiglu_backward,
+)
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 from plainnet.layers.containers import Sequential
-from plainnet.layers.dense import rows
 
 _DW = Formula("dW", "dZ.T @ A", r"dW = dZ^\top A")
 _DB = Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i")
@@ -75,23 +82,16 @@ class Gated(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
         Z = cache.array("Z", (*A.shape[:-1], 2 * self.units), A.dtype)
-        np.dot(rows(A), self.W.T, out=rows(Z))
-        if self.bias:
-            np.add(Z, self.b, out=Z)
+        affine(A, self.W, self.b if self.bias else None, Z)
         return self.gate(*self._halves(Z), cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A, Z = cache["A"], cache["Z"]
         dZ = cache.array("dZ", Z.shape, dY.dtype)
         self.gate_backward(dY, *self._halves(Z), *self._halves(dZ), cache)
-        np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
-        if self.bias:
-            np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-        dA = cache.array("dA", A.shape, dY.dtype)
-        np.dot(rows(dZ), self.W, out=rows(dA))
-        return dA
+        dA = cache.array("dA", A.shape, dY.dtype) if cache.needs_input_gradient else None
+        affine_backward(dZ, A, self.W, self.dW, self.db if self.bias else None, dA)
+        return NO_GRADIENT if dA is None else dA
 
     @abstractmethod
     def gate(self, U: Array, V: Array, cache: Cache) -> Array:
@@ -143,18 +143,15 @@ class GLU(Gated):
     )
 
     def gate(self, U: Array, V: Array, cache: Cache) -> Array:
-        T = functions.sigmoid(V, cache.array("T", U.shape, U.dtype))
-        return np.multiply(U, T, out=cache.array("Y", U.shape, U.dtype))
+        T = cache.array("T", U.shape, U.dtype)
+        Y = cache.array("Y", U.shape, U.dtype)
+        return glu(U, V, T, Y)
 
     def gate_backward(
         self, dY: Array, U: Array, V: Array, dU: Array, dV: Array, cache: Cache
     ) -> None:
-        T = cache["T"]
-        np.multiply(dY, T, out=dU)
-        slope = np.subtract(1, T, out=cache.array("slope", T.shape, T.dtype))
-        slope *= U
-        slope *= dY
-        np.multiply(slope, T, out=dV)
+        slope = cache.array("slope", U.shape, U.dtype)
+        glu_backward(dY, U, cache["T"], dU, dV, slope)
 
 
 class SwiGLU(Gated):
@@ -179,21 +176,16 @@ class SwiGLU(Gated):
     )
 
     def gate(self, U: Array, V: Array, cache: Cache) -> Array:
-        T = functions.sigmoid(U, cache.array("T", U.shape, U.dtype))
-        swish = np.multiply(U, T, out=cache.array("swish", U.shape, U.dtype))
-        return np.multiply(swish, V, out=cache.array("Y", U.shape, U.dtype))
+        T = cache.array("T", U.shape, U.dtype)
+        swish = cache.array("swish", U.shape, U.dtype)
+        Y = cache.array("Y", U.shape, U.dtype)
+        return swiglu(U, V, T, swish, Y)
 
     def gate_backward(
         self, dY: Array, U: Array, V: Array, dU: Array, dV: Array, cache: Cache
     ) -> None:
-        T, swish = cache["T"], cache["swish"]
-        np.multiply(dY, swish, out=dV)
-        # d/dU (U T) = T + U T (1 - T) = T + swish - T swish
-        slope = np.subtract(1, T, out=cache.array("slope", T.shape, T.dtype))
-        slope *= swish
-        slope += T
-        slope *= V
-        np.multiply(dY, slope, out=dU)
+        slope = cache.array("slope", U.shape, U.dtype)
+        swiglu_backward(dY, V, cache["T"], cache["swish"], dU, dV, slope)
 
 
 class Highway(Layer):
@@ -281,27 +273,22 @@ class Highway(Layer):
         inner = cache.inside(self)
         cache["A"] = A
         F = cache["F"] = self.branch.forward(A, inner)
-        change = np.subtract(F, A, out=cache.array("change", A.shape, A.dtype))
-        Z = cache.array("Z", A.shape, A.dtype)
-        np.dot(rows(A), self.W.T, out=rows(Z))
-        np.add(Z, self.b, out=Z)
-        T = functions.sigmoid(Z, cache.array("T", A.shape, A.dtype))
-        Y = np.multiply(T, change, out=cache.array("Y", A.shape, A.dtype))
-        return np.add(Y, A, out=Y)  # T F + (1 - T) A = A + T (F - A)
+        Z = affine(A, self.W, self.b, cache.array("Z", A.shape, A.dtype))
+        change = cache.array("change", A.shape, A.dtype)
+        T = cache.array("T", A.shape, A.dtype)
+        Y = cache.array("Y", A.shape, A.dtype)
+        return highway(F, A, Z, change, T, Y)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A, T, change = cache["A"], cache["T"], cache["change"]
-        dF = np.multiply(dY, T, out=cache.array("dF", A.shape, dY.dtype))
-        carried = np.subtract(dY, dF, out=cache.array("carried", A.shape, dY.dtype))
-        dZ = np.multiply(carried, T, out=cache.array("dZ", A.shape, dY.dtype))
-        dZ *= change
-        np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
-        np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
-        inner = cache.inside(self)
-        from_F = self.branch.backward(dF, inner)
-        if not cache.needs_input_gradient:
+        dF = cache.array("dF", A.shape, dY.dtype)
+        carried = cache.array("carried", A.shape, dY.dtype)
+        dZ = cache.array("dZ", A.shape, dY.dtype)
+        highway_backward(dY, T, change, dF, carried, dZ)
+        dA = cache.array("dA", A.shape, dY.dtype) if cache.needs_input_gradient else None
+        affine_backward(dZ, A, self.W, self.dW, self.db, dA)
+        from_F = self.branch.backward(dF, cache.inside(self))
+        if dA is None:
             return NO_GRADIENT
-        dA = cache.array("dA", A.shape, dY.dtype)
-        np.dot(rows(dZ), self.W, out=rows(dA))
         dA += carried
         return np.add(dA, from_F, out=dA)

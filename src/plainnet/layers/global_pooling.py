@@ -9,6 +9,12 @@ import numpy as np
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import SettingError, ShapeError
+from plainnet.kernels.pooling import (
+    global_average,
+    global_average_backward,
+    global_max,
+    global_max_backward,
+)
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.sliding import expect_image
 
@@ -171,32 +177,27 @@ def _mean(A: Array, mask: Array | None, cache: Cache) -> Array:
         np.copyto(share[:, 0], mask)
         count = np.add.reduce(share, axis=2, keepdims=True)
         share /= np.maximum(count, 1, out=count)
-    Y = cache.array("Y", (m, 1, channels), A.dtype)
-    return np.matmul(share, A, out=Y)[:, 0]
+    return global_average(A, share, cache.array("Y", (m, 1, channels), A.dtype))[:, 0]
 
 
 def _mean_backward(dY: Array, shape: Shape, cache: Cache) -> Array:
     if not cache.needs_input_gradient:
         return NO_GRADIENT
-    dA, share = cache.array("dA", shape, dY.dtype), cache["share"]
-    np.multiply(dY[:, None], share.transpose(0, 2, 1), out=_as_sequence(dA))
+    dA = cache.array("dA", shape, dY.dtype)
+    global_average_backward(dY, cache["share"], _as_sequence(dA))
     return dA
 
 
 def _max(A: Array, cache: Cache) -> Array:
-    return np.maximum.reduce(A, axis=1, out=cache.array("Y", (len(A), A.shape[2]), A.dtype))
+    return global_max(A, cache.array("Y", (len(A), A.shape[2]), A.dtype))
 
 
 def _max_backward(dY: Array, A: Array, cache: Cache) -> Array:
     if not cache.needs_input_gradient:
         return NO_GRADIENT
     sequence = _as_sequence(A)
+    dA = cache.array("dA", A.shape, dY.dtype)
     first = cache.array("is_first", sequence.shape, BOOL)
     found = cache.array("found", sequence.shape, BOOL)
-    np.equal(sequence, cache["Y"][:, None], out=first)
-    np.logical_or.accumulate(first, axis=1, out=found)
-    # Later ones are those before which one was found.
-    np.greater(first[:, 1:], found[:, :-1], out=first[:, 1:])
-    dA = cache.array("dA", A.shape, dY.dtype)
-    np.multiply(dY[:, None], first, out=_as_sequence(dA))
+    global_max_backward(dY, sequence, cache["Y"], _as_sequence(dA), first, found)
     return dA

@@ -1,23 +1,20 @@
-"""Normalization of groups of channels; `normalization` has the mathematics that all share."""
+"""Normalization of groups of channels."""
 
 from math import prod
 
-import numpy as np
-
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
-from plainnet.engine.memory import pieces
 from plainnet.errors import ShapeError, require_integer, require_number
 from plainnet.initializers import Constant, Zeros
-from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
-from plainnet.layers.dense import rows
-from plainnet.layers.normalization import (
-    INVERSE_STD,
-    Y_OF_A_HAT,
-    add_sums,
-    expect_several,
-    inverse_sqrt,
+from plainnet.kernels.group_norm import (
+    channel_lines_shape,
+    group_norm,
+    group_norm_backward,
+    repeats_size,
 )
+from plainnet.kernels.pieces import piece_size
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
+from plainnet.layers.normalization import INVERSE_STD, Y_OF_A_HAT, expect_several
 
 
 class GroupNorm(Layer):
@@ -91,79 +88,37 @@ class GroupNorm(Layer):
                 f"needs a number of channels that {self.groups} groups divide; got an input of "
                 f"shape {input_shape}"
             )
-        self.per_group = prod(input_shape) // self.groups
-        expect_several(self.per_group, "numbers in a group")
+        expect_several(prod(input_shape) // self.groups, "numbers in a group")
         self.declare("gamma", (channels,), Constant(1))
         self.declare("beta", (channels,), Zeros())
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
         per_channel = (len(A), *(1,) * (A.ndim - 2), A.shape[-1])
+        Y = cache.output("Y", A)
+        A_hat = cache.array("A_hat", A.shape, A.dtype)
         mean = cache.array("channel_mean", per_channel, A.dtype)
         variance = cache.array("channel_variance", per_channel, A.dtype)
         inverse_std = cache.array("channel_inverse_std", per_channel, A.dtype)
-        A_hat = cache.array("A_hat", A.shape, A.dtype)
-        Y = cache.output("Y", A)
-        gammas = cache.line("gammas", self.gamma, A.shape)
-        betas = cache.line("betas", self.beta, A.shape)
-        examples = pieces(A, A_hat, Y, mean, variance, inverse_std, tail=A.ndim - 1)
-        for a, a_hat, y, mu, sigma2, s in examples:
-            self._group_means(_sums(a, mu, cache), cache)
-            np.subtract(a, _along(a, "means", mu, cache), out=a_hat)
-            np.multiply(a_hat, a_hat, out=y)
-            self._group_means(_sums(y, sigma2, cache), cache)
-            inverse_sqrt(sigma2, self.epsilon, out=s)
-            np.multiply(a_hat, _along(a, "inverse_stds", s, cache), out=a_hat)
-            np.multiply(a_hat, gammas, out=y)
-            np.add(y, betas, out=y)
-        return Y
+        lines = cache.array("lines", channel_lines_shape(A), A.dtype)
+        repeats = cache.array("repeats", (repeats_size(A),), A.dtype)
+        group_means = cache.array("group_means", (len(A) * self.groups,), A.dtype)
+        return group_norm(
+            A, self.gamma, self.beta, self.groups, self.epsilon,
+            Y, A_hat, mean, variance, inverse_std, lines, repeats, group_means,
+        )  # fmt: skip
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        self.dgamma.fill(0)
-        self.dbeta.fill(0)
-        dA = cache.gradient("dA", dY)
-        gammas = cache.line("gammas", self.gamma, dY.shape)
-        examples = pieces(dY, cache["A_hat"], dA, cache["channel_inverse_std"], tail=dY.ndim - 1)
-        for dy, a_hat, da, s in examples:
-            product = cache.array("product", dy.shape, dy.dtype)
-            np.multiply(dy, a_hat, out=product)
-            sums = _sums(dy, cache.array("sums", s.shape, s.dtype), cache)
-            product_sums = _sums(product, cache.array("product_sums", s.shape, s.dtype), cache)
-            add_sums(sums, self.dbeta, cache)
-            add_sums(product_sums, self.dgamma, cache)
-            if not cache.needs_input_gradient:
-                continue
-            # gamma is the same at all positions, so the means of dA_hat follow from these sums.
-            sums *= self.gamma
-            product_sums *= self.gamma
-            self._group_means(sums, cache)
-            self._group_means(product_sums, cache)
-            np.multiply(a_hat, _along(dy, "product_means", product_sums, cache), out=product)
-            np.multiply(dy, gammas, out=da)
-            np.subtract(da, product, out=da)
-            np.subtract(da, _along(dy, "means", sums, cache), out=da)
-            np.multiply(da, _along(dy, "inverse_stds", s, cache), out=da)
-        return dA if cache.needs_input_gradient else NO_GRADIENT
-
-    def _group_means(self, sums: Array, cache: Cache) -> None:
-        """From sums per channel to the mean of the channel's group, in the same memory."""
-        grouped = sums.reshape(len(sums), self.groups, -1)
-        means = cache.array("group_means", (len(sums), self.groups, 1), sums.dtype)
-        np.add.reduce(grouped, axis=2, keepdims=True, out=means)
-        np.divide(means, self.per_group, out=grouped)
-
-
-def _sums(A: Array, out: Array, cache: Cache) -> Array:
-    """Each example's sums over all positions, into `out`, (m, 1 ..., channels)."""
-    positions = A.reshape(len(A), -1, A.shape[-1])
-    np.matmul(cache.ones(positions.shape[1], A.dtype), positions, out=rows(out))
-    return out
-
-
-def _along(A: Array, name: str, values: Array, cache: Cache) -> Array:
-    """Each example's values per channel, repeated over a line of A; see `Cache.line`."""
-    if A.ndim == 2:
-        return values
-    line = cache.array(name, (*values.shape[:-2], *A.shape[-2:]), values.dtype)
-    np.copyto(line, values)
-    return line
+        inverse_std = cache["channel_inverse_std"]
+        dA = cache.gradient("dA", dY) if cache.needs_input_gradient else None
+        product = cache.array("product", (piece_size(dY, dY.ndim - 1),), dY.dtype)
+        lines = cache.array("lines", channel_lines_shape(dY), dY.dtype)
+        repeats = cache.array("repeats", (repeats_size(dY),), dY.dtype)
+        sums = cache.array("sums", (2, *inverse_std.shape), dY.dtype)
+        group_means = cache.array("group_means", (len(dY) * self.groups,), dY.dtype)
+        part = cache.array("part", self.gamma.shape, dY.dtype)
+        group_norm_backward(
+            dY, self.gamma, cache["A_hat"], inverse_std, self.groups,
+            self.dgamma, self.dbeta, dA, product, lines, repeats, sums, group_means, part,
+        )  # fmt: skip
+        return NO_GRADIENT if dA is None else dA

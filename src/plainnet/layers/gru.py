@@ -11,8 +11,8 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_one_of
 from plainnet.initializers import Zeros
+from plainnet.kernels.arrays import rows, sum_rows
 from plainnet.layers.base import Array, Shape
-from plainnet.layers.dense import rows
 from plainnet.layers.recurrence import Recurrent, by_gate, sigmoid
 
 AFTER, BEFORE = "reset == 'after'", "reset == 'before'"
@@ -286,7 +286,7 @@ class GRU(Recurrent):
         if self.reset == "after":
             np.matmul(rows(H).T, rows(dR), out=self.dU.T)
             sums = cache.array("sums", self.b.shape, dR.dtype)
-            np.dot(cache.ones(len(rows(dR)), dR.dtype), rows(dR), out=sums)
+            sum_rows(dR, sums)
             self.db_reset[:] = sums[2 * units :]
         else:
             np.matmul(rows(H).T, rows(dR), out=self.dU[: 2 * units].T)

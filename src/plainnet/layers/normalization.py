@@ -2,32 +2,31 @@
 
 The layers differ in the numbers that they take together: a feature over the batch (BatchNorm),
 the features of an example (LayerNorm, RMSNorm), or a group of its channels (GroupNorm, in
-`group_normalization`). For a set of n numbers A_i, with dA_hat_i = gamma_i dY_i:
-
-    inverse_std = 1 / sqrt(variance + epsilon)
-    A_hat_i = (A_i - mean) inverse_std
-    Y_i = gamma_i A_hat_i + beta_i
-
-A_j moves every A_hat_i of its set: by inverse_std if i = j, by -inverse_std / n through the mean,
-and by -A_hat_i A_hat_j inverse_std / n through the variance, since the derivative of inverse_std is
--inverse_std^3 (A_j - mean) / n. Summed over i, with means over the set:
-
-    dA_j = inverse_std (dA_hat_j - mean(dA_hat) - A_hat_j mean(dA_hat A_hat))
-
-That is little arithmetic on large arrays, so it goes through them in pieces that stay in the
-processor's cache from the first operation to the last.
+`group_normalization`). The mathematics is in `kernels/layer_norm.py`.
 """
 
 import numpy as np
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
-from plainnet.engine.memory import pieces
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import ShapeError, require_number
 from plainnet.initializers import Constant, Zeros
+from plainnet.kernels.batch_norm import (
+    batch_norm,
+    batch_norm_backward,
+    batch_statistics,
+    feature_lines_shape,
+    feature_piece_size,
+)
+from plainnet.kernels.layer_norm import (
+    layer_norm,
+    layer_norm_backward,
+    rms_norm,
+    rms_norm_backward,
+)
+from plainnet.kernels.pieces import piece_size
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
-from plainnet.layers.dense import rows
 
 INVERSE_STD = Formula(
     "inverse_std", "1 / sqrt(variance + epsilon)", r"s = 1 / \sqrt{\sigma^2 + \epsilon}"
@@ -121,76 +120,37 @@ class BatchNorm(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        per_feature = A.shape[-1:]
-        mean = cache.array("mean", per_feature, A.dtype)
-        variance = cache.array("variance", per_feature, A.dtype)
-        inverse_std = cache.array("inverse_std", per_feature, A.dtype)
+        features = A.shape[-1:]
+        mean = cache.array("mean", features, A.dtype)
+        variance = cache.array("variance", features, A.dtype)
+        lines = cache.array("lines", feature_lines_shape(A), A.dtype)
         if cache.training:
+            square = cache.array("square", (feature_piece_size(A),), A.dtype)
+            part = cache.array("part", features, A.dtype)
+            batch_statistics(A, mean, variance, lines, square, part)
             N = A.size // A.shape[-1]
-            np.dot(cache.ones(N, A.dtype), rows(A), out=mean)
-            mean /= N
-            self._mean_square(A, mean, variance, cache)
             if N > 1:
                 self._remember(mean, variance, N, cache)
         else:
             np.copyto(mean, self.running_mean)
             np.copyto(variance, self.running_variance)
-        inverse_sqrt(variance, self.epsilon, out=inverse_std)
-
-        A_hat = cache.array("A_hat", A.shape, A.dtype)
         Y = cache.output("Y", A)
-        means = cache.line("means", mean, A.shape)
-        inverse_stds = cache.line("inverse_stds", inverse_std, A.shape)
-        gammas = cache.line("gammas", self.gamma, A.shape)
-        betas = cache.line("betas", self.beta, A.shape)
-        for a, a_hat, y in pieces(A, A_hat, Y, tail=means.ndim):
-            np.subtract(a, means, out=a_hat)
-            np.multiply(a_hat, inverse_stds, out=a_hat)
-            np.multiply(a_hat, gammas, out=y)
-            np.add(y, betas, out=y)
-        return Y
+        A_hat = cache.array("A_hat", A.shape, A.dtype)
+        inverse_std = cache.array("inverse_std", features, A.dtype)
+        return batch_norm(
+            A, mean, variance, self.gamma, self.beta, self.epsilon, Y, A_hat, inverse_std, lines
+        )
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        A_hat, N = cache["A_hat"], dY.size // dY.shape[-1]
-        self.dgamma.fill(0)
-        for dy, a_hat in pieces(dY, A_hat):
-            product = np.multiply(dy, a_hat, out=cache.array("product", dy.shape, dy.dtype))
-            add_sums(product, self.dgamma, cache)
-        np.dot(cache.ones(N, dY.dtype), rows(dY), out=self.dbeta)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-
-        per_feature = self.gamma.shape
-        slope = cache.array("slope", per_feature, dY.dtype)
-        np.multiply(self.gamma, cache["inverse_std"], out=slope)
-        slopes = cache.line("slopes", slope, dY.shape)
-        dA = cache.gradient("dA", dY)
-        if not cache.training:  # the statistics do not depend on A
-            return np.multiply(dY, slopes, out=dA)
-        through_mean = cache.array("through_mean", per_feature, dY.dtype)
-        through_std = cache.array("through_std", per_feature, dY.dtype)
-        np.divide(self.dbeta, N, out=through_mean)
-        np.divide(self.dgamma, N, out=through_std)
-        through_means = cache.line("through_means", through_mean, dY.shape)
-        through_stds = cache.line("through_stds", through_std, dY.shape)
-        for dy, a_hat, da in pieces(dY, A_hat, dA, tail=slopes.ndim):
-            product = cache.array("product", dy.shape, dy.dtype)
-            np.multiply(a_hat, through_stds, out=product)
-            np.subtract(dy, product, out=da)
-            np.subtract(da, through_means, out=da)
-            np.multiply(da, slopes, out=da)
-        return dA
-
-    def _mean_square(self, A: Array, mean: Array, variance: Array, cache: Cache) -> None:
-        """The mean of (A - mean)^2, into `variance`."""
-        means = cache.line("means", mean, A.shape)
-        variance.fill(0)
-        for (a,) in pieces(A, tail=means.ndim):
-            square = cache.array("square", a.shape, a.dtype)
-            np.subtract(a, means, out=square)
-            np.multiply(square, square, out=square)
-            add_sums(square, variance, cache)
-        variance /= A.size // len(mean)
+        dA = cache.gradient("dA", dY) if cache.needs_input_gradient else None
+        lines = cache.array("lines", feature_lines_shape(dY), dY.dtype)
+        product = cache.array("product", (feature_piece_size(dY),), dY.dtype)
+        parts = cache.array("parts", (3, *self.gamma.shape), dY.dtype)
+        batch_norm_backward(
+            dY, self.gamma, cache["A_hat"], cache["inverse_std"], cache.training,
+            self.dgamma, self.dbeta, dA, lines, product, parts,
+        )  # fmt: skip
+        return NO_GRADIENT if dA is None else dA
 
     def _remember(self, mean: Array, variance: Array, N: int, cache: Cache) -> None:
         share = 1 - self.momentum
@@ -263,47 +223,26 @@ class LayerNorm(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        n, per_row = A.shape[-1], (*A.shape[:-1], 1)
+        per_row = (*A.shape[:-1], 1)
+        Y = cache.output("Y", A)
+        A_hat = cache.array("A_hat", A.shape, A.dtype)
         mean = cache.array("mean", per_row, A.dtype)
         variance = cache.array("variance", per_row, A.dtype)
         inverse_std = cache.array("inverse_std", per_row, A.dtype)
-        A_hat = cache.array("A_hat", A.shape, A.dtype)
-        Y = cache.output("Y", A)
-        ones = cache.ones(n, A.dtype)
-        for a, a_hat, y, mu, sigma2, s in pieces(A, A_hat, Y, mean, variance, inverse_std):
-            np.dot(a, ones, out=mu[..., 0])
-            mu /= n
-            np.subtract(a, mu, out=a_hat)
-            np.vecdot(a_hat, a_hat, out=sigma2[..., 0])
-            sigma2 /= n
-            np.multiply(a_hat, inverse_sqrt(sigma2, self.epsilon, out=s), out=a_hat)
-            np.multiply(a_hat, self.gamma, out=y)
-            np.add(y, self.beta, out=y)
-        return Y
+        return layer_norm(
+            A, self.gamma, self.beta, self.epsilon, Y, A_hat, mean, variance, inverse_std
+        )
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        n, A_hat = dY.shape[-1], cache["A_hat"]
-        np.dot(cache.ones(dY.size // n, dY.dtype), rows(dY), out=self.dbeta)
-        self.dgamma.fill(0)
-        dA = cache.gradient("dA", dY)
-        for dy, a_hat, da, s in pieces(dY, A_hat, dA, cache["inverse_std"]):
-            product = cache.array("product", dy.shape, dy.dtype)
-            np.multiply(dy, a_hat, out=product)
-            add_sums(product, self.dgamma, cache)
-            if not cache.needs_input_gradient:
-                continue
-            # The mean over j of dA_hat_ij = gamma_j dY_ij is a product with the vector gamma.
-            mean = cache.array("mean_gradient", s.shape, dy.dtype)
-            np.dot(product, self.gamma, out=mean[..., 0])
-            mean /= n
-            np.multiply(a_hat, mean, out=product)
-            np.dot(dy, self.gamma, out=mean[..., 0])
-            mean /= n
-            np.multiply(dy, self.gamma, out=da)
-            np.subtract(da, product, out=da)
-            np.subtract(da, mean, out=da)
-            np.multiply(da, s, out=da)
-        return dA if cache.needs_input_gradient else NO_GRADIENT
+        dA = cache.gradient("dA", dY) if cache.needs_input_gradient else None
+        product = cache.array("product", (piece_size(dY),), dY.dtype)
+        means = cache.array("means", (product.size // dY.shape[-1],), dY.dtype)
+        part = cache.array("part", self.gamma.shape, dY.dtype)
+        layer_norm_backward(
+            dY, self.gamma, cache["A_hat"], cache["inverse_std"],
+            self.dgamma, self.dbeta, dA, product, means, part,
+        )  # fmt: skip
+        return NO_GRADIENT if dA is None else dA
 
 
 class RMSNorm(Layer):
@@ -359,53 +298,23 @@ class RMSNorm(Layer):
         return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        n, per_row = A.shape[-1], (*A.shape[:-1], 1)
+        per_row = (*A.shape[:-1], 1)
+        Y = cache.output("Y", A)
+        A_hat = cache.array("A_hat", A.shape, A.dtype)
         mean_square = cache.array("mean_square", per_row, A.dtype)
         inverse_rms = cache.array("inverse_rms", per_row, A.dtype)
-        A_hat = cache.array("A_hat", A.shape, A.dtype)
-        Y = cache.output("Y", A)
-        for a, a_hat, y, q, s in pieces(A, A_hat, Y, mean_square, inverse_rms):
-            np.vecdot(a, a, out=q[..., 0])
-            q /= n
-            np.multiply(a, inverse_sqrt(q, self.epsilon, out=s), out=a_hat)
-            np.multiply(a_hat, self.gamma, out=y)
-        return Y
+        return rms_norm(A, self.gamma, self.epsilon, Y, A_hat, mean_square, inverse_rms)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        n, A_hat = dY.shape[-1], cache["A_hat"]
-        self.dgamma.fill(0)
-        dA = cache.gradient("dA", dY)
-        for dy, a_hat, da, s in pieces(dY, A_hat, dA, cache["inverse_rms"]):
-            product = cache.array("product", dy.shape, dy.dtype)
-            np.multiply(dy, a_hat, out=product)
-            add_sums(product, self.dgamma, cache)
-            if not cache.needs_input_gradient:
-                continue
-            mean = cache.array("mean_gradient", s.shape, dy.dtype)
-            np.dot(product, self.gamma, out=mean[..., 0])
-            mean /= n
-            np.multiply(a_hat, mean, out=product)
-            np.multiply(dy, self.gamma, out=da)
-            np.subtract(da, product, out=da)
-            np.multiply(da, s, out=da)
-        return dA if cache.needs_input_gradient else NO_GRADIENT
-
-
-# --- what they share ------------------------------------------------------------------------------
-
-
-def add_sums(A: Array, total: Array, cache: Cache) -> None:
-    """Add A's sum over all axes but the last."""
-    part = cache.array("part", total.shape, A.dtype)
-    np.dot(cache.ones(A.size // len(total), A.dtype), rows(A), out=part)
-    total += part
-
-
-def inverse_sqrt(variance: Array, epsilon: float, out: Array) -> Array:
-    """1 / sqrt(variance + epsilon)."""
-    np.add(variance, epsilon, out=out)
-    np.sqrt(out, out=out)
-    return np.reciprocal(out, out=out)
+        dA = cache.gradient("dA", dY) if cache.needs_input_gradient else None
+        product = cache.array("product", (piece_size(dY),), dY.dtype)
+        means = cache.array("means", (product.size // dY.shape[-1],), dY.dtype)
+        part = cache.array("part", self.gamma.shape, dY.dtype)
+        rms_norm_backward(
+            dY, self.gamma, cache["A_hat"], cache["inverse_rms"],
+            self.dgamma, dA, product, means, part,
+        )  # fmt: skip
+        return NO_GRADIENT if dA is None else dA
 
 
 def expect_several(n: int | None, what: str) -> None:

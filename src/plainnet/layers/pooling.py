@@ -10,23 +10,21 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import SettingError, ShapeError, require_boolean
-from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.sliding import (
-    Pair,
-    Window,
-    around,
-    blocks,
-    cells,
-    expect_image,
-    pair,
-    plain,
-    require_padding,
-    zeros,
+from plainnet.kernels.pooling import (
+    average_pool,
+    average_pool_backward,
+    max_pool,
+    max_pool_backward,
+    pool_block_size,
 )
+from plainnet.kernels.sliding import Pair, Window
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
+from plainnet.layers.sliding import around, expect_image, pair, plain, require_padding, zeros
 
 BOOL = np.dtype(bool)
 
@@ -172,45 +170,19 @@ class MaxPool2d(_Pool):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
-        (m, inputs), (height, width, channels) = (len(A), A.shape[1:3]), self.output_shape
-        Y = cache.array("Y", (m, height, width, channels), A.dtype)
-        for examples, lines in blocks(m, height, A[:1].nbytes // height):
-            images, block = A[examples], Y[examples, lines]
-            if not self._inside:
-                block.fill(-np.inf)
-            for i, j, place, read in cells(self.window, inputs, lines, width):
-                here, seen = block[:, *place], images[:, *read]
-                if self._inside and i == j == 0:
-                    np.copyto(here, seen)
-                else:
-                    np.maximum(here, seen, out=here)
-        return Y
+        Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
+        return max_pool(A, self.window, self._inside, Y)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         A, Y = cache["A"], cache["Y"]
-        (m, height, width, _), inputs = Y.shape, A.shape[1:3]
         dA = cache.array("dA", A.shape, dY.dtype)
-        if not self._tiles:
-            dA.fill(0)
-        for examples, lines in blocks(m, height, A[:1].nbytes // height):
-            images, gradients = A[examples], dA[examples]
-            largest, dlargest = Y[examples, lines], dY[examples, lines]
-            free = cache.array("free", largest.shape, BOOL)
-            free.fill(True)
-            for _, _, place, read in cells(self.window, inputs, lines, width):
-                here, dhere, dseen = free[:, *place], dlargest[:, *place], gradients[:, *read]
-                first = cache.array("is_first", here.shape, BOOL)
-                np.equal(images[:, *read], largest[:, *place], out=first)
-                np.logical_and(first, here, out=first)
-                np.not_equal(here, first, out=here)
-                if self._tiles:
-                    np.multiply(dhere, first, out=dseen)
-                else:
-                    term = cache.array("term", here.shape, dY.dtype)
-                    np.add(dseen, np.multiply(dhere, first, out=term), out=dseen)
-        return dA
+        block = (pool_block_size(A, Y.shape),)
+        free = cache.array("free", block, BOOL)
+        first = cache.array("is_first", block, BOOL)
+        term = cache.array("term", block, dY.dtype)
+        return max_pool_backward(dY, A, Y, self.window, self._tiles, dA, free, first, term)
 
 
 class AveragePool2d(_Pool):
@@ -273,35 +245,16 @@ class AveragePool2d(_Pool):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
-        (m, inputs), (height, width, channels) = (len(A), A.shape[1:3]), self.output_shape
-        Y = cache.array("Y", (m, height, width, channels), A.dtype)
-        share = np.reciprocal(self.counts, dtype=A.dtype)
-        for examples, lines in blocks(m, height, A[:1].nbytes // height):
-            images, block = A[examples], Y[examples, lines]
-            block.fill(0)
-            for _, _, place, read in cells(self.window, inputs, lines, width):
-                here = block[:, *place]
-                np.add(here, images[:, *read], out=here)
-            np.multiply(block, share[lines], out=block)
-        return Y
+        Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
+        return average_pool(A, self.window, self._share(A.dtype), Y)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         if not cache.needs_input_gradient:
             return NO_GRADIENT
-        A = cache["A"]
-        (m, height, width, _), inputs = dY.shape, A.shape[1:3]
-        dA = cache.array("dA", A.shape, dY.dtype)
-        if not self._tiles:
-            dA.fill(0)
-        share = np.reciprocal(self.counts, dtype=dY.dtype)
-        for examples, lines in blocks(m, height, A[:1].nbytes // height):
-            gradients, block = dA[examples], dY[examples, lines]
-            part = cache.array("part", block.shape, dY.dtype)
-            np.multiply(block, share[lines], out=part)
-            for _, _, place, read in cells(self.window, inputs, lines, width):
-                dseen = gradients[:, *read]
-                if self._tiles:
-                    np.copyto(dseen, part)
-                else:
-                    np.add(dseen, part[:, *place], out=dseen)
-        return dA
+        dA = cache.array("dA", cache["A"].shape, dY.dtype)
+        part = cache.array("part", (pool_block_size(dA, dY.shape),), dY.dtype)
+        share = self._share(dY.dtype)
+        return average_pool_backward(dY, self.window, share, self._tiles, dA, part)
+
+    def _share(self, dtype: npt.DTypeLike) -> Array:
+        return np.reciprocal(self.counts, dtype=dtype)

@@ -9,6 +9,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_integer, require_optional
 from plainnet.initializers import Initializer, Normal
+from plainnet.kernels.arrays import sum_rows
 from plainnet.layers.base import Array, Layer, Shape
 
 Pairing = Literal["halves", "interleaved"]
@@ -76,7 +77,7 @@ class LearnedPositions(Layer):
         start = max(carried_steps(cache) - T, 0)
         self.dP.fill(0)
         here = self.dP[start : start + T]
-        np.dot(cache.ones(m, dY.dtype), dY.reshape(m, -1), out=here.reshape(-1))
+        sum_rows(dY.reshape(m, -1), here.reshape(-1))
         return dY
 
     def _expect_at_most(self, T: int) -> None:

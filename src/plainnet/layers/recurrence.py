@@ -26,8 +26,8 @@ from plainnet.errors import (
     require_one_of,
 )
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
+from plainnet.kernels.arrays import rows, sum_rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.dense import rows
 
 BOOL = np.dtype(bool)
 
@@ -174,12 +174,12 @@ class Recurrent(Layer):
             np.copyto(dh, dY)
             self.steps_back(None, dZ, dh, padded, cache)
         np.matmul(rows(X).T, rows(dZ), out=self.dW.T)
-        np.dot(cache.ones(len(rows(dZ)), dZ.dtype), rows(dZ), out=self.db)
+        sum_rows(dZ, self.db)
         self.recurrent_gradients(H[:-1], dZ, cache)
         if self.learned_start:
             for state in self.states:
                 gradient = getattr(self, f"d{state}0")
-                np.dot(cache.ones(len(dh), dh.dtype), cache[f"d{state}"], out=gradient)
+                sum_rows(cache[f"d{state}"], gradient)
                 gradient *= cache["learned"]
         if not cache.needs_input_gradient:
             return NO_GRADIENT
@@ -294,7 +294,7 @@ class Recurrent(Layer):
 def sigmoid(Z: Array) -> Array:
     """1 / (1 + exp(-Z)) in place. Where exp overflows, the result 0 is right: hence errstate.
 
-    A clip, as in `functions.sigmoid`, would be a quarter of the time.
+    A clip, as in `kernels.activations.sigmoid`, would be a quarter of the time.
     """
     np.negative(Z, out=Z)
     np.exp(Z, out=Z)

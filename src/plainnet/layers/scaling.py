@@ -10,9 +10,16 @@ from plainnet.engine.plan import Place
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import ShapeError, require_number, require_type
 from plainnet.initializers import Constant, HeNormal, Initializer
+from plainnet.kernels.scaling import (
+    mix,
+    mix_backward,
+    prelu,
+    prelu_backward,
+    scale,
+    scale_backward,
+)
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 from plainnet.layers.containers import Sequential
-from plainnet.layers.dense import rows
 
 BOOL = np.dtype(bool)
 
@@ -55,15 +62,14 @@ class Scale(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
-        return np.multiply(A, self.gamma, out=cache.array("Y", A.shape, A.dtype))
+        return scale(A, self.gamma, cache.array("Y", A.shape, A.dtype))
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A = cache["A"]
-        product = np.multiply(dY, A, out=cache.array("product", A.shape, A.dtype))
-        _sum_rows(product, cache, out=self.dgamma)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-        return np.multiply(dY, self.gamma, out=cache.gradient("dA", dY))
+        dA = cache.gradient("dA", dY) if cache.needs_input_gradient else None
+        product = cache.array("product", A.shape, A.dtype)
+        scale_backward(dY, A, self.gamma, self.dgamma, dA, product)
+        return NO_GRADIENT if dA is None else dA
 
 
 class PReLU(Layer):
@@ -118,22 +124,18 @@ class PReLU(Layer):
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
-        A = np.minimum(Z, 0, out=cache.array("A", Z.shape, Z.dtype))
-        A *= self.alpha
-        A += np.maximum(Z, 0, out=cache.array("above", Z.shape, Z.dtype))
-        return A
+        A = cache.array("A", Z.shape, Z.dtype)
+        above = cache.array("above", Z.shape, Z.dtype)
+        return prelu(Z, self.alpha, A, above)
 
     def backward(self, dA: Array, cache: Cache) -> Array:
         Z = cache["Z"]
-        positive = np.greater(Z, 0, out=cache.array("positive", Z.shape, BOOL))
-        above = np.multiply(dA, positive, out=cache.array("above", Z.shape, Z.dtype))
-        below = np.subtract(dA, above, out=cache.gradient("dZ", dA))
-        product = np.multiply(below, Z, out=cache.array("product", Z.shape, Z.dtype))
-        _sum_rows(product, cache, out=self.dalpha)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-        below *= self.alpha
-        return np.add(below, above, out=below)
+        dZ = cache.gradient("dZ", dA) if cache.needs_input_gradient else None
+        above = cache.array("above", Z.shape, Z.dtype)
+        product = cache.array("product", Z.shape, Z.dtype)
+        positive = cache.array("positive", Z.shape, BOOL)
+        prelu_backward(dA, Z, self.alpha, self.dalpha, dZ, above, product, positive)
+        return NO_GRADIENT if dZ is None else dZ
 
 
 class ParametricActivation(Layer):
@@ -202,24 +204,17 @@ class ParametricActivation(Layer):
         yield Place("", self.branch, reuse_gradient=True, needs_input_gradient=needed)
 
     def forward(self, Z: Array, cache: Cache) -> Array:
-        inner = cache.inside(self)
-        A = cache["A"] = self.branch.forward(Z, inner)
-        bend = np.subtract(A, Z, out=cache.array("bend", Z.shape, Z.dtype))
-        Y = np.multiply(bend, self.alpha, out=cache.array("Y", Z.shape, Z.dtype))
-        return np.add(Y, Z, out=Y)
+        A = cache["A"] = self.branch.forward(Z, cache.inside(self))
+        bend = cache.array("bend", Z.shape, Z.dtype)
+        Y = cache.array("Y", Z.shape, Z.dtype)
+        return mix(A, Z, self.alpha, bend, Y)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
+        dA = cache.array("dA", dY.shape, dY.dtype)
         product = cache.array("product", dY.shape, dY.dtype)
-        _sum_rows(np.multiply(dY, cache["bend"], out=product), cache, out=self.dalpha)
-        dA = np.multiply(dY, self.alpha, out=cache.array("dA", dY.shape, dY.dtype))
-        straight = np.subtract(dY, dA, out=cache.gradient("dZ", dY))
-        inner = cache.inside(self)
-        bent = self.branch.backward(dA, inner)
+        straight = cache.gradient("dZ", dY)
+        mix_backward(dY, cache["bend"], self.alpha, self.dalpha, dA, straight, product)
+        bent = self.branch.backward(dA, cache.inside(self))
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         return np.add(straight, bent, out=straight)
-
-
-def _sum_rows(A: Array, cache: Cache, out: Array) -> None:
-    """The sum over all axes but the last."""
-    np.dot(cache.ones(A.size // A.shape[-1], A.dtype), rows(A), out=out)

@@ -13,9 +13,10 @@ from plainnet.engine.plan import Place
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_optional
 from plainnet.functions import exact_ids
 from plainnet.initializers import Initializer, Normal
+from plainnet.kernels.arrays import rows
+from plainnet.kernels.embedding import add_to_sorted_rows, take_rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.containers import Sequential
-from plainnet.layers.dense import rows
 
 INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
 
@@ -229,7 +230,7 @@ def vectors_of(ids: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> Ar
     """E[ids], with zeros for padding, and the mask that says where that is."""
     known = checked_ids(layer, ids, cache)
     Y = cache.array("Y", (*ids.shape, layer.width), layer.E.dtype)
-    layer.E.take(known, axis=0, out=Y, mode="clip")
+    take_rows(layer.E, known, Y)
     if layer.padding is not None:
         mask = cache.array("mask", ids.shape, BOOL)
         cache.mask = np.not_equal(known, layer.padding, out=mask)
@@ -240,12 +241,12 @@ def vectors_of(ids: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> Ar
 def add_to_vectors(dY: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> None:
     """Add the gradients of `vectors_of` to dE; padding has none."""
     if layer.padding is None:
-        add_to_rows(layer.dE, cache["ids"], dY, cache)
+        _add_to_rows(layer.dE, cache["ids"], dY, cache)
         return
     padding = layer.dE[layer.padding]
     before = cache.array("before", padding.shape, padding.dtype)
     np.copyto(before, padding)
-    add_to_rows(layer.dE, cache["ids"], dY, cache)
+    _add_to_rows(layer.dE, cache["ids"], dY, cache)
     np.copyto(padding, before)
 
 
@@ -273,39 +274,10 @@ def checked_ids(layer: Embedding | TiedEmbedding, ids: Array, cache: Cache) -> A
     return known
 
 
-def add_to_rows(E: Array, ids: Array, dY: Array, cache: Cache) -> None:
-    """E[k] += the sum of dY where ids is k.
-
-    Sorting brings equal ids together. It was 2 to 20 times faster than a product with a one-hot
-    matrix, for 65 to 1,000 ids, and 1.4 to 3 times faster than np.add.at, whose sums have the same
-    order in each run too.
-    """
-    N, width = ids.size, E.shape[1]
-    counting = cache.counting(N)
-    # An id and its place in one number, sorted in place: np.argsort would allocate.
-    k = cache.array("sorted_ids", (N,), INTP)
-    place = cache.array("places", (N,), INTP)
-    np.multiply(ids.reshape(-1), N, out=place)
-    place += counting
-    place.sort()
-    np.floor_divide(place, N, out=k)
-    start = np.multiply(k, N, out=cache.array("starts", (N,), INTP))
-    place -= start
-
-    # Where a run of equal ids starts, sorted to the front of `starts`.
+def _add_to_rows(E: Array, ids: Array, dY: Array, cache: Cache) -> None:
+    (N, width), fewer = (ids.size, E.shape[1]), min(ids.size, len(E))
+    index = cache.array("index", (4, N), INTP)
     new = cache.array("new", (N,), BOOL)
-    new[:1] = True
-    np.not_equal(k[1:], k[:-1], out=new[1:])
-    start.fill(N)
-    np.copyto(start, counting, where=new)
-    start.sort()
-    start = start[: np.count_nonzero(new)]
-
     sorted_dY = cache.array("sorted_dY", (N, width), dY.dtype)
-    rows(dY).take(place, axis=0, out=sorted_dY, mode="clip")
-    at_most = min(N, len(E))
-    sums = cache.array("sums", (at_most, width), dY.dtype)[: len(start)]
-    np.add.reduceat(sorted_dY, start, axis=0, out=sums)
-    row = k.take(start, out=cache.array("rows", (at_most,), INTP)[: len(start)], mode="clip")
-    sums += E.take(row, axis=0, out=sorted_dY[: len(start)], mode="clip")
-    E[row] = sums
+    sums = cache.array("sums", (fewer, width), dY.dtype)
+    add_to_sorted_rows(dY, ids, E, index, new, sorted_dY, sums)

@@ -4,12 +4,20 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_one_of
+from plainnet.kernels.sliding import Pair
+from plainnet.kernels.upsampling import (
+    mix_pixels,
+    mix_pixels_backward,
+    repeat_pixels,
+    repeat_pixels_backward,
+)
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.sliding import Pair, expect_image, pair, plain
+from plainnet.layers.sliding import expect_image, pair, plain
 
 
 class Upsample(Layer):
@@ -74,35 +82,27 @@ class Upsample(Layer):
         return weights(self.input_shape[axis], self._factors[axis])
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        (m, height, width, channels), (fy, fx) = A.shape, self._factors
-        Y = cache.array("Y", (m, *self.output_shape), A.dtype)
+        Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
         if cache.record:
             _ = self.down, self.across  # which the formulas name
         if self.mode == "nearest":
-            blocks_of = Y.reshape(m, height, fy, width, fx, channels)
-            np.copyto(blocks_of, A[:, :, None, :, None])
-            return Y
-        tall = cache.array("tall", (m, height * fy, width * channels), A.dtype)
-        np.matmul(self.down.astype(A.dtype), A.reshape(m, height, -1), out=tall)
-        lines = tall.reshape(m, -1, width, channels)
-        return np.matmul(self.across.astype(A.dtype), lines, out=Y)
+            return repeat_pixels(A, *self._factors, Y)
+        down, across = self.down.astype(A.dtype), self.across.astype(A.dtype)
+        return mix_pixels(A, down, across, Y, self._tall(cache, len(A), A.dtype))
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         if not cache.needs_input_gradient:
             return NO_GRADIENT
-        (height, width, channels), (fy, fx), m = self.input_shape, self._factors, len(dY)
-        dA = cache.array("dA", (m, height, width, channels), dY.dtype)
+        dA = cache.array("dA", (len(dY), *self.input_shape), dY.dtype)
         if self.mode == "nearest":
-            blocks_of = dY.reshape(m, height, fy, width, fx, channels)
-            np.copyto(dA, blocks_of[:, :, 0, :, 0])
-            for i, j in list(np.ndindex(fy, fx))[1:]:
-                np.add(dA, blocks_of[:, :, i, :, j], out=dA)
-            return dA
-        tall = cache.array("tall", (m, height * fy, width * channels), dY.dtype)
-        lines = tall.reshape(m, -1, width, channels)
-        np.matmul(self.across.T.astype(dY.dtype), dY, out=lines)
-        np.matmul(self.down.T.astype(dY.dtype), tall, out=dA.reshape(m, height, -1))
-        return dA
+            return repeat_pixels_backward(dY, *self._factors, dA)
+        down, across = self.down.astype(dY.dtype), self.across.astype(dY.dtype)
+        return mix_pixels_backward(dY, down, across, dA, self._tall(cache, len(dY), dY.dtype))
+
+    def _tall(self, cache: Cache, m: int, dtype: npt.DTypeLike) -> Array:
+        """Memory for images that have the output's height and the input's width."""
+        _, width, channels = self.input_shape
+        return cache.array("tall", (m, self.output_shape[0], width * channels), dtype)
 
 
 def _repeated(n: int, factor: int) -> Array:

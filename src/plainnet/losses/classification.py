@@ -10,12 +10,14 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from plainnet import functions
 from plainnet.arguments import as_array
 from plainnet.data import one_hot
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, ShapeError, require_number
+from plainnet.kernels.activations import LARGEST_EXPONENT, sigmoid
+from plainnet.kernels.arrays import sum_rows
+from plainnet.kernels.softmax import softmax
 from plainnet.losses.base import (
     Array,
     Elementwise,
@@ -110,11 +112,11 @@ class SoftmaxCrossEntropy(OneOfK):
         # With the leading class a: -log P_a sum_k q_k + sum_k q_k (Z_a - Z_k), all terms >= 0.
         lead = np.argmax(Z, axis=1, out=cache.array("lead", Z.shape[:1], INTP))
         losses, Q = _surprise(Z, lead, cache, whole=True), self._expected(y, cache)
-        ones, top = cache.ones(len(Q), Z.dtype), cache["top"]
-        losses *= np.dot(ones, Q, out=cache.array("sum of q", losses.shape, Z.dtype))
+        top = cache["top"]
+        losses *= sum_rows(Q, cache.array("sum of q", losses.shape, Z.dtype))
         behind = np.subtract(top, Z.T, out=cache.array("behind", Q.shape, Z.dtype))
         behind *= Q
-        losses += np.dot(ones, behind, out=top)
+        losses += sum_rows(behind, top)
         return losses
 
     def _expected(self, y: Array, cache: Cache) -> Array:
@@ -143,7 +145,7 @@ class SoftmaxCrossEntropy(OneOfK):
         dL -= Q
         # All of them add up to 0: where P_a may be next to 1, the others tell P_a sum_k q_k - q_a.
         flat[index] = 0
-        rest = np.dot(cache.ones(len(Q), Q.dtype), dL, out=cache["total"])
+        rest = sum_rows(dL, cache["total"])
         np.multiply(p, total, out=own)
         own -= Q.reshape(-1).take(index, out=cache["top"], mode="clip")
         sure = np.greater(p, 0.5, out=cache.array("sure", p.shape, BOOL))
@@ -157,7 +159,7 @@ class SoftmaxCrossEntropy(OneOfK):
 
     def activate(self, Z: Array) -> Array:
         """Probabilities, shape (m, K)."""
-        return functions.softmax(Z, np.empty_like(Z))
+        return softmax(Z, np.empty_like(Z), np.empty_like(Z[:, :1]))
 
     def classes(self, y: Array) -> Array:
         """Class ids, shape (m,)."""
@@ -232,12 +234,12 @@ class SigmoidCrossEntropy(Elementwise):
         dL = np.subtract(cache["lean"], tail, out=cache.array("dL", Z.shape, Z.dtype))
         dL /= Z.shape[1]
         if cache.record:
-            functions.sigmoid(Z, cache.array("P", Z.shape, Z.dtype))
+            sigmoid(Z, cache.array("P", Z.shape, Z.dtype))
         return dL
 
     def activate(self, Z: Array) -> Array:
         """The probability of each label, shape (m, k)."""
-        return functions.sigmoid(Z, np.empty_like(Z))
+        return sigmoid(Z, np.empty_like(Z))
 
     def decide(self, Z: Array) -> Array:
         """0 or 1, shape (m,) for one output and (m, k) for several."""
@@ -320,7 +322,7 @@ class Focal(OneOfK):
 
     def activate(self, Z: Array) -> Array:
         """Probabilities, shape (m, K)."""
-        return functions.softmax(Z, np.empty_like(Z))
+        return softmax(Z, np.empty_like(Z), np.empty_like(Z[:, :1]))
 
 
 # --- what classifiers share ----------------------------------------------------------------------
@@ -343,7 +345,7 @@ def _surprise(Z: Array, classes: Array, cache: Cache, *, whole: bool) -> Array:
     total = cache.array("total", (m,), Z.dtype)
     np.copyto(E, Z.T)
     flat, index = E.reshape(-1), _places_of(classes, "index", cache)
-    limit = functions.LARGEST_EXPONENT[Z.dtype] - log(K)
+    limit = LARGEST_EXPONENT[Z.dtype] - log(K)
     near = _all_below(Z, limit / 2)  # so that neither R / e nor e / R overflows
     if whole:
         flat.take(index, out=cache.array("top", (m,), Z.dtype), mode="clip")
@@ -353,7 +355,7 @@ def _surprise(Z: Array, classes: Array, cache: Cache, *, whole: bool) -> Array:
     np.exp(E, out=E)
     flat.take(index, out=e, mode="clip")
     flat[index] = 0
-    np.dot(cache.ones(K, Z.dtype), E, out=R)
+    sum_rows(E, R)
     np.add(e, R, out=total)
     if whole:
         p = np.divide(e, total, out=cache.array("p", (m,), Z.dtype))

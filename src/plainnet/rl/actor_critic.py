@@ -12,8 +12,8 @@ import numpy as np
 
 from plainnet.engine.cache import Cache
 from plainnet.errors import SettingError, require_one_of, require_type
-from plainnet.functions import softmax
 from plainnet.initializers import Orthogonal
+from plainnet.kernels.softmax import softmax
 from plainnet.layers import Dense, Layer, Parallel, ReLU, Sequential, Tanh
 from plainnet.layers.base import Array
 from plainnet.losses.base import Loss
@@ -121,7 +121,7 @@ class ActorCritic(Agent, ABC):
         if not isinstance(self.policy, Categorical):
             raise SettingError(f"only discrete actions have probabilities; got {self!r}")
         theta = self.outputs(self.scaled(observations))[:, :-1]
-        return softmax(theta, np.empty_like(theta))
+        return softmax(theta, np.empty_like(theta), np.empty_like(theta[:, :1]))
 
     def episodes_begin(self) -> None:
         self._running_returns[:] = 0
