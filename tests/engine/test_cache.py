@@ -61,22 +61,6 @@ def test_what_was_asked_for_last_is_what_the_name_shows():
     np.testing.assert_array_equal(cache["Z"], np.full((2, 4), 7))
 
 
-@pytest.mark.parametrize("sizes", [(4, 4), (4, 2, 6), (2, 6, 2)])
-def test_ones_are_ones_at_every_size(sizes):
-    cache = Cache()
-    for size in sizes:
-        np.testing.assert_array_equal(cache.ones(size, FLOAT32), [1] * size)
-        assert cache.ones(size, FLOAT32).dtype == np.float32
-    assert cache.ones(3, np.float64).dtype == np.float64
-
-
-@pytest.mark.parametrize("sizes", [(4, 4), (4, 2, 6), (2, 6, 2)])
-def test_counting_counts_from_zero_at_every_size(sizes):
-    cache = Cache()
-    for size in sizes:
-        assert cache.counting(size).tolist() == list(range(size))
-
-
 # --- whose array is it ----------------------------------------------------------------------------
 
 
@@ -280,24 +264,3 @@ def test_what_is_carried_stays_until_it_is_forgotten():
     assert "h" not in cache.carried
     cache.forget()
     assert not inner.carried
-
-
-@pytest.mark.parametrize(
-    ("shape", "expected"),
-    [
-        ((9, 40, 30, 16), (40, 30, 16)),
-        ((9, 4, 40, 16), (40, 16)),
-        ((9, 600), (600,)),
-        ((9, 16), (16,)),  # never over the batch
-        ((9, 2, 16), (2, 16)),
-    ],
-)
-def test_a_line_repeats_short_vectors_until_loops_are_long(shape, expected):
-    values, cache = np.arange(float(shape[-1])), Cache()
-    line = cache.line("v", values, shape)
-    assert line.shape == expected
-    np.testing.assert_array_equal(np.zeros(shape) + line, np.zeros(shape) + values)
-    assert (line is values) == (len(expected) == 1)
-    if line is not values:
-        assert np.shares_memory(cache.line("v", values + 1, shape), line)
-        np.testing.assert_array_equal(line[..., 3], 4)

@@ -13,7 +13,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -30,10 +30,6 @@ from plainnet.errors import require_boolean
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
-
-INTP = np.dtype(np.intp)
-LONG = 512
-"""Numbers in a row from which on NumPy's loops are at their speed."""
 
 
 class Memory:
@@ -53,42 +49,6 @@ class Memory:
         if held is not None and held.shape == shape and held.dtype is dtype:
             return held
         return self._slice(name, shape, np.dtype(dtype))
-
-    def ones(self, size: int, dtype: npt.DTypeLike) -> Array:
-        """A vector of ones: `ones @ dZ` sums columns faster than `dZ.sum(axis=0)`."""
-        return self._constant("ones", size, dtype, np.ones)
-
-    def counting(self, size: int) -> Array:
-        """The integers 0, 1 ... size - 1."""
-        return self._constant("counting", size, INTP, np.arange)
-
-    def line(self, name: str, values: Array, shape: Shape) -> Array:
-        """`values`, one for each index of the last axis, for an operation with an array of `shape`.
-
-        Where that axis is short, as channels are, NumPy spends its time between the loops. So they
-        are repeated over the axes before it, the batch's excepted, until the loops are long.
-        """
-        size, axes = shape[-1], 1
-        while size < LONG and axes < len(shape) - 1:
-            axes += 1
-            size *= shape[-axes]
-        if axes == 1:
-            return values
-        line = self.array(name, shape[-axes:], values.dtype)
-        np.copyto(line, values)
-        return line
-
-    def _constant(
-        self, name: str, size: int, dtype: npt.DTypeLike, fill: Callable[[int], Array]
-    ) -> Array:
-        held = self._own.get(name)
-        if held is not None and held.shape == (size,) and held.dtype is dtype:
-            return held
-        memory = self._memory.get(name)
-        held = self._slice(name, (size,), np.dtype(dtype))
-        if self._memory[name] is not memory:  # a slice of it has the right values already
-            self._memory[name][:] = fill(size)
-        return held
 
     def _slice(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
         size, memory = prod(shape), self._memory.get(name)

@@ -16,7 +16,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, ShapeError, require_number
 from plainnet.kernels.activations import LARGEST_EXPONENT, sigmoid
-from plainnet.kernels.arrays import sum_rows
+from plainnet.kernels.arrays import counting, sum_rows
 from plainnet.kernels.softmax import softmax
 from plainnet.losses.base import (
     Array,
@@ -410,7 +410,7 @@ def _bring_near(S: Array, limit: float, cache: Cache) -> None:
 def _places_of(y: Array, name: str, cache: Cache) -> Array:
     """Where these classes stand in a flat (K, m)."""
     index = np.multiply(y, len(y), out=cache.array(name, y.shape, INTP))
-    index += cache.counting(len(y))
+    index += counting(len(y))
     return index
 
 

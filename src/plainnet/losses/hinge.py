@@ -5,6 +5,7 @@ import numpy as np
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_boolean
+from plainnet.kernels.arrays import counting
 from plainnet.losses.base import Array
 from plainnet.losses.classification import BOOL, INTP, OneOfK
 
@@ -29,7 +30,7 @@ class Hinge(OneOfK):
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         m, K = Z.shape
-        first = np.multiply(cache.counting(m), K, out=cache.array("first", (m,), INTP))
+        first = np.multiply(counting(m), K, out=cache.array("first", (m,), INTP))
         true = np.add(first, y, out=cache.array("true", (m,), INTP))
         S = cache.array("S", (m, K), Z.dtype)
         np.copyto(S, Z)

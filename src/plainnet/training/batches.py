@@ -21,6 +21,7 @@ from plainnet.errors import (
     require_sequence,
     shown,
 )
+from plainnet.kernels.arrays import counting
 from plainnet.losses import EachPosition
 from plainnet.losses.base import NOTHING_COUNTS
 from plainnet.network import ROWS_AT_ONCE, Network
@@ -204,7 +205,7 @@ class Mixup:
             if y.dtype.kind in "iu":
                 y = self._rows(y)
             order = cache.array("order", (len(X),), np.dtype(np.intp))
-            np.copyto(order, cache.counting(len(X)))
+            np.copyto(order, counting(len(X)))
             self.rng.shuffle(order)
             share = self.rng.beta(self.alpha, self.alpha)
             mixed = self._mixed("X", X, order, share, 1 - share)
