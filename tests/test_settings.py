@@ -1,6 +1,6 @@
 """The settings of a training: their limits, and that estimators and command have the same."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from inspect import signature
 from numbers import Real
 
@@ -34,19 +34,18 @@ def test_a_number_outside_its_limits_is_refused_by_the_name_that_the_user_wrote(
     TrainingSettings(dropout=0, epochs=1).check(str)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    dropout: float = 0.3
-    hidden_layer_sizes: tuple = (4,)
-    embed: bool = True
+def test_what_is_given_takes_the_place_of_a_presets_own():
+    pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+    from plainnet.estimators.tabular.recipe import CLASSIFIER
 
-
-def test_what_is_given_takes_the_place_of_a_recipes_own():
-    settings = TrainingSettings(dropout=0, epochs=3, hidden_layer_sizes=[8, 2])
-    assert settings.over(Recipe()) == Recipe(0, (8, 2))
-    assert TrainingSettings().over(Recipe()) == Recipe()
+    preset = CLASSIFIER["default"]
+    settings = TrainingSettings("default", dropout=0, epochs=3, hidden_layer_sizes=[8, 2])
+    adapted = preset.adapted(settings)
+    assert (adapted.dropout, adapted.epochs, adapted.hidden_layer_sizes) == (0, 3, (8, 2))
+    assert adapted.learning_rate == preset.learning_rate
+    assert preset.adapted(TrainingSettings()) == preset
     with pytest.raises(SettingError, match="each of hidden_layer_sizes"):
-        TrainingSettings(hidden_layer_sizes=[8, 0.5]).over(Recipe())
+        preset.adapted(TrainingSettings(hidden_layer_sizes=[8, 0.5]))
 
 
 def test_the_estimators_have_each_setting_and_the_same_limits():

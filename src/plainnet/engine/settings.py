@@ -7,14 +7,12 @@ scikit-learn along: so this stands below both.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from math import inf
 from numbers import Integral, Real
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from plainnet.errors import SettingError, require_integer, require_sequence
-
-R = TypeVar("R")
+from plainnet.errors import SettingError
 
 
 @dataclass(frozen=True)
@@ -71,17 +69,6 @@ class TrainingSettings:
     def given(self) -> dict[str, Any]:
         """Those that leave nothing to others, by name."""
         return {name: value for name, value in vars(self).items() if value is not None}
-
-    def over(self, recipe: R) -> R:
-        """A recipe, any dataclass, with what is given in place of its own."""
-        known = {each.name for each in fields(recipe)}  # type: ignore[arg-type]
-        own = {name: value for name, value in self.given().items() if name in known}
-        if self.hidden_layer_sizes is not None:
-            sizes = require_sequence("hidden_layer_sizes", self.hidden_layer_sizes, "whole numbers")
-            own["hidden_layer_sizes"] = tuple(
-                require_integer("each of hidden_layer_sizes", n, at_least=1) for n in sizes
-            )
-        return replace(recipe, **own)  # type: ignore[type-var]
 
 
 LIMITS: dict[str, Limits] = {

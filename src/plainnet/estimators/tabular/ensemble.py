@@ -222,7 +222,7 @@ class Tabular(NeuralEstimator):
         return len(self.history_)
 
     def _recipe(self) -> recipes.Recipe:
-        return TrainingSettings.of(self).over(self._presets[self.preset])
+        return self._presets[self.preset].adapted(TrainingSettings.of(self))
 
     # --- data in ---------------------------------------------------------------------------------
 

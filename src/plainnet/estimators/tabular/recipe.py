@@ -8,7 +8,7 @@ trees do with single values. docs/decisions.md has the figures for that, and for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
+from plainnet.engine.settings import TrainingSettings
+from plainnet.errors import require_integer, require_sequence
 from plainnet.estimators.tabular.columns import Columns
 from plainnet.layers import (
     SELU,
@@ -62,6 +64,18 @@ class Recipe:
     epochs: int | None = None
     batch_size: int | None = None
     """None: by the number of rows, as the epochs."""
+
+    def adapted(self, settings: TrainingSettings) -> Recipe:
+        """With what is given in place of its own."""
+        own = {name: value for name, value in settings.given().items() if name in vars(self)}
+        if settings.hidden_layer_sizes is not None:
+            own["hidden_layer_sizes"] = tuple(
+                require_integer("each of hidden_layer_sizes", size, at_least=1)
+                for size in require_sequence(
+                    "hidden_layer_sizes", settings.hidden_layer_sizes, "whole numbers"
+                )
+            )
+        return replace(self, **own)
 
 
 CLASSIFIER = {
