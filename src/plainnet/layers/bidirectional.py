@@ -13,14 +13,8 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.plan import Place
 from plainnet.errors import SettingError, require_one_of, require_type
 from plainnet.initializers import Initializer
-from plainnet.layers.base import (
-    NO_GRADIENT,
-    Array,
-    Layer,
-    Shape,
-    backward_through,
-    forward_through,
-)
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
+from plainnet.layers.containers import backward_through, forward_through
 from plainnet.layers.recurrence import Recurrent
 
 CONCAT, SUM = "merge == 'concat'", "merge == 'sum'"

@@ -8,8 +8,10 @@ import numpy as np
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Place
 from plainnet.errors import (
+    DTypeError,
     SettingError,
     ShapeError,
     require_integer,
@@ -23,11 +25,9 @@ from plainnet.layers.base import (
     Array,
     Layer,
     Shape,
-    backward_through,
-    forward_through,
+    fits,
     name_who_writes,
-    watched_backward,
-    watched_forward,
+    seen,
 )
 
 
@@ -238,6 +238,94 @@ class Parallel(Layer):
                 for column in range(stop - start):  # by columns, NumPy needs no buffer
                     dA[:, start + column] += dpart[:, column]
         return dA
+
+
+# --- a way through one layer ----------------------------------------------------------------------
+
+
+def forward_through(layer: Layer, A: Array, cache: Cache) -> Array:
+    """A container's way through one of its layers."""
+    return watched_forward(layer, A, cache) if cache.watches_forward else layer.forward(A, cache)
+
+
+def backward_through(layer: Layer, dA: Array, cache: Cache) -> Array:
+    """And back."""
+    return (
+        watched_backward(layer, dA, cache) if cache.watches_backward else layer.backward(dA, cache)
+    )
+
+
+def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
+    """A forward pass that is looked at: a cache's first, a recorded one, or one with a mask.
+
+    It returns what `build` said and leaves A alone.
+    """
+    if layer.uses_mask:
+        _expect_mask(layer, A, cache)
+    given = A if cache.place.reuse_input else read_only(A)
+    if cache.window is not None:
+        known = {name: getattr(layer, name) for name in layer.declared}
+        if layer.uses_mask:  # as the formulas have it, where it is not None
+            known["data"] = np.ones(A.shape[:2], bool) if cache.mask is None else cache.mask
+        cache.window.begin(given, known)
+    try:
+        Y = layer.forward(given, cache)
+    except ValueError as error:
+        name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
+        raise
+    expected = (len(A), *layer.output_shape)
+    same_dtype = layer.takes_ids or getattr(Y, "dtype", None) == A.dtype
+    if not (isinstance(Y, np.ndarray) and fits(Y.shape, expected) and same_dtype):
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}) said that it returns {A.dtype} of shape {expected}; "
+            f"it returned {seen(Y)}"
+        )
+    if cache.window is not None:
+        cache.window.end(Y)
+    if layer.ends_time:
+        cache.mask = None
+    cache.watches_forward = cache.record or layer.uses_mask or layer.ends_time
+    return A if Y is given else Y
+
+
+def watched_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
+    """The same for the way back: the gradient of the input has the input's shape."""
+    if cache.carry and not layer.carries_back:
+        raise SettingError(f"layer {layer.name} ({layer!r}) has no backward pass with carry=True")
+    given = dA if cache.place.reuse_gradient else read_only(dA)
+    if cache.window is not None:
+        cache.window.begin_back(given)
+    try:
+        dX = layer.backward(given, cache)
+    except ValueError as error:
+        name_who_writes(error, f"layer {layer.name} ({layer!r}).backward")
+        raise
+    if not isinstance(dX, np.ndarray) or (
+        cache.needs_input_gradient
+        and not layer.takes_ids
+        and not (fits(dX.shape, (len(dA), *layer.input_shape)) and dX.dtype == dA.dtype)
+    ):
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}).backward must return the gradient of its input, "
+            f"{dA.dtype} of shape {(len(dA), *layer.input_shape)}; it returned {seen(dX)}"
+        )
+    if cache.window is not None:
+        cache.window.end_back(dX, {name: getattr(layer, f"d{name}") for name in layer.declared})
+    cache.watches_backward = cache.record
+    return dA if dX is given else dX
+
+
+def _expect_mask(layer: Layer, A: Array, cache: Cache) -> None:
+    mask = cache.mask
+    if mask is None:
+        return
+    if mask.shape != A.shape[: mask.ndim]:
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}) needs a mask of shape (m, time), here {A.shape[:2]}; "
+            f"got {mask.shape}"
+        )
+    if mask.dtype != np.bool_:
+        raise DTypeError(f"layer {layer.name} ({layer!r}) needs a boolean mask; got {mask.dtype}")
 
 
 def _cover_all(parts: Sequence[tuple[int, int]]) -> bool:

@@ -12,7 +12,7 @@ interrupts.py  Ctrl-C between two steps
 learning_rate.py  a learning rate, found by trying
 """
 
-from plainnet.training.main import train
+from plainnet.training.loop import train
 from plainnet.training.steps import step
 
 __all__ = ["step", "train"]

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, and what happens after each."""
+"""train(), and its loop: epochs of steps, and what happens after each."""
 
 from __future__ import annotations
 
@@ -9,20 +9,215 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from plainnet.callbacks.base import Callback, Run
+from plainnet.arguments import as_generator
+from plainnet.augmentation import Transform
+from plainnet.callbacks.base import Callback, Run, expect_observers
+from plainnet.callbacks.progress import Progress
+from plainnet.engine.cache import Cache
 from plainnet.engine.parameters import Segment
 from plainnet.engine.weighted_mean import WeightedMean
-from plainnet.errors import DivergedError, counted
+from plainnet.errors import (
+    DivergedError,
+    SettingError,
+    counted,
+    require_boolean,
+    require_integer,
+    require_number,
+    require_sequence,
+    require_type,
+)
+from plainnet.network import Network
+from plainnet.optimizers import Optimizer
 from plainnet.optimizers.lbfgs import LBFGS
+from plainnet.spelling import require_object, spelled
 from plainnet.training.averaging import Average
-from plainnet.training.batches import Batch
+from plainnet.training.batches import Augmented, Batch, Mixup, checked_transforms, make_batches
 from plainnet.training.divergence import Snapshot, diverged
-from plainnet.training.steps import Step
+from plainnet.training.history import History
+from plainnet.training.interrupts import on_ctrl_c
+from plainnet.training.steps import Step, expect_limits
 from plainnet.training.validation import Validation
+
+Array = npt.NDArray[Any]
 
 SNAPSHOT_EVERY = 64
 """Steps between two copies of the parameters, to fall back to when the loss is not finite."""
+
+
+@spelled
+def train(
+    network: Network,
+    X: Any,
+    y: npt.ArrayLike | None = None,
+    *,
+    optimizer: Optimizer | LBFGS,
+    epochs: int,
+    batch_size: int | None = None,
+    validation_data: tuple[Any, ...] | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    class_weight: dict[int, float] | str | None = None,
+    callbacks: Sequence[Callback] = (),
+    seed: int | np.random.Generator | None = None,
+    progress: bool = True,
+    shuffle: bool = True,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    accumulate: int = 1,
+    mixup: float = 0.0,
+    augment: Sequence[Transform] = (),
+    carry: bool = False,
+    overfit_batches: int | None = None,
+    metrics: Sequence[str | Callable[..., float]] = (),
+) -> History:
+    """Train a network by mini-batches; Ctrl-C ends it cleanly after the step that runs.
+
+    Parameters
+    ----------
+    network : Network
+    X : array of shape (m, *input_shape), or an iterable of batches
+        Anything that slices like an array (NumPy, memmap, Zarr), or a table of numbers. Another
+        real dtype than the network's is converted once: in memory as a whole, on a disk batch by
+        batch. An iterable gives (X, y) or (X, y, sample_weight) and is gone through once an epoch;
+        its batches' weights are in one unit, and rows without have the weight 1.
+    y : array of m targets, as the network's loss takes them; None with an iterable
+    optimizer : Optimizer or LBFGS
+        `LBFGS()` takes all examples at every step: an epoch is one of its iterations.
+    epochs : int
+    batch_size : int
+        Not with an iterable, and not needed with `LBFGS`.
+    validation_data : (X, y) or (X, y, sample_weight), optional
+        Evaluated after each epoch, as val_loss and, for classifiers, val_accuracy.
+    sample_weight : array of shape (m,), optional
+        Or (m, time), where each step has a target of its own.
+    class_weight : {class id: weight} or "balanced", optional
+        Multiplies the sample weights; classes that are left out count 1.
+    callbacks : sequence of Callback
+        `EarlyStopping()`, or a schedule of the learning rate, for example.
+    seed : int, numpy.random.Generator or None
+        For the order of the examples, augmentation, mixup and dropout; an int begins anew at each
+        call. See Notes for training in parts.
+    progress : bool
+        Show a bar (extra `progress`), or a line an epoch.
+    shuffle : bool
+        Draw the examples in a new order in each epoch. An iterable has its own order.
+    clip_norm : float, optional
+        The gradient of all that learns, as one vector, is made this long where it is longer.
+    clip_value : float, optional
+        Every element of the gradient is put into [-clip_value, clip_value].
+    accumulate : int
+        An update uses the mean gradient over this many mini-batches, weighted by their examples:
+        the gradient of one large batch in the memory of a small one. The rest of an epoch makes a
+        smaller step.
+    mixup : float
+        alpha > 0 mixes each batch's examples and targets in pairs, with shares from Beta(alpha,
+        alpha); 0.2 is usual. Class ids become soft targets, sample weights are mixed too.
+    augment : sequence of functions (X, rng) -> X
+        Applied to each batch, such as `plainnet.augmentation.Flip()`; before mixup, and not to the
+        validation data.
+    carry : bool
+        Each batch of an iterable continues the sequences of the one before: recurrent layers begin
+        with their last state, as a constant, and anew with each epoch. See `plainnet.data.Streams`.
+    overfit_batches : int, optional
+        Train on the first few batches only, unshuffled, again and again. A network that is
+        assembled rightly learns them by heart.
+    metrics : sequence of str or function
+        Measured on the validation data too, as val_<name>: a name of `plainnet.metrics.METRICS`,
+        or a function (y_true, y_pred) or, with weighted validation data, (y_true, y_pred,
+        sample_weight=w).
+
+    Returns
+    -------
+    History
+        `loss`, the mean over the epoch's steps, and the validation measures. With `LBFGS`, `loss`
+        is that after the iteration.
+
+    Raises
+    ------
+    DivergedError
+        When the loss or a parameter stops being finite. The network then holds its parameters of at
+        most 64 steps before, with which the loss was finite.
+
+    Notes
+    -----
+    Calls of 3 and 3 epochs with the same network, optimizer, generator (`seed=rng`) and data end
+    where one of 6 does, bit for bit, on one machine with one number of threads. What counts from
+    the beginning of a call cannot go on like that: schedules, `EarlyStopping`, `EMA`, the curvature
+    that `LBFGS` has seen, and an epoch that was broken off.
+
+    >>> import numpy as np
+    >>> from plainnet.layers import Dense
+    >>> from plainnet.losses import MeanSquaredError
+    >>> from plainnet.optimizers import Adam
+    >>> X, ends = np.eye(8, dtype=np.float32), []
+    >>> for parts in ([6], [3, 3]):
+    ...     network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=8, seed=0)
+    ...     optimizer, rng = Adam(), np.random.default_rng(1)
+    ...     for epochs in parts:
+    ...         _ = train(network, X, X[:, :1], optimizer=optimizer, epochs=epochs, batch_size=3,
+    ...                   seed=rng, progress=False)
+    ...     ends.append(network.parameters.tolist())
+    >>> ends[0] == ends[1]
+    True
+    """
+    require_type("network", network, Network)
+    whole = isinstance(optimizer, LBFGS)
+    if not whole:
+        require_object("optimizer", optimizer, Optimizer)
+        if y is not None and batch_size is None:
+            raise SettingError("batch_size is missing: how many examples one step sees, such as 32")
+    epochs = require_integer("epochs", epochs, at_least=1)
+    accumulate = require_integer("accumulate", accumulate, at_least=1)
+    mixup = require_number("mixup", mixup, at_least=0)
+    for name, flag in (("progress", progress), ("shuffle", shuffle), ("carry", carry)):
+        require_boolean(name, flag)
+    augment = checked_transforms(augment)
+    expect_limits(clip_norm, clip_value)
+    if carry and y is not None:
+        raise SettingError("carry needs an iterable of batches in the order of their sequences")
+    metrics = require_sequence("metrics", metrics, "names or functions")
+    callbacks = require_sequence("callbacks", callbacks, "Callback objects")
+    observers = [*callbacks, *([Progress()] if progress else [])]
+    expect_observers(observers)
+    rng = as_generator(seed)
+    batches = make_batches(
+        network, X, y, batch_size, sample_weight, class_weight, rng,
+        epochs=epochs, shuffle=shuffle and not whole, first=overfit_batches,
+    )  # fmt: skip
+    if whole and (
+        y is None or batches.n != 1 or accumulate > 1 or mixup or augment or clip_norm or clip_value
+    ):
+        raise SettingError(
+            f"{optimizer!r} takes all examples at every step, as arrays: leave out batch_size, "
+            "clip_norm, clip_value, accumulate, mixup and augment"
+        )
+    validation = None
+    if validation_data is not None:
+        validation = Validation(network, validation_data, metrics)
+    elif metrics:
+        raise SettingError("metrics are measured on validation_data, and there is none")
+    run = Run(
+        network,
+        optimizer,
+        epochs,
+        steps_per_epoch=None if batches.n is None else -(-batches.n // accumulate),
+        validates=validation is not None,
+        history=History(),
+        metrics=() if validation is None else tuple(validation.metrics),
+        measured=set() if validation is None else {"val"},
+    )
+    cache = Cache(training=True, seed=rng, carry=carry)
+    by_steps = None if isinstance(optimizer, LBFGS) else optimizer
+    step = Step(network, by_steps, cache, clip_norm=clip_norm, clip_value=clip_value)
+    loop = Loop(run, step, observers, validation)
+    with loop.observed(), on_ctrl_c(lambda: run.stop("Ctrl-C")):
+        if isinstance(optimizer, LBFGS):
+            loop.iterations(optimizer, next(iter(batches)))
+        else:
+            drawn: Iterable[Batch] = Augmented(batches, augment, rng) if augment else batches
+            loop.epochs(Mixup(network, drawn, mixup, rng) if mixup else drawn, accumulate)
+    return run.history
 
 
 class Loop:
