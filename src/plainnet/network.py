@@ -397,12 +397,7 @@ class Network:
         return loss
 
     def _forward(self, X: Array, cache: Cache) -> Array:
-        if cache.place is not self.plan:
-            cache.lay_out(self.plan)
-        if cache.frozen != self._keeping_state():
-            cache.frozen.clear()
-            cache.frozen.update(self._frozen)
-        cache.sequences.begin()
+        cache.begin(self.plan, self._keeping_state())
         if not cache.carry:
             return self.body.forward(X, cache.children[""])
         # Another number of sequences is refused before any layer has gone on.

@@ -402,7 +402,7 @@ def test_frozen_batchnorm_is_pytorchs_in_eval_mode_while_training():
         same(Y[0], [0.6303287600696678, -2.79994000179994])
         same(Y[3], [-2.551643800348339, -4.7999000029999])
     body = cache.children[""]
-    body.children["0.batchnorm"].place.needs_input_gradient = True
+    body.children["0.batchnorm"].needs_input_gradient = True
     dA = network.layers[0].backward(DY, body.children["0.batchnorm"])
     same(dA[1], [0, -0.9999800005999799])
     same(dA[2], [-1.0606575201393356, -1.9999600011999599])

@@ -370,7 +370,7 @@ def test_a_carried_state_is_a_constant_for_backward(cell, rng):
     layer.start(started, *states.values())
     network.forward(A[1], started)
     own = started.children[""].children[layer.name]
-    own.place.needs_input_gradient = True
+    own.needs_input_gradient = True
     np.testing.assert_array_equal(layer.backward(dY, own), dA)
     np.testing.assert_array_equal(network.gradients, gradients)
 

@@ -68,7 +68,7 @@ class Pass:
     record: bool
     rng: np.random.Generator
     sequences: Sequences = field(default_factory=Sequences)
-    frozen: set[str] = field(default_factory=set)
+    frozen: frozenset[str] = frozenset()
     """The layers that keep their running state while training; see `Network.freeze`."""
 
 
@@ -96,12 +96,15 @@ class Cache(Memory):
     __slots__ = (
         "_carry",
         "_pass",
+        "_place",
         "carried",
         "children",
         "layers",
         "layers_back",
+        "needs_input_gradient",
         "path",
-        "place",
+        "reuse_gradient",
+        "reuse_input",
         "watches_backward",
         "watches_forward",
         "window",
@@ -141,6 +144,18 @@ class Cache(Memory):
         self.layers: list[tuple[Any, Cache]] = []
         self.layers_back: list[tuple[Any, Cache]] = []
 
+    @property
+    def place(self) -> Place:
+        """Where its layer stands. What that allows is at hand: each layer asks for it."""
+        return self._place
+
+    @place.setter
+    def place(self, place: Place) -> None:
+        self._place = place
+        self.reuse_input = place.reuse_input
+        self.reuse_gradient = place.reuse_gradient
+        self.needs_input_gradient = place.needs_input_gradient
+
     # The mode is fixed: sub-caches and what may be written over follow from it.
 
     @property
@@ -166,11 +181,6 @@ class Cache(Memory):
         self._pass.rng = rng
 
     @property
-    def frozen(self) -> set[str]:
-        """The layers that keep their running state while training; see `Network.freeze`."""
-        return self._pass.frozen
-
-    @property
     def sequences(self) -> Sequences:
         """What the layers of this pass know of its sequences."""
         return self._pass.sequences
@@ -186,26 +196,30 @@ class Cache(Memory):
 
     # --- for layers ------------------------------------------------------------------------------
 
-    @property
-    def needs_input_gradient(self) -> bool:
-        """Whether anybody reads what `backward` returns."""
-        return self.place.needs_input_gradient
-
     def output(self, name: str, like: Array) -> Array:
         """Where forward writes a result of its input's shape: over the input where it may."""
-        if self.place.reuse_input:
+        if self.reuse_input:
             self._kept[name] = like
             return like
         return self.array(name, like.shape, like.dtype)
 
     def gradient(self, name: str, like: Array) -> Array:
         """Where backward writes a gradient of its input's shape: over the input where it may."""
-        if self.place.reuse_gradient:
+        if self.reuse_gradient:
             self._kept[name] = like
             return like
         return self.array(name, like.shape, like.dtype)
 
     # --- for networks and containers -------------------------------------------------------------
+
+    def begin(self, plan: Place, frozen: frozenset[str]) -> None:
+        """Before a pass of a network with this plan, of which these layers keep their state."""
+        if self._place is not plan:
+            self.lay_out(plan)
+        shared = self._pass
+        if shared.frozen != frozen:
+            shared.frozen = frozen
+        shared.sequences.mask = shared.sequences.source = None
 
     def lay_out(self, plan: Place) -> None:
         """Make the sub-caches of all places of a plan; what this cache held of another goes."""
@@ -223,7 +237,7 @@ class Cache(Memory):
 
     def layers_of(self, container: Any) -> list[tuple[Any, Cache]]:
         """A container's layers, each with its sub-cache, in the order of the forward pass."""
-        if self.place.subject is not container:  # no network has laid this cache out
+        if self._place.subject is not container:  # no network has laid this cache out
             self.lay_out(planned(Place("", container)))
         return self.layers
 

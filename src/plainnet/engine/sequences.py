@@ -42,7 +42,3 @@ class Sequences:
 
     mask: Array | None = None
     source: Source | None = None
-
-    def begin(self) -> None:
-        """Before a pass."""
-        self.mask = self.source = None

@@ -262,7 +262,7 @@ def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
     """
     if layer.uses_mask:
         _expect_mask(layer, A, cache)
-    given = A if cache.place.reuse_input else read_only(A)
+    given = A if cache.reuse_input else read_only(A)
     if cache.window is not None:
         known = {name: getattr(layer, name) for name in layer.declared}
         if layer.uses_mask:  # as the formulas have it, where it is not None
@@ -292,7 +292,7 @@ def watched_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
     """The same for the way back: the gradient of the input has the input's shape."""
     if cache.carry and not layer.carries_back:
         raise SettingError(f"layer {layer.name} ({layer!r}) has no backward pass with carry=True")
-    given = dA if cache.place.reuse_gradient else read_only(dA)
+    given = dA if cache.reuse_gradient else read_only(dA)
     if cache.window is not None:
         cache.window.begin_back(given)
     try:

@@ -248,7 +248,8 @@ class Loop:
             for drawn in _in_groups(self.average.watching(batches), accumulate):
                 if run.stopping:
                     return
-                self.begin_step()
+                for hook in self.on_begin_step:
+                    hook(run)
                 run.loss, weight, unit = gradient(drawn)
                 if run.step % SNAPSHOT_EVERY == 0:
                     self.good.take(run.step)
@@ -269,7 +270,8 @@ class Loop:
             nonlocal begun
             if begun == run.step:  # the first evaluation of an iteration
                 self.begin_epoch(run.step)
-                self.begin_step()
+                for hook in self.on_begin_step:
+                    hook(run)
                 begun += 1
             (watched,) = self.average.watching([examples])
             loss, *_ = self.step.gradient(watched)
@@ -321,10 +323,6 @@ class Loop:
         for observer in self.observers:
             observer.begin_epoch(self.run)
 
-    def begin_step(self) -> None:
-        for hook in self.on_begin_step:
-            hook(self.run)
-
     def end_step(self) -> None:
         for hook in self.on_end_step:
             hook(self.run)
@@ -352,10 +350,8 @@ class Loop:
 def _in_groups(batches: Iterator[Batch], size: int) -> Iterator[Any]:
     """The batches one by one, or iterators over so many, which share the batches' memory."""
     if size == 1:
-        yield from batches
-    else:
-        for batch in batches:
-            yield chain((batch,), islice(batches, size - 1))
+        return batches
+    return (chain((batch,), islice(batches, size - 1)) for batch in batches)
 
 
 def _own_hooks(observers: Sequence[Callback], name: str) -> list[Callable[[Run], None]]:
