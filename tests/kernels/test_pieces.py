@@ -87,6 +87,7 @@ def test_input_and_gradient_may_lie_differently(layer, lay_input, lay_gradient, 
         ((9, 40, 5, 512), (512,)),
         ((9, 40, 5, 511), (5, 511)),
         ((9, 1, 2, 3), (1, 2, 3)),
+        ((9, 7, 600, 5, 4), (600, 5, 4)),
     ],
 )
 def test_lines_are_long_and_leave_out_the_batch(shape, expected):
