@@ -57,6 +57,10 @@ CASES = [
     Case(Window((2, 3), (2, 1), (1, 2), (1, 2)), 2, (5, 4, 2), 2, (0, 1)),
     Case(Window((3, 1), before=(2, 0)), 1, (6, 1, 2), 3),  # a causal sequence
     Case(Window((2, 2), (3, 3)), 1, (5, 7, 2), 3),  # pixels that no place reaches
+    Case(Window((2, 2), before=(-1, -2)), 1, (6, 6, 2), 3, (-1, 0)),  # pixels cut off
+    Case(Window((2, 3), before=(-1, -2)), 2, (6, 6, 2), 2),
+    Case(Window((1, 1), before=(-1, -1)), 1, (3, 3, 2), 3, (1, 1)),
+    Case(Window((1, 1), (2, 2), before=(1, 1)), 1, (3, 3, 2), 3, (2, 2)),
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_block = pytest.mark.parametrize("block", [2**21, 1, 700])

@@ -59,6 +59,20 @@ def test_layers_give_the_same_in_pieces(layer, shape, training, monkeypatch, rng
         np.testing.assert_allclose(other, one, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("layer", [GELU(), GELU("tanh")], ids=repr)
+@pytest.mark.parametrize("lay_input", [np.ascontiguousarray, np.asfortranarray])
+@pytest.mark.parametrize("lay_gradient", [np.ascontiguousarray, np.asfortranarray])
+def test_input_and_gradient_may_lie_differently(layer, lay_input, lay_gradient, monkeypatch, rng):
+    Z, dA = rng.standard_normal((2, 3, 20, 6))
+    results = []
+    for size in (module.PIECE, 100):  # all at once, and less than an example
+        monkeypatch.setattr(module, "PIECE", size)
+        cache = Cache(training=True)
+        layer.forward(lay_input(Z), cache)
+        results.append(layer.backward(lay_gradient(dA), cache))
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-12)
+
+
 # --- lines ----------------------------------------------------------------------------------------
 
 
@@ -73,6 +87,7 @@ def test_layers_give_the_same_in_pieces(layer, shape, training, monkeypatch, rng
         ((9, 40, 5, 512), (512,)),
         ((9, 40, 5, 511), (5, 511)),
         ((9, 1, 2, 3), (1, 2, 3)),
+        ((9, 7, 600, 5, 4), (600, 5, 4)),
     ],
 )
 def test_lines_are_long_and_leave_out_the_batch(shape, expected):

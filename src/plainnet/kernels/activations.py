@@ -124,7 +124,7 @@ def gelu_backward(
     Z: Array,
     Phi: Array,
     dZ: Array,  # may be dA
-    slope: Array,  # (piece_size(Z),), scratch
+    slope: Array,  # (max(piece_size(Z), piece_size(dA)),), scratch
 ) -> Array:
     """dZ = dA (Phi(Z) + Z phi(Z)), phi the normal density."""
     for z, phi, da, dz in pieces(Z, Phi, dA, dZ):
@@ -159,8 +159,8 @@ def gelu_tanh_backward(
     Z: Array,
     Phi: Array,
     dZ: Array,  # may be dA
-    slope: Array,  # (piece_size(Z),), scratch
-    rest: Array,  # (piece_size(Z),), scratch
+    slope: Array,  # (max(piece_size(Z), piece_size(dA)),), scratch
+    rest: Array,  # (max(piece_size(Z), piece_size(dA)),), scratch
 ) -> Array:
     """dZ = dA (Phi + Z Phi'), Phi' = (1 - tanh(u)^2) / 2 u' = 2 Phi (1 - Phi) u'."""
     for z, phi, da, dz in pieces(Z, Phi, dA, dZ):

@@ -16,7 +16,7 @@ ALIGNMENT = 16
 """As many float32 as a line of the processor's cache has."""
 
 _ones: dict[np.dtype[Any], Array] = {}
-_counting: list[Array] = []
+_counting: list[Array] = [np.arange(0)]
 
 
 def rows(A: Array) -> Array:
@@ -36,11 +36,12 @@ def ones(n: int, dtype: np.dtype[Any]) -> Array:
 
 def counting(n: int) -> Array:
     """The integers 0, 1 ... n - 1, shared in the same way."""
-    if not _counting or len(_counting[-1]) < n:
+    held = _counting[0]
+    if len(held) < n:
         held = np.arange(max(n, FEWEST))
         held.flags.writeable = False
-        _counting[:] = [held]
-    return _counting[-1][:n]
+        _counting[0] = held
+    return held[:n]
 
 
 def sum_rows(

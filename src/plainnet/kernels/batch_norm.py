@@ -9,7 +9,8 @@ from plainnet.kernels.pieces import along, line_shape, piece_size, pieces
 
 def feature_piece_size(A: Array) -> int:
     """The numbers of A's largest piece, by rows and by lines."""
-    return max(piece_size(A), piece_size(A, len(line_shape(A.shape))))
+    by_rows, axes = piece_size(A), len(line_shape(A.shape))
+    return by_rows if axes == 1 else max(by_rows, piece_size(A, axes))
 
 
 def feature_lines_shape(A: Array) -> Shape:

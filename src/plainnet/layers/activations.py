@@ -181,7 +181,7 @@ class GELU(Layer):
 
     def backward(self, dA: Array, cache: Cache) -> Array:
         Z, Phi, dZ = cache["Z"], cache["Phi"], cache.gradient("dZ", dA)
-        slope = cache.array("slope", (piece_size(dA),), dA.dtype)
+        slope = cache.array("slope", (max(piece_size(Z), piece_size(dA)),), dA.dtype)
         if self.approximate == "tanh":
             rest = cache.array("rest", slope.shape, slope.dtype)
             return gelu_tanh_backward(dA, Z, Phi, dZ, slope, rest)
