@@ -34,13 +34,6 @@ from plainnet.layers.base import (
 class Sequential(Layer):
     """One layer after the other; the gradient comes back in the opposite order."""
 
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(Formula("Y", "layers(A)", r"Y = f_n(\dots f_2(f_1(A)))"),),
-        backward=(Formula("dA", "layers_back(dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),),
-    )
-
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = _checked(layers)
         self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(self.layers)]
@@ -78,6 +71,13 @@ class Sequential(Layer):
                 runs_back=i >= first,
             )
 
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "layers(A)", r"Y = f_n(\dots f_2(f_1(A)))"),),
+        backward=(Formula("dA", "layers_back(dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),),
+    )
+
     def forward(self, A: Array, cache: Cache) -> Array:
         try:
             for layer, own in cache.layers_of(self):
@@ -106,19 +106,6 @@ class Residual(Layer):
 
     releases_arrays = True
 
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Formula("F", "layers(A)", r"F = f_n(\dots f_2(f_1(A)))"),
-            Formula("Y", "A + F", r"Y = A + F"),
-        ),
-        backward=(
-            Formula("dF", "layers_back(dY)", r"dF = f_1'(f_2'(\dots f_n'(dY)))"),
-            Formula("dA", "dY + dF", r"dA = dY + dF"),
-        ),
-    )
-
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.branch = Sequential(layers)
         self.layers = self.branch.layers
@@ -139,6 +126,19 @@ class Residual(Layer):
     def plan(self, own: Place) -> Iterable[Place]:
         """The branch may write over nothing that comes from outside: the shortcut reads it too."""
         yield Place("", self.branch, needs_input_gradient=own.needs_input_gradient)
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("F", "layers(A)", r"F = f_n(\dots f_2(f_1(A)))"),
+            Formula("Y", "A + F", r"Y = A + F"),
+        ),
+        backward=(
+            Formula("dF", "layers_back(dY)", r"dF = f_1'(f_2'(\dots f_n'(dY)))"),
+            Formula("dA", "dY + dF", r"dA = dY + dF"),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         inner = cache.inside(self)
@@ -165,12 +165,6 @@ class Parallel(Layer):
     """
 
     releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(Formula("Y", "layers(A)", r"Y = [f_1(A_{p_1}), \dots, f_n(A_{p_n})]"),),
-        backward=(Formula("dA", "layers_back(dY)", r"dA_j = \sum_{i:\, j \in p_i} f_i'(dY_i)_j"),),
-    )
 
     def __init__(self, parts: Sequence[tuple[int, int]], layers: Sequence[Layer]) -> None:
         self.layers = _checked(layers)
@@ -214,6 +208,13 @@ class Parallel(Layer):
                 reuse_gradient=True,
                 needs_input_gradient=own.needs_input_gradient,
             )
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "layers(A)", r"Y = [f_1(A_{p_1}), \dots, f_n(A_{p_n})]"),),
+        backward=(Formula("dA", "layers_back(dY)", r"dA_j = \sum_{i:\, j \in p_i} f_i'(dY_i)_j"),),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)

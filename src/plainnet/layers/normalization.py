@@ -79,6 +79,22 @@ class BatchNorm(Layer):
 
     shown_by = WindowOfRows
     releases_arrays = True
+
+    def __init__(self, *, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
+        require_number("momentum", momentum, at_least=0, below=1)
+        require_number("epsilon", epsilon, above=0)
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        features = input_shape[-1:]
+        self.declare("gamma", features, Constant(1))
+        self.declare("beta", features, Zeros())
+        self.declare_state("running_mean", features, Zeros())
+        self.declare_state("running_variance", features, Constant(1))
+        return input_shape
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -103,21 +119,6 @@ class BatchNorm(Layer):
             ),
         ),
     )
-
-    def __init__(self, *, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
-        require_number("momentum", momentum, at_least=0, below=1)
-        require_number("epsilon", epsilon, above=0)
-        self.momentum = float(momentum)
-        self.epsilon = float(epsilon)
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., features)")
-        features = input_shape[-1:]
-        self.declare("gamma", features, Constant(1))
-        self.declare("beta", features, Zeros())
-        self.declare_state("running_mean", features, Zeros())
-        self.declare_state("running_variance", features, Constant(1))
-        return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
         features = A.shape[-1:]
@@ -179,6 +180,18 @@ class LayerNorm(Layer):
 
     shown_by = WindowOfRows
     releases_arrays = True
+
+    def __init__(self, *, epsilon: float = 1e-5) -> None:
+        require_number("epsilon", epsilon, above=0)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        expect_several(input_shape[-1], "features")
+        self.declare("gamma", input_shape[-1:], Constant(1))
+        self.declare("beta", input_shape[-1:], Zeros())
+        return input_shape
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -210,17 +223,6 @@ class LayerNorm(Layer):
             ),
         ),
     )
-
-    def __init__(self, *, epsilon: float = 1e-5) -> None:
-        require_number("epsilon", epsilon, above=0)
-        self.epsilon = float(epsilon)
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., features)")
-        expect_several(input_shape[-1], "features")
-        self.declare("gamma", input_shape[-1:], Constant(1))
-        self.declare("beta", input_shape[-1:], Zeros())
-        return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
         per_row = (*A.shape[:-1], 1)
@@ -260,6 +262,17 @@ class RMSNorm(Layer):
 
     shown_by = WindowOfRows
     releases_arrays = True
+
+    def __init__(self, *, epsilon: float = 1e-5) -> None:
+        require_number("epsilon", epsilon, above=0)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        expect_several(input_shape[-1], "features")
+        self.declare("gamma", input_shape[-1:], Constant(1))
+        return input_shape
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -286,16 +299,6 @@ class RMSNorm(Layer):
             ),
         ),
     )
-
-    def __init__(self, *, epsilon: float = 1e-5) -> None:
-        require_number("epsilon", epsilon, above=0)
-        self.epsilon = float(epsilon)
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., features)")
-        expect_several(input_shape[-1], "features")
-        self.declare("gamma", input_shape[-1:], Constant(1))
-        return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
         per_row = (*A.shape[:-1], 1)
