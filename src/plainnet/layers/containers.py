@@ -11,7 +11,6 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Place
 from plainnet.errors import (
-    DTypeError,
     SettingError,
     ShapeError,
     require_integer,
@@ -261,13 +260,12 @@ def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
 
     It returns what `build` said and leaves A alone.
     """
-    if layer.uses_mask:
-        _expect_mask(layer, A, cache)
+    mask = layer.mask_for(A, cache) if layer.uses_mask else None
     given = A if cache.reuse_input else read_only(A)
     if cache.window is not None:
         known = {name: getattr(layer, name) for name in layer.declared}
-        if layer.uses_mask:  # as the formulas have it, where it is not None
-            known["data"] = np.ones(A.shape[:2], bool) if cache.mask is None else cache.mask
+        if layer.uses_mask:  # as the formulas have it, None or not
+            known["data"] = np.ones(A.shape[:-1], bool) if mask is None else mask
         cache.window.begin(given, known)
     try:
         Y = layer.forward(given, cache)
@@ -285,7 +283,8 @@ def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
         cache.window.end(Y)
     if layer.ends_time:
         cache.mask = None
-    cache.watches_forward = cache.record or layer.uses_mask or layer.ends_time
+    checks_mask = layer.uses_mask and len(layer.input_shape) == 2  # only a sequence has one
+    cache.watches_forward = cache.record or checks_mask or layer.ends_time
     return A if Y is given else Y
 
 
@@ -314,19 +313,6 @@ def watched_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
         cache.window.end_back(dX, {name: getattr(layer, f"d{name}") for name in layer.declared})
     cache.watches_backward = cache.record
     return dA if dX is given else dX
-
-
-def _expect_mask(layer: Layer, A: Array, cache: Cache) -> None:
-    mask = cache.mask
-    if mask is None:
-        return
-    if mask.shape != A.shape[: mask.ndim]:
-        raise ShapeError(
-            f"layer {layer.name} ({layer!r}) needs a mask of shape (m, time), here {A.shape[:2]}; "
-            f"got {mask.shape}"
-        )
-    if mask.dtype != np.bool_:
-        raise DTypeError(f"layer {layer.name} ({layer!r}) needs a boolean mask; got {mask.dtype}")
 
 
 def _cover_all(parts: Sequence[tuple[int, int]]) -> bool:
