@@ -27,7 +27,7 @@ def _is_number(value: Any, kind: type) -> bool:
 
 
 def _as_float(value: Any) -> float:
-    """NaN for what is no number."""
+    """NaN for what is not a number."""
     try:
         return float(value) if _is_number(value, Real) else np.nan
     except OverflowError:

@@ -58,7 +58,7 @@ def test_a_number_for_each_row(run: Run, houses: Path, refused: Refused) -> None
     expected = load("houses-model.skops").predict(pd.read_csv(houses).drop(columns="price"))
     np.testing.assert_allclose([float(row[0]) for row in rows], expected, rtol=1e-8)
     message = refused("predict", "houses-model.skops", houses, "--proba")
-    assert "predicts numbers, which have no probabilities" in message
+    assert "predicts numbers, which do not have probabilities" in message
 
 
 def test_gaps_and_categories_never_seen_are_fine(run: Run, houses: Path) -> None:

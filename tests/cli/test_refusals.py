@@ -68,11 +68,11 @@ FILES = {
     "ids that a gap made floats": (
         "t.csv",
         b"a,y\n1,9007199254740992\n2,9007199254740993\n3,9007199254740994\n4,\n",
-        "the target 'y' has classes beyond 2^53, which a column with gaps reads as floats",
+        "the target 'y' has classes beyond 2^53, which a column with missing values holds as rounded floats",
     ),
     "no target at all": ("t.csv", b"a,y\n1,\n2,\n", "the target 'y' has no value in any row"),
     "few rows": ("t.csv", b"a,y\n" + b"1,u\n2,v\n" * 4 + b"1,u\n5,\n", "has 9 rows with a target"),
-    "no features": ("t.csv", b"y\nu\nv\n", "t.csv has no column beside the target 'y'"),
+    "no features": ("t.csv", b"y\nu\nv\n", "t.csv has no column besides the target 'y'"),
     "all too long": ("t.csv", b"a,y\n1,u,7\n2,v,7\n", "more fields than the 2 of the first line"),
     "latin-1": ("t.csv", b"a,y\n1,\xe9\n", "t.csv is not UTF-8 text"),
     "open quote": ("t.csv", b'a,y\n1,"u\n2,v\n', "t.csv is not a table that can be read"),
@@ -81,7 +81,7 @@ FILES = {
     "no parquet": ("t.parquet", b"a,y\n1,u\n", "t.parquet is not a Parquet file that can be read"),
     "no npz": ("t.npz", b"a,y\n1,u\n", "t.npz is not an .npz file"),
     "cut npz": ("t.npz", b"PK\x03\x04" + b"\0" * 40, "t.npz cannot be unpacked"),
-    "other kind": ("t.xlsx", b"", "t.xlsx is of no kind that plainnet reads: .csv, .csv.gz"),
+    "other kind": ("t.xlsx", b"", "t.xlsx is not of a kind that plainnet reads: .csv, .csv.gz"),
 }
 
 
@@ -120,7 +120,7 @@ def test_two_rows_of_a_class(refused: Refused, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([[1, 2]] * 60, "column 'a' holds ndarray values; it must hold numbers, texts, truth "),
+        ([[1, 2]] * 60, "column 'a' holds ndarray values; it must hold numbers, texts, booleans "),
         ([{"b": 1}] * 60, "column 'a' holds dict values"),
         ([b"x"] * 60, "column 'a' holds bytes values"),
     ],
@@ -175,7 +175,7 @@ def test_one_array_instead_of_named_ones(refused: Refused, folder: Path) -> None
 # --- what was typed -------------------------------------------------------------------------------
 
 TYPED = {
-    "unknown dataset": (["digts"], "there is no dataset 'digts'; there are digits, iris, wine, "),
+    "unknown dataset": (["digts"], "there is no dataset 'digts'; known are digits, iris, wine, "),
     "no file": (["none.csv"], "there is no file none.csv"),
     "a folder": (["here.csv"], "here.csv is a folder"),
     "no target": (["flowers.csv"], "name its column with --target: 'petal length', 'petal width'"),
@@ -188,7 +188,7 @@ TYPED = {
     ),
     "drop all": (
         ["flowers.csv", "--target", "species", *(f"--drop={name}" for name in FLOWERS)],
-        "no column beside the target",
+        "no column besides the target",
     ),
     "unknown task": (["iris", "--task", "ranking"], "Invalid value for '--task'"),
     "unknown preset": (["iris", "--preset", "slow"], "Invalid value for '--preset'"),
@@ -456,8 +456,8 @@ def test_an_estimator_that_the_command_did_not_make(refused: Refused, flowers: P
     ("kind", "X", "y", "message"),
     [
         ("Classifier", np.eye(20), [0, 1] * 10, "knows its columns by their places, not by names"),
-        ("Regressor", FRAME, np.eye(20)[:, :2], "predicts more than one value a row"),
-        ("Classifier", FRAME, np.eye(20, dtype=int)[:, :2], "predicts more than one value a row"),
+        ("Regressor", FRAME, np.eye(20)[:, :2], "predicts more than one value per row"),
+        ("Classifier", FRAME, np.eye(20, dtype=int)[:, :2], "predicts more than one value per row"),
     ],
     ids=["array", "several numbers", "several labels"],
 )

@@ -106,7 +106,7 @@ def test_an_earlier_agent_is_replaced_when_all_steps_are_made(
     assert "m.npz holds an agent, which is replaced when this one has made all" in result.out
     assert (folder / "m.npz").read_bytes() == earlier
     assert load_agent(folder / "m-unfinished.npz").steps == 384
-    assert "m-unfinished.npz is what a run that was cut off has saved" in refused(*train)
+    assert "m-unfinished.npz is what an interrupted run has saved" in refused(*train)
     again = ["rl", "train", "CartPole-v1", "--out", "m.npz", "--steps", 512, "--resume"]
     assert "keeps its seed, 1" in refused(*again, "--seed", 0)
 
@@ -163,7 +163,7 @@ def test_only_a_gif_is_replaced_by_a_gif(run: Run, refused: Refused, folder: Pat
 def test_another_agent_is_not_gone_on_with(run: Run, refused: Refused) -> None:
     run("rl", "train", "CartPole-v1", "--steps", 100, "--out", "m.npz", "-q", *FAST)
     again = ["rl", "train", "CartPole-v1", "--out", "m.npz", "--resume"]
-    assert "no a2c for CartPole-v1" in refused(*again, "--agent", "a2c")
+    assert "not the agent a2c for CartPole-v1" in refused(*again, "--agent", "a2c")
     assert "--set is for new agents" in refused(*again, *FAST)
     assert "must be a .gif file" in refused("rl", "watch", "m.npz", "--out", "m.mp4")
     assert "--episodes must be 1 or more" in refused("rl", "watch", "m.npz", "--episodes", 0)

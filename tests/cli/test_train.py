@@ -108,7 +108,7 @@ def test_mixed_columns_with_gaps_and_a_number_to_predict(run: Run, houses: Path)
     assert (result.code, result.err) == (0, "")
     out = result.out
     assert "Task: regression ('price' holds 60 different numbers; otherwise: --task " in out
-    assert re.search(r"size +number; \d gaps, filled with \S+ and flagged", out)
+    assert re.search(r"size +number; \d missing, filled with \S+ and flagged", out)
     assert re.search(r"kind +3 categories, one-hot", out)
     assert re.search(r"sold +date: ", out)
     found = {
@@ -372,7 +372,7 @@ def test_other_separators_and_spaces(run: Run, folder: Path, separator: str) -> 
 def test_a_question_mark_is_a_gap(run: Run, folder: Path) -> None:
     rows = "\n".join(f"{'?' if i % 5 == 0 else i % 2},{'ab'[i % 2]}" for i in range(40))
     (folder / "t.csv").write_text(f"x,y\n{rows}\n")
-    assert re.search(r"x +number; \d gaps", run("train", "t.csv", *FAST).out)
+    assert re.search(r"x +number; \d missing", run("train", "t.csv", *FAST).out)
 
 
 @pytest.mark.parametrize("name", ["target", "Class", "label", "y"])

@@ -136,7 +136,7 @@ def test_ctrl_c_in_a_trial_keeps_the_others_and_that_one_is_tried_anew(
     monkeypatch.setattr(tables.Task, "fit", fit)
     cut = run("tune", flowers, *SMALL, "--trials", 3)
     assert (cut.code, cut.err) == (0, "")
-    assert "Interrupted. The same command goes on from here." in cut.out
+    assert "Interrupted. The same command continues from here." in cut.out
     assert len(trials(cut.out)) == 1
     assert "Best of 1 trial: trial 0" in cut.out
     on = run("tune", flowers, *SMALL, "--trials", 3)
@@ -198,7 +198,7 @@ def test_a_second_command_leaves_the_study_of_a_running_one_alone(
 
     monkeypatch.setattr(tables.Task, "fit", fit)
     assert run(*arguments).code == 0
-    assert all("another `plainnet tune` works on " in line for line in refusals)
+    assert all("another `plainnet tune` is using " in line for line in refusals)
     assert len(refusals) == 2
     states = [trial.state for trial in stored(flowers)]
     assert states == [optuna.trial.TrialState.COMPLETE] * 2
@@ -324,7 +324,7 @@ def test_what_the_database_complains_of_is_said(
     assert result.code == 2
     assert result.err == (
         f"plainnet: cannot use the study {flowers.parent}/flowers-study.db: {why}. The trials in "
-        "it are kept, and the same command goes on with them when that is mended\n"
+        "it are kept, and the same command continues with them once that is fixed\n"
     )
 
 

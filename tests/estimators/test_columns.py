@@ -38,7 +38,7 @@ def test_numbers_with_gaps_take_the_median_and_a_flag():
     columns = Columns(table)
     assert (columns.n_numbers, columns.n_flags, columns.id_sizes) == (2, 1, [])
     assert columns.describe() == [
-        ("a", "number; 1 gaps, filled with 4 and flagged"),
+        ("a", "number; 1 missing, filled with 4 and flagged"),
         ("b", "number"),
     ]
     Z = columns.transform(table)
@@ -116,7 +116,7 @@ def test_objects_are_what_they_hold():
     found = notes(table)
     assert {found[name] for name in ("day", "stamp", "zone")} == {"date: time, day, weekday"}
     assert found["price"] == "number"
-    assert found["gaps"].startswith("number; 4 gaps")
+    assert found["gaps"].startswith("number; 4 missing")
 
 
 @pytest.mark.parametrize("as_text", [True, False])

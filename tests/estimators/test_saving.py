@@ -326,7 +326,7 @@ def test_a_network_that_does_not_fit_its_description(tmp_path: Path) -> None:
         content["parameters"], content["state"] = content["state"], content["parameters"]
 
     altered(tmp_path / "m.skops", exchange)
-    with pytest.raises(FileError, match="describes no network that works"):
+    with pytest.raises(FileError, match="does not describe a working network"):
         load(tmp_path / "m.skops")
 
 
@@ -342,7 +342,7 @@ def test_a_scaler_that_does_not_fit_the_network(tmp_path: Path) -> None:
         parts[scaler["mean_"]["file"]] = npy(np.zeros(2))
 
     altered(tmp_path / "m.skops", shorten)
-    with pytest.raises(FileError, match="holds no estimator that works"):
+    with pytest.raises(FileError, match="does not hold a working estimator"):
         load(tmp_path / "m.skops")
 
 
@@ -467,7 +467,7 @@ def test_labels_that_no_class_could_have(tmp_path: Path, labels: Any) -> None:
         parts[schema["content"]["content"]["classes_"]["file"]] = npy(labels)
 
     altered(tmp_path / "m.skops", relabel)
-    with pytest.raises(FileError, match="holds no estimator that works"):
+    with pytest.raises(FileError, match="does not hold a working estimator"):
         load(tmp_path / "m.skops")
 
 

@@ -479,9 +479,9 @@ def test_methods_that_were_replaced_on_an_object_are_not_saved(tmp_path):
         return network
 
     for part, name, shown in (
-        (lambda network: network.layers[0], "forward", r"Tanh\(\) has forward of its own"),
-        (lambda network: network.loss, "activate", "has activate of its own"),
-        (lambda network: network, "predict", "this Network has predict of its own"),
+        (lambda network: network.layers[0], "forward", r"Tanh\(\) overrides forward"),
+        (lambda network: network.loss, "activate", "overrides activate"),
+        (lambda network: network, "predict", "this Network overrides predict"),
     ):
         with pytest.raises(SettingError, match=shown):
             save(changed(part, name), tmp_path / "m.npz")
@@ -500,7 +500,7 @@ class Named(Network):
 
 
 def test_a_network_that_computes_something_else_is_not_saved(tmp_path):
-    with pytest.raises(SettingError, match="this Doubled has outputs of its own"):
+    with pytest.raises(SettingError, match="this Doubled overrides outputs"):
         save(two_layers(kind=Doubled), tmp_path / "m.npz")
     network = two_layers(kind=Named)
     save(network, tmp_path / "m.npz")
@@ -517,6 +517,6 @@ def test_metadata_of_numpys_come_back_as_pythons(tmp_path):
 @pytest.mark.parametrize("value", [{1, 2}, b"bytes", object(), 10**5000, {(1, 2): 3}], ids=type)
 def test_metadata_that_json_does_not_have(tmp_path, value):
     network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
-    with pytest.raises(ArgumentError, match="metadata must be what JSON has"):
+    with pytest.raises(ArgumentError, match="metadata must consist of what JSON can hold"):
         save(network, tmp_path / "m.npz", metadata={"a": value})
     assert list(tmp_path.iterdir()) == []

@@ -124,7 +124,7 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     (tmp_path / "file").write_bytes(got[0])
     assert load(tmp_path / "file").parameters.size == 3
-    with pytest.raises(FileError, match="no ordinary file"):
+    with pytest.raises(FileError, match="not an ordinary file"):
         load(tmp_path / "pipe")
 
 

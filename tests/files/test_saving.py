@@ -90,7 +90,7 @@ def test_a_network_that_holds_nan_does_not_replace_one_that_works(tmp_path):
     net = network()
     save(net, tmp_path / "m.npz")
     net["0.dense.b"][1] = np.nan
-    with pytest.raises(SettingError, match=r"0\.dense\.b has NaN or infinity"):
+    with pytest.raises(SettingError, match=r"0\.dense\.b contains NaN or infinity"):
         save(net, tmp_path / "m.npz")
     assert np.isfinite(load(tmp_path / "m.npz").parameters).all()
 

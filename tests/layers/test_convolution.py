@@ -352,7 +352,7 @@ def test_a_mask_asks_for_a_length_that_stays():
     layer, cache = Conv1d(1, 3), Cache()
     placed(layer, (5, 2))
     cache.mask = np.ones((1, 5), bool)
-    with pytest.raises(SettingError, match="makes 3 steps of 5, and the mask no longer fits"):
+    with pytest.raises(SettingError, match="turns 5 steps into 3, and the mask no longer fits"):
         layer.forward(np.ones((1, 5, 2)), cache)
 
 
@@ -413,7 +413,7 @@ def test_another_number_of_sequences_does_not_go_on():
         ),
         (
             lambda: ConvTranspose2d(4, 3, stride=2, padding="same", output_padding=1),
-            'padding="same" takes no output_padding; got 1',
+            'padding="same" does not take output_padding; got 1',
         ),
     ],
 )

@@ -1,15 +1,15 @@
-"""The command `plainnet`. This file works without the packages of the extra `cli`, to ask for them.
+"""The command `plainnet`. This file works without the extra `cli`, so that it can ask for it.
 
 process    the process around a command: its streams and signals
 app        what can be typed; settings.py is what was chosen
-sources    what there is to learn from or to predict: files.py reads it, checks.py looks at it
+sources    what to learn from or to predict: files.py reads it, checks.py checks it
 learn      `plainnet train`: tables.py or images.py, on parts of the rows that rows.py makes;
            progress.py and report.py show it
 predict    `plainnet predict`
 tune       `plainnet tune`: study.py is its file
 rl         `plainnet rl train` and `plainnet rl watch`
 model      the files that hold models
-output     what may be written where: files appear whole or not at all
+output     what may be written where; files appear whole or not at all
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TRACEBACK = "PLAINNET_TRACEBACK"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code; whatever goes wrong is one line on stderr.
+    """Run the command and return its exit code; an error is one line on stderr.
 
     The code is 0 only if the output was delivered and what was to be saved is saved.
     """
@@ -53,7 +53,7 @@ def _run(arguments: Sequence[str]) -> int:
         return code
     except KeyboardInterrupt:
         return 128 + process.stopped_by[0] if process.stopped_by else INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader of the output has seen enough
         return FAILED
     except MemoryError as error:
         return complain(f"not enough memory. {error}", FAILED)
@@ -71,14 +71,14 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def complain(message: str, code: int) -> int:
-    """Say what is wrong in one line, whatever is in the message, if anybody can hear it."""
+    """Say what is wrong in one line on stderr, if it is open."""
     with suppress(OSError):
         print(f"plainnet: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code
 
 
 def _unexpected(error: Exception) -> str:
-    """An error that no part of plainnet has an explanation for."""
+    """The message for an error that plainnet does not explain itself."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"an error that plainnet did not expect: {type(error).__name__}: {error} "

@@ -31,12 +31,12 @@ Examples:
 
 TRAIN_HELP = """Learn to predict a column of a table from the others, and save the model.
 
-Texts, dates, truth values and gaps are taken as they come. Whether the target is classes or
-numbers is told from its values. A fifth of the rows is held out to test, and a fifth of the rest,
-at most 3,000 rows, decides which epoch is kept. Images (digits, fashion-mnist, an .npz with X of 3
-axes or more) get a plain network, by default 128 and 64 wide. Ctrl-C stops training, and the best
-so far is saved; so is the model if the terminal or the reader of the output is gone. An older model
-of the same name is replaced, and no other file.
+Texts, dates, booleans and missing values are used as they are. Whether the target is classes or
+numbers is told from its values. A fifth of the rows is held out for testing, and a fifth of the
+rest, at most 3,000 rows, decides which epoch is kept. Images (digits, fashion-mnist, an .npz with X
+of 3 axes or more) get a plain network, by default 128 and 64 wide. Ctrl-C stops training, and the
+best model so far is saved, as it is if the terminal or the reader of the output is gone. An older
+model of the same name is replaced, and no other file.
 
 \b
 Examples:
@@ -47,8 +47,8 @@ Examples:
 
 PREDICT_HELP = """Write the predicted class or number of each row, as CSV.
 
-Columns are found by their names; those that the model does not need are ignored. Of a dataset
-with its own test rows, these are predicted.
+Columns are found by their names; those that the model does not need are ignored. If a dataset has
+its own test rows, these are predicted.
 
 \b
 Examples:
@@ -56,11 +56,11 @@ Examples:
   plainnet predict flowers-model.skops new.csv --proba --out predictions.csv
 """
 
-TUNE_HELP = """Look for better settings of a table's model than the preset's.
+TUNE_HELP = """Look for better settings for a table's model than the preset's.
 
 Each trial trains with other settings and is judged by the loss on the validation rows; the test
 rows are not looked at. The first trial is the preset. All trials are kept in a file, so that the
-same command goes on where it was stopped, by Ctrl-C or otherwise. The best settings are printed
+same command continues where it was stopped, by Ctrl-C or otherwise. The best settings are printed
 as a command.
 
 \b
@@ -77,12 +77,12 @@ Examples:
   plainnet rl watch CartPole-v1-ppo.npz
 """
 
-RL_TRAIN_HELP = """Let an agent learn, save it, and tell how well it does.
+RL_TRAIN_HELP = """Train an agent, save it, and report how well it does.
 
-It is saved after each tenth of the steps or so, and --resume goes on from there: after a crash, to
-the same agent as if nothing had happened; after Ctrl-C, which also saves it, with new episodes.
-Without --resume, an agent in FILE is replaced when the new one has made all its steps, and what is
-saved until then is FILE-unfinished. The figure at the end is the mean return of 100 new episodes.
+It is saved after about each tenth of the steps, and --resume continues from there: after a crash,
+to the same agent as if nothing had happened; after Ctrl-C, which also saves it, with new episodes.
+Without --resume, an agent in FILE is replaced once the new one has made all its steps, and until
+then it is saved as FILE-unfinished. The figure at the end is the mean return of 100 new episodes.
 
 \b
 Examples:
@@ -156,7 +156,7 @@ Networks = Annotated[
 ]
 Epochs = Annotated[int | None, _option("Passes over the rows. [default: the preset's]", "N")]
 BatchSize = Annotated[int | None, _option("Rows in one step. [default: the preset's]", "N")]
-LearningRate = Annotated[float | None, _option("How far a step goes. [default: the preset's]", "F")]
+LearningRate = Annotated[float | None, _option("The size of a step. [default: the preset's]", "F")]
 Dropout = Annotated[
     float | None,
     _option("Share of the hidden units that each step leaves out. [default: the preset's]", "F"),
@@ -171,14 +171,14 @@ LabelSmoothing = Annotated[
 TestSize = Annotated[
     float | None,
     _option(
-        "Share of the rows held out to test. [default: 0.2, or the test rows of the dataset]", "F"
+        "Share of the rows held out for testing. [default: 0.2, or the dataset's test rows]", "F"
     ),
 ]
 Seed = Annotated[
     int,
     typer.Option(
         metavar="S",
-        help="For all that is drawn at random. The same seed gives the same numbers, to the bit, "
+        help="For everything drawn at random. The same seed gives the same numbers, bit for bit, "
         "on one machine with the same number of threads and the same versions of the libraries.",
     ),
 ]
@@ -291,11 +291,13 @@ def tune(
     target: Target = None,
     trials: Annotated[
         int,
-        typer.Option(metavar="N", help="So many in all, with those that the study holds already."),
+        typer.Option(
+            metavar="N", help="How many in all, including those that the study holds already."
+        ),
     ] = 30,
     timeout: Annotated[
         float | None,
-        _option("Begin no trial after so many seconds. [default: no limit]", "SECONDS"),
+        _option("Start no trial after this many seconds. [default: no limit]", "SECONDS"),
     ] = None,
     study: Annotated[
         Path | None,
@@ -365,7 +367,7 @@ def rl_train(
         _option("Where to save the agent. [default: ENVIRONMENT-AGENT.npz]", "FILE"),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the agent in FILE, if there is one.")
+        bool, typer.Option("--resume", help="Continue with the agent in FILE, if there is one.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:

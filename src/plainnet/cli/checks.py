@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 Task = Literal["classification", "regression"]
 
 LISTED = 20
-"""So many names stand in a message; the rest is counted."""
+"""How many names a message lists; the rest are counted."""
 LARGEST = float(np.finfo(np.float32).max)
 MOST_CLASSES = 20
 """More different numbers than this in a target are measurements, not names of classes."""
@@ -40,9 +40,9 @@ VALUES = (str, bool, int, float, np.generic, date)
 
 
 def features(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns as the estimators take them: numbers, texts, truth values, dates, with gaps.
+    """The columns as the estimators take them: numbers, texts, booleans, dates, missing values.
 
-    Refused are infinity, what float32 cannot hold, and values that are no single thing.
+    Infinity, what float32 cannot hold, and values that are not scalars are refused.
     """
     types = optional("pandas.api.types", purpose="reading tables", extra="cli")
     for name in table.columns:
@@ -66,7 +66,7 @@ def _single_values(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     if other is not None:
         raise DataError(
             f"column {name!r} holds {type(other).__name__} values; it must hold numbers, texts, "
-            "truth values or dates, one to a row"
+            "booleans or dates, one per row"
         )
     return column
 
@@ -83,9 +83,9 @@ def pixels(X: Array) -> Array:
     """Rows of pixels as float64, if all are finite."""
     if X.dtype.kind == "f":
         for i in range(X.shape[1]):
-            gaps = np.isnan(X[:, i])
-            if gaps.any():
-                raise DataError(f"pixel x{i} is missing in {gaps.sum():,} of {len(X):,} rows")
+            missing = np.isnan(X[:, i])
+            if missing.any():
+                raise DataError(f"pixel x{i} is missing in {missing.sum():,} of {len(X):,} rows")
             _refuse_infinity(X[:, i], f"x{i}")
     return X.astype(np.float64)
 
@@ -95,20 +95,20 @@ def pixels(X: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What is to be predicted, for the rows that say it."""
+    """What is to be predicted, for the rows that have it."""
 
     name: str
     values: Array
     """Labels of any type, or float64, shape (kept rows,)."""
     kept: Array
-    """Truth values, shape (m,): the rows that have a target."""
+    """Booleans, shape (m,): the rows that have a target."""
     task: Task
     why: str
-    """What the task was told from."""
+    """What the task was inferred from."""
 
     @property
     def doubtful(self) -> bool:
-        """The user may know better."""
+        """Whether the user may know better."""
         return "number" in self.why
 
 
@@ -138,10 +138,10 @@ def target(column: pd.Series[Any], name: str, task: Task | None) -> Target:
         if (values % 1 == 0).all():
             if np.abs(values).max() >= exact_ids(np.float64):
                 raise DataError(
-                    f"the target {name!r} has classes beyond 2^53, which a column with gaps reads "
-                    "as floats that are rounded: drop the rows without a target first"
+                    f"the target {name!r} has classes beyond 2^53, which a column with missing "
+                    "values holds as rounded floats: drop the rows without a target first"
                 )
-            values = values.astype(np.int64)  # whole numbers that had gaps between them
+            values = values.astype(np.int64)  # whole numbers with missing values between them
         else:
             values = np.array(list(map(str, values)), object)  # scikit-learn refuses fractions
     return Target(name, values, kept, task, why)
@@ -152,14 +152,14 @@ def _told_from(values: Array, different: Array, name: str) -> tuple[Task, str]:
     if values.dtype.kind == "O":
         return "classification", f"{name!r} holds texts, {count}"
     if values.dtype.kind == "b":
-        return "classification", f"{name!r} holds truth values"
+        return "classification", f"{name!r} holds booleans"
     if len(different) > min(MOST_CLASSES, max(2, len(values) / 2)):
         return "regression", f"{name!r} holds {count} numbers"
     return "classification", f"{name!r} holds only {count} numbers"
 
 
 def _values(column: pd.Series[Any], name: str) -> Array:
-    """Without gaps: bool, integer, float64, or str as objects."""
+    """Without missing values: bool, integer, float64, or str as objects."""
     types = optional("pandas.api.types", purpose="reading tables", extra="cli")
     if types.is_bool_dtype(column):
         return column.to_numpy(bool)
@@ -171,7 +171,7 @@ def _values(column: pd.Series[Any], name: str) -> Array:
             raise DataError(f"the target {name!r} holds infinity")
         return y
     y = column.to_numpy(object)
-    if all(isinstance(value, (bool, np.bool)) for value in y):  # truth values with gaps
+    if all(isinstance(value, (bool, np.bool)) for value in y):  # booleans with missing values
         return y.astype(bool)
     if all(isinstance(value, Decimal) for value in y):
         return _values(column.astype(float), name)
@@ -179,6 +179,6 @@ def _values(column: pd.Series[Any], name: str) -> Array:
     if other is not None:
         raise DataError(
             f"the target {name!r} holds {type(other).__name__} values ({column.dtype}); a target "
-            "is numbers, texts or truth values"
+            "is numbers, texts or booleans"
         )
     return y

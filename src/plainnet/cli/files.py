@@ -83,7 +83,7 @@ def _reader(path: Path) -> Callable[[Path], pd.DataFrame]:
         return _read_csv
     if name.endswith(".parquet"):
         return _read_parquet
-    raise FileError(f"{path} is of no kind that plainnet reads: {KINDS}")
+    raise FileError(f"{path} is not of a kind that plainnet reads: {KINDS}")
 
 
 def _existing(path: Path) -> Path:
@@ -109,7 +109,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             table: pd.DataFrame = file.read().to_pandas(date_as_object=False)
     except (PlainnetError, MemoryError):
         raise
-    except Exception as error:  # Arrow's, and whatever pandas makes of damaged notes of its own
+    except Exception as error:  # Arrow's errors, and those of pandas for its damaged metadata
         if isinstance(error, OSError) and (error.filename or error.errno) is not None:
             raise
         raise FileError(f"{path} is not a Parquet file that can be read: {error}") from error
@@ -126,7 +126,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     refuse_twins(names, path)
     try:
         with warnings.catch_warnings():
-            # With index_col=False a row that is too long is only warned of, and cut.
+            # With index_col=False, pandas only warns of a row that is too long, and cuts it.
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             table: pd.DataFrame = pandas.read_csv(
                 path,

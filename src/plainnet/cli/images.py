@@ -40,7 +40,7 @@ SMOOTHING = 0.05
 def learn(
     images: Images, settings: Settings, console: Console
 ) -> tuple[tuple[Network, Recipe], Callable[[], None]]:
-    """Train and report; returns the network and how it is used, and what shows how well it does."""
+    """Train and report; returns the network with its recipe, and a function that tests it."""
     training = settings.training
     for name in ("preset", "n_networks"):
         if getattr(training, name) is not None:

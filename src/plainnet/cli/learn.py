@@ -1,4 +1,4 @@
-"""`plainnet train`: finds out what there is to learn, and lets it be learned."""
+"""`plainnet train`: finds out what there is to learn, and trains a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from plainnet.training.interrupts import on_ctrl_c
 
 
 def learn(settings: Settings, out: Path | None, quiet: bool) -> None:
-    """Run `plainnet train`. Whatever can be refused is refused before training begins."""
+    """Run `plainnet train`. All that can be refused is refused before training begins."""
     settings.check()
     if out is not None:
         check_model_writable(out)
@@ -39,7 +39,7 @@ def learn(settings: Settings, out: Path | None, quiet: bool) -> None:
             step=error.step,
             layer=error.layer,
         ) from error
-    with on_ctrl_c(lambda: None):  # what came while training is over shall not cost the model
+    with on_ctrl_c(lambda: None):  # a signal that comes after training must not cost the model
         save_model(model, place)
     try:
         show_test()

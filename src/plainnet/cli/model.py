@@ -91,7 +91,7 @@ def load_model(path: Path) -> Any:
 
 
 def _foreign(model: Any) -> str:
-    """What an estimator does that none of the command's own would; empty for one of those."""
+    """How an estimator differs from those that the command makes; "" if it does not."""
     from plainnet.estimators.tabular import Tabular
 
     if not (isinstance(model, Tabular) and hasattr(model, "columns_")):
@@ -99,7 +99,7 @@ def _foreign(model: Any) -> str:
     if not hasattr(model, "feature_names_in_"):
         return "knows its columns by their places, not by names"
     if model._multilabel if hasattr(model, "classes_") else model._n_targets > 1:
-        return "predicts more than one value a row"
+        return "predicts more than one value per row"
     return ""
 
 
@@ -137,7 +137,7 @@ def _are_labels(values: Any, *kinds: type) -> bool:
 
 
 def check_model_writable(path: Path) -> tuple[Path, bool]:
-    """Where a model will be saved, and whether it replaces an older one; nothing else ever."""
+    """Where a model will be saved, and whether it replaces an older one, never another file."""
     place = check_writable(path)
     return place, check_replaceable(path, place, "a model of `plainnet train`", _is_loadable)
 

@@ -1,4 +1,4 @@
-"""Files that the command writes: checked before the work, and whole or not there at all."""
+"""Files that the command writes: checked before the work, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from plainnet.files.places import check_place, moved_into_place
 
 
 class _Rehearsed(Exception):
-    """Nothing was wrong."""
+    """No errors."""
 
 
 def check_writable(path: Path, special: str = "") -> Path:
     """Where `path` will be written, links followed; an error says why it cannot be.
 
-    Trying is the only sure test, so writing is begun and given up. `special` is what to do instead
-    where something else than a file is there.
+    Trying is the only sure test, so writing is begun and given up. `special` says what to do
+    instead where something other than an ordinary file is there.
     """
     try:
         place = path.resolve()
@@ -43,7 +43,7 @@ def check_writable(path: Path, special: str = "") -> Path:
 
 
 def check_replaceable(path: Path, place: Path, kind: str, is_one: Callable[[Path], bool]) -> bool:
-    """Whether a file will be replaced: one of its own kind may be, and an empty one is none.
+    """Whether a file will be replaced: only one of the same kind may be; an empty one is free.
 
     Anything else is refused.
     """
@@ -51,8 +51,8 @@ def check_replaceable(path: Path, place: Path, kind: str, is_one: Callable[[Path
         return False
     if not is_one(place):
         raise FileError(
-            f"{path} exists and is not {kind}, and nothing else is replaced: name another file, or "
-            "remove this one first"
+            f"{path} exists and is not {kind}, and only one of these is replaced: name another "
+            "file, or remove this one first"
         )
     return True
 

@@ -40,7 +40,7 @@ def predict(model: Path, source: str, out: Path | None, proba: bool) -> None:
             lines = _classes(loaded.classes_.tolist(), loaded.predict_proba(X), proba)
         elif proba:
             raise SettingError(
-                f"{model} predicts numbers, which have no probabilities: leave out --proba"
+                f"{model} predicts numbers, which do not have probabilities: leave out --proba"
             )
         else:
             lines = _numbers(loaded.predict(X))
@@ -65,7 +65,7 @@ def _check_out(out: Path, model: Path, source: str) -> Path:
 
 
 def are_predictions(path: Path) -> bool:
-    """Whether a file begins as what this command writes."""
+    """Whether a file begins like those that this command writes."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             start = file.read(LONGEST_HEADER)

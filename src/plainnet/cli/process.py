@@ -17,13 +17,13 @@ from types import FrameType
 from typing import TextIO
 
 lost: list[OSError] = []
-"""Why reports of the command that runs were not written to their end."""
+"""Why reports of the running command were not written to the end."""
 stopped_by: list[int] = []
-"""The signals other than Ctrl-C's that have asked the command that runs to stop."""
+"""The signals other than Ctrl-C's that have asked the running command to stop."""
 
 
 class OutputError(Exception):
-    """Standard output did not take what the command was asked for."""
+    """Standard output did not accept the result."""
 
 
 class Output(io.TextIOBase):
@@ -71,7 +71,7 @@ class Output(io.TextIOBase):
 
 
 class Report(Output):
-    """Standard output for a report: where it takes no more, the work goes on without it."""
+    """Standard output for a report: where it accepts no more, the work continues without it."""
 
     def write(self, text: str) -> int:
         if not lost:
@@ -97,7 +97,7 @@ def report() -> Report:
 
 
 def reason_of_loss() -> str | None:
-    """Why a part of the report is lost; None if none is, or if its reader left."""
+    """Why part of the report is lost; None if nothing is, or if its reader left."""
     found = next((error for error in lost if not isinstance(error, BrokenPipeError)), None)
     return None if found is None else _not_written(found)
 
@@ -109,7 +109,7 @@ def _not_written(error: OSError) -> str:
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Standard output that says when it cannot be written, and no surprise when Python ends."""
+    """Standard output that reports when it cannot be written, before Python ends."""
     lost.clear()
     _open_missing()
     stream = sys.stdout
@@ -125,8 +125,8 @@ def standard_streams() -> Iterator[None]:
 def _open_missing() -> None:
     """Fill the places of streams that the process was started without.
 
-    Otherwise the next file that is opened takes the place, and with it whatever a library prints.
-    What stands for standard output can only be read, so that writing fails.
+    Otherwise the next file that is opened takes that place, and with it all that a library prints.
+    What stands in for standard output can only be read, so that writing fails.
     """
     for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
@@ -154,7 +154,7 @@ def _finish(stream: TextIO) -> None:
 
 @contextmanager
 def stopped_like_ctrl_c() -> Iterator[None]:
-    """Let a request to end, or a terminal that is gone, do what Ctrl-C does.
+    """Let a request to terminate, or a terminal that is gone, act like Ctrl-C.
 
     Training then stops after its step, and what it has learned is saved. Signals that are ignored
     (nohup) or have a handler are left alone.

@@ -1,4 +1,4 @@
-"""Training as it goes: a bar on a terminal, a handful of lines elsewhere."""
+"""Training in progress: a bar on a terminal, a handful of lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from plainnet.callbacks import Callback, Run
 
 LINES = 10
-"""About so many lines are printed where there is no terminal."""
+"""About this many lines are printed where there is no terminal."""
 SECONDS = 0.05
-"""Between two looks at the loss; a step may take far less."""
+"""Seconds between two looks at the loss; a step may take far less."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Measure:
 
 @contextmanager
 def watching(console: Console, measure: Measure, networks: int = 1) -> Iterator[Bar | Lines]:
-    """What shows training as it goes; closed also when training ends with an error."""
+    """What shows training in progress; closed also when training ends with an error."""
     watcher = (Bar if console.is_terminal else Lines)(console, measure, networks)
     try:
         yield watcher
@@ -132,7 +132,7 @@ class Lines(Callback):
             self._print(run)
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Nothing needs closing."""
 
     def _print(self, run: Run) -> None:
         self.printed = len(run.history)
@@ -145,7 +145,7 @@ class Lines(Callback):
 
 
 def time_left(seconds: float, share: float) -> str:
-    """What is left of the time, if this share of the work took so many seconds."""
+    """The time left, if this share of the work took `seconds`."""
     return f"{duration(seconds * (1 - share) / share)} left" if share > 0 else ""
 
 

@@ -1,4 +1,4 @@
-"""What `plainnet train` shows: the data, the network, and how well it does on rows held out."""
+"""What `plainnet train` shows: the data, the network, and how well it does on held-out rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 CLASSES_SHOWN = 20
-"""A target of more classes gets a table of those that do worst."""
+"""With more classes, the table shows those that do worst."""
 CONFUSIONS_SHOWN = 5
 LONGEST_NAME = 28
 
@@ -38,7 +38,7 @@ COLUMNS_SHOWN = 20
 def make_console(quiet: bool) -> Console:
     """A console that prints names as they are: a column called [red] is not a colour.
 
-    Where its output cannot be written, or its reader has left, the work goes on without it.
+    Where its output cannot be written, or its reader has left, the work continues without it.
     """
     file = cast("IO[str]", process.report())
     return Console(file=file, markup=False, emoji=False, highlight=False, quiet=quiet)
@@ -82,9 +82,9 @@ def show_rows(
     stratified: bool | None,
     note: str = "",
 ) -> None:
-    """How many rows are for what; stratified is None where the dataset says it.
+    """How the rows are split; stratified is None where the dataset decides.
 
-    `note` says more of them.
+    `note` says more about them.
     """
     counts = ", ".join(f"{size:,} {what}" for what, size in sizes.items())
     how = {True: f"stratified, seed {seed}", False: f"seed {seed}", None: "the dataset's own"}
@@ -123,7 +123,7 @@ def show_network(console: Console, network: Network) -> None:
 def show_end(
     console: Console, history: History, epochs: int, best: int, seconds: float, why: str = ""
 ) -> None:
-    """Why training ended, and which parameters it left; `best` counts from 0, -1 for none."""
+    """Why training ended, and which parameters were kept; `best` counts from 0, -1 for none."""
     done = len(history)
     if history.stopped == "Ctrl-C":
         console.print(f"Interrupted after {done} of {counted(epochs, 'epoch')}.")
@@ -194,7 +194,7 @@ def show_numbers(console: Console, y: Array, predicted: Array, seen: Array) -> N
 
 
 def number(value: float) -> str:
-    """A number as it is read easily: 61,235 or 0.01235."""
+    """A number that is easy to read: 61,235 or 0.01235."""
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 

@@ -24,7 +24,7 @@ from plainnet.rl.watching import shrunk
 AGENTS = {"ppo": rl.PPO, "a2c": rl.A2C, "reinforce": rl.REINFORCE, "dqn": rl.DQN}
 EVALUATED = 100
 LINES = 10
-"""About so many lines are printed where there is no terminal."""
+"""About this many lines are printed where there is no terminal."""
 
 
 def train(
@@ -47,10 +47,10 @@ def train(
     saved_to, checkpoint = _until_the_end(out, place, resume)
     if resume and checkpoint.exists():
         if settings:
-            raise SettingError("--set is for new agents; one that goes on keeps its settings")
+            raise SettingError("--set is for new agents; one that continues keeps its settings")
         learner = rl.load_agent(checkpoint, env=env)
         if not isinstance(learner, AGENTS[agent]):
-            raise SettingError(f"{saved_to} holds {learner!r}, no {agent} for {env}")
+            raise SettingError(f"{saved_to} holds {learner!r}, not the agent {agent} for {env}")
         if seed not in (None, learner.seed):
             raise SettingError(
                 f"--seed is for new agents; the one in {saved_to} keeps its seed, {learner.seed}"
@@ -99,7 +99,7 @@ def train(
 
 
 def _how_it_stands(learner: rl.Agent, saved_to: Path) -> str:
-    """What is left of a run that was interrupted, perhaps in the middle of saving."""
+    """What an interrupted run leaves, perhaps interrupted while saving."""
     stopped = f"stopped after {learner.steps:,} steps"
     if learner.saved_after is None:
         return f"{stopped}; nothing has been saved"
@@ -112,14 +112,14 @@ def _how_it_stands(learner: rl.Agent, saved_to: Path) -> str:
 def _until_the_end(out: Path, place: Path, resume: bool) -> tuple[Path, Path]:
     """Where an agent that learns is saved, as a name to show and as a path.
 
-    A run that is cut off must not cost an earlier agent: that is replaced at the end.
+    An interrupted run must not cost an earlier agent: that is replaced at the end.
     """
     unfinished = f"{place.stem}-unfinished{place.suffix}"
     beside = out.with_name(unfinished), place.with_name(unfinished)
     cut_off = beside[1].exists()
     if cut_off and not resume:
         raise FileError(
-            f"{beside[0]} is what a run that was cut off has saved: go on with it by --resume, or "
+            f"{beside[0]} is what an interrupted run has saved: continue it with --resume, or "
             "remove it"
         )
     if resume and not cut_off:

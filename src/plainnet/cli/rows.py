@@ -39,9 +39,9 @@ def split(
     *,
     most: int | None = None,
 ) -> Parts:
-    """The m rows in three parts; of labels, each in the same shares. A test size of 0 is none.
+    """The m rows in three parts, with the same shares of each label. A test size of 0 means none.
 
-    `validation_size` is the share of the rows that are not tested on; of large data it is less, so
+    `validation_size` is a share of the rows that are not tested on; with large data it is less, so
     that about `most` rows validate.
     """
     rest, test = np.arange(m), np.arange(0)
@@ -82,5 +82,5 @@ def _expect_two_of_each(rows: Array, labels: Array) -> None:
         )
     raise DataError(
         f"the class {label!r} has {total} {'row' if total == 1 else 'rows'}, and training, "
-        "validation and testing need one each: find more, or join it with another class"
+        "validation and testing need one each: add rows, or merge it with another class"
     )

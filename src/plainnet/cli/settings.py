@@ -1,4 +1,4 @@
-"""What the user can choose, looked at before any work."""
+"""What the user can choose, checked before any work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plainnet.engine.settings import TrainingSettings
 from plainnet.errors import SettingError
 
 WIDEST = 65_536
-"""A hidden layer that is wider than this is a typing error."""
+"""A hidden layer wider than this is a typing error."""
 HIDDEN = "hidden_layer_sizes"
 TYPED = {HIDDEN: "hidden", "n_networks": "networks"}
 """Settings whose options have shorter names."""
@@ -60,7 +60,7 @@ class Settings:
         return {TYPED.get(name, name): value for name, value in found.items()}
 
     def check(self) -> None:
-        """Refuse what makes no sense."""
+        """Refuse settings that do not make sense."""
         self.training.check(option)
         if self.seed < 0:
             raise SettingError(f"--seed must be 0 or more; got {self.seed}")

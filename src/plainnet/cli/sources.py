@@ -57,7 +57,7 @@ class Images:
 def to_learn(
     source: str, target: str | None, drop: Sequence[str], task: Task | None
 ) -> Table | Images:
-    """Everything in the source that can be learned from."""
+    """All rows of the source that a model can learn from."""
     if source in datasets.NAMES:
         if target is not None:
             raise SettingError(f"the dataset {source} has its own target; leave --target out")
@@ -71,7 +71,7 @@ def to_learn(
 
 
 def to_predict(source: str, columns: Sequence[str]) -> pd.DataFrame:
-    """The columns of these names; a dataset gives its test rows if it has such."""
+    """The columns of these names; a dataset gives its test rows if it has any."""
     if source in datasets.NAMES:
         dataset = datasets.load(source)
         table = _frame(dataset.X if dataset.test is None else dataset.test[0])
@@ -104,7 +104,7 @@ def _file(source: str) -> Path:
     path = Path(source)
     if not path.exists() and path.name == source and not path.suffix:
         raise SettingError(
-            f"there is no dataset {source!r}; there are {', '.join(datasets.NAMES)}, and files: "
+            f"there is no dataset {source!r}; known are {', '.join(datasets.NAMES)}, and files: "
             f"{KINDS}"
         )
     return path
@@ -133,7 +133,7 @@ def _table(
             )
     features = features.drop(columns=list(drop))
     if features.shape[1] == 0:
-        raise DataError(f"{name} has no column beside the target {target!r}")
+        raise DataError(f"{name} has no column besides the target {target!r}")
     if "" in features.columns:
         raise DataError(
             f"a column of {name} has no name: name it if it is a feature, and leave it out with "

@@ -16,9 +16,9 @@ from plainnet.cli.tables import Task
 from plainnet.errors import FileError, PlainnetError, SettingError, optional
 
 NAME = "plainnet"
-"""Of the study in its file."""
+"""The study's name in its file."""
 STARTED_WITH = 10
-"""Trials at random before the sampler looks at what they gave."""
+"""Random trials before the sampler learns from results."""
 
 TABLES = {
     "alembic_version", "studies", "study_directions", "study_system_attributes",
@@ -51,7 +51,7 @@ def check(path: Path) -> Path:
     if not place.exists() or place.stat().st_size == 0:
         return place
     try:
-        # Open to write: what was interrupted in a commit, SQLite then brings into order.
+        # Open to write: SQLite then repairs what was interrupted in a commit.
         with closing(sqlite3.connect(f"{place.as_uri()}?mode=rw", uri=True)) as connection:
             tables = {name for (name,) in connection.execute(
                 "select name from sqlite_master where type = 'table'"
@@ -71,7 +71,7 @@ def check(path: Path) -> Path:
 
 
 def _begin_anew(place: Path) -> None:
-    """Remove what is left where a command was cut off while it made the study: no trial yet."""
+    """Remove what a command left that was interrupted while it made the study: no trial yet."""
     with closing(sqlite3.connect(place)) as connection:
         known = "select name from sqlite_master where name = 'studies'"
         whole = (
@@ -99,7 +99,7 @@ def identity(task: Task, settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
-    """The study in this file, made if need be; refuses one of other data or settings."""
+    """The study in this file, made if necessary; refuses one of other data or settings."""
     if path.exists() and path.stat().st_size:
         _begin_anew(path)
     # An URL would read something into a ?, # or % of the path.
@@ -126,7 +126,7 @@ def opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
             )
         for name, value in identity.items():
             study.set_user_attr(name, value)
-        seed = identity["seed"] + len(trials)  # go on, do not repeat
+        seed = identity["seed"] + len(trials)  # continue, do not repeat
         study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=STARTED_WITH)
         yield study
     finally:
@@ -137,7 +137,7 @@ def opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Refuse a study that another process works on: it would take our trials for cut off.
+    """Refuse a study that another process uses: it would take our trials for interrupted ones.
 
     The lock is SQLite's, which the system takes back even from a killed process.
     """
@@ -154,7 +154,7 @@ def alone(path: Path) -> Iterator[None]:
         except sqlite3.Error as error:
             if _code(error) == sqlite3.SQLITE_BUSY:
                 raise FileError(
-                    f"another `plainnet tune` works on {path}: wait for it, or name another file "
+                    f"another `plainnet tune` is using {path}: wait for it, or name another file "
                     "with --study"
                 ) from error
             if made:
@@ -172,7 +172,7 @@ def alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Say in one line what the database complains of, however deep in Optuna's errors it is."""
+    """Say in one line what the database reports, however deep in Optuna's errors it is."""
     try:
         yield
     except PlainnetError:  # it has been said
@@ -187,8 +187,8 @@ def _unusable(path: Path, error: sqlite3.Error) -> FileError:
     code = _code(error)
     why = WHY[code] if code in WHY else str(error)
     return FileError(
-        f"cannot use the study {path}: {why}. The trials in it are kept, and the same command goes "
-        "on with them when that is mended"
+        f"cannot use the study {path}: {why}. The trials in it are kept, and the same command "
+        "continues with them once that is fixed"
     )
 
 

@@ -1,4 +1,4 @@
-"""`plainnet train` on tables: the tabular estimators, on the same rows whoever asks."""
+"""`plainnet train` on tables: the tabular estimators, always on the same rows."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def prepare(table: Table, settings: Settings) -> Task:
 
 
 def learn(table: Table, settings: Settings, console: Console) -> tuple[Any, Callable[[], None]]:
-    """Train and report; returns the estimator, and what shows how well it does on the test rows."""
+    """Train and report; returns the estimator, and a function that tests it."""
     from plainnet.estimators.tabular import networks_for
 
     task = prepare(table, settings)
@@ -153,7 +153,7 @@ class _Opening(Callback):
 
 
 def _measure(task: Task) -> Measure:
-    """What a look at the progress shows of the validation rows."""
+    """What the progress shows of the validation rows."""
     if task.is_classification:
         return Measure("validation accuracy", "val_accuracy")
     spread = float(np.std(task.of(task.rest)[1]))  # the network learns y in units of it

@@ -1,4 +1,4 @@
-"""`plainnet tune`: trials of settings around the preset's, kept in a file that goes on."""
+"""`plainnet tune`: trials of settings around the preset's, kept in a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tune(
     """Run `plainnet tune`."""
     _check(settings, trials, timeout)
     optuna = optional("optuna", purpose="plainnet tune", extra="tune")
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # what goes wrong is said once, by us
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # errors are reported once, by us
     path = study or studies.default_path(settings.source)
     place = studies.check(path)
     data = sources.to_learn(settings.source, settings.target, settings.drop, settings.task)
@@ -62,7 +62,7 @@ class _Search:
     # --- trials ----------------------------------------------------------------------------------
 
     def run(self, trials: int, timeout: float | None) -> None:
-        """Trials until there are so many, or the time is over, or Ctrl-C."""
+        """Run trials up to this number, until the time is over or Ctrl-C."""
         self._again_what_was_cut_off()
         started = perf_counter()
         try:
@@ -72,10 +72,10 @@ class _Search:
                     return
                 self._trial()
         except KeyboardInterrupt:
-            self.console.print("Interrupted. The same command goes on from here.")
+            self.console.print("Interrupted. The same command continues from here.")
 
     def _trial(self) -> None:
-        """One trial, which counts for nothing if Ctrl-C ends it."""
+        """One trial, which does not count if Ctrl-C ends it."""
         trial = self.study.ask(self.space)
         settings = self._settings(trial.params)
         model = self.task.estimator(settings.with_training({"networks": 1}))
@@ -100,7 +100,7 @@ class _Search:
         return list(self.study.get_trials(deepcopy=False, states=ended))
 
     def _again_what_was_cut_off(self) -> None:
-        """Trials that a killed process left are tried anew; the first of all is the preset."""
+        """Trials that a killed process left are tried again; the very first is the preset."""
         if not self.study.get_trials(deepcopy=False):
             self.study.enqueue_trial(self._preset_params())
         for trial in self.study.get_trials(states=(self.states.RUNNING,)):

@@ -40,10 +40,10 @@ class Memory:
     def __init__(self) -> None:
         self._own: dict[str, Array] = {}  # views into the memory, in the shapes last asked for
         self._memory: dict[str, Array] = {}
-        self._kept: dict[str, Any] = {}  # what somebody else owns, and what is no array
+        self._kept: dict[str, Any] = {}  # what somebody else owns, and what is not an array
 
     def array(self, name: str, shape: Shape, dtype: npt.DTypeLike) -> Array:
-        """An array to write into, the same memory at every step; its contents are whatever."""
+        """An array to write into, the same memory at every step; its contents are arbitrary."""
         held = self._own.get(name)
         # Identity settles nearly every call; what it misses, the slower path sorts out.
         if held is not None and held.shape == shape and held.dtype is dtype:
@@ -187,7 +187,7 @@ class Cache(Memory):
 
     @property
     def mask(self) -> Array | None:
-        """Which steps of a sequence are data, shape (m, time): True and False; None for all."""
+        """Which steps of a sequence are data: booleans (m, time), or None for all of them."""
         return self._pass.sequences.mask
 
     @mask.setter

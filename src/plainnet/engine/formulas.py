@@ -131,7 +131,7 @@ LAYERS = frozenset(
     }
 )  # fmt: skip
 """What the layers inside a container make of an array; a pass computes it and records the result,
-and there is no evaluating it."""
+so they cannot be evaluated."""
 
 METHODS = frozenset({"any", "argmax", "max", "mean", "min", "reshape", "sum"})
 """Of arrays, that a formula may call."""

@@ -19,12 +19,12 @@ CACHE_LINE = 64
 
 
 def zeros(what: str, shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """An array of zeros; if there is no such memory, the error says for what."""
+    """An array of zeros; if memory is short, the error says for what."""
     try:
         return np.zeros(shape, dtype)
     except (MemoryError, ValueError, OverflowError):  # as many errors as there are limits
         size = prod((shape,) if isinstance(shape, int) else shape) * np.dtype(dtype).itemsize
-        raise OutOfMemoryError(f"there is no memory for {what}: {size:.3g} bytes") from None
+        raise OutOfMemoryError(f"there is not enough memory for {what}: {size:.3g} bytes") from None
 
 
 def read_only(array: Array) -> Array:

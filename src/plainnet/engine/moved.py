@@ -5,7 +5,7 @@ programs that reach past the public names. The old name of a module in the table
 module itself, so that whatever reads a name finds the class: `load`, skops and pickle alike. A
 module that became a folder of its own name needs no row: the folder's `__init__` has its classes.
 
-tests/old_names.txt holds the names that there are in files; one that is no longer found fails
+tests/old_names.txt holds the names that occur in files; one that is no longer found fails
 tests/files/test_moved.py, which is when to add a row. Rows stay.
 """
 

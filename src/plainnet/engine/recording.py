@@ -19,7 +19,7 @@ from plainnet.engine.formulas import Formulas
 Array = npt.NDArray[Any]
 
 UNKNOWN = Formulas("A", "Y", (), ())
-"""Of a layer of one's own that has no formulas: only what goes in and comes out has a name."""
+"""For a custom layer without formulas: only its input and output have names."""
 
 
 class Window(Mapping[str, Array]):

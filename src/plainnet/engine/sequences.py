@@ -20,7 +20,7 @@ class Source:
     mask : array of shape (m, source time), optional
         True where there is data.
     dX : array of X's shape, optional
-        The sum of the gradients that the decoder's layers have given back so far.
+        The sum of the gradients that the decoder's layers have returned so far.
     """
 
     X: Array
@@ -30,12 +30,12 @@ class Source:
 
 @dataclass(slots=True)
 class Sequences:
-    """The same object in the whole tree of caches; each pass of a network begins it anew.
+    """The same object in the whole tree of caches; each pass of a network resets it.
 
     Attributes
     ----------
     mask : array of shape (m, time), optional
-        Which steps are data: True and False. None where all of them are.
+        Which steps are data, as booleans. None where all of them are.
     source : Source, optional
         Of an `EncoderDecoder`.
     """

@@ -86,7 +86,7 @@ class NeuralEstimator(BaseEstimator, ABC):
         """Each argument of the constructor under its own name, as scikit-learn wants it."""
         self.__dict__.update({name: value for name, value in settings.items() if name != "self"})
 
-    # Pickle, deepcopy and `save` keep the network as a file of its own does: views would die.
+    # Pickle, deepcopy and `save` keep the network as its own file would: views would die.
     def __getstate__(self) -> dict[str, Any]:
         return packed(super().__getstate__())
 
@@ -95,7 +95,7 @@ class NeuralEstimator(BaseEstimator, ABC):
         note_made(self)
 
     def expect_to_work(self) -> None:
-        """Refuse what a file has brought if it could not predict, or not be fitted anew."""
+        """Refuse what a file has brought if it could not predict, or could not be fitted again."""
         self._validate_params()
         if hasattr(self, "n_features_in_") and "network_" in dir(self):
             self._expect_to_predict()
@@ -295,12 +295,12 @@ class NeuralEstimator(BaseEstimator, ABC):
 
 
 def plain_targets(y: Any) -> Any:
-    """Whole numbers and truth values of a nullable pandas type as NumPy's, not as floats."""
+    """Whole numbers and booleans of a nullable pandas type as NumPy's, not as floats."""
     if getattr(y, "ndim", None) != 1 or not hasattr(y, "isna"):
         return y
-    gaps = int(y.isna().sum())
-    if gaps:
-        raise DataError(f"Input y contains NaN: {gaps} of {len(y)} rows have no target")
+    missing = int(y.isna().sum())
+    if missing:
+        raise DataError(f"Input y contains NaN: {missing} of {len(y)} rows have no target")
     dtype = getattr(y.dtype, "numpy_dtype", None)
     return y if dtype is None or dtype.kind not in "biu" else y.to_numpy(dtype)
 

@@ -74,7 +74,7 @@ def write(estimator: Any, path: str | os.PathLike[str]) -> None:
     if foreign:
         raise SettingError(
             f"this {name} holds {', '.join(foreign)}, which is not plainnet's own, and a file must "
-            "not bring code: set that parameter anew after loading, or keep the network alone with "
+            "not bring code: set the parameter again after loading, or keep the network alone with "
             "plainnet.save(estimator.network_, path)"
         )
     if not hasattr(estimator, "expect_to_work") and _predicts_zeros(estimator, len(data)):
@@ -128,7 +128,7 @@ def read(path: str | os.PathLike[str]) -> Any:
                 size = sum(info.file_size for info in file.infolist())
                 _expect_to_predict(estimator, size)
         except Exception as error:
-            message = f"{path} holds no estimator that works: {shortened(error)}"
+            message = f"{path} does not hold a working estimator: {shortened(error)}"
             raise FileError(message) from error
     if not hasattr(estimator, "get_params"):
         raise FileError(f"{path} holds no estimator but a {type(estimator).__name__}")

@@ -38,7 +38,7 @@ class Classifier(ClassifierMixin, NeuralEstimator):
     def predict_proba(self, X: Any) -> Array:
         """Probabilities, shape (m, classes), in the order of `classes_`; or of each label.
 
-        There is no such method once fitted with a loss that gives none, such as `Hinge`.
+        Once fitted with a loss that does not give any, such as `Hinge`, the method is gone.
         """
         Z = self._outputs(self._features(X))
         P = self.network_.loss.activate(Z)
@@ -66,7 +66,7 @@ class Classifier(ClassifierMixin, NeuralEstimator):
         super()._expect_prediction(X)
         classes, several = self.classes_, self._multilabel
         if not (isinstance(classes, np.ndarray) and classes.ndim == 1 and len(classes)):
-            raise DataError("its classes_ are no array of labels")
+            raise DataError("its classes_ are not an array of labels")
         as_labels("classes_", classes).tolist()  # which raises for characters that do not exist
         if classes.dtype.kind == "f" and not np.isfinite(classes).all():
             raise DataError("its classes_ hold NaN or infinity")
@@ -86,9 +86,9 @@ class Classifier(ClassifierMixin, NeuralEstimator):
 
     def _labels(self, y: Array, fresh: bool, incremental: bool) -> Array:
         """Learn the classes, or compare with those learned; y as checked."""
-        gaps = sum(label is None for label in y) if y.dtype == object else 0
-        if gaps:
-            raise DataError(f"y has None in {gaps} of {len(y)} rows, which is no class")
+        missing = sum(label is None for label in y) if y.dtype == object else 0
+        if missing:
+            raise DataError(f"y has None in {missing} of {len(y)} rows, which is not a class")
         kind = type_of_target(y, input_name="y", raise_unknown=True)
         check_classification_targets(y)
         if kind == "multiclass-multioutput":

@@ -1,4 +1,4 @@
-"""Files: saving and loading whatever plainnet has."""
+"""Files: saving and loading networks, estimators and agents."""
 
 from plainnet.files.native import read_metadata
 from plainnet.files.saving import load, save

@@ -2,7 +2,7 @@
 
 A few bytes can say that they unpack to gigabytes. So the sizes in a file are compared with what it
 holds before any memory is taken: what is packed tighter than numbers or text ever are is refused,
-and an array is read only into the place that waits for it.
+and an array is read only into memory that is ready for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from plainnet.files.kinds import Unreadable, described, expect_short_list
 Array = npt.NDArray[Any]
 
 PACKED_TIGHTEST, SMALL = 50, 2**18
-"""Beyond so many bytes, what unpacks to so many times its size is no numbers and no text."""
+"""Beyond this many bytes, what unpacks to this many times its size is not numbers or text."""
 AT_ONCE = 2**20
 
 
@@ -44,11 +44,11 @@ class Header:
 
 
 def header_of(stream: IO[bytes], size: int, name: str) -> Header:
-    """What an array of so many bytes says that it is, if it has the bytes for that."""
+    """What an array of this many bytes says that it is, if it has the bytes for that."""
     version = npy.read_magic(stream)
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in read:
-        raise Unreadable(f"its {name} is an array of a format of its own, {version}")
+        raise Unreadable(f"its {name} is an array of an unknown format, {version}")
     shape, by_columns, dtype = read[version](stream)
     if dtype.hasobject:
         raise Unreadable(f"its {name} holds Python objects, which could run code")
@@ -92,7 +92,7 @@ class Archive:
         with self._open(name) as stream:
             header = self._header(name, stream)
             if header.shape != () or header.dtype.kind != "U":
-                raise Unreadable(f"its {name} is no text but {header.dtype} {header.shape}")
+                raise Unreadable(f"its {name} is not a text but {header.dtype} {header.shape}")
             order = "be" if header.dtype.str[0] == ">" else "le"
             return self._rest(stream).decode(f"utf-32-{order}").rstrip("\0")
 
@@ -110,7 +110,9 @@ class Archive:
         with self._open(name) as stream:
             header = self._header(name, stream)
             if header.shape != () or header.dtype.kind not in "iu":
-                raise Unreadable(f"its {name} is no whole number but {header.dtype} {header.shape}")
+                raise Unreadable(
+                    f"its {name} is not a whole number but {header.dtype} {header.shape}"
+                )
             return int(np.frombuffer(self._rest(stream), header.dtype)[0])
 
     def rows(self, name: str, width: int, dtype: npt.DTypeLike) -> Array:
@@ -163,8 +165,8 @@ class Archive:
 def opened(path: Path, what: str) -> Iterator[Archive]:
     """An .npz file to read.
 
-    Whatever is wrong with it, inside the block too, becomes a FileError that says that it is not
-    `what`, "a plainnet model" for example; a file that is not there stays a FileNotFoundError.
+    Any fault in it, found inside the block too, becomes a FileError that says that it is not
+    `what`, such as "a plainnet model"; a missing file stays a FileNotFoundError.
     """
     with read_zip(path, what) as file:
         yield Archive(file)
@@ -187,7 +189,9 @@ def read_zip(path: Path, what: str) -> Iterator[zipfile.ZipFile]:
             if error.errno is not None and error.filename is not None:
                 raise
             raise FileError(_not(path, what, error)) from error
-        except Exception as error:  # zip, NumPy and JSON each have their own for a damaged file
+        except (
+            Exception
+        ) as error:  # zip, NumPy and JSON each have their own errors for a damaged file
             raise FileError(_not(path, what, error)) from error
 
 
@@ -219,14 +223,14 @@ def open_ordinary(path: Path, what: str) -> IO[bytes]:
 
 
 def expect_members(file: zipfile.ZipFile) -> None:
-    """Refuse a zip file with two members of a name, or one that unpacks to more than it may."""
+    """Refuse a zip file with two members of one name, or one that unpacks to too much."""
     seen = set()
     for info in file.infolist():
         if info.filename in seen:
             raise Unreadable(f"it holds {info.filename!r} twice")
         seen.add(info.filename)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise Unreadable(f"its {info.filename!r} is packed in a way that is not known")
+            raise Unreadable(f"its {info.filename!r} is packed in an unknown way")
         if info.flag_bits & 1:
             raise Unreadable(f"its {info.filename!r} is encrypted")
         if not fits_its_packing(info):
@@ -237,7 +241,7 @@ def expect_members(file: zipfile.ZipFile) -> None:
 
 
 def fits_its_packing(info: zipfile.ZipInfo) -> bool:
-    """Whether a member is of a size that it may have for what it takes in the file."""
+    """Whether a member's size is plausible for what it takes in the file."""
     if info.compress_type == zipfile.ZIP_STORED:
         return info.file_size == info.compress_size
     return info.file_size <= SMALL + PACKED_TIGHTEST * info.compress_size

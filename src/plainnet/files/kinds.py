@@ -73,7 +73,7 @@ FOREIGN = {
     ".mlmodel": "Core ML",
     **dict.fromkeys((".hdf", ".he5"), "HDF5"),
 }
-"""Endings of other formats, which a file of plainnet would only seem to have."""
+"""Endings of other formats, which would be wrong for a file of plainnet."""
 
 
 def check_ending(path: str | os.PathLike[str], kind: str) -> None:
@@ -86,8 +86,8 @@ def check_ending(path: str | os.PathLike[str], kind: str) -> None:
     remedy = os.path.splitext(name)[0] + own.ending
     if ending in FOREIGN:
         raise SettingError(
-            f"{name} has the ending of {FOREIGN[ending]}, and plainnet saves {own.what} in a "
-            f"format of its own: name the file {remedy}"
+            f"{name} has the ending of {FOREIGN[ending]}, and plainnet saves {own.what} in its "
+            f"own format: name the file {remedy}"
         )
     for other in KINDS.values():
         if ending == other.ending != own.ending:
@@ -99,11 +99,11 @@ def check_ending(path: str | os.PathLike[str], kind: str) -> None:
 
 def kind_of(path: Path) -> str | None:
     """The key in `KINDS` of what is in the file, perhaps damaged; None if it is none of them."""
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():  # reading a pipe would block
         return None
     try:
         members = set(_members(path))
-    except Exception:  # whatever is wrong with it: it is not ours
+    except Exception:  # any error: it is not ours
         return None
     return next((name for name, kind in KINDS.items() if members.intersection(kind.members)), None)
 
@@ -151,7 +151,7 @@ def described(path: Path) -> str:
     if path.is_dir():
         return "a folder"
     if not path.is_file():
-        return "no ordinary file"
+        return "not an ordinary file"
     if zipfile.is_zipfile(path):
         return _described_zip(path)
     try:
@@ -175,7 +175,7 @@ def described(path: Path) -> str:
         return "a safetensors file"
     if head[:1] == b"\x08" and head[1:2] < b"\x20" and head[2:3] in b"\x12\x1a\x22\x2a\x32\x3a\x42":
         return "an ONNX model"
-    return _described_text(head) or "a binary file of a kind that is not known"
+    return _described_text(head) or "a binary file of an unknown kind"
 
 
 def _described_zip(path: Path) -> str:

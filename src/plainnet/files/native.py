@@ -99,7 +99,7 @@ def pack(network: Network, metadata: Mapping[str, Any] | None = None) -> dict[st
     try:
         text = json.dumps(description, default=_as_json)
     except (TypeError, ValueError) as error:
-        raise ArgumentError(f"metadata must be what JSON has: {error}") from error
+        raise ArgumentError(f"metadata must consist of what JSON can hold: {error}") from error
     return {
         "format": np.array(FORMAT, np.uint8),
         "description": np.array(text),
@@ -124,17 +124,17 @@ def _expect_rebuildable(network: Network) -> None:
             raise SettingError(
                 f"{kind.__module__}.{kind.__qualname__} cannot be saved under the name of another "
                 f"class, {kinds[kind.__name__].__module__}.{kind.__name__}, which loading would "
-                "make of it: rename yours"
+                "return instead: rename yours"
             )
         for name in overridden(part):
             raise SettingError(
-                f"{part!r} has {name} of its own, which a file cannot hold: write it into a "
+                f"{part!r} overrides {name}, which a file cannot hold: write it into a "
                 f"subclass of {kind.__name__}, and load with custom=[YourClass]"
             )
     own = [name for name in _COMPUTES if getattr(type(network), name) is not getattr(Network, name)]
     for name in [*own, *overridden(network)]:
         raise SettingError(
-            f"this {type(network).__name__} has {name} of its own, which a file cannot hold, and a "
+            f"this {type(network).__name__} overrides {name}, which a file cannot hold, and a "
             "plain Network would be loaded: write it as a layer or a loss"
         )
 
@@ -155,8 +155,8 @@ def unpack(
         vectors = [np.asarray(arrays[name]) for name in ("parameters", "state")]
     except FileError:
         raise
-    except Exception as error:  # NumPy and JSON each have their own for what is damaged
-        raise FileError(f"{source} is not a network of plainnet ({error})") from error
+    except Exception as error:  # NumPy and JSON each have their own errors for what is damaged
+        raise FileError(f"{source} is not a plainnet network ({error})") from error
     shapes = [(vector.shape, vector.dtype) for vector in vectors]
     network = _built(description, shapes, sum(v.nbytes for v in vectors), source, custom)
     network.parameters[:], network.state[:] = vectors
@@ -178,8 +178,8 @@ def _built(
         for n, (shape, held) in zip((n_parameters, n_state), vectors, strict=True):
             if shape != (n,) or held.newbyteorder("=") != dtype:
                 raise FileError(
-                    f"{source} describes no network that works: its layers need {dtype} numbers of "
-                    f"shape {(n,)}, and it holds {held} of shape {shape}"
+                    f"{source} does not describe a working network: its layers need "
+                    f"{dtype} numbers of shape {(n,)}, and it holds {held} of shape {shape}"
                 )
 
     try:
@@ -194,8 +194,10 @@ def _built(
         _adjust(network, description.get("adjusted", {}))
     except FileError:
         raise
-    except Exception as error:  # the description is somebody else's: anything may be wrong with it
-        message = f"{source} describes no network that works: {shortened(error)}"
+    except (
+        Exception
+    ) as error:  # the description comes from elsewhere: anything may be wrong with it
+        message = f"{source} does not describe a working network: {shortened(error)}"
         raise FileError(message) from error
     return network
 
@@ -220,7 +222,7 @@ NEITHER = {"learning_rate": None, "weight_decay": None}
 OF_A_LAYER = 3_000
 """Bytes of memory for a layer's object, apart from its numbers, with what it declares."""
 LAYERS_INSIDE = {"TransformerBlock": 8, "Bidirectional": 3}
-"""How many layers some make by themselves."""
+"""How many layers some classes make themselves."""
 AT_LEAST = 16 * 2**20
 
 
@@ -273,7 +275,7 @@ def known_kinds(custom: Iterable[type[Configurable]] = ()) -> dict[str, type]:
 
 def _expect_numbers(network: Network, source: str) -> None:
     if fault := _fault(network):
-        raise FileError(f"{source} holds no network that works: {fault}")
+        raise FileError(f"{source} does not hold a working network: {fault}")
 
 
 LARGEST_EXAMPLE = 2**27
@@ -283,11 +285,11 @@ LARGEST_WINDOW = 2**16
 
 
 def _fault(network: Network) -> str:
-    """Why nothing can be computed with the network; "" if something can."""
+    """Why the network cannot compute anything; "" if it can."""
     tensors = {name: network[name] for name in (*network.tensors, *network.state_tensors)}
     if not (all_finite(network.parameters) and all_finite(network.state)):
         name = next(name for name, tensor in tensors.items() if not np.isfinite(tensor).all())
-        return f"{name} has NaN or infinity in it"
+        return f"{name} contains NaN or infinity"
     for layer in network.body.walk():
         for shape in (layer.input_shape, layer.output_shape):
             if prod(n for n in shape if n is not None) > LARGEST_EXAMPLE:

@@ -1,4 +1,4 @@
-"""Where files are written: whole or not at all, by however many threads and processes at once.
+"""Where files are written: whole or not at all, by any number of threads and processes at once.
 
 A file is written beside its place and moved there, so that a reader sees the old file or the new
 one, and an error leaves the old one as it was.
@@ -34,7 +34,7 @@ def moved_into_place(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     whole file at all times. Symbolic links are followed. An older file's permissions and, where
     that is allowed, its owner stay; a new file's permissions are those that the umask leaves.
     What is not an ordinary file, such as a pipe or /dev/stdout, is written to and not replaced.
-    What processes that were killed left unfinished in the folder is removed.
+    Unfinished files that killed processes left in the folder are removed.
 
     Raises
     ------
@@ -77,7 +77,9 @@ def moved_into_place(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             os.unlink(beside)
-    with suppress(OSError):  # a power failure shall not undo the move; not every system can say so
+    with suppress(
+        OSError
+    ):  # a power failure must not undo the move; not every system supports this
         _sync_folder(folder)
 
 
@@ -117,7 +119,7 @@ def _is_open_file(name: str) -> bool:
 
 
 def _opener(before: os.stat_result | None) -> Callable[[str, int], int]:
-    """New files get what the umask leaves; what replaces a file is nobody else's until it does."""
+    """New files get what the umask leaves; a replacement stays private until it is in place."""
     mode = 0o666 if before is None else 0o600
     return lambda path, flags: os.open(path, flags, mode)
 
@@ -135,7 +137,7 @@ def _keep_owner_and_mode(file: int, before: os.stat_result) -> None:
 
 
 def _sync(file: int) -> None:
-    """Wait until the disk has it; what is no disk need not be able to."""
+    """Wait until the disk has it; what is not a disk need not support that."""
     try:
         os.fsync(file)
     except OSError as error:
@@ -185,7 +187,7 @@ def _machine() -> str:
 
 
 def _lives(pid: int, began: int) -> bool:
-    """Whether the process that began then is still there; its number may be another's by now."""
+    """Whether the process that began then still runs; its number may be another's by now."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

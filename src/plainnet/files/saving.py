@@ -1,7 +1,7 @@
-"""One `save` and one `load` for whatever plainnet has.
+"""One `save` and one `load` for networks, estimators and agents.
 
-Neither knows the things themselves: an object says what kind of file it becomes, and a file what
-kind it is; `KINDS` names the module that writes and reads it.
+Neither knows these classes: an object says what kind of file it becomes, and a file what kind it
+is; `KINDS` names the module that writes and reads it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TAKEN = "a Network, an estimator (alone or in a pipeline of scikit-learn) or an 
 def save(
     thing: Any, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
 ) -> None:
-    """Save a network, an estimator or an agent, so that `load` gives it back.
+    """Save a network, an estimator or an agent in a file for `load`.
 
     The file appears whole or not at all: it is written beside its place and then moved there.
     Symbolic links are followed, and an older file's permissions stay.
@@ -34,8 +34,8 @@ def save(
     path : str or path
         The file, exactly as named. Endings of other formats, such as .h5 or .pt, are refused.
     metadata : mapping, optional
-        With a network: class names, units, how the data was scaled. `read_metadata` gives it back
-        as JSON keeps it: tuples as lists, and all keys as text.
+        For a network: class names, units, how the data was scaled. `read_metadata` returns it as
+        JSON keeps it: tuples as lists, and all keys as text.
 
     Raises
     ------
@@ -69,19 +69,19 @@ def load(
     ----------
     path : str or path
     custom : iterable of classes
-        Layers, losses and initializers of your own that a network uses.
+        Your own layers, losses and initializers that a network uses.
     env : str or function, optional
         The environment of an agent; see `plainnet.rl.load_agent`.
 
     Raises
     ------
     FileError
-        If the file is not what `save` writes, is damaged, or needs a class that is not known.
+        If the file was not written by `save`, is damaged, or needs an unknown class.
     """
     check_path(path)
     place, custom = Path(os.fsdecode(path)), tuple(require_sequence("custom", custom, "classes"))
     if not place.exists():
-        open(place, "rb").close()  # which says in the system's words what is missing
+        open(place, "rb").close()  # which says in the system's own words what is missing
     kind = kind_of(place) if place.is_file() else None
     if kind is None:
         raise FileError(f"{place} is not a plainnet model: it seems to be {described(place)}")
@@ -98,7 +98,7 @@ def load(
 
 
 def check_path(path: Any) -> None:
-    """Refuse what is no file's name, an open file for example."""
+    """Refuse what is not a file's name, such as an open file."""
     if not isinstance(path, str | bytes | os.PathLike):
         raise SettingError(f"path must be a file's name, a str or a Path; got {shown(path)}")
     try:
@@ -117,7 +117,7 @@ def _kind_of_thing(thing: Any) -> str:
         return str(kind)
     if hasattr(thing, "to_network") and not isinstance(thing, type):
         raise SettingError(
-            f"a {type(thing).__name__} has no file of its own: save(network.to_network(), path) "
+            f"a {type(thing).__name__} cannot be saved itself: save(network.to_network(), path) "
             "keeps what it has learned as a Network"
         )
     raise SettingError(f"the thing to save must be {TAKEN}; got {shown(thing)}")

@@ -25,7 +25,7 @@ Shape = tuple[Any, ...]
 """Axes without the batch; the first, time, may be None: any length."""
 
 HUGE = 2**40
-"""More numbers than this have no place in one machine."""
+"""More numbers than any machine can hold."""
 
 NO_GRADIENT: Array = np.empty(0)
 """What `backward` returns where nobody reads the gradient of its input: below the first layer."""
@@ -46,30 +46,30 @@ class Layer(Configurable, Planned, ABC):
     """
 
     formulas: Formulas
-    """The mathematics as data; every layer of plainnet has them, a layer of yours may."""
+    """The mathematics as data; every layer of plainnet has them, and a custom layer may."""
 
     layers: tuple[Layer, ...] = ()
     """Those inside a container."""
 
     releases_arrays: bool = False
-    """What `forward` and `backward` return are arrays of the layer's own that it does not read
-    again, so a neighbour may write over them. False is always right, and True saves memory."""
+    """`forward` and `backward` return the layer's own arrays, which it does not read again, so a
+    neighbour may write over them. False is always right, and True saves memory."""
 
     takes_ids: bool = False
     """The input is integers, such as the ids of tokens, and has no gradient."""
 
     uses_mask: bool = False
-    """`forward` looks at `cache.mask`: which steps of a sequence are data. `mask_for` has checked
-    that it fits the input."""
+    """`forward` uses `cache.mask`: which steps of a sequence are data. `mask_for` has checked that
+    it fits the input."""
 
     ends_time: bool = False
-    """The output has no time axis any more: above, there is no mask."""
+    """The output no longer has a time axis: the layers above see no mask."""
 
     carries_back: bool = True
     """It has a backward pass with `Cache(carry=True)`."""
 
     needs_lengths: bool = False
-    """The input's shape must be known in full, without a None for a time of any length."""
+    """The input's shape must be known in full, without None for a time of any length."""
 
     weight_initializer: Initializer | None = None
     """An activation's default for the weights below it; None asks the layer after this one."""
@@ -82,7 +82,7 @@ class Layer(Configurable, Planned, ABC):
     def build(self, input_shape: Shape) -> Shape:
         """Check the input's shape, declare the tensors, return the output's shape.
 
-        Shapes leave out the batch axis. Raise `ShapeError` saying what came and what is needed.
+        Shapes leave out the batch axis. Raise `ShapeError`, saying what came and what is needed.
         """
         return input_shape
 
@@ -109,7 +109,7 @@ class Layer(Configurable, Planned, ABC):
         shape = self._checked_declaration(name, shape, initializer)
         self._refuse_taken(name, f"d{name}")
         if None in shape:
-            raise ShapeError("cannot have weights for an axis of any length, None in its input")
+            raise ShapeError("cannot have weights for an axis of any length (None in its input)")
         self.declared[name] = Declaration(name, shape, initializer, decays, order)
 
     def declare_state(self, name: str, shape: Shape, initializer: Initializer) -> None:
@@ -169,7 +169,7 @@ class Layer(Configurable, Planned, ABC):
         if self._bound:
             raise SettingError(
                 f"layer {name} ({self!r}) already belongs to a network; each place in a network "
-                "needs a layer object of its own"
+                "needs its own layer object"
             )
         self.name, self.declared, self.declared_state = name, {}, {}
         try:
@@ -239,7 +239,7 @@ class Layer(Configurable, Planned, ABC):
     def users_of(self, setting: str) -> Iterator[tuple[Layer, str]]:
         """The layers whose passes read this setting, and what they call it.
 
-        A container that hands a setting to layers inside it names them: a schedule reaches them.
+        A container that passes a setting on to inner layers names them, so schedules reach them.
         """
         yield self, setting
 
@@ -251,8 +251,8 @@ class Layer(Configurable, Planned, ABC):
 
     # Views die in pickle and deepcopy; the network binds fresh ones (Network.__setstate__).
     def __getstate__(self) -> dict[str, Any]:
-        # The innermost layers come first, and the rest refers to them: pickle and deepcopy then
-        # need no more of Python's stack for layers in layers in layers.
+        # The innermost layers come first, and the rest refers to them, so that pickle and deepcopy
+        # need little of Python's stack for layers in layers in layers.
         innermost_first = [*self.walk()][:0:-1]
         state = {key: value for key, value in self.__dict__.items() if key not in self._bound}
         return {"innermost_first": innermost_first, **state} if innermost_first else state
@@ -269,7 +269,7 @@ def _is_shape(shape: Any) -> bool:
 
 
 def _refuse_huge(what: str, shape: Shape) -> None:
-    """Say so before memory is taken, or fills up."""
+    """Refuse a shape before memory is taken for it."""
     if prod(n or 1 for n in shape) > HUGE:
         raise ShapeError(f"would have {what} {shape}, more than any memory holds")
 
@@ -278,13 +278,13 @@ def name_who_writes(error: ValueError, who: str) -> None:
     """Raise an error that says who wrote into a read-only view, if that is what went wrong."""
     if "read-only" in str(error):
         raise SettingError(
-            f"{who} writes over the array that it is handed, which others read: compute into a new "
+            f"{who} writes over the array that it is given, which others read: compute into a new "
             "array"
         ) from error
 
 
 def seen(value: Any) -> str:
-    """What was returned in the place of an array."""
+    """What was returned in place of an array."""
     return "None: is its `return` missing?" if value is None else described(value)
 
 
@@ -296,12 +296,12 @@ def fits(shape: Shape, expected: Shape) -> bool:
 
 
 def as_batch(shape: Shape) -> str:
-    """The shape of m examples of this one, for people: (m, time, 3)."""
+    """The shape of m examples of this shape, for messages: (m, time, 3)."""
     return f"({', '.join(['m', *('time' if n is None else str(n) for n in shape)])})"
 
 
 def expect_axes(input_shape: Shape, at_least: int, meaning: str) -> None:
-    """Refuse an input of fewer axes than a layer needs."""
+    """Refuse an input with fewer axes than a layer needs."""
     if len(input_shape) < at_least:
         raise ShapeError(
             f"needs an input of shape {meaning}, without the batch axis; got {input_shape}"

@@ -23,13 +23,13 @@ CONCAT, SUM = "merge == 'concat'", "merge == 'sum'"
 class Bidirectional(Layer):
     """A recurrent layer and a copy of it that goes the other way (Schuster and Paliwal 1997).
 
-    With return_sequences, step t of the output knows all steps of the input; without, the output
-    is the last state of either direction.
+    With return_sequences, step t of the output depends on all steps of the input; without it, the
+    output is the last state of each direction.
 
     Parameters
     ----------
     layer : RNN, LSTM or GRU
-        With reverse=False. The copy has weights of its own.
+        With reverse=False. The copy has its own weights.
     merge : "concat" or "sum"
         The two outputs side by side, or added up.
     """

@@ -100,7 +100,7 @@ class Sequential(Layer):
 class Residual(Layer):
     """Y = A + F(A), F one or more layers in order (He et al. 2016, Deep Residual Learning, eq. 1).
 
-    The shortcut hands the gradient on as it comes, past all the layers of F.
+    The shortcut passes the gradient on unchanged, past all the layers of F.
     """
 
     releases_arrays = True
@@ -123,7 +123,7 @@ class Residual(Layer):
         return following
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """The branch may write over nothing that comes from outside: the shortcut reads it too."""
+        """The branch may not write over what comes from outside: the shortcut reads it too."""
         yield Place("", self.branch, needs_input_gradient=own.needs_input_gradient)
 
     formulas = Formulas(
@@ -153,12 +153,12 @@ class Residual(Layer):
 
 
 class Parallel(Layer):
-    """Layers side by side, each on its part of the input's features; their outputs in one row.
+    """Layers side by side, each on its part of the input's features; outputs are concatenated.
 
     Parameters
     ----------
     parts : sequence of (start, stop)
-        Which features each layer gets. Parts may overlap; every feature is in one or more.
+        Which features each layer gets. Parts may overlap; each feature is in at least one.
     layers : sequence of Layer
         Each takes (m, stop - start) and gives (m, some width).
     """
@@ -198,7 +198,7 @@ class Parallel(Layer):
         return following
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """Each layer may write over what it gets: that is a copy."""
+        """Each layer may write over what it gets, which is a copy."""
         for name, layer in zip(self.names, self.layers, strict=True):
             yield Place(
                 name,
@@ -256,7 +256,7 @@ def backward_through(layer: Layer, dA: Array, cache: Cache) -> Array:
 
 
 def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
-    """A forward pass that is looked at: a cache's first, a recorded one, or one with a mask.
+    """A checked forward pass: a cache's first, a recorded one, or one with a mask.
 
     It returns what `build` said and leaves A alone.
     """
@@ -316,7 +316,7 @@ def watched_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
 
 
 def _cover_all(parts: Sequence[tuple[int, int]]) -> bool:
-    """Whether each part has a feature or more, and all together leave none out."""
+    """Whether no part is empty, and together they leave no feature out."""
     covered = 0
     for start, stop in sorted(parts):
         if not 0 <= start <= covered or start >= stop:

@@ -1,6 +1,6 @@
 """Convolutions: a small kernel slides over a sequence or an image, the same weights at each place.
 
-As everywhere in this field, the kernel is not turned around: these are correlations.
+As everywhere in this field, the kernel is not flipped: strictly, these are correlations.
 """
 
 from abc import ABC
@@ -45,7 +45,7 @@ from plainnet.layers.sliding import (
 
 @dataclass(frozen=True)
 class PerGroup(Initializer):
-    """The rule for each group by itself: a group is a convolution of its own."""
+    """The rule applied to each group separately: a group is a convolution in itself."""
 
     rule: Initializer
     groups: int
@@ -56,7 +56,7 @@ class PerGroup(Initializer):
 
 
 class _Convolution(Layer, ABC):
-    """What all convolutions have alike: filters in groups, weights and biases."""
+    """What all convolutions share: filters in groups, weights and biases."""
 
     W: Array
     b: Array
@@ -144,13 +144,13 @@ class Conv2d(_Convolution):
         Zeros around the image. "valid" adds none; "same" as many as give ceil(n / stride) outputs,
         the odd one below and to the right, as in TensorFlow and ONNX's SAME_UPPER.
     groups : int
-        Channels and filters are cut into so many groups, and each filter sees its own group's
-        channels. As many groups as channels, and as filters, are a depthwise convolution.
+        Channels and filters are split into this many groups, and each filter sees its own group's
+        channels. As many groups as channels and filters make a depthwise convolution.
     bias : bool
         Whether there is a `b`.
     initializer : Initializer, optional
         For `W`; by default the one that suits the activation that follows. Each group starts as a
-        convolution of its own would.
+        separate convolution would.
 
     Tensors
     -------
@@ -244,10 +244,10 @@ class ConvTranspose2d(_Convolution):
     filters, kernel_size, stride, dilation, groups, bias, initializer
         As in `Conv2d`.
     padding : "valid", "same", int, (int, int) or ((above, below), (left, right))
-        The zeros of that convolution: so much is cut off from this output. "same" leaves n stride.
+        The zeros of that convolution, which are cut off this output. "same" leaves n stride.
     output_padding : int or (int, int)
-        Lines below and columns to the right that the output has in addition, fewer than the stride
-        or the dilation: a convolution with a stride takes images of several sizes to one.
+        Additional lines below and columns to the right, fewer than the stride or the dilation: a
+        convolution with a stride maps images of several sizes to one.
 
     Tensors
     -------
@@ -284,7 +284,7 @@ class ConvTranspose2d(_Convolution):
                 f"{output_padding!r}"
             )
         if self.padding == "same" and any(self._more):
-            raise SettingError(f'padding="same" takes no output_padding; got {output_padding}')
+            raise SettingError(f'padding="same" does not take output_padding; got {output_padding}')
 
     def build(self, input_shape: Shape) -> Shape:
         expect_image(input_shape)
@@ -367,16 +367,16 @@ class ConvTranspose2d(_Convolution):
 class Conv1d(_Convolution):
     """A kernel that slides along time: what `Conv2d` is to images.
 
-    The length may be open. Masked steps count as zeros, so that a sequence gives the same beside
-    longer ones as alone.
+    The length may be open. Masked steps count as zeros, so that a padded sequence gives the same as
+    it does alone.
 
     Parameters
     ----------
     filters, kernel_size, stride, dilation : int
     padding : "valid", "same", "causal", int or (int, int)
-        Zeros before and after the sequence. "causal" puts as many as "same" all before it: no
-        output knows of a later step (van den Oord et al. 2016, WaveNet, section 2.1). With stride
-        1, a cache with `carry=True` then continues the sequences of the pass before.
+        Zeros before and after the sequence. "causal" puts as many as "same" all before it, so that
+        no output depends on a later step (van den Oord et al. 2016, WaveNet, section 2.1). With
+        stride 1, a cache with `carry=True` then continues the sequences of the pass before.
     groups, bias, initializer
         As in `Conv2d`.
 
@@ -432,7 +432,7 @@ class Conv1d(_Convolution):
             )
 
     def _slide(self, time: int) -> tuple[Window, int]:
-        """The window over so many steps, and how many places it has."""
+        """The window over `time` steps, and how many places it has."""
         reach = self.window.span[0] - 1
         if self.padding == "causal":
             before, after = (reach, 0), (0, 0)
@@ -483,7 +483,7 @@ class Conv1d(_Convolution):
         if mask is not None:
             if places != A.shape[1]:
                 raise SettingError(
-                    f"layer {self.name} ({self!r}) makes {places} steps of {A.shape[1]}, and the "
+                    f"layer {self.name} ({self!r}) turns {A.shape[1]} steps into {places}, and the "
                     "mask no longer fits"
                 )
             A = np.multiply(A, cache["mask"], out=cache.array("masked", A.shape, A.dtype))
@@ -514,7 +514,7 @@ class Conv1d(_Convolution):
             return NO_GRADIENT
         dA = cache.array("dA", A.shape, dZ.dtype)
         correlate_backward(dimages, images, W, window, groups, dW, db, dA[:, :, None], work)
-        if carried:  # in one piece, which the layer below would copy otherwise
+        if carried:  # contiguous, or the layer below would copy it
             m, time, features = A.shape
             whole, dA = dA, cache.array("dA_new", (m, time - carried, features), A.dtype)
             np.copyto(dA, whole[:, carried:])

@@ -1,4 +1,4 @@
-"""Noise that is there only while training: dropped units, or Gaussian numbers added."""
+"""Noise in training only: dropped units, or added Gaussian numbers."""
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Dropout(Layer):
 class Dropout2d(Layer):
     """`Dropout` of whole channels: M is the same for all pixels of a channel of an example.
 
-    Neighbouring pixels say much the same, so that dropping single ones hides little (Tompson et al.
+    Neighbouring pixels are much alike, so that dropping single ones hides little (Tompson et al.
     2015, Efficient Object Localization Using Convolutional Networks, section 3.2).
     """
 
@@ -76,7 +76,7 @@ def _all_kept(A: Array, cache: Cache) -> Array:
 
 
 def _dropped(A: Array, shape: Shape, rate: float, cache: Cache) -> Array:
-    """With a random number for each number of an array of this shape."""
+    """M, with a random number for each number of an array of this shape."""
     scale = cache.array("scale", shape, A.dtype)
     cache.rng.random(out=scale, dtype=A.dtype)
     M = cache.array("M", shape, BOOL)
@@ -86,8 +86,8 @@ def _dropped(A: Array, shape: Shape, rate: float, cache: Cache) -> Array:
 class GaussianNoise(Layer):
     """Y = A + E, E normal with mean 0 and this standard deviation; nothing outside training.
 
-    On the input, with the squared error, it amounts to a penalty on the slope of what the network
-    computes (Bishop 1995, Training with noise is equivalent to Tikhonov regularization).
+    On the input, with the squared error, it amounts to a penalty on the slope of the network's
+    output (Bishop 1995, Training with noise is equivalent to Tikhonov regularization).
     """
 
     def __init__(self, standard_deviation: float) -> None:

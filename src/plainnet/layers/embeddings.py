@@ -33,7 +33,7 @@ INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
 
 
 class PeriodicEmbedding(Layer):
-    """Each number x as [W2 cos(2 pi w1 x + b1) + b2, x], with weights of its feature's own.
+    """Each number x as [W2 cos(2 pi w1 x + b1) + b2, x], with separate weights for each feature.
 
     The periodic embedding with bias, linear map and shortcut ("PBLD") of Holzmueller et al. 2024,
     Better by Default, section 3.4, after Gorishniy et al. 2022, On Embeddings for Numerical
@@ -49,7 +49,7 @@ class PeriodicEmbedding(Layer):
     width : int
         Outputs per feature, the number itself included; 2 or more.
     sigma : float
-        Standard deviation of the first w1: how fast the waves are.
+        Standard deviation of the initial w1, the frequencies.
 
     Tensors
     -------
@@ -88,7 +88,7 @@ class PeriodicEmbedding(Layer):
         return (F * self.width,)
 
     def suggest(self, following: Initializer) -> Initializer:
-        return following  # all tensors name their own; nothing below depends on them
+        return following  # all tensors name their initializer; nothing below depends on it
 
     # A feature per block in memory, (F, m, K), so that W2 is one product for each feature.
 
@@ -165,7 +165,7 @@ class PeriodicEmbedding(Layer):
 
 
 class PiecewiseLinearEmbedding(Layer):
-    """Each number as how far it has come through each bin of its feature: 0, 1, or in between.
+    """Each number as its position in each bin of its feature: 0 below, 1 above, or in between.
 
     With edges e_0 < e_1 < ... the outputs are T_k = clip((x - e_{k-1}) / (e_k - e_{k-1}), 0, 1): a
     linear layer on top of them is any piecewise linear function (Gorishniy et al. 2022, On
@@ -174,7 +174,7 @@ class PiecewiseLinearEmbedding(Layer):
     Parameters
     ----------
     edges : sequence of sequences of float
-        For each feature two edges or more, ascending.
+        For each feature at least two edges, ascending.
     """
 
     def __init__(self, edges: Sequence[Sequence[float]]) -> None:
@@ -252,9 +252,10 @@ class VectorsOfCategories(Initializer):
 class CategoryEmbedding(Layer):
     """A learned vector for each category of each column (Guo and Berkhahn 2016).
 
-    The input holds category ids as numbers; each is rounded. Id 0 means a category that is not
-    known, and so does an id that is out of range. Its vector starts at zero, so that what training
-    never shows says nothing. A float32 network tells 2^24 ids of a column apart, and refuses more.
+    The input holds category ids as numbers; each is rounded. Id 0 means an unknown category, and so
+    does an id that is out of range. Its vector starts at zero, so that a category never seen in
+    training contributes nothing. A float32 network tells 2^24 ids of a column apart, and refuses
+    more.
 
     Parameters
     ----------
@@ -278,7 +279,7 @@ class CategoryEmbedding(Layer):
         self.sizes = [require_integer("each of sizes", size, at_least=1) for size in sizes]
         self.width = require_integer("width", width, at_least=1)
         if not self.sizes:
-            raise SettingError("sizes must name the number of categories of a column or more")
+            raise SettingError("sizes must give the number of categories of at least one column")
 
     def build(self, input_shape: Shape) -> Shape:
         expect_axes(input_shape, 1, "(columns,)")

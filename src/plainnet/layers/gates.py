@@ -1,4 +1,4 @@
-"""Gates: a sigmoid of the input decides, number by number, how much passes."""
+"""Gates: a sigmoid of the input decides for each number how much of it passes."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -197,8 +197,8 @@ class Highway(Layer):
     layers : sequence of Layer
         F, which returns the shape it gets: `[Dense(64), Tanh()]`, for example.
     gate_bias : float
-        What b starts from. Below zero, most of the input is carried on at first, which is what
-        lets very deep networks start to learn (section 2.2 there).
+        What b starts from. Below zero, most of the input is carried on at first, which lets very
+        deep networks start to learn (section 2.2 there).
 
     Tensors
     -------

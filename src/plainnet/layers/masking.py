@@ -13,15 +13,15 @@ BOOL = np.dtype(bool)
 
 
 class Masking(Layer):
-    """Y = A, and steps whose features all equal `value` are no data for the layers that follow.
+    """Y = A, and steps whose features all equal `value` do not count as data for later layers.
 
-    It sets `cache.mask`, (m, time), which is True where there is data; a mask that is there
-    already still counts.
+    It sets `cache.mask`, (m, time), which is True where there is data; a mask from before still
+    counts.
 
     Parameters
     ----------
     value : float
-        What short sequences are filled up with.
+        What short sequences are padded with.
     """
 
     uses_mask = True
@@ -38,7 +38,7 @@ class Masking(Layer):
             )
         return input_shape
 
-    # `data` is the mask that is there already, (m, time).
+    # `data` is the mask from before, (m, time).
     formulas = Formulas(
         input="A",
         output="Y",

@@ -54,8 +54,8 @@ class BatchNorm(Layer):
     Keras and ONNX; PyTorch's is 1 - momentum.
 
     A batch of a single row is its own mean: A_hat is 0, the layers below learn nothing from it, and
-    the running statistics leave it out. So a last batch of one row does no harm, and training with
-    one row at a time does no good.
+    the running statistics leave it out. So a last batch of one row does no harm, but training with
+    one row at a time is useless.
 
     Frozen (`network.freeze("1.batchnorm")`), it uses and keeps its running statistics in training
     too, as in Keras: both passes are those of prediction.
@@ -99,7 +99,7 @@ class BatchNorm(Layer):
         return input_shape
 
     def mask_for(self, A: Array, cache: Cache) -> Array | None:
-        """For each row whether it is data; None where the mask is not one of these rows."""
+        """For each row, whether it is data; None where the mask does not describe these rows."""
         mask, axes = cache.mask, A.shape[:-1]
         if mask is None or mask.shape != axes[: mask.ndim]:
             return None

@@ -62,7 +62,7 @@ def around(padding: Any, window: Window, size: Pair) -> tuple[Pair, Pair]:
 
 
 def expect_image(input_shape: Shape) -> None:
-    """Refuse what is no image, or one of open size."""
+    """Refuse what is not an image, or an image of open size."""
     if len(input_shape) != 3 or None in input_shape:
         raise ShapeError(
             "needs an input of shape (height, width, channels), without the batch axis; got "

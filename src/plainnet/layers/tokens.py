@@ -37,7 +37,7 @@ class WithZeroRow(Initializer):
 
 
 class Embedding(Layer):
-    """Y = E[ids]: a vector for each token. It comes first in its network, and takes integers.
+    """Y = E[ids]: a vector for each token. It is a network's first layer, and takes integers.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class Embedding(Layer):
     width : int
         Length of a vector.
     padding : int, optional
-        The id that fills up short sequences. Its vector is zero and stays so, and the layers above
-        know these places from the mask.
+        The id that pads short sequences. Its vector is zero and stays so, and the layers above know
+        the padding from the mask.
     initializer : Initializer, optional
         For `E`. By default standard normal numbers.
 
@@ -125,8 +125,8 @@ class TiedEmbedding(Layer):
         Length of a vector. The layers get (m, time, width) and return that shape.
     layers : sequence of Layer
     padding : int, optional
-        The id that fills up short sequences. It comes in as zeros, and the layers know these places
-        from the mask. Like every id it has a score.
+        The id that pads short sequences. It comes in as zeros, and the layers know the padding from
+        the mask. Like every id it has a score.
     initializer : Initializer, optional
         For `E`. By default normal with standard deviation 0.02, as in GPT-2: the first outputs are
         then near zero, and all tokens equally probable.

@@ -40,7 +40,7 @@ from plainnet.training.interrupts import on_ctrl_c
 from plainnet.training.steps import Step
 
 MOST_ENVIRONMENTS = 2048
-"""They are stepped one after the other, so that more are no faster."""
+"""They are stepped one after the other, so more of them are not faster."""
 
 
 class Agent(Configurable, ABC):
@@ -145,7 +145,7 @@ class Agent(Configurable, ABC):
             Called with the agent after each iteration.
         checkpoint : str or path, optional
             Save the agent there after each `every` steps, at the end, and after Ctrl-C. Episodes
-            begin anew after each save, so that a loaded agent goes on exactly as this one does.
+            restart after each save, so that a loaded agent continues exactly as this one does.
         every : int, optional
             By default a tenth of `steps`, or, if that is more, what lets each environment play
             five of its longest episodes.
@@ -265,7 +265,7 @@ class Agent(Configurable, ABC):
         return actions if several else actions[0]
 
     def evaluate(self, episodes: int = 100, *, seed: int = 0, greedy: bool = True) -> Array:
-        """The returns of new episodes, shape (episodes,), in environments of their own.
+        """The returns of new episodes, shape (episodes,), in separate environments.
 
         Learning does not notice: it goes on as it would have without.
         """

@@ -62,7 +62,7 @@ class DQN(Agent):
     batch_size : int
     target_every : int
     tau : float
-        After each so many updates, Q' becomes tau Q + (1 - tau) Q'.
+        After every so many updates, Q' becomes tau Q + (1 - tau) Q'.
     epsilon : (float, float)
         At first and at the end of exploration.
     exploration : float

@@ -134,7 +134,7 @@ class Environments:
         if any(id(part) in _USED_BY for part in _parts(made)):
             raise SettingError(
                 f"{self.made_by!r} gave an environment that is in use already, {made!r}: it must "
-                f"make {ANEW}, because each copy, evaluation and recording needs one of its own"
+                f"make {ANEW}, because each copy, evaluation and recording needs its own"
             )
         return made if _limit(made) else gym.wrappers.TimeLimit(made, LONGEST)
 
@@ -175,7 +175,7 @@ class Environments:
             raise SettingError(f"the action space is {acted}; {SUPPORTED}")
 
     def reset(self, seed: int) -> Array:
-        """Begin anew everywhere; the first observations."""
+        """Reset all environments; the first observations."""
         # seed, seed + 1 ... would be, for the most part, what another seed near by gives too.
         self._fill(self.n)
         seeds = np.random.SeedSequence(seed).generate_state(self.n).tolist()
@@ -244,7 +244,7 @@ class Environments:
         return np.where(below, self.low, np.where(above, self.high, inside))
 
     def observed(self, seen: Any, which: Sequence[int] | None = None) -> Array:
-        """What environments show, as arrays (n, width) in memory of their own.
+        """What environments show, as arrays (n, width) with their own memory.
 
         `which` of the environments they are, if any, is for messages.
         """

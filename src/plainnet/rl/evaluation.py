@@ -1,4 +1,4 @@
-"""How well an agent does, in environments of their own that learning does not notice."""
+"""How well an agent does, in separate environments that learning does not notice."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Replay:
         self.priorities = SumTree(self.length * n) if prioritized else None
 
     def _make_room(self, rows: int) -> None:
-        """Memory for so many rows; it grows with what is kept, up to the capacity."""
+        """Memory for this many rows; it grows with what is kept, up to the capacity."""
         n, width = self._shape
         kept, old = (min(rows, self.length), n), vars(self).copy()
         self.observations = np.zeros((*kept, width), self._dtype)
@@ -210,11 +210,11 @@ class SumTree:
 
     @staticmethod
     def numbers(size: int) -> int:
-        """How many the tree of so many places has."""
+        """How many nodes the tree of this many places has."""
         return 2 << (size - 1).bit_length()
 
     def expect_at(self, places: Array) -> None:
-        """Refuse a tree that has numbers elsewhere, or none there; the sums are made anew."""
+        """Refuse a tree that has numbers elsewhere, or none there; the sums are computed again."""
         numbers = self.tree[self.leaves :]
         if (numbers < 0).any() or np.count_nonzero(numbers) != np.count_nonzero(numbers[places]):
             raise ValueError("the memory has priorities where it has no steps")

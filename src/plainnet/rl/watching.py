@@ -77,7 +77,7 @@ def record(
         append_images=others,
         duration=pause,
         loop=0,
-        optimize=False,  # it makes each picture a palette of its own
+        optimize=False,  # it gives each picture its own palette
     )
     with moved_into_place(path) as file:
         file.write(data.getvalue())

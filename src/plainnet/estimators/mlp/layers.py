@@ -51,7 +51,7 @@ def hidden_sizes(wanted: Any) -> list[int]:
 
 
 def _activations(wanted: Any, n: int) -> list[Layer]:
-    """A layer of its own for each of the n hidden layers."""
+    """A separate layer for each of the n hidden layers."""
     each = list(wanted) if isinstance(wanted, list | tuple) else [wanted] * n
     if len(each) != n:
         raise SettingError(

@@ -300,7 +300,7 @@ class MultilayerPerceptron(Assignable):
             self.best_loss_ = np.inf
 
     def _diverged(self, error: DivergedError) -> None:
-        """Fall back on the best validated weights; without any, there is no model."""
+        """Fall back on the best validated weights; without any, the model cannot be used."""
         if not (self.early_stopping and self._best is not None):
             raise DivergedError(
                 "Solver produced non-finite parameter weights. The input data may contain large "

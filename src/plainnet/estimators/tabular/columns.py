@@ -1,8 +1,8 @@
 """A table's columns as numbers: what each column is, and what is done with it.
 
 The preparation is that of RealMLP (Holzmueller et al. 2024, Better by Default, section 3.2), which
-wants tables without gaps, and what real tables need besides: gaps in numbers, dates, categories
-that training has not seen, columns that say nothing.
+wants tables without missing values, and what real tables need besides: missing numbers, dates,
+categories that training has not seen, columns that say nothing.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Number:
             self.note = "constant, left out" if len(present) else "empty, left out"
         if self.gaps:
             count = len(values) - len(present)
-            self.note += f"; {count:,} gaps, filled with {self.median:g} and flagged"
+            self.note += f"; {count:,} missing, filled with {self.median:g} and flagged"
 
     def numbers(self, column: Array) -> list[Array]:
         values = as_floats(column, self.name)
@@ -117,7 +117,7 @@ class Date:
         gaps = int(np.isnat(as_dates(column, name)).sum())
         self.gaps = gaps > 0
         if gaps:
-            self.note += f"; {gaps:,} gaps, filled and flagged"
+            self.note += f"; {gaps:,} missing, filled and flagged"
 
     def _split(self, column: Array) -> Iterator[tuple[str, Array]]:
         when = as_dates(column, self.name)
@@ -144,7 +144,7 @@ class Date:
 
 
 class Category:
-    """A column of texts or truth values. A gap is a category too, if training has seen one.
+    """A column of texts or booleans. A missing value is a category too, if training has seen one.
 
     Where categories get vectors, those that occur once share one with all that training has not
     seen: their own would learn the row by heart.

@@ -109,7 +109,7 @@ class Tabular(NeuralEstimator):
         Parameters
         ----------
         X : DataFrame or array of shape (m, columns)
-            Numbers, texts, truth values and dates as they are; gaps allowed.
+            Numbers, texts, booleans and dates as they are; missing values are allowed.
         y : array of m targets
         sample_weight : array of shape (m,), optional
         X_val, y_val : optional

@@ -18,7 +18,7 @@ LEAST_ROWS = 10
 
 
 def held_out_share(rows: int) -> float:
-    """The share of so many rows that a network holds out, unless the user says another."""
+    """The share of `rows` rows that a network holds out, unless the user says otherwise."""
     return min(HELD_OUT, MOST_HELD_OUT / rows)
 
 

@@ -66,7 +66,7 @@ class Recipe:
     """None: by the number of rows, as the epochs."""
 
     def adapted(self, settings: TrainingSettings) -> Recipe:
-        """With what is given in place of its own."""
+        """A copy, with the given settings in place of its own."""
         own = {name: value for name, value in settings.given().items() if name in vars(self)}
         if settings.hidden_layer_sizes is not None:
             own["hidden_layer_sizes"] = tuple(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 SMALL_TABLE, NETWORKS = 20_000, 5
-"""Up to so many rows, so many networks."""
+"""Up to how many rows, how many networks."""
 ROWS_TO_SEE = 600_000
 FEWEST_EPOCHS, MOST_EPOCHS = 16, 160
 STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 16, 16, 256
 
 
 def networks_for(rows: int) -> int:
-    """How many networks a table of so many rows gets."""
+    """How many networks a table of this many rows gets."""
     return NETWORKS if rows <= SMALL_TABLE else 1
 
 

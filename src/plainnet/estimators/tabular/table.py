@@ -21,7 +21,7 @@ MISSING = "(missing)"
 def as_table(X: Any) -> Any:
     """A DataFrame as it is, anything else as a 2-D array; numbers among texts stay numbers."""
     if sparse.issparse(X):
-        raise TypeError("sparse data is no table of columns; use MLPClassifier or X.toarray()")
+        raise TypeError("sparse data is not a table of columns; use MLPClassifier or X.toarray()")
     if hasattr(X, "iloc"):
         if X.ndim != 2:
             raise DataError(f"X must be a table; got a {type(X).__name__}: X.to_frame() makes one")
@@ -31,7 +31,7 @@ def as_table(X: Any) -> Any:
 
 
 class Column(NamedTuple):
-    """A column on its way in: floats with NaN for gaps, dates with NaT, or objects with None."""
+    """A column on its way in: missing values are NaN, NaT in dates, or None in objects."""
 
     name: str
     values: Array
@@ -57,8 +57,8 @@ def _series(name: str, series: Any) -> Column:
         if getattr(series.dtype, "tz", None) is not None:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)
         return Column(name, series.to_numpy("datetime64[s]"))
-    if declared:  # by their codes: beside gaps, pandas would make floats of whole numbers
-        categories = np.empty(len(series.cat.categories) + 1, object)  # the last is for gaps
+    if declared:  # by their codes: beside missing values, pandas turns integers into floats
+        categories = np.empty(len(series.cat.categories) + 1, object)  # the last: missing
         categories[:-1] = list(series.cat.categories)
         return Column(name, categories[series.cat.codes.to_numpy(np.intp)], declared)
     values = np.array(series.to_numpy(object))
@@ -70,7 +70,7 @@ def _series(name: str, series: Any) -> Column:
 
 
 def as_floats(column: Array, name: str) -> Array:
-    """The column as float64 with NaN for gaps; refuses text and infinity."""
+    """The column as float64 with NaN for missing values; refuses text and infinity."""
     try:
         if column.dtype.kind == "O":
             values = np.array([np.nan if is_gap(v) else v for v in column], np.float64)
@@ -85,7 +85,7 @@ def as_floats(column: Array, name: str) -> Array:
 
 
 def as_dates(column: Array, name: str) -> Array:
-    """The column as datetime64[s], with NaT for gaps."""
+    """The column as datetime64[s], with NaT for missing values."""
     if column.dtype.kind == "M":
         return column.astype("datetime64[s]")
     try:
