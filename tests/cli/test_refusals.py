@@ -68,7 +68,8 @@ FILES = {
     "ids that a gap made floats": (
         "t.csv",
         b"a,y\n1,9007199254740992\n2,9007199254740993\n3,9007199254740994\n4,\n",
-        "the target 'y' has classes beyond 2^53, which a column with missing values holds as rounded floats",
+        "the target 'y' has classes beyond 2^53, which a column with missing values holds as "
+        "rounded floats",
     ),
     "no target at all": ("t.csv", b"a,y\n1,\n2,\n", "the target 'y' has no value in any row"),
     "few rows": ("t.csv", b"a,y\n" + b"1,u\n2,v\n" * 4 + b"1,u\n5,\n", "has 9 rows with a target"),
