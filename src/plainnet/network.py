@@ -397,7 +397,7 @@ class Network:
         return loss
 
     def _forward(self, X: Array, cache: Cache) -> Array:
-        cache.begin(self.plan, self._keeping_state())
+        cache.begin_pass(self.plan, self._keeping_state())
         if not cache.carry:
             return self.body.forward(X, cache.children[""])
         # Another number of sequences is refused before any layer has gone on.

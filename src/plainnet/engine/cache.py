@@ -118,7 +118,7 @@ class Cache(Memory):
         seed: int | np.random.Generator | None = None,
         carry: bool = False,
     ) -> None:
-        self._begin(
+        self._set_up(
             Pass(
                 require_boolean("training", training),
                 require_boolean("record", record),
@@ -129,7 +129,7 @@ class Cache(Memory):
             "",
         )
 
-    def _begin(self, shared: Pass, carry: bool, place: Place, path: str) -> None:
+    def _set_up(self, shared: Pass, carry: bool, place: Place, path: str) -> None:
         super().__init__()
         self._pass, self._carry = shared, carry
         self.place = place
@@ -212,28 +212,29 @@ class Cache(Memory):
 
     # --- for networks and containers -------------------------------------------------------------
 
-    def begin(self, plan: Place, frozen: frozenset[str]) -> None:
+    def begin_pass(self, plan: Place, frozen: frozenset[str]) -> None:
         """Before a pass of a network with this plan, of which these layers keep their state."""
         if self._place is not plan:
             self.lay_out(plan)
         shared = self._pass
-        if shared.frozen != frozen:
-            shared.frozen = frozen
+        shared.frozen = frozen
         shared.sequences.mask = shared.sequences.source = None
 
     def lay_out(self, plan: Place) -> None:
         """Make the sub-caches of all places of a plan; what this cache held of another goes."""
-        self.place = plan
+        self.place = Place()  # until all of it stands: a layer may refuse
         ahead = [self]
         while ahead:
             here = ahead.pop()
             here.children.clear()
             here.carried.clear()
-            opened = [(each, here.open(each.name, each)) for each in here.place.inner]
+            inner = plan.inner if here is self else here.place.inner
+            opened = [(each, here.open(each.name, each)) for each in inner]
             here.layers = [(each.subject, own) for each, own in opened]
             here.layers_back = [(each, own) for each, own in here.layers if own.place.runs_back]
             here.layers_back.reverse()
             ahead += here.children.values()
+        self.place = plan
 
     def layers_of(self, container: Any) -> list[tuple[Any, Cache]]:
         """A container's layers, each with its sub-cache, in the order of the forward pass."""
@@ -251,7 +252,7 @@ class Cache(Memory):
         place = place or Place(name)
         child = Cache.__new__(Cache)
         path = f"{_dotted(self.path)}{name}" if name else self.path
-        child._begin(
+        child._set_up(
             self._pass,
             self.carry and place.carries,
             place.recorded() if self.record else place,
