@@ -25,7 +25,7 @@ from plainnet.arguments import as_generator
 from plainnet.engine.memory import aligned
 from plainnet.engine.plan import Place, planned
 from plainnet.engine.recording import Window
-from plainnet.engine.sequences import Sequences
+from plainnet.engine.sequences import Carried, Sequences
 from plainnet.errors import require_boolean
 
 Array = npt.NDArray[Any]
@@ -94,7 +94,6 @@ class Cache(Memory):
     """
 
     __slots__ = (
-        "_carry",
         "_pass",
         "_place",
         "carried",
@@ -102,7 +101,6 @@ class Cache(Memory):
         "layers",
         "layers_back",
         "needs_input_gradient",
-        "path",
         "reuse_gradient",
         "reuse_input",
         "watches_backward",
@@ -126,19 +124,14 @@ class Cache(Memory):
             ),
             require_boolean("carry", carry),
             Place(),
-            "",
         )
 
-    def _set_up(self, shared: Pass, carry: bool, place: Place, path: str) -> None:
+    def _set_up(self, shared: Pass, carry: bool, place: Place) -> None:
         super().__init__()
-        self._pass, self._carry = shared, carry
-        self.place = place
-        self.path = path
+        self._pass, self.place, self.carried = shared, place, Carried(carry)
         self.window: Window | None = None  # of a layer or loss, in a recording
         # The next pass in either direction is looked at: it is the first, or it is recorded.
         self.watches_forward = self.watches_backward = True
-        # What a layer keeps from one pass to the next; see `carry`.
-        self.carried: dict[str, Any] = {}
         self.children: dict[str, Cache] = {}
         # A container's layers, each with its sub-cache, in the order of either pass.
         self.layers: list[tuple[Any, Cache]] = []
@@ -161,7 +154,7 @@ class Cache(Memory):
     @property
     def training(self) -> bool:
         shared = self._pass
-        return shared.training and not (shared.frozen and self.path in shared.frozen)
+        return shared.training and not (shared.frozen and self._place.path in shared.frozen)
 
     @property
     def record(self) -> bool:
@@ -169,7 +162,7 @@ class Cache(Memory):
 
     @property
     def carry(self) -> bool:
-        return self._carry
+        return self.carried.goes_on
 
     @property
     def rng(self) -> np.random.Generator:
@@ -249,14 +242,12 @@ class Cache(Memory):
 
     def open(self, name: str, place: Place | None = None) -> Cache:
         """A sub-cache of this name in the same pass; "" adds nothing to the names of arrays."""
-        place = place or Place(name)
+        place = place or Place(name, path=self.place.within(name))
         child = Cache.__new__(Cache)
-        path = f"{_dotted(self.path)}{name}" if name else self.path
         child._set_up(
             self._pass,
             self.carry and place.carries,
             place.recorded() if self.record else place,
-            path,
         )
         if place.subject is not None:
             if child.carry:
