@@ -9,14 +9,8 @@ from formulas import evaluate
 from plainnet import Cache, Network, check_gradients
 from plainnet.engine.sequences import Source
 from plainnet.errors import SettingError, ShapeError
-from plainnet.layers import (
-    CrossAttention,
-    Dense,
-    Embedding,
-    Layer,
-    MultiHeadAttention,
-    dot_product,
-)
+from plainnet.kernels import attention
+from plainnet.layers import CrossAttention, Dense, Embedding, Layer, MultiHeadAttention
 from plainnet.losses import MeanSquaredError
 from twins.attention import cross_attention, self_attention
 
@@ -44,10 +38,12 @@ def masked(layer: Layer, A: np.ndarray, mask: np.ndarray | None, **mode: bool) -
 @pytest.fixture(params=[128, 2])
 def queries_at_once(request, monkeypatch):
     """Both in one block and in several."""
-    monkeypatch.setattr(dot_product, "QUERIES_AT_ONCE", request.param)
-    dot_product._hidden_future.cache_clear()
+    monkeypatch.setattr(attention, "QUERIES_AT_ONCE", request.param)
+    for remembered in (attention._scratch, attention._hidden_future):
+        remembered.cache_clear()
     yield request.param
-    dot_product._hidden_future.cache_clear()
+    for remembered in (attention._scratch, attention._hidden_future):
+        remembered.cache_clear()
 
 
 # torch.nn.MultiheadAttention(4, 2), version 2.13, in float64: marks of the output, and of the
@@ -95,23 +91,6 @@ def test_numbers_are_pytorchs(kind):
     found = [mark(Y), mark(layer.backward(wave(Y.shape, 7), cache))]
     found += [mark(gradient) for gradient in (layer.dW, layer.db, layer.dW_out, layer.db_out)]
     np.testing.assert_allclose(found, TORCH[kind], rtol=1e-10)
-
-
-def test_shared_keys_are_those_of_pytorch():
-    """scaled_dot_product_attention(Q, K, V, is_causal=True, enable_gqa=True) of torch 2.13."""
-    expected = [
-        [0.0705600040299336, -0.13970774909946293, 0.12944273539020848, -0.1955830862044407],
-        [0.2105474561661412, -0.2703805006736999, 0.0705600040299336, -0.13970774909946293],
-        [0.12973371904083078, -0.19585920806894927, 0.210674939026182, -0.27045061726606145],
-        [0.41832781926802803, -0.45278918100331195, 0.4443692878466396, -0.4707243533636714],
-        [0.4689075190476683, -0.4827081491581585, 0.41832781926802803, -0.45278918100331195],
-        [0.4443966570467124, -0.4707432029657662, 0.46865683165117145, -0.4824354614603335],
-    ]
-    Q, K, V = (wave((1, h, 3, 2), k).transpose(0, 2, 1, 3) for h, k in ((4, 1), (2, 2), (2, 3)))
-    O, cache = np.empty((1, 3, 4, 2)), Cache()
-    dot_product.hide(None, 3, cache, O.dtype)
-    dot_product.attend(Q / np.sqrt(2), K, V, O, cache, True, 0.0)
-    np.testing.assert_allclose(O.transpose(0, 2, 1, 3).ravel(), np.ravel(expected), rtol=1e-12)
 
 
 SETTINGS = [

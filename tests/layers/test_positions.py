@@ -1,4 +1,4 @@
-"""Learned, sinusoidal and rotary positions."""
+"""Learned and sinusoidal positions."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,7 @@ import pytest
 from plainnet import Cache, Network
 from plainnet.errors import ShapeError
 from plainnet.layers import Layer, LearnedPositions, SinusoidalPositions
-from plainnet.layers.positions import rotate
 from plainnet.losses import MeanSquaredError
-from twins.attention import turned
 
 
 def network_of(layer: Layer, time: int | None = None, width: int = 4) -> Network:
@@ -87,42 +85,3 @@ def test_far_positions_are_exact_in_float32():
     network = network_of(SinusoidalPositions(), width=2).astype(np.float32)
     Y = network.forward(np.zeros((1, 10001, 2), np.float32))
     np.testing.assert_allclose(Y[0, 10000], [np.sin(10000.0), np.cos(10000.0)], atol=1e-7)
-
-
-@pytest.mark.parametrize("pairing", ["halves", "interleaved"])
-class TestRotation:
-    def turn(self, X, start, pairing, sign=1):
-        out = X.copy()
-        rotate(out, start, 100.0, pairing, np.empty_like(X), sign)
-        return out
-
-    def test_it_turns_complex_numbers(self, pairing, rng):
-        X = rng.standard_normal((2, 3, 2, 6))
-        out = self.turn(X, 5, pairing)
-        for i, t, h in np.ndindex(2, 3, 2):
-            expected = turned(X[i, t, h].tolist(), 5 + t, 100.0, pairing)
-            np.testing.assert_allclose(out[i, t, h], expected, rtol=1e-12)
-
-    def test_products_depend_on_the_distance_only(self, pairing, rng):
-        q, k = rng.standard_normal((2, 1, 1, 1, 6))
-        at = {
-            (i, j): (self.turn(q, i, pairing) * self.turn(k, j, pairing)).sum()
-            for i, j in [(0, 3), (5, 8), (90, 93), (0, 4)]
-        }
-        np.testing.assert_allclose([at[5, 8], at[90, 93]], at[0, 3], rtol=1e-12)
-        assert abs(at[0, 4] - at[0, 3]) > 1e-3
-
-    def test_it_turns_back(self, pairing, rng):
-        X = rng.standard_normal((2, 3, 2, 6))
-        back = self.turn(self.turn(X, 2, pairing), 2, pairing, sign=-1)
-        np.testing.assert_allclose(back, X, rtol=1e-13, atol=1e-14)
-
-
-def test_pairs_are_those_that_onnx_and_llama_name():
-    """At place 1 the slowest pair of four numbers hardly turns, and the fastest by a radian."""
-    X = np.array([1.0, 0, 0, 0]).reshape(1, 1, 1, 4)
-    halves, interleaved = X.copy(), X.copy()
-    rotate(halves, 1, 10000.0, "halves", np.empty_like(X))
-    rotate(interleaved, 1, 10000.0, "interleaved", np.empty_like(X))
-    np.testing.assert_allclose(halves.ravel(), [np.cos(1), 0, np.sin(1), 0])
-    np.testing.assert_allclose(interleaved.ravel(), [np.cos(1), np.sin(1), 0, 0])

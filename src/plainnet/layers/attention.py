@@ -1,4 +1,4 @@
-"""Attention: every position takes a weighted mean of others, as `dot_product` computes it."""
+"""Attention: every position takes a weighted mean of others, as `kernels/attention.py` has it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,15 @@ from plainnet.errors import (
     require_boolean,
     require_integer,
     require_number,
-    require_optional,
     shown,
 )
 from plainnet.initializers import Initializer, Zeros
-from plainnet.kernels.arrays import rows, sum_rows
-from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.dot_product import attend, attend_backward, hide
-from plainnet.layers.positions import (
-    Pairing,
-    carried_steps,
-    count_steps,
-    expect_sequence,
-    rotate,
-)
+from plainnet.kernels.affine import affine, affine_backward
+from plainnet.kernels.arrays import rows
+from plainnet.kernels.rotary import Pairing, rotate, rotate_backward
+from plainnet.layers.base import NO_GRADIENT, Array, Shape
+from plainnet.layers.dot_product import ATTEND, ATTEND_BACK, PROJECT, PROJECT_BACK, DotProduct
+from plainnet.layers.positions import carried_steps, count_steps, expect_sequence
 
 # The parts of Z, (m, time, heads or groups, d), and of its gradient.
 QUERIES = "Z[..., : heads * d].reshape(*A.shape[:2], heads, d)"
@@ -59,88 +54,7 @@ def _turned(pairing: Pairing, back: bool) -> tuple[Formula, ...]:
     return tuple(formulas)
 
 
-# From queries, keys and values (m, time, heads or groups, d) to O, and back; head h reads the keys
-# and values of group share[h]. `data` is the mask, (m, source time).
-ATTEND = (
-    Formula("share", "arange(heads) // (heads // groups)", r"g(h) = \lfloor h\, n_g / n_h \rfloor"),
-    Formula(
-        "S",
-        "einsum('mthd,mshd->mhts', Q, K[:, :, share]) / sqrt(d)",
-        r"S_h = Q_h K_{g(h)}^\top / \sqrt d",
-    ),
-    Formula("seen", "data[:, None, None]", r"m_{ts} = \mathrm{data}_s", when="not causal"),
-    Formula(
-        "seen",
-        "data[:, None, None] & (arange(S.shape[2])[:, None] >= arange(S.shape[3]))",
-        r"m_{ts} = \mathrm{data}_s\, [s \le t]",
-        when="causal",
-    ),
-    Formula(
-        "E",
-        "exp(S - S.max(axis=3, keepdims=True)) * seen",
-        r"E_{hts} = e^{S_{hts} - \max S_{ht}}\, m_{ts}",
-    ),
-    Formula("n", "E.sum(axis=3, keepdims=True)", r"n_{ht} = \sum_s E_{hts}"),
-    Formula("P", "E / (n + (n == 0))", r"P_{hts} = E_{hts} / n_{ht}, \quad 0/0 = 0"),
-    Formula("kept", "P", r"\tilde P = P", when="not dropout"),
-    Formula("kept", "P * M / (1 - dropout)", r"\tilde P = P \odot M / (1 - p)", when="dropout"),
-    Formula("O", "einsum('mhts,mshd->mthd', kept, V[:, :, share])", r"O_h = \tilde P_h V_{g(h)}"),
-)
-ATTEND_BACK = (
-    Formula("dO", "(dY @ W_out).reshape(O.shape)", r"dO = dY\, W_{out}"),
-    Formula(
-        "dV",
-        "einsum('mhts,mthd,hg->msgd', kept, dO, share[:, None] == arange(groups))",
-        r"dV_g = \sum_{h \in g} \tilde P_h^\top dO_h",
-    ),
-    Formula(
-        "dP",
-        "einsum('mthd,mshd->mhts', dO, V[:, :, share])",
-        r"dP_h = dO_h V_{g(h)}^\top",
-        when="not dropout",
-    ),
-    Formula(
-        "dP",
-        "einsum('mthd,mshd->mhts', dO, V[:, :, share]) * M / (1 - dropout)",
-        r"dP_h = dO_h V_{g(h)}^\top \odot M_h / (1 - p)",
-        when="dropout",
-    ),
-    Formula(
-        "dS",
-        "P * (dP - (dP * P).sum(axis=3, keepdims=True))",
-        r"dS_{hts} = P_{hts} (dP_{hts} - \sum_s dP_{hts} P_{hts})",
-    ),
-    Formula(
-        "dQ",
-        "einsum('mhts,mshd->mthd', dS, K[:, :, share]) / sqrt(d)",
-        r"dQ_h = dS_h K_{g(h)} / \sqrt d",
-    ),
-    Formula(
-        "dK",
-        "einsum('mhts,mthd,hg->msgd', dS, Q, share[:, None] == arange(groups)) / sqrt(d)",
-        r"dK_g = \sum_{h \in g} dS_h^\top Q_h / \sqrt d",
-    ),
-)
-PROJECT = (
-    Formula(
-        "Y",
-        "O.reshape(*A.shape[:2], -1) @ W_out.T + b_out",
-        r"Y = O W_{out}^\top + b_{out}",
-        when="bias",
-    ),
-    Formula("Y", "O.reshape(*A.shape[:2], -1) @ W_out.T", r"Y = O W_{out}^\top", when="not bias"),
-)
-PROJECT_BACK = (
-    Formula(
-        "dW_out",
-        "einsum('mti,mtj->ij', dY, O.reshape(*A.shape[:2], -1))",
-        r"dW_{out} = \sum_t dY_t^\top O_t",
-    ),
-    Formula("db_out", "dY.sum(axis=(0, 1))", r"db_{out} = \sum_{it} dY_{it}", when="bias"),
-)
-
-
-class MultiHeadAttention(Layer):
+class MultiHeadAttention(DotProduct):
     """Self-attention: Y = [O_1 ... O_n] W_out^T + b_out, O_h = softmax(Q_h K_h^T / sqrt d) V_h.
 
     Vaswani et al. 2017, section 3.2.2. The queries, keys and values of all heads come from one
@@ -160,7 +74,7 @@ class MultiHeadAttention(Layer):
         al. 2023, GQA). A divisor of `heads`, which is also the default.
     rotary : bool, "halves" or "interleaved"
         Queries and keys are turned by their positions (Su et al. 2021, RoFormer). True is "halves",
-        as in Llama; `positions.rotate` says which pairs the two are.
+        as in Llama; `kernels/rotary.py` says which pairs the two are.
     rotary_base : float
         The slowest pair turns by about 1 / rotary_base a step.
     bias : bool
@@ -182,18 +96,7 @@ class MultiHeadAttention(Layer):
     b_out : (n_in,)
     """
 
-    W: Array
-    b: Array
-    W_out: Array
-    b_out: Array
-    dW: Array
-    db: Array
-    dW_out: Array
-    db_out: Array
-
-    releases_arrays = True
     uses_mask = True
-    carries_back = False
 
     def __init__(
         self,
@@ -209,28 +112,17 @@ class MultiHeadAttention(Layer):
         initializer: Initializer | None = None,
         output_initializer: Initializer | None = None,
     ) -> None:
-        self.heads = require_integer("heads", heads, at_least=1)
-        self.groups = _groups(self.heads, key_value_heads)
-        require_boolean("causal", causal)
-        rotary = require_rotary(rotary)
-        require_boolean("bias", bias)
-        require_number("rotary_base", rotary_base, above=1)
-        require_number("dropout", dropout, at_least=0, below=1)
-        _require_optional(head_width, initializer, output_initializer)
-        self.causal = causal
-        self.key_value_heads = key_value_heads
-        self.rotary = rotary
-        self.rotary_base = float(rotary_base)
-        self.bias = bias
-        self.dropout = dropout
-        self.head_width = head_width
-        self.initializer = initializer
-        self.output_initializer = output_initializer
+        super().__init__(
+            heads, key_value_heads, bias, dropout, head_width, initializer, output_initializer
+        )
+        self.causal = require_boolean("causal", causal)
+        self.rotary = rotary = require_rotary(rotary)
+        self.rotary_base = float(require_number("rotary_base", rotary_base, above=1))
         self.pairing: Pairing = "interleaved" if rotary == "interleaved" else "halves"
 
     def build(self, input_shape: Shape) -> Shape:
         _, width = expect_sequence(input_shape)
-        self.d = d = _head_width(width, self.heads, self.head_width)
+        d = self._choose_width(width)
         if self.rotary and d % 2:
             raise ShapeError(f"turns pairs of numbers, so a head's width must be even; got {d}")
         n, first = (self.heads + 2 * self.groups) * d, self.initializer
@@ -282,70 +174,48 @@ class MultiHeadAttention(Layer):
 
     def forward(self, A: Array, cache: Cache) -> Array:
         m, T, _ = A.shape
-        h, g, d = self.heads, self.groups, self.d
         mask, start = cache.mask, carried_steps(cache)
         cache["A"] = A
-        Z = cache.array("Z", (m, T, (h + 2 * g) * d), A.dtype)
-        np.dot(rows(A), self.W.T, out=rows(Z))
-        if self.bias:
-            Z += self.b
+        Z = cache.array("Z", (m, T, len(self.W)), A.dtype)
+        affine(A, self.W, self.b if self.bias else None, Z)
         Q, K, V = self._parts(Z)
-
-        scaled_Q = cache.array("scaled_Q", Q.shape, A.dtype)
-        np.multiply(Q, 1 / sqrt(d), out=scaled_Q)
+        Q = np.multiply(Q, 1 / sqrt(self.d), out=cache.array("scaled_Q", Q.shape, A.dtype))
         if self.rotary:
-            self._turn(scaled_Q, start, cache)
             turned_K = cache.array("K", K.shape, A.dtype)
-            np.copyto(turned_K, K)
-            self._turn(turned_K, start, cache)
-            K = turned_K
+            work = cache.array("turning", (Q.size,), A.dtype)
+            rotate(Q, start, self.rotary_base, self.pairing, Q, work)
+            K = rotate(K, start, self.rotary_base, self.pairing, turned_K, work)
 
         if cache.carry:
             mask = _with_earlier_mask(mask, start, T, cache)
             K, V = _with_earlier("K", K, start, cache), _with_earlier("V", V, start, cache)
             count_steps(cache, T)
-        hide(mask, K.shape[1], cache, A.dtype)
-        O = cache.array("O", (m, T, h, d), A.dtype)
-        attend(scaled_Q, K, V, O, cache, self.causal, self.dropout)
-        return project(O, self.W_out, self.b_out if self.bias else None, cache)
+        return self._attend(Q, K, V, mask, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A, Z, Q = cache["A"], cache["Z"], cache["scaled_Q"]
         _, K, V = self._parts(Z)
-        if self.rotary:
-            K = cache["K"]
-        dO = project_backward(
-            dY, self.W_out, self.dW_out, self.db_out if self.bias else None, cache
-        )
         dZ = cache.array("dZ", Z.shape, dY.dtype)
         dQ, dK, dV = self._parts(dZ)
         if self.rotary:
-            dQ = cache.array("turned_dQ", dQ.shape, dY.dtype)
-            dK = cache.array("turned_dK", dK.shape, dY.dtype)
-        attend_backward(dO, dQ, dK, dV, Q, K, V, cache, self.causal, self.dropout)
-        if self.rotary:
-            for turned, out in zip((dQ, dK), self._parts(dZ)[:2], strict=True):
-                self._turn(turned, 0, cache, sign=-1)
+            dQ_turned = cache.array("dQ_turned", dQ.shape, dY.dtype)
+            dK_turned = cache.array("dK_turned", dK.shape, dY.dtype)
+            self._attend_backward(dY, Q, cache["K"], V, dQ_turned, dK_turned, dV, cache)
+            work = cache.array("turning", (Q.size,), dY.dtype)
+            for turned, out in ((dQ_turned, dQ), (dK_turned, dK)):
+                rotate_backward(turned, 0, self.rotary_base, self.pairing, turned, work)
                 np.copyto(out, turned)
-
-        np.matmul(rows(A).T, rows(dZ), out=self.dW.T)
-        if self.bias:
-            sum_rows(dZ, self.db)
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-        dA = cache.array("dA", A.shape, dY.dtype)
-        np.dot(rows(dZ), self.W, out=rows(dA))
-        return dA
+        else:
+            self._attend_backward(dY, Q, K, V, dQ, dK, dV, cache)
+        dA = cache.array("dA", A.shape, dY.dtype) if cache.needs_input_gradient else None
+        affine_backward(dZ, A, self.W, self.dW, self.db if self.bias else None, dA)
+        return NO_GRADIENT if dA is None else dA
 
     def _parts(self, Z: Array) -> tuple[Array, Array, Array]:
         """Views of the queries (m, time, heads, d), and the keys and values of each group."""
         h, g = self.heads, self.groups
         split = Z.reshape(*Z.shape[:2], h + 2 * g, self.d)
         return split[:, :, :h], split[:, :, h : h + g], split[:, :, h + g :]
-
-    def _turn(self, X: Array, start: int, cache: Cache, sign: int = 1) -> None:
-        work = cache.array("work", X.shape, X.dtype)
-        rotate(X, start, self.rotary_base, self.pairing, work, sign)
 
     def expect_carry(self, training: bool) -> None:
         if training or not self.causal:
@@ -356,7 +226,7 @@ class MultiHeadAttention(Layer):
             )
 
 
-class CrossAttention(Layer):
+class CrossAttention(DotProduct):
     """Attention whose keys and values come from an encoder (Vaswani et al. 2017, section 3.2.3).
 
     It stands among a decoder's layers in an `EncoderDecoder`, and gets the queries from its input:
@@ -377,22 +247,10 @@ class CrossAttention(Layer):
     W_out, b_out : (n_in, heads d), decays, and (n_in,). In memory transposed.
     """
 
-    W: Array
-    b: Array
     W_kv: Array
     b_kv: Array
-    W_out: Array
-    b_out: Array
-    dW: Array
-    db: Array
     dW_kv: Array
     db_kv: Array
-    dW_out: Array
-    db_out: Array
-
-    releases_arrays = True
-    causal = False
-    carries_back = False
 
     def __init__(
         self,
@@ -406,24 +264,16 @@ class CrossAttention(Layer):
         initializer: Initializer | None = None,
         output_initializer: Initializer | None = None,
     ) -> None:
-        self.heads = require_integer("heads", heads, at_least=1)
-        self.groups = _groups(self.heads, key_value_heads)
-        require_boolean("bias", bias)
-        require_number("dropout", dropout, at_least=0, below=1)
-        _require_optional(head_width, initializer, output_initializer)
+        super().__init__(
+            heads, key_value_heads, bias, dropout, head_width, initializer, output_initializer
+        )
         if source_width is not None:
             source_width = require_integer("source_width", source_width, at_least=1)
-        self.key_value_heads = key_value_heads
-        self.bias = bias
-        self.dropout = dropout
-        self.head_width = head_width
         self.source_width = source_width
-        self.initializer = initializer
-        self.output_initializer = output_initializer
 
     def build(self, input_shape: Shape) -> Shape:
         _, width = expect_sequence(input_shape)
-        self.d = d = _head_width(width, self.heads, self.head_width)
+        d = self._choose_width(width)
         n, first = self.heads * d, self.initializer
         n_kv = 2 * self.groups * d
         source = self.source_width or width
@@ -477,43 +327,29 @@ class CrossAttention(Layer):
         cache["A"], cache["X"] = A, X
         if cache.record:  # as the formulas have it, where it is not None
             cache["data"] = np.ones(X.shape[:2], bool) if source.mask is None else source.mask
-        (m, T, _), S, d = A.shape, X.shape[1], self.d
-        Q = cache.array("scaled_Q", (m, T, self.heads, d), A.dtype)
-        np.dot(rows(A), self.W.T, out=Q.reshape(m * T, -1))
-        if self.bias:
-            Q += self.b.reshape(-1, d)
-        Q *= 1 / sqrt(d)
+        m, T, _ = A.shape
+        Q = cache.array("scaled_Q", (m, T, self.heads, self.d), A.dtype)
+        affine(A, self.W, self.b if self.bias else None, Q.reshape(m, T, -1))
+        Q *= 1 / sqrt(self.d)
         Z = self._keys_and_values(X, cache)
-        hide(source.mask, S, cache, A.dtype)
-        O = cache.array("O", Q.shape, A.dtype)
-        attend(Q, *self._parts(Z), O, cache, False, self.dropout)
-        return project(O, self.W_out, self.b_out if self.bias else None, cache)
+        return self._attend(Q, *self._parts(Z), source.mask, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         A, X, Z, Q = cache["A"], cache["X"], cache["Z"], cache["scaled_Q"]
-        dO = project_backward(
-            dY, self.W_out, self.dW_out, self.db_out if self.bias else None, cache
-        )
         dQ = cache.array("dQ", Q.shape, dY.dtype)
         dZ = cache.array("dZ", Z.shape, dY.dtype)
-        attend_backward(dO, dQ, *self._parts(dZ), Q, *self._parts(Z), cache, False, self.dropout)
-        dQ = dQ.reshape(len(rows(A)), -1)
-        np.matmul(rows(A).T, dQ, out=self.dW.T)
-        np.matmul(rows(X).T, rows(dZ), out=self.dW_kv.T)
-        if self.bias:
-            sum_rows(dQ, self.db)
-            np.add.reduce(rows(dZ), axis=0, out=self.db_kv)
-
+        self._attend_backward(dY, Q, *self._parts(Z), dQ, *self._parts(dZ), cache)
         dX = cache.array("dX", X.shape, dY.dtype)
-        np.dot(rows(dZ), self.W_kv, out=rows(dX))
+        affine_backward(dZ, X, self.W_kv, self.dW_kv, None, dX)
+        if self.bias:
+            np.add.reduce(rows(dZ), axis=0, out=self.db_kv)
         source = cache.sequences.source
         if source is not None and source.dX is not None:
             source.dX += dX
-        if not cache.needs_input_gradient:
-            return NO_GRADIENT
-        dA = cache.array("dA", A.shape, dY.dtype)
-        np.dot(dQ, self.W, out=rows(dA))
-        return dA
+        dA = cache.array("dA", A.shape, dY.dtype) if cache.needs_input_gradient else None
+        dZ_q = dQ.reshape(*A.shape[:2], -1)
+        affine_backward(dZ_q, A, self.W, self.dW, self.db if self.bias else None, dA)
+        return NO_GRADIENT if dA is None else dA
 
     def _keys_and_values(self, X: Array, cache: Cache) -> Array:
         """The same for every pass that continues a sequence: made in the first."""
@@ -521,9 +357,7 @@ class CrossAttention(Layer):
             made: Array = cache.carried["Z"]
             return made
         Z = cache.array("Z", (*X.shape[:2], 2 * self.groups * self.d), X.dtype)
-        np.dot(rows(X), self.W_kv.T, out=rows(Z))
-        if self.bias:
-            Z += self.b_kv
+        affine(X, self.W_kv, self.b_kv if self.bias else None, Z)
         if cache.carry:
             cache.carried["Z"] = Z
         return Z
@@ -531,61 +365,6 @@ class CrossAttention(Layer):
     def _parts(self, Z: Array) -> tuple[Array, Array]:
         split = Z.reshape(*Z.shape[:2], 2 * self.groups, self.d)
         return split[:, :, : self.groups], split[:, :, self.groups :]
-
-
-# --- what both have -------------------------------------------------------------------------------
-
-
-def project(O: Array, W_out: Array, b_out: Array | None, cache: Cache) -> Array:
-    """Y = O W_out^T + b_out, the heads of O in one row."""
-    m, T = O.shape[:2]
-    Y = cache.array("Y", (m, T, len(W_out)), O.dtype)
-    np.dot(O.reshape(m * T, -1), W_out.T, out=rows(Y))
-    if b_out is not None:
-        Y += b_out
-    return Y
-
-
-def project_backward(
-    dY: Array, W_out: Array, dW_out: Array, db_out: Array | None, cache: Cache
-) -> Array:
-    """The gradient of O; writes those of W_out and b_out."""
-    O = cache["O"]
-    in_rows = O.reshape(len(rows(dY)), -1)
-    np.matmul(in_rows.T, rows(dY), out=dW_out.T)
-    if db_out is not None:
-        sum_rows(dY, db_out)
-    dO = cache.array("dO", O.shape, dY.dtype)
-    np.dot(rows(dY), W_out, out=dO.reshape(in_rows.shape))
-    return dO
-
-
-def _groups(heads: int, key_value_heads: int | None) -> int:
-    if key_value_heads is None:
-        return heads
-    groups = require_integer("key_value_heads", key_value_heads, at_least=1)
-    if heads % groups:
-        raise SettingError(
-            f"key_value_heads must divide the number of heads, {heads}; got {key_value_heads}"
-        )
-    return groups
-
-
-def _head_width(width: int, heads: int, head_width: int | None) -> int:
-    if head_width is None and width % heads:
-        raise ShapeError(
-            f"needs a width that {heads} heads divide, or a head_width; got the width {width}"
-        )
-    return head_width or width // heads
-
-
-def _require_optional(
-    head_width: int | None, initializer: Initializer | None, output_initializer: Initializer | None
-) -> None:
-    if head_width is not None:
-        require_integer("head_width", head_width, at_least=1)
-    require_optional("initializer", initializer, Initializer)
-    require_optional("output_initializer", output_initializer, Initializer)
 
 
 def require_rotary(rotary: Any) -> bool | Pairing:

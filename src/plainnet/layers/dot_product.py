@@ -1,207 +1,219 @@
-"""From queries, keys and values to their weighted means, and back: what attention layers share.
-
-With a row for each position, and d numbers in a row (Vaswani et al. 2017, Attention Is All You
-Need, equation 1):
-
-    S = Q K^T / sqrt(d)        P = softmax(S)        O = P V
-
-Softmax's derivative of row i is dS_i = P_i (dP_i - sum_j P_ij dP_ij). Since dP = dO V^T, that sum
-is the product of two short rows, dO_i and O_i, and with D = rowsum(dO O):
-
-    dV = P^T dO        dS = P (dO V^T - D)        dQ = dS K / sqrt(d)        dK = dS^T Q / sqrt(d)
-
-Memory. A pass for training keeps P, one array of shape (m, heads, time, time), and S is computed in
-its place; dropout keeps which of its weights are dropped besides, a byte each. Everything else of
-that size exists for 64 queries at a time. A pass for inference keeps no P either; should a
-backward pass follow it, that computes P again.
-"""
-
-from collections.abc import Iterator
-from functools import lru_cache
-from math import sqrt
-from typing import Any
+"""What both attention layers share: all but where queries, keys and values come from."""
 
 import numpy as np
 
 from plainnet.engine.cache import Cache
-from plainnet.errors import ShapeError
-from plainnet.kernels.arrays import ones
-from plainnet.layers.base import Array
+from plainnet.engine.formulas import Formula
+from plainnet.errors import (
+    SettingError,
+    ShapeError,
+    require_boolean,
+    require_integer,
+    require_number,
+    require_optional,
+)
+from plainnet.initializers import Initializer
+from plainnet.kernels.affine import affine, affine_backward
+from plainnet.kernels.arrays import rows
+from plainnet.kernels.attention import (
+    attend,
+    attend_backward,
+    attend_backward_size,
+    attend_size,
+)
+from plainnet.layers.base import Array, Layer
 
-QUERIES_AT_ONCE = 64
 BOOL = np.dtype(bool)
 
+# From queries, keys and values (m, time, heads or groups, d) to O, and back; head h reads the keys
+# and values of group share[h]. `data` is the mask, (m, source time).
+ATTEND = (
+    Formula("share", "arange(heads) // (heads // groups)", r"g(h) = \lfloor h\, n_g / n_h \rfloor"),
+    Formula(
+        "S",
+        "einsum('mthd,mshd->mhts', Q, K[:, :, share]) / sqrt(d)",
+        r"S_h = Q_h K_{g(h)}^\top / \sqrt d",
+    ),
+    Formula("seen", "data[:, None, None]", r"m_{ts} = \mathrm{data}_s", when="not causal"),
+    Formula(
+        "seen",
+        "data[:, None, None] & (arange(S.shape[2])[:, None] >= arange(S.shape[3]))",
+        r"m_{ts} = \mathrm{data}_s\, [s \le t]",
+        when="causal",
+    ),
+    Formula(
+        "E",
+        "exp(S - S.max(axis=3, keepdims=True)) * seen",
+        r"E_{hts} = e^{S_{hts} - \max S_{ht}}\, m_{ts}",
+    ),
+    Formula("n", "E.sum(axis=3, keepdims=True)", r"n_{ht} = \sum_s E_{hts}"),
+    Formula("P", "E / (n + (n == 0))", r"P_{hts} = E_{hts} / n_{ht}, \quad 0/0 = 0"),
+    Formula("kept", "P", r"\tilde P = P", when="not dropout"),
+    Formula("kept", "P * M / (1 - dropout)", r"\tilde P = P \odot M / (1 - p)", when="dropout"),
+    Formula("O", "einsum('mhts,mshd->mthd', kept, V[:, :, share])", r"O_h = \tilde P_h V_{g(h)}"),
+)
+ATTEND_BACK = (
+    Formula("dO", "(dY @ W_out).reshape(O.shape)", r"dO = dY\, W_{out}"),
+    Formula(
+        "dV",
+        "einsum('mhts,mthd,hg->msgd', kept, dO, share[:, None] == arange(groups))",
+        r"dV_g = \sum_{h \in g} \tilde P_h^\top dO_h",
+    ),
+    Formula(
+        "dP",
+        "einsum('mthd,mshd->mhts', dO, V[:, :, share])",
+        r"dP_h = dO_h V_{g(h)}^\top",
+        when="not dropout",
+    ),
+    Formula(
+        "dP",
+        "einsum('mthd,mshd->mhts', dO, V[:, :, share]) * M / (1 - dropout)",
+        r"dP_h = dO_h V_{g(h)}^\top \odot M_h / (1 - p)",
+        when="dropout",
+    ),
+    Formula(
+        "dS",
+        "P * (dP - (dP * P).sum(axis=3, keepdims=True))",
+        r"dS_{hts} = P_{hts} (dP_{hts} - \sum_s dP_{hts} P_{hts})",
+    ),
+    Formula(
+        "dQ",
+        "einsum('mhts,mshd->mthd', dS, K[:, :, share]) / sqrt(d)",
+        r"dQ_h = dS_h K_{g(h)} / \sqrt d",
+    ),
+    Formula(
+        "dK",
+        "einsum('mhts,mthd,hg->msgd', dS, Q, share[:, None] == arange(groups)) / sqrt(d)",
+        r"dK_g = \sum_{h \in g} dS_h^\top Q_h / \sqrt d",
+    ),
+)
+PROJECT = (
+    Formula(
+        "Y",
+        "O.reshape(*A.shape[:2], -1) @ W_out.T + b_out",
+        r"Y = O W_{out}^\top + b_{out}",
+        when="bias",
+    ),
+    Formula("Y", "O.reshape(*A.shape[:2], -1) @ W_out.T", r"Y = O W_{out}^\top", when="not bias"),
+)
+PROJECT_BACK = (
+    Formula(
+        "dW_out",
+        "einsum('mti,mtj->ij', dY, O.reshape(*A.shape[:2], -1))",
+        r"dW_{out} = \sum_t dY_t^\top O_t",
+    ),
+    Formula("db_out", "dY.sum(axis=(0, 1))", r"db_{out} = \sum_{it} dY_{it}", when="bias"),
+)
 
-def attend(
-    Q: Array, K: Array, V: Array, O: Array, cache: Cache, causal: bool, dropout: float
-) -> None:
-    """O = softmax(Q K^T) V, of queries that are scaled already, and hidden keys left out.
 
-    Q and O have the shape (m, time, heads, d), K and V (m, source time, groups, d).
+class DotProduct(Layer):
+    """From scaled queries, keys and values to Y = [O_1 ... O_n] W_out^T + b_out, and back.
+
+    Queries are (m, time, heads, d), keys and values (m, source time, groups, d). A subclass
+    declares W_out and, if `bias`, b_out.
     """
-    m, T, h, _ = Q.shape
-    S, g = K.shape[1:3]
-    Q, O, K, V = by_head(Q, g), by_head(O, g), by_head(K), by_head(V)
-    P = _kept_weights((m, h, T, S), g, cache, Q.dtype)
-    drops = cache.training and dropout > 0
-    M = _grouped(cache.array("M", (m, h, T, S), BOOL), g) if drops else None
-    for queries, keys in _blocks(T, S, causal):
-        weights = _weights_of(queries, keys, Q, K, P, cache, causal)
-        if P is not None and cache.record:  # otherwise nobody looks there
-            P[..., queries, keys:] = 0
-        if M is not None:
-            weights = _dropped(weights, queries, M, dropout, cache, draw=True)
-        np.matmul(weights, V[..., :keys, :], out=O[..., queries, :])
+
+    W: Array
+    b: Array
+    W_out: Array
+    b_out: Array
+    dW: Array
+    db: Array
+    dW_out: Array
+    db_out: Array
+
+    causal = False
+    releases_arrays = True
+    carries_back = False
+
+    def __init__(
+        self,
+        heads: int,
+        key_value_heads: int | None,
+        bias: bool,
+        dropout: float,
+        head_width: int | None,
+        initializer: Initializer | None,
+        output_initializer: Initializer | None,
+    ) -> None:
+        self.heads = require_integer("heads", heads, at_least=1)
+        self.groups = _groups(self.heads, key_value_heads)
+        require_boolean("bias", bias)
+        require_number("dropout", dropout, at_least=0, below=1)
+        if head_width is not None:
+            require_integer("head_width", head_width, at_least=1)
+        require_optional("initializer", initializer, Initializer)
+        require_optional("output_initializer", output_initializer, Initializer)
+        self.key_value_heads = key_value_heads
+        self.bias = bias
+        self.dropout = dropout
+        self.head_width = head_width
+        self.initializer = initializer
+        self.output_initializer = output_initializer
+
+    def _choose_width(self, width: int) -> int:
+        """d, the width of a head."""
+        if self.head_width is None and width % self.heads:
+            raise ShapeError(
+                f"needs a width that {self.heads} heads divide, or a head_width; got the width "
+                f"{width}"
+            )
+        self.d = self.head_width or width // self.heads
+        return self.d
+
+    def _attend(self, Q: Array, K: Array, V: Array, mask: Array | None, cache: Cache) -> Array:
+        """Y; the queries are scaled, and `mask`, (m, source time), says which keys are data."""
+        (m, T, heads, _), S = Q.shape, K.shape[1]
+        if mask is not None and mask.shape[1] != S:
+            raise ShapeError(f"the mask has the shape {mask.shape}, and there are {S} keys")
+        keeps = cache.training or cache.record
+        drops = cache.training and self.dropout > 0
+        P = cache.array("P", (m, heads, T, S), Q.dtype) if keeps else None
+        M = cache.array("M", (m, heads, T, S), BOOL) if drops else None
+        if cache.record and P is not None:
+            P.fill(0)  # otherwise nobody looks at the weights of keys that are not seen
+        cache["mask"] = mask
+        O = cache.array("O", Q.shape, Q.dtype)
+        work = cache.array("work", (attend_size(Q.shape, K.shape, keeps, drops),), Q.dtype)
+        attend(Q, K, V, mask, self.causal, self.dropout, cache.rng, O, P, M, work)
+        Y = cache.array("Y", (m, T, len(self.W_out)), Q.dtype)
+        affine(O.reshape(m * T, -1), self.W_out, self.b_out if self.bias else None, rows(Y))
+        return Y
+
+    def _attend_backward(
+        self,
+        dY: Array,
+        Q: Array,
+        K: Array,
+        V: Array,
+        dQ: Array,
+        dK: Array,
+        dV: Array,
+        cache: Cache,
+    ) -> None:
+        """Writes dQ, with respect to the unscaled queries, dK, dV, dW_out and db_out."""
+        O, in_rows = cache["O"], rows(dY)
+        dO = cache.array("dO", O.shape, dY.dtype)
+        affine_backward(
+            in_rows, O.reshape(len(in_rows), -1), self.W_out,
+            self.dW_out, self.db_out if self.bias else None, dO.reshape(len(in_rows), -1),
+        )  # fmt: skip
+        keeps = cache.training or cache.record
+        drops = cache.training and self.dropout > 0
+        size = attend_backward_size(Q.shape, K.shape, keeps, drops)
+        attend_backward(
+            dO, Q, K, V, cache["mask"], self.causal, self.dropout, O,
+            cache["P"] if keeps else None, cache["M"] if drops else None,
+            dQ, dK, dV, cache.array("work", (size,), dY.dtype),
+        )  # fmt: skip
 
 
-def attend_backward(
-    dO: Array,
-    dQ: Array,
-    dK: Array,
-    dV: Array,
-    Q: Array,
-    K: Array,
-    V: Array,
-    cache: Cache,
-    causal: bool,
-    dropout: float,
-) -> None:
-    """Writes dQ, with respect to the unscaled queries, dK and dV, from the gradient of O."""
-    m, T, h, d = Q.shape
-    S, g = K.shape[1:3]
-    O = by_head(cache["O"], g)
-    scaled_K = cache.array("scaled_K", K.shape, K.dtype)
-    np.multiply(K, 1 / sqrt(d), out=scaled_K)
-    Q, dO, dQ = by_head(Q, g), by_head(dO, g), by_head(dQ, g)
-    K, V = by_head(K), by_head(V)
-    sum_dK = cache.array("sum_dK", (m, g, S, d), dO.dtype)
-    sum_dV = cache.array("sum_dV", (m, g, S, d), dO.dtype)
-    P = _kept_weights((m, h, T, S), g, cache, Q.dtype)
-    M = _grouped(cache["M"], g) if cache.training and dropout else None
-
-    # The last queries see all keys: that block writes dK and dV, and the earlier ones add to them.
-    first = True
-    for queries, keys in reversed(list(_blocks(T, S, causal))):
-        if P is None:
-            weights = _weights_of(queries, keys, Q, K, P, cache, causal)
-        else:
-            weights = P[..., queries, :keys]
-        dropped = weights
-        dS = cache.array("block_dS", weights.shape, dO.dtype)
-        np.matmul(dO[..., queries, :], V[..., :keys, :].swapaxes(-1, -2), out=dS)
-        if M is not None:
-            dropped = _dropped(weights, queries, M, dropout, cache, draw=False)
-            dS *= M[..., queries, :keys]
-            dS *= 1 / (1 - dropout)
-        _accumulate(dropped, dO[..., queries, :], sum_dV[:, :, :keys], cache, write=first)
-        D = cache.array("D", (*weights.shape[:-1], 1), dO.dtype)
-        np.vecdot(dO[..., queries, :], O[..., queries, :], out=D[..., 0])
-        dS -= D
-        dS *= weights
-        np.matmul(dS, by_head(scaled_K)[..., :keys, :], out=dQ[..., queries, :])
-        _accumulate(dS, Q[..., queries, :], sum_dK[:, :, :keys], cache, write=first)
-        first = False
-    np.copyto(dK.transpose(0, 2, 1, 3), sum_dK)
-    np.copyto(dV.transpose(0, 2, 1, 3), sum_dV)
-
-
-def by_head(X: Array, groups: int | None = None) -> Array:
-    """A view of (m, time, heads, d) as (m, groups, heads in a group, time, d)."""
-    m, T, heads, d = X.shape
-    groups = groups or heads
-    return X.reshape(m, T, groups, heads // groups, d).transpose(0, 2, 3, 1, 4)
-
-
-def hide(mask: Array | None, S: int, cache: Cache, dtype: np.dtype[Any]) -> None:
-    """Note which keys get no weight: minus infinity is added to their scores."""
-    if mask is None:
-        cache.array("hidden", (0, 1, 1, 1, S), dtype)
-        return
-    if mask.shape[1] != S:
-        raise ShapeError(f"the mask has the shape {mask.shape}, and there are {S} keys")
-    hidden = cache.array("hidden", (len(mask), 1, 1, 1, S), dtype)
-    hidden.fill(-np.inf)
-    np.copyto(hidden[:, 0, 0, 0], 0, where=mask)
-
-
-def _blocks(T: int, S: int, causal: bool) -> Iterator[tuple[slice, int]]:
-    """Some queries at a time, each block with the number of keys that its last query may see."""
-    for start in range(0, T, QUERIES_AT_ONCE):
-        stop = min(start + QUERIES_AT_ONCE, T)
-        yield slice(start, stop), S - T + stop if causal else S
-
-
-def _kept_weights(
-    shape: tuple[int, int, int, int], groups: int, cache: Cache, dtype: np.dtype[Any]
-) -> Array | None:
-    if not (cache.training or cache.record):
-        return None
-    return _grouped(cache.array("P", shape, dtype), groups)
-
-
-def _grouped(P: Array, groups: int) -> Array:
-    m, h, T, S = P.shape
-    return P.reshape(m, groups, h // groups, T, S)
-
-
-def _weights_of(
-    queries: slice, keys: int, Q: Array, K: Array, P: Array | None, cache: Cache, causal: bool
-) -> Array:
-    """softmax(Q K^T) of some queries, with zeros for the keys that they may not see."""
-    Q, n = Q[..., queries, :], queries.stop - queries.start
-    if P is None:
-        S = cache.array("weights", (*Q.shape[:-1], keys), Q.dtype)
-    else:
-        S = P[..., queries, :keys]
-    np.matmul(Q, K[..., :keys, :].swapaxes(-1, -2), out=S)
-    if causal:
-        future = S[..., keys - n :]
-        future += _hidden_future(Q.dtype)[:n, :n]
-    hidden = cache["hidden"]
-    if len(hidden):
-        S += hidden[..., :keys]
-
-    highest = cache.array("highest", (*S.shape[:-1], 1), S.dtype)
-    np.maximum.reduce(S, axis=-1, keepdims=True, out=highest)
-    # Of minus infinities only, the highest would be one, and their difference not a number.
-    np.maximum(highest, np.finfo(S.dtype).min, out=highest)
-    S -= highest
-    np.exp(S, out=S)
-    total = cache.array("total", S.shape[:-1], S.dtype)
-    np.matmul(S, ones(keys, S.dtype), out=total)
-    np.maximum(total, 1, out=total)  # below exp(0) = 1 only where no key is seen: then P = 0
-    np.reciprocal(total, out=total)
-    S *= total[..., None]
-    return S
-
-
-def _dropped(
-    weights: Array, queries: slice, M: Array, rate: float, cache: Cache, *, draw: bool
-) -> Array:
-    """The weights times M / (1 - rate), in memory of its own."""
-    dropped = cache.array("dropped", weights.shape, weights.dtype)
-    M = M[..., queries, : weights.shape[-1]]
-    if draw:
-        cache.rng.random(out=dropped, dtype=dropped.dtype)
-        np.greater_equal(dropped, rate, out=M)
-    np.multiply(weights, M, out=dropped)
-    dropped *= 1 / (1 - rate)
-    return dropped
-
-
-def _accumulate(X: Array, Y: Array, out: Array, cache: Cache, *, write: bool) -> None:
-    """Write or add X^T Y, summed over the heads of a group."""
-    for head in range(X.shape[2]):
-        is_first = write and head == 0
-        product = out if is_first else cache.array("product", out.shape, X.dtype)
-        np.matmul(X[:, :, head].swapaxes(-1, -2), Y[:, :, head], out=product)
-        if not is_first:
-            out += product
-
-
-@lru_cache(maxsize=2)
-def _hidden_future(dtype: np.dtype[Any]) -> Array:
-    """Minus infinity above the diagonal."""
-    future = np.triu(np.full((QUERIES_AT_ONCE, QUERIES_AT_ONCE), -np.inf, dtype), 1)
-    future.flags.writeable = False
-    return future
+def _groups(heads: int, key_value_heads: int | None) -> int:
+    if key_value_heads is None:
+        return heads
+    groups = require_integer("key_value_heads", key_value_heads, at_least=1)
+    if heads % groups:
+        raise SettingError(
+            f"key_value_heads must divide the number of heads, {heads}; got {key_value_heads}"
+        )
+    return groups

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
-
-import numpy as np
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_one_of
 from plainnet.initializers import Zeros
-from plainnet.kernels.arrays import rows, sum_rows
+from plainnet.kernels.affine import affine_backward
+from plainnet.kernels.gru import Reset, gru, gru_backward
 from plainnet.layers.base import Array, Shape
-from plainnet.layers.recurrence import Recurrent, by_gate, sigmoid
+from plainnet.layers.recurrence import Recurrent
 
 AFTER, BEFORE = "reset == 'after'", "reset == 'before'"
 
@@ -59,7 +57,7 @@ class GRU(Recurrent):
         self,
         units: int,
         *,
-        reset: Literal["after", "before"] = "after",
+        reset: Reset = "after",
         return_sequences: bool = False,
         reverse: bool = False,
         learned_start: bool = False,
@@ -199,33 +197,11 @@ class GRU(Recurrent):
 
     def steps(self, Z: Array, H: Array, padded: Array | None, cache: Cache) -> None:
         time, m, units = len(Z), Z.shape[1], self.units
-        after = self.reset == "after"
-        S = cache.array("S", (time, 3, m, units), Z.dtype)  # r, k, n
-        V = cache.array("V", (time, m, units), Z.dtype)  # what r multiplies, or has multiplied
+        S = cache.array("S", (time, 3, m, units), Z.dtype)
+        V = cache.array("V", (time, m, units), Z.dtype)
         R = cache.array("R", (3, m, units), Z.dtype)
-        Z_gates, U_gates = by_gate(Z, 3), by_gate(self.U.T, 3)
-        for t in range(time):
-            s, v, z, h, before = S[t], V[t], Z_gates[t], H[t + 1], H[t]
-            r, k, n = s
-            if after:
-                np.matmul(before, U_gates, out=R)
-                np.add(R[:2], z[:2], out=s[:2])
-                sigmoid(s[:2])
-                np.add(R[2], self.b_reset, out=v)
-                np.multiply(r, v, out=n)
-            else:
-                np.matmul(before, U_gates[:2], out=s[:2])
-                s[:2] += z[:2]
-                sigmoid(s[:2])
-                np.multiply(r, before, out=v)
-                np.matmul(v, U_gates[2], out=n)
-            n += z[2]
-            np.tanh(n, out=n)
-            np.subtract(before, n, out=h)
-            h *= k
-            h += n
-            if padded is not None:
-                np.copyto(h, before, where=padded[t])
+        b_reset = self.b_reset if self.reset == "after" else None
+        gru(Z, self.U, b_reset, padded, H, S, V, R)
 
     def made(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         S = arrays["S"]
@@ -235,59 +211,23 @@ class GRU(Recurrent):
     def steps_back(
         self, dY: Array | None, dZ: Array, dh: Array, padded: Array | None, cache: Cache
     ) -> None:
-        """dZ is the gradient of the input's part, dR that of the product with the state."""
-        S, V, H, units = cache["S"], cache["V"], cache["H"], self.units
-        after = self.reset == "after"
-        slopes = cache.array("slopes", (3, *dh.shape), dh.dtype)  # of r, k, n
-        kept = cache.array("kept", dh.shape, dh.dtype)
+        (m, units), gates = dh.shape, 3 if self.reset == "after" else 2
+        dR = cache.array("dR", (len(dZ), m, gates * units), dh.dtype)
+        slopes = cache.array("slopes", (3, m, units), dh.dtype)
         dv = cache.array("dv", dh.shape, dh.dtype)
+        kept = cache.array("kept", dh.shape, dh.dtype)
         change = cache.array("change", dh.shape, dh.dtype)
-        gates = 3 if after else 2  # that take part in the product with the state itself
-        dR = cache.array("dR", (len(dZ), len(dh), gates * units), dh.dtype)
-        U, U_n = self.U[: gates * units], self.U[2 * units :]
-        dZ_gates, dR_gates = by_gate(dZ, 3), by_gate(dR, gates)
-        for t in reversed(range(len(dZ))):
-            s, before = S[t], H[t]
-            r, k, n = s
-            dr, dk, dn = slopes
-            if dY is not None:
-                np.add(dh, dY[t], out=dh)
-            np.multiply(s, s, out=slopes)
-            np.subtract(s[:2], slopes[:2], out=slopes[:2])
-            np.subtract(1, dn, out=dn)
-            if padded is not None:
-                np.copyto(slopes, 0, where=padded[t])
-            np.subtract(before, n, out=change)
-            dk *= change
-            dk *= dh
-            np.multiply(dh, k, out=kept)
-            np.subtract(dh, kept, out=change)
-            dn *= change
-            if after:
-                np.multiply(dn, r, out=dv)
-                np.copyto(dR_gates[t, 2], dv)
-                np.multiply(dn, V[t], out=change)
-            else:
-                np.dot(dn, U_n, out=dv)
-                np.multiply(dv, before, out=change)
-                dv *= r
-            dr *= change
-            np.copyto(dZ_gates[t], slopes)
-            np.copyto(dR_gates[t, :2], slopes[:2])
-            if padded is not None:
-                np.copyto(kept, dh, where=padded[t])
-            np.dot(dR[t], U, out=dh)
-            dh += kept
-            if not after:
-                dh += dv
+        gru_backward(
+            dY, cache["H"], self.U, self.reset, padded, cache["S"], cache["V"],
+            dZ, dR, dh, slopes, dv, kept, change,
+        )  # fmt: skip
 
     def recurrent_gradients(self, H: Array, dZ: Array, cache: Cache) -> None:
-        dR, units = cache["dR"], self.units
+        dR, rk = cache["dR"], 2 * self.units
         if self.reset == "after":
-            np.matmul(rows(H).T, rows(dR), out=self.dU.T)
             sums = cache.array("sums", self.b.shape, dR.dtype)
-            sum_rows(dR, sums)
-            self.db_reset[:] = sums[2 * units :]
+            affine_backward(dR, H, self.U, self.dU, sums, None)
+            self.db_reset[:] = sums[rk:]
         else:
-            np.matmul(rows(H).T, rows(dR), out=self.dU[: 2 * units].T)
-            np.matmul(rows(cache["V"]).T, rows(dZ)[:, 2 * units :], out=self.dU[2 * units :].T)
+            affine_backward(dR, H, self.U[:rk], self.dU[:rk], None, None)
+            affine_backward(dZ[..., rk:], cache["V"], self.U[rk:], self.dU[rk:], None, None)

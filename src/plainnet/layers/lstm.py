@@ -10,8 +10,9 @@ import numpy as np
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.initializers import Initializer
+from plainnet.kernels.lstm import lstm, lstm_backward
 from plainnet.layers.base import Array, Shape
-from plainnet.layers.recurrence import SHARES, STEP, Recurrent, by_gate, sigmoid
+from plainnet.layers.recurrence import SHARES, STEP, Recurrent
 
 
 @dataclass(frozen=True)
@@ -93,38 +94,12 @@ class LSTM(Recurrent):
         ),
     )
 
-    # Python costs as much as arithmetic here. So what the gates need lies beside each other in an
-    # order in which one call serves two or three of them:
-    #
-    #     S[t] = [ i    f        o        g    c_(t-1)  tanh c_t ]
-    #     E[t] = [ i g  f c_(t-1)  h_t ]
-    #
-    # (i, f) * (g, c) is the first two of E, and their sum is c_t. The slopes of i, f, o, times what
-    # they multiply, are E (1 - (i, f, o)); those of g and tanh c, which stand two apart, are
-    # (i, o) - (i g, h) * (g, tanh c).
-
     def steps(self, Z: Array, H: Array, padded: Array | None, cache: Cache) -> None:
         time, m, units = len(Z), Z.shape[1], self.units
         S = cache.array("S", (time + 1, 6, m, units), Z.dtype)
         E = cache.array("E", (time, 3, m, units), Z.dtype)
-        Z_gates, U_gates = by_gate(Z, 4), by_gate(self.U.T, 4)
         self.begin("c", S[0, 4], cache)
-        for t in range(time):
-            s, e, h = S[t], E[t], H[t + 1]
-            np.matmul(H[t], U_gates, out=s[:4])
-            s[:4] += Z_gates[t]
-            sigmoid(s[:3])
-            np.tanh(s[3], out=s[3])
-            if padded is not None:
-                np.copyto(s[0], 0, where=padded[t])
-                np.copyto(s[1], 1, where=padded[t])  # f = 1 and i = 0: the cell stays as it is
-            np.multiply(s[:2], s[3:5], out=e[:2])
-            np.add(e[0], e[1], out=S[t + 1, 4])
-            np.tanh(S[t + 1, 4], out=s[5])
-            np.multiply(s[2], s[5], out=h)
-            if padded is not None:
-                np.copyto(h, H[t], where=padded[t])
-            e[2] = h
+        lstm(Z, self.U, padded, H, S, E)
         self.end("c", S[-1, 4], cache)
 
     def made(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -135,30 +110,9 @@ class LSTM(Recurrent):
     def steps_back(
         self, dY: Array | None, dZ: Array, dh: Array, padded: Array | None, cache: Cache
     ) -> None:
-        S, E = cache["S"], cache["E"]
-        slopes = cache.array("slopes", (5, *dh.shape), dh.dtype)  # of i, f, o, g, tanh c
         dc = cache.array("dc", dh.shape, dh.dtype)
-        dc_part = cache.array("dc_part", dh.shape, dh.dtype)
-        kept = cache.array("kept", dh.shape, dh.dtype)
-        dZ_gates = by_gate(dZ, 4)
         dc.fill(0)
-        for t in reversed(range(len(dZ))):
-            s, e, dz = S[t], E[t], dZ_gates[t]
-            if dY is not None:
-                np.add(dh, dY[t], out=dh)
-            np.multiply(e, s[:3], out=slopes[:3])
-            np.subtract(e, slopes[:3], out=slopes[:3])
-            np.multiply(e[::2], s[3::2], out=slopes[3:])
-            np.subtract(s[0:3:2], slopes[3:], out=slopes[3:])
-            if padded is not None:
-                np.copyto(slopes, 0, where=padded[t])
-                np.copyto(kept, dh)
-            np.multiply(dh, slopes[4], out=dc_part)
-            np.add(dc, dc_part, out=dc)
-            np.multiply(dc, slopes[:2], out=dz[:2])
-            np.multiply(dh, slopes[2], out=dz[2])
-            np.multiply(dc, slopes[3], out=dz[3])
-            np.multiply(dc, s[1], out=dc)
-            np.dot(dZ[t], self.U, out=dh)
-            if padded is not None:
-                np.copyto(dh, kept, where=padded[t])
+        slopes = cache.array("slopes", (5, *dh.shape), dh.dtype)
+        part = cache.array("part", dh.shape, dh.dtype)
+        kept = cache.array("kept", dh.shape, dh.dtype)
+        lstm_backward(dY, self.U, padded, cache["S"], cache["E"], dZ, dc, dh, slopes, part, kept)

@@ -1,7 +1,7 @@
-"""Where in its sequence a token stands: added to its vector, or as the angle of a rotation."""
+"""Where in its sequence a token stands, added to its vector; `kernels/rotary.py` turns by it."""
 
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +10,8 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_integer, require_optional
 from plainnet.initializers import Initializer, Normal
 from plainnet.kernels.arrays import sum_rows
+from plainnet.kernels.rotary import angles, frozen, rounded_up
 from plainnet.layers.base import Array, Layer, Shape
-
-Pairing = Literal["halves", "interleaved"]
 
 
 class LearnedPositions(Layer):
@@ -122,7 +121,7 @@ class SinusoidalPositions(Layer):
         _, T, width = A.shape
         start = carried_steps(cache)
         count_steps(cache, T)
-        PE = _waves(_rounded(start + T), width, A.dtype)[start : start + T]
+        PE = _waves(rounded_up(start + T), width, A.dtype)[start : start + T]
         return np.add(A, PE, out=cache.output("Y", A))
 
     def backward(self, dY: Array, cache: Cache) -> Array:
@@ -151,85 +150,11 @@ def count_steps(cache: Cache, T: int) -> None:
         cache.carried["steps"] = carried_steps(cache) + T
 
 
-# --- rotation -------------------------------------------------------------------------------------
-
-
-def rotate(X: Array, start: int, base: float, pairing: Pairing, work: Array, sign: int = 1) -> None:
-    """Turn each pair of numbers by its place times the pair's frequency (Su et al. 2021, eq. 34).
-
-    (a, b) becomes (a cos - b sin, b cos + a sin), the angle t base^(-i / pairs) for place t and
-    pair i. The product of two vectors, turned so, depends on how far apart they stand, not where.
-
-    Parameters
-    ----------
-    X : array of shape (m, time, heads, width), which is written over
-    start : int
-        The first place.
-    pairing : {"halves", "interleaved"}
-        The paper pairs neighbours, (0, 1), (2, 3): "interleaved", as the first release of Llama
-        and ONNX's RotaryEmbedding with interleaved=1. "halves" pairs i with i + width / 2, as
-        Llama's weights in the Transformers library and ONNX with interleaved=0.
-    work : array of X's shape
-    sign : int
-        -1 turns back, which is also the way of the gradient: a rotation's transpose.
-    """
-    _, T, heads, width = X.shape
-    cosine, sine = _turns(_rounded(start + T), heads, width, base, pairing, sign, X.dtype)
-    here = slice(start, start + T)
-    first, second = _pairs(pairing, width)
-    np.copyto(work[..., first], X[..., second])
-    np.copyto(work[..., second], X[..., first])
-    work *= sine[here]
-    X *= cosine[here]
-    X += work
-
-
-def _pairs(pairing: Pairing, width: int) -> tuple[slice, slice]:
-    """Where the first and the second numbers of all pairs stand."""
-    if pairing == "halves":
-        return slice(width // 2), slice(width // 2, None)
-    return slice(0, None, 2), slice(1, None, 2)
-
-
-def _rounded(length: int) -> int:
-    """Up to a power of two, so that a sequence that grows needs few tables."""
-    return 1 << (length - 1).bit_length()
-
-
-def _angles(length: int, pairs: int, base: float) -> Array:
-    """t base^(-i / pairs), shape (length, pairs). In float32, far ones would be wrong."""
-    return np.arange(length)[:, None] * base ** (-np.arange(pairs) / pairs)
-
-
-# Tables that depend on nothing but their arguments, for all layers and threads.
+# --- waves ----------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=16)
 def _waves(length: int, width: int, dtype: np.dtype[Any]) -> Array:
-    theta = _angles(length, width // 2, 10000.0)
-    return _frozen(np.stack([np.sin(theta), np.cos(theta)], axis=2).reshape(length, width), dtype)
-
-
-@lru_cache(maxsize=32)
-def _turns(
-    length: int,
-    heads: int,
-    width: int,
-    base: float,
-    pairing: Pairing,
-    sign: int,
-    dtype: np.dtype[Any],
-) -> tuple[Array, Array]:
-    """What numbers and their partners are multiplied by, shape (length, heads, width)."""
-    theta = _angles(length, width // 2, base)[:, None]
-    cosine, sine = np.empty((2, length, heads, width))
-    first, second = _pairs(pairing, width)
-    cosine[..., first] = cosine[..., second] = np.cos(theta)
-    sine[..., first], sine[..., second] = -sign * np.sin(theta), sign * np.sin(theta)
-    return _frozen(cosine, dtype), _frozen(sine, dtype)
-
-
-def _frozen(table: Array, dtype: np.dtype[Any]) -> Array:
-    table = table.astype(dtype)
-    table.flags.writeable = False
-    return table
+    """A table for all layers and threads."""
+    theta = angles(length, width // 2, 10000.0)
+    return frozen(np.stack([np.sin(theta), np.cos(theta)], axis=2).reshape(length, width), dtype)

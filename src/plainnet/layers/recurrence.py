@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -26,7 +25,9 @@ from plainnet.errors import (
     require_one_of,
 )
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
-from plainnet.kernels.arrays import rows, sum_rows
+from plainnet.kernels.affine import affine, affine_backward
+from plainnet.kernels.arrays import sum_rows
+from plainnet.kernels.rnn import Activation, rnn, rnn_backward
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 
 BOOL = np.dtype(bool)
@@ -138,14 +139,12 @@ class Recurrent(Layer):
         X = cache.array("X", (time, m, features), A.dtype)
         np.copyto(X, self._steps_first(A))
         Z = cache.array("Z", (time, m, self.gates * self.units), A.dtype)
-        np.dot(rows(X), self.W.T, out=rows(Z))
-        np.add(Z, self.b, out=Z)
+        affine(X, self.W, self.b, Z)
         H = cache.array("H", (time + 1, m, self.units), A.dtype)  # H[t] goes into step t
         cache["learned"] = not cache.carried
         self.begin("h", H[0], cache)
         padded = cache["padded"] = self._find_padded(cache)
-        with np.errstate(over="ignore"):  # see `sigmoid`
-            self.steps(Z, H, padded, cache)
+        self.steps(Z, H, padded, cache)
         self.end("h", H[-1], cache)
         if not self.return_sequences:
             Y = cache.array("Y", (m, self.units), A.dtype)
@@ -173,18 +172,16 @@ class Recurrent(Layer):
         else:
             np.copyto(dh, dY)
             self.steps_back(None, dZ, dh, padded, cache)
-        np.matmul(rows(X).T, rows(dZ), out=self.dW.T)
-        sum_rows(dZ, self.db)
+        dX = cache.array("dX", X.shape, dY.dtype) if cache.needs_input_gradient else None
+        affine_backward(dZ, X, self.W, self.dW, self.db, dX)
         self.recurrent_gradients(H[:-1], dZ, cache)
         if self.learned_start:
             for state in self.states:
                 gradient = getattr(self, f"d{state}0")
                 sum_rows(cache[f"d{state}"], gradient)
                 gradient *= cache["learned"]
-        if not cache.needs_input_gradient:
+        if dX is None:
             return NO_GRADIENT
-        dX = cache.array("dX", X.shape, dY.dtype)
-        np.dot(rows(dZ), self.W, out=rows(dX))
         dA = cache.array("dA", (X.shape[1], X.shape[0], X.shape[2]), dY.dtype)
         np.copyto(self._steps_first(dA), dX)
         return dA
@@ -213,7 +210,7 @@ class Recurrent(Layer):
 
     def recurrent_gradients(self, H: Array, dZ: Array, cache: Cache) -> None:
         """dU, from the states before each step, (time, m, units)."""
-        np.matmul(rows(H).T, rows(dZ), out=self.dU.T)
+        affine_backward(dZ, H, self.U, self.dU, None, None)
 
     # --- where a sequence starts -----------------------------------------------------------------
 
@@ -291,22 +288,6 @@ class Recurrent(Layer):
         return padded
 
 
-def sigmoid(Z: Array) -> Array:
-    """1 / (1 + exp(-Z)) in place. Where exp overflows, the result 0 is right: hence errstate.
-
-    A clip, as in `kernels.activations.sigmoid`, would be a quarter of the time.
-    """
-    np.negative(Z, out=Z)
-    np.exp(Z, out=Z)
-    Z += 1
-    return np.reciprocal(Z, out=Z)
-
-
-def by_gate(Z: Array, gates: int) -> Array:
-    """A view of (..., m, gates * units) as (..., gates, m, units)."""
-    return Z.reshape(*Z.shape[:-1], gates, -1).swapaxes(-3, -2)
-
-
 # One step: H is the state before it and Y the state after it, dY the whole gradient of the latter,
 # from the loss and from the next step. The gradients of the tensors are this step's share.
 SHARES = (
@@ -343,7 +324,7 @@ class RNN(Recurrent):
         self,
         units: int,
         *,
-        activation: Literal["tanh", "relu"] = "tanh",
+        activation: Activation = "tanh",
         return_sequences: bool = False,
         reverse: bool = False,
         learned_start: bool = False,
@@ -379,37 +360,11 @@ class RNN(Recurrent):
 
     def steps(self, Z: Array, H: Array, padded: Array | None, cache: Cache) -> None:
         R = cache.array("R", H.shape[1:], H.dtype)
-        for t in range(len(Z)):
-            np.dot(H[t], self.U.T, out=R)
-            R += Z[t]
-            if self.activation == "tanh":
-                np.tanh(R, out=H[t + 1])
-            else:
-                np.maximum(R, 0, out=H[t + 1])
-            if padded is not None:
-                np.copyto(H[t + 1], H[t], where=padded[t])
+        rnn(Z, self.U, self.activation, padded, H, R)
 
     def steps_back(
         self, dY: Array | None, dZ: Array, dh: Array, padded: Array | None, cache: Cache
     ) -> None:
-        H = cache["H"]
+        slope = cache.array("slope", dh.shape, dh.dtype if self.activation == "tanh" else BOOL)
         kept = cache.array("kept", dh.shape, dh.dtype)
-        slope = cache.array("slope", dh.shape, dh.dtype)
-        above = cache.array("above", dh.shape, BOOL)
-        for t in reversed(range(len(dZ))):
-            if dY is not None:
-                np.add(dh, dY[t], out=dh)
-            if self.activation == "tanh":
-                np.multiply(H[t + 1], H[t + 1], out=slope)
-                np.subtract(1, slope, out=slope)
-                np.multiply(dh, slope, out=dZ[t])
-            else:
-                np.greater(H[t + 1], 0, out=above)
-                np.multiply(dh, above, out=dZ[t])
-            if padded is None:
-                np.dot(dZ[t], self.U, out=dh)
-            else:
-                np.copyto(dZ[t], 0, where=padded[t])
-                np.copyto(kept, dh)
-                np.dot(dZ[t], self.U, out=dh)
-                np.copyto(dh, kept, where=padded[t])
+        rnn_backward(dY, cache["H"], self.U, self.activation, padded, dZ, dh, slope, kept)

@@ -22,6 +22,7 @@ from plainnet.errors import (
     require_optional,
 )
 from plainnet.initializers import Initializer
+from plainnet.kernels.rotary import Pairing
 from plainnet.layers.activations import GELU, ReLU
 from plainnet.layers.attention import CrossAttention, MultiHeadAttention
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
@@ -30,7 +31,7 @@ from plainnet.layers.dense import Dense
 from plainnet.layers.dropout import Dropout
 from plainnet.layers.gates import SwiGLU
 from plainnet.layers.normalization import LayerNorm, RMSNorm
-from plainnet.layers.positions import Pairing, expect_sequence
+from plainnet.layers.positions import expect_sequence
 
 NORMALIZATIONS = {"LayerNorm": LayerNorm, "RMSNorm": RMSNorm}
 
