@@ -24,6 +24,7 @@ FUNCTIONS: dict[str, Any] = {
         "exp",
         "expm1",
         "heaviside",
+        "inf",
         "log",
         "log1p",
         "maximum",

@@ -11,6 +11,8 @@ from plainnet.kernels.batch_norm import (
     batch_statistics,
     feature_lines_shape,
     feature_piece_size,
+    masked_batch_norm_backward,
+    masked_batch_statistics,
 )
 from plainnet.kernels.group_norm import (
     channel_lines_shape,
@@ -150,6 +152,41 @@ def test_batch_norm(shape, piece, reuse, of_batch, arrays, monkeypatch):
     close(dbeta, wanted[1])
     (dgamma, dbeta), dA = nan(2, n), dY if reuse else nan(*shape)
     batch_norm_backward(*given, dgamma, dbeta, dA, *scratch)
+    for actual, expected in zip((dgamma, dbeta, dA), wanted, strict=True):
+        close(actual, expected)
+
+
+@every_shape
+@every_piece
+@every_use
+@pytest.mark.parametrize("without_data", [True, False])
+def test_masked_batch_norm(shape, piece, reuse, without_data, arrays, rng, monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE", piece)
+    (A, gamma, beta, dY), n = arrays, shape[-1]
+    data = np.zeros(shape[:-1], bool) if without_data else rng.random(shape[:-1]) < 0.6
+    data.flat[-1] = not without_data
+
+    def plain() -> np.ndarray:
+        counted = A[data] if data.any() else np.zeros((1, n))
+        mean, variance = counted.mean(axis=0), counted.var(axis=0)
+        return gamma * (A - mean) / np.sqrt(variance + EPSILON) + beta
+
+    def of() -> float:
+        return float((plain() * dY).sum())
+
+    Y, wanted = plain(), [gradient(of, X) for X in (gamma, beta, A)]
+    w, lines, whole = data[..., None].astype(float), nan(*feature_lines_shape(A)), nan(A.size)
+    mean, variance, inverse_std, dgamma, dbeta = nan(5, n)
+    masked_batch_statistics(A, w, mean, variance, nan(piece_size(A)), nan(n))
+    A_hat, out = nan(*shape), nan(*shape)
+    batch_norm(A, mean, variance, gamma, beta, EPSILON, out, A_hat, inverse_std, lines)
+    np.testing.assert_allclose(out, Y, rtol=1e-12, atol=1e-13)
+
+    dA = dY if reuse else nan(*shape)
+    given = dY, gamma, A_hat, inverse_std, False
+    batch_norm_backward(*given, dgamma, dbeta, dA, lines, whole, nan(3, n))
+    given = gamma, A_hat, inverse_std, w, dgamma, dbeta
+    masked_batch_norm_backward(*given, dA, nan(piece_size(dA)), nan(3, n))
     for actual, expected in zip((dgamma, dbeta, dA), wanted, strict=True):
         close(actual, expected)
 

@@ -125,7 +125,7 @@ def test_layer(case: LayerCase, rng):
         known["layers_back"] = lambda dY: spread(layer, backward, dY)
 
     if layer.uses_mask:
-        known["data"] = np.ones(A.shape[:2], bool)
+        known["data"] = np.ones(A.shape[:-1], bool)
     if isinstance(layer, EncoderDecoder):
         known |= coder_steps(layer)
 

@@ -235,6 +235,137 @@ def test_after_many_passes_prediction_is_training(rng):
     np.testing.assert_allclose(predicted, trained, rtol=1e-3, atol=1e-3)  # 1000 / 999
 
 
+# --- masked steps ---------------------------------------------------------------------------------
+
+DATA = np.array([[1, 1, 1, 0], [0, 1, 1, 1], [0, 0, 0, 0], [1, 0, 1, 1]], bool)
+
+
+def masked_passes(layer, X, dY, data, *, training=True):
+    cache = Cache(training=training)
+    cache.mask = data
+    Y = layer.forward(X, cache).copy()
+    return Y, layer.backward(dY, cache).copy()
+
+
+def sequences_of_data(rng) -> tuple[Layer, Layer, np.ndarray, np.ndarray]:
+    """Two equal layers, sequences with huge numbers where they are masked, and a gradient."""
+    tensors = {"gamma": [1.5, -0.5, 2], "beta": [0.3, 0.1, -0.2]}
+    both = placed(BatchNorm(), (4, 3), **tensors), placed(BatchNorm(), (3,), **tensors)
+    X, dY = rng.standard_normal((2, 4, 4, 3))
+    X[~DATA] += 1000
+    return *both, X, dY
+
+
+def test_masked_steps_do_not_count_in_the_statistics(rng):
+    layer, alone, X, dY = sequences_of_data(rng)
+    dY[~DATA] = 0  # as a loss has it, in which they do not count either
+    Y, dA = masked_passes(layer, X, dY, DATA)
+    expected_Y, expected_dA = passes(alone, X[DATA], dY[DATA])
+    np.testing.assert_allclose(Y[DATA], expected_Y, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(dA[DATA], expected_dA, rtol=1e-12, atol=1e-13)
+    assert not dA[~DATA].any()
+    for name in ("running_mean", "running_variance", "dgamma", "dbeta"):
+        expected = getattr(alone, name)
+        np.testing.assert_allclose(getattr(layer, name), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_masked_steps_are_normalized_by_what_the_data_give(rng):
+    layer, alone, X, dY = sequences_of_data(rng)
+    Y, _ = masked_passes(layer, X, dY, DATA)
+    passes(alone, X[DATA], dY[DATA])
+    share = 1 / (1 - alone.momentum)  # the batch's statistics, from one step towards them
+    mean = alone.running_mean * share
+    unbiased = (alone.running_variance - alone.momentum) * share
+    n = DATA.sum()
+    std = np.sqrt(unbiased * (n - 1) / n + alone.epsilon)
+    expected = alone.gamma * (X - mean) / std + alone.beta
+    np.testing.assert_allclose(Y, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("shape", [(4, 3), (4, 2, 3)])
+def test_gradients_with_masked_steps(shape, training, rng):
+    """Masked steps count in this loss: their outputs depend on the data, as the data's do."""
+
+    class Masked(Layer):
+        """Sets a mask, and leaves the numbers of masked steps alone."""
+
+        def forward(self, A, cache):
+            cache.mask = DATA
+            return A
+
+        def backward(self, dA, cache):
+            return dA
+
+    layers = [Dense(3), Masked(), BatchNorm(), ReLU()]
+    network = Network(layers, loss=Squares(), input_shape=shape, seed=0, dtype=np.float64)
+    network["2.batchnorm.gamma"] = [1.5, -0.5, 2]
+    network["2.batchnorm.beta"] = [0.3, 0.1, -0.2]
+    X = rng.standard_normal((4, *shape))
+    y = rng.standard_normal((4, *shape))
+    check = check_gradients(network, X, y, training=training)
+    assert check.passed, check
+
+
+class Squares(Free):
+    """Of outputs of any shape, masked or not."""
+
+    def targets(self, y, dtype):
+        return np.asarray(y, dtype)
+
+    def forward(self, Z, y, cache):
+        cache["D"] = Z - y
+        return (cache["D"] ** 2).reshape(len(Z), -1).sum(axis=1)
+
+    def backward(self, cache):
+        return 2 * cache["D"]
+
+
+def test_a_mask_that_leaves_nothing_out_gives_the_same_bits(rng):
+    X, dY = rng.standard_normal((2, 4, 4, 3)).astype(np.float32)
+    results = []
+    for mask in (None, np.ones((4, 4), bool)):
+        network = Network([layer := BatchNorm()], loss=Free(), input_shape=(4, 3), seed=0)
+        found = masked_passes(layer, X, dY, mask)
+        results.append([*found, network.gradients, network.state])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 3), (3, 4, 3)])
+def test_a_mask_of_other_rows_says_nothing(shape, rng):
+    X, dY = rng.standard_normal((2, 4, *shape))
+    given = [placed(BatchNorm(), shape) for _ in range(2)]
+    expected = passes(given[0], X, dY)
+    for one, other in zip(masked_passes(given[1], X, dY, DATA), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_batch_without_data_leaves_no_trace():
+    layer = placed(BatchNorm(), (4, 3), running_mean=[1, 2, 3])
+    state = layer.running_mean.copy(), layer.running_variance.copy()
+    X = np.zeros((4, 4, 3))
+    Y, dA = masked_passes(layer, X, np.zeros_like(X), np.zeros((4, 4), bool))
+    assert np.isfinite(Y).all()
+    assert not dA.any()
+    same(layer.running_mean, state[0])
+    same(layer.running_variance, state[1])
+
+
+def test_a_masked_batch_in_float32_and_again_without_a_mask(rng):
+    """One cache, so that nothing of the masked pass is left."""
+    network = Network([layer := BatchNorm()], loss=Free(), input_shape=(4, 3), seed=0)
+    X, dY = rng.standard_normal((2, 4, 4, 3)).astype(np.float32)
+    cache = Cache(training=True)
+    cache.mask = DATA
+    assert layer.forward(X, cache).dtype == np.float32
+    assert layer.backward(dY, cache).dtype == np.float32
+    cache.mask = None
+    found = layer.forward(X, cache).copy(), layer.backward(dY, cache).copy()
+    for one, other in zip(found, passes(network.layers[0], X, dY), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 # --- what must not matter -------------------------------------------------------------------------
 
 
@@ -333,7 +464,8 @@ def test_a_setting_of_numpys_does_not_make_float64(layer, rng):
     network = Network([layer], loss=MeanSquaredError(), input_shape=4, seed=0)
     cache = Cache(training=True, record=True)
     network.loss_and_gradients(np.ones((3, 4), np.float32), np.ones((3, 4), np.float32), cache)
-    assert {cache[name].dtype for name in cache} == {np.dtype(np.float32)}
+    dtypes = {cache[name].dtype for name in cache}
+    assert {dtype for dtype in dtypes if dtype.kind == "f"} == {np.dtype(np.float32)}
 
 
 # --- settings and shapes --------------------------------------------------------------------------

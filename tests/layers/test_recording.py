@@ -35,16 +35,18 @@ class Upstream(Loss):
         return cache["y"]
 
 
-def recorded(case: LayerCase, rng: np.random.Generator) -> tuple[Layer, Any]:
+def recorded(case: LayerCase, rng: np.random.Generator, *before: Layer) -> tuple[Layer, Any]:
     """A layer, and what can be read of it after a pass, in float64."""
     layer = case.make()
     network = Network(
-        [layer], loss=Upstream(), input_shape=case.input_shape, seed=0, dtype=np.float64
+        [*before, layer], loss=Upstream(), input_shape=case.input_shape, seed=0, dtype=np.float64
     )
     network.parameters[:] += 0.1 * rng.standard_normal(network.parameters.shape)
     A = rng.standard_normal((5, *case.input_shape))
     if layer.takes_ids:
         A = rng.integers(0, 3, A.shape)
+    if before:  # padding after the data, before it, and nothing else
+        A[0, -1:] = A[1, :1] = A[2] = 0
     cache = Cache(training=True, record=True)
     Y = network.forward(A, cache)
     network.loss_and_gradients(A, rng.standard_normal(Y.shape), cache)
@@ -60,7 +62,32 @@ ONE_CALL = [case for case in CASES if not isinstance(case.make(), Recurrent)]
 
 @pytest.mark.parametrize("case", ONE_CALL, ids=[case.id for case in ONE_CALL])
 def test_every_name_of_every_formula(case: LayerCase, rng):
-    layer, read = recorded(case, rng)
+    expect_formulas(*recorded(case, rng))
+
+
+def keeps_time(case: LayerCase) -> bool:
+    """A mask that comes in still fits what comes out, or has ended."""
+    layer = case.make()
+    if len(case.input_shape) != 2:
+        return False
+    (time, *_) = layer.place("0", case.input_shape)
+    return layer.ends_time or time == case.input_shape[0]
+
+
+MASKED = [case for case in ONE_CALL if case.make().uses_mask and keeps_time(case)]
+
+
+@pytest.mark.parametrize("case", MASKED, ids=[case.id for case in MASKED])
+def test_every_name_of_every_formula_of_a_padded_batch(case: LayerCase, rng):
+    layer, read = recorded(case, rng, Masking())
+    assert read("data").sum(axis=1).tolist() == [
+        case.input_shape[0] - missing for missing in (1, 1, case.input_shape[0], 0, 0)
+    ]
+    expect_formulas(layer, read)
+
+
+def expect_formulas(layer: Layer, read: Any) -> None:
+    """Each array that can be read is what its formula makes of the others."""
     settings = {n: getattr(layer, n) for n in dir(layer) if not n.startswith("_")}
     rows = layer.shown_by is WindowOfRows
     flat = lambda X: X.reshape(-1, X.shape[-1]) if rows and X.ndim > 2 else X  # noqa: E731

@@ -116,12 +116,13 @@ FUNCTIONS: Mapping[str, Any] = {
     **{
         name: getattr(np, name)
         for name in (
-            "arange", "concatenate", "cos", "einsum", "exp", "expm1", "heaviside", "log", "log1p",
-            "maximum", "minimum", "pi", "sign", "sin", "sqrt", "tanh", "where", "zeros_like",
+            "arange", "concatenate", "cos", "einsum", "exp", "expm1", "heaviside", "inf", "log",
+            "log1p", "maximum", "minimum", "pi", "sign", "sin", "sqrt", "tanh", "where",
+            "zeros_like",
         )
     },
 }  # fmt: skip
-"""What a formula may call, and pi."""
+"""What a formula may call, with pi and infinity."""
 
 LAYERS = frozenset(
     {

@@ -39,6 +39,30 @@ def batch_statistics(
     variance /= N
 
 
+def masked_batch_statistics(
+    A: Array,  # (..., n)
+    w: Array,  # (..., 1), 1 for a row that counts, 0 for one that does not
+    mean: Array,  # (n,)
+    variance: Array,  # (n,)
+    product: Array,  # (piece_size(A),), scratch
+    part: Array,  # (n,), scratch
+) -> None:
+    """mean = sum_i w_i A_i / N, variance = sum_i w_i (A_i - mean)^2 / N; both 0 if none counts."""
+    N = max(1, np.count_nonzero(w))
+    mean.fill(0)
+    for a, counts in pieces(A, w):
+        p = np.multiply(a, counts, out=shaped(product, a.shape))
+        add_sum_rows(p, mean, part)
+    mean /= N
+    variance.fill(0)
+    for a, counts in pieces(A, w):
+        p = np.subtract(a, mean, out=shaped(product, a.shape))
+        np.multiply(p, p, out=p)
+        np.multiply(p, counts, out=p)
+        add_sum_rows(p, variance, part)
+    variance /= N
+
+
 def batch_norm(
     A: Array,  # (..., n)
     mean: Array,  # (n,)
@@ -103,3 +127,30 @@ def batch_norm_backward(
         np.subtract(dy, p, out=da)
         np.subtract(da, through_means, out=da)
         np.multiply(da, slopes, out=da)
+
+
+def masked_batch_norm_backward(
+    gamma: Array,  # (n,)
+    A_hat: Array,  # (..., n)
+    inverse_std: Array,  # (n,)
+    w: Array,  # (..., 1), 1 for a row that counts, 0 for one that does not
+    dgamma: Array,  # (n,), sum_i dY_i A_hat_i
+    dbeta: Array,  # (n,), sum_i dY_i
+    dA: Array,  # (..., n), holds gamma inverse_std dY
+    product: Array,  # (piece_size(dA),), scratch
+    part: Array,  # (3, n), scratch
+) -> None:
+    """dA_i -= gamma inverse_std w_i (dbeta + A_hat_i dgamma) / N.
+
+    The outputs of all rows depend on the mean and the variance, and these on the rows that count.
+    """
+    slope, through_mean, through_std = part
+    np.multiply(gamma, inverse_std, out=slope)
+    slope /= max(1, np.count_nonzero(w))
+    np.multiply(slope, dbeta, out=through_mean)
+    np.multiply(slope, dgamma, out=through_std)
+    for a_hat, counts, da in pieces(A_hat, w, dA):
+        p = np.multiply(a_hat, through_std, out=shaped(product, da.shape))
+        np.add(p, through_mean, out=p)
+        np.multiply(p, counts, out=p)
+        np.subtract(da, p, out=da)

@@ -78,15 +78,15 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """A = Z above zero, a Z below, with a = `negative_slope` (Maas et al. 2013)."""
 
-    formulas = _elementwise(
-        ("where(Z > 0, Z, negative_slope * Z)", r"A = \max(Z, 0) + a \min(Z, 0)"),
-        ("dA * where(Z > 0, 1, negative_slope)", r"dZ = dA \odot ([Z > 0] + a [Z \le 0])"),
-    )
-
     def __init__(self, negative_slope: float = 0.01) -> None:
         require_number("negative_slope", negative_slope, at_least=0, below=1)
         self.negative_slope = negative_slope
         self.weight_initializer = HeNormal(negative_slope)
+
+    formulas = _elementwise(
+        ("where(Z > 0, Z, negative_slope * Z)", r"A = \max(Z, 0) + a \min(Z, 0)"),
+        ("dA * where(Z > 0, 1, negative_slope)", r"dZ = dA \odot ([Z > 0] + a [Z \le 0])"),
+    )
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
@@ -105,6 +105,11 @@ class ELU(Layer):
     """A = Z above zero, alpha (exp(Z) - 1) below (Clevert et al. 2016, equation 15)."""
 
     weight_initializer = HeNormal()
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        require_number("alpha", alpha, at_least=0)
+        self.alpha = alpha
+
     formulas = _elementwise(
         (
             "where(Z > 0, Z, alpha * expm1(minimum(Z, 0)))",
@@ -115,10 +120,6 @@ class ELU(Layer):
             r"dZ = dA \odot ([Z > 0] + \alpha e^Z [Z \le 0])",
         ),
     )
-
-    def __init__(self, alpha: float = 1.0) -> None:
-        require_number("alpha", alpha, at_least=0)
-        self.alpha = alpha
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         return _elu(Z, self.alpha, 1, cache)
@@ -154,6 +155,9 @@ class SELU(Layer):
         return _elu_backward(dA, self.alpha, self.scale, cache)
 
 
+EXACT, BY_TANH = "approximate == 'none'", "approximate == 'tanh'"
+
+
 class GELU(Layer):
     """A = Z Phi(Z), Phi the standard normal distribution function (Hendrycks and Gimpel 2016).
 
@@ -167,9 +171,44 @@ class GELU(Layer):
     weight_initializer = HeNormal()
 
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
-        require_one_of("approximate", approximate, tuple(_GELU_FORMULAS))
+        require_one_of("approximate", approximate, ("none", "tanh"))
         self.approximate = approximate
-        self.formulas = _GELU_FORMULAS[approximate]
+
+    formulas = Formulas(
+        input="Z",
+        output="A",
+        forward=(
+            Formula("A", "Z * Phi(Z)", r"A = Z \odot \Phi(Z)", when=EXACT),
+            Formula(
+                "u",
+                "sqrt(2 / pi) * (Z + 0.044715 * Z**3)",
+                r"u = \sqrt{2/\pi}\,(Z + 0.044715\, Z^3)",
+                when=BY_TANH,
+            ),
+            Formula(
+                "A",
+                "Z * (1 + tanh(u)) / 2",
+                r"A = \tfrac12 Z \odot (1 + \tanh u)",
+                when=BY_TANH,
+            ),
+        ),
+        backward=(
+            Formula(
+                "dZ",
+                "dA * (Phi(Z) + Z * phi(Z))",
+                r"dZ = dA \odot (\Phi(Z) + Z \odot \varphi(Z))",
+                when=EXACT,
+            ),
+            Formula(
+                "dZ",
+                "dA * ((1 + tanh(u)) / 2"
+                " + Z / 2 * (1 - tanh(u)**2) * sqrt(2 / pi) * (1 + 0.134145 * Z**2))",
+                r"dZ = dA \odot (\tfrac12 (1 + \tanh u) + \tfrac12 Z \odot (1 - \tanh^2 u)"
+                r" \sqrt{2/\pi}\,(1 + 0.134145\, Z^2))",
+                when=BY_TANH,
+            ),
+        ),
+    )
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
@@ -186,35 +225,6 @@ class GELU(Layer):
             rest = cache.array("rest", slope.shape, slope.dtype)
             return gelu_tanh_backward(dA, Z, Phi, dZ, slope, rest)
         return gelu_backward(dA, Z, Phi, dZ, slope)
-
-
-_GELU_FORMULAS = {
-    "none": _elementwise(
-        ("Z * Phi(Z)", r"A = Z \odot \Phi(Z)"),
-        ("dA * (Phi(Z) + Z * phi(Z))", r"dZ = dA \odot (\Phi(Z) + Z \odot \varphi(Z))"),
-    ),
-    "tanh": Formulas(
-        "Z",
-        "A",
-        (
-            Formula(
-                "u",
-                "sqrt(2 / pi) * (Z + 0.044715 * Z**3)",
-                r"u = \sqrt{2/\pi}\,(Z + 0.044715\, Z^3)",
-            ),
-            Formula("A", "Z * (1 + tanh(u)) / 2", r"A = \tfrac12 Z \odot (1 + \tanh u)"),
-        ),
-        (
-            Formula(
-                "dZ",
-                "dA * ((1 + tanh(u)) / 2"
-                " + Z / 2 * (1 - tanh(u)**2) * sqrt(2 / pi) * (1 + 0.134145 * Z**2))",
-                r"dZ = dA \odot (\tfrac12 (1 + \tanh u) + \tfrac12 Z \odot (1 - \tanh^2 u)"
-                r" \sqrt{2/\pi}\,(1 + 0.134145\, Z^2))",
-            ),
-        ),
-    ),
-}
 
 
 class SiLU(Layer):
@@ -324,6 +334,11 @@ class Softmax(Layer):
     """
 
     weight_initializer = GlorotUniform()
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., classes)")
+        return input_shape
+
     formulas = _elementwise(
         (
             "exp(Z - Z.max(axis=-1, keepdims=True))"
@@ -335,10 +350,6 @@ class Softmax(Layer):
             r"dZ_j = A_j (dA_j - \sum_k dA_k A_k)",
         ),
     )
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., classes)")
-        return input_shape
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         per_row = cache.array("per_row", (*Z.shape[:-1], 1), Z.dtype)

@@ -17,7 +17,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formulas
 from plainnet.engine.parameters import Declaration
 from plainnet.engine.plan import Place, Planned
-from plainnet.errors import SettingError, ShapeError, require_optional
+from plainnet.errors import DTypeError, SettingError, ShapeError, require_optional
 from plainnet.initializers import GlorotUniform, Initializer
 
 Array = npt.NDArray[Any]
@@ -59,8 +59,8 @@ class Layer(Configurable, Planned, ABC):
     """The input is integers, such as the ids of tokens, and has no gradient."""
 
     uses_mask: bool = False
-    """`forward` looks at `cache.mask`: which steps of a sequence are data. It then has the shape
-    (m, time) of the input, or is None."""
+    """`forward` looks at `cache.mask`: which steps of a sequence are data. `mask_for` has checked
+    that it fits the input."""
 
     ends_time: bool = False
     """The output has no time axis any more: above, there is no mask."""
@@ -221,6 +221,20 @@ class Layer(Configurable, Planned, ABC):
                 f"{name} is a view into the network's vector: write into it, self.{name}[...] = "
             )
         super().__setattr__(name, value)
+
+    def mask_for(self, A: Array, cache: Cache) -> Array | None:
+        """`cache.mask`, which has to have the shape (m, time) of the input, or None."""
+        mask = cache.mask
+        if mask is None:
+            return None
+        if mask.shape != A.shape[: mask.ndim]:
+            raise ShapeError(
+                f"layer {self.name} ({self!r}) needs a mask of shape (m, time), here "
+                f"{A.shape[:2]}; got {mask.shape}"
+            )
+        if mask.dtype != np.bool_:
+            raise DTypeError(f"layer {self.name} ({self!r}) needs a boolean mask; got {mask.dtype}")
+        return mask
 
     def users_of(self, setting: str) -> Iterator[tuple[Layer, str]]:
         """The layers whose passes read this setting, and what they call it.

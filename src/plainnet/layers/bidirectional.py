@@ -61,6 +61,11 @@ class Bidirectional(Layer):
             following = layer.suggest(following)
         return following
 
+    def plan(self, own: Place) -> Iterable[Place]:
+        """Neither may write over what it gets: the other reads it too."""
+        for name, layer in zip(self.names, self.layers, strict=True):
+            yield Place(name, layer, needs_input_gradient=own.needs_input_gradient)
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -92,11 +97,6 @@ class Bidirectional(Layer):
             ),
         ),
     )
-
-    def plan(self, own: Place) -> Iterable[Place]:
-        """Neither may write over what it gets: the other reads it too."""
-        for name, layer in zip(self.names, self.layers, strict=True):
-            yield Place(name, layer, needs_input_gradient=own.needs_input_gradient)
 
     def forward(self, A: Array, cache: Cache) -> Array:
         mask, parts = cache.mask, []

@@ -11,7 +11,6 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Place
 from plainnet.errors import (
-    DTypeError,
     SettingError,
     ShapeError,
     require_integer,
@@ -33,13 +32,6 @@ from plainnet.layers.base import (
 
 class Sequential(Layer):
     """One layer after the other; the gradient comes back in the opposite order."""
-
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(Formula("Y", "layers(A)", r"Y = f_n(\dots f_2(f_1(A)))"),),
-        backward=(Formula("dA", "layers_back(dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),),
-    )
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = _checked(layers)
@@ -78,6 +70,13 @@ class Sequential(Layer):
                 runs_back=i >= first,
             )
 
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "layers(A)", r"Y = f_n(\dots f_2(f_1(A)))"),),
+        backward=(Formula("dA", "layers_back(dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),),
+    )
+
     def forward(self, A: Array, cache: Cache) -> Array:
         try:
             for layer, own in cache.layers_of(self):
@@ -106,19 +105,6 @@ class Residual(Layer):
 
     releases_arrays = True
 
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Formula("F", "layers(A)", r"F = f_n(\dots f_2(f_1(A)))"),
-            Formula("Y", "A + F", r"Y = A + F"),
-        ),
-        backward=(
-            Formula("dF", "layers_back(dY)", r"dF = f_1'(f_2'(\dots f_n'(dY)))"),
-            Formula("dA", "dY + dF", r"dA = dY + dF"),
-        ),
-    )
-
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.branch = Sequential(layers)
         self.layers = self.branch.layers
@@ -139,6 +125,19 @@ class Residual(Layer):
     def plan(self, own: Place) -> Iterable[Place]:
         """The branch may write over nothing that comes from outside: the shortcut reads it too."""
         yield Place("", self.branch, needs_input_gradient=own.needs_input_gradient)
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("F", "layers(A)", r"F = f_n(\dots f_2(f_1(A)))"),
+            Formula("Y", "A + F", r"Y = A + F"),
+        ),
+        backward=(
+            Formula("dF", "layers_back(dY)", r"dF = f_1'(f_2'(\dots f_n'(dY)))"),
+            Formula("dA", "dY + dF", r"dA = dY + dF"),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         inner = cache.inside(self)
@@ -165,12 +164,6 @@ class Parallel(Layer):
     """
 
     releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(Formula("Y", "layers(A)", r"Y = [f_1(A_{p_1}), \dots, f_n(A_{p_n})]"),),
-        backward=(Formula("dA", "layers_back(dY)", r"dA_j = \sum_{i:\, j \in p_i} f_i'(dY_i)_j"),),
-    )
 
     def __init__(self, parts: Sequence[tuple[int, int]], layers: Sequence[Layer]) -> None:
         self.layers = _checked(layers)
@@ -214,6 +207,13 @@ class Parallel(Layer):
                 reuse_gradient=True,
                 needs_input_gradient=own.needs_input_gradient,
             )
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "layers(A)", r"Y = [f_1(A_{p_1}), \dots, f_n(A_{p_n})]"),),
+        backward=(Formula("dA", "layers_back(dY)", r"dA_j = \sum_{i:\, j \in p_i} f_i'(dY_i)_j"),),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
@@ -260,13 +260,12 @@ def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
 
     It returns what `build` said and leaves A alone.
     """
-    if layer.uses_mask:
-        _expect_mask(layer, A, cache)
+    mask = layer.mask_for(A, cache) if layer.uses_mask else None
     given = A if cache.reuse_input else read_only(A)
     if cache.window is not None:
         known = {name: getattr(layer, name) for name in layer.declared}
-        if layer.uses_mask:  # as the formulas have it, where it is not None
-            known["data"] = np.ones(A.shape[:2], bool) if cache.mask is None else cache.mask
+        if layer.uses_mask:  # as the formulas have it, None or not
+            known["data"] = np.ones(A.shape[:-1], bool) if mask is None else mask
         cache.window.begin(given, known)
     try:
         Y = layer.forward(given, cache)
@@ -284,7 +283,8 @@ def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
         cache.window.end(Y)
     if layer.ends_time:
         cache.mask = None
-    cache.watches_forward = cache.record or layer.uses_mask or layer.ends_time
+    checks_mask = layer.uses_mask and len(layer.input_shape) == 2  # only a sequence has one
+    cache.watches_forward = cache.record or checks_mask or layer.ends_time
     return A if Y is given else Y
 
 
@@ -313,19 +313,6 @@ def watched_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
         cache.window.end_back(dX, {name: getattr(layer, f"d{name}") for name in layer.declared})
     cache.watches_backward = cache.record
     return dA if dX is given else dX
-
-
-def _expect_mask(layer: Layer, A: Array, cache: Cache) -> None:
-    mask = cache.mask
-    if mask is None:
-        return
-    if mask.shape != A.shape[: mask.ndim]:
-        raise ShapeError(
-            f"layer {layer.name} ({layer!r}) needs a mask of shape (m, time), here {A.shape[:2]}; "
-            f"got {mask.shape}"
-        )
-    if mask.dtype != np.bool_:
-        raise DTypeError(f"layer {layer.name} ({layer!r}) needs a boolean mask; got {mask.dtype}")
 
 
 def _cover_all(parts: Sequence[tuple[int, int]]) -> bool:

@@ -111,84 +111,21 @@ def _where(axis: int, result: str, latex: str, small: str, large: str) -> Formul
     )
 
 
-def _formulas(where: tuple[Formula, ...], Z: Formula, dW: Formula, dA: Formula) -> list[Formulas]:
-    """Without and with a bias."""
-    with_bias = Formula("Z", f"{Z.plain} + b", Z.latex.replace("= ", "= b_f + ", 1))
-    db = Formula("db", "dZ.reshape(-1, len(b)).sum(axis=0)", r"db_f = \sum dZ_{\cdot f}")
-    return [
-        Formulas("A", "Z", (*where, Z), (dW, dA)),
-        Formulas("A", "Z", (*where, with_bias), (dW, db, dA)),
-    ]
+def _filtered(plain: str, latex: str) -> tuple[Formula, Formula]:
+    """Z, with and without a bias."""
+    with_bias = latex.replace("= ", "= b_f + ", 1)
+    return (
+        Formula("Z", f"{plain} + b", with_bias, when="bias"),
+        Formula("Z", plain, latex, when="not bias"),
+    )
 
 
+_DB = Formula("db", "dZ.reshape(-1, len(b)).sum(axis=0)", r"db_f = \sum dZ_{\cdot f}", when="bias")
 _DOWN_LATEX = r"D_{iyr} = [\,d i + s y - p = r\,]"
 _ACROSS_LATEX = r"E_{jxs} = [\,d j + s x - p = s\,]"
 _A, _DZ = (f"{name}.reshape(*{name}.shape[:3], groups, -1)" for name in ("A", "dZ"))
 _W = "W.reshape(groups, -1, *W.shape[1:])"
-_A1, _DZ1 = (f"{name}.reshape(*{name}.shape[:2], groups, -1)" for name in ("A", "dZ"))
-
-CONV2D = _formulas(
-    (
-        _where(0, "down", _DOWN_LATEX, "output", "input"),
-        _where(1, "across", _ACROSS_LATEX, "output", "input"),
-    ),
-    Formula(
-        "Z",
-        f"einsum('iyr,jxs,mrsgc,gfijc->myxgf', down, across, {_A}, {_W})"
-        ".reshape(len(A), *output_shape)",
-        r"Z_{yxf} = \sum_{ijc} W_{fijc} A_{(sy+di-p)(sx+dj-p)c}",
-    ),
-    Formula(
-        "dW",
-        f"einsum('iyr,jxs,mrsgc,myxgf->gfijc', down, across, {_A}, {_DZ}).reshape(W.shape)",
-        r"dW_{fijc} = \sum_{yx} dZ_{yxf} A_{(sy+di-p)(sx+dj-p)c}",
-    ),
-    Formula(
-        "dA",
-        f"einsum('iyr,jxs,gfijc,myxgf->mrsgc', down, across, {_W}, {_DZ}).reshape(A.shape)",
-        r"dA_{(sy+di-p)(sx+dj-p)c} \mathrel{+}= \sum_f W_{fijc} dZ_{yxf}",
-    ),
-)
-CONV_TRANSPOSE2D = _formulas(
-    (
-        _where(0, "down", _DOWN_LATEX, "input", "output"),
-        _where(1, "across", _ACROSS_LATEX, "input", "output"),
-    ),
-    Formula(
-        "Z",
-        f"einsum('iyr,jxs,myxgc,gfijc->mrsgf', down, across, {_A}, {_W})"
-        ".reshape(len(A), *output_shape)",
-        r"Z_{rsf} = \sum_{yx} \sum_{ijc} D_{iyr} E_{jxs} W_{fijc} A_{yxc}",
-    ),
-    Formula(
-        "dW",
-        f"einsum('iyr,jxs,myxgc,mrsgf->gfijc', down, across, {_A}, {_DZ}).reshape(W.shape)",
-        r"dW_{fijc} = \sum_{yx} A_{yxc} dZ_{(sy+di-p)(sx+dj-p)f}",
-    ),
-    Formula(
-        "dA",
-        f"einsum('iyr,jxs,gfijc,mrsgf->myxgc', down, across, {_W}, {_DZ}).reshape(A.shape)",
-        r"dA_{yxc} = \sum_{ijf} W_{fijc} dZ_{(sy+di-p)(sx+dj-p)f}",
-    ),
-)
-CONV1D = _formulas(
-    (_where(0, "down", _DOWN_LATEX, "output", "input"),),
-    Formula(
-        "Z",
-        f"einsum('iyr,mrgc,gfic->mygf', down, {_A1}, {_W}).reshape(len(A), *output_shape)",
-        r"Z_{yf} = \sum_{ic} W_{fic} A_{(sy+di-p)c}",
-    ),
-    Formula(
-        "dW",
-        f"einsum('iyr,mrgc,mygf->gfic', down, {_A1}, {_DZ1}).reshape(W.shape)",
-        r"dW_{fic} = \sum_y dZ_{yf} A_{(sy+di-p)c}",
-    ),
-    Formula(
-        "dA",
-        f"einsum('iyr,gfic,mygf->mrgc', down, {_W}, {_DZ1}).reshape(A.shape)",
-        r"dA_{(sy+di-p)c} \mathrel{+}= \sum_f W_{fic} dZ_{yf}",
-    ),
-)
+_SEEN, _DZ1 = (f"{name}.reshape(*{name}.shape[:2], groups, -1)" for name in ("seen", "dZ"))
 
 
 class Conv2d(_Convolution):
@@ -235,7 +172,6 @@ class Conv2d(_Convolution):
         initializer: Initializer | None = None,
     ) -> None:
         self._set(filters, groups, bias, initializer)
-        self.formulas = CONV2D[self.bias]
         self.kernel_size, self.stride, self.dilation, self.padding = map(
             plain, (kernel_size, stride, dilation, padding)
         )
@@ -249,6 +185,33 @@ class Conv2d(_Convolution):
         self.window = replace(self.window, before=before)
         self._declare(channels, self.window.kernel)
         return (*expect_places(self.window, (height, width), after), self.filters)
+
+    formulas = Formulas(
+        input="A",
+        output="Z",
+        forward=(
+            _where(0, "down", _DOWN_LATEX, "output", "input"),
+            _where(1, "across", _ACROSS_LATEX, "output", "input"),
+            *_filtered(
+                f"einsum('iyr,jxs,mrsgc,gfijc->myxgf', down, across, {_A}, {_W})"
+                ".reshape(len(A), *output_shape)",
+                r"Z_{yxf} = \sum_{ijc} W_{fijc} A_{(sy+di-p)(sx+dj-p)c}",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dW",
+                f"einsum('iyr,jxs,mrsgc,myxgf->gfijc', down, across, {_A}, {_DZ}).reshape(W.shape)",
+                r"dW_{fijc} = \sum_{yx} dZ_{yxf} A_{(sy+di-p)(sx+dj-p)c}",
+            ),
+            _DB,
+            Formula(
+                "dA",
+                f"einsum('iyr,jxs,gfijc,myxgf->mrsgc', down, across, {_W}, {_DZ}).reshape(A.shape)",
+                r"dA_{(sy+di-p)(sx+dj-p)c} \mathrel{+}= \sum_f W_{fijc} dZ_{yxf}",
+            ),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
@@ -308,7 +271,6 @@ class ConvTranspose2d(_Convolution):
         initializer: Initializer | None = None,
     ) -> None:
         self._set(filters, groups, bias, initializer)
-        self.formulas = CONV_TRANSPOSE2D[self.bias]
         self.kernel_size, self.stride, self.dilation, self.padding, self.output_padding = map(
             plain, (kernel_size, stride, dilation, padding, output_padding)
         )
@@ -346,6 +308,33 @@ class ConvTranspose2d(_Convolution):
             )
         self._declare(channels, self.window.kernel)
         return (*output, self.filters)
+
+    formulas = Formulas(
+        input="A",
+        output="Z",
+        forward=(
+            _where(0, "down", _DOWN_LATEX, "input", "output"),
+            _where(1, "across", _ACROSS_LATEX, "input", "output"),
+            *_filtered(
+                f"einsum('iyr,jxs,myxgc,gfijc->mrsgf', down, across, {_A}, {_W})"
+                ".reshape(len(A), *output_shape)",
+                r"Z_{rsf} = \sum_{yx} \sum_{ijc} D_{iyr} E_{jxs} W_{fijc} A_{yxc}",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dW",
+                f"einsum('iyr,jxs,myxgc,mrsgf->gfijc', down, across, {_A}, {_DZ}).reshape(W.shape)",
+                r"dW_{fijc} = \sum_{yx} A_{yxc} dZ_{(sy+di-p)(sx+dj-p)f}",
+            ),
+            _DB,
+            Formula(
+                "dA",
+                f"einsum('iyr,jxs,gfijc,mrsgf->myxgc', down, across, {_W}, {_DZ}).reshape(A.shape)",
+                r"dA_{yxc} = \sum_{ijf} W_{fijc} dZ_{(sy+di-p)(sx+dj-p)f}",
+            ),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
@@ -413,7 +402,6 @@ class Conv1d(_Convolution):
         initializer: Initializer | None = None,
     ) -> None:
         self._set(filters, groups, bias, initializer)
-        self.formulas = CONV1D[self.bias]
         most = MOST_PIXELS
         self.kernel_size = require_integer("kernel_size", kernel_size, at_least=1, at_most=most)
         self.stride = require_integer("stride", stride, at_least=1, at_most=most)
@@ -456,6 +444,35 @@ class Conv1d(_Convolution):
         window = replace(self.window, before=before)
         return window, expect_places(window, (time, 1), after)[0]
 
+    # `data` is the mask, (m, time).
+    formulas = Formulas(
+        input="A",
+        output="Z",
+        forward=(
+            Formula("seen", "A * data[..., None]", r"\tilde A_{rc} = A_{rc}\, \mathrm{data}_r"),
+            _where(0, "down", _DOWN_LATEX, "output", "input"),
+            *_filtered(
+                f"einsum('iyr,mrgc,gfic->mygf', down, {_SEEN}, {_W})"
+                ".reshape(len(A), *output_shape)",
+                r"Z_{yf} = \sum_{ic} W_{fic} \tilde A_{(sy+di-p)c}",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dW",
+                f"einsum('iyr,mrgc,mygf->gfic', down, {_SEEN}, {_DZ1}).reshape(W.shape)",
+                r"dW_{fic} = \sum_y dZ_{yf} \tilde A_{(sy+di-p)c}",
+            ),
+            _DB,
+            Formula(
+                "dseen",
+                f"einsum('iyr,gfic,mygf->mrgc', down, {_W}, {_DZ1}).reshape(A.shape)",
+                r"d\tilde A_{(sy+di-p)c} \mathrel{+}= \sum_f W_{fic} dZ_{yf}",
+            ),
+            Formula("dA", "dseen * data[..., None]", r"dA_{rc} = d\tilde A_{rc}\, \mathrm{data}_r"),
+        ),
+    )
+
     def forward(self, A: Array, cache: Cache) -> Array:
         mask = cache.mask
         try:
@@ -469,7 +486,7 @@ class Conv1d(_Convolution):
                     f"layer {self.name} ({self!r}) makes {places} steps of {A.shape[1]}, and the "
                     "mask no longer fits"
                 )
-            A = np.multiply(A, cache["mask"], out=cache.array("data", A.shape, A.dtype))
+            A = np.multiply(A, cache["mask"], out=cache.array("masked", A.shape, A.dtype))
         if cache.carry:
             A, window = self._continued(A, cache), replace(window, before=(0, 0))
         cache["A"] = A

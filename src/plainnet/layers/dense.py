@@ -8,22 +8,6 @@ from plainnet.initializers import Initializer, Zeros
 from plainnet.kernels.affine import affine, affine_backward
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 
-_DW = Formula("dW", "dZ.T @ A", r"dW = dZ^\top A")
-_DB = Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i")
-_DA = Formula("dA", "dZ @ W", r"dA = dZ\, W")
-FORMULAS = Formulas(
-    input="A",
-    output="Z",
-    forward=(Formula("Z", "A @ W.T + b", r"Z = A W^\top + b"),),
-    backward=(_DW, _DB, _DA),
-)
-FORMULAS_WITHOUT_BIAS = Formulas(
-    input="A",
-    output="Z",
-    forward=(Formula("Z", "A @ W.T", r"Z = A W^\top"),),
-    backward=(_DW, _DA),
-)
-
 
 class Dense(Layer):
     """Z = A Wᵀ + b, over the last axis.
@@ -51,7 +35,6 @@ class Dense(Layer):
     db: Array
 
     shown_by = WindowOfRows
-    formulas = FORMULAS
     releases_arrays = True
 
     def __init__(
@@ -61,8 +44,6 @@ class Dense(Layer):
         self.units = require_integer("units", units, at_least=1)
         self.bias = require_boolean("bias", bias)
         self.initializer = initializer
-        if not self.bias:
-            self.formulas = FORMULAS_WITHOUT_BIAS
 
     def build(self, input_shape: Shape) -> Shape:
         expect_axes(input_shape, 1, "(..., features)")
@@ -70,6 +51,20 @@ class Dense(Layer):
         if self.bias:
             self.declare("b", (self.units,), Zeros())
         return (*input_shape[:-1], self.units)
+
+    formulas = Formulas(
+        input="A",
+        output="Z",
+        forward=(
+            Formula("Z", "A @ W.T + b", r"Z = A W^\top + b", when="bias"),
+            Formula("Z", "A @ W.T", r"Z = A W^\top", when="not bias"),
+        ),
+        backward=(
+            Formula("dW", "dZ.T @ A", r"dW = dZ^\top A"),
+            Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i", when="bias"),
+            Formula("dA", "dZ @ W", r"dA = dZ\, W"),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A

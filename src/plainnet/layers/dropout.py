@@ -19,16 +19,16 @@ class Dropout(Layer):
     so that prediction needs no correction.
     """
 
+    def __init__(self, rate: float) -> None:
+        require_number("rate", rate, at_least=0, below=1)
+        self.rate = rate
+
     formulas = Formulas(
         input="A",
         output="Y",
         forward=(Formula("Y", "A * M / (1 - rate)", r"Y = A \odot M / (1 - p)"),),
         backward=(Formula("dA", "dY * M / (1 - rate)", r"dA = dY \odot M / (1 - p)"),),
     )
-
-    def __init__(self, rate: float) -> None:
-        require_number("rate", rate, at_least=0, below=1)
-        self.rate = rate
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if not cache.training or self.rate == 0:
@@ -48,8 +48,6 @@ class Dropout2d(Layer):
     2015, Efficient Object Localization Using Convolutional Networks, section 3.2).
     """
 
-    formulas = Dropout.formulas
-
     def __init__(self, rate: float) -> None:
         require_number("rate", rate, at_least=0, below=1)
         self.rate = rate
@@ -57,6 +55,8 @@ class Dropout2d(Layer):
     def build(self, input_shape: Shape) -> Shape:
         expect_image(input_shape)
         return input_shape
+
+    formulas = Dropout.formulas
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if not cache.training or self.rate == 0:
@@ -90,16 +90,16 @@ class GaussianNoise(Layer):
     computes (Bishop 1995, Training with noise is equivalent to Tikhonov regularization).
     """
 
+    def __init__(self, standard_deviation: float) -> None:
+        require_number("standard_deviation", standard_deviation, at_least=0)
+        self.standard_deviation = standard_deviation
+
     formulas = Formulas(
         input="A",
         output="Y",
         forward=(Formula("Y", "A + E", r"Y = A + E,\; E \sim \mathcal N(0, \sigma^2)"),),
         backward=(Formula("dA", "dY", r"dA = dY"),),
     )
-
-    def __init__(self, standard_deviation: float) -> None:
-        require_number("standard_deviation", standard_deviation, at_least=0)
-        self.standard_deviation = standard_deviation
 
     def forward(self, A: Array, cache: Cache) -> Array:
         if not cache.training or self.standard_deviation == 0:

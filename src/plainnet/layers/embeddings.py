@@ -69,6 +69,29 @@ class PeriodicEmbedding(Layer):
 
     read_once = ("sigma",)
     releases_arrays = True
+
+    def __init__(self, frequencies: int = 16, *, width: int = 4, sigma: float = 0.1) -> None:
+        self.frequencies = require_integer("frequencies", frequencies, at_least=1)
+        self.width = require_integer("width", width, at_least=2)
+        require_number("sigma", sigma, above=0)
+        self.sigma = sigma
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise ShapeError(f"needs an input of shape (features,); got {input_shape}")
+        (F,), K, J = input_shape, self.frequencies, self.width - 1
+        edge = 1 / K**0.5
+        self.declare("w1", (F, K), Normal(self.sigma), decays=True)
+        self.declare("b1", (F, K), Uniform(pi))
+        self.declare("W2", (F, K, J), Uniform(edge), decays=True)
+        self.declare("b2", (F, J), Uniform(edge))
+        return (F * self.width,)
+
+    def suggest(self, following: Initializer) -> Initializer:
+        return following  # all tensors name their own; nothing below depends on them
+
+    # A feature per block in memory, (F, m, K), so that W2 is one product for each feature.
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -105,28 +128,6 @@ class PeriodicEmbedding(Layer):
             ),
         ),
     )
-
-    def __init__(self, frequencies: int = 16, *, width: int = 4, sigma: float = 0.1) -> None:
-        self.frequencies = require_integer("frequencies", frequencies, at_least=1)
-        self.width = require_integer("width", width, at_least=2)
-        require_number("sigma", sigma, above=0)
-        self.sigma = sigma
-
-    def build(self, input_shape: Shape) -> Shape:
-        if len(input_shape) != 1:
-            raise ShapeError(f"needs an input of shape (features,); got {input_shape}")
-        (F,), K, J = input_shape, self.frequencies, self.width - 1
-        edge = 1 / K**0.5
-        self.declare("w1", (F, K), Normal(self.sigma), decays=True)
-        self.declare("b1", (F, K), Uniform(pi))
-        self.declare("W2", (F, K, J), Uniform(edge), decays=True)
-        self.declare("b2", (F, J), Uniform(edge))
-        return (F * self.width,)
-
-    def suggest(self, following: Initializer) -> Initializer:
-        return following  # all tensors name their own; nothing below depends on them
-
-    # A feature per block in memory, (F, m, K), so that W2 is one product for each feature.
 
     def forward(self, A: Array, cache: Cache) -> Array:
         (m, F), K, J = A.shape, self.frequencies, self.width - 1
@@ -176,25 +177,6 @@ class PiecewiseLinearEmbedding(Layer):
         For each feature two edges or more, ascending.
     """
 
-    formulas = Formulas(
-        input="A",
-        output="T",
-        forward=(
-            Formula(
-                "T",
-                "minimum(maximum((A[:, feature] - low) / width, 0), 1)",
-                r"T_k = \mathrm{clip}((x - e_{k-1}) / (e_k - e_{k-1}), 0, 1)",
-            ),
-        ),
-        backward=(
-            Formula(
-                "dA",
-                "(dT * ((T > 0) & (T < 1)) / width) @ (feature[:, None] == arange(A.shape[1]))",
-                r"dx = \sum_k dT_k [0 < T_k < 1] / (e_k - e_{k-1})",
-            ),
-        ),
-    )
-
     def __init__(self, edges: Sequence[Sequence[float]]) -> None:
         self.edges: list[list[float]] = []
         for i, given in enumerate(require_sequence("edges", edges, "lists of numbers")):
@@ -217,6 +199,25 @@ class PiecewiseLinearEmbedding(Layer):
         self.low = np.concatenate([e[:-1] for e in self.edges])
         self.width = np.concatenate([np.diff(e) for e in self.edges])
         return (len(self.feature),)
+
+    formulas = Formulas(
+        input="A",
+        output="T",
+        forward=(
+            Formula(
+                "T",
+                "minimum(maximum((A[:, feature] - low) / width, 0), 1)",
+                r"T_k = \mathrm{clip}((x - e_{k-1}) / (e_k - e_{k-1}), 0, 1)",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dA",
+                "(dT * ((T > 0) & (T < 1)) / width) @ (feature[:, None] == arange(A.shape[1]))",
+                r"dx = \sum_k dT_k [0 < T_k < 1] / (e_k - e_{k-1})",
+            ),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         T = cache.array("T", (len(A), len(self.feature)), A.dtype)
@@ -271,19 +272,6 @@ class CategoryEmbedding(Layer):
     dE: Array
 
     releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(Formula("Y", "E[ids].reshape(len(A), -1)", r"Y_i = E_{\mathrm{id}_i}"),),
-        backward=(
-            Formula(
-                "dE",
-                "(ids[..., None] == arange(len(E))).reshape(-1, len(E)).T @ dY.reshape(-1, width)",
-                r"dE_k = \sum_{i:\,\mathrm{id}_i = k} dY_i",
-            ),
-            Formula("dA", "zeros_like(A)", r"dA = 0"),
-        ),
-    )
 
     def __init__(self, sizes: Sequence[int], width: int = 8) -> None:
         sizes = require_sequence("sizes", sizes, "whole numbers, one for each column")
@@ -320,6 +308,20 @@ class CategoryEmbedding(Layer):
                 f"tells {most:,} ids apart: make the network with dtype=np.float64"
             )
         super().bind(parameters, gradients, state)
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "E[ids].reshape(len(A), -1)", r"Y_i = E_{\mathrm{id}_i}"),),
+        backward=(
+            Formula(
+                "dE",
+                "(ids[..., None] == arange(len(E))).reshape(-1, len(E)).T @ dY.reshape(-1, width)",
+                r"dE_k = \sum_{i:\,\mathrm{id}_i = k} dY_i",
+            ),
+            Formula("dA", "zeros_like(A)", r"dA = 0"),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         m, width = len(A), self.width

@@ -29,9 +29,6 @@ from plainnet.kernels.gates import (
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 from plainnet.layers.containers import Sequential
 
-_DW = Formula("dW", "dZ.T @ A", r"dW = dZ^\top A")
-_DB = Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i")
-
 
 class Gated(Layer):
     """What gated linear units share: Z = A W^T + b, whose halves are U and V, and its gradients.
@@ -59,8 +56,6 @@ class Gated(Layer):
 
     shown_by = WindowOfRows
     releases_arrays = True
-    formulas_with_bias: Formulas
-    formulas_without: Formulas
 
     def __init__(
         self, units: int, *, bias: bool = True, initializer: Initializer | None = None
@@ -69,7 +64,6 @@ class Gated(Layer):
         self.units = require_integer("units", units, at_least=1)
         self.bias = require_boolean("bias", bias)
         self.initializer = initializer
-        self.formulas = self.formulas_with_bias if bias else self.formulas_without
 
     def build(self, input_shape: Shape) -> Shape:
         expect_axes(input_shape, 1, "(..., features)")
@@ -107,22 +101,19 @@ class Gated(Layer):
         return Z[..., : self.units], Z[..., self.units :]
 
 
-def _gated_formulas(
-    forward: tuple[Formula, ...], backward: tuple[Formula, ...]
-) -> tuple[Formulas, Formulas]:
-    """With a bias, and without."""
-    halves = (
-        Formula("U", "Z[:, :units]", r"U = Z_{\cdot,\, 1 \dots n}"),
-        Formula("V", "Z[:, units:]", r"V = Z_{\cdot,\, n+1 \dots 2n}"),
-    )
-    dZ = Formula("dZ", "concatenate([dU, dV], axis=1)", r"dZ = [dU \; dV]")
-    dA = Formula("dA", "dZ @ W", r"dA = dZ\, W")
-    Z = Formula("Z", "A @ W.T", r"Z = A W^\top")
-    Z_b = Formula("Z", "A @ W.T + b", r"Z = A W^\top + b")
-    return (
-        Formulas("A", "Y", (Z_b, *halves, *forward), (*backward, dZ, _DW, _DB, dA)),
-        Formulas("A", "Y", (Z, *halves, *forward), (*backward, dZ, _DW, dA)),
-    )
+# To the halves U and V of Z, and back from their gradients.
+HALVES = (
+    Formula("Z", "A @ W.T + b", r"Z = A W^\top + b", when="bias"),
+    Formula("Z", "A @ W.T", r"Z = A W^\top", when="not bias"),
+    Formula("U", "Z[:, :units]", r"U = Z_{\cdot,\, 1 \dots n}"),
+    Formula("V", "Z[:, units:]", r"V = Z_{\cdot,\, n+1 \dots 2n}"),
+)
+HALVES_BACK = (
+    Formula("dZ", "concatenate([dU, dV], axis=1)", r"dZ = [dU \; dV]"),
+    Formula("dW", "dZ.T @ A", r"dW = dZ^\top A"),
+    Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i", when="bias"),
+    Formula("dA", "dZ @ W", r"dA = dZ\, W"),
+)
 
 
 class GLU(Gated):
@@ -131,14 +122,18 @@ class GLU(Gated):
     Parameters and tensors are those of `Gated`.
     """
 
-    formulas_with_bias, formulas_without = _gated_formulas(
-        (
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            *HALVES,
             Formula("T", "sigmoid(V)", r"T = \sigma(V)"),
             Formula("Y", "U * T", r"Y = U \odot T"),
         ),
-        (
+        backward=(
             Formula("dU", "dY * T", r"dU = dY \odot T"),
             Formula("dV", "dY * U * T * (1 - T)", r"dV = dY \odot U \odot T \odot (1 - T)"),
+            *HALVES_BACK,
         ),
     )
 
@@ -160,18 +155,22 @@ class SwiGLU(Gated):
     Parameters and tensors are those of `Gated`.
     """
 
-    formulas_with_bias, formulas_without = _gated_formulas(
-        (
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            *HALVES,
             Formula("T", "sigmoid(U)", r"T = \sigma(U)"),
             Formula("Y", "U * T * V", r"Y = U \odot T \odot V"),
         ),
-        (
+        backward=(
             Formula(
                 "dU",
                 "dY * V * (T + U * T * (1 - T))",
                 r"dU = dY \odot V \odot (T + U \odot T \odot (1 - T))",
             ),
             Formula("dV", "dY * U * T", r"dV = dY \odot U \odot T"),
+            *HALVES_BACK,
         ),
     )
 
@@ -215,31 +214,6 @@ class Highway(Layer):
     shown_by = WindowOfRows
     read_once = ("gate_bias",)
     releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Formula("F", "layers(A)", r"F = f_n(\dots f_2(f_1(A)))"),
-            Formula("Z", "A @ W.T + b", r"Z = A W^\top + b"),
-            Formula("T", "sigmoid(Z)", r"T = \sigma(Z)"),
-            Formula("Y", "T * F + (1 - T) * A", r"Y = T \odot F + (1 - T) \odot A"),
-        ),
-        backward=(
-            Formula("dF", "dY * T", r"dF = dY \odot T"),
-            Formula(
-                "dZ",
-                "dY * (F - A) * T * (1 - T)",
-                r"dZ = dY \odot (F - A) \odot T \odot (1 - T)",
-            ),
-            _DW,
-            _DB,
-            Formula(
-                "dA",
-                "dY * (1 - T) + dZ @ W + layers_back(dF)",
-                r"dA = dY \odot (1 - T) + dZ\, W + F'(dF)",
-            ),
-        ),
-    )
 
     def __init__(self, layers: Sequence[Layer], *, gate_bias: float = -1.0) -> None:
         require_number("gate_bias", gate_bias)
@@ -268,6 +242,32 @@ class Highway(Layer):
         """F may write over dF, which nobody else reads, but not over A."""
         needed = own.needs_input_gradient
         yield Place("", self.branch, reuse_gradient=True, needs_input_gradient=needed)
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("F", "layers(A)", r"F = f_n(\dots f_2(f_1(A)))"),
+            Formula("Z", "A @ W.T + b", r"Z = A W^\top + b"),
+            Formula("T", "sigmoid(Z)", r"T = \sigma(Z)"),
+            Formula("Y", "T * F + (1 - T) * A", r"Y = T \odot F + (1 - T) \odot A"),
+        ),
+        backward=(
+            Formula("dF", "dY * T", r"dF = dY \odot T"),
+            Formula(
+                "dZ",
+                "dY * (F - A) * T * (1 - T)",
+                r"dZ = dY \odot (F - A) \odot T \odot (1 - T)",
+            ),
+            Formula("dW", "dZ.T @ A", r"dW = dZ^\top A"),
+            Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i"),
+            Formula(
+                "dA",
+                "dY * (1 - T) + dZ @ W + layers_back(dF)",
+                r"dA = dY \odot (1 - T) + dZ\, W + F'(dF)",
+            ),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         inner = cache.inside(self)

@@ -21,26 +21,47 @@ from plainnet.layers.sliding import expect_image
 BOOL = np.dtype(bool)
 
 
-def _mean_formulas(axes: str, places: str) -> Formulas:
-    return Formulas(
+class GlobalAveragePool2d(Layer):
+    """The mean over all pixels: (m, height, width, channels) becomes (m, channels)."""
+
+    releases_arrays = True
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_image(input_shape)
+        return input_shape[-1:]
+
+    formulas = Formulas(
         input="A",
         output="Y",
-        forward=(Formula("Y", f"A.mean(axis={axes})", r"Y_c = \tfrac1n \sum_{p} A_{pc}"),),
+        forward=(Formula("Y", "A.mean(axis=(1, 2))", r"Y_c = \tfrac1n \sum_p A_{pc}"),),
         backward=(
             Formula(
                 "dA",
-                f"zeros_like(A) + dY.reshape(len(A), {places}, -1) / A[0, ..., 0].size",
+                "zeros_like(A) + dY[:, None, None] / A[0, ..., 0].size",
                 r"dA_{pc} = \tfrac1n dY_c",
             ),
         ),
     )
 
+    def forward(self, A: Array, cache: Cache) -> Array:
+        cache["A"] = A
+        return _mean(_as_sequence(A), None, cache)
 
-def _max_formulas(axes: str) -> Formulas:
-    return Formulas(
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        return _mean_backward(dY, cache["A"].shape, cache)
+
+
+class GlobalMaxPool2d(Layer):
+    """The maximum over all pixels: (m, height, width, channels) becomes (m, channels)."""
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_image(input_shape)
+        return input_shape[-1:]
+
+    formulas = Formulas(
         input="A",
         output="Y",
-        forward=(Formula("Y", f"A.max(axis={axes})", r"Y_c = \max_p A_{pc}"),),
+        forward=(Formula("Y", "A.max(axis=(1, 2))", r"Y_c = \max_p A_{pc}"),),
         backward=(
             Formula(
                 "first",
@@ -55,34 +76,6 @@ def _max_formulas(axes: str) -> Formulas:
             ),
         ),
     )
-
-
-class GlobalAveragePool2d(Layer):
-    """The mean over all pixels: (m, height, width, channels) becomes (m, channels)."""
-
-    releases_arrays = True
-    formulas = _mean_formulas("(1, 2)", "1, 1")
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_image(input_shape)
-        return input_shape[-1:]
-
-    def forward(self, A: Array, cache: Cache) -> Array:
-        cache["A"] = A
-        return _mean(_as_sequence(A), None, cache)
-
-    def backward(self, dY: Array, cache: Cache) -> Array:
-        return _mean_backward(dY, cache["A"].shape, cache)
-
-
-class GlobalMaxPool2d(Layer):
-    """The maximum over all pixels: (m, height, width, channels) becomes (m, channels)."""
-
-    formulas = _max_formulas("(1, 2)")
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_image(input_shape)
-        return input_shape[-1:]
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
@@ -100,13 +93,37 @@ class GlobalAveragePool1d(Layer):
 
     uses_mask = ends_time = True
     releases_arrays = True
-    formulas = _mean_formulas("1", "1")
 
     def build(self, input_shape: Shape) -> Shape:
         return _expect_sequence(input_shape)
 
     def expect_carry(self, training: bool) -> None:
         _expect_whole(self)
+
+    # `data` is the mask, (m, time).
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula(
+                "n",
+                "maximum(data.sum(axis=1, keepdims=True), 1)",
+                r"n = \max(\sum_t \mathrm{data}_t, 1)",
+            ),
+            Formula(
+                "Y",
+                "(A * data[..., None]).sum(axis=1) / n",
+                r"Y_c = \tfrac1n \sum_t \mathrm{data}_t A_{tc}",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dA",
+                "data[..., None] * (dY / n)[:, None]",
+                r"dA_{tc} = \tfrac1n \mathrm{data}_t\, dY_c",
+            ),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
@@ -123,7 +140,6 @@ class GlobalMaxPool1d(Layer):
     """
 
     uses_mask = ends_time = True
-    formulas = _max_formulas("1")
 
     def build(self, input_shape: Shape) -> Shape:
         return _expect_sequence(input_shape)
@@ -131,16 +147,46 @@ class GlobalMaxPool1d(Layer):
     def expect_carry(self, training: bool) -> None:
         _expect_whole(self)
 
+    # `data` is the mask, (m, time).
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula(
+                "seen",
+                "where(data[..., None], A, -inf)",
+                r"S_{tc} = A_{tc} \text{ where } \mathrm{data}_t, -\infty \text{ elsewhere}",
+            ),
+            Formula(
+                "Y",
+                "where(data.any(axis=1, keepdims=True), seen.max(axis=1), 0)",
+                r"Y_c = \max_t S_{tc}, \quad \max \emptyset = 0",
+            ),
+        ),
+        backward=(
+            Formula(
+                "first",
+                "seen.argmax(axis=1)",
+                r"f_c = \text{the first } t \text{ of } \max_t S_{tc}",
+            ),
+            Formula(
+                "dA",
+                "data[..., None] * dY[:, None] * (first[:, None] == arange(A.shape[1])[:, None])",
+                r"dA_{tc} = \mathrm{data}_t\, [\,t = f_c\,]\, dY_c",
+            ),
+        ),
+    )
+
     def forward(self, A: Array, cache: Cache) -> Array:
         mask = cache.mask
         if mask is None:
             cache["A"] = A
             return _max(A, cache)
-        data = cache.array("data", A.shape, A.dtype)
-        data.fill(-np.inf)
-        np.copyto(data, A, where=mask[:, :, None])
-        cache["A"] = data
-        Y = _max(data, cache)
+        masked = cache.array("masked", A.shape, A.dtype)
+        masked.fill(-np.inf)
+        np.copyto(masked, A, where=mask[:, :, None])
+        cache["A"] = masked
+        Y = _max(masked, cache)
         Y[~mask.any(axis=1)] = 0
         return Y
 

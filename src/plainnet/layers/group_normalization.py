@@ -35,6 +35,25 @@ class GroupNorm(Layer):
 
     needs_lengths = True
     releases_arrays = True
+
+    def __init__(self, groups: int, *, epsilon: float = 1e-5) -> None:
+        self.groups = require_integer("groups", groups, at_least=1)
+        require_number("epsilon", epsilon, above=0)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., channels)")
+        channels = input_shape[-1]
+        if channels % self.groups:
+            raise ShapeError(
+                f"needs a number of channels that {self.groups} groups divide; got an input of "
+                f"shape {input_shape}"
+            )
+        expect_several(prod(input_shape) // self.groups, "numbers in a group")
+        self.declare("gamma", (channels,), Constant(1))
+        self.declare("beta", (channels,), Zeros())
+        return input_shape
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -74,24 +93,6 @@ class GroupNorm(Layer):
             ),
         ),
     )
-
-    def __init__(self, groups: int, *, epsilon: float = 1e-5) -> None:
-        self.groups = require_integer("groups", groups, at_least=1)
-        require_number("epsilon", epsilon, above=0)
-        self.epsilon = float(epsilon)
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., channels)")
-        channels = input_shape[-1]
-        if channels % self.groups:
-            raise ShapeError(
-                f"needs a number of channels that {self.groups} groups divide; got an input of "
-                f"shape {input_shape}"
-            )
-        expect_several(prod(input_shape) // self.groups, "numbers in a group")
-        self.declare("gamma", (channels,), Constant(1))
-        self.declare("beta", (channels,), Zeros())
-        return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
         per_channel = (len(A), *(1,) * (A.ndim - 2), A.shape[-1])

@@ -25,15 +25,6 @@ class Masking(Layer):
     """
 
     uses_mask = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Formula("M", "(A != value).any(axis=-1)", r"M_{it} = \exists j: A_{itj} \ne v"),
-            Formula("Y", "A", "Y = A"),
-        ),
-        backward=(Formula("dA", "dY", "dA = dY"),),
-    )
 
     def __init__(self, value: float = 0.0) -> None:
         require_number("value", value)
@@ -46,6 +37,21 @@ class Masking(Layer):
                 f"{input_shape}"
             )
         return input_shape
+
+    # `data` is the mask that is there already, (m, time).
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula(
+                "M",
+                "data & (A != value).any(axis=-1)",
+                r"M_{it} = \mathrm{data}_{it} \wedge \exists j: A_{itj} \ne v",
+            ),
+            Formula("Y", "A", "Y = A"),
+        ),
+        backward=(Formula("dA", "dY", "dA = dY"),),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         differs = np.not_equal(A, self.value, out=cache.array("differs", A.shape, BOOL))

@@ -18,6 +18,8 @@ from plainnet.kernels.batch_norm import (
     batch_statistics,
     feature_lines_shape,
     feature_piece_size,
+    masked_batch_norm_backward,
+    masked_batch_statistics,
 )
 from plainnet.kernels.layer_norm import (
     layer_norm,
@@ -41,9 +43,9 @@ _DBETA = Formula("dbeta", "dY.sum(axis=0)", r"d\beta = \sum_i dY_i")
 class BatchNorm(Layer):
     """Each feature has mean 0 and variance 1 over the batch (Ioffe and Szegedy 2015, algorithm 1).
 
-    The feature is the last axis; all others, so also the positions of an image or a sequence, are
-    rows, those too that a mask leaves out. Prediction uses running statistics instead of the
-    batch's, after each training pass
+    The feature is the last axis; all others, such as the positions of an image or a sequence, are
+    rows. Masked steps do not count in the statistics, but are normalized by them. Prediction uses
+    running statistics instead of the batch's, after each training pass
 
         running = momentum * running + (1 - momentum) * batch
 
@@ -78,31 +80,8 @@ class BatchNorm(Layer):
     running_variance: Array
 
     shown_by = WindowOfRows
+    uses_mask = True
     releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Formula("mean", "A.mean(axis=0)", r"\mu = \tfrac1N \sum_i A_i"),
-            Formula(
-                "variance",
-                "((A - mean) ** 2).mean(axis=0)",
-                r"\sigma^2 = \tfrac1N \sum_i (A_i - \mu)^2",
-            ),
-            INVERSE_STD,
-            _A_HAT,
-            Y_OF_A_HAT,
-        ),
-        backward=(
-            _DGAMMA,
-            _DBETA,
-            Formula(
-                "dA",
-                "gamma * inverse_std * (dY - dbeta / len(A) - A_hat * dgamma / len(A))",
-                r"dA = \gamma \odot s \odot (dY - \tfrac1N d\beta - \tfrac1N \hat A \odot d\gamma)",
-            ),
-        ),
-    )
 
     def __init__(self, *, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
         require_number("momentum", momentum, at_least=0, below=1)
@@ -119,16 +98,59 @@ class BatchNorm(Layer):
         self.declare_state("running_variance", features, Constant(1))
         return input_shape
 
+    def mask_for(self, A: Array, cache: Cache) -> Array | None:
+        """For each row whether it is data; None where the mask is not one of these rows."""
+        mask, axes = cache.mask, A.shape[:-1]
+        if mask is None or mask.shape != axes[: mask.ndim]:
+            return None
+        return np.broadcast_to(mask.reshape(*mask.shape, *(1,) * (len(axes) - mask.ndim)), axes)
+
+    # `data` is the mask, one boolean a row.
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("w", "data.reshape(-1, 1)", r"w_i = \mathrm{data}_i"),
+            Formula("N", "maximum(w.sum(), 1)", r"N = \max(\sum_i w_i, 1)"),
+            Formula("mean", "(w * A).sum(axis=0) / N", r"\mu = \tfrac1N \sum_i w_i A_i"),
+            Formula(
+                "variance",
+                "(w * (A - mean) ** 2).sum(axis=0) / N",
+                r"\sigma^2 = \tfrac1N \sum_i w_i (A_i - \mu)^2",
+            ),
+            INVERSE_STD,
+            _A_HAT,
+            Y_OF_A_HAT,
+        ),
+        backward=(
+            _DGAMMA,
+            _DBETA,
+            Formula(
+                "dA",
+                "gamma * inverse_std * (dY - w * (dbeta + A_hat * dgamma) / N)",
+                r"dA_i = \gamma \odot s \odot (dY_i"
+                r" - \tfrac{w_i}{N} (d\beta + \hat A_i \odot d\gamma))",
+            ),
+        ),
+    )
+
     def forward(self, A: Array, cache: Cache) -> Array:
         features = A.shape[-1:]
         mean = cache.array("mean", features, A.dtype)
         variance = cache.array("variance", features, A.dtype)
         lines = cache.array("lines", feature_lines_shape(A), A.dtype)
+        cache["counting"] = None
         if cache.training:
             square = cache.array("square", (feature_piece_size(A),), A.dtype)
             part = cache.array("part", features, A.dtype)
-            batch_statistics(A, mean, variance, lines, square, part)
-            N = A.size // A.shape[-1]
+            N, mask = A.size // A.shape[-1], self.mask_for(A, cache)
+            if mask is None or mask.all():
+                batch_statistics(A, mean, variance, lines, square, part)
+            else:
+                cache["counting"] = w = cache.array("counted", (*mask.shape, 1), A.dtype)
+                np.copyto(w[..., 0], mask)
+                masked_batch_statistics(A, w, mean, variance, square, part)
+                N = np.count_nonzero(mask)
             if N > 1:
                 self._remember(mean, variance, N, cache)
         else:
@@ -146,10 +168,16 @@ class BatchNorm(Layer):
         lines = cache.array("lines", feature_lines_shape(dY), dY.dtype)
         product = cache.array("product", (feature_piece_size(dY),), dY.dtype)
         parts = cache.array("parts", (3, *self.gamma.shape), dY.dtype)
+        A_hat, inverse_std, w = cache["A_hat"], cache["inverse_std"], cache["counting"]
         batch_norm_backward(
-            dY, self.gamma, cache["A_hat"], cache["inverse_std"], cache.training,
+            dY, self.gamma, A_hat, inverse_std, cache.training and w is None,
             self.dgamma, self.dbeta, dA, lines, product, parts,
         )  # fmt: skip
+        if w is not None and dA is not None:
+            product = cache.array("work", (piece_size(dA),), dA.dtype)
+            masked_batch_norm_backward(
+                self.gamma, A_hat, inverse_std, w, self.dgamma, self.dbeta, dA, product, parts
+            )
         return NO_GRADIENT if dA is None else dA
 
     def _remember(self, mean: Array, variance: Array, N: int, cache: Cache) -> None:
@@ -179,6 +207,18 @@ class LayerNorm(Layer):
 
     shown_by = WindowOfRows
     releases_arrays = True
+
+    def __init__(self, *, epsilon: float = 1e-5) -> None:
+        require_number("epsilon", epsilon, above=0)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        expect_several(input_shape[-1], "features")
+        self.declare("gamma", input_shape[-1:], Constant(1))
+        self.declare("beta", input_shape[-1:], Zeros())
+        return input_shape
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -210,17 +250,6 @@ class LayerNorm(Layer):
             ),
         ),
     )
-
-    def __init__(self, *, epsilon: float = 1e-5) -> None:
-        require_number("epsilon", epsilon, above=0)
-        self.epsilon = float(epsilon)
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., features)")
-        expect_several(input_shape[-1], "features")
-        self.declare("gamma", input_shape[-1:], Constant(1))
-        self.declare("beta", input_shape[-1:], Zeros())
-        return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
         per_row = (*A.shape[:-1], 1)
@@ -260,6 +289,17 @@ class RMSNorm(Layer):
 
     shown_by = WindowOfRows
     releases_arrays = True
+
+    def __init__(self, *, epsilon: float = 1e-5) -> None:
+        require_number("epsilon", epsilon, above=0)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        expect_several(input_shape[-1], "features")
+        self.declare("gamma", input_shape[-1:], Constant(1))
+        return input_shape
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -286,16 +326,6 @@ class RMSNorm(Layer):
             ),
         ),
     )
-
-    def __init__(self, *, epsilon: float = 1e-5) -> None:
-        require_number("epsilon", epsilon, above=0)
-        self.epsilon = float(epsilon)
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., features)")
-        expect_several(input_shape[-1], "features")
-        self.declare("gamma", input_shape[-1:], Constant(1))
-        return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
         per_row = (*A.shape[:-1], 1)

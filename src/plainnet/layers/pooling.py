@@ -126,6 +126,17 @@ class MaxPool2d(_Pool):
     """
 
     releases_arrays = False  # backward looks for the maxima in Y
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        *,
+        stride: int | Pair | None = None,
+        padding: str | int | Pair | tuple[Pair, Pair] = "valid",
+        ceil_mode: bool = False,
+    ) -> None:
+        self._set(kernel_size, stride, padding, ceil_mode)
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -158,16 +169,6 @@ class MaxPool2d(_Pool):
         ),
     )
 
-    def __init__(
-        self,
-        kernel_size: int | Pair,
-        *,
-        stride: int | Pair | None = None,
-        padding: str | int | Pair | tuple[Pair, Pair] = "valid",
-        ceil_mode: bool = False,
-    ) -> None:
-        self._set(kernel_size, stride, padding, ceil_mode)
-
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
         Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
@@ -197,27 +198,6 @@ class AveragePool2d(_Pool):
         pixels do (that of ONNX and Keras). What lies beyond the padding never counts.
     """
 
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            _DOWN,
-            _ACROSS,
-            Formula(
-                "Y",
-                "einsum('yr,xs,mrsc->myxc', down, across, A) / counts",
-                r"Y_{yx} = \tfrac{1}{n_{yx}} \sum_{rs} D_{yr} E_{xs} A_{rs}",
-            ),
-        ),
-        backward=(
-            Formula(
-                "dA",
-                "einsum('yr,xs,myxc->mrsc', down, across, dY / counts)",
-                r"dA_{rs} = \sum_{yx} D_{yr} E_{xs}\, dY_{yx} / n_{yx}",
-            ),
-        ),
-    )
-
     def __init__(
         self,
         kernel_size: int | Pair,
@@ -242,6 +222,27 @@ class AveragePool2d(_Pool):
             for spans, n, after in zip(self._spans, self.input_shape, self._after, strict=False)
         )
         return np.asarray(np.multiply.outer(down, across)[:, :, None])
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            _DOWN,
+            _ACROSS,
+            Formula(
+                "Y",
+                "einsum('yr,xs,mrsc->myxc', down, across, A) / counts",
+                r"Y_{yx} = \tfrac{1}{n_{yx}} \sum_{rs} D_{yr} E_{xs} A_{rs}",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dA",
+                "einsum('yr,xs,myxc->mrsc', down, across, dY / counts)",
+                r"dA_{rs} = \sum_{yx} D_{yr} E_{xs}\, dY_{yx} / n_{yx}",
+            ),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A

@@ -41,15 +41,6 @@ class Scale(Layer):
     shown_by = WindowOfRows
     read_once = ("initial",)
     releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(Formula("Y", "gamma * A", r"Y = \gamma \odot A"),),
-        backward=(
-            Formula("dgamma", "(dY * A).sum(axis=0)", r"d\gamma = \sum_i dY_i \odot A_i"),
-            Formula("dA", "gamma * dY", r"dA = \gamma \odot dY"),
-        ),
-    )
 
     def __init__(self, initial: float = 1.0) -> None:
         require_number("initial", initial)
@@ -59,6 +50,16 @@ class Scale(Layer):
         expect_axes(input_shape, 1, "(..., features)")
         self.declare("gamma", input_shape[-1:], Constant(self.initial))
         return input_shape
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "gamma * A", r"Y = \gamma \odot A"),),
+        backward=(
+            Formula("dgamma", "(dY * A).sum(axis=0)", r"d\gamma = \sum_i dY_i \odot A_i"),
+            Formula("dA", "gamma * dY", r"dA = \gamma \odot dY"),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         cache["A"] = A
@@ -88,6 +89,17 @@ class PReLU(Layer):
     shown_by = WindowOfRows
     read_once = ("initial",)
     releases_arrays = True
+
+    def __init__(self, initial: float = 0.25) -> None:
+        require_number("initial", initial)
+        self.initial = initial
+        self.weight_initializer = HeNormal(initial)
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(..., features)")
+        self.declare("alpha", input_shape[-1:], Constant(self.initial))
+        return input_shape
+
     formulas = Formulas(
         input="Z",
         output="A",
@@ -111,16 +123,6 @@ class PReLU(Layer):
             ),
         ),
     )
-
-    def __init__(self, initial: float = 0.25) -> None:
-        require_number("initial", initial)
-        self.initial = initial
-        self.weight_initializer = HeNormal(initial)
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(..., features)")
-        self.declare("alpha", input_shape[-1:], Constant(self.initial))
-        return input_shape
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
@@ -159,24 +161,6 @@ class ParametricActivation(Layer):
 
     shown_by = WindowOfRows
     releases_arrays = True
-    formulas = Formulas(
-        input="Z",
-        output="Y",
-        forward=(
-            Formula("A", "layers(Z)", r"A = g(Z)"),
-            Formula("Y", "Z + alpha * (A - Z)", r"Y = Z + \alpha \odot (A - Z)"),
-        ),
-        backward=(
-            Formula(
-                "dalpha", "(dY * (A - Z)).sum(axis=0)", r"d\alpha = \sum_i dY_i \odot (A_i - Z_i)"
-            ),
-            Formula(
-                "dZ",
-                "(1 - alpha) * dY + layers_back(alpha * dY)",
-                r"dZ = (1 - \alpha) \odot dY + g'(Z) \odot \alpha \odot dY",
-            ),
-        ),
-    )
 
     def __init__(self, activation: Layer) -> None:
         require_type("activation", activation, Layer)
@@ -202,6 +186,25 @@ class ParametricActivation(Layer):
         """The activation may write over dA, which nobody else reads, but not over Z."""
         needed = own.needs_input_gradient
         yield Place("", self.branch, reuse_gradient=True, needs_input_gradient=needed)
+
+    formulas = Formulas(
+        input="Z",
+        output="Y",
+        forward=(
+            Formula("A", "layers(Z)", r"A = g(Z)"),
+            Formula("Y", "Z + alpha * (A - Z)", r"Y = Z + \alpha \odot (A - Z)"),
+        ),
+        backward=(
+            Formula(
+                "dalpha", "(dY * (A - Z)).sum(axis=0)", r"d\alpha = \sum_i dY_i \odot (A_i - Z_i)"
+            ),
+            Formula(
+                "dZ",
+                "(1 - alpha) * dY + layers_back(alpha * dY)",
+                r"dZ = (1 - \alpha) \odot dY + g'(Z) \odot \alpha \odot dY",
+            ),
+        ),
+    )
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         A = cache["A"] = self.branch.forward(Z, cache.inside(self))

@@ -14,15 +14,16 @@ class Flatten(Layer):
 
     needs_lengths = True
     ends_time = True
+
+    def build(self, input_shape: Shape) -> Shape:
+        return (prod(input_shape),)
+
     formulas = Formulas(
         input="A",
         output="Y",
         forward=(Formula("Y", "A.reshape(len(A), -1)", r"Y_{i,\cdot} = \mathrm{vec}(A_i)"),),
         backward=(Formula("dA", "dY.reshape(A.shape)", r"dA_i = \mathrm{vec}^{-1}(dY_i)"),),
     )
-
-    def build(self, input_shape: Shape) -> Shape:
-        return (prod(input_shape),)
 
     def forward(self, A: Array, cache: Cache) -> Array:
         return A.reshape(len(A), *self.output_shape)
@@ -36,12 +37,6 @@ class Reshape(Layer):
 
     needs_lengths = True
     ends_time = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(Formula("Y", "A.reshape(len(A), *shape)", r"Y_i = \mathrm{reshape}(A_i)"),),
-        backward=(Formula("dA", "dY.reshape(A.shape)", r"dA_i = \mathrm{reshape}^{-1}(dY_i)"),),
-    )
 
     def __init__(self, shape: Sequence[int]) -> None:
         sizes = require_sequence("shape", shape, "whole numbers")
@@ -59,6 +54,13 @@ class Reshape(Layer):
                 f"cannot give {size} numbers, shape {input_shape}, the shape {self.shape}"
             )
         return tuple(size // known if n == -1 else n for n in self.shape)
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "A.reshape(len(A), *shape)", r"Y_i = \mathrm{reshape}(A_i)"),),
+        backward=(Formula("dA", "dY.reshape(A.shape)", r"dA_i = \mathrm{reshape}^{-1}(dY_i)"),),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         return A.reshape(len(A), *self.output_shape)

@@ -61,24 +61,6 @@ class Embedding(Layer):
 
     takes_ids = True
     releases_arrays = True
-    formulas = Formulas(
-        input="ids",
-        output="Y",
-        forward=(
-            Formula(
-                "Y",
-                "E[ids] * (ids != padding)[..., None]",
-                r"Y_{it} = E_{\mathrm{id}_{it}}\, [\mathrm{id}_{it} \ne \mathrm{padding}]",
-            ),
-        ),
-        backward=(
-            Formula(
-                "dE",
-                f"{_ONE_HOT}.T @ (dY * (ids != padding)[..., None]).reshape(-1, width)",
-                r"dE_k = \sum_{it:\,\mathrm{id}_{it} = k} dY_{it}",
-            ),
-        ),
-    )
 
     def __init__(
         self,
@@ -100,6 +82,25 @@ class Embedding(Layer):
             first = WithZeroRow(first, self.padding)
         self.declare("E", (self.vocabulary, self.width), first, decays=True)
         return (*input_shape, self.width)
+
+    formulas = Formulas(
+        input="ids",
+        output="Y",
+        forward=(
+            Formula(
+                "Y",
+                "E[ids] * (ids != padding)[..., None]",
+                r"Y_{it} = E_{\mathrm{id}_{it}}\, [\mathrm{id}_{it} \ne \mathrm{padding}]",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dE",
+                f"{_ONE_HOT}.T @ (dY * (ids != padding)[..., None]).reshape(-1, width)",
+                r"dE_k = \sum_{it:\,\mathrm{id}_{it} = k} dY_{it}",
+            ),
+        ),
+    )
 
     def forward(self, ids: Array, cache: Cache) -> Array:
         return vectors_of(ids, self, cache)
@@ -140,28 +141,6 @@ class TiedEmbedding(Layer):
 
     takes_ids = True
     releases_arrays = True
-    formulas = Formulas(
-        input="ids",
-        output="Z",
-        forward=(
-            Formula(
-                "H",
-                "layers(E[ids] * (ids != padding)[..., None])",
-                r"H = F(E_{\mathrm{id}}\, [\mathrm{id} \ne \mathrm{padding}])",
-            ),
-            Formula("Z", "H @ E.T", r"Z = H E^\top"),
-        ),
-        backward=(
-            Formula("dH", "dZ @ E", r"dH = dZ\, E"),
-            Formula(
-                "dE",
-                "dZ.reshape(-1, len(E)).T @ H.reshape(-1, width)"
-                f" + {_ONE_HOT}.T @ (layers_back(dH) * (ids != padding)[..., None])"
-                ".reshape(-1, width)",
-                r"dE_k = \sum_{it} dZ_{itk} H_{it} + \sum_{it:\,\mathrm{id}_{it} = k} F'(dH)_{it}",
-            ),
-        ),
-    )
 
     def __init__(
         self,
@@ -199,6 +178,29 @@ class TiedEmbedding(Layer):
     def plan(self, own: Place) -> Iterable[Place]:
         """What goes in and comes back is made here, and nobody else reads it."""
         yield Place("", self.branch, reuse_input=True, reuse_gradient=True)
+
+    formulas = Formulas(
+        input="ids",
+        output="Z",
+        forward=(
+            Formula(
+                "H",
+                "layers(E[ids] * (ids != padding)[..., None])",
+                r"H = F(E_{\mathrm{id}}\, [\mathrm{id} \ne \mathrm{padding}])",
+            ),
+            Formula("Z", "H @ E.T", r"Z = H E^\top"),
+        ),
+        backward=(
+            Formula("dH", "dZ @ E", r"dH = dZ\, E"),
+            Formula(
+                "dE",
+                "dZ.reshape(-1, len(E)).T @ H.reshape(-1, width)"
+                f" + {_ONE_HOT}.T @ (layers_back(dH) * (ids != padding)[..., None])"
+                ".reshape(-1, width)",
+                r"dE_k = \sum_{it} dZ_{itk} H_{it} + \sum_{it:\,\mathrm{id}_{it} = k} F'(dH)_{it}",
+            ),
+        ),
+    )
 
     def forward(self, ids: Array, cache: Cache) -> Array:
         inner = cache.inside(self)

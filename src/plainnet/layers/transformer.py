@@ -71,7 +71,6 @@ class TransformerBlock(Layer):
     """
 
     releases_arrays = True
-    formulas = Sequential.formulas
 
     def __init__(
         self,
@@ -138,6 +137,8 @@ class TransformerBlock(Layer):
 
     def plan(self, own: Place) -> Iterable[Place]:
         yield replace(own, name="", subject=self.branch)
+
+    formulas = Sequential.formulas
 
     def forward(self, A: Array, cache: Cache) -> Array:
         inner = cache.inside(self)
@@ -213,23 +214,6 @@ class EncoderDecoder(Layer):
     """
 
     releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Formula("X", "encode(A[:, :source_length])", r"X = f(A_{\cdot,\, 1 \dots s})"),
-            Formula("Y", "decode(A[:, source_length:], X)", r"Y = g(A_{\cdot,\, s+1 \dots}, X)"),
-        ),
-        backward=(
-            Formula("dT", "decode_back(dY)", r"dT = g'_T(dY)"),
-            Formula("dX", "attend_back(dY)", r"dX = g'_X(dY)"),
-            Formula(
-                "dA",
-                "concatenate([encode_back(dX), dT], axis=1)",
-                r"dA = [f'(dX),\; dT]",
-            ),
-        ),
-    )
 
     def __init__(
         self, encoder: Sequence[Layer], decoder: Sequence[Layer], source_length: int
@@ -281,6 +265,24 @@ class EncoderDecoder(Layer):
             carries=False,
         )
         yield Place("decoder", self._decoder, reuse_input=True, needs_input_gradient=needed)
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("X", "encode(A[:, :source_length])", r"X = f(A_{\cdot,\, 1 \dots s})"),
+            Formula("Y", "decode(A[:, source_length:], X)", r"Y = g(A_{\cdot,\, s+1 \dots}, X)"),
+        ),
+        backward=(
+            Formula("dT", "decode_back(dY)", r"dT = g'_T(dY)"),
+            Formula("dX", "attend_back(dY)", r"dX = g'_X(dY)"),
+            Formula(
+                "dA",
+                "concatenate([encode_back(dX), dT], axis=1)",
+                r"dA = [f'(dX),\; dT]",
+            ),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         (_, in_encoder), (_, in_decoder) = cache.layers_of(self)

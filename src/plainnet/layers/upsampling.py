@@ -34,24 +34,6 @@ class Upsample(Layer):
     """
 
     releases_arrays = True
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            Formula(
-                "Y",
-                "einsum('Yy,Xx,myxc->mYXc', down, across, A)",
-                r"Y = D A E^\top \text{ in each channel}",
-            ),
-        ),
-        backward=(
-            Formula(
-                "dA",
-                "einsum('Yy,Xx,mYXc->myxc', down, across, dY)",
-                r"dA = D^\top dY E \text{ in each channel}",
-            ),
-        ),
-    )
 
     def __init__(
         self, factor: int | Pair, *, mode: Literal["nearest", "bilinear"] = "nearest"
@@ -80,6 +62,25 @@ class Upsample(Layer):
     def _weights(self, axis: int) -> Array:
         weights = _repeated if self.mode == "nearest" else _between
         return weights(self.input_shape[axis], self._factors[axis])
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula(
+                "Y",
+                "einsum('Yy,Xx,myxc->mYXc', down, across, A)",
+                r"Y = D A E^\top \text{ in each channel}",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dA",
+                "einsum('Yy,Xx,mYXc->myxc', down, across, dY)",
+                r"dA = D^\top dY E \text{ in each channel}",
+            ),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)

@@ -74,6 +74,17 @@ class SoftmaxCrossEntropy(OneOfK):
 
     includes = "Softmax"
     gives_probabilities = True
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        require_number("label_smoothing", label_smoothing, at_least=0, below=1)
+        self.label_smoothing = label_smoothing
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        y, (K,) = as_array("y", y), self.output_shape
+        if y.ndim == 2 and y.shape[1] == K:
+            return _distributions(y, dtype)
+        return _class_ids(y, K, f" or one-hot rows of shape (m, {K})")
+
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -94,16 +105,6 @@ class SoftmaxCrossEntropy(OneOfK):
             ),
         ),
     )
-
-    def __init__(self, label_smoothing: float = 0.0) -> None:
-        require_number("label_smoothing", label_smoothing, at_least=0, below=1)
-        self.label_smoothing = label_smoothing
-
-    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        y, (K,) = as_array("y", y), self.output_shape
-        if y.ndim == 2 and y.shape[1] == K:
-            return _distributions(y, dtype)
-        return _class_ids(y, K, f" or one-hot rows of shape (m, {K})")
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         cache["y"] = y
@@ -182,6 +183,13 @@ class SigmoidCrossEntropy(Elementwise):
     includes = "Sigmoid"
     is_classifier = True
     gives_probabilities = True
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        y = real_targets(y, self.output_shape, dtype)
+        if y.size and not (y.min() >= 0 and y.max() <= 1):
+            raise DataError(f"targets must lie between 0 and 1; got {y.min():g} to {y.max():g}")
+        return y
+
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -201,12 +209,6 @@ class SigmoidCrossEntropy(Elementwise):
             ),
         ),
     )
-
-    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        y = real_targets(y, self.output_shape, dtype)
-        if y.size and not (y.min() >= 0 and y.max() <= 1):
-            raise DataError(f"targets must lie between 0 and 1; got {y.min():g} to {y.max():g}")
-        return y
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         cache["Z"], s = Z, self.label_smoothing
@@ -267,6 +269,11 @@ class Focal(OneOfK):
 
     includes = "Softmax"
     gives_probabilities = True
+
+    def __init__(self, gamma: float = 2.0) -> None:
+        require_number("gamma", gamma, at_least=0)
+        self.gamma = gamma
+
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -284,10 +291,6 @@ class Focal(OneOfK):
             Formula("dL", "F[:, None] * (P - Y)", r"dL_{ik} = F_i (P_{ik} - Y_{ik})"),
         ),
     )
-
-    def __init__(self, gamma: float = 2.0) -> None:
-        require_number("gamma", gamma, at_least=0)
-        self.gamma = gamma
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         rows = [cache.array(n, y.shape, Z.dtype) for n in ("losses", "p", "q", "surprise")]

@@ -26,7 +26,34 @@ class Hinge(OneOfK):
     def __init__(self, squared: bool = False) -> None:
         require_boolean("squared", squared)
         self.squared = squared
-        self.formulas = _FORMULAS[squared]
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            Formula(
+                "S",
+                "Z - (Z * Y).sum(axis=1, keepdims=True) + 1 - Y",
+                r"S_{ik} = Z_{ik} - Z_{i y_i} + [k \ne y_i]",
+            ),
+            Formula("losses", "S.max(axis=1)", r"L_i = \max_k S_{ik}", when="not squared"),
+            Formula("losses", "S.max(axis=1)**2", r"L_i = (\max_k S_{ik})^2", when="squared"),
+        ),
+        backward=(
+            Formula(
+                "R",
+                "S == S.max(axis=1, keepdims=True)",
+                r"R_{ik} = [k = \arg\max_j S_{ij}]",
+            ),
+            Formula("dL", "R - Y", r"dL = R - Y", when="not squared"),
+            Formula(
+                "dL",
+                "2 * S.max(axis=1, keepdims=True) * (R - Y)",
+                r"dL_{ik} = 2 \max_j S_{ij}\, (R_{ik} - Y_{ik})",
+                when="squared",
+            ),
+        ),
+    )
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         m, K = Z.shape
@@ -80,42 +107,3 @@ class Hinge(OneOfK):
         rest -= slope
         flat[true] = rest
         return dL
-
-
-def _formulas(losses: tuple[str, str], dL: tuple[str, str]) -> Formulas:
-    """Those of either hinge, from the lines in which they differ, each as (plain, LaTeX)."""
-    return Formulas(
-        input="Z",
-        output="losses",
-        forward=(
-            Formula(
-                "S",
-                "Z - (Z * Y).sum(axis=1, keepdims=True) + 1 - Y",
-                r"S_{ik} = Z_{ik} - Z_{i y_i} + [k \ne y_i]",
-            ),
-            Formula("losses", *losses),
-        ),
-        backward=(
-            Formula(
-                "R",
-                "S == S.max(axis=1, keepdims=True)",
-                r"R_{ik} = [k = \arg\max_j S_{ij}]",
-            ),
-            Formula("dL", *dL),
-        ),
-    )
-
-
-_FORMULAS = {
-    False: _formulas(
-        ("S.max(axis=1)", r"L_i = \max_k S_{ik}"),
-        ("R - Y", r"dL = R - Y"),
-    ),
-    True: _formulas(
-        ("S.max(axis=1)**2", r"L_i = (\max_k S_{ik})^2"),
-        (
-            "2 * S.max(axis=1, keepdims=True) * (R - Y)",
-            r"dL_{ik} = 2 \max_j S_{ij}\, (R_{ik} - Y_{ik})",
-        ),
-    ),
-}

@@ -94,6 +94,10 @@ class Huber(Elementwise):
         Where the one becomes the other, in the units of y.
     """
 
+    def __init__(self, delta: float = 1.0) -> None:
+        require_number("delta", delta, above=0)
+        self.delta = delta
+
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -112,10 +116,6 @@ class Huber(Elementwise):
         ),
         backward=(Formula("dL", "C / C.shape[1]", r"dL = C / k"),),
     )
-
-    def __init__(self, delta: float = 1.0) -> None:
-        require_number("delta", delta, above=0)
-        self.delta = delta
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         D = np.subtract(Z, y, out=cache.array("D", Z.shape, Z.dtype))
@@ -151,17 +151,6 @@ class Quantile(Elementwise):
         one target.
     """
 
-    formulas = Formulas(
-        input="Z",
-        output="losses",
-        forward=(
-            DIFFERENCE,
-            Formula("S", "heaviside(D, 0.5) - level", r"S = [D > 0] - \ell"),
-            Formula("losses", "(D * S).mean(axis=1)", r"L_i = \frac1k \sum_j D_{ij} S_{ij}"),
-        ),
-        backward=(Formula("dL", "S / S.shape[1]", r"dL = S / k"),),
-    )
-
     def __init__(self, levels: float | Sequence[float] = 0.5) -> None:
         several = isinstance(levels, Iterable) and not isinstance(levels, str | bytes)
         each: list[Any] = [levels]
@@ -192,6 +181,17 @@ class Quantile(Elementwise):
     def shown(self, y: Array, dtype: npt.DTypeLike) -> Array:
         """Each target as often as it has levels."""
         return np.repeat(y, len(self._each), axis=1)
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            DIFFERENCE,
+            Formula("S", "heaviside(D, 0.5) - level", r"S = [D > 0] - \ell"),
+            Formula("losses", "(D * S).mean(axis=1)", r"L_i = \frac1k \sum_j D_{ij} S_{ij}"),
+        ),
+        backward=(Formula("dL", "S / S.shape[1]", r"dL = S / k"),),
+    )
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         by_target = (*y.shape, len(self._each))
@@ -229,6 +229,9 @@ class Poisson(Elementwise):
     >= 0, predictions the means.
     """
 
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        return _not_negative(real_targets(y, self.output_shape, dtype))
+
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -242,9 +245,6 @@ class Poisson(Elementwise):
         ),
         backward=(Formula("dL", "(mu - Y) / Y.shape[1]", r"dL = (\mu - Y) / k"),),
     )
-
-    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        return _not_negative(real_targets(y, self.output_shape, dtype))
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         names = ("mu", "each", "dL")
@@ -279,6 +279,13 @@ class Tweedie(Elementwise):
         p, between 1, which would be Poisson, and 2, which would be gamma.
     """
 
+    def __init__(self, power: float = 1.5) -> None:
+        require_number("power", power, above=1, below=2)
+        self.power = power
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        return _not_negative(real_targets(y, self.output_shape, dtype))
+
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -293,13 +300,6 @@ class Tweedie(Elementwise):
         ),
         backward=(Formula("dL", "(U - V) / Y.shape[1]", r"dL = (U - V) / k"),),
     )
-
-    def __init__(self, power: float = 1.5) -> None:
-        require_number("power", power, above=1, below=2)
-        self.power = power
-
-    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        return _not_negative(real_targets(y, self.output_shape, dtype))
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         names = ("U", "V", "each", "dL")
