@@ -72,8 +72,8 @@ def test_dtypes():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([[1], [2, 3]], "X cannot be made an array, which has rows of one length"),
-        (np.ma.masked_equal([1, 2], 1), "X is a masked array, and the mask would be lost"),
+        ([[1], [2, 3]], "X cannot be made an array, whose rows have one length"),
+        (np.ma.masked_equal([1, 2], 1), "X is a masked array, and its mask would be lost"),
         (np.ones(2, complex), "X must be real numbers; got dtype complex128"),
         (["a"], "X must be real numbers; got dtype <U1"),
         (iter([1]), "X must be real numbers; got <list_iterator"),
@@ -183,7 +183,7 @@ def test_true_is_no_number():
 def test_an_augmentation_must_return_images_like_those_it_got(transform, returned):
     network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=3)
     X = np.zeros((2, 3), np.float32)
-    with pytest.raises(ShapeError, match=f"must return as much; it returned {returned}"):
+    with pytest.raises(ShapeError, match=f"must return the same; it returned {returned}"):
         train(
             network, X, X[:, :1], optimizer=SGD(0.1), epochs=1, batch_size=2,
             augment=[transform], progress=False,

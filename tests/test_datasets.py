@@ -49,7 +49,7 @@ def test_digits_are_those_of_sklearn() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(SettingError, match="no dataset 'mnist'; there are digits, iris, wine"):
+    with pytest.raises(SettingError, match="no dataset 'mnist'; known are digits, iris, wine"):
         datasets.load("mnist")
 
 
@@ -264,5 +264,5 @@ def test_a_text_is_downloaded_with_its_checksum(
 
 
 def test_an_unknown_text_lists_the_known_ones() -> None:
-    with pytest.raises(SettingError, match="'bible'; there are tinyshakespeare, names"):
+    with pytest.raises(SettingError, match="'bible'; known are tinyshakespeare, names"):
         datasets.text("bible")

@@ -188,7 +188,7 @@ REFUSED = {
     "text among numbers": (objects("?"), DTypeError, r"X has '\?' in row 7, column 2"),
     "None": (objects(None), DTypeError, "X has None in row 7, column 2"),
     "records": (np.zeros(3, "f4,i4"), ShapeError, r"must have the shape \(m, 4\)"),
-    "mask": (np.ma.masked_equal(X, 1), DataError, "masked array, and the mask would be lost"),
+    "mask": (np.ma.masked_equal(X, 1), DataError, "masked array, and its mask would be lost"),
     "ragged": ([[1, 2], [3]], DataError, "X cannot be made an array"),
     "too large": (
         with_number(1e39),

@@ -247,7 +247,7 @@ def test_settings_that_make_no_sense_are_refused(settings, message):
         ([[[1]]], ShapeError, r"\(time,\) or \(m, time\); got \(1, 1, 1\)"),
         ([5], DataError, "ids from 0 to 4; got 5"),
         ([2, -1], DataError, "ids from 0 to 4; got -1"),
-        ([[1, 2], [3]], ShapeError, "prompts of different lengths need a call each"),
+        ([[1, 2], [3]], ShapeError, "prompts of different lengths need separate calls"),
     ],
 )
 def test_prompts_that_make_no_sense_are_refused(prompt, error, message):
@@ -257,7 +257,7 @@ def test_prompts_that_make_no_sense_are_refused(prompt, error, message):
 
 def test_padding_in_a_prompt_is_refused():
     network = network_of(Embedding(V, 6, padding=2), LSTM(8, return_sequences=True), Dense(V))
-    with pytest.raises(DataError, match="the prompt has padding in it, the id 2"):
+    with pytest.raises(DataError, match="the prompt contains padding, the id 2"):
         generate(network, [[3, 1], [4, 2]], 1)
 
 
@@ -287,7 +287,9 @@ def test_an_id_beyond_all_integers_is_named_as_it_is():
     network = Network(
         [Embedding(9, 4), Dense(9)], loss=SoftmaxCrossEntropy(), input_shape=(None,), seed=0
     )
-    with pytest.raises(DataError, match="the id 9223372036854775809, which no vocabulary reaches"):
+    with pytest.raises(
+        DataError, match="the id 9223372036854775809, which is beyond any vocabulary"
+    ):
         generate(network, np.array([2**63 + 1, 2], np.uint64), 3)
     expected = generate(network, [1, 2], 3, seed=0)
     for dtype in (np.uint8, np.int8, np.uint64):

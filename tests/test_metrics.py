@@ -210,7 +210,7 @@ def test_what_does_not_fit_is_refused(name, rng):
     y, predicted = draw(METRICS[name].needs, 20, 2, rng)
     with pytest.raises(ShapeError, match=r"same shape.*got \(19.*\) and \(20"):
         function(y[1:], predicted)
-    with pytest.raises(ShapeError, match="one row or more"):
+    with pytest.raises(ShapeError, match="at least one row"):
         function(y[:0], predicted[:0])
     with pytest.raises(ShapeError, match=r"sample_weight must have the shape \(20,\)"):
         function(y, predicted, np.ones(19))

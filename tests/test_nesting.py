@@ -60,5 +60,7 @@ def test_it_trains_and_comes_back_from_its_file(tmp_path):
 
 
 def test_deeper_is_refused():
-    with pytest.raises(SettingError, match="layers may be nested 200 deep; these are deeper"):
+    with pytest.raises(
+        SettingError, match="layers may be nested at most 200 deep; these are nested deeper"
+    ):
         nested(DEEP + 1)

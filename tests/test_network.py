@@ -120,7 +120,7 @@ def test_a_layer_object_has_one_place():
     ],
 )
 def test_a_layer_object_has_one_place_in_all_containers_together(arrange):
-    with pytest.raises(SettingError, match="layer object of its own"):
+    with pytest.raises(SettingError, match="its own layer object"):
         Network(arrange(Dense(4)), loss=MeanSquaredError(), input_shape=4)
 
 
@@ -224,7 +224,9 @@ def test_writing_by_name_never_broadcasts(values):
 @pytest.mark.parametrize("name", ["0.dense.V", "dense.W", "W", "", "1.tanh.W"])
 def test_an_unknown_tensor_is_told_what_there_is(name):
     network = network_of()
-    with pytest.raises(KeyError, match=r"no parameter .*; there are 0\.dense\.W, 2\.residual\.0"):
+    with pytest.raises(
+        KeyError, match=r"no parameter .*; the network has 0\.dense\.W, 2\.residual\.0"
+    ):
         network[name]
     with pytest.raises(KeyError, match="no parameter"):
         network[name] = 0
@@ -530,7 +532,7 @@ def test_shapes_of_predictions(loss, outputs, predicted, probabilities):
         assert network.predict_proba(X).shape == probabilities
         assert set(np.unique(network.predict(X))) <= {0, 1, 2}
     else:
-        with pytest.raises(SettingError, match=r"MeanSquaredError\(\) gives no probabilities"):
+        with pytest.raises(SettingError, match=r"MeanSquaredError\(\) does not give probabilities"):
             network.predict_proba(X)
 
 
@@ -652,7 +654,7 @@ def test_adjust_reaches_tensors_by_name_layer_and_pattern():
     network.unfreeze("1.*")
     assert {s.learning_rate for s in network.segments if s.name.startswith("1.")} == {1}
     with pytest.raises(
-        SettingError, match=r"no parameter is called '2\.dense'; there are 0\.dense"
+        SettingError, match=r"no parameter is called '2\.dense'; the network has 0\.dense"
     ):
         network.freeze("2.dense")
     with pytest.raises(SettingError, match="learning_rate must be"):

@@ -372,7 +372,7 @@ def test_every_number_of_every_layer_is_followed_or_refused(case):
         if name in live:
             _expect_number(layer, name)
         else:
-            with pytest.raises(SettingError, match="read before training only"):
+            with pytest.raises(SettingError, match="only read before training"):
                 _expect_number(layer, name)
 
 
@@ -466,7 +466,10 @@ def test_schedules_describe_themselves_and_can_be_copied(schedule):
     ("make", "message"),
     [
         (lambda: Cosine(warmup=-1), "warmup must be >= 0; got -1"),
-        (lambda: Cosine(warmup=1.5), "warmup, which is no share below 1, must be a whole number"),
+        (
+            lambda: Cosine(warmup=1.5),
+            "warmup, which is not a share below 1, must be a whole number",
+        ),
         (lambda: Cosine(per="batch"), 'per must be "step" or "epoch"; got \'batch\''),
         (lambda: Cosine(restarts=-1), "restarts must be a whole number >= 0"),
         (lambda: Cosine(growth=0), "growth must be > 0"),
@@ -480,12 +483,15 @@ def test_schedules_describe_themselves_and_can_be_copied(schedule):
         (lambda: OneCycle(warmup=3), "got warmup=3 too"),
         (lambda: ReduceOnPlateau(1.0), "by must be > 0 and < 1"),
         (lambda: ReduceOnPlateau(patience=0), "patience must be a whole number >= 1"),
-        (lambda: ReduceOnPlateau(monitor="x"), "more of 'x' is better is not known"),
+        (lambda: ReduceOnPlateau(monitor="x"), "not known whether more of 'x' is better"),
         (lambda: values(Cosine(of="speed"), 2), "has no number called 'speed' to schedule"),
         (lambda: values(Cosine(of="rate", on=Dense(2)), 2), "has no number called 'rate'"),
         (lambda: values(Cosine(of="rate", on=Dense(2)), 2), "it has none"),
-        (lambda: values(Cosine(of="units", on=Dense(2)), 2), "'units' .* is read before training"),
-        (lambda: values(Cosine(of="initial", on=PReLU()), 2), "'initial' .* is read before"),
+        (
+            lambda: values(Cosine(of="units", on=Dense(2)), 2),
+            "'units' .* is only read before training",
+        ),
+        (lambda: values(Cosine(of="initial", on=PReLU()), 2), "'initial' .* is only read before"),
         (lambda: values(Cosine(of="bias", on=Dense(2)), 2), "has no number called 'bias'"),
         (lambda: values(Cosine(of="steps"), 2), "has no number called 'steps'"),
         (lambda: values(Cosine(of="nesterov"), 2), "has no number called 'nesterov'"),

@@ -104,7 +104,7 @@ def __dir__() -> list[str]:
 
 
 class _Moved:
-    """Finds modules by the names that they had before they moved; asked when nobody else does."""
+    """Finds modules by the names they had before they moved; asked after all other finders."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:

@@ -1,7 +1,7 @@
 """What callers hand in, brought to one form or refused: seeds, dtypes, arrays, data.
 
-Settings that are Python's own values are checked in `plainnet.errors`. Data of any real dtype are
-converted here, once; behind the door layers, losses and optimizers see one float dtype, and
+Settings that are plain Python values are checked in `plainnet.errors`. Data of any real dtype are
+converted here, once; past this point, layers, losses and optimizers see one float dtype, and
 integers for ids.
 """
 
@@ -18,13 +18,13 @@ from plainnet.errors import DataError, DTypeError, SettingError, is_a, shown
 Array = npt.NDArray[Any]
 
 REAL = "biuf"
-"""The kinds of NumPy's booleans, integers and floats."""
+"""NumPy's dtype kinds for booleans, integers and floats."""
 
 
 def as_generator(seed: Any) -> np.random.Generator:
-    """The generator that a seed stands for; a generator is taken as it is, None is fresh entropy.
+    """The generator that a seed stands for; a generator is used as it is, None is fresh entropy.
 
-    NumPy's SeedSequence and BitGenerator are taken too, and several whole numbers for one.
+    NumPy's SeedSequence and BitGenerator are accepted too, and so is a list of whole numbers.
     """
     kinds = np.random.Generator | np.random.SeedSequence | np.random.BitGenerator
     several = seed if isinstance(seed, list | tuple) and seed else [seed]
@@ -44,11 +44,11 @@ def _is_seed(value: Any) -> bool:
 
 
 def as_dtype(name: str, dtype: Any, kinds: str, meaning: str) -> np.dtype[Any]:
-    """A dtype of these kinds of NumPy's; `meaning` says which they are."""
+    """A dtype of one of NumPy's `kinds`; `meaning` describes them in a message."""
     if dtype is not None:  # which NumPy would take for float64
         try:
             found: np.dtype[Any] | None = np.dtype(dtype)
-        except Exception:  # NumPy has many errors for what is no dtype
+        except Exception:  # NumPy raises many errors for what is not a dtype
             found = None
         if found is not None and found.kind in kinds and found.isnative:
             return found
@@ -56,11 +56,11 @@ def as_dtype(name: str, dtype: Any, kinds: str, meaning: str) -> np.dtype[Any]:
 
 
 def as_array(name: str, values: Any) -> Array:
-    """An array of whatever dtype `values` has; refuses what would lose something on the way."""
+    """An array of the dtype that `values` has; refuses what a conversion would lose."""
     if type(values) is np.ndarray and values.dtype.kind in REAL:  # the usual case, at every step
         return values
     if isinstance(values, np.ma.MaskedArray):
-        raise DataError(f"{name} is a masked array, and the mask would be lost: fill it first")
+        raise DataError(f"{name} is a masked array, and its mask would be lost: fill it first")
     if hasattr(values, "toarray"):
         raise DataError(f"{name} is sparse, a {type(values).__name__}: pass {name}.toarray()")
     try:
@@ -68,12 +68,12 @@ def as_array(name: str, values: Any) -> Array:
         return _from_pandas(values) if array.dtype == object and _is_real(values) else array
     except Exception as error:  # NumPy's, or those of a library whose array this is
         raise DataError(
-            f"{name} cannot be made an array, which has rows of one length and one type: {error}"
+            f"{name} cannot be made an array, whose rows have one length and one type: {error}"
         ) from error
 
 
 def as_numbers(name: str, values: Any) -> Array:
-    """An array of real numbers or truth values."""
+    """An array of real numbers or booleans."""
     array = as_array(name, values)
     if array.dtype.kind not in REAL:
         raise DataError(f"{name} must be real numbers; got {shown_dtype(values, array)}")
@@ -81,18 +81,18 @@ def as_numbers(name: str, values: Any) -> Array:
 
 
 def shown_dtype(values: Any, array: Array) -> str:
-    """What came in the place of numbers."""
+    """What came in place of numbers."""
     return f"dtype {array.dtype}" if array.ndim else shown(values)
 
 
 def as_labels(name: str, values: Any) -> Array:
-    """An array of labels that can be sorted: numbers, truth values, texts, dates."""
+    """An array of labels that can be sorted: numbers, booleans, texts, dates."""
     array = as_array(name, values)
     try:
         if array.dtype.kind == "O":
             np.unique(array)
         fits = array.dtype.kind not in "cV"
-    except Exception:  # whatever comparing two of them raises
+    except Exception:  # comparing two of them may raise anything
         fits = False
     if not fits:
         raise DataError(f"{name} must be labels of one type; got {shown_dtype(values, array)}")
@@ -110,7 +110,7 @@ def described(value: Any) -> str:
 
 
 def as_floats(name: str, array: Array, dtype: np.dtype[Any], first_row: int = 0) -> Array:
-    """The same real numbers in a float dtype: `array` itself if it has that one already.
+    """The same real numbers in a float dtype: `array` itself if it already has that dtype.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def as_floats(name: str, array: Array, dtype: np.dtype[Any], first_row: int = 0)
         raise DTypeError(_not_real(name, array, dtype))
     with np.errstate(over="ignore", invalid="ignore"):
         converted = array.astype(dtype)
-        # The sum is finite if all numbers are, but for one that overflows: look closer then.
+        # The sum of finite numbers is finite unless it overflows; only then look at each of them.
         if dtype.itemsize >= array.dtype.itemsize or np.isfinite(converted.sum()):
             return converted
     lost = np.isinf(converted) & np.isfinite(array)
@@ -162,7 +162,7 @@ def _not_real(name: str, array: Array, dtype: np.dtype[Any]) -> str:
                     "numbers: encode or drop it first"
                 )
     elif array.dtype.kind == "c":
-        remedy = "pass its real and imaginary parts as features of their own"
+        remedy = "pass its real and imaginary parts as separate features"
     return f"{name} is {array.dtype}, and a network computes with real numbers: {remedy}"
 
 

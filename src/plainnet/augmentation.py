@@ -1,8 +1,8 @@
 """Augmentation: random changes to the images of a batch that leave their classes as they are.
 
 Each is called with images of shape (m, height, width, channels) and a random generator, and returns
-new images; `train(..., augment=[Shift(2), Flip()])` calls one after the other on each batch. A
-function of one's own with these two arguments does as well.
+new images; `train(..., augment=[Shift(2), Flip()])` calls one after the other on each batch. Any
+function of these two arguments will do.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Shift(Configurable):
 
 
 class Flip(Configurable):
-    """Mirror every second image, at random: left becomes right."""
+    """Mirror each image with probability 1/2: left becomes right."""
 
     def __call__(self, X: Array, rng: np.random.Generator) -> Array:
         _expect_images(self, X)
@@ -81,7 +81,7 @@ class Crop(Configurable):
     Parameters
     ----------
     share : float
-        A window's sides have between 1 - share and 1 of the image's.
+        The sides of a window are between 1 - share and 1 times those of the image.
     """
 
     def __init__(self, share: float) -> None:
@@ -114,7 +114,7 @@ class Rotate(Configurable):
 
 
 def _resample(X: Array, a: Array, b: Array, c: Array, d: Array, down: Array, right: Array) -> Array:
-    """The image whose pixel (y, x), from the centre, is X's at (a y + b x, c y + d x) + the move.
+    """The image whose pixel (y, x), from the centre, is X's at (a y + b x, c y + d x) + the shift.
 
     `down` and `right` are shares of the image's sides. Between four pixels it is their bilinear
     mean, outside the image 0.

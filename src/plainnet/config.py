@@ -21,8 +21,8 @@ class Configurable(metaclass=Spelled):
     """Anything whose constructor stores each argument under the argument's name."""
 
     read_once: tuple[str, ...] = ()
-    """Numbers among the arguments that are read before training: to change them later has no
-    effect, so a schedule of them is refused."""
+    """Numbers among the arguments that are read before training: changing them later has no effect,
+    so a schedule for them is refused."""
 
     def config(self) -> dict[str, Any]:
         """What rebuilds it, as data for JSON: `rebuild(thing.config(), kinds)`."""
@@ -32,7 +32,7 @@ class Configurable(metaclass=Spelled):
         return settings
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """NumPy's numbers and truth values are kept as Python's: settings are data for JSON."""
+        """Keep NumPy's numbers and booleans as Python's: settings are data for JSON."""
         super().__setattr__(name, value if type(value) in PLAIN else python_number(value))
 
     def __repr__(self) -> str:
@@ -47,12 +47,12 @@ class Configurable(metaclass=Spelled):
 
 
 def overridden(thing: object) -> list[str]:
-    """The methods of its class in whose place an object has something of its own."""
+    """The methods of its class that an object overrides with attributes."""
     return [name for name in vars(thing) if callable(getattr(type(thing), name, None))]
 
 
 def parts(thing: Any) -> Iterator[Configurable]:
-    """Whatever describes itself among the settings, at any depth, and the thing itself."""
+    """The thing itself, and all that describes itself among its settings, at any depth."""
     if isinstance(thing, list | tuple):
         for item in thing:
             yield from parts(item)
@@ -72,7 +72,7 @@ def rebuild(config: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
     if kind not in kinds:
         raise FileError(
             f"unknown type {kind!r}; known are {', '.join(sorted(kinds))}. "
-            "A class of your own has to be named: load(path, custom=[YourLayer])"
+            "Name your own classes: load(path, custom=[YourLayer])"
         )
     try:
         return kinds[kind](**settings)
@@ -86,8 +86,8 @@ def _arguments(kind: type) -> dict[str, Parameter]:
     return dict(signature(kind).parameters)
 
 
-# Layers in layers in layers are many calls deep, and Python allows a thousand: loops, and no
-# comprehensions, make two calls of each.
+# Layers in layers in layers are many calls deep, and Python allows a thousand: loops instead of
+# comprehensions make two calls of each.
 
 
 def _plain(value: Any) -> Any:

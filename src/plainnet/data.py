@@ -58,8 +58,8 @@ def split(
 ) -> tuple[Array, Array]:
     """Indices of a random split of n rows: (the rest, `fraction` of them), each sorted.
 
-    With `stratify`, labels of shape (n,), each class gives the same share of its rows; a class of
-    two rows or more is on both sides, and one of a single row in the rest.
+    With `stratify`, labels of shape (n,), each class gives the same share of its rows. A class with
+    two rows or more is on both sides; one with a single row is in the rest.
     """
     n = require_integer("n, the number of rows,", n, at_least=0)
     fraction = require_number("fraction", fraction, above=0, below=1)
@@ -86,11 +86,11 @@ def split(
 def check_features(X: Array, first_row: int = 0) -> None:
     """Refuse an X that is empty or holds NaN or infinity, naming the column.
 
-    `first_row` is the number of X's first row in the data that it is a slice of.
+    `first_row` is the index of X's first row in the data that X is a slice of.
     """
     if len(X) == 0:
         raise DataError("X has no rows")
-    # A finite sum means finite numbers, and needs no memory. It may overflow: look closer then.
+    # A finite sum means finite numbers, and needs no memory. It may overflow: then look closer.
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(X.sum()):
             return
@@ -102,7 +102,7 @@ def check_features(X: Array, first_row: int = 0) -> None:
     raise DataError(
         f"X must be finite; got {X[(row, *column)]} in row {first_row + row}, column "
         f"{', '.join(map(str, column))} ({int(bad.sum())} such numbers in {columns} of its "
-        "columns): fill the gaps or drop the rows first"
+        "columns): fill in missing values or drop the rows first"
     )
 
 
@@ -122,7 +122,7 @@ def check_weights(
 
 
 def real_weights(sample_weight: npt.ArrayLike, m: int, positions: tuple[int, ...] = ()) -> Array:
-    """Sample weights of one batch of many as they are, in float64; all of them may be zero."""
+    """Sample weights of one batch of many, unscaled, in float64; all of them may be zero."""
     weights = as_numbers("sample_weight", sample_weight)
     if weights.shape not in ((m,), (m, *positions)):
         shapes = f"({m},)" + (f" or {(m, *positions)}" if positions else "")
@@ -175,7 +175,7 @@ def weigh_classes(
         raise SettingError(f'class_weight must be a dict or "balanced"; got {shown(class_weight)}')
     weights = table[ids] if sample_weight is None else table[ids] * sample_weight
     if not weights.any():
-        raise DataError(f"class_weight leaves no example with weight; got {shown(class_weight)}")
+        raise DataError(f"class_weight gives every example the weight 0; got {shown(class_weight)}")
     return check_weights(weights, len(ids), dtype)
 
 
@@ -183,12 +183,12 @@ def weigh_classes(
 
 
 class Batches:
-    """Mini-batches of arrays, shuffled anew for each epoch, in the same memory at every step.
+    """Mini-batches of arrays, reshuffled for each epoch, in the same memory at every step.
 
-    Iterating once is one epoch. Its order depends on where `rng` is, and not on the epoch before,
-    so that batches made later go on as these would. `X` is anything that slices like an array; rows
-    of what is not a NumPy array are fetched in ascending order, as HDF5 and Zarr want it. `dtype`
-    is that of X's batches, where X has a dtype that NumPy does not know.
+    Iterating once is one epoch. Its order depends on the state of `rng`, not on the epoch before,
+    so that batches made later continue as these would. `X` is anything that slices like an array;
+    where it is not a NumPy array, rows are fetched in ascending order, as HDF5 and Zarr require.
+    `dtype` is that of X's batches, where X has a dtype that NumPy does not know.
     """
 
     def __init__(
@@ -202,7 +202,7 @@ class Batches:
         *,
         shuffle: bool = True,
     ) -> None:
-        # take() copies all of an array that is not contiguous, at every call.
+        # take() copies the whole of an array that is not contiguous, at every call.
         self.in_memory = isinstance(X, np.ndarray) and not isinstance(X, np.memmap)
         self.X = np.ascontiguousarray(X) if self.in_memory else X
         self.y = np.ascontiguousarray(y)
@@ -290,7 +290,7 @@ class Windows:
         self.length = require_integer("length", length, at_least=1)
         self.batch_size = require_integer("batch_size", batch_size, at_least=1)
         self.sequence = _long_enough(sequence, 1, self.length)
-        # Refused here, not in the middle of an epoch; nothing is written, so that it costs nothing.
+        # Refused here, not in the middle of an epoch; nothing is written, so it costs nothing.
         zeros(f"batch_size={batch_size} windows", (self.batch_size, self.length), np.intp)
         self.n = require_integer("n", n, at_least=1)
         self.rng = as_generator(seed)
@@ -309,8 +309,8 @@ class Windows:
 class Streams:
     """Batches that read a long sequence from its beginning to its end, at several places at once.
 
-    Row i of a batch goes on where row i of the one before ended, so that `train(..., carry=True)`
-    can hand on the state: truncated backpropagation through time.
+    Row i of a batch continues where row i of the one before ended, so that `train(..., carry=True)`
+    can pass on the state: truncated backpropagation through time.
 
     Parameters
     ----------
@@ -318,7 +318,7 @@ class Streams:
     length : int
         Steps of a batch. The target of a step is the sequence's next element.
     batch_size : int
-        Into how many equal parts the sequence is cut; what is left over at the end is not used.
+        The number of equal parts into which the sequence is cut; a remainder is not used.
     """
 
     def __init__(self, sequence: npt.ArrayLike, *, length: int, batch_size: int) -> None:

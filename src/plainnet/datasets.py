@@ -6,7 +6,7 @@
 
 Fashion-MNIST (Xiao et al. 2017) is four IDX files. They are looked for in the folder that the
 environment variable PLAINNET_DATA names, then where Debian's package dataset-fashion-mnist puts
-them, and are downloaded where both lack them.
+them, and downloaded if neither has them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Dataset:
     image_shape: tuple[int, ...] | None = None
     """(height, width) where a row is an image."""
     test: tuple[Array, Array] | None = None
-    """The (X, y) that the publisher keeps for testing, where there is one."""
+    """The (X, y) that the publisher keeps for testing, if any."""
 
 
 def load(name: str) -> Dataset:
@@ -57,10 +57,10 @@ def load(name: str) -> Dataset:
     MissingExtraError
         If the package that brings or fetches it is not installed.
     FileError
-        If a file of it is damaged, or is not here and cannot be fetched.
+        If one of its files is damaged, or is neither here nor can be downloaded.
     """
     if not isinstance(name, str) or name not in NAMES:
-        raise SettingError(f"name: there is no dataset {shown(name)}; there are {', '.join(NAMES)}")
+        raise SettingError(f"name: there is no dataset {shown(name)}; known are {', '.join(NAMES)}")
     return _fashion_mnist() if name == "fashion-mnist" else _from_sklearn(name)
 
 
@@ -82,7 +82,7 @@ def _from_sklearn(name: str) -> Dataset:
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 # The checksums of the files at URL, as the README of Fashion-MNIST gives them. They do not hold for
-# Debian's, which are packed anew without name and time stamp.
+# Debian's, which are compressed again without name and time stamp.
 MD5 = {
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
@@ -184,7 +184,7 @@ TEXTS = {
 def text(name: str) -> str:
     """The text of this name, one of `TEXTS`: 1.1 MB of Shakespeare, or 32,033 first names.
 
-    The file NAME.txt is looked for in the folder that PLAINNET_DATA names, else downloaded.
+    The file NAME.txt is looked for in the folder that PLAINNET_DATA names, then downloaded.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def text(name: str) -> str:
         As `load`.
     """
     if not isinstance(name, str) or name not in TEXTS:
-        raise SettingError(f"name: there is no text {shown(name)}; there are {', '.join(TEXTS)}")
+        raise SettingError(f"name: there is no text {shown(name)}; known are {', '.join(TEXTS)}")
     own = Path(os.environ.get("PLAINNET_DATA", "")) / f"{name}.txt"
     if os.environ.get("PLAINNET_DATA") and own.is_file():
         return own.read_text(encoding="utf-8")
@@ -238,11 +238,11 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
 
 
 def _idx_array(path: str | os.PathLike[str], file: gzip.GzipFile, most: int) -> Array:
-    """The array, read only when it is known that there can be so much of it."""
+    """The array, read only once its size is known to be plausible."""
     head = file.read(4)
     if len(head) < 4:
         raise FileError(
-            f"{path} is not an IDX file: it has {len(head)} bytes, less than the header"
+            f"{path} is not an IDX file: it has {len(head)} bytes, fewer than the header"
         )
     zeros, kind, n_dimensions = struct.unpack(">HBB", head)
     if zeros != 0 or kind != UNSIGNED_BYTES or n_dimensions == 0:

@@ -30,15 +30,15 @@ class ShapeError(PlainnetError, ValueError):
     """An array or a layer has a shape that does not fit where it is used."""
 
     placed = False
-    """The message says already at which place of a network it is."""
+    """The message already names the layer and its place in the network."""
 
 
 class DataError(PlainnetError, ValueError):
-    """Data that cannot be learned from: NaN, infinity, labels out of range, nothing at all."""
+    """Data that nothing can be learned from: NaN, infinity, labels out of range, or no rows."""
 
 
 class DTypeError(PlainnetError, TypeError):
-    """An array holds something else than is needed: text or objects for numbers, floats for ids."""
+    """An array has the wrong kind of dtype: text or objects for numbers, floats for ids."""
 
 
 class SettingError(PlainnetError, ValueError):
@@ -86,13 +86,13 @@ def _diverged(message: str, step: int, layer: str) -> DivergedError:
 
 
 def optional(module: str, *, purpose: str, extra: str) -> Any:
-    """Import an optional package, or say what brings it to where plainnet is installed."""
+    """Import an optional package, or raise an error that says how to install it."""
     package = module.partition(".")[0]
     try:
         return import_module(module)
     except MemoryError:
         raise
-    except Exception as error:  # a package of another age fails in ways of its own
+    except Exception as error:  # a package of another version may fail in any way
         from plainnet.installation import install_command
 
         how = install_command(package, extra)
@@ -104,12 +104,12 @@ def optional(module: str, *, purpose: str, extra: str) -> Any:
             ) from error
         raise MissingExtraError(
             f"plainnet needs {package} for {purpose}, and it is installed but cannot be imported "
-            f"({type(error).__name__}: {error}). This may mend it: {how} --upgrade {of}"
+            f"({type(error).__name__}: {error}). This may help: {how} --upgrade {of}"
         ) from error
 
 
 def shown(value: Any) -> str:
-    """The value for a message: a line that is not long."""
+    """The value for a message: one line, not too long."""
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape}, {value.dtype}"
     try:
@@ -162,7 +162,7 @@ def _as_float(value: Any) -> float:
 
 
 def require_integer(name: str, value: Any, *, at_least: int, at_most: int = MOST) -> int:
-    """The setting as an int, if it is a whole number of this size."""
+    """The setting as an int, if it is a whole number within these bounds."""
     if not is_a(Integral, value) or value < at_least:
         raise SettingError(f"{name} must be a whole number >= {at_least}; got {shown(value)}")
     if value > at_most:
@@ -171,12 +171,12 @@ def require_integer(name: str, value: Any, *, at_least: int, at_most: int = MOST
 
 
 def is_a(kind: type, value: Any) -> bool:
-    """Whether it is a Real or an Integral, which True and False are not here."""
+    """Whether it is a Real or an Integral; booleans do not count as either."""
     return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
 
 
 def require_boolean(name: str, value: Any) -> bool:
-    """The setting as a bool; what is only true or false in a condition, such as 1, is refused."""
+    """The setting as a bool; what is merely truthy or falsy, such as 1, is refused."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
     raise SettingError(f"{name} must be True or False; got {shown(value)}")
@@ -190,7 +190,7 @@ def require_one_of(name: str, value: Any, choices: Sequence[str]) -> None:
 
 
 def require_sequence(name: str, value: Any, of: str) -> list[Any]:
-    """The setting as a list; `of` says in the plural what it has to hold."""
+    """The setting as a list; `of` names in the plural what it must hold."""
     if not isinstance(value, str | bytes | Mapping | type):
         with suppress(TypeError):
             return list(value)
@@ -207,7 +207,7 @@ def require_path(name: str, value: Any) -> Path:
 
 
 def require_type(name: str, value: Any, kind: type) -> None:
-    """Refuse a setting of another type, a class in the place of its object above all."""
+    """Refuse a setting of another type, in particular a class in place of its object."""
     if not isinstance(value, kind):
         hint = "; add parentheses" if isinstance(value, type) else ""
         article = "an" if kind.__name__[0] in "AEIOU" else "a"

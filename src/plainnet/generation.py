@@ -1,4 +1,4 @@
-"""Text, and whatever else comes as ids: one token after the other, each drawn by the network."""
+"""Text, and anything else made of ids: one token after the other, drawn from a network."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def generate(
     top_p: float | None = None,
     seed: int | np.random.Generator | None = None,
 ) -> Array:
-    """The prompt, and n tokens more.
+    """The prompt, continued by n tokens.
 
     Each pass computes only the new token: attention keeps its keys and values, recurrent layers
-    their state. Behind the last of the places that `LearnedPositions` has, the window slides
-    instead, and each token costs a pass over the last `length` tokens. Attention must be causal.
+    their state. Beyond the last position of `LearnedPositions`, the window slides instead, and each
+    token costs a pass over the last `length` tokens. Attention must be causal.
 
-    With an `EncoderDecoder`, the prompt is the source and the first tokens of the target, of which
-    there is at least one; the encoder runs once, and no window slides.
+    With an `EncoderDecoder`, the prompt is the source and the first tokens of the target, at least
+    one; the encoder runs once, and no window slides.
 
     Parameters
     ----------
@@ -54,17 +54,17 @@ def generate(
         Takes ids, with input_shape=(None,), and gives a score for each id of the vocabulary at
         every step, (m, time, vocabulary), or for the step after the last, (m, vocabulary).
     prompt : array of integers, shape (time,) or (m, time)
-        Without padding, since the next token stands behind the last one; so prompts of different
-        lengths need a call each. The id of padding is not drawn either.
+        Without padding, since the next token follows the last one; so prompts of different lengths
+        need separate calls. The padding id is never drawn.
     n : int
     temperature : float
-        Scores are divided by it: below 1 likely tokens become likelier. At 0 the likeliest is
+        Scores are divided by it: below 1, likely tokens become likelier. At 0, the likeliest is
         taken.
     top_k : int, optional
         Draw from the k likeliest tokens only.
     top_p : float, optional
-        Draw from the fewest likeliest tokens that have at least this probability together
-        (Holtzman et al. 2020, section 3.1): of the top_k, where both are given.
+        Draw from the smallest set of likeliest tokens whose probabilities add up to at least this
+        (Holtzman et al. 2020, section 3.1); within the top_k, where both are given.
     seed : int, numpy.random.Generator or None
 
     Returns
@@ -92,7 +92,7 @@ def generate(
     writing = list(network.body.walk()) if source is None else list(source.walk_decoder())
     padding = _padding(writing)
     if np.isin(given[..., s:], padding).any():
-        raise DataError(f"the prompt has padding in it, the id {padding[0]}; leave it out")
+        raise DataError(f"the prompt contains padding, the id {padding[0]}; leave it out")
     tables = [layer.length for layer in writing if isinstance(layer, LearnedPositions)]
     window = min(tables, default=None)
 
@@ -120,7 +120,7 @@ def generate(
 
 
 def _padding(layers: Iterable[Layer]) -> list[int]:
-    """The ids that stand for nothing."""
+    """The ids of padding."""
     tokens = (layer for layer in layers if isinstance(layer, Embedding | TiedEmbedding))
     return [layer.padding for layer in tokens if layer.padding is not None]
 
@@ -129,13 +129,13 @@ def _prompt(prompt: npt.ArrayLike) -> Array:
     try:
         ids = as_array("prompt", prompt)
     except DataError as error:
-        raise ShapeError(f"{error}; prompts of different lengths need a call each") from None
+        raise ShapeError(f"{error}; prompts of different lengths need separate calls") from None
     if ids.size == 0:
-        raise DataError("the prompt is empty: generation needs a token or more to begin with")
+        raise DataError("the prompt is empty: generation needs at least one token to begin with")
     if ids.dtype.kind not in "iu":
         raise DTypeError(f"the prompt must be integers, the ids of tokens; got {ids.dtype}")
     if ids.max() > np.iinfo(np.intp).max:
-        raise DataError(f"the prompt has the id {ids.max()}, which no vocabulary reaches")
+        raise DataError(f"the prompt has the id {ids.max()}, which is beyond any vocabulary")
     if ids.ndim not in (1, 2):
         raise ShapeError(f"the prompt must have the shape (time,) or (m, time); got {ids.shape}")
     return ids
@@ -153,14 +153,14 @@ def _drawn(
         return np.asarray(scores.argmax(axis=1))
     order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
     S = np.take_along_axis(scores, order, axis=1).astype(np.float64)
-    with np.errstate(over="ignore"):  # next to no temperature: exp(-inf) = 0 is right
+    with np.errstate(over="ignore"):  # a temperature near 0: exp(-inf) = 0 is right
         P = np.exp((S - S[:, :1]) / temperature)  # the likeliest come first
     P /= P.sum(axis=1, keepdims=True)
     before = np.cumsum(P, axis=1) - P
     if top_p is not None:
         P[before >= top_p] = 0
     reached = np.cumsum(P, axis=1)
-    # Below the whole sum, so that rounding never leads past the last id.
+    # Below the total, so that rounding never leads past the last id.
     u = rng.random((len(P), 1)) * reached[:, -1:]
     place = (reached <= u).sum(axis=1)
     return np.asarray(order[np.arange(len(P)), place])

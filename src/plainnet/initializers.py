@@ -40,7 +40,7 @@ class Initializer(Configurable, ABC):
     """A rule for the first values of a tensor. Call it with a generator and a shape."""
 
     def __post_init__(self) -> None:
-        """A setting of NumPy's becomes Python's, as `Configurable` keeps it: this is frozen."""
+        """NumPy's settings become Python's, as `Configurable` keeps them: this class is frozen."""
         for name, value in vars(self).items():
             object.__setattr__(self, name, python_number(value))
 
@@ -53,7 +53,7 @@ class Initializer(Configurable, ABC):
 class HeNormal(Initializer):
     """Var(W) = 2 / ((1 + a^2) fan_in), a the slope below zero (He et al. 2015, equations 10, 15).
 
-    A ReLU (a = 0) passes half of the second moment on; the factor 2 makes up for it.
+    A ReLU (a = 0) passes on half of the second moment; the factor 2 makes up for it.
     """
 
     negative_slope: float = 0.0

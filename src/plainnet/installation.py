@@ -1,4 +1,4 @@
-"""The command that brings a package which is missing, as it works where the reader stands.
+"""The command that installs a missing package, as it works where the reader stands.
 
 plainnet itself may come from a clone, a folder, a wheel or a repository; pip may be missing, and
 the pip of the shell may be another Python's.
@@ -22,12 +22,12 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
-"""Packages that are installed under another name than they are imported."""
+"""Packages whose name in the registry is not that of the import."""
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*(\[[^]]*\])?\s*([^;]*?)\s*(?:;\s*(.*))?")
 
 
 def install_command(package: str, extra: str) -> str:
-    """What to type to have a package that an extra of plainnet brings.
+    """What to type to install a package that an extra of plainnet brings.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def install_command(package: str, extra: str) -> str:
 
 
 def _extra_of_this_plainnet(extra: str) -> list[str] | None:
-    """plainnet with the extra, from where it came; None where that is not known or gone."""
+    """plainnet with the extra, from where it was installed; None where that is unknown or gone."""
     try:
         distribution = metadata.distribution("plainnet")
         origin = json.loads(distribution.read_text("direct_url.json") or "{}")
@@ -67,7 +67,7 @@ def _extra_of_this_plainnet(extra: str) -> list[str] | None:
 
 
 def _packages(package: str, extra: str) -> list[str]:
-    """The package and whatever else of the extra is missing, with the versions that it asks for."""
+    """The package and all else of the extra that is missing, with the versions it asks for."""
     name = DISTRIBUTIONS.get(package, package)
     missing = {name: name}
     for found, requirement in _required(extra):
@@ -112,7 +112,7 @@ def _normal(name: str) -> str:
 
 
 def _installer() -> list[str]:
-    """pip of the Python that runs, or uv if it has none."""
+    """The running Python's pip, or uv if it has none."""
     return [_executable(), "-m", "pip"] if find_spec("pip") else ["uv", "pip"]
 
 
@@ -121,7 +121,7 @@ def _python() -> list[str]:
 
 
 def _executable() -> str:
-    """`python` where that is the one that runs, and its path otherwise."""
+    """`python` where that is the running one, and its path otherwise."""
     if not sys.executable:
         return "python"
     found = shutil.which("python")

@@ -1,7 +1,7 @@
 """Measures of predictions: `metric(y_true, y_pred, sample_weight=None)`, a number.
 
-They agree with scikit-learn's. A loss is what training lowers; these are what one reads, or stops
-by. `METRICS` tells of each what it is computed from, and whether more of it is better.
+They agree with scikit-learn's. A loss is what training lowers; these are what one reads, or uses to
+decide when to stop. `METRICS` says what each is computed from, and whether more is better.
 """
 
 from collections.abc import Callable
@@ -37,14 +37,14 @@ class Metric:
 
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
-    """The share of examples that are right; of several labels, all have to be."""
+    """The share of examples that are right; with several labels, all have to be."""
     y_true, y_pred, weights = _classes(y_true, y_pred, sample_weight)
     right = (y_true == y_pred).reshape(len(y_true), -1).all(axis=1)
     return float(np.average(right, weights=weights))
 
 
 def balanced_accuracy(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
-    """The mean over the classes of y_true of the share of each that is right (its recall)."""
+    """The mean recall: the share of each class of y_true that is right, averaged over them."""
     matrix = confusion_matrix(y_true, y_pred, _shares(sample_weight))
     size = matrix.sum(axis=1)
     return float((matrix.diagonal()[size > 0] / size[size > 0]).mean())
@@ -66,7 +66,7 @@ def confusion_matrix(
 ) -> Array:
     """How many, or how much weight, of true class i (row) were taken for class j (column).
 
-    Classes are `labels` in their order, or all that occur, sorted.
+    The classes are `labels` in their order, or all that occur, sorted.
     """
     y_true, y_pred, _ = _classes(y_true, y_pred, sample_weight)
     weights = (
@@ -148,7 +148,7 @@ def roc_auc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None)
 
 
 def _squares(errors: Array) -> Array:
-    """The squares; beyond the largest number they are infinite, without a warning."""
+    """The squares; those beyond the largest number are infinite, without a warning."""
     with np.errstate(over="ignore"):
         return np.square(errors)
 
@@ -178,7 +178,7 @@ def mean_absolute_error(
 
 
 def r2_score(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
-    """1 - the squared error over that of the mean of y_true; of a constant y_true, 1 or 0."""
+    """1 - the squared error over that of the mean of y_true; for a constant y_true, 1 or 0."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
     error = np.average(_squares(y_true - y_pred), axis=0, weights=weights)
     mean = np.average(y_true, axis=0, weights=weights)
@@ -218,7 +218,7 @@ def _rows(
     true, predicted = (y[:, 0] if y.shape[1:] == (1,) else y for y in arrays)
     if true.shape != predicted.shape or true.ndim == 0 or true.size == 0:
         raise ShapeError(
-            "y_true and y_pred must have the same shape, of one row or more; got "
+            "y_true and y_pred must have the same shape, with at least one row; got "
             f"{arrays[0].shape} and {arrays[1].shape}"
         )
     if sample_weight is None:
@@ -229,7 +229,7 @@ def _rows(
 def _classes(
     y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights
 ) -> tuple[Array, Array, Array | None]:
-    """`_rows` of labels that can be the same."""
+    """`_rows` of labels that can be compared."""
     true, predicted, weights = _rows(y_true, y_pred, sample_weight)
     kinds = {FAMILIES[y.dtype.kind] for y in (true, predicted) if y.dtype.kind in FAMILIES}
     if len(kinds) > 1:

@@ -43,8 +43,8 @@ Array = npt.NDArray[Any]
 
 ROWS_AT_ONCE = 1024
 NUMBERS_AT_ONCE = 2**22
-"""Prediction goes through the data in slices of at most this many rows, and of numbers in the
-largest layer's output, so that its memory is bounded."""
+"""Prediction goes through the data in slices of at most this many rows, and this many numbers in
+the largest layer's output, so that its memory is bounded."""
 
 Check = Callable[[int, int, np.dtype[Any]], None]
 _check: ContextVar[Check | None] = ContextVar("check", default=None)
@@ -52,7 +52,7 @@ _check: ContextVar[Check | None] = ContextVar("check", default=None)
 
 @contextmanager
 def filled_from_file(check: Check) -> Iterator[None]:
-    """Networks made here get their numbers from a file: none are drawn at random.
+    """Networks made in this context get their numbers from a file: none are drawn at random.
 
     Before a network takes any memory, `check(parameters, state, dtype)` is told how many numbers it
     needs, and raises if the file does not hold them.
@@ -76,10 +76,10 @@ class Network:
         The shape of one example, without the batch axis: 64, or (28, 28, 1). Sequences of any
         length have None as their first axis: (None, 8), or (None,) for the ids of tokens.
     seed : int, numpy.random.Generator or None
-        Where the first weights come from.
+        For the initial weights.
     dtype : float32 or float64
-        Of the parameters and all that is computed. Data of another real dtype is converted once,
-        on its way in.
+        Of the parameters and of all that is computed. Data of another real dtype is converted
+        once, on its way in.
 
     Attributes
     ----------
@@ -199,7 +199,7 @@ class Network:
             if name in vector.views:
                 return vector.views[name]
         known = [*self._parameters.views, *self._state.views]
-        raise KeyError(f"no parameter {name!r}; there are {', '.join(known)}")
+        raise KeyError(f"no parameter {name!r}; the network has {', '.join(known)}")
 
     def __setitem__(self, name: str, values: npt.ArrayLike) -> None:
         """Write into the parameter of this name; the shapes must agree."""
@@ -216,12 +216,12 @@ class Network:
                 {name: self._gradients.views[full] for name, full in own.items()},
                 {name: self._state.views[f"{layer.name}.{name}"] for name in layer.declared_state},
             )
-        # The optimizer wants no gradient of the data, and nobody reads that of the loss again.
+        # The optimizer needs no gradient of the data, and nobody reads the loss's gradient again.
         body = Place("", self.body, reuse_gradient=True, needs_input_gradient=False)
         loss = Place("loss", self.loss, carries=False)
         self.plan = planned(Place(inner=(body, loss)))
 
-    # Views die in pickle and deepcopy: the vectors rebuild theirs, and the layers get them anew.
+    # Views die in pickle and deepcopy: the vectors rebuild theirs, and the layers get new ones.
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "plan"}
 
@@ -276,7 +276,7 @@ class Network:
             )
         if not names and not running:
             raise SettingError(
-                f"no parameter is called {pattern!r}; there are {', '.join(self.tensors)}"
+                f"no parameter is called {pattern!r}; the network has {', '.join(self.tensors)}"
             )
         self._kept -= running
         if learning_rate == 0:
@@ -294,8 +294,8 @@ class Network:
         """Keep these tensors as they are in training: their learning rate becomes 0.
 
         A layer in which nothing learns any more keeps its running state too, and uses it in
-        training as in prediction, forward and backward: frozen, `BatchNorm` no longer looks at the
-        batch. As long as gamma or beta learns it goes on as before, unless its statistics are
+        training as in prediction, forward and backward: a frozen `BatchNorm` ignores the batch's
+        statistics. While gamma or beta still learns it works as before, unless its statistics are
         frozen by name: `network.freeze("*.running_*")`.
         """
         self.adjust(pattern, learning_rate=0.0)
@@ -329,7 +329,7 @@ class Network:
     # --- forward and backward --------------------------------------------------------------------
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
-        """What networks of PyTorch and Keras are called for."""
+        """Calling a network, as in PyTorch and Keras, is refused with the method to use instead."""
         raise ArgumentError("a network is not called: network.predict(X), or network.forward(X)")
 
     def forward(self, X: Any, cache: Cache | None = None) -> Array:
@@ -354,9 +354,9 @@ class Network:
         X : array of shape (m, *input_shape)
         y : array of m targets, as the loss takes them
         cache : Cache, optional
-            `Cache(training=True)`, kept from step to step, makes further steps allocate nothing.
+            A `Cache(training=True)` kept from step to step lets later steps allocate nothing.
         sample_weight : array of shape (m,), optional
-            Or (m, time), where each step has a target of its own.
+            Or (m, time), where each step has its own target.
         """
         require_optional("cache", cache, Cache)
         X, targets, weights = self.check(X, y, sample_weight)
@@ -367,9 +367,9 @@ class Network:
     ) -> Array:
         """The gradient of the mean loss with respect to X, shape (m, *input_shape).
 
-        Of a pass as in prediction, without dropout. It says which pixels matter, or how an example
-        could be changed so that it is taken for another (Goodfellow et al. 2015, section 4). The
-        parameters' gradients are written too.
+        The pass is that of prediction, without dropout. The gradient shows which pixels matter, or
+        how to change an example so that it is taken for another (Goodfellow et al. 2015, section
+        4). The parameters' gradients are written too.
 
         >>> from plainnet.layers import Dense
         >>> from plainnet.losses import MeanSquaredError
@@ -400,12 +400,12 @@ class Network:
         cache.begin_pass(self.plan, self._keeping_state())
         if not cache.carry:
             return self.body.forward(X, cache.children[""])
-        # Another number of sequences is refused before any layer has gone on.
+        # Another number of sequences is refused before any layer has advanced.
         before = cache.carried.get("m", len(X))
         if before != len(X):
             raise ShapeError(
                 f"this cache continues {before} sequences; got {len(X)}: call forget() on the "
-                "cache to begin anew"
+                "cache to start new ones"
             )
         Z = self.body.forward(X, cache.children[""])
         cache.carried["m"] = len(X)
@@ -419,7 +419,7 @@ class Network:
         return self._collected(X, lambda Z: Z)
 
     def _collected(self, X: Any, made: Callable[[Array], Array]) -> Array:
-        """What is made of the pre-activations, for all rows of X."""
+        """`transform` of the pre-activations, for all rows of X."""
         X, collected = self.examples(X), None
         for rows, Z in self._passes(X, Cache()):
             part = made(Z)
@@ -447,7 +447,7 @@ class Network:
     def predict_proba(self, X: Any) -> Array:
         """Probabilities, shape (m, K), or (m, k) for `SigmoidCrossEntropy`."""
         if not self.loss.gives_probabilities:
-            raise SettingError(f"{self.loss!r} gives no probabilities; use predict")
+            raise SettingError(f"{self.loss!r} does not give probabilities; use predict")
         return self._collected(X, self.loss.activate)
 
     @spelled
@@ -480,7 +480,7 @@ class Network:
     def check(
         self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
-        """X, targets and weights as `step` takes them; raises on what cannot be learned from."""
+        """X, targets and weights as `step` takes them; raises where they teach nothing."""
         X = self.inputs(X)
         check_features(X)
         return X, *self.check_targets(len(X), y, sample_weight)
@@ -526,15 +526,15 @@ class Network:
         return read_only(targets), weights
 
     def examples(self, X: Any) -> Any:
-        """X to be taken in slices: as `inputs` gives it, or as it is where it is not in memory."""
+        """X, ready to be sliced: as `inputs` gives it, or unchanged where it is not in memory."""
         return X if lies_outside(X) else self.inputs(X)
 
     def inputs(self, X: Any, first_row: int = 0) -> Array:
         """X as an array of shape (m, *input_shape) and the network's dtype, converted if need be.
 
-        It is read-only: what is not converted is the caller's. Where the first layer takes ids, X
-        must be integers, of whatever size. `first_row` is where
-        X begins in the data that it is a slice of.
+        It is read-only: unless converted, it is the caller's. Where the first layer takes ids, X
+        must be integers, of any size. `first_row` is the index of X's first row in the data that X
+        is a slice of.
 
         Raises
         ------
@@ -549,7 +549,7 @@ class Network:
                 f"X must have the shape {as_batch(self.input_shape)}; got {rows.shape}"
             )
         if 0 in rows.shape[1:]:
-            raise ShapeError(f"X must have sequences of one step or more; got {rows.shape}")
+            raise ShapeError(f"X must have sequences of at least one step; got {rows.shape}")
         if not self.body.takes_ids:
             return read_only(as_floats("X", rows, self.dtype, first_row))
         if rows.dtype.kind not in "iu":
@@ -645,22 +645,24 @@ for _name, _remedy in METHODS.items():
 
 
 def _expect_shallow(layers: Sequence[Layer]) -> None:
-    """Say so before Python does, in the middle of a pass."""
+    """Refuse layers that Python's stack could not hold in a pass."""
     ahead = [(layer, 0) for layer in layers]
     while ahead:
         layer, depth = ahead.pop()
         if depth > MOST_NESTED:
-            raise SettingError(f"layers may be nested {MOST_NESTED} deep; these are deeper")
+            raise SettingError(
+                f"layers may be nested at most {MOST_NESTED} deep; these are nested deeper"
+            )
         ahead += [(inner, depth + 1) for inner in layer.layers]
 
 
 def _expect_each_once(body: Sequential) -> None:
-    """Two places would write their gradients into the same views."""
+    """Refuse a layer that is there twice: both would write their gradients into the same views."""
     seen = set()
     for layer in body.walk():
         if id(layer) in seen:
             raise SettingError(
-                f"{layer!r} is at two places of the network; each needs a layer object of its own"
+                f"{layer!r} is at two places of the network; each place needs its own layer object"
             )
         seen.add(id(layer))
 

@@ -1,7 +1,7 @@
-"""Schedules: a setting, above all the learning rate, as a function of how far training is.
+"""Schedules: a setting, usually the learning rate, as a function of training's progress.
 
 A schedule is a callback. It multiplies the value that the setting had when training began, and
-puts that value back at the end:
+restores that value at the end:
 
 >>> Cosine(warmup=0.05)
 Cosine(warmup=0.05)
@@ -46,13 +46,13 @@ class Schedule(Callback, Configurable, ABC):
     of : str
         The setting: a number that the optimizer has under this name.
     on : Layer or sequence of Layer, optional
-        Whose setting it is, if not the optimizer's: `of="rate", on=dropouts`. A container's setting
+        The setting's owner, if not the optimizer: `of="rate", on=dropouts`. A container's setting
         reaches the layers inside that use it: `of="dropout", on=transformer_block`.
     per : "step" or "epoch"
         What counts as a step of the schedule.
 
-    Two schedules of one setting are refused, since the last would win, and so are numbers that are
-    read before training only, such as `units`.
+    Two schedules for one setting are refused, since the last would win, and so are numbers that are
+    only read before training, such as `units`.
     """
 
     warmup: float = 0
@@ -61,12 +61,12 @@ class Schedule(Callback, Configurable, ABC):
     per: Per = "step"
 
     needs_total: ClassVar[bool] = True
-    """`factor` looks at `steps`."""
+    """`factor` depends on `steps`."""
 
     def __post_init__(self) -> None:
         require_number("warmup", self.warmup, at_least=0)
         if self.warmup >= 1:
-            require_integer("warmup, which is no share below 1,", self.warmup, at_least=1)
+            require_integer("warmup, which is not a share below 1,", self.warmup, at_least=1)
         require_one_of("per", self.per, ("step", "epoch"))
         require_type("of", self.of, str)
         if self.on is not None and not isinstance(self.on, Layer):
@@ -78,13 +78,13 @@ class Schedule(Callback, Configurable, ABC):
 
     @abstractmethod
     def factor(self, step: int, steps: int) -> float:
-        """The factor at this step of so many, 0 <= step < steps, both without the warm-up's."""
+        """The factor at this step of `steps`, 0 <= step < steps; the warm-up's do not count."""
 
     def begin_training(self, run: Run) -> None:
         steps = run.steps if self.per == "step" else run.epochs
         if steps is None and (self.needs_total or 0 < self.warmup < 1):
             raise SettingError(
-                f"{self!r} needs to know the number of steps, and the batches do not tell it: give "
+                f"{self!r} needs to know the number of steps, and the batches have no length: give "
                 'them a __len__, or count with per="epoch"'
             )
         self._steps = steps or 0
@@ -102,7 +102,7 @@ class Schedule(Callback, Configurable, ABC):
         self._set = [base for *_, base in self._bases]
 
     def _users(self, run: Run) -> Iterator[tuple[Any, str]]:
-        """Who reads the setting, and under which name."""
+        """Which layers read the setting, and under which name."""
         if self.on is None:
             _expect_number(run.optimizer, self.of)
             yield run.optimizer, self.of
@@ -118,7 +118,7 @@ class Schedule(Callback, Configurable, ABC):
 
     def begin_step(self, run: Run) -> None:
         step = run.step if self.per == "step" else run.epoch
-        if self._steps:  # there may be more batches than their __len__ says
+        if self._steps:  # there may be more batches than __len__ says
             step = min(step, self._steps - 1)
         if step < self._warm:
             factor = (step + 1) / (self._warm + 1)
@@ -137,7 +137,7 @@ class Schedule(Callback, Configurable, ABC):
                 self._set[i] = value
 
     def _expect_allowed(self, user: Any, name: str, value: float) -> None:
-        """Refuse what the constructor would; a learning rate, scheduled most, without asking it."""
+        """Refuse what the constructor would; a learning rate, the usual case, without asking it."""
         if name == "learning_rate":
             require_number(f"the learning rate that {self!r} sets", value, at_least=0)
             return
@@ -184,7 +184,7 @@ def _expect_number(owner: Any, name: str) -> None:
         raise SettingError(f"{owner!r} has no number called {name!r} to schedule; it has {others}")
     if name in fixed:
         raise SettingError(
-            f"{name!r} of {owner!r} is read before training only, so that a schedule of it would "
+            f"{name!r} of {owner!r} is only read before training, so a schedule for it would "
             f"do nothing; numbers that may be scheduled: {others}"
         )
 
@@ -251,7 +251,7 @@ class Exponential(Schedule):
 class InverseScaling(Schedule):
     """1 / (t + 1)^power in epoch t.
 
-    scikit-learn's "invscaling" has the number of examples seen in the place of t.
+    scikit-learn's "invscaling" has the number of examples seen in place of t.
     """
 
     power: float = 0.5
@@ -281,7 +281,7 @@ class ReduceOnPlateau(Schedule):
     monitor, mode, min_delta
         As in `EarlyStopping`.
     minimum : float
-        The factor does not fall below it.
+        The factor does not fall below this.
     """
 
     by: float = 0.1
@@ -369,13 +369,13 @@ class Cosine(Schedule):
 class OneCycle(Schedule):
     """From `start` up to 1 and down to `end`, each along half a cosine (Smith and Topin 2018).
 
-    The optimizer's learning rate is that of the peak. Momentum may go the other way meanwhile: with
+    The optimizer's learning rate is that of the peak. Momentum may move the other way: with
     `SGD(momentum=0.85)`, a second `OneCycle(start=0.95 / 0.85, end=0.95 / 0.85, of="momentum")`.
 
     Parameters
     ----------
     peak : float
-        The t of the peak. It takes the place of a warm-up.
+        The t of the peak. The rise takes the place of a warm-up.
     start, end : float
         The factor at the beginning and the end.
     """
@@ -387,7 +387,7 @@ class OneCycle(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.warmup:
-            raise SettingError(f"OneCycle rises up to its peak; got warmup={self.warmup!r} too")
+            raise SettingError(f"OneCycle itself rises to its peak; got warmup={self.warmup!r} too")
         require_number("peak", self.peak, above=0, below=1)
         require_number("start", self.start, at_least=0)
         require_number("end", self.end, at_least=0)

@@ -1,4 +1,4 @@
-"""plainnet's word for an argument that somebody calls as another library does."""
+"""plainnet's name for an argument that is called by another library's name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INPUT_IS_KNOWN = (
 # do instead.
 OTHER_NAMES: dict[str, tuple[str, ...] | str] = {
     # layers
-    "activation": "an activation is a layer of its own, such as ReLU() after this one",
+    "activation": "an activation is a separate layer, such as ReLU() after this one",
     "alpha": ("negative_slope", "rho", "learning_rate", "weight_decay"),
     "dilation_rate": ("dilation",),
     "dim_feedforward": ("hidden",),
@@ -70,7 +70,7 @@ OTHER_NAMES: dict[str, tuple[str, ...] | str] = {
     "d_model": _INPUT_IS_KNOWN,
     "embed_dim": _INPUT_IS_KNOWN,
     "num_features": _INPUT_IS_KNOWN,
-    "num_layers": "several are put one after the other in the network's list",
+    "num_layers": "put several, one after the other, into the network's list",
     "optimizer": "the optimizer is an argument of plainnet.train",
     "step_size": ("every",),
     "eta_min": ("minimum",),
@@ -79,11 +79,11 @@ OTHER_NAMES: dict[str, tuple[str, ...] | str] = {
     "l2": ("weight_decay",),
     "lr": ("learning_rate",),
     "max_lr": "the peak is the optimizer's learning rate",
-    "params": "train hands the parameters to the optimizer: leave them out",
+    "params": "train passes the parameters to the optimizer: leave them out",
     "quantile": ("levels",),
     "reduction": "a loss is the mean over the batch",
     "smoothing": ("label_smoothing",),
-    "T_max": "it runs over the whole training",
+    "T_max": "it always spans the whole training",
     # callbacks
     "filename": ("path",),
     "filepath": ("path",),
@@ -142,7 +142,7 @@ METHODS = {
     "weights": 'network["0.dense.W"], or network.tensors',
     "train": "plainnet.train(network, X, y, optimizer=..., epochs=..., batch_size=...)",
     "trainable": 'network.freeze("0.dense") and network.unfreeze("0.dense")',
-    "zero_grad": "each backward pass writes its gradients anew",
+    "zero_grad": "each backward pass overwrites the gradients",
 }
 OBJECTS = {
     "adam": "Adam()",
@@ -158,13 +158,13 @@ OBJECTS = {
     "squarederror": "MeanSquaredError()",
     "logloss": "SoftmaxCrossEntropy()",
 }
-"""What the strings of other libraries name, in small letters and without spaces."""
+"""What the strings of other libraries stand for, in lower case and without spaces."""
 
 _EXAMPLES = {"verbose": "progress=False is silent", "save_best_only": 'monitor="val_loss"'}
 
 
 class Spelled(ABCMeta):
-    """Classes whose constructor, called with a wrong name, says the right one."""
+    """Classes whose constructor, called with a wrong argument name, suggests the right one."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -183,7 +183,7 @@ class Spelled(ABCMeta):
 
 
 class Elsewhere:
-    """A method that networks of other libraries have: whoever looks for it is told ours."""
+    """A method that networks of other libraries have: asking for it names the one to use here."""
 
     def __init__(self, name: str, remedy: str) -> None:
         self.name, self.remedy = name, remedy
@@ -210,7 +210,7 @@ def spelled(function: Callable[P, R]) -> Callable[P, R]:
 def refuse_unknown(
     name: str, takes: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> None:
-    """Raise `ArgumentError` if these arguments have names or a number that `name` does not take."""
+    """Raise `ArgumentError` if `name` does not take arguments of these names, or this many."""
     parameters = takes.parameters
     known = [n for n, p in parameters.items() if n != "self" and p.kind != Parameter.VAR_KEYWORD]
     if not any(p.kind == Parameter.VAR_KEYWORD for p in parameters.values()):
@@ -224,7 +224,7 @@ def refuse_unknown(
 
 
 def require_object(name: str, value: Any, kind: type) -> None:
-    """`require_type`, which knows what the strings of other libraries mean."""
+    """`require_type` that also knows what the strings of other libraries stand for."""
     try:
         require_type(name, value, kind)
     except SettingError as error:
@@ -250,7 +250,7 @@ def _meant(unknown: str, known: Sequence[str]) -> str:
 
 def _too_many(name: str, known: Sequence[str], nameless: int, args: Sequence[Any]) -> str:
     if known[:1] == ["layers"] and any(isinstance(first, list | tuple) for first in args[:2]):
-        return f"{name} takes by name: {', '.join(known[nameless:])}"
+        return f"{name} takes only by name: {', '.join(known[nameless:])}"
     if known[:1] == ["layers"]:
         return f"{name} takes its layers as one list: {name}([a, b, ...])"
     message = f"{name} takes {', '.join(known[:nameless]) or 'nothing'}"

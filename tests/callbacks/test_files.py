@@ -75,11 +75,14 @@ def test_the_best_epoch_only(tmp_path, mode, best):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"path": "{step}.npz"}, r"only \{epoch\} may be in braces; got '\{step\}.npz'"),
+        (
+            {"path": "{step}.npz"},
+            r"only field a path may have in braces is \{epoch\}; got '\{step\}.npz'",
+        ),
         ({"path": "{}.npz"}, "only"),
         ({"path": "{epoch.npz"}, "only"),
         ({"path": "a", "every": 0}, "every must be a whole number >= 1"),
-        ({"path": "a", "monitor": "x"}, "more of 'x' is better is not known"),
+        ({"path": "a", "monitor": "x"}, "not known whether more of 'x' is better"),
         ({"path": "a", "monitor": "loss", "every": 2}, "leave out every"),
     ],
 )
@@ -112,7 +115,9 @@ def test_a_new_training_replaces_the_table_or_goes_on_with_it(tmp_path):
     for append, epochs in [(True, [1, 2]), (True, [1, 2, 3, 4]), (False, [1, 2])]:
         run([CSVLog(str(tmp_path / "log.csv"), append=append)], epochs=2)
         assert pd.read_csv(tmp_path / "log.csv")["epoch"].tolist() == epochs
-    with pytest.raises(SettingError, match="has the columns epoch,loss,val_loss; there is now"):
+    with pytest.raises(
+        SettingError, match="has the columns epoch,loss,val_loss; the history now has"
+    ):
         run([Script([1, 2]), CSVLog(tmp_path / "log.csv", append=True)], epochs=2)
 
 

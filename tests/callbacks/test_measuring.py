@@ -29,7 +29,7 @@ def test_the_accuracy_on_the_training_data(rng):
 def test_two_measures_of_one_name_are_refused(names, rng):
     X, y = rng.standard_normal((8, 2)), rng.integers(0, 2, 8)
     network = Network([Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=2, seed=0)
-    with pytest.raises(SettingError, match=f"measures {names[0]}_... are there already"):
+    with pytest.raises(SettingError, match=f"measures {names[0]}_... already"):
         train(
             network, X, y, optimizer=SGD(), epochs=2, batch_size=4, progress=False,
             validation_data=(X, y), callbacks=[Evaluate(name, X, y) for name in names],

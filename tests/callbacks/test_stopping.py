@@ -62,7 +62,9 @@ def test_what_is_better_may_be_said():
 )
 def test_of_the_metrics_it_is_known_what_is_better(monitor, epochs_done):
     if epochs_done is None:
-        with pytest.raises(SettingError, match="more of 'loss2' is better is not known: pass mode"):
+        with pytest.raises(
+            SettingError, match="not known whether more of 'loss2' is better: pass mode"
+        ):
             EarlyStopping(monitor)
         return
     values = [0.5, 0.9, 0.7, 0.8, 0.95]
@@ -86,7 +88,7 @@ def test_a_measure_that_is_not_there_is_refused():
             network, X, X, optimizer=SGD(), epochs=2, batch_size=4,
             callbacks=[EarlyStopping()], progress=False,
         )  # fmt: skip
-    with pytest.raises(SettingError, match="'f1' is monitored; there is only loss"):
+    with pytest.raises(SettingError, match="'f1' is monitored; the history has only loss"):
         train(
             network, X, X, optimizer=SGD(), epochs=2, batch_size=4,
             callbacks=[EarlyStopping("f1")], progress=False,

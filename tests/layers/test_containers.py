@@ -261,7 +261,7 @@ def test_a_container_holds_layer_objects(box):
 @pytest.mark.parametrize("box", [Sequential, Residual])
 def test_a_layer_has_one_place_in_a_container(box):
     layer = ReLU()
-    with pytest.raises(SettingError, match=r"ReLU\(\) is at two places.*layer object of its own"):
+    with pytest.raises(SettingError, match=r"ReLU\(\) is at two places.*its own layer object"):
         network_of(box([layer, Dense(4), layer]))
 
 

@@ -212,7 +212,7 @@ def test_only_probabilities_are_given_as_such(case, rng):
         assert P.shape == (5, case.outputs)
         assert ((P > 0) & (P < 1)).all()
     else:
-        with pytest.raises(SettingError, match=r"gives no probabilities; use predict"):
+        with pytest.raises(SettingError, match=r"does not give probabilities; use predict"):
             network.predict_proba(X)
 
 
@@ -295,7 +295,7 @@ def test_a_loss_of_ones_own_trains_and_predicts(rng, tmp_path):
     )  # fmt: skip
     assert history["val_loss"][-1] < 1e-3 * history["loss"][0]
     assert network.predict(X).shape == (40,)
-    with pytest.raises(SettingError, match="no probabilities"):
+    with pytest.raises(SettingError, match="does not give probabilities"):
         network.predict_proba(X)
     plainnet.save(network, tmp_path / "own.npz")
     other = plainnet.load(tmp_path / "own.npz", custom=[Quartic])

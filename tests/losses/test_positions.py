@@ -135,7 +135,7 @@ def test_what_does_not_fit_is_refused():
         {"mixup": 0.2},
         {"validation_data": (A, IDS), "metrics": ["f1"]},
     ):
-        with pytest.raises(SettingError, match=r"an example|each position"):
+        with pytest.raises(SettingError, match=r"per example|each position"):
             train(network, A, IDS, **settings, **wrong)
 
 

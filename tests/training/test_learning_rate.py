@@ -206,7 +206,7 @@ def test_infinity_is_no_error():
     )
     assert 5 < len(found.losses) < 34
     assert np.isfinite(found.losses).all()
-    with pytest.raises(SettingError, match=r"no learning rate lowers the loss, from lowest=100 on"):
+    with pytest.raises(SettingError, match=r"no learning rate from lowest=100 on lowers the loss"):
         find_learning_rate(network, X, X[:, 0], lowest=1e2, highest=1e4, steps=10, **settings)
     network.parameters[:] = np.inf
     with pytest.raises(DivergedError, match="at step 0"):

@@ -469,9 +469,9 @@ def test_metrics_by_name_are_computed_from_what_they_need(rng):
         ({"mixup": -0.1}, "mixup must be >= 0; got -0.1"),
         ({"clip_norm": 0}, "clip_norm must be > 0; got 0"),
         ({"clip_value": -1.0}, "clip_value must be > 0"),
-        ({"clip_norm": 1.0, "clip_value": 1.0}, "take one"),
+        ({"clip_norm": 1.0, "clip_value": 1.0}, "pass only one"),
         ({"overfit_batches": 0}, "overfit_batches must be a whole number >= 1"),
-        ({"metrics": ["accuracy"]}, "measured on validation_data, and there is none"),
+        ({"metrics": ["accuracy"]}, "measured on validation_data, which is missing"),
     ],
 )
 def test_settings_are_checked(rng, settings, message):

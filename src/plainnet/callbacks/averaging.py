@@ -18,14 +18,15 @@ class EMA(Callback):
 
         average <- d average + (1 - d) p,    d = min(decay, (1 + t) / (10 + t)) at step t
 
-    (Polyak and Juditsky 1992 for the mean; the warm-up is TensorFlow's.) Training itself goes on
+    (Polyak and Juditsky 1992 for the mean; the warm-up is TensorFlow's.) Training itself continues
     with the parameters as they are. The average takes their place while an epoch is validated and
     its `end_epoch` hooks run, so that early stopping and checkpoints keep what was measured, and
-    for good when training ends or is stopped. After an error the network is left without it.
+    for good when training ends or is stopped. After an error the network keeps its own parameters.
 
     The running statistics of `BatchNorm` belong to the weights, so for the average they are
-    measured anew, on the last 2,048 examples of training or those of an epoch: a network with
-    BatchNorm makes one more forward pass over these after each epoch, and keeps copies of them.
+    measured again, on the last 2,048 examples of training, or those of an epoch if they are fewer:
+    a network with BatchNorm makes one more forward pass over these after each epoch, and keeps
+    copies of them.
 
     Parameters
     ----------

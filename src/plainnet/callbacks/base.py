@@ -30,39 +30,39 @@ class Run:
     epochs: int
     history: History
     steps_per_epoch: int | None
-    """Updates in an epoch; None where the batches do not tell how many they are."""
+    """Updates in an epoch; None where the number of batches is not known."""
     validates: bool = False
     """There is validation data."""
     metrics: tuple[str, ...] = ()
     """The names of `train`'s metrics; the history has them as val_<name>."""
     epoch: int = 0
-    """The epoch that runs, from 0."""
+    """The current epoch, from 0."""
     step: int = 0
-    """The step that runs, from 0 over all epochs. A step ends with one update."""
+    """The current step, from 0 over all epochs. A step ends with one update."""
     loss: float = float("nan")
     """The loss of the last step's examples, before its update."""
     average: Array | None = None
     """Parameters that take the place of the network's for validation, for `end_epoch`, and when
-    training has ended; `EMA` keeps them here. Running state is measured anew for them."""
+    training has ended; `EMA` keeps them here. Running state is measured again for them."""
     stopping: bool = False
-    """Somebody has called `stop`."""
+    """Whether `stop` has been called."""
     measured: set[str] = field(default_factory=set, repr=False)
-    """What the names of measures begin with: `val`, and those of `Evaluate`."""
+    """The prefixes of measures: `val`, and those of `Evaluate`."""
     claims: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
-    """Who sets a setting during training; see `claim`."""
+    """Which callback sets a setting during training; see `claim`."""
 
     @property
     def steps(self) -> int | None:
-        """All steps of the run, if it is known how many they are."""
+        """The number of steps of the run, if it is known."""
         return None if self.steps_per_epoch is None else self.epochs * self.steps_per_epoch
 
     def claim(self, owner: Any, setting: str, who: str) -> None:
-        """Say that a callback sets this setting at every step; two would undo each other's work."""
+        """Reserve a setting for a callback that sets it at every step; two would interfere."""
         key = id(owner), setting
         if key in self.claims:
             raise SettingError(
                 f"{self.claims[key]} and {who} both set {setting!r} of {owner!r}, and the last "
-                "would win: keep one of them (every schedule has a warm-up of its own, `warmup`)"
+                "would win: keep one of them (every schedule has its own warm-up, `warmup`)"
             )
         self.claims[key] = who
 
@@ -72,7 +72,7 @@ class Run:
         self.history.stopped = why
 
     def finish(self, why: str) -> None:
-        """Training has come to its end, unless somebody stopped it before."""
+        """Training has reached its end, unless it was stopped before."""
         if not self.stopping:
             self.history.stopped = why
 
@@ -110,7 +110,7 @@ class Callback(metaclass=Spelled):
 
 
 def expect_observers(observers: Sequence[Callback]) -> None:
-    """Refuse what is not a callback, and a callback that is there twice."""
+    """Refuse what is not a callback, and a callback that is given twice."""
     for position, observer in enumerate(observers):
         require_type("each of callbacks", observer, Callback)
         require_hooks(observer)
@@ -125,7 +125,7 @@ _WHAT = {"train", "training", "fit", "epoch", "batch", "step", "iteration", "val
 
 
 def require_hooks(callback: Callback) -> None:
-    """Refuse a callback of which `train` would never call a method that was meant as a hook."""
+    """Refuse a callback with a method meant as a hook that `train` would never call."""
     for hook in HOOKS:
         if not callable(getattr(callback, hook)):
             raise SettingError(
@@ -133,7 +133,9 @@ def require_hooks(callback: Callback) -> None:
                 f"{shown(getattr(callback, hook))}"
             )
     own: dict[str, None] = {}
-    for name, value in vars(callback).items():  # an object may keep any function for its own use
+    for name, value in vars(
+        callback
+    ).items():  # an object may keep any function for its own purposes
         if callable(value) and (name in HOOKS or _looks_like_a_hook(name)):
             own[name] = None
     for kind in type(callback).__mro__:
@@ -142,13 +144,13 @@ def require_hooks(callback: Callback) -> None:
         own |= dict.fromkeys(n for n, v in vars(kind).items() if callable(v) and n[0] != "_")
     others = [name for name in own if name not in HOOKS]
     meant = [name for name in others if _looks_like_a_hook(name)]
-    if len(others) == len(own):  # not one hook: then any method was meant as one
+    if len(others) == len(own):  # without a single hook, any method was meant as one
         meant = others
     if meant:
         raise SettingError(
             f"{type(callback).__name__}.{meant[0]} is not a hook, and train would never call it; "
-            f"the hooks are {', '.join(HOOKS)}. The name of a method that is not meant as one may "
-            "begin with an underscore"
+            f"the hooks are {', '.join(HOOKS)}. Begin the name of a method that is not meant as "
+            "one with an underscore"
         )
 
 

@@ -1,4 +1,4 @@
-"""What training leaves on the disk."""
+"""What training writes to disk."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : str or path
-        "{epoch}" in it becomes the number of the epoch, from 1 ("{epoch:03}": 001); without, each
-        file replaces the one before. The folder is made if need be.
+        "{epoch}" in it becomes the number of the epoch, from 1 ("{epoch:03}": 001); without it,
+        each file replaces the one before. The folder is created if necessary.
     monitor : str, optional
         Save only when this measure of the history is the best so far.
     every : int
-        Save after each so many epochs.
+        Save after every `every`-th epoch.
     mode : "auto", "min" or "max"
         What is better; see `EarlyStopping`.
     """
@@ -73,19 +73,19 @@ class Checkpoint(Callback):
             return Path(path.format(epoch=epoch))
         except (LookupError, ValueError) as error:
             raise SettingError(
-                f"in a path only {{epoch}} may be in braces; got {path!r}"
+                f"the only field a path may have in braces is {{epoch}}; got {path!r}"
             ) from error
 
 
 class CSVLog(Callback):
-    """A table of the history, a row an epoch, on the disk after each: `pandas.read_csv(path)`.
+    """A table of the history, a row per epoch, written after each: `pandas.read_csv(path)`.
 
     Parameters
     ----------
     path : str or path
     append : bool
-        Go on with the table that is there, and with its count of epochs. Otherwise it is replaced
-        when training begins.
+        Continue an existing table and its count of epochs. Otherwise it is replaced when training
+        begins.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
@@ -108,13 +108,15 @@ class CSVLog(Callback):
         if not self._header:
             self._header, lines = header, [header, *lines]
         if header != self._header:
-            raise SettingError(f"{self.path} has the columns {self._header}; there is now {header}")
+            raise SettingError(
+                f"{self.path} has the columns {self._header}; the history now has {header}"
+            )
         with open(self.path, "a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
 
 
 class TensorBoardLog(Callback):
-    """The history for TensorBoard, a point an epoch (extra `tensorboard`).
+    """The history for TensorBoard, a point per epoch (extra `tensorboard`).
 
     `tensorboard --logdir FOLDER` shows it.
     """

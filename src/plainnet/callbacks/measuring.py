@@ -18,7 +18,7 @@ class Evaluate(Callback):
     Parameters
     ----------
     name : str
-        Stands before the names of the measures.
+        The prefix of the measures' names.
     X, y, sample_weight : arrays
         As `validation_data` of `train`.
     metrics : sequence of str or function
@@ -35,7 +35,7 @@ class Evaluate(Callback):
     def begin_training(self, run: Run) -> None:
         if self.name in run.measured:
             raise SettingError(
-                f"the measures {self.name}_... are there already: give Evaluate another name"
+                f"there are measures {self.name}_... already: give Evaluate another name"
             )
         run.measured.add(self.name)
         self._validation = Validation(

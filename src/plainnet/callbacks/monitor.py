@@ -19,9 +19,10 @@ class Monitor:
     measure : str
         "val_loss", for example: a column of the history.
     mode : "auto", "min" or "max"
-        What is better. "auto" knows it of the loss and of what is in `plainnet.metrics.METRICS`.
+        Which values are better. "auto" knows it for the loss and for all of
+        `plainnet.metrics.METRICS`.
     min_delta : float
-        A smaller gain is none.
+        A smaller gain does not count as one.
     """
 
     def __init__(self, measure: str, mode: Mode = "auto", min_delta: float = 0.0) -> None:
@@ -31,7 +32,7 @@ class Monitor:
         self.higher_is_better = _higher_is_better(measure, mode)
 
     def begin(self, run: Run) -> None:
-        """Forget what was; refuses a measure of validation data that are not there."""
+        """Forget earlier values; refuses a measure of validation data where there are none."""
         if self.measure.startswith("val_") and not run.validates:
             raise SettingError(f"{self.measure!r} is monitored, which needs validation_data")
         self.best_epoch = -1
@@ -42,7 +43,7 @@ class Monitor:
         measures = run.history.last()
         if self.measure not in measures:
             raise SettingError(
-                f"{self.measure!r} is monitored; there is only {', '.join(measures)}"
+                f"{self.measure!r} is monitored; the history has only {', '.join(measures)}"
             )
         value = measures[self.measure]
         gain = value - self.best if self.higher_is_better else self.best - value
@@ -61,7 +62,7 @@ def _higher_is_better(measure: str, mode: Mode) -> bool:
         return False
     if name not in METRICS:
         raise SettingError(
-            f'monitor: whether more of {measure!r} is better is not known: pass mode="max" or '
+            f'monitor: it is not known whether more of {measure!r} is better: pass mode="max" or '
             'mode="min"'
         )
     return METRICS[name].greater_is_better

@@ -1,4 +1,4 @@
-"""How far training has come, and how long it will take."""
+"""How far training has got, and how long it will take."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from plainnet.errors import SettingError, shown
 
 
 class Progress(Callback):
-    """A bar of the steps if tqdm is there (extra `progress`), and one line an epoch otherwise.
+    """A bar of the steps if tqdm is installed (extra `progress`), otherwise a line per epoch.
 
-    The bar shows the time that training has taken and the time that is left. Training goes on where
-    nothing can be shown, since the terminal is gone for example.
+    The bar shows the time that training has taken and the time that is left. Training continues
+    where nothing can be shown, for example because the terminal is gone.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -29,7 +29,7 @@ class Progress(Callback):
         except ImportError:
             return
         stream = self.stream or sys.stderr
-        if stream is None:  # the process was started without
+        if stream is None:  # the process was started without one
             self._shows = False
             return
         try:
@@ -75,13 +75,13 @@ class Progress(Callback):
                 self._give_up()
 
     def _give_up(self) -> None:
-        """Show nothing more: the stream takes nothing."""
+        """Show nothing more: the stream accepts nothing."""
         self._shows = False
         if self._bar is not None:
-            self._bar.disable = True  # else it tries again when it is collected
+            self._bar.disable = True  # otherwise it tries again when it is collected
             self._bar = None
 
 
 def _place(run: Run) -> str:
-    """The epoch that runs, or has just ended."""
+    """The current epoch, or the one that has just ended."""
     return f"epoch {run.epoch + 1:>{len(str(run.epochs))}}/{run.epochs}"

@@ -18,8 +18,8 @@ Array = npt.NDArray[Any]
 class EarlyStopping(Callback):
     """Stop when a measure has not improved for `patience` epochs; put the best parameters back.
 
-    The best parameters are put back however training ends: after the last epoch, by Ctrl-C, or by
-    a loss that is not finite.
+    The best parameters are put back however training ends: after the last epoch, by Ctrl-C, or
+    because the loss is not finite.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class EarlyStopping(Callback):
     patience : int
         Epochs without improvement before training stops.
     min_delta : float
-        A smaller change is no improvement.
+        A smaller change does not count as an improvement.
     mode : "auto", "min" or "max"
-        What is better. "auto" knows it of the loss and of what is in `plainnet.metrics.METRICS`.
+        Which values are better. "auto" knows it for the loss and `plainnet.metrics.METRICS`.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class EarlyStopping(Callback):
 
 
 class TimeLimit(Callback):
-    """Stop after the step during which the time is over."""
+    """Stop after the step during which the time runs out."""
 
     def __init__(self, seconds: float) -> None:
         require_number("seconds", seconds, above=0)

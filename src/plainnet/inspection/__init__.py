@@ -1,4 +1,4 @@
-"""The glass box: is the gradient right, and what are the numbers."""
+"""The glass box: whether the gradient is right, and what the numbers are."""
 
 from plainnet.inspection.gradients import GradientCheck, check_gradients
 

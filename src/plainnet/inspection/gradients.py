@@ -1,9 +1,9 @@
-"""Is the gradient right? Held against central differences in float64.
+"""Is the gradient right? It is compared with central differences in float64.
 
     df/dx = (f(x + h) - f(x - h)) / 2h + O(h^2)
 
 with h = 1e-5, about the cube root of float64's precision, where the formula's error and the
-rounding error are of one size.
+rounding error are about equal.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def check_gradients(
     subject : Layer, Loss or Network
         A layer (a copy of it is checked), a loss, or a network in float64.
     X : float64 array, optional
-        The input, or the pre-activations that a loss gets. Random normal numbers if left out; then
+        The input, or the pre-activations that a loss gets. If left out, random normal numbers; then
         `input_shape` is needed for a layer or a loss.
     y : array, optional
         Targets, for a loss or a network.
@@ -92,11 +92,11 @@ def check_gradients(
         Without the batch axis.
     batch_size : int
     training : bool
-        Whether layers such as dropout are to act as while training.
+        Whether layers such as dropout act as in training.
     seed : int
-        For all that is random, so that every evaluation sees the same dropout.
+        For everything random, so that every evaluation sees the same dropout.
     samples : int or None
-        How many elements of each array are checked, picked at random; None checks all.
+        How many elements of each array are checked, chosen at random; None checks all.
     tolerance : float
 
     Examples
@@ -142,9 +142,9 @@ def check_gradients(
         return network.step(X, targets, cache), cache
 
     try:
-        network.gradients.fill(np.nan)  # backward has to write them, not to add to them
+        network.gradients.fill(np.nan)  # backward has to write them, not add to them
         value, cache = loss(record=True)
-        # What the loss's own rounding can do to a difference must not count as an error.
+        # What rounding in the loss can do to a difference must not count as an error.
         rounding = 4 * np.finfo(np.float64).eps * abs(value) / STEP
         variables, analytic = {**network.tensors}, {**network.gradient_tensors}
         if not network.body.takes_ids:
@@ -156,7 +156,7 @@ def check_gradients(
             )
             for name, variable in variables.items()
         }
-        # The differences saw nothing of training's own way, which writes over arrays.
+        # The differences did not cover what training does: it writes over arrays.
         network.gradients.fill(np.nan)
         loss()
         for name, gradient in network.gradient_tensors.items():
@@ -168,7 +168,7 @@ def check_gradients(
 
 
 class _Projection(Loss):
-    """L_i = sum(Z_i * y_i): a loss whose gradient is whatever y holds."""
+    """L_i = sum(Z_i * y_i): a loss whose gradient is y."""
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
         y = as_numbers("targets y", y).astype(dtype)
@@ -219,7 +219,7 @@ def _relative_error(
 ) -> float:
     """The largest difference from central differences, relative to the largest gradient.
 
-    A largest gradient below `smallest` counts as that much.
+    Where the largest gradient is below `smallest`, the latter takes its place.
     """
     places = np.arange(variable.size)
     if samples is not None and samples < variable.size:

@@ -1,7 +1,7 @@
-"""What a loss is: a number for each example, its derivative right below, and the mean over both.
+"""What a loss is: a number for each example, its derivative right below, and the mean of either.
 
-A subclass gives the loss of each example and its derivative; the mean over the batch, sample
-weights included, is taken here, once, and nowhere else:
+A subclass gives the loss of each example and its derivative; the mean over the batch, with the
+sample weights, is taken only here:
 
     L = sum_i w_i L_i / sum_i w_i            dL/dZ_i = w_i / sum_i w_i  dL_i/dZ_i
 """
@@ -37,7 +37,7 @@ class Loss(Configurable, Planned, ABC):
 
     A subclass writes `forward` and, right below it, `backward`. What one leaves for the other goes
     into the cache. That is all: targets are real numbers of Z's shape unless `targets` is
-    overridden, weights and the mean are taken care of, and the gradient check tells whether
+    overridden, weights and the mean are taken care of, and `check_gradients` tells whether
     `backward` is right.
 
     >>> class LogCosh(Loss):
@@ -53,18 +53,18 @@ class Loss(Configurable, Planned, ABC):
 
     formulas: Formulas
     """The mathematics of one batch as data: `losses`, shape (m,), and dL, their sum's gradient.
-    Every loss of plainnet has them, a loss of yours may."""
+    Every loss of plainnet has them; a custom loss may."""
 
     includes: str = ""
-    """The activation that is built in, and so must not be the network's last layer too."""
+    """The built-in activation, which must not be the network's last layer as well."""
 
     shown_by = WindowOfLoss
 
     is_classifier: bool = False
-    """`decide` gives classes, so that an accuracy makes sense."""
+    """`decide` gives classes, so accuracy is defined."""
 
     of_positions: bool = False
-    """Where the output has more axes, (time, features) for example, `EachPosition` applies it."""
+    """Where the output has more axes, such as (time, features), `EachPosition` applies the loss."""
 
     gives_probabilities: bool = False
     """`activate` gives the classes' probabilities."""
@@ -87,7 +87,7 @@ class Loss(Configurable, Planned, ABC):
         self.output_shape = output_shape
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        """The targets as `forward` wants them; refuses what cannot be learned."""
+        """The targets as `forward` needs them; refuses what cannot be learned."""
         return real_targets(y, self.output_shape, dtype)
 
     def activate(self, Z: Array) -> Array:
@@ -108,14 +108,14 @@ class Loss(Configurable, Planned, ABC):
         return np.asarray(y)
 
     def accuracy(self, Z: Array, y: Array, sample_weight: Array | None = None) -> float:
-        """The share of examples that are decided rightly; of several labels, all have to be."""
+        """The share of examples classified correctly; with several labels, in all of them."""
         hits, counted = self.hits(Z, y, Cache(), sample_weight)
         return hits / counted
 
     def hits(
         self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
     ) -> tuple[float, float]:
-        """What the examples that are decided rightly weigh together, and what all of them do."""
+        """The total weight of the examples that are classified correctly, and that of all."""
         right = self.decide(Z) == self.classes(y)
         if right.ndim > 1:
             right = right.all(axis=1)
@@ -138,7 +138,7 @@ class Loss(Configurable, Planned, ABC):
         except ValueError as error:
             name_who_writes(error, f"{self!r}.forward")
             raise
-        cache.array("dZ", Z.shape, Z.dtype)  # which says what backward has to return
+        cache.array("dZ", Z.shape, Z.dtype)  # which says what backward must return
         if getattr(losses, "shape", ()) != (len(Z),):
             raise ShapeError(
                 f"{self!r}.forward must return a loss for each example, shape ({len(Z)},), not "
@@ -160,7 +160,7 @@ class Loss(Configurable, Planned, ABC):
         return loss / total if total else 0.0
 
     def weight(self, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
-        """What the batch of the last `mean` counts beside others."""
+        """How much the batch of the last `mean` counts relative to others."""
         return len(y) if sample_weight is None else float(np.add.reduce(sample_weight))
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
@@ -177,7 +177,7 @@ class Loss(Configurable, Planned, ABC):
             return np.multiply(dL, 1 / len(dL), out=dZ, casting="same_kind")
         total = float(np.add.reduce(sample_weight))
         share = cache.array("share", sample_weight.shape, sample_weight.dtype)
-        np.divide(sample_weight, total or 1.0, out=share)  # no weight at all: no gradient
+        np.divide(sample_weight, total or 1.0, out=share)  # without any weight, no gradient
         shares = share.reshape(-1, *(1,) * (dL.ndim - 1))
         if not cache["overflows"]:
             return np.multiply(dL, shares, out=dZ, casting="same_kind")
@@ -188,7 +188,7 @@ class Loss(Configurable, Planned, ABC):
 
 
 class Elementwise(Loss):
-    """A loss of every output by itself; that of an example is their mean."""
+    """A loss of each output separately; that of an example is their mean."""
 
     of_positions = True
 
@@ -214,7 +214,7 @@ def mean_over_outputs(each: Array, cache: Cache) -> Array:
 
 WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.longdouble}
 AT_ONCE = 1024
-"""Numbers in the wider dtype, so that they take next to no memory."""
+"""Numbers in the wider dtype at a time, so that they take little memory."""
 
 
 def in_wider(
@@ -222,8 +222,8 @@ def in_wider(
 ) -> None:
     """`each(Z, y)` with Z in the next wider dtype, some rows at a time, into `out`.
 
-    For terms that cancel: of exp(Z) - y Z, float32 would leave half of its digits where the two are
-    close. Where long double is no wider than float64, float64 keeps what it has.
+    For terms that cancel: in exp(Z) - y Z, float32 would lose half of its digits where the two are
+    close. Where long double is not wider than float64, float64 keeps what it has.
     """
     size = max(AT_ONCE // prod(Z.shape[1:]), 1)
     for start in range(0, len(Z), size):

@@ -39,7 +39,7 @@ SOFTMAX = Formula(
 
 
 class OneOfK(Loss):
-    """An output for each of K classes, of which the highest decides. Targets are class ids."""
+    """One output per class; the highest of the K decides. Targets are class ids."""
 
     is_classifier = True
     of_positions = True
@@ -155,7 +155,7 @@ class SoftmaxCrossEntropy(OneOfK):
         return dL.T
 
     def _is_hard(self, y: Array) -> bool:
-        """Class ids that mean what they say."""
+        """Class ids, checked."""
         return y.ndim == 1 and not self.label_smoothing
 
     def activate(self, Z: Array) -> Array:
@@ -174,11 +174,11 @@ class SigmoidCrossEntropy(Elementwise):
     probabilities, shape (m,) or (m, k).
 
     It is computed as log(1 + exp(-|Z|)) + Z ([Z > 0] - y), two terms >= 0; log(1 + exp(Z)) - y Z is
-    the same, and loses all digits of what a sure and right answer costs.
+    the same, but loses all digits of the loss where the answer is confident and right.
     """
 
     label_smoothing = 0.0
-    """s of a subclass, which means the targets (1 - s) y + s / 2."""
+    """A subclass may set s, which stands for the targets (1 - s) y + s / 2."""
 
     includes = "Sigmoid"
     is_classifier = True
@@ -257,9 +257,9 @@ class Focal(OneOfK):
     """Cross-entropy that goes easy on the easy: L_i = -(1 - p)^gamma log p.
 
     p is the softmax's probability of the true class (Lin et al. 2017, equation 4; their sigmoid is
-    the softmax of two classes). What the network is sure of hardly counts, so that the many easy
-    examples do not drown the few hard ones. Targets are class ids, shape (m,). The paper's alpha is
-    the `class_weight` of `train`.
+    the softmax of two classes). Examples that the network is sure of hardly count, so that the many
+    easy ones do not drown out the few hard ones. Targets are class ids, shape (m,). The paper's
+    alpha is the `class_weight` of `train`.
 
     Parameters
     ----------
@@ -332,14 +332,15 @@ class Focal(OneOfK):
 
 
 def _surprise(Z: Array, classes: Array, cache: Cache, *, whole: bool) -> Array:
-    """-log P of one class of each row, shape (m,), with all its digits where P rounds to 1.
+    """-log P of one class in each row, shape (m,), with all its digits where P rounds to 1.
 
     With E = exp(Z), e that of the class and R the sum of the others, -log P = log(1 + R / e), and
     P = E / (e + R). These are exponentials of Z, not of Z - max Z: the difference is rounded, and
     exp makes an absolute error of its argument a relative one of its result.
 
-    It leaves `dL.T`, the derivative, P less 1 at the class, as (K, m) for loops over K long rows;
-    and of the class `index`, its place in that; with `whole`, its P and Z too, `p` and `top`.
+    It leaves `dL.T` in the cache, the derivative, which is P less 1 at the class, as (K, m) for
+    loops over K long rows; and `index`, the place of the class in it; with `whole`, also the
+    class's P and Z, as `p` and `top`.
     """
     m, K = Z.shape
     E = cache.array("dL.T", (K, m), Z.dtype)
@@ -378,9 +379,9 @@ def _surprise(Z: Array, classes: Array, cache: Cache, *, whole: bool) -> Array:
 
 
 def _all_below(Z: Array, limit: float) -> bool:
-    """Whether all |Z| are."""
+    """Whether all |Z| are below the limit."""
     z = Z.reshape(-1)
-    # One quick sum settles most batches; the reductions have the last word.
+    # One quick sum settles most batches; otherwise the reductions decide.
     return bool(
         np.dot(z, z) < limit**2 or (np.maximum.reduce(z) < limit and np.minimum.reduce(z) > -limit)
     )
@@ -399,8 +400,8 @@ def _far_surprise(e: Array, R: Array, total: Array, z: Array, cache: Cache) -> A
 def _bring_near(S: Array, limit: float, cache: Cache) -> None:
     """Shift each column, which changes no softmax, so that its largest lies in (-1, limit + 1).
 
-    By whole numbers, and not at all in between: what counts beside the largest stays exact. So it
-    does beside a very large one, from which it differs by less than half.
+    The shift is a whole number, and 0 in that interval: what counts beside the largest stays exact.
+    So it does beside a very large one, from which it differs by less than half.
     """
     top = np.maximum.reduce(S, axis=0, out=cache.array("shift", S.shape[1:], S.dtype))
     near = np.clip(top, 0, limit, out=cache.array("near", top.shape, S.dtype))
@@ -411,7 +412,7 @@ def _bring_near(S: Array, limit: float, cache: Cache) -> None:
 
 
 def _places_of(y: Array, name: str, cache: Cache) -> Array:
-    """Where these classes stand in a flat (K, m)."""
+    """The indices of these classes in a flat (K, m) array."""
     index = np.multiply(y, len(y), out=cache.array(name, y.shape, INTP))
     index += counting(len(y))
     return index

@@ -1,4 +1,4 @@
-"""The hinge loss: scores instead of probabilities, and nothing to learn where the lead is kept."""
+"""The hinge loss: scores instead of probabilities, and no loss where the margin is kept."""
 
 import numpy as np
 
@@ -11,16 +11,16 @@ from plainnet.losses.classification import BOOL, INTP, OneOfK
 
 
 class Hinge(OneOfK):
-    """The true class's score shall lead by 1: L_i = max_k (Z_ik + [k is not y_i]) - Z_iy.
+    """The true class's score should lead by 1: L_i = max_k (Z_ik + [k is not y_i]) - Z_iy.
 
-    It is 0 where the true class does, else what is missing (Crammer and Singer 2001). The outputs
-    are scores, and no probabilities come of them. Targets are class ids, shape (m,); yes or no are
-    two classes.
+    It is 0 where the true class leads by 1 or more, and otherwise what is missing (Crammer and
+    Singer 2001). The outputs are scores, which do not give probabilities. Targets are class ids,
+    shape (m,); a binary target has two classes.
 
     Parameters
     ----------
     squared : bool
-        L_i^2 instead, whose derivative is continuous.
+        Use L_i^2 instead, whose derivative is continuous.
     """
 
     def __init__(self, squared: bool = False) -> None:
@@ -79,7 +79,7 @@ class Hinge(OneOfK):
         rounding -= part
         missing += 1
         missing += rounding
-        # Where the lead is kept, the true class leads itself.
+        # Where the margin is kept, the true class is its own rival.
         kept = np.less_equal(missing, 0, out=cache.array("kept", (m,), BOOL))
         np.copyto(leader, true, where=kept)
         np.maximum(missing, 0, out=missing)
@@ -92,7 +92,7 @@ class Hinge(OneOfK):
         return missing
 
     def backward(self, cache: Cache) -> Array:
-        """dL = R - Y, zero where the true class leads itself; times 2 max S if squared."""
+        """dL = R - Y, zero where the true class is its own rival; times 2 max S if squared."""
         S, true, leader = cache["S"], cache["true"], cache["leader"]
         slope = cache.array("slope", leader.shape, S.dtype)
         if self.squared:

@@ -19,7 +19,7 @@ BOOL = np.dtype(bool)
 
 
 class EachPosition(Loss):
-    """Every position of every example counts as an example of its own.
+    """Every position of every example counts as a separate example.
 
         L = sum_it w_i L_it / sum_it w_i,    over the positions t that are counted
 
@@ -57,8 +57,8 @@ class EachPosition(Loss):
             shown = ", ".join("time" if n is None else str(n) for n in positions)
             raise ShapeError(
                 f"targets must have the shape (m, {shown}) or (m, {shown}, {self.output_shape[-1]})"
-                f", one for each position of the output; got {y.shape}. For one target an example, "
-                "Flatten() or a global pool belongs before the last layer"
+                f", one for each position of the output; got {y.shape}. For one target per "
+                "example, put Flatten() or a global pool before the last layer"
             )
         flat = y.reshape(-1, *y.shape[axes:])
         left_out = None
@@ -74,7 +74,9 @@ class EachPosition(Loss):
         if not self.is_classifier:
             return super().counts(y, sample_weight)
         m, *positions = y.shape[: len(self.output_shape)]
-        counted = y.reshape(m, *positions, -1)[..., 0] != NOT_COUNTED  # else it is -1, or all are
+        counted = (
+            y.reshape(m, *positions, -1)[..., 0] != NOT_COUNTED
+        )  # otherwise it is -1, or all are
         if sample_weight is None:
             return bool(counted.any())
         return bool((counted & (_by_position(sample_weight, counted) > 0)).any())
@@ -108,7 +110,7 @@ class EachPosition(Loss):
     def _flat(
         self, Z: Array, y: Array, sample_weight: Array | None, cache: Cache
     ) -> tuple[Array, Array, Array]:
-        """Outputs, targets and weights of all positions in one row."""
+        """Outputs, targets and weights of all positions, one after the other."""
         cache["Z"] = Z
         m, *positions, K = Z.shape
         n = m * prod(positions)
@@ -139,7 +141,7 @@ class EachPosition(Loss):
         return self.loss.activate(Z.reshape(-1, Z.shape[-1])).reshape(Z.shape)
 
     def decide(self, Z: Array) -> Array:
-        """The decision at each position, shape (m, *positions)."""
+        """The prediction at each position, shape (m, *positions)."""
         decided = self.loss.decide(Z.reshape(-1, Z.shape[-1]))
         return decided.reshape(*Z.shape[:-1], *decided.shape[1:])
 
@@ -151,7 +153,7 @@ class EachPosition(Loss):
     def hits(
         self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
     ) -> tuple[float, float]:
-        """Of the positions that are counted."""
+        """For the positions that are counted."""
         own = cache.inside(self)
         Z, y, weights = self._flat(Z, y, sample_weight, cache)
         return self.loss.hits(Z, y, own, weights)

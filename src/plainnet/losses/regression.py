@@ -1,4 +1,4 @@
-"""Losses of numbers: each output has a loss of its own, and an example's loss is their mean."""
+"""Losses for regression: each output has its loss, and an example's loss is their mean."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -57,7 +57,7 @@ class MeanSquaredError(Elementwise):
 
 
 class MeanAbsoluteError(Elementwise):
-    """L_i = mean_j |Z_ij - y_ij|, which the median of y minimises, and outliers move little."""
+    """L_i = mean_j |Z_ij - y_ij|, which the median of y minimises and outliers affect little."""
 
     formulas = Formulas(
         input="Z",
@@ -84,14 +84,13 @@ class MeanAbsoluteError(Elementwise):
 class Huber(Elementwise):
     """D^2 / 2 where |D| <= delta, and delta (|D| - delta / 2) beyond (Huber 1964).
 
-    With D = Z - y, and C which is D cut off at -delta and delta, both are C (D - C / 2), and the
-    derivative is C. Near the target it is half a squared error, far away delta times an absolute
-    one.
+    With D = Z - y, and C = D clipped to [-delta, delta], both are C (D - C / 2), and the derivative
+    is C. Near the target it is half the squared error, far from it delta times the absolute one.
 
     Parameters
     ----------
     delta : float
-        Where the one becomes the other, in the units of y.
+        Where one becomes the other, in the units of y.
     """
 
     def __init__(self, delta: float = 1.0) -> None:
@@ -136,12 +135,12 @@ class Quantile(Elementwise):
     """Z becomes a quantile of y, by the pinball loss (Koenker and Bassett 1978).
 
     L_i = mean_j max(l (y_ij - Z_ij), (l - 1) (y_ij - Z_ij)) for the level l: a Z that is too low by
-    1 costs l, one that is too high costs 1 - l. Each of several levels has outputs of its own.
+    1 costs l, one that is too high costs 1 - l. Each of several levels has its own outputs.
 
-    Every level is learned for itself, so a higher one may come out below a lower one. Therefore the
-    prediction has each example's quantiles sorted, which only ever lowers its loss: to exchange two
-    of them, of levels a < b, that cross by c saves c (b - a) (compare Chernozhukov et al. 2010).
-    What is trained and evaluated is the loss of Z as it is.
+    Each level is learned separately, so a higher quantile may come out below a lower one. The
+    prediction therefore has each example's quantiles sorted, which can only lower the loss:
+    exchanging two of them, of levels a < b, that cross by c saves c (b - a) (compare Chernozhukov
+    et al. 2010). The loss that is trained and evaluated is that of Z, unsorted.
 
     Parameters
     ----------
@@ -199,7 +198,7 @@ class Quantile(Elementwise):
         np.subtract(Z.reshape(by_target), y[:, :, None], out=D.reshape(by_target))
         S = cache.array("S", Z.shape, Z.dtype)
         by_level, D_by_level = S.reshape(by_target), D.reshape(by_target)
-        # 1 - level in float64: in float32 a level of 0.999 has three digits less.
+        # 1 - level in float64: in float32 a level of 0.999 loses three digits.
         for side, slopes in ((np.less, -self._each), (np.greater, 1 - self._each)):
             where = side(D_by_level, 0, out=cache.array("side", by_target, BOOL))
             np.copyto(by_level, slopes, where=where, casting="same_kind")
@@ -224,8 +223,8 @@ class Quantile(Elementwise):
 class Poisson(Elementwise):
     """Counts: exp(Z) is the mean of a Poisson distribution, L_i = mean_j (exp(Z_ij) - y_ij Z_ij).
 
-    That is the negative log-likelihood without log(y!), which no Z changes; half the Poisson
-    deviance is the same with y log(y) - y added. So a loss may be below zero. Targets are numbers
+    That is the negative log-likelihood without log(y!), which does not depend on Z; half the
+    Poisson deviance is the same plus y log(y) - y. So the loss may be negative. Targets are numbers
     >= 0, predictions the means.
     """
 
@@ -270,13 +269,13 @@ class Tweedie(Elementwise):
 
     mu = exp(Z) is the mean, and the variance grows as mu^p (Jørgensen 1987). L_i is the mean over
     outputs of mu^(2 - p) / (2 - p) - y mu^(1 - p) / (1 - p), which is half the Tweedie deviance
-    without y^(2 - p) / ((1 - p) (2 - p)), which no Z changes. Targets are numbers >= 0, predictions
-    the means.
+    without y^(2 - p) / ((1 - p) (2 - p)), which does not depend on Z. Targets are numbers >= 0,
+    predictions the means.
 
     Parameters
     ----------
     power : float
-        p, between 1, which would be Poisson, and 2, which would be gamma.
+        p, between 1 (the Poisson loss) and 2 (the gamma loss).
     """
 
     def __init__(self, power: float = 1.5) -> None:
@@ -310,7 +309,7 @@ class Tweedie(Elementwise):
     def _each(self, Z: Array, y: Array) -> tuple[Array, ...]:
         p = self.power
         U = np.exp((2 - p) * Z)
-        # Where y and mu are both as good as 0, y / mu^(p - 1) shall be 0, and not 0 / 0.
+        # Where y and mu are both practically 0, y / mu^(p - 1) has to be 0, and not 0 / 0.
         V = y / np.maximum(np.exp((p - 1) * Z), np.finfo(Z.dtype).tiny)
         return U, V, U / (2 - p) + V / (p - 1), (U - V) / Z.shape[1]
 

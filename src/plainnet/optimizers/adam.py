@@ -25,10 +25,10 @@ class Adam(Optimizer):
     the decoupled kind.
 
     AMSGrad (Reddi et al. 2018, algorithm 2) never lets a step grow because v shrinks: the largest
-    v so far takes the place of v in v'. The correction of v' is not the paper's, but PyTorch's.
+    v so far takes the place of v in v'. The correction of v' is PyTorch's, not the paper's.
 
     The accumulators hold M = m / (1 - beta1) and V = v / (1 - beta2): M <- beta1 M + g and
-    V <- beta2 V + g^2 need two passes less. With c = sqrt((1 - beta2) / (1 - beta2^t)) the update
+    V <- beta2 V + g^2 need two passes fewer. With c = sqrt((1 - beta2) / (1 - beta2^t)) the update
     reads p <- p - lr (1 - beta1) / (1 - beta1^t) / c * M / (sqrt(V) + eps / c), the same number.
 
     Parameters
@@ -89,8 +89,8 @@ class AdamW(Adam):
         p <- p - lr weight_decay p, then Adam's update
 
     Adam divides an L2 term by sqrt(v') like the rest of the gradient, so that weights with large
-    gradients hardly decay. Decoupled, all decay alike. As in PyTorch, the paper's lambda is
-    lr weight_decay here, so that a schedule of the learning rate scales both, as its eta_t does.
+    gradients hardly decay. With decoupled decay, all decay alike. As in PyTorch, lr weight_decay is
+    the paper's lambda, so that a schedule for the learning rate scales both, as its eta_t does.
     """
 
     decoupled = True
@@ -130,7 +130,7 @@ class NAdam(Adam):
         beta1 and beta2, each 0 <= beta < 1.
     epsilon : float
     momentum_decay : float
-        How fast mu_t rises; the paper's 0.004 gets half of the way in 4,200 steps.
+        How fast mu_t rises; the paper's 0.004 covers half of the way in 4,200 steps.
     weight_decay : float
     """
 
@@ -155,11 +155,11 @@ class NAdam(Adam):
         return self.betas[0] * (1 - missing / 2)
 
     def _mu_product(self, t: int) -> float:
-        """mu_1 ... mu_t, by one factor a step for tensors of the same lag."""
+        """The product mu_1 ... mu_t, by one factor per step for tensors of the same lag."""
         last, product = self._products.get(self._lag, (0, 1.0))
         if t == last + 1:
             product *= self._mu(t)
-        elif t != last:  # after a reset, or steps that were set from outside
+        elif t != last:  # after a reset, or where `steps` was set from outside
             product, i = 1.0, 0
             while i < t and product > 0:
                 i += 1
@@ -169,7 +169,7 @@ class NAdam(Adam):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state.pop("_products")  # computed anew where it is not known
+        state.pop("_products")  # computed again where it is not known
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

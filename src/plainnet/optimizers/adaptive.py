@@ -1,4 +1,4 @@
-"""Adagrad and its heirs: a rate of its own for each parameter, from its past gradients."""
+"""Adagrad and its successors: a rate per parameter, from its past gradients."""
 
 from math import sqrt
 from typing import Any
@@ -18,9 +18,8 @@ class Adagrad(Optimizer):
         V <- V + g^2
         p <- p - lr g / (sqrt(V) + eps)
 
-    The sum never shrinks, so steps only get smaller: right for sparse gradients, where rare
-    inputs keep large steps. Weight decay is L2 regularisation: g + weight_decay p takes the place
-    of g.
+    The sum never shrinks, so steps only get smaller. That suits sparse gradients, where rare inputs
+    keep large steps. Weight decay is L2 regularisation: g + weight_decay p takes the place of g.
 
     Parameters
     ----------

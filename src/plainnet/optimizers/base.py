@@ -1,8 +1,8 @@
 """What optimizers share: one pass over the flat vector, in pieces that stay in the cache.
 
 An optimizer sees two vectors, the parameters and their gradients, and the segments in which they
-learn or decay at their own rates. It goes over them once, in pieces small enough that all arrays of
-a piece stay in the processor's cache through the several NumPy calls of an update.
+learn or decay at their own rates. It goes through them once, in pieces small enough that all arrays
+of a piece stay in the processor's cache during the several NumPy calls of an update.
 """
 
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ from plainnet.errors import SettingError, ShapeError, require_integer, require_n
 
 Array = npt.NDArray[Any]
 Piece = tuple[Array, Array, Array, tuple[Array, ...]]
-"""Parameters, gradient, room for the decayed gradient, and what `rule` gets besides."""
+"""Parameters, gradient, memory for the decayed gradient, and the other arrays of `rule`."""
 Missed = tuple[tuple[int, int, int], ...]
 """(start, stop, n): the vector's elements from start to stop were frozen in n of the steps."""
 
@@ -31,8 +31,8 @@ PIECE = 64 * 1024
 FLUSH_EVERY = 64
 """Steps between two passes that set accumulators next to zero, below 1e-34 in float32, to zero.
 
-An accumulator that gets no more gradient (the unit is dead, the input always zero) decays until it
-is denormal, and stays so for good, since 0.9 of the smallest number rounds to itself. Denormal
+An accumulator that no longer gets a gradient (the unit is dead, the input always zero) decays until
+it is denormal, and stays so for good, since 0.9 of the smallest number rounds to itself. Denormal
 numbers make an update up to fifty times slower; their effect on a parameter is nil.
 """
 
@@ -46,7 +46,7 @@ class Optimizer(Configurable, ABC):
         L2 regularisation             g + weight_decay p takes the place of g
         decoupled (`decoupled`)       p <- p - lr weight_decay p
 
-    That is all: pieces, frozen tensors, rates of each tensor and what is saved are taken care of.
+    That is all: pieces, frozen tensors, each tensor's rates and saving are taken care of.
     `rule` gets one scratch array and each accumulator, and may allocate; `self.shared` holds the
     learning rate, or what `prepare` makes of it.
 
@@ -67,10 +67,10 @@ class Optimizer(Configurable, ABC):
 
     accumulators: tuple[str, ...] = ()
     squares: tuple[str, ...] = ()
-    """Those of the accumulators that add up squares, and so are never negative."""
+    """The accumulators that sum squares, and so are never negative."""
     decoupled = False
     scratch = 1
-    """Arrays that `rule` gets to work with."""
+    """How many scratch arrays `rule` gets."""
 
     def __init__(self, learning_rate: float, weight_decay: float = 0.0) -> None:
         require_number("learning_rate", learning_rate, at_least=0)
@@ -90,7 +90,7 @@ class Optimizer(Configurable, ABC):
         """
 
     def prepare(self, learning_rate: float) -> None:
-        """Compute what the pieces that follow share, and `share` it: the learning rate by default.
+        """Compute what the following pieces share, and `share` it: by default, the learning rate.
 
         `learning_rate` is the one that holds for them. `self.steps` already counts this step, and
         leaves out those in which they were frozen: each tensor counts its own.
@@ -158,7 +158,7 @@ class Optimizer(Configurable, ABC):
         self._target = self._segments = None
 
     def expect_to_fit(self, parameters: Array) -> None:
-        """Refuse what a file has brought if it could not go on with these parameters."""
+        """Refuse state from a file that does not fit these parameters."""
         require_integer("steps", self.steps, at_least=0)
         if self.state and set(self.state) != set(self.accumulators):
             raise SettingError(f"{self!r} keeps {', '.join(self.accumulators)}; got others")
@@ -170,7 +170,7 @@ class Optimizer(Configurable, ABC):
                 raise SettingError(f"its {name}, of squares, is negative")
         for start, stop, n in self.missed:
             if not (0 <= start < stop <= parameters.size and 0 < n <= self.steps):
-                raise SettingError(f"its record of frozen steps is not possible: {start, stop, n}")
+                raise SettingError(f"its record of frozen steps is impossible: {start, stop, n}")
 
     # --- the steps of each tensor ----------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class Optimizer(Configurable, ABC):
 
     @property
     def missed(self) -> Missed:
-        """Which parts of the vector were frozen in how many of the `steps`; () for none.
+        """Which parts of the vector were frozen, and in how many of the `steps`; () for none.
 
         Together with `steps` and `state` it is all that the optimizer remembers.
         """
@@ -195,7 +195,7 @@ class Optimizer(Configurable, ABC):
     @missed.setter
     def missed(self, missed: Missed) -> None:
         self._missed, self._since = tuple(missed), self.steps
-        self._segments = None  # the next update sorts the pieces by it anew
+        self._segments = None  # so that the next update groups the pieces by it
 
     # --- pieces ----------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class Optimizer(Configurable, ABC):
     _decays = False
     """Whether the groups keep apart what decays from what does not."""
     _groups: list[tuple[int, float, float, list[Piece]]]
-    """Lag, factors of the learning rate and of weight decay, and the pieces they hold for."""
+    """Lag, factors of the learning rate and of weight decay, and the pieces they apply to."""
     _dtype: np.dtype[Any]
     _factor: Array
     shared: Sequence[Array] = ()
@@ -213,7 +213,7 @@ class Optimizer(Configurable, ABC):
     def _attach(self, parameters: Array, gradients: Array, segments: Sequence[Segment]) -> None:
         if parameters.shape != gradients.shape or parameters.ndim != 1:
             raise ShapeError(
-                "parameters and gradients must be vectors of one length; got shapes "
+                "parameters and gradients must be vectors of the same length; got shapes "
                 f"{parameters.shape} and {gradients.shape}"
             )
         size, dtype = parameters.size, parameters.dtype
@@ -232,7 +232,7 @@ class Optimizer(Configurable, ABC):
         if moved or any(v.size != size or v.dtype != dtype for v in vectors):
             raise SettingError(
                 f"{self!r} has done {self.steps} steps on other parameters than these "
-                f"{size}: take a new one, or reset() it"
+                f"{size}: make a new one, or reset() it"
             )
         decayed, *scratch = (aligned(min(PIECE, size), dtype) for _ in range(1 + self.scratch))
         self._groups, self.shared, self._decays = [], (), bool(self.weight_decay)
@@ -259,7 +259,7 @@ class Optimizer(Configurable, ABC):
                     accumulator *= work
 
     def __getstate__(self) -> dict[str, Any]:
-        # The pieces are views into somebody's vectors; the next update makes them anew.
+        # The pieces are views into the caller's vectors; the next update makes new ones.
         state = {**self.__dict__, "_missed": self.missed, "_since": self.steps}
         return {key: value for key, value in state.items() if key not in _ATTACHED}
 
@@ -287,7 +287,7 @@ def _runs(
     ]
     for common, run in groupby(parts, key=lambda part: part[2:]):
         first, *others = run
-        if common[0] > 0:  # what is frozen has no pieces
+        if common[0] > 0:  # what is frozen gets no pieces
             yield first[0], (others or [first])[-1][1], *common
 
 
@@ -305,7 +305,7 @@ def _lags(start: int, stop: int, missed: Missed) -> Iterator[tuple[int, int, int
 
 
 def _sum(*missed: Iterable[tuple[int, int, int]]) -> Missed:
-    """The steps missed in one or the other stretch of time."""
+    """The steps missed in either of two periods, together."""
     changes: Counter[int] = Counter()
     for start, stop, n in chain(*missed):
         changes[start] += n

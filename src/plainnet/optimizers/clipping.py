@@ -1,4 +1,4 @@
-"""Gradients that are too long are made shorter."""
+"""Gradients that are too long are shortened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 
 
 def clip_norm(gradients: Sequence[Array], limit: float) -> float:
-    """Shorten a gradient that is longer than `limit`; its length before.
+    """Shorten a gradient that is longer than `limit`; return its length before.
 
     All vectors together are one gradient: g <- g limit / |g| (Pascanu et al. 2013, algorithm 1). A
     length that is not finite changes nothing.

@@ -19,22 +19,22 @@ class LBFGS(Configurable):
     """Limited-memory BFGS (Liu and Nocedal 1989) with a line search; SciPy's implementation.
 
     For small data and networks without noise such as dropout: it has no learning rate, takes all
-    examples at every evaluation, and ends where the gradient does. An iteration of it counts as an
-    epoch of one step, and `epochs` are the most that it may take. Needs the extra `scipy`.
+    examples at every evaluation, and stops where the gradient vanishes. An iteration counts as an
+    epoch of one step, and `epochs` is the most that it may take. Needs the extra `scipy`.
 
     It minimises the mean loss plus weight_decay / 2 times the squared parameters where they decay:
-    the L2 regularisation of `SGD`. Frozen tensors stay; other factors of the learning rate are
-    meaningless here. The parameters are searched in float64, whatever the network computes in.
+    the L2 regularisation of `SGD`. Frozen tensors stay as they are; other factors of the learning
+    rate have no meaning here. The search is in float64, whatever the network's dtype.
 
     Parameters
     ----------
     memory : int
-        Steps from which the curvature is known.
+        The number of past steps from which the curvature is estimated.
     tolerance : float
-        Converged when no element of the gradient is larger, weight decay included. An iteration
-        that lowers the loss by less than 2.2e-9 of itself, SciPy's default, is the end too.
+        Converged when no element of the gradient, weight decay included, is larger. An iteration
+        that lowers the loss by less than 2.2e-9 of itself, SciPy's default, ends it too.
     max_evaluations : int
-        Training ends after the iteration with so many computations of the loss.
+        Training ends after the iteration that reaches this many computations of the loss.
     weight_decay : float
     """
 
@@ -76,7 +76,7 @@ class LBFGS(Configurable):
         accept : function
             Called after each iteration with its loss, the new point in `parameters`; True stops.
         iterations : int
-            At most so many.
+            At most this many.
 
         Returns
         -------
@@ -90,7 +90,7 @@ class LBFGS(Configurable):
             decay[s.start : s.stop] = self.weight_decay * s.weight_decay
         if not learns.any():
             why = "every parameter is frozen" if parameters.size else "there are no parameters"
-            raise SettingError(f"{why}: there is nothing to minimise")
+            raise SettingError(f"{why}: nothing can be minimised")
         decay, loss = decay[learns], float("nan")
 
         def objective(p: Array) -> tuple[float, Array]:
@@ -111,7 +111,7 @@ class LBFGS(Configurable):
             jac=True,
             callback=iterated,
             options={
-                "maxcor": min(self.memory, iterations),  # no more steps are ever made
+                "maxcor": min(self.memory, iterations),  # no further steps are made
                 "gtol": self.tolerance,
                 "maxiter": iterations,
                 "maxfun": self.max_evaluations,

@@ -17,9 +17,10 @@ class Lion(Optimizer):
         p <- p - lr sign(beta1 m + (1 - beta1) g)
         m <- beta2 m + (1 - beta2) g
 
-    Every parameter moves by lr, so the paper takes a learning rate 3 to 10 times smaller than
-    Adam's, and a weight decay, which is decoupled, as much larger. One accumulator, half of Adam's
-    memory. Where a gradient is 0 for good, m falls to 0 in the end and the parameter rests.
+    Every parameter moves by lr, so the paper uses a learning rate 3 to 10 times smaller than
+    Adam's, and a weight decay, which is decoupled, larger by the same factor. One accumulator takes
+    half of Adam's memory. Where a gradient stays 0, m falls to 0 in the end and the parameter
+    rests.
 
     The accumulator holds M = m / (1 - beta2). The sign is that of
     M beta1 (1 - beta2) / (1 - beta1) + g.

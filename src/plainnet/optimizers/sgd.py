@@ -1,4 +1,4 @@
-"""Gradient descent, with momentum if wanted."""
+"""Gradient descent, with or without momentum."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Array = npt.NDArray[Any]
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum if wanted.
+    """Gradient descent, with or without momentum.
 
         without momentum   p <- p - lr g
         momentum mu        v <- mu v + g;   p <- p - lr v

@@ -1,4 +1,4 @@
-"""Averaged parameters, which take the place of those that training goes on with."""
+"""Averaged parameters, which stand in for those that training continues with."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from plainnet.training.batches import Batch
 Array = npt.NDArray[Any]
 
 ROWS = 2048
-"""Examples from which the running state is measured, or those of an epoch if they are fewer."""
+"""Examples on which running state is measured; those of an epoch if they are fewer."""
 
 
 class Average:
-    """The parameters that `run.average` holds, in the network's place while they are looked at."""
+    """The parameters that `run.average` holds, in place of the network's while in use."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -30,7 +30,7 @@ class Average:
         self._raw_state = run.network.state.copy()
 
     def watching(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches, of which the statistics keep some; all of them are one epoch."""
+        """The batches of one epoch, some of which the statistics keep."""
         for batch in batches:
             if self.run.average is not None and self._raw_state.size:
                 self._statistics.keep(batch[0])
@@ -38,7 +38,7 @@ class Average:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Within an epoch's measurements, and not for the training that goes on after them."""
+        """For the measurements after an epoch only, not for the training that follows."""
         network, average = self.run.network, self.run.average
         self._statistics.end_epoch()
         if average is not None:
@@ -65,13 +65,13 @@ class Average:
 
 
 class RunningState:
-    """Measures the running statistics of a network anew, on the last examples of training.
+    """Measures the running statistics of a network again, on the last examples of training.
 
-    Statistics of `BatchNorm` belong to the weights below it. Averaged weights give activations of
-    another mean and variance than any of the weights that were averaged, so neither the statistics
-    of the last step nor their average fit (Izmailov et al. 2018, section 3.2). Measured, they are
-    the mean of the batches' statistics, as `torch.optim.swa_utils.update_bn` has it. Running state
-    of other layers stays that of training: only they know what it means.
+    The statistics of `BatchNorm` belong to the weights below it. Averaged weights give activations
+    whose mean and variance are not those of any weights that were averaged, so neither the
+    statistics of the last step nor their average fit (Izmailov et al. 2018, section 3.2). As in
+    `torch.optim.swa_utils.update_bn`, the new ones are the mean of the batches' statistics. The
+    running state of other layers stays as training left it: only they know what it means.
     """
 
     def __init__(self, network: Network) -> None:
@@ -81,7 +81,7 @@ class RunningState:
         self._full = False
 
     def keep(self, X: Array) -> None:
-        """Copy a batch into the place of the oldest; shorter ones are left out."""
+        """Copy a batch over the oldest one; shorter ones are left out."""
         batches = self._batches
         if batches and len(X) < len(batches[0]):
             return
@@ -96,11 +96,11 @@ class RunningState:
         self._next = (self._next + 1) % len(batches)
 
     def end_epoch(self) -> None:
-        """All examples have been there once: enough."""
+        """Every example has been seen once: enough."""
         self._full = bool(self._batches)
 
     def measure(self) -> None:
-        """Replace the network's running state by that of its parameters as they are."""
+        """Replace the network's running state by that of its current parameters."""
         stateful = [layer for layer in self.network.body.walk() if layer.declared_state]
         averaging: list[Any] = [layer for layer in stateful if isinstance(layer, BatchNorm)]
         if not averaging:

@@ -1,4 +1,4 @@
-"""What one epoch of `train` goes through."""
+"""What one epoch of `train` consists of."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from plainnet.network import ROWS_AT_ONCE, Network
 
 Array = npt.NDArray[Any]
 Batch = tuple[Array, Array, Array | None]
-"""X, targets and weights. These are float64 and compare with those of other batches: `scaled`."""
+"""X, targets and weights: float64, in the same unit as those of other batches; see `scaled`."""
 
 
 def make_batches(
@@ -54,7 +54,7 @@ def make_batches(
         if batch_size is not None or sample_weight is not None or class_weight is not None:
             raise SettingError(
                 "without y, X must be an iterable of batches (X, y) or (X, y, sample_weight), and "
-                "then batch_size, sample_weight and class_weight have no place"
+                "batch_size, sample_weight and class_weight must be left out"
             )
         return GivenBatches(network, X, epochs, first)
     if batch_size is not None:
@@ -69,7 +69,9 @@ def make_batches(
         if not network.loss.is_classifier:
             raise SettingError(f"class_weight needs classes; {network.loss!r} has none")
         if isinstance(network.loss, EachPosition):
-            raise SettingError("class_weight needs one class an example, and y has one a position")
+            raise SettingError(
+                "class_weight needs one class per example, and y has one per position"
+            )
         n_classes = max(network.output_shape[0], 2)
         weights = weigh_classes(class_weight, targets, n_classes, weights, np.float64)
     if not network.loss.counts(targets, weights):
@@ -78,7 +80,7 @@ def make_batches(
     if first is not None:
         rows = slice(first * size)
         X, targets, weights = X[rows], targets[rows], None if weights is None else weights[rows]
-    # By way of NumPy: a tensor of another library has a dtype of its own.
+    # By way of NumPy: another library's tensor has that library's dtype.
     dtype = as_array("X", X[:1]).dtype if network.body.takes_ids else network.dtype
     return Batches(X, targets, weights, size, rng, dtype, shuffle=shuffle and first is None)
 
@@ -86,8 +88,8 @@ def make_batches(
 def scaled(weights: Array, dtype: npt.DTypeLike, cache: Cache) -> tuple[Array, float]:
     """A batch's weights in the network's dtype, and what they were divided by.
 
-    That is the largest where it is so far from 1 that their sum, or one of them, might leave the
-    range of the dtype.
+    The divisor is the largest weight where that is so far from 1 that their sum, or one of them,
+    might leave the range of the dtype.
     """
     largest = float(weights.max())
     unit = 1.0 if largest == 0 or 2**-20 < largest < 2**20 else largest
@@ -103,7 +105,7 @@ def scaled(weights: Array, dtype: npt.DTypeLike, cache: Cache) -> tuple[Array, f
 
 
 def checked_transforms(augment: Sequence[Transform]) -> Sequence[Transform]:
-    """The setting `augment`, if it is functions."""
+    """The setting `augment`, if it is a list of functions."""
     transforms = require_sequence("augment", augment, "functions (X, rng) -> X")
     for transform in transforms:
         if not callable(transform):
@@ -112,7 +114,7 @@ def checked_transforms(augment: Sequence[Transform]) -> Sequence[Transform]:
 
 
 class GivenBatches:
-    """Somebody else's batches, each checked on its way in."""
+    """A caller's batches, each checked on its way in."""
 
     def __init__(
         self, network: Network, batches: Any, epochs: int, first: int | None = None
@@ -125,13 +127,13 @@ class GivenBatches:
         if epochs > 1 and iter(batches) is batches:
             raise SettingError(
                 f"X gives its batches only once, and epochs={epochs}: pass a list, or an object "
-                "whose __iter__ begins anew"
+                "whose __iter__ starts again"
             )
         self.network, self.batches, self.first = network, batches, first
 
     @property
     def n(self) -> int | None:
-        """How many batches an epoch has; None where they do not tell."""
+        """How many batches an epoch has; None where that is not known."""
         if not isinstance(self.batches, Sized):
             return None
         return min(len(self.batches), self.first or len(self.batches))
@@ -162,7 +164,7 @@ class Augmented:
 
     def __iter__(self) -> Iterator[Batch]:
         for X, y, sample_weight in self.batches:
-            changed = X if X.flags.writeable else X.copy()  # a caller's, or ours to write into
+            changed = X if X.flags.writeable else X.copy()  # the caller's, or ours to write into
             for transform in self.transforms:
                 changed = transform(changed, self.rng)
                 if not (
@@ -172,7 +174,7 @@ class Augmented:
                 ):
                     raise ShapeError(
                         f"augmentation {shown(transform)} was given {X.dtype} of shape {X.shape} "
-                        f"and must return as much; it returned {described(changed)}"
+                        f"and must return the same; it returned {described(changed)}"
                     )
             yield changed, y, sample_weight
 
@@ -182,12 +184,12 @@ class Mixup:
 
         X <- lambda X + (1 - lambda) X[order],    y likewise,    lambda ~ Beta(alpha, alpha)
 
-    One lambda and one random order a batch. Class ids become one-hot rows first. Of weighted
+    One lambda and one random order per batch. Class ids become one-hot rows first. For weighted
     examples
 
         v = lambda w + (1 - lambda) w[order],    y <- (lambda w y + (1 - lambda) (w y)[order]) / v
 
-    so that each target counts by its own weight: exactly, where the loss is linear in y.
+    so that each target counts with its own weight: exactly, where the loss is linear in y.
     """
 
     def __init__(
@@ -223,13 +225,15 @@ class Mixup:
         part, whole = (self._cache.array(name, w.shape, w.dtype) for name in ("part", "whole"))
         own, rest = (self._cache.array(name, w.shape, dtype) for name in ("own", "rest"))
         np.multiply(w, share, out=part)
-        part /= np.maximum(v, np.finfo(v.dtype).tiny, out=whole)  # v = 0: any target will do
+        part /= np.maximum(
+            v, np.finfo(v.dtype).tiny, out=whole
+        )  # v = 0: the target does not matter
         np.copyto(own, part, casting="same_kind")
         np.subtract(1, own, out=rest)
         return own, rest
 
     def _rows(self, ids: Array) -> Array:
-        """One-hot rows; a loss that takes class ids only refuses them."""
+        """One-hot rows; a loss that takes only class ids refuses them."""
         if self._one_hot is None:
             loss, dtype = self.network.loss, self.network.dtype
             self._one_hot = loss.targets(np.eye(self.network.output_shape[-1]), dtype)

@@ -36,7 +36,7 @@ class Snapshot:
 
 
 def diverged(run: Run, good: Snapshot, what: str, X: Array) -> DivergedError:
-    """The error to raise; the network is back at its snapshot."""
+    """The error to raise, once the network is back at its snapshot."""
     where = first_non_finite(run.network, X)
     good.restore()
     run.average = None  # nothing takes the snapshot's place

@@ -14,8 +14,9 @@ from plainnet.spelling import Elsewhere
 class History(dict[str, list[float]]):
     """One list per measure, one number per epoch: `history["loss"]`, `history["val_accuracy"]`.
 
-    A dict of its columns, so `dict(history)` and `pandas.DataFrame(history)` are the table. As with
-    a DataFrame, `len` counts rows, which are epochs, and `in` and iteration see the columns' names.
+    A dict of its columns, so `dict(history)` and `pandas.DataFrame(history)` give the table. As
+    with a DataFrame, `len` counts rows, which are epochs; `in` and iteration see the columns'
+    names.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class History(dict[str, list[float]]):
     def append(self, row: Mapping[str, float]) -> None:
         """Add an epoch's measures, at once or in several calls with different names.
 
-        What is not measured in an epoch is NaN there. A name that comes again begins the next one.
+        What is not measured in an epoch is NaN there. A repeated name begins the next epoch.
         """
         if not self or not self._measured.isdisjoint(row):
             for values in self.values():
@@ -60,7 +61,7 @@ class History(dict[str, list[float]]):
 
     @property
     def columns(self) -> dict[str, list[float]]:
-        """The same as a plain dict, with the same lists."""
+        """The same table as a plain dict, with the same lists."""
         return dict(self)
 
     def __missing__(self, name: str) -> list[float]:
@@ -93,12 +94,12 @@ class History(dict[str, list[float]]):
         return {name: values[-1] for name, values in self.items()}
 
     def plot(self, measure: str = "loss", ax: Any = None) -> Any:
-        """A measure over the epochs, and what it is on the validation rows if that is known.
+        """Plot a measure over the epochs, and its values on the validation rows if known.
 
         Parameters
         ----------
         measure : str
-            `loss`, `accuracy` or whatever else there is a column of.
+            `loss`, `accuracy` or the name of any other column.
         ax : matplotlib.axes.Axes or None
             Where to draw; None for a new figure.
 
@@ -108,7 +109,7 @@ class History(dict[str, list[float]]):
         """
         curves = {"training": measure, "validation": f"val_{measure}"}
         if curves["validation"] not in self:
-            self[measure]  # which says what there is
+            self[measure]  # which lists the columns
         from plainnet.inspection.plots import new_axes
 
         ax = new_axes() if ax is None else ax

@@ -11,10 +11,10 @@ from types import FrameType
 
 @contextmanager
 def on_ctrl_c(ask_to_stop: Callable[[], object]) -> Iterator[None]:
-    """Let Ctrl-C ask to stop after a step, so that no update is left half done.
+    """Let Ctrl-C stop after a step, so that no update is left half done.
 
-    A second Ctrl-C interrupts at once. Only the main thread gets signals, and a handler that
-    somebody else has set is left alone.
+    A second Ctrl-C interrupts at once. Only the main thread gets signals, and a handler that other
+    code has set is left alone.
     """
     theirs = signal.getsignal(signal.SIGINT)
     ours = (

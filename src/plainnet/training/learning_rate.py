@@ -26,13 +26,13 @@ from plainnet.spelling import require_object
 from plainnet.training import train
 
 SMOOTHING = 0.9
-"""How much of a smoothed number stays at each step."""
+"""The share of a smoothed number that stays at each step."""
 
 EXPLODES = 2.0
-"""The test ends when the change is above its minimum by so many times the loss at the start."""
+"""The test ends when the change exceeds its minimum by this many times the first loss."""
 
 HARMLESS = 1e-3
-"""A change of the loss by this share of it is none."""
+"""A change of the loss by less than this share does not count."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class LearningRates:
     """The losses' exponential mean."""
     change: list[float]
     """The exponential mean of what the training has changed: each loss less that of the same batch
-    with the parameters of the beginning. The suggestion looks at it."""
+    with the initial parameters. The suggestion follows from it."""
     suggestion: float
     """A tenth of the learning rate at which the change is lowest, or less; not below `lowest`."""
 
     def plot(self, ax: Any = None) -> Any:
-        """The losses over the learning rate, on these axes or new ones, which are returned."""
+        """Plot the losses over the learning rate; the axes are returned."""
         from plainnet.inspection.plots import new_axes
 
         ax = new_axes() if ax is None else ax
@@ -60,7 +60,7 @@ class LearningRates:
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
         low, high = min(self.smoothed), self.smoothed[0]
         margin = 0.1 * (high - low) or 1.0
-        ax.set_ylim(low - margin, high + margin)  # the explosion would flatten all the rest
+        ax.set_ylim(low - margin, high + margin)  # the explosion would flatten the rest
         ax.legend()
         return ax
 
@@ -82,30 +82,29 @@ def find_learning_rate(
 
     A copy of the network is trained with a learning rate that grows by the same factor at every
     step, until the loss explodes; the network, the optimizer and a generator given as seed stay as
-    they are. Suggested is a tenth of the learning rate at which the loss has fallen most: there it
-    still falls, and fast. (The point of steepest descent, which others take, moves much more with
-    the seed.)
+    they are. The suggestion is a tenth of the learning rate at which the loss has fallen most:
+    there it still falls, and fast. (The point of steepest descent, which others take, varies much
+    more with the seed.)
 
-    What has fallen is measured against the same batches, with the same dropout, under the
-    parameters of the beginning. Otherwise the luck of the batches would decide where there is
-    little to gain: in a network that is trained already. Where no learning rate lowers the loss,
-    a tenth of the highest one that does no harm is taken. It is then tried as it is, for as many
-    steps, and divided by 3 until the loss does not rise: what a learning rate does in the long
-    run, the test with ever larger ones need not show. All in all this takes three times `steps`, or
-    more.
+    The fall is measured against the loss of the same batches, with the same dropout, under the
+    initial parameters. Otherwise the luck of the batches would decide where there is little to
+    gain, as in a network that is already trained. Where no learning rate lowers the loss, a tenth
+    of the highest one that does no harm is taken. The result is then tried at a constant rate, for
+    as many steps, and divided by 3 until the loss does not rise: a test with growing rates need not
+    show what one of them does in the long run. In all this takes three times `steps`, or more.
 
     Parameters
     ----------
     network, X, y, batch_size, seed
         As for `train`.
     optimizer : Optimizer
-        Its kind and settings; its learning rate has no part.
+        Its kind and settings count; its learning rate is not used.
     lowest, highest : float
-        Where the learning rates begin and end.
+        The first and the last learning rate.
     steps : int
-        How many there are, and for how many steps the suggestion is tried.
+        How many rates are tried, and for how many steps the suggestion is.
     **settings
-        Further arguments of `train`, such as `sample_weight`.
+        Other arguments of `train`, such as `sample_weight`.
 
     Returns
     -------
@@ -115,7 +114,7 @@ def find_learning_rate(
     Raises
     ------
     SettingError
-        If the loss rises even with the lowest learning rate.
+        If the loss rises even at the lowest learning rate.
     """
     require_type("network", network, Network)
     require_object("optimizer", optimizer, Optimizer)
@@ -124,7 +123,7 @@ def find_learning_rate(
     steps = require_integer("steps", steps, at_least=10)
     if all(s.learning_rate == 0 for s in network.segments):
         why = "every parameter is frozen" if network.segments else "there are no parameters"
-        raise SettingError(f"{why}: there is nothing to learn")
+        raise SettingError(f"{why}: nothing can be learned")
     for name in ("callbacks", "epochs", "optimizer", "progress"):
         if name in settings:
             raise SettingError(f"find_learning_rate sets {name} itself: leave it out")
@@ -141,10 +140,10 @@ def find_learning_rate(
     still = _Rates([0.0] * steps)
     rise = _Rates(rates, still.losses)
     try:
-        with suppress(DivergedError):  # the learning rates will meet the same batch
+        with suppress(DivergedError):  # every learning rate meets the same batch
             run(still)
         run(rise)
-    except DivergedError:  # the learning rates before it are what was asked for
+    except DivergedError:  # the learning rates before it are what is wanted
         if not rise.losses:
             raise
     loss = float(np.mean(np.abs(still.losses)))
@@ -153,7 +152,7 @@ def find_learning_rate(
     while best == 0 or not _keeps_the_loss(run, suggestion, still.losses, HARMLESS * loss):
         if best == 0 or suggestion == lowest:
             raise SettingError(
-                f"no learning rate lowers the loss, from lowest={lowest:g} on: it is {loss:.4g}, "
+                f"no learning rate from lowest={lowest:g} on lowers the loss: it is {loss:.4g}, "
                 "and rises. Pass a smaller lowest, unless the network has learned all that it can"
             )
         suggestion = max(suggestion / 3, lowest)
@@ -173,7 +172,7 @@ def _best(change: list[float], harmless: float) -> int:
 def _keeps_the_loss(
     run: Callable[[_Rates], None], rate: float, reference: list[float], harmless: float
 ) -> bool:
-    """Whether the loss is no higher than at the beginning, in the second half of a trial."""
+    """Whether the loss does not exceed its first value in the second half of a trial."""
     trial = _Rates([rate] * len(reference), reference)
     try:
         run(trial)
@@ -186,9 +185,9 @@ def _keeps_the_loss(
 
 
 class _Rates(Callback):
-    """Sets one learning rate after the other, until there are no more or the loss explodes.
+    """Sets one learning rate after the other, until none is left or the loss explodes.
 
-    `reference` are the losses of the same batches with the parameters of the beginning.
+    `reference` holds the losses of the same batches with the initial parameters.
     """
 
     def __init__(self, rates: list[float], reference: list[float] | None = None) -> None:
@@ -218,7 +217,7 @@ class _Rates(Callback):
 
 
 class _Mean:
-    """An exponential mean that began with 0, which is made up for."""
+    """An exponential mean, corrected for having begun with 0."""
 
     def __init__(self) -> None:
         self.total, self.weight = 0.0, 0.0

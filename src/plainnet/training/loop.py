@@ -43,7 +43,7 @@ from plainnet.training.validation import Validation
 Array = npt.NDArray[Any]
 
 SNAPSHOT_EVERY = 64
-"""Steps between two copies of the parameters, to fall back to when the loss is not finite."""
+"""Steps between two copies of the parameters, the fallback when the loss is not finite."""
 
 
 @spelled
@@ -71,16 +71,16 @@ def train(
     overfit_batches: int | None = None,
     metrics: Sequence[str | Callable[..., float]] = (),
 ) -> History:
-    """Train a network by mini-batches; Ctrl-C ends it cleanly after the step that runs.
+    """Train a network by mini-batches; Ctrl-C ends it cleanly after the current step.
 
     Parameters
     ----------
     network : Network
     X : array of shape (m, *input_shape), or an iterable of batches
         Anything that slices like an array (NumPy, memmap, Zarr), or a table of numbers. Another
-        real dtype than the network's is converted once: in memory as a whole, on a disk batch by
-        batch. An iterable gives (X, y) or (X, y, sample_weight) and is gone through once an epoch;
-        its batches' weights are in one unit, and rows without have the weight 1.
+        real dtype than the network's is converted once: in memory as a whole, on disk batch by
+        batch. An iterable gives (X, y) or (X, y, sample_weight) and is read once per epoch; its
+        batches' weights share one unit, and rows without a weight have the weight 1.
     y : array of m targets, as the network's loss takes them; None with an iterable
     optimizer : Optimizer or LBFGS
         `LBFGS()` takes all examples at every step: an epoch is one of its iterations.
@@ -90,22 +90,22 @@ def train(
     validation_data : (X, y) or (X, y, sample_weight), optional
         Evaluated after each epoch, as val_loss and, for classifiers, val_accuracy.
     sample_weight : array of shape (m,), optional
-        Or (m, time), where each step has a target of its own.
+        Or (m, time), where each step has its own target.
     class_weight : {class id: weight} or "balanced", optional
         Multiplies the sample weights; classes that are left out count 1.
     callbacks : sequence of Callback
         `EarlyStopping()`, or a schedule of the learning rate, for example.
     seed : int, numpy.random.Generator or None
-        For the order of the examples, augmentation, mixup and dropout; an int begins anew at each
+        For the order of the examples, augmentation, mixup and dropout; an int starts again at each
         call. See Notes for training in parts.
     progress : bool
-        Show a bar (extra `progress`), or a line an epoch.
+        Show a bar (extra `progress`), or a line per epoch.
     shuffle : bool
         Draw the examples in a new order in each epoch. An iterable has its own order.
     clip_norm : float, optional
-        The gradient of all that learns, as one vector, is made this long where it is longer.
+        The gradient of all that learns, as one vector, is shortened to this norm if it is longer.
     clip_value : float, optional
-        Every element of the gradient is put into [-clip_value, clip_value].
+        Every element of the gradient is clipped to [-clip_value, clip_value].
     accumulate : int
         An update uses the mean gradient over this many mini-batches, weighted by their examples:
         the gradient of one large batch in the memory of a small one. The rest of an epoch makes a
@@ -118,10 +118,10 @@ def train(
         validation data.
     carry : bool
         Each batch of an iterable continues the sequences of the one before: recurrent layers begin
-        with their last state, as a constant, and anew with each epoch. See `plainnet.data.Streams`.
+        with their last state, as a constant, and afresh in each epoch. See `plainnet.data.Streams`.
     overfit_batches : int, optional
         Train on the first few batches only, unshuffled, again and again. A network that is
-        assembled rightly learns them by heart.
+        put together correctly learns them by heart.
     metrics : sequence of str or function
         Measured on the validation data too, as val_<name>: a name of `plainnet.metrics.METRICS`,
         or a function (y_true, y_pred) or, with weighted validation data, (y_true, y_pred,
@@ -143,8 +143,8 @@ def train(
     -----
     Calls of 3 and 3 epochs with the same network, optimizer, generator (`seed=rng`) and data end
     where one of 6 does, bit for bit, on one machine with one number of threads. What counts from
-    the beginning of a call cannot go on like that: schedules, `EarlyStopping`, `EMA`, the curvature
-    that `LBFGS` has seen, and an epoch that was broken off.
+    the beginning of a call does not continue: schedules, `EarlyStopping`, `EMA`, the curvature that
+    `LBFGS` has seen, and an interrupted epoch.
 
     >>> import numpy as np
     >>> from plainnet.layers import Dense
@@ -166,7 +166,9 @@ def train(
     if not whole:
         require_object("optimizer", optimizer, Optimizer)
         if y is not None and batch_size is None:
-            raise SettingError("batch_size is missing: how many examples one step sees, such as 32")
+            raise SettingError(
+                "batch_size is missing: the number of examples in a step, such as 32"
+            )
     epochs = require_integer("epochs", epochs, at_least=1)
     accumulate = require_integer("accumulate", accumulate, at_least=1)
     mixup = require_number("mixup", mixup, at_least=0)
@@ -196,7 +198,7 @@ def train(
     if validation_data is not None:
         validation = Validation(network, validation_data, metrics)
     elif metrics:
-        raise SettingError("metrics are measured on validation_data, and there is none")
+        raise SettingError("metrics are measured on validation_data, which is missing")
     run = Run(
         network,
         optimizer,
@@ -262,7 +264,7 @@ class Loop:
         run.finish(f"all {counted(run.epochs, 'epoch')} done")
 
     def iterations(self, optimizer: LBFGS, examples: Batch) -> None:
-        """All epochs of an optimizer that takes all examples at every step, and steps by itself."""
+        """All epochs of an optimizer that takes all examples at once and makes its own steps."""
         run, network = self.run, self.run.network
         begun = 0
 
@@ -298,7 +300,7 @@ class Loop:
 
     @contextmanager
     def observed(self) -> Iterator[None]:
-        """Around all of it: whoever has seen the beginning sees the end, or the error."""
+        """Around all epochs: whichever callback saw the beginning sees the end, or the error."""
         run, begun = self.run, []
         try:
             for observer in self.observers:
@@ -348,7 +350,7 @@ class Loop:
 
 
 def _in_groups(batches: Iterator[Batch], size: int) -> Iterator[Any]:
-    """The batches one by one, or iterators over so many, which share the batches' memory."""
+    """The batches one by one, or iterators over `n` of them, which share the batches' memory."""
     if size == 1:
         return batches
     return (chain((batch,), islice(batches, size - 1)) for batch in batches)

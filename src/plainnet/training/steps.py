@@ -43,7 +43,7 @@ def step(
     clip_norm: float | None = None,
     clip_value: float | None = None,
 ) -> float:
-    """Train a network on one batch: the step of `train`, for a loop of one's own.
+    """Train a network on one batch: the step of `train`, for custom loops.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def step(
     Raises
     ------
     DivergedError
-        If the loss is not finite. The parameters then are as they were.
+        If the loss is not finite. The parameters are then as they were.
 
     Examples
     --------
@@ -104,12 +104,12 @@ def _not_finite(what: str, network: Network, X: Array, optimizer: Optimizer) -> 
 
 
 def expect_limits(clip_norm: float | None, clip_value: float | None) -> None:
-    """Refuse limits that are not positive, and two of them."""
+    """Refuse limits that are not positive, and both at once."""
     for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if limit is not None:
             require_number(name, limit, above=0)
     if clip_norm is not None and clip_value is not None:
-        raise SettingError(f"clip_norm={clip_norm!r} and clip_value={clip_value!r}: take one")
+        raise SettingError(f"clip_norm={clip_norm!r} and clip_value={clip_value!r}: pass only one")
 
 
 class Step:
@@ -150,7 +150,7 @@ class Step:
         self._stretches: list[Array] = []
 
     def gradient(self, batch: Batch) -> tuple[float, float, float]:
-        """The mean loss of a batch, and its weight in a unit; its gradient is in the network."""
+        """The mean loss of a batch, and its weight in `unit`; its gradient is in the network."""
         network, unit = self.network, 1.0
         self.X, y, sample_weight = batch
         if sample_weight is not None:
@@ -191,7 +191,7 @@ class Step:
             raise self.diverged(f"the gradient's norm became {norm}")
 
     def _learning(self) -> list[Array]:
-        """The gradient of what learns: one view where all of it does, else one for each stretch."""
+        """The gradient of what learns: one view where all of it does, else one per stretch."""
         network = self.network
         if self._learning_of is not network.segments:
             self._learning_of, self._stretches = network.segments, []

@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 
 class Validation:
-    """The loss, a classifier's accuracy and further metrics on data that are not learned."""
+    """The loss, a classifier's accuracy and further metrics on held-out data."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Validation:
         self.X = network.examples(X)
         self.y, self.sample_weight = network.check_targets(len(self.X), *targets)
         if metrics and isinstance(network.loss, EachPosition):
-            raise SettingError("metrics need one output an example, and the network gives more")
+            raise SettingError("metrics need one output per example, and the network gives more")
         self.metrics: dict[str, Metric] = {}
         always = {"loss", "accuracy"} if network.loss.is_classifier else {"loss"}
         for metric in metrics:
@@ -42,7 +42,7 @@ class Validation:
             if name in self.metrics or (callable(metric) and name in always):
                 raise SettingError(
                     f"metrics: there would be two measures called {name!r}: leave one out, or give "
-                    "a function of your own another __name__"
+                    "your function another __name__"
                 )
             self.metrics[name] = known
 
@@ -73,7 +73,7 @@ def _named(network: Network, metric: str | Callable[..., float]) -> tuple[str, M
         return getattr(metric, "__name__", type(metric).__name__), Metric(metric, True, needs)
     if not isinstance(metric, str) or metric not in METRICS:
         raise SettingError(
-            f"metrics: there is no metric {shown(metric)}; there are {', '.join(METRICS)}"
+            f"metrics: there is no metric {shown(metric)}; known are {', '.join(METRICS)}"
         )
     known = METRICS[metric]
     if known.needs != needs and not (
