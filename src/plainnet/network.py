@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array, as_dtype, as_floats, as_generator, lies_outside
+from plainnet.arguments.arrays import as_array, as_dtype, as_floats, as_generator, lies_outside
+from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spelled
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.engine.cache import Cache
 from plainnet.engine.memory import read_only, wake_blas
@@ -34,10 +35,9 @@ from plainnet.errors import (
 )
 from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer, Shape, as_batch, fits, seen
-from plainnet.layers.containers import Sequential
+from plainnet.layers.containers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
-from plainnet.spelling import METHODS, Elsewhere, require_object, spelled
 
 Array = npt.NDArray[Any]
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_generator
+from plainnet.arguments.arrays import as_generator
 from plainnet.engine.memory import aligned
 from plainnet.engine.plan import Place, planned
 from plainnet.engine.recording import Window

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet import initializers, layers, losses
-from plainnet.arguments import REAL
-from plainnet.config import Configurable, overridden, parts, rebuild
+from plainnet.arguments.arrays import REAL
+from plainnet.arguments.config import Configurable, overridden, parts, rebuild
 from plainnet.engine.plan import MOST_NESTED
 from plainnet.errors import (
     ArgumentError,

@@ -11,7 +11,7 @@ from math import e, log, pi
 
 import numpy as np
 
-from plainnet.config import Configurable
+from plainnet.arguments.config import Configurable
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_integer
