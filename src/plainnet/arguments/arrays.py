@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import DataError, DTypeError, SettingError, is_a, shown
+from plainnet.errors import DataError, DTypeError, SettingError, is_a, require_integer, shown
 
 Array = npt.NDArray[Any]
 
@@ -194,3 +194,22 @@ def _from_pandas(values: Any) -> Array:
 def exact_ids(dtype: npt.DTypeLike) -> int:
     """How many ids, counted from 0, a float dtype tells apart: 2^24 or 2^53."""
     return 1 << (int(np.finfo(dtype).nmant) + 1)
+
+
+def as_shape(input_shape: int | tuple[Any, ...]) -> tuple[Any, ...]:
+    """An `input_shape` as a tuple, whose first axis may be None: any length."""
+    several = np.iterable(input_shape) and not isinstance(input_shape, str | bytes | dict)
+    shape: tuple[Any, ...] = (
+        tuple(input_shape) if np.iterable(input_shape) and several else (input_shape,)
+    )
+    time = several and len(shape) > 0 and shape[0] is None
+    try:
+        if not shape:
+            raise SettingError("no axis")
+        sizes = [require_integer("each axis", n, at_least=1) for n in shape[time:]]
+    except SettingError:
+        raise SettingError(
+            "input_shape must be a positive integer or a tuple of them, of which the first may be "
+            f"None; got {shown(input_shape)}"
+        ) from None
+    return (None, *sizes) if time else tuple(sizes)

@@ -11,5 +11,6 @@ from plainnet.layers.recurrence.gru import GRU
 from plainnet.layers.recurrence.lstm import LSTM
 from plainnet.layers.recurrence.masking import Masking
 from plainnet.layers.recurrence.recurrence import RNN
+from plainnet.layers.recurrence.recurrence import PerGate as PerGate  # files name it here
 
 __all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Masking"]
