@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import plainnet
-from plainnet.engine.cache import Cache
 from plainnet.callbacks import Callback, Run
+from plainnet.engine.cache import Cache
 from plainnet.layers import LSTM, Dense, Layer
 from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.optimizers import Adam

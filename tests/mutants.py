@@ -27,7 +27,7 @@ PACKAGE = ROOT / "src" / "plainnet"
 FILES = [
     str(path.relative_to(PACKAGE))
     for part in ("kernels", "layers", "losses")
-    for path in sorted((PACKAGE / part).glob("*.py"))
+    for path in sorted((PACKAGE / part).rglob("*.py"))
 ]
 TESTS = ["tests/kernels", "tests/layers", "tests/losses"]
 METHODS = (

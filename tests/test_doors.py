@@ -5,7 +5,7 @@ import pytest
 
 import plainnet
 from plainnet import Cache, Network, check_gradients, train
-from plainnet.arguments import as_array, as_floats, lies_outside
+from plainnet.arguments.arrays import as_array, as_floats, lies_outside
 from plainnet.errors import DataError, DTypeError, PlainnetError, ShapeError
 from plainnet.layers import Dense, Embedding, Flatten, ReLU
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from plainnet import errors
+from plainnet.arguments.installation import install_command
 from plainnet.errors import (
     DivergedError,
     MissingExtraError,
@@ -24,7 +25,6 @@ from plainnet.errors import (
     require_type,
     shown,
 )
-from plainnet.installation import install_command
 
 BUILT_IN = {
     "ShapeError": ValueError,

@@ -10,7 +10,7 @@ import pytest
 from layer_cases import CASES
 from plainnet import Callback, Network, train
 from plainnet import layers as all_layers
-from plainnet.config import rebuild
+from plainnet.arguments.config import rebuild
 from plainnet.errors import DivergedError, SettingError
 from plainnet.layers import (
     BatchNorm,

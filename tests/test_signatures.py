@@ -3,7 +3,7 @@
     python tests/test_signatures.py    writes them anew
 
 A difference is a decision and belongs into the CHANGELOG. An old name goes on for one release, with
-a warning that names the new one.
+a warning that names the new one. What is new need not be here before its first release.
 """
 
 import importlib
@@ -102,7 +102,13 @@ def test_public_signatures_change_by_decision(name, needs):
         for line in KEPT.read_text(encoding="utf-8").splitlines()
         if line.startswith(f"{name}.") and _owner(line) == name
     ]
-    assert signatures(name) == kept
+    known = {_name(line, name) for line in kept}
+    assert [line for line in signatures(name) if _name(line, name) in known] == kept
+
+
+def _name(line: str, module: str) -> str:
+    """The function or class that a line is of."""
+    return line.removeprefix(f"{module}.").partition("(")[0].partition(".")[0].partition(":")[0]
 
 
 def _owner(line: str) -> str:

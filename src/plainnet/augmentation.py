@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.config import Configurable
+from plainnet.arguments.config import Configurable
 from plainnet.errors import SettingError, ShapeError, require_integer, require_number
 
 Array = npt.NDArray[Any]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array, as_dtype, as_generator, as_labels, as_numbers
+from plainnet.arguments.arrays import as_array, as_dtype, as_generator, as_labels, as_numbers
 from plainnet.engine.memory import zeros
 from plainnet.errors import (
     DataError,

@@ -93,7 +93,7 @@ def optional(module: str, *, purpose: str, extra: str) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # a package of another version may fail in any way
-        from plainnet.installation import install_command
+        from plainnet.arguments.installation import install_command
 
         how = install_command(package, extra)
         missing = error.name if isinstance(error, ModuleNotFoundError) else None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array, as_generator
+from plainnet.arguments.arrays import as_array, as_generator
 from plainnet.engine.cache import Cache
 from plainnet.engine.memory import zeros
 from plainnet.errors import (
@@ -20,10 +20,10 @@ from plainnet.errors import (
     require_number,
     require_type,
 )
+from plainnet.layers.attention.embedding import Embedding, TiedEmbedding
+from plainnet.layers.attention.positions import LearnedPositions
+from plainnet.layers.attention.transformer import EncoderDecoder
 from plainnet.layers.base import Layer
-from plainnet.layers.positions import LearnedPositions
-from plainnet.layers.tokens import Embedding, TiedEmbedding
-from plainnet.layers.transformer import EncoderDecoder
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]

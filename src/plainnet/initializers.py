@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.config import Configurable, python_number
+from plainnet.arguments.config import Configurable, python_number
 from plainnet.errors import SettingError, require_number
 
 Array = npt.NDArray[Any]

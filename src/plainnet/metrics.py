@@ -11,10 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from plainnet.arguments import as_labels, as_numbers
+from plainnet.arguments.arrays import as_labels, as_numbers, exact_ids
 from plainnet.data import check_weights
 from plainnet.errors import DataError, ShapeError
-from plainnet.functions import exact_ids
 
 Array = NDArray[Any]
 Weights = ArrayLike | None

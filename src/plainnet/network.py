@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from copy import copy, deepcopy
 from fnmatch import fnmatchcase
 from typing import Any, NoReturn
@@ -12,9 +10,18 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array, as_dtype, as_floats, as_generator, lies_outside
+from plainnet.arguments.arrays import (
+    as_array,
+    as_dtype,
+    as_floats,
+    as_generator,
+    as_shape,
+    lies_outside,
+)
+from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spelled
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.engine.cache import Cache
+from plainnet.engine.filling import filling
 from plainnet.engine.memory import read_only, wake_blas
 from plainnet.engine.parameters import Declaration, FlatVector, Segment
 from plainnet.engine.plan import MOST_NESTED, Place, planned
@@ -26,18 +33,15 @@ from plainnet.errors import (
     SettingError,
     ShapeError,
     counted,
-    require_integer,
     require_number,
     require_optional,
     require_type,
-    shown,
 )
 from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer, Shape, as_batch, fits, seen
-from plainnet.layers.containers import Sequential
+from plainnet.layers.containers.containers import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
-from plainnet.spelling import METHODS, Elsewhere, require_object, spelled
 
 Array = npt.NDArray[Any]
 
@@ -45,23 +49,6 @@ ROWS_AT_ONCE = 1024
 NUMBERS_AT_ONCE = 2**22
 """Prediction goes through the data in slices of at most this many rows, and this many numbers in
 the largest layer's output, so that its memory is bounded."""
-
-Check = Callable[[int, int, np.dtype[Any]], None]
-_check: ContextVar[Check | None] = ContextVar("check", default=None)
-
-
-@contextmanager
-def filled_from_file(check: Check) -> Iterator[None]:
-    """Networks made in this context get their numbers from a file: none are drawn at random.
-
-    Before a network takes any memory, `check(parameters, state, dtype)` is told how many numbers it
-    needs, and raises if the file does not hold them.
-    """
-    token = _check.set(check)
-    try:
-        yield
-    finally:
-        _check.reset(token)
 
 
 class Network:
@@ -143,7 +130,7 @@ class Network:
         for layer in self.body.walk():
             tensors |= {f"{layer.name}.{name}": t for name, t in layer.declared.items()}
             state |= {f"{layer.name}.{name}": t for name, t in layer.declared_state.items()}
-        check = _check.get()
+        check = filling.get()
         if check is not None:
             n_parameters, n_state = (
                 sum(t.size for t in each.values()) for each in (tensors, state)
@@ -310,7 +297,7 @@ class Network:
     """All layers that keep their running state, with `_frozen_by` as segments."""
     _frozen_by: tuple[Segment, ...] = ()
 
-    def _keeping_state(self) -> frozenset[str]:
+    def keeping_state(self) -> frozenset[str]:
         """The names of the layers that keep their running state while training."""
         if self._frozen_by is not self.segments:
             still = {s.name for s in self.segments if s.learning_rate == 0}
@@ -397,7 +384,7 @@ class Network:
         return loss
 
     def _forward(self, X: Array, cache: Cache) -> Array:
-        cache.begin(self.plan, self._keeping_state())
+        cache.begin_pass(self.plan, self.keeping_state())
         if not cache.carry:
             return self.body.forward(X, cache.children[""])
         # Another number of sequences is refused before any layer has advanced.
@@ -604,33 +591,9 @@ class Network:
 
     def summary(self) -> str:
         """A table: every layer with its output's shape, number of parameters, what is frozen."""
-        rows = [("layer", "output shape", "parameters", "frozen")]
-        rows.append(("input", as_batch(self.input_shape), "", ""))
-        frozen = {s.name: s.stop - s.start for s in self.segments if s.learning_rate == 0}
-        for layer in self.body.walk():
-            if layer is not self.body:
-                size = sum(tensor.size for tensor in layer.declared.values())
-                still = [name for name in layer.declared if f"{layer.name}.{name}" in frozen]
-                if layer.name in self._keeping_state():
-                    still += layer.declared_state
-                every = len(still) == len(layer.declared) + len(layer.declared_state)
-                what = "all" if every and still else ", ".join(still)
-                shape = as_batch(layer.output_shape)
-                rows.append((layer.name, shape, f"{size:,}" if size else "", what))
-        if not any(what for *_, what in rows[1:]):
-            rows = [(*row[:3], "") for row in rows]
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        lines = [
-            f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {size:>{widths[2]}}  {what}".rstrip()
-            for name, shape, size, what in rows
-        ]
-        lines.insert(1, "-" * (sum(widths) + (6 if widths[3] else 4)))
-        lines.append(repr(self.loss))
-        megabytes = self.parameters.nbytes / 1e6
-        of_them = f", of which {sum(frozen.values()):,} are frozen" if frozen else ""
-        size_of_all = f"{self.parameters.size:,} parameters{of_them}"
-        lines.append(f"{size_of_all}, {self.dtype}, {megabytes:.2f} MB")
-        return "\n".join(lines)
+        from plainnet.inspection.summary import table_of
+
+        return table_of(self)
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
@@ -674,20 +637,3 @@ def _tensors(layer: Layer) -> list[str]:
 
 def _is_meant(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
-
-
-def as_shape(input_shape: int | Shape) -> Shape:
-    """An `input_shape` as a tuple, whose first axis may be None: any length."""
-    several = np.iterable(input_shape) and not isinstance(input_shape, str | bytes | dict)
-    shape: Shape = tuple(input_shape) if np.iterable(input_shape) and several else (input_shape,)
-    time = several and len(shape) > 0 and shape[0] is None
-    try:
-        if not shape:
-            raise SettingError("no axis")
-        sizes = [require_integer("each axis", n, at_least=1) for n in shape[time:]]
-    except SettingError:
-        raise SettingError(
-            "input_shape must be a positive integer or a tuple of them, of which the first may be "
-            f"None; got {shown(input_shape)}"
-        ) from None
-    return (None, *sizes) if time else tuple(sizes)

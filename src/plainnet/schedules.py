@@ -18,9 +18,9 @@ from numbers import Real
 from re import search
 from typing import Any, ClassVar, Literal
 
+from plainnet.arguments.config import Configurable
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.monitor import Mode, Monitor
-from plainnet.config import Configurable
 from plainnet.errors import (
     SettingError,
     require_integer,

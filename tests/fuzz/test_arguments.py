@@ -11,7 +11,7 @@ from fuzz.arguments import tries
 from fuzz.calls import calls
 from fuzz.uses import Call
 from plainnet import layers, losses, optimizers, schedules
-from plainnet.config import Configurable
+from plainnet.arguments.config import Configurable
 
 TRIES = 1000
 

@@ -20,7 +20,7 @@ from plainnet import (
     Network,
     train,
 )
-from plainnet.config import rebuild
+from plainnet.arguments.config import rebuild
 from plainnet.files import native
 from plainnet.layers import Dense, ReLU
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy

@@ -11,7 +11,7 @@ import pytest
 import plainnet
 from loss_cases import CASES, LossCase
 from plainnet import Cache, Network, check_gradients, losses, train
-from plainnet.config import rebuild
+from plainnet.arguments.config import rebuild
 from plainnet.errors import DataError, SettingError, ShapeError
 from plainnet.layers import Dense, Identity
 from plainnet.losses import EachPosition, Loss, MeanSquaredError, real_targets

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from plainnet.arguments.spelling import Spelled
 from plainnet.errors import SettingError, require_type, shown
-from plainnet.spelling import Spelled
 
 if TYPE_CHECKING:
     from plainnet.network import Network

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments.arrays import exact_ids
 from plainnet.errors import DataError, optional
-from plainnet.functions import exact_ids
 
 if TYPE_CHECKING:
     import pandas as pd

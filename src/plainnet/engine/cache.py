@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_generator
+from plainnet.arguments.arrays import as_generator
 from plainnet.engine.memory import aligned
 from plainnet.engine.plan import Place, planned
 from plainnet.engine.recording import Window
-from plainnet.engine.sequences import Sequences
+from plainnet.engine.sequences import Carried, Sequences
 from plainnet.errors import require_boolean
 
 Array = npt.NDArray[Any]
@@ -94,7 +94,6 @@ class Cache(Memory):
     """
 
     __slots__ = (
-        "_carry",
         "_pass",
         "_place",
         "carried",
@@ -102,7 +101,6 @@ class Cache(Memory):
         "layers",
         "layers_back",
         "needs_input_gradient",
-        "path",
         "reuse_gradient",
         "reuse_input",
         "watches_backward",
@@ -118,7 +116,7 @@ class Cache(Memory):
         seed: int | np.random.Generator | None = None,
         carry: bool = False,
     ) -> None:
-        self._begin(
+        self._set_up(
             Pass(
                 require_boolean("training", training),
                 require_boolean("record", record),
@@ -126,19 +124,14 @@ class Cache(Memory):
             ),
             require_boolean("carry", carry),
             Place(),
-            "",
         )
 
-    def _begin(self, shared: Pass, carry: bool, place: Place, path: str) -> None:
+    def _set_up(self, shared: Pass, carry: bool, place: Place) -> None:
         super().__init__()
-        self._pass, self._carry = shared, carry
-        self.place = place
-        self.path = path
+        self._pass, self.place, self.carried = shared, place, Carried(carry)
         self.window: Window | None = None  # of a layer or loss, in a recording
         # The next pass in either direction is looked at: it is the first, or it is recorded.
         self.watches_forward = self.watches_backward = True
-        # What a layer keeps from one pass to the next; see `carry`.
-        self.carried: dict[str, Any] = {}
         self.children: dict[str, Cache] = {}
         # A container's layers, each with its sub-cache, in the order of either pass.
         self.layers: list[tuple[Any, Cache]] = []
@@ -161,7 +154,7 @@ class Cache(Memory):
     @property
     def training(self) -> bool:
         shared = self._pass
-        return shared.training and not (shared.frozen and self.path in shared.frozen)
+        return shared.training and not (shared.frozen and self._place.path in shared.frozen)
 
     @property
     def record(self) -> bool:
@@ -169,7 +162,7 @@ class Cache(Memory):
 
     @property
     def carry(self) -> bool:
-        return self._carry
+        return self.carried.goes_on
 
     @property
     def rng(self) -> np.random.Generator:
@@ -212,28 +205,29 @@ class Cache(Memory):
 
     # --- for networks and containers -------------------------------------------------------------
 
-    def begin(self, plan: Place, frozen: frozenset[str]) -> None:
+    def begin_pass(self, plan: Place, frozen: frozenset[str]) -> None:
         """Before a pass of a network with this plan, of which these layers keep their state."""
         if self._place is not plan:
             self.lay_out(plan)
         shared = self._pass
-        if shared.frozen != frozen:
-            shared.frozen = frozen
+        shared.frozen = frozen
         shared.sequences.mask = shared.sequences.source = None
 
     def lay_out(self, plan: Place) -> None:
         """Make the sub-caches of all places of a plan; what this cache held of another goes."""
-        self.place = plan
+        self.place = Place()  # until all of it stands: a layer may refuse
         ahead = [self]
         while ahead:
             here = ahead.pop()
             here.children.clear()
             here.carried.clear()
-            opened = [(each, here.open(each.name, each)) for each in here.place.inner]
+            inner = plan.inner if here is self else here.place.inner
+            opened = [(each, here.open(each.name, each)) for each in inner]
             here.layers = [(each.subject, own) for each, own in opened]
             here.layers_back = [(each, own) for each, own in here.layers if own.place.runs_back]
             here.layers_back.reverse()
             ahead += here.children.values()
+        self.place = plan
 
     def layers_of(self, container: Any) -> list[tuple[Any, Cache]]:
         """A container's layers, each with its sub-cache, in the order of the forward pass."""
@@ -248,14 +242,12 @@ class Cache(Memory):
 
     def open(self, name: str, place: Place | None = None) -> Cache:
         """A sub-cache of this name in the same pass; "" adds nothing to the names of arrays."""
-        place = place or Place(name)
+        place = place or Place(name, path=self.place.within(name))
         child = Cache.__new__(Cache)
-        path = f"{_dotted(self.path)}{name}" if name else self.path
-        child._begin(
+        child._set_up(
             self._pass,
             self.carry and place.carries,
             place.recorded() if self.record else place,
-            path,
         )
         if place.subject is not None:
             if child.carry:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import described
+from plainnet.arguments.arrays import described
 from plainnet.engine.memory import aligned
 from plainnet.errors import SettingError
 from plainnet.initializers import Initializer

@@ -38,6 +38,8 @@ class Place:
     name : str
         Of its part of the cache. "" adds nothing to the names of arrays.
     subject : Layer or Loss
+    path : str
+        The full name, with those of the places around it.
     reuse_input : bool
         `forward` may write over its input: nobody else reads it.
     reuse_gradient : bool
@@ -54,12 +56,17 @@ class Place:
 
     name: str = ""
     subject: Planned | None = None
+    path: str = ""
     reuse_input: bool = False
     reuse_gradient: bool = False
     needs_input_gradient: bool = True
     runs_back: bool = True
     carries: bool = True
     inner: tuple[Place, ...] = field(default=(), repr=False)
+
+    def within(self, name: str) -> str:
+        """The full name of what is called `name` here."""
+        return f"{self.path}.{name}" if self.path and name else self.path or name
 
     def recorded(self) -> Place:
         """The same place in a recording: every number is kept, and every gradient wanted."""
@@ -79,5 +86,7 @@ def planned(place: Place) -> Place:
         here = ahead.pop()
         if here.subject is not None and not here.inner:
             here.inner = tuple(here.subject.plan(here))
+        for each in here.inner:
+            each.path = here.within(each.name)
         ahead += here.inner
     return place

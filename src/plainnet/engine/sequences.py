@@ -28,6 +28,22 @@ class Source:
     dX: Array | None = None
 
 
+class Carried(dict[str, Any]):
+    """What a layer keeps of its sequences from one pass to the next, by name.
+
+    Attributes
+    ----------
+    goes_on : bool
+        The next pass continues the sequences of this one; see `Cache.carry`.
+    """
+
+    __slots__ = ("goes_on",)
+
+    def __init__(self, goes_on: bool) -> None:
+        super().__init__()
+        self.goes_on = goes_on
+
+
 @dataclass(slots=True)
 class Sequences:
     """The same object in the whole tree of caches; each pass of a network resets it.

@@ -19,8 +19,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from plainnet.arguments import as_numbers
-from plainnet.config import rebuild
+from plainnet.arguments.arrays import as_numbers
+from plainnet.arguments.config import rebuild
 from plainnet.engine.cache import Cache
 from plainnet.errors import DataError, SettingError, require_integer, require_type
 from plainnet.estimators.state import note_made, packed, unpacked

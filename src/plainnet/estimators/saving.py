@@ -17,8 +17,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from plainnet import callbacks, optimizers, schedules
+from plainnet.arguments.config import Configurable
 from plainnet.callbacks import monitor
-from plainnet.config import Configurable
 from plainnet.engine.moved import MOVED
 from plainnet.errors import FileError, SettingError, optional
 from plainnet.estimators import mlp, networks, tabular

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from plainnet.config import overridden, parts
+from plainnet.arguments.config import overridden, parts
 from plainnet.files.native import known_kinds, pack, unpack
 from plainnet.network import Network
 from plainnet.training.history import History

@@ -13,10 +13,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-from plainnet.arguments import as_labels
+from plainnet.arguments.arrays import as_labels, exact_ids
 from plainnet.errors import DataError, SettingError
 from plainnet.estimators.base import Array, NeuralEstimator
-from plainnet.functions import exact_ids
 
 
 class Classifier(ClassifierMixin, NeuralEstimator):

@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet import initializers, layers, losses
-from plainnet.arguments import REAL
-from plainnet.config import Configurable, overridden, parts, rebuild
+from plainnet.arguments.arrays import REAL
+from plainnet.arguments.config import Configurable, overridden, parts, rebuild
+from plainnet.engine.filling import filled_from_file
 from plainnet.engine.plan import MOST_NESTED
 from plainnet.errors import (
     ArgumentError,
@@ -36,7 +37,7 @@ from plainnet.errors import (
 from plainnet.files.archive import Archive, opened, shortened
 from plainnet.files.kinds import Unreadable
 from plainnet.files.places import moved_into_place
-from plainnet.network import Network, filled_from_file
+from plainnet.network import Network
 
 Array = npt.NDArray[Any]
 

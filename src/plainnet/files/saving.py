@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from plainnet.config import Configurable
+from plainnet.arguments.config import Configurable
 from plainnet.errors import FileError, SettingError, require_sequence, shown
 from plainnet.files.kinds import KINDS, check_ending, described, kind_of
 

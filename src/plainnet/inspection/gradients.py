@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_generator, as_numbers
+from plainnet.arguments.arrays import as_generator, as_numbers
 from plainnet.engine.cache import Cache
 from plainnet.errors import (
     DTypeError,

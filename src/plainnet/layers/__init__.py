@@ -1,112 +1,39 @@
-"""The layers. `formulas` on each gives its mathematics as data; the code stands beside it."""
+"""The layers, a folder for each family. `formulas` on each gives its mathematics as data.
+
+base.py          what a layer is
+dense/           layers of weighted sums, and what is done to each number
+containers/      layers made of layers, and layers that change only the shape
+convolution/     what slides over images and sequences
+normalization/   numbers brought to mean 0 and variance 1, then scaled and shifted as learned
+recurrence/      the same weights at every step of a sequence, and a state that goes on
+attention/       tokens, their places, and attention between them
+tabular/         embeddings of a table's columns
+"""
 
 from plainnet.engine.formulas import Formula, Formulas
-from plainnet.layers.activations import (
-    ELU,
-    GELU,
-    SELU,
-    Identity,
-    LeakyReLU,
-    Mish,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
+from plainnet.layers import (
+    attention,
+    containers,
+    convolution,
+    dense,
+    normalization,
+    recurrence,
+    tabular,
 )
-from plainnet.layers.attention import CrossAttention, MultiHeadAttention
+from plainnet.layers.attention import *  # noqa: F403
 from plainnet.layers.base import Layer
-from plainnet.layers.bidirectional import Bidirectional
-from plainnet.layers.containers import Parallel, Residual, Sequential
-from plainnet.layers.convolution import Conv1d, Conv2d, ConvTranspose2d
-from plainnet.layers.dense import Dense
-from plainnet.layers.dropout import Dropout, Dropout2d, GaussianNoise
-from plainnet.layers.embeddings import (
-    CategoryEmbedding,
-    PeriodicEmbedding,
-    PiecewiseLinearEmbedding,
-)
-from plainnet.layers.gates import GLU, Highway, SwiGLU
-from plainnet.layers.global_pooling import (
-    GlobalAveragePool1d,
-    GlobalAveragePool2d,
-    GlobalMaxPool1d,
-    GlobalMaxPool2d,
-)
-from plainnet.layers.group_normalization import GroupNorm
-from plainnet.layers.gru import GRU
-from plainnet.layers.lstm import LSTM
-from plainnet.layers.masking import Masking
-from plainnet.layers.normalization import BatchNorm, LayerNorm, RMSNorm
-from plainnet.layers.pooling import AveragePool2d, MaxPool2d
-from plainnet.layers.positions import LearnedPositions, SinusoidalPositions
-from plainnet.layers.recurrence import RNN
-from plainnet.layers.scaling import ParametricActivation, PReLU, Scale
-from plainnet.layers.shaping import Flatten, Reshape
-from plainnet.layers.tokens import Embedding, TiedEmbedding
-from plainnet.layers.transformer import EncoderDecoder, TransformerBlock
-from plainnet.layers.upsampling import Upsample
+from plainnet.layers.containers import *  # noqa: F403
+from plainnet.layers.convolution import *  # noqa: F403
+from plainnet.layers.dense import *  # noqa: F403
+from plainnet.layers.normalization import *  # noqa: F403
+from plainnet.layers.recurrence import *  # noqa: F403
+from plainnet.layers.tabular import *  # noqa: F403
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "GLU",
-    "GRU",
-    "LSTM",
-    "RNN",
-    "SELU",
-    "AveragePool2d",
-    "BatchNorm",
-    "Bidirectional",
-    "CategoryEmbedding",
-    "Conv1d",
-    "Conv2d",
-    "ConvTranspose2d",
-    "CrossAttention",
-    "Dense",
-    "Dropout",
-    "Dropout2d",
-    "Embedding",
-    "EncoderDecoder",
-    "Flatten",
-    "Formula",
-    "Formulas",
-    "GaussianNoise",
-    "GlobalAveragePool1d",
-    "GlobalAveragePool2d",
-    "GlobalMaxPool1d",
-    "GlobalMaxPool2d",
-    "GroupNorm",
-    "Highway",
-    "Identity",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "LearnedPositions",
-    "Masking",
-    "MaxPool2d",
-    "Mish",
-    "MultiHeadAttention",
-    "PReLU",
-    "Parallel",
-    "ParametricActivation",
-    "PeriodicEmbedding",
-    "PiecewiseLinearEmbedding",
-    "RMSNorm",
-    "ReLU",
-    "Reshape",
-    "Residual",
-    "Scale",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SinusoidalPositions",
-    "Softmax",
-    "Softplus",
-    "SwiGLU",
-    "Tanh",
-    "TiedEmbedding",
-    "TransformerBlock",
-    "Upsample",
-]
+__all__ = ["Formula", "Formulas", "Layer"]
+__all__ += attention.__all__
+__all__ += containers.__all__
+__all__ += convolution.__all__
+__all__ += dense.__all__
+__all__ += normalization.__all__
+__all__ += recurrence.__all__
+__all__ += tabular.__all__

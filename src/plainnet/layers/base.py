@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import described
-from plainnet.config import Configurable
+from plainnet.arguments.arrays import described
+from plainnet.arguments.config import Configurable
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formulas
 from plainnet.engine.parameters import Declaration
@@ -305,4 +305,13 @@ def expect_axes(input_shape: Shape, at_least: int, meaning: str) -> None:
     if len(input_shape) < at_least:
         raise ShapeError(
             f"needs an input of shape {meaning}, without the batch axis; got {input_shape}"
+        )
+
+
+def expect_image(input_shape: Shape) -> None:
+    """Refuse what is not an image, or an image of open size."""
+    if len(input_shape) != 3 or None in input_shape:
+        raise ShapeError(
+            "needs an input of shape (height, width, channels), without the batch axis; got "
+            f"{input_shape}"
         )

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import REAL, as_array
-from plainnet.config import Configurable
+from plainnet.arguments.arrays import REAL, as_array
+from plainnet.arguments.config import Configurable
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formulas
 from plainnet.engine.memory import read_only

@@ -10,7 +10,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array
+from plainnet.arguments.arrays import as_array
 from plainnet.data import one_hot
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas

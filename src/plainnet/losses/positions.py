@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array
+from plainnet.arguments.arrays import as_array
 from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
 from plainnet.errors import ShapeError, require_type

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.config import Configurable
+from plainnet.arguments.config import Configurable
 from plainnet.engine.parameters import Segment
 from plainnet.errors import SettingError, counted, optional, require_integer, require_number
 

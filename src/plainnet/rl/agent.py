@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet import files
-from plainnet.arguments import as_generator
-from plainnet.config import Configurable
+from plainnet.arguments.arrays import as_generator
+from plainnet.arguments.config import Configurable
 from plainnet.engine.cache import Cache
 from plainnet.engine.memory import aligned
 from plainnet.errors import (

@@ -251,6 +251,12 @@ class Duelling(Layer):
     """
 
     releases_arrays = True
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1 or input_shape[0] < 2:
+            raise ShapeError(f"needs an input of shape (actions + 1,); got {input_shape}")
+        return (input_shape[0] - 1,)
+
     formulas = Formulas(
         input="Z",
         output="Q",
@@ -268,11 +274,6 @@ class Duelling(Layer):
             ),
         ),
     )
-
-    def build(self, input_shape: Shape) -> Shape:
-        if len(input_shape) != 1 or input_shape[0] < 2:
-            raise ShapeError(f"needs an input of shape (actions + 1,); got {input_shape}")
-        return (input_shape[0] - 1,)
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         A, V = Z[:, :-1], Z[:, -1:]

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from plainnet.arguments.arrays import exact_ids
 from plainnet.errors import (
     DataError,
     DivergedError,
@@ -17,7 +18,6 @@ from plainnet.errors import (
     require_integer,
     shown,
 )
-from plainnet.functions import exact_ids
 from plainnet.layers.base import Array
 
 Make = Callable[[], Any]

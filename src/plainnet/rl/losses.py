@@ -78,6 +78,13 @@ class PolicyGradient(ActorCriticLoss):
         c_H and c_V.
     """
 
+    columns = 2
+
+    def __init__(
+        self, policy: Policy, *, entropy_weight: float = 0.0, value_weight: float = 0.5
+    ) -> None:
+        super().__init__(policy, entropy_weight, value_weight)
+
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -91,13 +98,6 @@ class PolicyGradient(ActorCriticLoss):
             Formula("dV", "V - R", r"dV = V - R"),
         ),
     )
-
-    columns = 2
-
-    def __init__(
-        self, policy: Policy, *, entropy_weight: float = 0.0, value_weight: float = 0.5
-    ) -> None:
-        super().__init__(policy, entropy_weight, value_weight)
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         theta, V = Z[:, :-1], Z[:, -1]
@@ -133,6 +133,23 @@ class ClippedPolicyGradient(ActorCriticLoss):
         c_H and c_V.
     """
 
+    columns = 4
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        clip: float = 0.2,
+        clip_value: bool = False,
+        entropy_weight: float = 0.0,
+        value_weight: float = 0.5,
+    ) -> None:
+        super().__init__(policy, entropy_weight, value_weight)
+        require_number("clip", clip, at_least=0)
+        require_boolean("clip_value", clip_value)
+        self.clip = clip
+        self.clip_value = clip_value
+
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -158,23 +175,6 @@ class ClippedPolicyGradient(ActorCriticLoss):
             Formula("dV", "V - R", r"dV = V - R"),
         ),
     )
-
-    columns = 4
-
-    def __init__(
-        self,
-        policy: Policy,
-        *,
-        clip: float = 0.2,
-        clip_value: bool = False,
-        entropy_weight: float = 0.0,
-        value_weight: float = 0.5,
-    ) -> None:
-        super().__init__(policy, entropy_weight, value_weight)
-        require_number("clip", clip, at_least=0)
-        require_boolean("clip_value", clip_value)
-        self.clip = clip
-        self.clip_value = clip_value
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         theta, V = Z[:, :-1], Z[:, -1]
@@ -210,16 +210,6 @@ class ActionValue(Loss):
     Targets are (m, 2): the action and y.
     """
 
-    formulas = Formulas(
-        input="Z",
-        output="losses",
-        forward=(
-            Formula("error", "(Z * Y).sum(axis=1) - target", r"\delta = Q(s, a) - y"),
-            Formula("losses", "error**2 / 2", r"L = \tfrac12 \delta^2"),
-        ),
-        backward=(Formula("dL", "error[:, None] * Y", r"dL_a = \delta"),),
-    )
-
     def build(self, output_shape: Shape) -> None:
         if len(output_shape) != 1:
             raise ShapeError(
@@ -235,6 +225,16 @@ class ActionValue(Loss):
         if (actions != np.rint(actions)).any():
             raise DataError(f"actions must be ids; got {actions[actions != np.rint(actions)][0]}")
         return y
+
+    formulas = Formulas(
+        input="Z",
+        output="losses",
+        forward=(
+            Formula("error", "(Z * Y).sum(axis=1) - target", r"\delta = Q(s, a) - y"),
+            Formula("losses", "error**2 / 2", r"L = \tfrac12 \delta^2"),
+        ),
+        backward=(Formula("dL", "error[:, None] * Y", r"dL_a = \delta"),),
+    )
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         cache["Z"], cache["actions"] = Z, y[:, 0].astype(np.intp)

@@ -11,7 +11,7 @@ from math import e, log, pi
 
 import numpy as np
 
-from plainnet.config import Configurable
+from plainnet.arguments.config import Configurable
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_integer
@@ -151,6 +151,12 @@ class WithSpread(Layer):
     dlog_sigma: Array
 
     releases_arrays = True
+
+    def build(self, input_shape: Shape) -> Shape:
+        expect_axes(input_shape, 1, "(features,)")
+        self.declare("log_sigma", input_shape, Zeros())
+        return (2 * input_shape[0],)
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -166,11 +172,6 @@ class WithSpread(Layer):
             Formula("dA", "dY[:, : A.shape[1]]", r"dA_i = dY_i^{1 \dots k}"),
         ),
     )
-
-    def build(self, input_shape: Shape) -> Shape:
-        expect_axes(input_shape, 1, "(features,)")
-        self.declare("log_sigma", input_shape, Zeros())
-        return (2 * input_shape[0],)
 
     def forward(self, A: Array, cache: Cache) -> Array:
         m, k = A.shape

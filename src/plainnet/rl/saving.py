@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from plainnet.engine.filling import filled_from_file
 from plainnet.errors import FileError, MissingExtraError, SettingError
 from plainnet.files.archive import Archive, opened
 from plainnet.files.kinds import Unreadable
 from plainnet.files.places import moved_into_place
 from plainnet.files.saving import check_path
-from plainnet.network import filled_from_file
 from plainnet.rl.agent import Agent
 from plainnet.rl.environments import Environments, Make
 from plainnet.rl.files import expect_savable, too_much_of

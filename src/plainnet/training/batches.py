@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array, described
+from plainnet.arguments.arrays import as_array, described
 from plainnet.augmentation import Transform
 from plainnet.data import Batches, check_features, check_weights, weigh_classes
 from plainnet.engine.cache import Cache

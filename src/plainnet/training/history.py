@@ -7,8 +7,8 @@ from copy import copy
 from math import isnan, nan
 from typing import Any
 
+from plainnet.arguments.spelling import Elsewhere
 from plainnet.errors import DataError, counted
-from plainnet.spelling import Elsewhere
 
 
 class History(dict[str, list[float]]):

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_generator
+from plainnet.arguments.arrays import as_generator
+from plainnet.arguments.spelling import require_object
 from plainnet.callbacks.base import Callback, Run
 from plainnet.errors import (
     DivergedError,
@@ -22,7 +23,6 @@ from plainnet.errors import (
 )
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
-from plainnet.spelling import require_object
 from plainnet.training import train
 
 SMOOTHING = 0.9

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_generator
+from plainnet.arguments.arrays import as_generator
+from plainnet.arguments.spelling import require_object, spelled
 from plainnet.augmentation import Transform
 from plainnet.callbacks.base import Callback, Run, expect_observers
 from plainnet.callbacks.progress import Progress
@@ -31,7 +32,6 @@ from plainnet.errors import (
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.optimizers.lbfgs import LBFGS
-from plainnet.spelling import require_object, spelled
 from plainnet.training.averaging import Average
 from plainnet.training.batches import Augmented, Batch, Mixup, checked_transforms, make_batches
 from plainnet.training.divergence import Snapshot, diverged

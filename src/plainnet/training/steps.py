@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments.spelling import require_object, spelled
 from plainnet.engine.cache import Cache
 from plainnet.engine.memory import aligned
 from plainnet.engine.weighted_mean import WeightedMean
@@ -24,7 +25,6 @@ from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.optimizers.clipping import clip_norm as shorten
 from plainnet.optimizers.clipping import clip_value as bound
-from plainnet.spelling import require_object, spelled
 from plainnet.training.batches import Batch, scaled
 from plainnet.training.divergence import first_non_finite
 

@@ -9,7 +9,8 @@ import numpy as np
 from onnx_conformance.adapters.through import through
 from plainnet import Cache, Network
 from plainnet.engine.sequences import Source
-from plainnet.layers import CrossAttention, Embedding, Layer, MultiHeadAttention, positions
+from plainnet.kernels import rotary
+from plainnet.layers import CrossAttention, Embedding, Layer, MultiHeadAttention
 from plainnet.losses import MeanSquaredError
 
 
@@ -46,10 +47,10 @@ def rotary_embedding(
     pairs *= of_heads[..., None] if interleaved else of_heads[..., None, :]
     turned[...] = pairs.reshape(turned.shape)
     for i, theta in enumerate(np.arctan2(sines, cosines)):
-        with patch.object(positions, "_angles", lambda length, *_, theta=theta: _of(length, theta)):
+        with patch.object(rotary, "angles", lambda length, *_, theta=theta: _of(length, theta)):
             pairing = "interleaved" if interleaved else "halves"
             own = np.ascontiguousarray(turned[i : i + 1])
-            positions.rotate(own, 0, next(NEW_BASES), pairing, np.empty_like(own))
+            rotary.rotate(own, 0, next(NEW_BASES), pairing, own, np.empty(own.size, own.dtype))
             turned[i] = own[0]
     return Y.reshape(X.shape) if X.ndim == 3 else Y.transpose(0, 2, 1, 3)
 

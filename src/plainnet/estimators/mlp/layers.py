@@ -10,8 +10,9 @@ from typing import Any
 
 from plainnet.errors import SettingError, is_a, require_integer, require_sequence, shown
 from plainnet.estimators.base import Array
-from plainnet.layers import BatchNorm, Dense, Dropout, Layer, activations
+from plainnet.layers import BatchNorm, Dense, Dropout, Layer
 from plainnet.layers.base import HUGE
+from plainnet.layers.dense import activations
 
 ACTIVATIONS: dict[str, type[Layer]] = {
     name.lower(): kind

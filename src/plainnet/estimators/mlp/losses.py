@@ -46,6 +46,13 @@ class HalfPoissonDeviance(Loss):
     """
 
     includes = "Exponential"
+
+    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+        y = real_targets(y, self.output_shape, dtype)
+        if y.size and y.min() < 0:
+            raise DataError(f"the Poisson loss needs targets >= 0; got {y.min():g}")
+        return y
+
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -59,12 +66,6 @@ class HalfPoissonDeviance(Loss):
         ),
         backward=(Formula("dL", "M - Y", r"dL = M - Y"),),
     )
-
-    def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        y = real_targets(y, self.output_shape, dtype)
-        if y.size and y.min() < 0:
-            raise DataError(f"the Poisson loss needs targets >= 0; got {y.min():g}")
-        return y
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         M, each, D = (cache.array(name, Z.shape, Z.dtype) for name in ("M", "each", "D"))

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments import as_array
+from plainnet.arguments.arrays import as_array
 from plainnet.errors import DataError, SettingError, ShapeError
 from plainnet.estimators.base import NeuralEstimator
 from plainnet.layers import Dense

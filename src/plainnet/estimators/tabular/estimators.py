@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from plainnet.arguments import as_numbers
+from plainnet.arguments.arrays import as_numbers
 from plainnet.callbacks import Callback
 from plainnet.errors import require_number
 from plainnet.estimators.base import Rows

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from plainnet.arguments import as_array
+from plainnet.arguments.arrays import as_array
 from plainnet.errors import DataError
 
 Array = npt.NDArray[Any]

@@ -1,0 +1,121 @@
+"""How layers, losses, initializers and optimizers describe themselves, and come back.
+
+The convention is scikit-learn's: a constructor stores each argument under the argument's name. So
+one function can tell what rebuilds an object, and no class has to write that down again.
+"""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+
+from plainnet.arguments.spelling import Spelled
+from plainnet.errors import FileError
+
+PLAIN = frozenset({bool, int, float, str, type(None), tuple, list, dict, np.ndarray})
+
+
+class Configurable(metaclass=Spelled):
+    """Anything whose constructor stores each argument under the argument's name."""
+
+    read_once: tuple[str, ...] = ()
+    """Numbers among the arguments that are read before training: changing them later has no effect,
+    so a schedule for them is refused."""
+
+    def config(self) -> dict[str, Any]:
+        """What rebuilds it, as data for JSON: `rebuild(thing.config(), kinds)`."""
+        settings = {"type": type(self).__name__}
+        for name in _arguments(type(self)):
+            settings[name] = _plain(getattr(self, name))
+        return settings
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep NumPy's numbers and booleans as Python's: settings are data for JSON."""
+        super().__setattr__(name, value if type(value) in PLAIN else python_number(value))
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, argument in _arguments(type(self)).items():
+            value = getattr(self, name)
+            if argument.default is Parameter.empty:
+                shown.append(repr(value))
+            elif value != argument.default:
+                shown.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def overridden(thing: object) -> list[str]:
+    """The methods of its class that an object overrides with attributes."""
+    return [name for name in vars(thing) if callable(getattr(type(thing), name, None))]
+
+
+def parts(thing: Any) -> Iterator[Configurable]:
+    """The thing itself, and all that describes itself among its settings, at any depth."""
+    if isinstance(thing, list | tuple):
+        for item in thing:
+            yield from parts(item)
+    elif isinstance(thing, Configurable):
+        yield thing
+        for name in _arguments(type(thing)):
+            yield from parts(getattr(thing, name))
+
+
+def rebuild(config: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
+    """The object that `config()` described. Only classes in `kinds` are ever called."""
+    settings = {}
+    for name, value in config.items():
+        if name != "type":
+            settings[name] = _rebuilt(value, kinds)
+    kind = str(config.get("type"))
+    if kind not in kinds:
+        raise FileError(
+            f"unknown type {kind!r}; known are {', '.join(sorted(kinds))}. "
+            "Name your own classes: load(path, custom=[YourLayer])"
+        )
+    try:
+        return kinds[kind](**settings)
+    except TypeError as error:
+        raise FileError(
+            f"{kind} does not take these settings: {', '.join(settings)} ({error})"
+        ) from error
+
+
+def _arguments(kind: type) -> dict[str, Parameter]:
+    return dict(signature(kind).parameters)
+
+
+# Layers in layers in layers are many calls deep, and Python allows a thousand: loops instead of
+# comprehensions make two calls of each.
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Configurable):
+        return value.config()
+    if isinstance(value, list | tuple):
+        items = []
+        for item in value:
+            items.append(item.config() if isinstance(item, Configurable) else _plain(item))
+        return items
+    return python_number(value)
+
+
+def python_number(value: Any) -> Any:
+    """NumPy's scalars and fractions as Python's numbers; anything else as it is."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return float(value) if isinstance(value, np.longdouble | Fraction) else value
+
+
+def _rebuilt(value: Any, kinds: Mapping[str, type]) -> Any:
+    if isinstance(value, Mapping):
+        return rebuild(value, kinds)
+    if isinstance(value, list):
+        items = []
+        for item in value:
+            items.append(
+                rebuild(item, kinds) if isinstance(item, Mapping) else _rebuilt(item, kinds)
+            )
+        return items
+    return value

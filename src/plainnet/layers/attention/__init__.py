@@ -1,0 +1,23 @@
+"""Tokens, their places, and attention between them.
+
+attention.py    self-attention
+embedding.py    a learned vector for each token, on the way in and out
+positions.py    where in its sequence a token stands
+transformer.py  blocks of attention and dense layers, encoders with decoders
+"""
+
+from plainnet.layers.attention.attention import CrossAttention, MultiHeadAttention
+from plainnet.layers.attention.embedding import Embedding, TiedEmbedding
+from plainnet.layers.attention.positions import LearnedPositions, SinusoidalPositions
+from plainnet.layers.attention.transformer import EncoderDecoder, TransformerBlock
+
+__all__ = [
+    "CrossAttention",
+    "Embedding",
+    "EncoderDecoder",
+    "LearnedPositions",
+    "MultiHeadAttention",
+    "SinusoidalPositions",
+    "TiedEmbedding",
+    "TransformerBlock",
+]

@@ -1,0 +1,285 @@
+"""Tokens: a learned vector for each id, on the way in and, if they are tied, on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from plainnet.arguments.arrays import exact_ids
+from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.plan import Place
+from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_optional
+from plainnet.initializers import Initializer, Normal
+from plainnet.kernels.arrays import rows
+from plainnet.kernels.embedding import add_to_sorted_rows, take_rows
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
+from plainnet.layers.containers.containers import Sequential
+
+INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
+
+_ONE_HOT = "(ids[..., None] == arange(len(E))).reshape(-1, len(E))"
+
+
+@dataclass(frozen=True)
+class WithZeroRow(Initializer):
+    """Another initializer's numbers, and zero in one row."""
+
+    initializer: Initializer
+    row: int
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        vectors = self.initializer(rng, shape)
+        vectors[self.row] = 0
+        return vectors
+
+
+class Embedding(Layer):
+    """Y = E[ids]: a vector for each token. It is a network's first layer, and takes integers.
+
+    Parameters
+    ----------
+    vocabulary : int
+        How many ids there are: 0 to vocabulary - 1. Others are refused.
+    width : int
+        Length of a vector.
+    padding : int, optional
+        The id that pads short sequences. Its vector is zero and stays so, and the layers above know
+        the padding from the mask.
+    initializer : Initializer, optional
+        For `E`. By default standard normal numbers.
+
+    Tensors
+    -------
+    E : (vocabulary, width), decays
+    """
+
+    E: Array
+    dE: Array
+
+    takes_ids = True
+    releases_arrays = True
+
+    def __init__(
+        self,
+        vocabulary: int,
+        width: int,
+        *,
+        padding: int | None = None,
+        initializer: Initializer | None = None,
+    ) -> None:
+        self.vocabulary = require_integer("vocabulary", vocabulary, at_least=1)
+        self.width = require_integer("width", width, at_least=1)
+        require_optional("initializer", initializer, Initializer)
+        self.padding = _padding(padding, self.vocabulary)
+        self.initializer = initializer
+
+    def build(self, input_shape: Shape) -> Shape:
+        first = self.initializer or Normal()
+        if self.padding is not None:
+            first = WithZeroRow(first, self.padding)
+        self.declare("E", (self.vocabulary, self.width), first, decays=True)
+        return (*input_shape, self.width)
+
+    formulas = Formulas(
+        input="ids",
+        output="Y",
+        forward=(
+            Formula(
+                "Y",
+                "E[ids] * (ids != padding)[..., None]",
+                r"Y_{it} = E_{\mathrm{id}_{it}}\, [\mathrm{id}_{it} \ne \mathrm{padding}]",
+            ),
+        ),
+        backward=(
+            Formula(
+                "dE",
+                f"{_ONE_HOT}.T @ (dY * (ids != padding)[..., None]).reshape(-1, width)",
+                r"dE_k = \sum_{it:\,\mathrm{id}_{it} = k} dY_{it}",
+            ),
+        ),
+    )
+
+    def forward(self, ids: Array, cache: Cache) -> Array:
+        return vectors_of(ids, self, cache)
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        self.dE.fill(0)
+        add_to_vectors(dY, self, cache)
+        return NO_GRADIENT
+
+
+class TiedEmbedding(Layer):
+    """Z = F(E[ids]) E^T: the vectors that tokens come in as are the weights that score them.
+
+    F is one or more layers in order (Press and Wolf 2017, Using the Output Embedding to Improve
+    Language Models, section 3).
+
+    Parameters
+    ----------
+    vocabulary : int
+        How many ids there are, and so how many outputs.
+    width : int
+        Length of a vector. The layers get (m, time, width) and return that shape.
+    layers : sequence of Layer
+    padding : int, optional
+        The id that pads short sequences. It comes in as zeros, and the layers know the padding from
+        the mask. Like every id it has a score.
+    initializer : Initializer, optional
+        For `E`. By default normal with standard deviation 0.02, as in GPT-2: the first outputs are
+        then near zero, and all tokens equally probable.
+
+    Tensors
+    -------
+    E : (vocabulary, width), decays
+    """
+
+    E: Array
+    dE: Array
+
+    takes_ids = True
+    releases_arrays = True
+
+    def __init__(
+        self,
+        vocabulary: int,
+        width: int,
+        layers: Sequence[Layer],
+        *,
+        padding: int | None = None,
+        initializer: Initializer | None = None,
+    ) -> None:
+        self.vocabulary = require_integer("vocabulary", vocabulary, at_least=1)
+        self.width = require_integer("width", width, at_least=1)
+        require_optional("initializer", initializer, Initializer)
+        self.branch = Sequential(layers)
+        self.layers = self.branch.layers
+        self.padding = _padding(padding, self.vocabulary)
+        self.initializer = initializer
+
+    def build(self, input_shape: Shape) -> Shape:
+        first = self.initializer or Normal(0.02)
+        self.declare("E", (self.vocabulary, self.width), first, decays=True)
+        inner_shape = (*input_shape, self.width)
+        output_shape = self.branch.place(self.name, inner_shape)
+        if output_shape[-1:] != (self.width,):
+            raise ShapeError(
+                f"needs layers that return vectors of width {self.width}, as the tokens have; they "
+                f"return {output_shape}"
+            )
+        return (*output_shape[:-1], self.vocabulary)
+
+    def suggest(self, following: Initializer) -> Initializer:
+        self.branch.suggest(following)
+        return following
+
+    def plan(self, own: Place) -> Iterable[Place]:
+        """What goes in and comes back is made here, and nobody else reads it."""
+        yield Place("", self.branch, reuse_input=True, reuse_gradient=True)
+
+    formulas = Formulas(
+        input="ids",
+        output="Z",
+        forward=(
+            Formula(
+                "H",
+                "layers(E[ids] * (ids != padding)[..., None])",
+                r"H = F(E_{\mathrm{id}}\, [\mathrm{id} \ne \mathrm{padding}])",
+            ),
+            Formula("Z", "H @ E.T", r"Z = H E^\top"),
+        ),
+        backward=(
+            Formula("dH", "dZ @ E", r"dH = dZ\, E"),
+            Formula(
+                "dE",
+                "dZ.reshape(-1, len(E)).T @ H.reshape(-1, width)"
+                f" + {_ONE_HOT}.T @ (layers_back(dH) * (ids != padding)[..., None])"
+                ".reshape(-1, width)",
+                r"dE_k = \sum_{it} dZ_{itk} H_{it} + \sum_{it:\,\mathrm{id}_{it} = k} F'(dH)_{it}",
+            ),
+        ),
+    )
+
+    def forward(self, ids: Array, cache: Cache) -> Array:
+        inner = cache.inside(self)
+        H = cache["H"] = self.branch.forward(vectors_of(ids, self, cache), inner)
+        Z = cache.array("Z", (*H.shape[:-1], self.vocabulary), H.dtype)
+        np.dot(rows(H), self.E.T, out=rows(Z))
+        return Z
+
+    def backward(self, dZ: Array, cache: Cache) -> Array:
+        H = cache["H"]
+        np.matmul(rows(dZ).T, rows(H), out=self.dE)
+        dH = cache.array("dH", H.shape, dZ.dtype)
+        np.dot(rows(dZ), self.E, out=rows(dH))
+        inner = cache.inside(self)
+        add_to_vectors(self.branch.backward(dH, inner), self, cache)
+        return NO_GRADIENT
+
+
+def _padding(padding: int | None, vocabulary: int) -> int | None:
+    if padding is None:
+        return None
+    padding = require_integer("padding", padding, at_least=0)
+    if padding >= vocabulary:
+        raise SettingError(f"padding must be an id below {vocabulary}; got {padding}")
+    return padding
+
+
+def vectors_of(ids: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> Array:
+    """E[ids], with zeros for padding, and the mask that says where that is."""
+    known = checked_ids(layer, ids, cache)
+    Y = cache.array("Y", (*ids.shape, layer.width), layer.E.dtype)
+    take_rows(layer.E, known, Y)
+    if layer.padding is not None:
+        mask = cache.array("mask", ids.shape, BOOL)
+        cache.mask = np.not_equal(known, layer.padding, out=mask)
+        np.multiply(Y, mask[..., None], out=Y)
+    return Y
+
+
+def add_to_vectors(dY: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> None:
+    """Add the gradients of `vectors_of` to dE; padding has none."""
+    if layer.padding is None:
+        _add_to_rows(layer.dE, cache["ids"], dY, cache)
+        return
+    padding = layer.dE[layer.padding]
+    before = cache.array("before", padding.shape, padding.dtype)
+    np.copyto(before, padding)
+    _add_to_rows(layer.dE, cache["ids"], dY, cache)
+    np.copyto(padding, before)
+
+
+def checked_ids(layer: Embedding | TiedEmbedding, ids: Array, cache: Cache) -> Array:
+    """The ids as NumPy indexes by them, kept as `ids`; refuses those out of range."""
+    if ids.size:
+        lowest, highest = ids.min(), ids.max()
+        if lowest < 0 or highest >= layer.vocabulary:
+            wrong = lowest if lowest < 0 else highest
+            raise DataError(
+                f"layer {layer.name} has vectors for ids from 0 to {layer.vocabulary - 1}; got "
+                f"{wrong}"
+            )
+    known = cache.array("ids", ids.shape, INTP)
+    np.copyto(known, ids, casting="unsafe")
+    if ids.dtype.kind == "f":  # below another layer
+        if layer.vocabulary > (most := exact_ids(ids.dtype)):
+            raise SettingError(
+                f"layer {layer.name} has {layer.vocabulary:,} ids and gets them in {ids.dtype}, "
+                f"which tells {most:,} apart: put it first in the network, or take dtype=np.float64"
+            )
+        if not np.array_equal(known, ids):
+            wrong = ids[known != ids][0]
+            raise DataError(f"layer {layer.name} needs whole numbers as ids; got {wrong}")
+    return known
+
+
+def _add_to_rows(E: Array, ids: Array, dY: Array, cache: Cache) -> None:
+    (N, width), fewer = (ids.size, E.shape[1]), min(ids.size, len(E))
+    index = cache.array("index", (4, N), INTP)
+    new = cache.array("new", (N,), BOOL)
+    sorted_dY = cache.array("sorted_dY", (N, width), dY.dtype)
+    sums = cache.array("sums", (fewer, width), dY.dtype)
+    add_to_sorted_rows(dY, ids, E, index, new, sorted_dY, sums)

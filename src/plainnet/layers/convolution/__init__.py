@@ -1,0 +1,30 @@
+"""What slides over images and sequences.
+
+global_pooling.py  the mean or the maximum of a whole image or sequence
+pooling.py         the mean or the maximum under a window
+sliding.py         settings that all of them share: windows, padding
+upsampling.py      more pixels from fewer
+"""
+
+from plainnet.layers.convolution.convolution import Conv1d, Conv2d, ConvTranspose2d
+from plainnet.layers.convolution.global_pooling import (
+    GlobalAveragePool1d,
+    GlobalAveragePool2d,
+    GlobalMaxPool1d,
+    GlobalMaxPool2d,
+)
+from plainnet.layers.convolution.pooling import AveragePool2d, MaxPool2d
+from plainnet.layers.convolution.upsampling import Upsample
+
+__all__ = [
+    "AveragePool2d",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose2d",
+    "GlobalAveragePool1d",
+    "GlobalAveragePool2d",
+    "GlobalMaxPool1d",
+    "GlobalMaxPool2d",
+    "MaxPool2d",
+    "Upsample",
+]

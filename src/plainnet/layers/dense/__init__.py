@@ -1,0 +1,52 @@
+"""Layers of weighted sums, and what is done to each number.
+
+activations.py  one function of one number: ReLU, GELU, softmax ...
+dense.py        every output a weighted sum of every input
+dropout.py      noise in training: dropout, whole channels of it, Gaussian
+gates.py        a sigmoid decides how much passes: GLU, SwiGLU, highways
+scaling.py      one learned number a feature: scale, slope, share
+"""
+
+from plainnet.layers.dense.activations import (
+    ELU,
+    GELU,
+    SELU,
+    Identity,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from plainnet.layers.dense.dense import Dense
+from plainnet.layers.dense.dropout import Dropout, Dropout2d, GaussianNoise
+from plainnet.layers.dense.gates import GLU, Highway, SwiGLU
+from plainnet.layers.dense.scaling import ParametricActivation, PReLU, Scale
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
+    "Dense",
+    "Dropout",
+    "Dropout2d",
+    "GaussianNoise",
+    "Highway",
+    "Identity",
+    "LeakyReLU",
+    "Mish",
+    "PReLU",
+    "ParametricActivation",
+    "ReLU",
+    "Scale",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "SwiGLU",
+    "Tanh",
+]

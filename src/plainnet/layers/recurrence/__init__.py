@@ -1,0 +1,16 @@
+"""The same weights at every step of a sequence, and a state that goes on.
+
+bidirectional.py  a recurrent layer in both directions
+gru.py            the gated recurrent unit
+lstm.py           long short-term memory
+masking.py        which steps of a sequence are data
+"""
+
+from plainnet.layers.recurrence.bidirectional import Bidirectional
+from plainnet.layers.recurrence.gru import GRU
+from plainnet.layers.recurrence.lstm import LSTM
+from plainnet.layers.recurrence.masking import Masking
+from plainnet.layers.recurrence.recurrence import RNN
+from plainnet.layers.recurrence.recurrence import PerGate as PerGate  # files name it here
+
+__all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Masking"]
