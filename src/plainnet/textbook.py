@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 def _is_number(value: Any, kind: type) -> bool:
-    """Whether it is of this kind of number; True and False are not."""
+    """Whether it is a number of this kind; booleans are not."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
@@ -67,7 +67,9 @@ class NeuralNetwork:
             )
         layer_dims = [input_size, *hidden_layers, output_size]
         if not all(_is_number(n, Integral) and 1 <= n < 2**31 for n in layer_dims):
-            raise ValueError(f"every layer needs 1 unit or more, a whole number; got {layer_dims}")
+            raise ValueError(
+                f"every layer needs a whole number of units, at least 1; got {layer_dims}"
+            )
         if not 0 <= _as_float(learning_rate) < np.inf:
             raise ValueError(f"learning_rate must be a number >= 0; got {learning_rate!r}")
         if seed is not None and not (_is_number(seed, Integral) and seed >= 0):
@@ -153,7 +155,7 @@ class NeuralNetwork:
         if not (isinstance(epochs, int | np.integer) and epochs >= 0):
             raise ValueError(f"epochs must be a whole number >= 0; got {epochs!r}")
         good: dict[str, Array] = {}
-        with np.errstate(over="ignore", invalid="ignore"):  # _expect_finite says it better
+        with np.errstate(over="ignore", invalid="ignore"):  # _expect_finite has the better message
             for epoch in range(epochs):
                 cache = self.forward_propagation(X_train)
                 loss = self.compute_loss(cache[f"A{self.L + 1}"], Y_train)
@@ -189,13 +191,13 @@ class NeuralNetwork:
     def to_network(self, dtype: str = "float64") -> Network:
         """The same network on plainnet's engine, with a copy of these weights.
 
-        The engine takes a row per example, so X.T, and class ids, Y.argmax(axis=0). A subclass with
-        formulas of its own is refused: the engine would go on with the formulas of this class.
+        The engine takes a row per example, so X.T, and class ids, Y.argmax(axis=0). A subclass that
+        overrides a formula is refused: the engine would use the formulas of this class.
         """
         for name, formula in _FORMULAS.items():
             if name in vars(self) or getattr(type(self), name) is not formula:
                 raise ValueError(
-                    f"this {type(self).__name__} has {name} of its own, and the engine would not: "
+                    f"this {type(self).__name__} overrides {name}, which the engine would ignore: "
                     "build a plainnet.Network of the layers that you mean and copy the weights, "
                     'network["0.dense.W"] = book.parameters["W1"]'
                 )

@@ -147,7 +147,7 @@ def test_a_size_that_no_machine_has_is_refused_at_once(units):
 
 
 def test_no_memory_is_said_so():
-    with pytest.raises(OutOfMemoryError, match=r"no memory for rows .*: 8\.8e\+12 bytes"):
+    with pytest.raises(OutOfMemoryError, match=r"not enough memory for rows .*: 8\.8e\+12 bytes"):
         one_hot([0], 2**40 + 1, np.float64)
     with pytest.raises(MemoryError):  # which code that knows nothing of plainnet may catch
         one_hot([0], 2**62)

@@ -39,7 +39,7 @@ X, y = np.zeros((4, 2), np.float32), np.zeros(4, int)
 @pytest.mark.parametrize(
     ("call", "answer"),
     [
-        (lambda: Dense(2, activation="relu"), r"'activation': .* layer of its own, such as ReLU\("),
+        (lambda: Dense(2, activation="relu"), r"'activation': .* separate layer, such as ReLU\("),
         (lambda: Dense(2, use_bias=False), "plainnet calls it bias"),
         (lambda: Dense(in_features=2, out_features=3), "size of the input is known"),
         (lambda: Dense(2, input_shape=(4,)), r"Network\(\[...\], input_shape=...\)"),
@@ -71,7 +71,7 @@ X, y = np.zeros((4, 2), np.float32), np.zeros(4, int)
         (lambda: RMSprop(alpha=0.99), "plainnet calls it rho"),
         (lambda: SoftmaxCrossEntropy(from_logits=True), "takes pre-activations"),
         (lambda: SoftmaxCrossEntropy(smoothing=0.1), "plainnet calls it label_smoothing"),
-        (lambda: Cosine(T_max=10), "over the whole training"),
+        (lambda: Cosine(T_max=10), "spans the whole training"),
         (lambda: Cosine(eta_min=0.1), "plainnet calls it minimum"),
         (lambda: Exponential(gamma=0.9), "plainnet calls it by"),
         (lambda: EarlyStopping(restore_best_weights=True), "always put back"),

@@ -265,7 +265,7 @@ def test_no_estimator_at_all(tmp_path: Path) -> None:
     import skops.io
 
     skops.io.dump({"a": 1}, tmp_path / "m.skops")
-    with pytest.raises(FileError, match="holds no estimator but a dict"):
+    with pytest.raises(FileError, match="does not hold an estimator but a dict"):
         load(tmp_path / "m.skops")
 
 

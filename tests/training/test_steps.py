@@ -95,7 +95,7 @@ def test_divergence_says_where_and_changes_nothing(rng):
         ({"optimizer": LBFGS()}, "optimizer must be an Optimizer"),
         ({"optimizer": SGD}, "optimizer must be an Optimizer object"),
         ({"clip_norm": 0}, "clip_norm must be > 0; got 0"),
-        ({"clip_norm": 1, "clip_value": 1}, "clip_norm=1 and clip_value=1: take one"),
+        ({"clip_norm": 1, "clip_value": 1}, "clip_norm=1 and clip_value=1: pass only one"),
         ({"cache": {}}, "cache must be a Cache"),
         ({"network": None}, "network must be a Network"),
     ],

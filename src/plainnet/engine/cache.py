@@ -1,4 +1,4 @@
-"""The cache: what a forward pass keeps for its backward pass, and the window to look through.
+"""The cache: what a forward pass keeps for its backward pass, and the window into it.
 
 A cache holds arrays by name, one sub-cache per layer, and the same memory at every step: once each
 array has been asked for at its largest size, a training step allocates nothing.
@@ -90,7 +90,7 @@ class Cache(Memory):
         Where dropout gets its random numbers.
     carry : bool
         Each pass continues the sequences of the one before: recurrent layers start from their last
-        state, attention sees the earlier keys and values, positions go on counting.
+        state, attention sees the earlier keys and values, positions continue counting.
     """
 
     __slots__ = (
@@ -130,7 +130,7 @@ class Cache(Memory):
         super().__init__()
         self._pass, self.place, self.carried = shared, place, Carried(carry)
         self.window: Window | None = None  # of a layer or loss, in a recording
-        # The next pass in either direction is looked at: it is the first, or it is recorded.
+        # The next pass in either direction is checked: it is the first, or it is recorded.
         self.watches_forward = self.watches_backward = True
         self.children: dict[str, Cache] = {}
         # A container's layers, each with its sub-cache, in the order of either pass.
@@ -139,7 +139,7 @@ class Cache(Memory):
 
     @property
     def place(self) -> Place:
-        """Where its layer stands. What that allows is at hand: each layer asks for it."""
+        """Where its layer stands. What that allows is stored, since each layer asks for it."""
         return self._place
 
     @place.setter

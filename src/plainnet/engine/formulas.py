@@ -134,7 +134,7 @@ LAYERS = frozenset(
 so they cannot be evaluated."""
 
 METHODS = frozenset({"any", "argmax", "max", "mean", "min", "reshape", "sum"})
-"""Of arrays, that a formula may call."""
+"""Methods of arrays that a formula may call."""
 KEYWORDS = frozenset({"axis", "keepdims"})
 
 _CONDITIONS = (

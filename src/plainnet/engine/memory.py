@@ -1,4 +1,4 @@
-"""Memory as the processor likes it: aligned, and BLAS's once used.
+"""Memory as the processor prefers it: aligned, and BLAS's own once touched.
 
 NumPy aligns to 16 bytes. A 64-byte vector instruction on such an array touches two cache lines each
 time; an update of Adam over aligned vectors was measured 12 to 15% faster.
@@ -28,7 +28,7 @@ def zeros(what: str, shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Arra
 
 
 def read_only(array: Array) -> Array:
-    """A view for somebody who shall not write into the array."""
+    """A view for code that must not write into the array."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -31,7 +31,7 @@ class Planned:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """Where a layer or loss stands. By default it may do nothing that anybody could notice.
+    """Where a layer or loss stands. By default it may not do anything that others could notice.
 
     Attributes
     ----------
@@ -43,13 +43,13 @@ class Place:
     reuse_input : bool
         `forward` may write over its input: nobody else reads it.
     reuse_gradient : bool
-        `backward` may write over the gradient that it is handed.
+        `backward` may write over the gradient that it is given.
     needs_input_gradient : bool
         Somebody reads the gradient that `backward` returns.
     runs_back : bool
         The backward pass comes here. Below the first layer that learns, it need not.
     carries : bool
-        With a carrying cache, its sequences go on from pass to pass.
+        With a carrying cache, its sequences continue from pass to pass.
     inner : tuple of Place
         Of what is inside it.
     """
@@ -69,7 +69,7 @@ class Place:
         return f"{self.path}.{name}" if self.path and name else self.path or name
 
     def recorded(self) -> Place:
-        """The same place in a recording: every number is kept, and every gradient wanted."""
+        """The same place in a recording: every number is kept, and every gradient computed."""
         return replace(
             self,
             reuse_input=False,

@@ -121,7 +121,7 @@ class Window(Mapping[str, Array]):
 
 
 class WindowOfRows(Window):
-    """Of a layer whose formulas speak of rows: all axes of the input but the last are one."""
+    """For a layer whose formulas speak of rows: all axes of the input but the last are one."""
 
     def compute(self, name: str) -> Array:
         formula, axes = self.by_name[name], self.noted[self.formulas.input].shape[:-1]
@@ -140,7 +140,7 @@ def _as_rows(value: Any, axes: tuple[int, ...]) -> Any:
 
 
 class WindowOfLoss(Window):
-    """Of a loss: what comes back is dL, the gradient of the sum of its examples' losses."""
+    """For a loss: what comes back is dL, the gradient of the sum of its examples' losses."""
 
     def begin_back(self, dY: Array) -> None:
         super().begin_back(dY)
@@ -148,7 +148,7 @@ class WindowOfLoss(Window):
 
 
 class WindowOfSteps(Window):
-    """Of a recurrent layer, whose formulas speak of one step: each array has a time axis.
+    """For a recurrent layer, whose formulas speak of one step: each array has a time axis.
 
     H, and C of an LSTM, are the states before each step, and Y and C_next those after it; dY is the
     whole gradient of Y, from the loss and from the step that follows. A tensor's gradient is that
@@ -164,7 +164,7 @@ class WindowOfSteps(Window):
         self._tensors = set(tensors)
 
     def end(self, Y: Array) -> None:
-        """Y is the state after every step; the layer may return the last one only."""
+        """Y is the state after every step; the layer may return only the last one."""
 
     def begin_back(self, dY: Array) -> None:
         self.went_back = True

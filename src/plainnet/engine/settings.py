@@ -1,4 +1,4 @@
-"""What can be set of a training, with its limits: for the tabular estimators and the command.
+"""The settings of a training, with their limits: for the tabular estimators and the command.
 
 The command looks at what was typed before anything slow is imported, and `estimators` brings
 scikit-learn along: so this stands below both.

@@ -11,7 +11,9 @@ saving     estimators as files; schema.py looks at a file before anything is mad
 
 from plainnet.errors import optional
 
-optional("sklearn", purpose="its estimators", extra="sklearn")  # say what is missing, and how
+optional(
+    "sklearn", purpose="its estimators", extra="sklearn"
+)  # say what is missing, and how to install it
 
 from plainnet.estimators.mlp import MLPClassifier, MLPRegressor  # noqa: E402
 from plainnet.estimators.networks import NetworkClassifier, NetworkRegressor  # noqa: E402

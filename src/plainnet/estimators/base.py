@@ -77,13 +77,13 @@ class Rows:
 
 
 class NeuralEstimator(BaseEstimator, ABC):
-    """A network with scikit-learn's interface. Its two children know what targets are."""
+    """A network with scikit-learn's interface. Its two subclasses know what targets are."""
 
     network_: Network
     file_kind = "estimator"
 
     def _store(self, settings: dict[str, Any]) -> None:
-        """Each argument of the constructor under its own name, as scikit-learn wants it."""
+        """Each argument of the constructor under its own name, as scikit-learn requires."""
         self.__dict__.update({name: value for name, value in settings.items() if name != "self"})
 
     # Pickle, deepcopy and `save` keep the network as its own file would: views would die.
@@ -106,10 +106,10 @@ class NeuralEstimator(BaseEstimator, ABC):
                 optimizer.expect_to_fit(self.network_.parameters)
 
     def _expect_to_go_on(self, *names: str) -> None:
-        """That there is all from which a warm start or partial_fit goes on."""
+        """Refuse a file that lacks what a warm start or partial_fit continues from."""
         for name in ("_rng", "_split_seed", *names):
             if name not in vars(self):
-                raise DataError(f"it lacks {name}, from which training goes on")
+                raise DataError(f"it lacks {name}, from which training continues")
         require_type("_rng", vars(self)["_rng"], np.random.Generator)
         require_integer("_split_seed", vars(self)["_split_seed"], at_least=0)
 
@@ -133,10 +133,10 @@ class NeuralEstimator(BaseEstimator, ABC):
             if len(self._decide(Z)) != len(X):
                 raise DataError("it does not predict a value for each row")
 
-    # --- what the children say -------------------------------------------------------------------
+    # --- what the subclasses say -----------------------------------------------------------------
 
     _metric: str
-    """How good a prediction is, by its name in `plainnet.metrics`."""
+    """The measure of a prediction, by its name in `plainnet.metrics`."""
 
     @abstractmethod
     def _labels(self, y: Array, fresh: bool, incremental: bool) -> Array:
@@ -157,7 +157,7 @@ class NeuralEstimator(BaseEstimator, ABC):
 
     @abstractmethod
     def _strata(self, y: Array) -> Array | None:
-        """What a split keeps the shares of."""
+        """The labels whose shares a split keeps."""
 
     @abstractmethod
     def _decide(self, Z: Array) -> Array:
@@ -196,7 +196,7 @@ class NeuralEstimator(BaseEstimator, ABC):
     def _training_rows(
         self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool
     ) -> Rows:
-        """The examples that count: rows of weight zero are left out as if they were not there."""
+        """The examples that count: rows of weight zero are left out."""
         if self.scoring is not None:
             check_scoring(self, scoring=self.scoring)
         raw = X
@@ -209,7 +209,7 @@ class NeuralEstimator(BaseEstimator, ABC):
                 given if given.ndim else float(given), X, dtype=np.float64, ensure_non_negative=True
             )
             if not weights.any():
-                raise DataError("sample_weight is zero for every row: there is nothing to learn")
+                raise DataError("sample_weight is zero for every row: nothing can be learned")
             if not weights.all():
                 kept = np.flatnonzero(weights)
                 X, raw = _safe_indexing(X, kept), _safe_indexing(raw, kept)
@@ -218,7 +218,7 @@ class NeuralEstimator(BaseEstimator, ABC):
         return Rows(X, y, self._targets(y), weights, raw)
 
     def _balanced(self, rows: Rows) -> Rows:
-        """The rows with class weights in their weights."""
+        """The rows, with class weights multiplied into their weights."""
         factors = self._class_weights(rows.targets, rows.weights)
         if factors is None:
             return rows
@@ -269,7 +269,7 @@ class NeuralEstimator(BaseEstimator, ABC):
         return data if rows.weights is None else (*data, rows.weights)
 
     def _scorer(self, rows: Rows) -> Callable[[], float] | None:
-        """`scoring` on these rows, as they came in; None where the usual measure is meant."""
+        """`scoring` on these rows, as they came in; None for the usual measure."""
         if self.scoring is None:
             return None
         scorer = check_scoring(self, scoring=self.scoring)
@@ -306,7 +306,7 @@ def plain_targets(y: Any) -> Any:
 
 
 def random_source(random_state: Any) -> np.random.RandomState | np.random.Generator:
-    """What scikit-learn would draw from, but never NumPy's global state: None is fresh entropy."""
+    """What scikit-learn would draw from, except NumPy's global state: None is fresh entropy."""
     if isinstance(random_state, np.random.RandomState | np.random.Generator):
         return random_state
     return np.random.RandomState(None if random_state is None else int(random_state))
@@ -338,6 +338,6 @@ def clipped_batch_size(batch_size: Any, n: int) -> int:
 
 
 def expect_names(names: Any, n: int) -> None:
-    """Refuse what a file has as feature_names_in_ if it is not a text for each feature."""
+    """Refuse a file whose feature_names_in_ is not a text for each feature."""
     if np.shape(names) != (n,) or not all(isinstance(name, str) for name in names):
         raise DataError(f"it does not have a name for each of its {n} features")

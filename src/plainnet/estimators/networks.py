@@ -83,7 +83,7 @@ class NetworkEstimator(NeuralEstimator):
     # --- training --------------------------------------------------------------------------------
 
     def _template(self, n_features: int) -> list[Layer]:
-        """Layers of the network's own: those given stay unbuilt, for the next fit and for clone."""
+        """Copies for the network: the given layers stay unbuilt, for the next fit and for clone."""
         layers = self.layers
         if callable(layers):
             layers = layers(n_features, self._n_network_outputs)
@@ -108,7 +108,7 @@ class NetworkEstimator(NeuralEstimator):
         self._optimizer = Adam() if self.optimizer is None else deepcopy(self.optimizer)
 
     def _metrics(self, held: Rows | None) -> tuple[str, ...]:
-        """The usual measure, where a prediction has a target's size: several quantiles have not."""
+        """The usual measure, unless predictions do not have the size of targets, as quantiles."""
         if held is None:
             return ()
         predicted = self._decide(_one_output(self.network_))
@@ -180,7 +180,7 @@ class NetworkClassifier(Classifier, NetworkEstimator):
         shape itself.
     callbacks : sequence of Callback
     warm_start : bool
-        fit goes on with the network and the optimizer's state.
+        fit continues with the network and the optimizer's state.
     verbose : bool
         Show progress.
     random_state : int, Generator, RandomState or None

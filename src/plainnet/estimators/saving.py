@@ -48,8 +48,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     SettingError
-        If the estimator holds what `load` would not trust: functions, layers or callbacks of your
-        own. Nothing is written then.
+        If the estimator holds what `load` would not trust: your own functions, layers or callbacks.
+        Nothing is written then.
     """
     check_path(path)
     check_ending(path, "estimator")
@@ -65,7 +65,7 @@ def write(estimator: Any, path: str | os.PathLike[str]) -> None:
         foreign = _foreign(skops, data)
         if not foreign and not _would_load(data):
             data = skops.dumps(estimator, compression=zipfile.ZIP_STORED)
-    except Exception as error:  # whatever the parts of the estimator may raise
+    except Exception as error:  # the parts of the estimator may raise anything
         raise SettingError(f"this {name} cannot be saved: {error}") from error
     if foreign and hasattr(estimator, "best_estimator_"):
         raise SettingError(
@@ -131,14 +131,14 @@ def read(path: str | os.PathLike[str]) -> Any:
             message = f"{path} does not hold a working estimator: {shortened(error)}"
             raise FileError(message) from error
     if not hasattr(estimator, "get_params"):
-        raise FileError(f"{path} holds no estimator but a {type(estimator).__name__}")
+        raise FileError(f"{path} does not hold an estimator but a {type(estimator).__name__}")
     return estimator
 
 
 TRIED = "predicts-zeros.txt"
 """A member of the file of an estimator of scikit-learn around ours that, when it was saved, had a
-prediction for a row of zeros. Where it has none, for a logarithm or a category, there is no member,
-and nothing is tried."""
+prediction for a row of zeros. Where it has none, because of a logarithm or a category, there is no
+member, and nothing is tried."""
 
 
 def _predicts_zeros(estimator: Any, size: int) -> bool:
@@ -150,7 +150,7 @@ def _predicts_zeros(estimator: Any, size: int) -> bool:
 
 
 def _expect_to_predict(estimator: Any, size: int) -> None:
-    """Raise if an estimator has no prediction for a row of zeros.
+    """Raise if an estimator does not have a prediction for a row of zeros.
 
     `size` is that of its file in bytes, which has a number for each feature.
     """

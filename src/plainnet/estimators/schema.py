@@ -1,7 +1,7 @@
 """What a file of skops would take, by its table of contents, before anything is made from it.
 
-skops keeps a tree of objects as JSON, and each array as a member of the zip file of its own. The
-tree can name an array, or a branch of itself, any number of times.
+skops keeps a tree of objects as JSON, and each array as a separate member of the zip file. The tree
+can name an array, or a branch of itself, any number of times.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from plainnet.files.kinds import Unreadable
 OF_A_NODE, OF_AN_OBJECT = 600, 5_000
 """Bytes of memory for a node of the tree while it is loaded: a value, or an object of a class."""
 OF_A_DICT, OF_A_LIST = 200, 60
-"""Bytes of memory for one in JSON."""
+"""Bytes of memory for a node in JSON."""
 AT_LEAST = 16 * 2**20
 MOST_ENTROPY = 1_000
-"""Numbers that a random generator may be seeded from."""
+"""The most numbers that a random generator may be seeded from."""
 
 
 def expect_modest_schema(file: zipfile.ZipFile) -> None:
@@ -54,7 +54,7 @@ class _Survey:
         self.arrays: set[str] = set()
         self._files: dict[str, Any] = {}
         self._visits: dict[Any, int] = {}
-        """Of all nodes below one that has a number, by which others can name it again."""
+        """For all nodes below one with a number, by which others can name it again."""
 
     def walk(self, tree: Any) -> None:
         self.visits = self._walk(tree)

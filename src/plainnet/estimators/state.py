@@ -28,7 +28,7 @@ def packed(state: Mapping[str, Any]) -> dict[str, Any]:
         state[ONE] = arrays(state[ONE])
     if SEVERAL in state:
         state[SEVERAL] = [arrays(network) for network in state[SEVERAL]]
-    if "history_" in state:  # of a dict of a class of its own, skops keeps the items only
+    if "history_" in state:  # of a subclass of dict, skops keeps only the items
         state["history_"] = _record(state["history_"])
     if "histories_" in state:
         state["histories_"] = [_record(history) for history in state["histories_"]]
@@ -68,7 +68,7 @@ def unpacked(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_own(value: Any, kinds: Mapping[str, type]) -> bool:
-    """Whether a description can rebuild it: nothing of the user's own, at any depth."""
+    """Whether a description can rebuild it: no user-defined class, at any depth."""
     return all(
         kinds.get(type(part).__name__) is type(part) and not overridden(part)
         for part in parts(value)
@@ -92,7 +92,7 @@ _made: ContextVar[list[Any] | None] = ContextVar("made", default=None)
 
 
 def note_made(estimator: Any) -> None:
-    """Called by each of plainnet's estimators that a file brings, to be looked at afterwards."""
+    """Called by each of plainnet's estimators in a file, to be checked afterwards."""
     made = _made.get()
     if made is not None:
         made.append(estimator)
@@ -100,7 +100,7 @@ def note_made(estimator: Any) -> None:
 
 @contextmanager
 def noting_made() -> Iterator[list[Any]]:
-    """A list of all that are made meanwhile."""
+    """A list of all that are made in this context."""
     made: list[Any] = []
     token = _made.set(made)
     try:

@@ -144,7 +144,7 @@ class Layer(Configurable, Planned, ABC):
         """For a container: where the layers inside it stand, in the order of the forward pass.
 
         `forward` and `backward` find them in `cache.layers_of(self)`. By default, none of them may
-        write over what it is handed.
+        write over what it is given.
         """
         return tuple(
             Place(f"{i}.{type(layer).__name__.lower()}", layer)

@@ -1,12 +1,12 @@
 """Reinforcement learning: agents on the same networks, in Gymnasium's environments.
 
-ppo, a2c, reinforce, dqn              an algorithm each; the first three share actor_critic.py
+ppo, a2c, reinforce, dqn              one algorithm each; the first three share actor_critic.py
 agent                                 what all share: learning and acting
 learning                              the episodes so far
 evaluation                            how well an agent does, in new environments
 saving                                agents as files; files.py is what a file may ask for
 environments                          Gymnasium's, several at a time
-running                               brings observations and rewards to one size
+running                               scales observations and rewards
 policies, losses, returns, replay     distributions, objectives, advantages, memory
 watching, plots                       episodes to look at, and what an agent thinks
 """

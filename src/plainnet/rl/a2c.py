@@ -26,7 +26,7 @@ class A2C(ActorCritic):
     ----------
     env, seed, n_envs, n_steps, gamma, lam, entropy_weight, value_weight, max_norm, hidden,
     activation, normalize_observations, normalize_rewards
-        As of `PPO`.
+        As in `PPO`.
     learning_rate : float
         Of RMSprop. With `anneal` it falls linearly to zero over all steps.
     """

@@ -37,7 +37,7 @@ def hidden_layers(hidden: Sequence[int], activation: Activation) -> list[Layer]:
 
 @dataclass(frozen=True)
 class Rollout:
-    """What n environments gave in some steps; the first two axes are (time, n)."""
+    """What n environments returned in some steps; the first two axes are (time, n)."""
 
     X: Array
     """Observations as the network saw them."""
@@ -46,7 +46,7 @@ class Rollout:
     """The policy's parameters when it acted."""
     values: Array
     next_values: Array
-    """V of what was reached, before the next episode begins."""
+    """V of the state that was reached, before the next episode begins."""
     rewards: Array
     terminated: Array
     done: Array
@@ -117,7 +117,7 @@ class ActorCritic(Agent, ABC):
         return self.outputs(self.scaled(observations))[:, -1]
 
     def probabilities(self, observations: Array) -> Array:
-        """Of each discrete action, shape (n, actions)."""
+        """The probability of each discrete action, shape (n, actions)."""
         if not isinstance(self.policy, Categorical):
             raise SettingError(f"only discrete actions have probabilities; got {self!r}")
         theta = self.outputs(self.scaled(observations))[:, :-1]
@@ -167,7 +167,7 @@ class ActorCritic(Agent, ABC):
         )
 
     def _scaled_rewards(self, rewards: Array, done: Array) -> Array:
-        """Divided by the deviation of discounted returns so far (Engstrom et al. 2020, sect. 3)."""
+        """Divided by the deviation of the discounted returns so far (Engstrom et al. 2020, 3)."""
         statistics, running = self.statistics["returns"], self._running_returns
         running *= self.gamma
         running += rewards

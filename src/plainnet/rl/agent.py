@@ -54,7 +54,7 @@ class Agent(Configurable, ABC):
     -------------------------------
     env : str or function
         Gymnasium's name of an environment, or a function that makes a new one each time it is
-        called. An agent of a function can be saved, and needs the function when it is loaded.
+        called. An agent made with a function can be saved, and needs the function to be loaded.
     seed : int, optional
         For everything random: with the same seed, settings and number of steps, two agents are the
         same bit for bit on one machine, with one number of threads and one version of each package,
@@ -97,14 +97,14 @@ class Agent(Configurable, ABC):
     def iterate(self, done: float) -> None:
         """Make some steps of the environments and learn from them.
 
-        `done` is the share of all steps that were made before, by which rates are annealed.
+        `done` is the share of all steps made before, by which rates are annealed.
         """
 
     @abstractmethod
     def choose(self, observations: Array, rng: np.random.Generator | None) -> Array:
         """The best action for each of the observations, (n, width), or one drawn as in learning.
 
-        Many threads may call it: nothing of the agent changes.
+        Many threads may call it: the agent does not change.
         """
 
     @abstractmethod
@@ -112,7 +112,7 @@ class Agent(Configurable, ABC):
         """What the agent expects from here on, discounted, shape (n,)."""
 
     def scaled(self, observations: Array) -> Array:
-        """The observations as networks see them, in float32: normalized, if that is wanted."""
+        """The observations as networks see them, in float32: normalized, if the settings say so."""
         X = np.asarray(observations)
         if "observations" in self.statistics:
             return self.statistics["observations"].normalized(X)
@@ -138,8 +138,8 @@ class Agent(Configurable, ABC):
         ----------
         steps : int
             Counted over all copies of the environment, from the agent's first step on. The last
-            iteration is made to its end, so that it may be a few more. Rates that are annealed
-            reach their end at `steps`: to go on beyond it later raises them again.
+            iteration is completed, so there may be a few more. Annealed rates reach their end at
+            `steps`: continuing beyond it later raises them again.
         progress : bool
         callback : function, optional
             Called with the agent after each iteration.
@@ -147,7 +147,7 @@ class Agent(Configurable, ABC):
             Save the agent there after each `every` steps, at the end, and after Ctrl-C. Episodes
             restart after each save, so that a loaded agent continues exactly as this one does.
         every : int, optional
-            By default a tenth of `steps`, or, if that is more, what lets each environment play
+            By default a tenth of `steps` or, if that is more, enough for each environment to play
             five of its longest episodes.
 
         Raises
@@ -239,12 +239,12 @@ class Agent(Configurable, ABC):
     def act(self, observation: npt.ArrayLike, *, rng: np.random.Generator | None = None) -> Any:
         """The action for an observation, or one for each of several in an array.
 
-        Both are as the environment has them: what it shows goes in, what it takes comes out.
+        Both are in the environment's form: what it shows goes in, what it takes comes out.
 
         Parameters
         ----------
         rng : numpy.random.Generator, optional
-            Explore as in learning, with its numbers; without, take the best action.
+            Explore as in learning, with random numbers from it; without it, take the best action.
         """
         environments = self.environments
         if rng is not None:
@@ -267,7 +267,7 @@ class Agent(Configurable, ABC):
     def evaluate(self, episodes: int = 100, *, seed: int = 0, greedy: bool = True) -> Array:
         """The returns of new episodes, shape (episodes,), in separate environments.
 
-        Learning does not notice: it goes on as it would have without.
+        Learning is not affected: it continues as it would have without.
         """
         return returns_of(self, episodes, seed=seed, greedy=greedy)
 
@@ -284,7 +284,7 @@ class Agent(Configurable, ABC):
             arrays[f"{name}.parameters"] = network.parameters
             arrays[f"{name}.state"] = network.state
             arrays[f"{name}.optimizer.steps"] = np.array(optimizer.steps)
-            if optimizer.missed:  # somebody froze tensors for a time
+            if optimizer.missed:  # tensors were frozen for a time
                 arrays[f"{name}.optimizer.missed"] = np.array(optimizer.missed)
             for accumulator, values in optimizer.state.items():
                 arrays[f"{name}.optimizer.{accumulator}"] = values
@@ -293,7 +293,7 @@ class Agent(Configurable, ABC):
         return arrays
 
     def restore(self, file: Archive) -> None:
-        """Take what `arrays` gave and `save` wrote; nothing is read that has no place here."""
+        """Take what `arrays` gave and `save` wrote; only what has a place here is read."""
         rows = file.rows("state.learning", 3, np.float64)
         expect_finite("learning", rows)
         self.learning = Learning(rows)
@@ -326,7 +326,7 @@ class Agent(Configurable, ABC):
         """Refuse settings that take more memory than the file holds; before an agent is made."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the agent with all that it needs to go on; `load_agent` reads it.
+        """Save the agent with all that it needs to continue; `load_agent` reads it.
 
         The file appears whole or not at all. `plainnet.save` does the same.
         """
@@ -352,7 +352,7 @@ def _require_writable(path: Path) -> None:
 
 @contextmanager
 def _bar(steps: int, before: int, wanted: bool) -> Iterator[Any]:
-    """A bar of the steps, if it is wanted and tqdm (extra `progress`) is there."""
+    """A bar of the steps, if it is wanted and tqdm (extra `progress`) is installed."""
     try:
         from tqdm.auto import tqdm
     except ImportError:

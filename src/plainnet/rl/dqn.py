@@ -32,7 +32,7 @@ from plainnet.rl.returns import require_discounts
 from plainnet.rl.running import RunningStatistics
 
 BETA = 0.4
-"""How much of the bias of priorities is corrected at first."""
+"""How much of the priorities' bias is corrected at first."""
 
 
 @dataclass(eq=False, repr=False)
@@ -49,9 +49,9 @@ class DQN(Agent):
     Parameters
     ----------
     env, seed
-        As of `Agent`; its actions are discrete.
+        As in `Agent`; the actions are discrete.
     n_envs : int
-        Environments, and so steps for each update.
+        Environments, and so steps per update.
     learning_rate : float
         Of Adam. With `anneal` it falls linearly to zero over all steps.
     gamma : float
@@ -74,13 +74,13 @@ class DQN(Agent):
         Rewards that are added up before Q' takes over (Sutton 1988).
     prioritized : bool
         Draw steps by their last error (Schaul et al. 2016), with beta from 0.4 to 1 over all steps.
-        Their weights are divided by the sum of the batch's, not by the largest: Adam does not mind
-        the gradient's size.
+        Their weights are divided by the sum of the batch's, not by the largest: the gradient's size
+        does not matter to Adam.
     max_norm : float
     hidden : tuple of int
     normalize_observations : bool
-        Bring them to one size by what was seen so far. They are remembered as they came, in
-        float64, which takes twice the memory.
+        Scale them by the mean and deviation so far. They are remembered unscaled, in float64, which
+        takes twice the memory.
     """
 
     env: str | Make
@@ -123,7 +123,7 @@ class DQN(Agent):
             self.statistics["observations"] = RunningStatistics((self.environments.width,))
         n = self.environments.n_actions
         if n is None:
-            raise SettingError("DQN needs discrete actions: for a Box of them take PPO or A2C")
+            raise SettingError("DQN needs discrete actions: for a Box of them use PPO or A2C")
         self.n_actions = n
         network = self._network()
         self.learners["value"] = network, Adam(self.learning_rate)

@@ -34,19 +34,19 @@ SUPPORTED = (
 ANEW = "a new environment each time it is called, as lambda: MyEnvironment() does"
 
 _USED_BY: WeakValueDictionary[int, Environments] = WeakValueDictionary()
-"""Who steps an environment, by the id of each wrapper around it and of what is inside."""
+"""Which object steps an environment, by the id of each wrapper and of what is inside."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What n environments answered to an action each, arrays of length n."""
+    """What n environments returned for one action each, arrays of length n."""
 
     rewards: Array
     """In float64: a large offset hides no differences."""
     terminated: Array
     """The episode is over."""
     done: Array
-    """It is, or was cut off by its limit of time."""
+    """It is over, or was cut off by its time limit."""
     reached: Array
     """What was observed after the action: of an episode that is done, its last state."""
 
@@ -62,7 +62,7 @@ class Environments:
     ----------
     env : str or function
         Gymnasium's name, "CartPole-v1", or a function that makes a new environment each time. One
-        without a limit of time gets one of LONGEST steps.
+        without a time limit gets one of LONGEST steps.
     n : int
 
     Attributes
@@ -99,7 +99,7 @@ class Environments:
         try:
             self._fill(min(self.n, MADE_AT_ONCE))
         except BaseException:
-            self._release()  # whoever keeps the error keeps this object alive
+            self._release()  # keeping the error would keep this object alive
             raise
         self.limit = _limit(self.envs[0])
         self.steps = 0
@@ -107,7 +107,7 @@ class Environments:
         self._returns, self._lengths = np.zeros(n), np.zeros(n, int)
 
     def _fill(self, n: int) -> None:
-        """Make as many copies; all of them are there when they are first reset."""
+        """Make more copies; all of them exist when they are first reset."""
         gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
         try:
             for _ in range(n - len(self.envs)):
@@ -122,7 +122,7 @@ class Environments:
         self._expect_supported(gym.spaces)
 
     def make(self, **settings: Any) -> Any:
-        """Another environment of the same kind, which nobody else steps."""
+        """Another environment of the same kind, which nothing else steps."""
         gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
         made = (
             gym.make(self.made_by, **settings) if isinstance(self.made_by, str) else self.made_by()
@@ -176,7 +176,7 @@ class Environments:
 
     def reset(self, seed: int) -> Array:
         """Reset all environments; the first observations."""
-        # seed, seed + 1 ... would be, for the most part, what another seed near by gives too.
+        # seed, seed + 1 ... would mostly coincide with what a nearby seed gives.
         self._fill(self.n)
         seeds = np.random.SeedSequence(seed).generate_state(self.n).tolist()
         seen = [env.reset(seed=s)[0] for env, s in zip(self.envs, seeds, strict=True)]
@@ -186,7 +186,7 @@ class Environments:
         return self.observations
 
     def step(self, actions: Array) -> Step:
-        """An action each: ids (n,), or numbers (n, k), which are put between the bounds."""
+        """One action each: ids (n,), or numbers (n, k), which are clipped to the bounds."""
         taken = self.as_env(actions)
         seen: list[Any] = [None] * self.n
         rewards, (terminated, done) = np.empty(self.n), np.zeros((2, self.n), bool)

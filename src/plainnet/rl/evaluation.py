@@ -44,5 +44,5 @@ def returns_of(agent: Agent, episodes: int, *, seed: int, greedy: bool) -> Array
 
 
 def exploring(seed: int) -> np.random.Generator:
-    """Numbers for a policy, other than those that an environment makes of the same seed."""
+    """Random numbers for a policy that differ from an environment's with the same seed."""
     return np.random.default_rng([seed, 1])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_LAYERS = 100
 MOST = {"epochs": 10_000, "batch_size": 2**20, "minibatches": 2**20}
-"""What a file may ask for; beyond it, one iteration would not end."""
+"""What a file may ask for; beyond this, an iteration would not end."""
 
 
 def expect_savable(agent: Agent) -> None:
@@ -42,7 +42,7 @@ def too_much_of(settings: Mapping[str, Any], steps: int) -> str:
 
 
 def fill(file: Archive, name: str, place: Array) -> None:
-    """Copy numbers of a file to where they belong; earlier files have some in a narrower dtype."""
+    """Copy a file's numbers to where they belong; older files have some in a narrower dtype."""
     narrow = file.header(f"state.{name}").dtype.newbyteorder("=")
     if narrow == np.float32 and place.dtype == np.float64:
         numbers = np.empty(place.shape, narrow)
@@ -56,7 +56,7 @@ def fill(file: Archive, name: str, place: Array) -> None:
 def expect_finite(name: str, values: Array) -> None:
     """Refuse NaN and infinity."""
     if not np.isfinite(values).all():
-        raise ValueError(f"its {name} has NaN or infinity in it")
+        raise ValueError(f"its {name} contains NaN or infinity")
 
 
 def count_in(file: Archive, name: str) -> int:

@@ -1,4 +1,4 @@
-"""What agents minimise, as losses of a network: the gradient check holds for them as for any other.
+"""What agents minimise, as losses of a network, which `check_gradients` can check like any other.
 
 Actor and critic are one network with one parameter vector. Its outputs are the policy's theta and,
 last, the value V of the observation.
@@ -26,14 +26,14 @@ _TOTAL = Formula(
 
 
 class ActorCriticLoss(Loss, ABC):
-    """L = L_pi - c_H H(pi(.|s)) + c_V L_V, of a policy and, last of the outputs, a value.
+    """L = L_pi - c_H H(pi(.|s)) + c_V L_V, for a policy and a value, which is the last output.
 
     A subclass says in `forward` what L_pi and L_V are, and leaves their derivatives with respect to
     log pi(a|s) and V in the cache, as `dlog_p` and `dV`.
     """
 
     columns: int
-    """Of targets, behind the action."""
+    """How many numbers of the targets follow the action."""
 
     def __init__(self, policy: Policy, entropy_weight: float, value_weight: float) -> None:
         require_type("policy", policy, Policy)
@@ -204,8 +204,9 @@ class ClippedPolicyGradient(ActorCriticLoss):
 class ActionValue(Loss):
     """L = (Q(s, a) - y)^2 / 2, of the value of the action that was taken.
 
-    That is what algorithm 1 of Mnih et al. 2015 descends on. They also clip the error to 1; so held
-    back, few large errors count as little as many small ones, and on CartPole Q grew without bound.
+    That is what algorithm 1 of Mnih et al. 2015 descends on. They also clip the error to 1; with
+    that, a few large errors count no more than many small ones, and on CartPole Q grew without
+    bound.
 
     Targets are (m, 2): the action and y.
     """

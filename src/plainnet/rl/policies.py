@@ -97,7 +97,7 @@ class Categorical(Policy):
 
 
 class Gaussian(Policy):
-    """k real numbers, each normal by itself: theta = [mu, log sigma].
+    """k independent normal numbers: theta = [mu, log sigma].
 
     With D = (a - mu) / sigma, the log-density is -sum_j (D_j^2 / 2 + log sigma_j + log(2 pi) / 2),
     and the derivatives are
@@ -191,8 +191,8 @@ class WithSpread(Layer):
 def _log_softmax(theta: Array) -> Array:
     """log P, (m, n): of the likeliest action -log(1 + R), R the sum of the others' exp(theta).
 
-    R is theirs in a wider dtype, relative to the likeliest: it is all that there is to tell P and 1
-    apart, and exp makes an absolute error of its argument a relative one.
+    R is computed in a wider dtype, relative to the likeliest: it alone tells P and 1 apart, and exp
+    turns an absolute error of its argument into a relative one.
     """
     shifted = theta.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)

@@ -29,7 +29,7 @@ class PPO(ActorCritic):
     Parameters
     ----------
     env, seed
-        As of `Agent`.
+        As in `Agent`.
     n_envs, n_steps : int
         Environments, and steps in each between two updates.
     epochs, minibatches : int
@@ -40,7 +40,7 @@ class PPO(ActorCritic):
     clip : float
         eps.
     clip_value : bool
-        Hold the value too; see `ClippedPolicyGradient`.
+        Clip the value too; see `ClippedPolicyGradient`.
     entropy_weight, value_weight : float
         c_H and c_V.
     max_norm : float
@@ -48,7 +48,7 @@ class PPO(ActorCritic):
     hidden : tuple of int
     activation : "tanh" or "relu"
     normalize_observations, normalize_rewards : bool
-        Bring them to one size by what was seen so far.
+        Scale them by their mean and deviation so far.
     """
 
     env: str | Make

@@ -1,4 +1,4 @@
-"""REINFORCE with a baseline: whole episodes, and what came after each action."""
+"""REINFORCE with a baseline: whole episodes, and the return that followed each action."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class REINFORCE(ActorCritic):
     Each iteration plays one episode in each environment, and descends once on
     -(R - V(s)) log pi(a|s) + c_V (V - R)^2 / 2 - c_H H, where R is the discounted sum of the
     episode's rewards from that action on. Nothing is bootstrapped: an episode that is cut off by a
-    limit of time counts as if it were over. Environments whose episode has ended wait for the
-    others, with steps that count and teach nothing. R - V is brought to mean 0 and deviation 1,
+    time limit counts as if it were over. Environments whose episode has ended wait for the others,
+    with steps that are counted but not learned from. R - V is brought to mean 0 and deviation 1,
     which makes the learning rate independent of the rewards' size.
 
     Parameters
     ----------
     env, seed, gamma, entropy_weight, value_weight, max_norm, hidden, activation,
     normalize_observations
-        As of `PPO`.
+        As in `PPO`.
     n_envs : int
         Episodes in an iteration.
     learning_rate : float

@@ -29,7 +29,7 @@ class Batch:
     discounts: Array
     """gamma^(number of rewards), and 0 where the episode has terminated: the factor of V(s')."""
     weights: Array
-    """What corrects for priorities; 1 without."""
+    """The weights that correct for priorities; 1 without them."""
 
 
 class Replay:
@@ -147,7 +147,7 @@ class Replay:
             discount = np.where(going, discount * self.gamma, discount)
             going &= ~self.done[last, columns]
             last = np.where(going, (last + 1) % self.length, last)
-        # The loop stepped once too far where the episode went on.
+        # The loop took one step too many where the episode went on.
         last = np.where(going, (last - 1) % self.length, last)
         return Batch(
             places,
@@ -165,7 +165,7 @@ class Replay:
             self.priorities.set(places, (np.abs(errors) + 1e-3) ** self.alpha)
 
     def arrays(self) -> dict[str, Array]:
-        """Views of all that it holds, without the rows that are still empty."""
+        """Views of all that it holds, without rows that are still empty."""
         rows = slice(min(int(self.written), self.length))
         arrays = {name: array[rows] for name, array in self._kept().items()}
         arrays["written"] = self.written
@@ -174,7 +174,7 @@ class Replay:
         return arrays
 
     def prepare(self, written: int) -> None:
-        """Make room for what `arrays` gave after so many rows, to be filled by the caller."""
+        """Make room for what `arrays` gave after `rows` rows, to be filled by the caller."""
         self.written[...] = written
         rows = min(written, self.length)
         if rows > len(self.rewards):
@@ -184,10 +184,10 @@ class Replay:
         """Refuse steps that were never made."""
         for name, array in self.arrays().items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise ValueError(f"the memory's {name} has NaN or infinity in it")
+                raise ValueError(f"the memory's {name} contains NaN or infinity")
         actions = self.arrays()["actions"]
         if not np.isin(actions, np.arange(n_actions)).all():
-            raise ValueError(f"the memory has an action that is none of {n_actions}")
+            raise ValueError(f"the memory has an action that is not one of {n_actions}")
         if self.priorities is not None:
             rows = np.arange(max(int(self.written) - self.length, 0), int(self.written))
             ready = rows[: max(len(rows) - self.n_steps + 1, 0)] % self.length

@@ -1,4 +1,4 @@
-"""Running mean and variance, by which observations and rewards are brought to one size."""
+"""Running mean and variance, by which observations and rewards are scaled."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import numpy as np
 from plainnet.layers.base import Array, Shape
 
 LIMIT = 10.0
-"""What is further out, in standard deviations, is put there."""
+"""Scaled numbers are clipped to this many standard deviations."""
 
 
 EARLIER_NOISE = (1e-4, 0.0)
-"""What files without `noise` mean: their agents left deviations below 1e-4 as they were."""
+"""The `noise` of files without it: their agents left deviations below 1e-4 unscaled."""
 
 
 class RunningStatistics:
-    """Mean and variance of all that was seen (Chan, Golub and LeVeque 1979, equation 2.1).
+    """Mean and variance of everything so far (Chan, Golub and LeVeque 1979, equation 2.1).
 
     They are computed in float64, and by distances from one of the observations, so that a large
     offset does not hide small differences.
@@ -44,7 +44,7 @@ class RunningStatistics:
 
     @property
     def deviation(self) -> Array:
-        """The standard deviation; 1 before anything was seen, or where all was the same."""
+        """The standard deviation; 1 before the first batch, or where all numbers are the same."""
         deviation = np.sqrt(self.squares / max(float(self.count), 1))
         noise = self.noise[0] + self.noise[1] * np.abs(self.mean)
         return np.asarray(np.where(deviation > noise, deviation, 1))

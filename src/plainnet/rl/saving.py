@@ -1,4 +1,4 @@
-"""Agents as files: all that one needs to go on, and nothing that runs code."""
+"""Agents as files: all that an agent needs to continue, and nothing that runs code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHAT = "an agent of plainnet"
 
 
 class NeedsEnvironment(SettingError, FileError):
-    """A file of an agent that its reader has to name or hand the environment for."""
+    """A file of an agent whose reader must name or pass the environment."""
 
 
 def write(agent: Agent, path: str | os.PathLike[str]) -> None:
@@ -38,7 +38,7 @@ def write(agent: Agent, path: str | os.PathLike[str]) -> None:
     kept = agent.arrays()
     for name, values in kept.items():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise SettingError(f"the agent cannot be saved: its {name} has NaN or infinity in it")
+            raise SettingError(f"the agent cannot be saved: its {name} contains NaN or infinity")
     arrays = {f"state.{name}": values for name, values in kept.items()}
     arrays |= {"agent_format": np.array(FORMAT), "agent": np.array(json.dumps(config))}
     with moved_into_place(path) as file:
@@ -53,8 +53,8 @@ def load_agent(path: str | os.PathLike[str], *, env: str | Make | None = None) -
     ----------
     path : str or path
     env : function or str, optional
-        Makes the environment, for an agent that was given such a function, or names it, for one
-        whose name has a module in it: a file alone shall not import one.
+        Makes the environment, for an agent that was given such a function, or names it, if its name
+        contains a module: a file alone must not import one.
 
     Raises
     ------
@@ -94,14 +94,14 @@ def _kind(name: Any) -> type[Agent]:
 
 
 def _made_env(path: Path, env: str | Make | None, named: Any) -> str | Make:
-    """The environment, tried out, of which the file has the name or the caller the maker."""
+    """The environment, tried out, that the file names or the caller makes."""
     if isinstance(env, str) and env != named:
         raise NeedsEnvironment(f"the agent in {path} was made for {named!r}; got {env!r}")
     if env is None and named is None:
         raise NeedsEnvironment(f"the agent in {path} had a function as env: pass it to load_agent")
     if env is None and ":" in str(named):  # Gymnasium imports what stands before the colon
         raise NeedsEnvironment(
-            f"the agent in {path} needs {named!r}, whose module a file alone shall not import: "
+            f"the agent in {path} needs {named!r}, whose module a file alone must not import: "
             f"pass env={named!r}"
         )
     try:
@@ -120,7 +120,7 @@ def _expect_modest(kind: type[Agent], config: Mapping[str, Any], file: Archive) 
     known = {**{name: p.default for name, p in signature(kind).parameters.items()}, **config}
     n_envs, steps = known["n_envs"], file.number("state.steps")
     if isinstance(n_envs, int) and n_envs > 0 and steps % n_envs:
-        raise Unreadable(f"{n_envs} environments do not make {steps} steps together")
+        raise Unreadable(f"{n_envs} environments cannot have made {steps} steps together")
     if too_much := too_much_of(known, steps):
         raise Unreadable(too_much)
     kind.expect_room(known, file)

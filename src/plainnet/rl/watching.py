@@ -18,7 +18,7 @@ from plainnet.rl.agent import Agent
 from plainnet.rl.evaluation import exploring
 
 PALETTE_SERVES = 32
-"""So many frames share a palette: choosing one takes longer than all the rest."""
+"""How many frames share a palette: choosing one takes longer than all the rest."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _rendering(agent: Agent) -> Any:
         raise SettingError(f"{agent.env!r} cannot be watched: {error}") from error
     if env.render_mode != "rgb_array":
         raise SettingError(
-            "an environment is watched by its pictures: make it with render_mode='rgb_array'; got "
+            "watching an environment needs its pictures: make it with render_mode='rgb_array'; got "
             f"{env.render_mode!r}"
         )
     return env

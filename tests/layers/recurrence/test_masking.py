@@ -58,20 +58,20 @@ def network_of(*layers):
 
 @every
 def test_a_sequence_of_length_zero_is_refused(make):
-    with pytest.raises(ShapeError, match=r"sequences of one step or more; got \(3, 0, 2\)"):
+    with pytest.raises(ShapeError, match=r"sequences of at least one step; got \(3, 0, 2\)"):
         network_of(make()).forward(np.zeros((3, 0, 2), np.float32))
 
 
 @pytest.mark.parametrize("make", [Masking, SinusoidalPositions, lambda: LearnedPositions(3)])
 def test_so_is_it_before_layers_that_need_no_mask(make):
-    with pytest.raises(ShapeError, match=r"sequences of one step or more; got \(3, 0, 2\)"):
+    with pytest.raises(ShapeError, match=r"sequences of at least one step; got \(3, 0, 2\)"):
         network_of(make()).forward(np.zeros((3, 0, 2), np.float32))
 
 
 @pytest.mark.parametrize("make", [lambda: Embedding(4, 2), lambda: TiedEmbedding(4, 2, [])])
 def test_so_are_ids_of_no_step(make):
     network = Network([make()], loss=MeanSquaredError(), input_shape=(None,))
-    with pytest.raises(ShapeError, match=r"sequences of one step or more; got \(3, 0\)"):
+    with pytest.raises(ShapeError, match=r"sequences of at least one step; got \(3, 0\)"):
         network.forward(np.zeros((3, 0), int))
 
 

@@ -32,7 +32,7 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
     hidden_layer_sizes, activation, solver, ... max_fun
         As in `sklearn.neural_network.MLPClassifier`, with the same defaults.
     activation : str, Layer or list of them
-        Any activation of plainnet too, such as "gelu", and a list for one per hidden layer.
+        Also any activation of plainnet, such as "gelu", or a list with one per hidden layer.
     dropout : float
         Share of the hidden units that each step leaves out, 0 <= dropout < 1.
     batch_norm : bool
@@ -43,13 +43,13 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
     callbacks : sequence of Callback
         For `plainnet.train`.
     schedule : Schedule, optional
-        Of the learning rate, from `plainnet.schedules`.
+        For the learning rate, from `plainnet.schedules`.
     optimizer : Optimizer, optional
         One of plainnet's, in place of `solver` and its settings. Its own `weight_decay` counts, not
         `alpha`.
     ema : float, optional
-        Predict with a moving average of the weights that decays by this factor a step. Not with
-        partial_fit; with warm_start, each fit goes on from the average and begins a new one.
+        Predict with a moving average of the weights that decays by this factor per step. Not with
+        partial_fit; with warm_start, each fit continues from the average and begins a new one.
     scoring : str or function, optional
         The validation score; accuracy without it.
 
@@ -146,7 +146,7 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:
-        """One epoch on this data, going on from where the network is.
+        """One epoch on this data, continuing with the network as it is.
 
         The first call needs all `classes` that will ever come.
         """
@@ -238,6 +238,6 @@ class MLPRegressor(Regressor, MultilayerPerceptron):
     @available_if(lambda self: self._can_partial_fit())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """One epoch on this data, going on from where the network is."""
+        """One epoch on this data, continuing with the network as it is."""
         self._fit(X, y, sample_weight, incremental=True)
         return self

@@ -61,7 +61,7 @@ def _activations(wanted: Any, n: int) -> list[Layer]:
     unknown = [a for a in each if not (isinstance(a, Layer) or a in ACTIVATIONS)]
     if unknown:
         raise SettingError(
-            f"unknown activation {unknown[0]!r}; there are {', '.join(sorted(ACTIVATIONS))}, "
+            f"unknown activation {unknown[0]!r}; known are {', '.join(sorted(ACTIVATIONS))}, "
             "or any Layer object"
         )
     return [deepcopy(a) if isinstance(a, Layer) else ACTIVATIONS[a]() for a in each]
@@ -84,7 +84,7 @@ def scikit_start(activation: Any, sizes: list[int], source: Any) -> list[tuple[A
     start = []
     for n_in, n_out in pairwise(sizes):
         if n_in * n_out > HUGE:
-            raise SettingError(f"hidden_layer_sizes: no memory holds {n_in} x {n_out} weights")
+            raise SettingError(f"hidden_layer_sizes: {n_in} x {n_out} weights fit into no memory")
         limit = sqrt((2 if activation == "logistic" else 6) / (n_in + n_out))
         W = source.uniform(-limit, limit, (n_in, n_out))
         start.append((W, source.uniform(-limit, limit, n_out)))

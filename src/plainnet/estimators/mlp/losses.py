@@ -1,7 +1,7 @@
 """The losses of scikit-learn's MLP, to the factor: they sum over outputs where plainnet's average.
 
-A loss that is k times larger learns k times faster with the same learning rate, so whoever changes
-the import must find the same factors.
+A loss that is k times larger learns k times faster with the same learning rate, so a change of the
+import must leave the factors as they are.
 """
 
 import numpy as np
@@ -89,7 +89,7 @@ def _half_deviances(Z: Array, y: Array) -> tuple[Array, ...]:
 
 
 class SummedSigmoidCrossEntropy(SigmoidCrossEntropy):
-    """The sum over the labels of their cross-entropies, where its base class takes the mean.
+    """The sum of the labels' cross-entropies, of which its base class takes the mean.
 
     Label smoothing brings each target closer to 1/2: (1 - s) y + s / 2.
     """

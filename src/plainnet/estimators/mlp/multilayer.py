@@ -90,7 +90,7 @@ class MultilayerPerceptron(Assignable):
         """The loss that these settings ask for."""
 
     def _begin(self, rows: Rows, given: dict[str, Any]) -> None:
-        """A new network, with the weights that were assigned beforehand, and nothing learned."""
+        """A new, untrained network, with the weights that were assigned beforehand."""
         n_in, n_out = rows.X.shape[1], self._n_targets
         hidden = hidden_sizes(self.hidden_layer_sizes)
         source = random_source(self.random_state)
@@ -103,7 +103,7 @@ class MultilayerPerceptron(Assignable):
             [*layers, Dense(n_out)],
             loss=self._loss(),
             input_shape=n_in,
-            seed=0 if start else self._rng,  # what is replaced below draws nothing
+            seed=0 if start else self._rng,  # what is replaced below needs no random numbers
             dtype=rows.X.dtype,
         )
         if start:
@@ -121,7 +121,7 @@ class MultilayerPerceptron(Assignable):
         self._begin_progress()
 
     def _begin_progress(self) -> None:
-        """What training goes on from, before the first step."""
+        """What training starts from, before the first step."""
         self.t_ = 0
         self.loss_curve_ = []
         self.validation_loss_curve_: list[float] = []
@@ -174,10 +174,10 @@ class MultilayerPerceptron(Assignable):
         return LBFGS(tolerance=self.tol, max_evaluations=self.max_fun)
 
     def _prepare_optimizer(self, incremental: bool) -> None:
-        """The optimizer as the parameters say; its steps and moments stay where training goes on.
+        """The optimizer as the parameters say; its steps and moments stay where training continues.
 
-        So does the learning rate, unless a stopping rule has ended the last fit: the next begins
-        with it anew.
+        So does the learning rate, unless a stopping rule has ended the last fit: the next then
+        starts from the initial one.
         """
         old, new = self._optimizer, self._wanted_optimizer()
         settings = repr(new)

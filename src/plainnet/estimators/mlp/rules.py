@@ -16,7 +16,7 @@ class L2Penalty(Callback):
     """alpha / 2 ||W||^2 / n_batch in the loss of each batch, as scikit-learn has it.
 
     The gradient of it is the optimizer's weight decay, alpha / n_batch; n_batch is in weight, so
-    that a row of weight 2 counts as two. The batch that runs is known by its place in the epoch.
+    that a row of weight 2 counts as two. The current batch is known by its place in the epoch.
     """
 
     def __init__(self, alpha: float, rows: int, batch_size: int, weight: float) -> None:
@@ -42,7 +42,7 @@ class L2Penalty(Callback):
         self._share = self.of(run)
 
     def of(self, run: Run) -> float:
-        """The penalty in the loss, with the weights as they are."""
+        """The penalty in the loss, with the current weights."""
         W = run.network.parameters[: run.network.n_decaying]
         return 0.5 * self.alpha * float(np.dot(W, W)) / (self.rows * self.mean_weight)
 

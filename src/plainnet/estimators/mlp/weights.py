@@ -23,12 +23,12 @@ class Assignable(NeuralEstimator):
     """Weights, biases and the output's activation, to read and to assign.
 
     Assigned before the first fit, they wait for the network: a warm start or partial_fit begins
-    with them, and fit without a warm start with weights of its own, as in scikit-learn.
+    with them; a fit without a warm start begins with new weights, as in scikit-learn.
     """
 
     @abstractmethod
     def _output_activation(self, loss: Loss) -> str:
-        """What the loss makes of the last pre-activation, in scikit-learn's words."""
+        """The loss's output activation, by scikit-learn's name."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return "network_" in vars(self)
@@ -101,7 +101,7 @@ def intercepts(network: Network) -> Tensors:
 
 
 def output_is(own: str, wanted: str) -> str:
-    """What is wrong with assigning another activation of the output."""
+    """Why another output activation cannot be assigned."""
     return f"out_activation_ follows from the loss and is {own!r} here; got {wanted!r}"
 
 
@@ -131,7 +131,7 @@ class Tensors(list[Array]):
 
 
 def listed(name: str, values: Any) -> list[Any]:
-    """The arrays of a list of them."""
+    """The setting as a list of arrays."""
     if not isinstance(values, Iterable) or isinstance(values, str | bytes):
         raise SettingError(f"{name} must be a list of arrays, one for each layer; got {values!r}")
     return list(values)

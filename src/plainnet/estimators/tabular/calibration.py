@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: a temperature, and the log-loss at the best one."""
+"""Calibrated probabilities: a temperature, and the log-loss at the best one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def fit_temperature(
 ) -> tuple[float, float]:
     """(temperature, mean log-loss) that make the probabilities of Z / temperature most likely.
 
-    (Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2.) That all rows are
-    right does not prove certainty: by Laplace's rule of succession, K pseudo-rows are spread over
-    the K classes, as Platt 1999 smooths his targets (section 2.2 there).
+    (Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2.) Even if all rows are
+    right, that does not prove certainty: by Laplace's rule of succession, K pseudo-rows are spread
+    over the K classes, as Platt 1999 smooths his targets (section 2.2 there).
     """
     loss, cache, scaled = copy(network.loss), Cache(), np.empty_like(Z)
     K = max(2, Z.shape[1])
@@ -47,7 +47,7 @@ def fit_temperature(
 
 
 class Refinement(Callback):
-    """Measures what calibration cannot mend: the validation log-loss at the best temperature.
+    """Measures what calibration cannot repair: the validation log-loss at the best temperature.
 
     Over-confident networks are refined further while their plain log-loss rises already (Berta et
     al. 2025, Rethinking Early Stopping: Refine, Then Calibrate).

@@ -30,7 +30,7 @@ from plainnet.estimators.tabular.table import (
 Array = npt.NDArray[Any]
 
 ONE_HOT_UP_TO = 9
-"""A column of more categories gets learned vectors instead of a flag for each of them."""
+"""A column with more categories gets learned vectors instead of a flag for each of them."""
 MOSTLY_DIFFERENT = 0.5
 """A text column with more categories than this share of the rows is a name, not a category."""
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -70,7 +70,7 @@ class Kind(Protocol):
         ...
 
     def flags(self, column: Array) -> list[Array]:
-        """Columns of a few different numbers, taken as they are."""
+        """Columns with a few different numbers, used as they are."""
         ...
 
     def ids(self, column: Array) -> list[Array]:
@@ -79,7 +79,7 @@ class Kind(Protocol):
 
 
 class Number:
-    """A column of numbers. Gaps take the median, and a flag says where they were."""
+    """A column of numbers. Missing values take the median, and a flag says where they were."""
 
     def __init__(self, name: str, column: Array) -> None:
         self.name = name
@@ -107,7 +107,7 @@ class Number:
 
 
 class Date:
-    """A column of dates: the time that passes, and the parts that come again."""
+    """A column of dates: the time that passes, and the parts that recur."""
 
     def __init__(self, name: str, column: Array) -> None:
         self.name = name
@@ -197,7 +197,7 @@ class Category:
 
 
 class Columns:
-    """All columns of a table, fitted: from whatever the user has to a float32 matrix.
+    """All columns of a table, fitted: from the user's data to a float32 matrix.
 
     The matrix has three parts: `n_numbers` columns of numbers and `n_flags` of flags, both
     scaled, and one of ids for each of `id_sizes`.

@@ -65,7 +65,7 @@ class Tabular(NeuralEstimator):
 
     _presets: ClassVar[dict[str, recipes.Recipe]]
     _monitor: ClassVar[str]
-    """The measure of the history, less is better, that chooses the epoch."""
+    """The history's measure that chooses the epoch; less is better."""
 
     @abstractmethod
     def _loss(self, recipe: recipes.Recipe) -> Loss: ...
@@ -75,10 +75,10 @@ class Tabular(NeuralEstimator):
         """The targets as the networks learn them."""
 
     def _scale(self, rows: Rows) -> None:
-        """Look at all targets before `_standardised` is asked."""
+        """Look at all targets before `_standardised` is called."""
 
     def _watch(self, held: tuple[Array, ...]) -> list[Callback]:
-        """Callbacks that measure on the rows held out."""
+        """Callbacks that measure on the held-out rows."""
         return []
 
     def _finish(self, held: Sequence[tuple[Array, ...]], shared: bool) -> None:
@@ -203,7 +203,7 @@ class Tabular(NeuralEstimator):
         self.histories_.append(history)
         self.best_epochs_.append(best)
 
-    # Of the several networks, the first: what every estimator has.
+    # The first of the networks stands for what every estimator has.
 
     @property
     def network_(self) -> Network:  # type: ignore[override]  # the others assign theirs
@@ -237,7 +237,7 @@ class Tabular(NeuralEstimator):
         return X, y
 
     def _table(self, X: Any, reset: bool) -> Any:
-        """X with its names and width checked; its values are the columns' business."""
+        """X with its names and width checked; the columns check its values."""
         if hasattr(X, "iloc"):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X

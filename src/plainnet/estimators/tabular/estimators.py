@@ -27,8 +27,8 @@ class TabularClassifier(Tabular, Classifier):
 
     The recipe is after RealMLP-TD (Holzmueller et al. 2024, Better by Default, table A.1);
     docs/decisions.md lists what differs, and why. Small tables get several networks, each of which
-    holds out other rows; their outputs are averaged. Of each the epoch with the best calibrated
-    log-loss on the rows it held out is kept. One temperature is fitted to all these rows.
+    holds out other rows; their outputs are averaged. Each keeps the epoch with the best calibrated
+    log-loss on the rows it held out. One temperature is fitted to all these rows.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class TabularClassifier(Tabular, Classifier):
         Share of the rows that a network holds out, to choose its epoch and the temperature; 0 for
         none. None is a fifth, but no more than 3,000 rows.
     callbacks : sequence of plainnet.callbacks.Callback
-        They are with each network's training, one after the other.
+        Called in each network's training, one network after the other.
     random_state : int, RandomState, Generator or None
     verbose : bool
 
@@ -143,7 +143,7 @@ class TabularRegressor(Tabular, Regressor):
 
     Targets are standardised for training; predictions stay between the least and the largest target
     of the rows trained on. Small tables get several networks, each of which holds out other rows;
-    their predictions are averaged. Of each the epoch with the least error on these rows is kept.
+    their predictions are averaged. Each keeps the epoch with the least error on these rows.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class TabularRegressor(Tabular, Regressor):
         Share of the rows that a network holds out, to choose its epoch; 0 for none. None is a
         fifth, but no more than 3,000 rows.
     callbacks : sequence of plainnet.callbacks.Callback
-        They are with each network's training, one after the other.
+        Called in each network's training, one network after the other.
     random_state : int, RandomState, Generator or None
     verbose : bool
 

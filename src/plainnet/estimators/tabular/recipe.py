@@ -39,7 +39,7 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 ROWS_TO_START = 4096
-"""Rows on which the first weights are scaled: more change nothing."""
+"""Rows on which the initial weights are scaled: more would not change anything."""
 POINTS_PER_BIAS = 5
 FEW_VALUES = 256
 """A number with no more different values than this gets bins between the values themselves."""
@@ -63,7 +63,7 @@ class Recipe:
     """Numbers as waves, and a learned share of each activation."""
     epochs: int | None = None
     batch_size: int | None = None
-    """None: by the number of rows, as the epochs."""
+    """None: chosen by the number of rows, like the epochs."""
 
     def adapted(self, settings: TrainingSettings) -> Recipe:
         """A copy, with the given settings in place of its own."""

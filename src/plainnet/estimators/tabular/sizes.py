@@ -20,5 +20,5 @@ def epochs_for(rows: int, networks: int) -> int:
 
 
 def batch_size_for(rows: int) -> int:
-    """256, and less for small tables, which would see too few steps otherwise."""
+    """256, or fewer for small tables, which would otherwise see too few steps."""
     return min(max(rows // STEPS_PER_EPOCH, SMALLEST_BATCH), LARGEST_BATCH)

@@ -1,4 +1,4 @@
-"""A table as its user has it, column by column: floats, dates, or objects of any kind."""
+"""A user's table, column by column: floats, dates, or objects of any kind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Column(NamedTuple):
     name: str
     values: Array
     declared: bool = False
-    """Its user has said that it holds categories."""
+    """Whether the user has declared it categorical."""
 
 
 def columns_of(X: Any) -> list[Column]:
@@ -120,14 +120,14 @@ def _label(value: object) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a number: True and durations are not."""
+    """Whether a value is a number; booleans and durations are not."""
     if isinstance(value, (bool, np.bool_, np.timedelta64)):
         return False
     return isinstance(value, (int, float, np.number, Decimal))
 
 
 def is_gap(value: object) -> bool:
-    """Whether a value is missing, in any of the ways that Python, NumPy and pandas have for it."""
+    """Whether a value is missing, by the conventions of Python, NumPy and pandas."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas has these two
         return True
     kinds = (float, np.floating, np.datetime64, np.timedelta64, Decimal)

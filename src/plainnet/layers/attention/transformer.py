@@ -39,8 +39,8 @@ NORMALIZATIONS = {"LayerNorm": LayerNorm, "RMSNorm": RMSNorm}
 class TransformerBlock(Layer):
     """Attention, then two dense layers for each position, each around a shortcut.
 
-    With norm="pre", A + F(normalize(A)) (as GPT-2; Xiong et al. 2020), which trains without care;
-    a normalization belongs behind the last block. With norm="post", normalize(A + F(A)) (Vaswani et
+    With norm="pre", A + F(normalize(A)) (as in GPT-2; Xiong et al. 2020), which is easy to train; a
+    normalization belongs after the last block. With norm="post", normalize(A + F(A)) (Vaswani et
     al. 2017). The layers inside are `layers`, by name "0.residual.1.multiheadattention" and so on.
 
     Parameters
@@ -48,7 +48,7 @@ class TransformerBlock(Layer):
     heads : int
     hidden : int, optional
         Units of the first dense layer. By default 4 times the width, or 8/3 times for "swiglu",
-        which has three matrices in the place of two (Shazeer 2020, section 2).
+        which has three matrices in place of two (Shazeer 2020, section 2).
     activation : {"gelu", "swiglu", "relu"}
     norm : {"pre", "post"}
     causal : bool
@@ -58,7 +58,7 @@ class TransformerBlock(Layer):
     dropout : float
         Of attention weights, and of what each part adds to the shortcut.
     rotary, rotary_base, key_value_heads, head_width
-        As of `MultiHeadAttention`.
+        As in `MultiHeadAttention`.
     bias : bool
         Of dense layers and attention.
     normalization : {"LayerNorm", "RMSNorm"}
@@ -196,14 +196,14 @@ class TransformerBlock(Layer):
 class EncoderDecoder(Layer):
     """Y = decoder(target), whose cross-attention reads encoder(source) (Vaswani et al. 2017).
 
-    The input has source and target one behind the other along the time axis: ids of shape (m,
+    The input has source and target one after the other along the time axis: ids of shape (m,
     source_length + time), or numbers of shape (m, source_length + time, features). The
     `CrossAttention` layers among the decoder's, in `TransformerBlock(cross=True)` for example, get
-    the encoder's output X, and the gradients that they give back are added up. Steps of the source
+    the encoder's output X, and the gradients that they return are added up. Steps of the source
     that are padding get no attention.
 
     With `Cache(carry=True)`, as in `plainnet.generate`, the first pass has source and target; those
-    after it have further steps of the target only, and the encoder is not run again.
+    after it have only further steps of the target, and the encoder is not run again.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ class EncoderDecoder(Layer):
             yield from layer.walk()
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """Both get copies, of which that of the decoder's gradient comes from outside."""
+        """Both get copies; the decoder's gradient comes from outside."""
         needed = own.needs_input_gradient
         yield Place(
             "encoder",

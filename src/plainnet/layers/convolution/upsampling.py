@@ -49,7 +49,7 @@ class Upsample(Layer):
         down, across = self._factors
         return (height * down, width * across, channels)
 
-    # The matrices of the formulas, made when they are asked for: of a large image they are large.
+    # The matrices of the formulas, made only on request: for a large image they are large.
 
     @cached_property
     def down(self) -> Array:
