@@ -39,7 +39,7 @@ from plainnet.errors import (
 )
 from plainnet.initializers import GlorotUniform
 from plainnet.layers.base import Layer, Shape, as_batch, fits, seen
-from plainnet.layers.containers.containers import Sequential
+from plainnet.layers.containers.sequential import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
 

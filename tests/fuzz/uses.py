@@ -15,11 +15,7 @@ from typing import Any
 import numpy as np
 
 import plainnet
-from plainnet import (
-    EarlyStopping,
-    Network,
-    train,
-)
+from plainnet import EarlyStopping, Network, train
 from plainnet.arguments.config import rebuild
 from plainnet.files import native
 from plainnet.layers import Dense, ReLU

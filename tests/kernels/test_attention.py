@@ -7,12 +7,7 @@ import pytest
 
 from kernels.differences import close, gradient, nan
 from plainnet.kernels import attention
-from plainnet.kernels.attention import (
-    attend,
-    attend_backward,
-    attend_backward_size,
-    attend_size,
-)
+from plainnet.kernels.attention import attend, attend_backward, attend_backward_size, attend_size
 
 M, D, RATE = 2, 3, 0.4
 

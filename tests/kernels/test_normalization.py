@@ -20,12 +20,7 @@ from plainnet.kernels.group_norm import (
     group_norm_backward,
     repeats_size,
 )
-from plainnet.kernels.layer_norm import (
-    layer_norm,
-    layer_norm_backward,
-    rms_norm,
-    rms_norm_backward,
-)
+from plainnet.kernels.layer_norm import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from plainnet.kernels.pieces import piece_size
 
 EPSILON = 0.3  # large, so that where it stands is seen

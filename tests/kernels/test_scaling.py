@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from kernels.differences import close, gradient, nan
-from plainnet.kernels.scaling import (
-    mix,
-    mix_backward,
-    prelu,
-    prelu_backward,
-    scale,
-    scale_backward,
-)
+from plainnet.kernels.scaling import mix, mix_backward, prelu, prelu_backward, scale, scale_backward
 
 every_shape = pytest.mark.parametrize("shape", [(5, 3), (2, 4, 3)])
 

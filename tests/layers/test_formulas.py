@@ -30,7 +30,7 @@ from plainnet.layers import (
     Sequential,
     SwiGLU,
 )
-from plainnet.layers.recurrence.recurrence import Recurrent
+from plainnet.layers.recurrence.recurrent import Recurrent
 from plainnet.losses import Loss
 
 OF_ROWS = (

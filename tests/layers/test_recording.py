@@ -13,7 +13,7 @@ from plainnet import Cache, Network
 from plainnet.engine.formulas import LAYERS
 from plainnet.engine.recording import WindowOfRows
 from plainnet.layers import GRU, LSTM, RNN, Dense, Layer, Masking
-from plainnet.layers.recurrence.recurrence import Recurrent
+from plainnet.layers.recurrence.recurrent import Recurrent
 from plainnet.losses import Loss
 from plainnet.optimizers import SGD
 

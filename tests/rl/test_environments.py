@@ -5,15 +5,7 @@ from inspect import signature
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.spaces import (
-    Box,
-    Dict,
-    Discrete,
-    MultiBinary,
-    MultiDiscrete,
-    Text,
-    Tuple,
-)
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
 
 from plainnet.errors import DataError, DivergedError, MissingExtraError, SettingError
 from plainnet.rl.environments import Environments

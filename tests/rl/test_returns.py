@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 
 from plainnet.errors import SettingError
-from plainnet.rl.returns import (
-    discounted,
-    generalized_advantages,
-    require_discounts,
-    standardized,
-)
+from plainnet.rl.returns import discounted, generalized_advantages, require_discounts, standardized
 from plainnet.rl.running import RunningStatistics
 
 

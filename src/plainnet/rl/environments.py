@@ -10,14 +10,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from plainnet.arguments.arrays import exact_ids
-from plainnet.errors import (
-    DataError,
-    DivergedError,
-    SettingError,
-    optional,
-    require_integer,
-    shown,
-)
+from plainnet.errors import DataError, DivergedError, SettingError, optional, require_integer, shown
 from plainnet.layers.base import Array
 
 Make = Callable[[], Any]

@@ -10,13 +10,7 @@ from scipy import special
 from plainnet import Cache, Network
 from plainnet.engine.plan import Place
 from plainnet.errors import SettingError
-from plainnet.initializers import (
-    Constant,
-    GlorotUniform,
-    HeNormal,
-    Initializer,
-    LeCunNormal,
-)
+from plainnet.initializers import Constant, GlorotUniform, HeNormal, Initializer, LeCunNormal
 from plainnet.layers import (
     ELU,
     GELU,

@@ -9,16 +9,7 @@ import pytest
 from layer_cases import normalized
 from plainnet import Cache, Network, check_gradients, train
 from plainnet.errors import SettingError, ShapeError
-from plainnet.layers import (
-    BatchNorm,
-    Dense,
-    GroupNorm,
-    Layer,
-    LayerNorm,
-    ReLU,
-    RMSNorm,
-    Sequential,
-)
+from plainnet.layers import BatchNorm, Dense, GroupNorm, Layer, LayerNorm, ReLU, RMSNorm, Sequential
 from plainnet.losses import MeanSquaredError
 from plainnet.optimizers import SGD
 

@@ -7,7 +7,7 @@ import numpy as np
 from onnx_conformance.adapters.through import through
 from plainnet import Cache
 from plainnet.layers import GRU, LSTM, RNN, Bidirectional
-from plainnet.layers.recurrence.recurrence import Recurrent
+from plainnet.layers.recurrence.recurrent import Recurrent
 
 
 def recurrent(

@@ -24,13 +24,7 @@ from plainnet.estimators.base import Array, Rows, clipped_batch_size, generator,
 from plainnet.estimators.mlp.layers import ACTIVATIONS, hidden_layers, hidden_sizes, scikit_start
 from plainnet.estimators.mlp.losses import HalfSquaredError
 from plainnet.estimators.mlp.rules import L2Penalty, Recorder, StoppingRules
-from plainnet.estimators.mlp.weights import (
-    Assignable,
-    coefs,
-    dense_layers,
-    intercepts,
-    output_is,
-)
+from plainnet.estimators.mlp.weights import Assignable, coefs, dense_layers, intercepts, output_is
 from plainnet.layers import Dense, Layer
 from plainnet.losses import Loss
 from plainnet.network import Network

@@ -1,6 +1,7 @@
 """Tokens, their places, and attention between them.
 
 attention.py    self-attention
+dot_product.py  what attention layers share: all but where queries, keys and values come from
 embedding.py    a learned vector for each token, on the way in and out
 positions.py    where in its sequence a token stands
 transformer.py  blocks of attention and dense layers, encoders with decoders

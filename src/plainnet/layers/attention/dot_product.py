@@ -15,12 +15,7 @@ from plainnet.errors import (
 from plainnet.initializers import Initializer
 from plainnet.kernels.affine import affine, affine_backward
 from plainnet.kernels.arrays import rows
-from plainnet.kernels.attention import (
-    attend,
-    attend_backward,
-    attend_backward_size,
-    attend_size,
-)
+from plainnet.kernels.attention import attend, attend_backward, attend_backward_size, attend_size
 from plainnet.layers.base import Array, Layer
 
 BOOL = np.dtype(bool)

@@ -16,7 +16,7 @@ from plainnet.initializers import Initializer, Normal
 from plainnet.kernels.arrays import rows
 from plainnet.kernels.embedding import add_to_sorted_rows, take_rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.containers.containers import Sequential
+from plainnet.layers.containers.sequential import Sequential
 
 INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
 

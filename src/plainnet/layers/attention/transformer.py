@@ -26,12 +26,13 @@ from plainnet.kernels.rotary import Pairing
 from plainnet.layers.attention.attention import CrossAttention, MultiHeadAttention
 from plainnet.layers.attention.positions import expect_sequence
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
-from plainnet.layers.containers.containers import Residual, Sequential
+from plainnet.layers.containers.residual import Residual
+from plainnet.layers.containers.sequential import Sequential
 from plainnet.layers.dense.activations import GELU, ReLU
 from plainnet.layers.dense.dense import Dense
 from plainnet.layers.dense.dropout import Dropout
 from plainnet.layers.dense.gates import SwiGLU
-from plainnet.layers.normalization.normalization import LayerNorm, RMSNorm
+from plainnet.layers.normalization.layer_norm import LayerNorm, RMSNorm
 
 NORMALIZATIONS = {"LayerNorm": LayerNorm, "RMSNorm": RMSNorm}
 

@@ -27,7 +27,7 @@ from plainnet.kernels.gates import (
     swiglu_backward,
 )
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
-from plainnet.layers.containers.containers import Sequential
+from plainnet.layers.containers.sequential import Sequential
 
 
 class Gated(Layer):

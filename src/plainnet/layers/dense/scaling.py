@@ -10,16 +10,9 @@ from plainnet.engine.plan import Place
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import ShapeError, require_number, require_type
 from plainnet.initializers import Constant, HeNormal, Initializer
-from plainnet.kernels.scaling import (
-    mix,
-    mix_backward,
-    prelu,
-    prelu_backward,
-    scale,
-    scale_backward,
-)
+from plainnet.kernels.scaling import mix, mix_backward, prelu, prelu_backward, scale, scale_backward
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
-from plainnet.layers.containers.containers import Sequential
+from plainnet.layers.containers.sequential import Sequential
 
 BOOL = np.dtype(bool)
 

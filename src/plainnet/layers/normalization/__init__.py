@@ -1,9 +1,12 @@
 """Numbers brought to mean 0 and variance 1, then scaled and shifted as learned.
 
+batch_norm.py  each feature over the batch
 group_norm.py  each example over groups of channels
+layer_norm.py  each row by itself, with its mean and without
 """
 
+from plainnet.layers.normalization.batch_norm import BatchNorm
 from plainnet.layers.normalization.group_norm import GroupNorm
-from plainnet.layers.normalization.normalization import BatchNorm, LayerNorm, RMSNorm
+from plainnet.layers.normalization.layer_norm import LayerNorm, RMSNorm
 
 __all__ = ["BatchNorm", "GroupNorm", "LayerNorm", "RMSNorm"]

@@ -14,7 +14,7 @@ from plainnet.kernels.group_norm import (
 )
 from plainnet.kernels.pieces import piece_size
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
-from plainnet.layers.normalization.normalization import INVERSE_STD, Y_OF_A_HAT, expect_several
+from plainnet.layers.normalization.batch_norm import INVERSE_STD, Y_OF_A_HAT, expect_several
 
 
 class GroupNorm(Layer):

@@ -4,13 +4,15 @@ bidirectional.py  a recurrent layer in both directions
 gru.py            the gated recurrent unit
 lstm.py           long short-term memory
 masking.py        which steps of a sequence are data
+recurrent.py      what all cells share: everything but the step itself
+rnn.py            Elman's network
 """
 
 from plainnet.layers.recurrence.bidirectional import Bidirectional
 from plainnet.layers.recurrence.gru import GRU
 from plainnet.layers.recurrence.lstm import LSTM
 from plainnet.layers.recurrence.masking import Masking
-from plainnet.layers.recurrence.recurrence import RNN
-from plainnet.layers.recurrence.recurrence import PerGate as PerGate  # files name it here
+from plainnet.layers.recurrence.recurrent import PerGate as PerGate  # files name it here
+from plainnet.layers.recurrence.rnn import RNN
 
 __all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Masking"]

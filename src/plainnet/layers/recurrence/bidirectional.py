@@ -14,8 +14,8 @@ from plainnet.engine.plan import Place
 from plainnet.errors import SettingError, require_one_of, require_type
 from plainnet.initializers import Initializer
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
-from plainnet.layers.containers.containers import backward_through, forward_through
-from plainnet.layers.recurrence.recurrence import Recurrent
+from plainnet.layers.containers.sequential import backward_through, forward_through
+from plainnet.layers.recurrence.recurrent import Recurrent
 
 CONCAT, SUM = "merge == 'concat'", "merge == 'sum'"
 

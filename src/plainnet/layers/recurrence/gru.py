@@ -11,7 +11,7 @@ from plainnet.initializers import Zeros
 from plainnet.kernels.affine import affine_backward
 from plainnet.kernels.gru import Reset, gru, gru_backward
 from plainnet.layers.base import Array, Shape
-from plainnet.layers.recurrence.recurrence import Recurrent
+from plainnet.layers.recurrence.recurrent import Recurrent
 
 AFTER, BEFORE = "reset == 'after'", "reset == 'before'"
 

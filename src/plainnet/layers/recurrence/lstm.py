@@ -12,7 +12,7 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.initializers import Initializer
 from plainnet.kernels.lstm import lstm, lstm_backward
 from plainnet.layers.base import Array, Shape
-from plainnet.layers.recurrence.recurrence import SHARES, STEP, Recurrent
+from plainnet.layers.recurrence.recurrent import SHARES, STEP, Recurrent
 
 
 @dataclass(frozen=True)

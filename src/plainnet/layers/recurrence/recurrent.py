@@ -14,20 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from plainnet.engine.cache import Cache
-from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.formulas import Formula
 from plainnet.engine.recording import WindowOfSteps
-from plainnet.errors import (
-    DTypeError,
-    SettingError,
-    ShapeError,
-    require_boolean,
-    require_integer,
-    require_one_of,
-)
+from plainnet.errors import DTypeError, SettingError, ShapeError, require_boolean, require_integer
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 from plainnet.kernels.affine import affine, affine_backward
 from plainnet.kernels.arrays import sum_rows
-from plainnet.kernels.rnn import Activation, rnn, rnn_backward
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 
 BOOL = np.dtype(bool)
@@ -298,73 +290,3 @@ SHARES = (
     Formula("dA", "dZ @ W", r"dA_t = dZ_t\, W"),
 )
 STEP = Formula("Z", "A @ W.T + H @ U.T + b", r"Z_t = A_t W^\top + h_{t-1} U^\top + b")
-
-
-TANH, RELU = "activation == 'tanh'", "activation == 'relu'"
-
-
-class RNN(Recurrent):
-    """h_t = tanh(A_t W^T + h_(t-1) U^T + b), or ReLU (Elman 1990, Finding Structure in Time).
-
-    The settings but for `activation`, masks, starts and carried states are those of `Recurrent`.
-
-    Parameters
-    ----------
-    activation : "tanh" or "relu"
-
-    Tensors
-    -------
-    W : (units, features), decays, Glorot's. In memory transposed, as `Dense` has it.
-    U : (units, units), decays, orthogonal. In memory transposed.
-    b : (units,). PyTorch has two biases, `b` is their sum.
-    h0 : (units,), with learned_start
-    """
-
-    def __init__(
-        self,
-        units: int,
-        *,
-        activation: Activation = "tanh",
-        return_sequences: bool = False,
-        reverse: bool = False,
-        learned_start: bool = False,
-    ) -> None:
-        super().__init__(
-            units,
-            return_sequences=return_sequences,
-            reverse=reverse,
-            learned_start=learned_start,
-        )
-        require_one_of("activation", activation, ("tanh", "relu"))
-        self.activation = activation
-
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(
-            STEP,
-            Formula("Y", "tanh(Z)", r"h_t = \tanh(Z_t)", when=TANH),
-            Formula("Y", "maximum(Z, 0)", r"h_t = \max(Z_t, 0)", when=RELU),
-        ),
-        backward=(
-            Formula(
-                "dZ",
-                "dY * (1 - Y**2)",
-                r"dZ_t = dh_t \odot (1 - h_t^2)",
-                when=TANH,
-            ),
-            Formula("dZ", "dY * (Z > 0)", r"dZ_t = dh_t \odot [Z_t > 0]", when=RELU),
-            *SHARES,
-        ),
-    )
-
-    def steps(self, Z: Array, H: Array, padded: Array | None, cache: Cache) -> None:
-        R = cache.array("R", H.shape[1:], H.dtype)
-        rnn(Z, self.U, self.activation, padded, H, R)
-
-    def steps_back(
-        self, dY: Array | None, dZ: Array, dh: Array, padded: Array | None, cache: Cache
-    ) -> None:
-        slope = cache.array("slope", dh.shape, dh.dtype if self.activation == "tanh" else BOOL)
-        kept = cache.array("kept", dh.shape, dh.dtype)
-        rnn_backward(dY, cache["H"], self.U, self.activation, padded, dZ, dh, slope, kept)

@@ -1,0 +1,125 @@
+"""Layers side by side, each on its part of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.plan import Place
+from plainnet.errors import SettingError, ShapeError, require_integer, require_sequence, shown
+from plainnet.initializers import Initializer
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
+from plainnet.layers.containers.sequential import backward_through, checked_layers, forward_through
+
+
+class Parallel(Layer):
+    """Layers side by side, each on its part of the input's features; outputs are concatenated.
+
+    Parameters
+    ----------
+    parts : sequence of (start, stop)
+        Which features each layer gets. Parts may overlap; each feature is in at least one.
+    layers : sequence of Layer
+        Each takes (m, stop - start) and gives (m, some width).
+    """
+
+    releases_arrays = True
+
+    def __init__(self, parts: Sequence[tuple[int, int]], layers: Sequence[Layer]) -> None:
+        self.layers = checked_layers(layers)
+        self.parts = _checked_parts(parts)
+        if not self.layers or len(self.layers) != len(self.parts):
+            raise SettingError(
+                f"Parallel needs a part for each layer; got {len(self.parts)} parts and "
+                f"{len(self.layers)} layers"
+            )
+        self.width = max(stop for _, stop in self.parts)
+        if not _cover_all(self.parts):
+            raise SettingError(f"parts must be (start, stop) and cover all features; got {parts}")
+        self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(self.layers)]
+
+    def build(self, input_shape: Shape) -> Shape:
+        if input_shape != (self.width,):
+            raise ShapeError(f"needs an input of shape ({self.width},); got {input_shape}")
+        self.columns, begin = [], 0
+        for name, (start, stop), layer in zip(self.names, self.parts, self.layers, strict=True):
+            output_shape = layer.place(f"{self.name}.{name}", (stop - start,))
+            if len(output_shape) != 1:
+                raise ShapeError(
+                    f"needs layers that return (features,); {layer!r} returns {output_shape}"
+                )
+            self.columns.append((begin, begin + output_shape[0]))
+            begin += output_shape[0]
+        return (begin,)
+
+    def suggest(self, following: Initializer) -> Initializer:
+        for layer in self.layers:
+            layer.suggest(following)
+        return following
+
+    def plan(self, own: Place) -> Iterable[Place]:
+        """Each layer may write over what it gets, which is a copy."""
+        for name, layer in zip(self.names, self.layers, strict=True):
+            yield Place(
+                name,
+                layer,
+                reuse_input=True,
+                reuse_gradient=True,
+                needs_input_gradient=own.needs_input_gradient,
+            )
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "layers(A)", r"Y = [f_1(A_{p_1}), \dots, f_n(A_{p_n})]"),),
+        backward=(Formula("dA", "layers_back(dY)", r"dA_j = \sum_{i:\, j \in p_i} f_i'(dY_i)_j"),),
+    )
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
+        parts = zip(cache.layers_of(self), self.parts, self.columns, strict=True)
+        for (layer, own), (start, stop), (first, last) in parts:
+            part = own.array("part", (len(A), stop - start), A.dtype)
+            np.copyto(part, A[:, start:stop])
+            Y[:, first:last] = forward_through(layer, part, own)
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Array:
+        dA = NO_GRADIENT
+        if cache.needs_input_gradient:
+            dA = cache.array("dA", (len(dY), self.width), dY.dtype)
+            dA.fill(0)
+        parts = zip(cache.layers_of(self), self.parts, self.columns, strict=True)
+        for (layer, own), (start, stop), (first, last) in parts:
+            dpart = own.array("dpart", (len(dY), last - first), dY.dtype)
+            np.copyto(dpart, dY[:, first:last])
+            dpart = backward_through(layer, dpart, own)
+            if cache.needs_input_gradient:
+                for column in range(stop - start):  # by columns, NumPy needs no buffer
+                    dA[:, start + column] += dpart[:, column]
+        return dA
+
+
+def _cover_all(parts: Sequence[tuple[int, int]]) -> bool:
+    """Whether no part is empty, and together they leave no feature out."""
+    covered = 0
+    for start, stop in sorted(parts):
+        if not 0 <= start <= covered or start >= stop:
+            return False
+        covered = max(covered, stop)
+    return True
+
+
+def _checked_parts(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    pairs = require_sequence("parts", parts, "pairs (start, stop)")
+    for pair in pairs:
+        if len(require_sequence("each of parts", pair, "two whole numbers")) != 2:
+            raise SettingError(f"each of parts must be (start, stop); got {shown(pair)}")
+    start, stop = "the start of each of parts", "the stop of each of parts"
+    return [
+        (require_integer(start, a, at_least=0), require_integer(stop, b, at_least=0))
+        for a, b in pairs
+    ]

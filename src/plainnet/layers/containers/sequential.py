@@ -1,0 +1,165 @@
+"""Layers one after the other, and the way through one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.memory import read_only
+from plainnet.engine.plan import Place
+from plainnet.errors import SettingError, ShapeError, require_sequence, require_type
+from plainnet.initializers import Initializer
+from plainnet.layers.base import Array, Layer, Shape, fits, name_who_writes, seen
+
+
+class Sequential(Layer):
+    """One layer after the other; the gradient comes back in the opposite order."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = checked_layers(layers)
+        self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(self.layers)]
+        self.takes_ids = bool(self.layers) and self.layers[0].takes_ids
+
+    def build(self, input_shape: Shape) -> Shape:
+        prefix = f"{self.name}." if self.name else ""
+        for name, layer in zip(self.names, self.layers, strict=True):
+            input_shape = layer.place(prefix + name, input_shape)
+        return input_shape
+
+    def suggest(self, following: Initializer) -> Initializer:
+        for layer in reversed(self.layers):
+            following = layer.suggest(following)
+        return following
+
+    def plan(self, own: Place) -> Iterable[Place]:
+        """Each layer may write over what its neighbours release, and the ends over what this may.
+
+        Below the first layer that learns, nobody reads a gradient.
+        """
+        over_inputs = [own.reuse_input, *(layer.releases_arrays for layer in self.layers)]
+        over_gradients = [*(layer.releases_arrays for layer in self.layers[1:]), own.reuse_gradient]
+        first = 0
+        if not own.needs_input_gradient:
+            learns = [any(inner.declared for inner in layer.walk()) for layer in self.layers]
+            first = learns.index(True) if any(learns) else len(self.layers)
+        for i, (name, layer) in enumerate(zip(self.names, self.layers, strict=True)):
+            yield Place(
+                name,
+                layer,
+                reuse_input=over_inputs[i],
+                reuse_gradient=over_gradients[i],
+                needs_input_gradient=own.needs_input_gradient or i > first,
+                runs_back=i >= first,
+            )
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "layers(A)", r"Y = f_n(\dots f_2(f_1(A)))"),),
+        backward=(Formula("dA", "layers_back(dY)", r"dA = f_1'(f_2'(\dots f_n'(dY)))"),),
+    )
+
+    def forward(self, A: Array, cache: Cache) -> Array:
+        try:
+            for layer, own in cache.layers_of(self):
+                watches = own.watches_forward
+                A = watched_forward(layer, A, own) if watches else layer.forward(A, own)
+        except ValueError as error:  # the data are read-only in every pass
+            name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
+            raise
+        return A
+
+    def backward(self, dA: Array, cache: Cache) -> Array:
+        for layer, own in cache.layers_back:
+            dA = (
+                watched_backward(layer, dA, own)
+                if own.watches_backward
+                else layer.backward(dA, own)
+            )
+        return dA
+
+
+# --- a way through one layer ----------------------------------------------------------------------
+
+
+def forward_through(layer: Layer, A: Array, cache: Cache) -> Array:
+    """A container's way through one of its layers."""
+    return watched_forward(layer, A, cache) if cache.watches_forward else layer.forward(A, cache)
+
+
+def backward_through(layer: Layer, dA: Array, cache: Cache) -> Array:
+    """And back."""
+    return (
+        watched_backward(layer, dA, cache) if cache.watches_backward else layer.backward(dA, cache)
+    )
+
+
+def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
+    """A checked forward pass: a cache's first, a recorded one, or one with a mask.
+
+    It returns what `build` said and leaves A alone.
+    """
+    mask = layer.mask_for(A, cache) if layer.uses_mask else None
+    given = A if cache.reuse_input else read_only(A)
+    if cache.window is not None:
+        known = {name: getattr(layer, name) for name in layer.declared}
+        if layer.uses_mask:  # as the formulas have it, None or not
+            known["data"] = np.ones(A.shape[:-1], bool) if mask is None else mask
+        cache.window.begin(given, known)
+    try:
+        Y = layer.forward(given, cache)
+    except ValueError as error:
+        name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
+        raise
+    expected = (len(A), *layer.output_shape)
+    same_dtype = layer.takes_ids or getattr(Y, "dtype", None) == A.dtype
+    if not (isinstance(Y, np.ndarray) and fits(Y.shape, expected) and same_dtype):
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}) said that it returns {A.dtype} of shape {expected}; "
+            f"it returned {seen(Y)}"
+        )
+    if cache.window is not None:
+        cache.window.end(Y)
+    if layer.ends_time:
+        cache.mask = None
+    checks_mask = layer.uses_mask and len(layer.input_shape) == 2  # only a sequence has one
+    cache.watches_forward = cache.record or checks_mask or layer.ends_time
+    return A if Y is given else Y
+
+
+def watched_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
+    """The same for the way back: the gradient of the input has the input's shape."""
+    if cache.carry and not layer.carries_back:
+        raise SettingError(f"layer {layer.name} ({layer!r}) has no backward pass with carry=True")
+    given = dA if cache.reuse_gradient else read_only(dA)
+    if cache.window is not None:
+        cache.window.begin_back(given)
+    try:
+        dX = layer.backward(given, cache)
+    except ValueError as error:
+        name_who_writes(error, f"layer {layer.name} ({layer!r}).backward")
+        raise
+    if not isinstance(dX, np.ndarray) or (
+        cache.needs_input_gradient
+        and not layer.takes_ids
+        and not (fits(dX.shape, (len(dA), *layer.input_shape)) and dX.dtype == dA.dtype)
+    ):
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}).backward must return the gradient of its input, "
+            f"{dA.dtype} of shape {(len(dA), *layer.input_shape)}; it returned {seen(dX)}"
+        )
+    if cache.window is not None:
+        cache.window.end_back(dX, {name: getattr(layer, f"d{name}") for name in layer.declared})
+    cache.watches_backward = cache.record
+    return dA if dX is given else dX
+
+
+def checked_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """The setting `layers`, if it is Layer objects."""
+    objects = require_sequence("layers", layers, "Layer objects")
+    for position, layer in enumerate(objects):
+        require_type(f"layer {position}", layer, Layer)
+    return tuple(objects)
