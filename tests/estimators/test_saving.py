@@ -31,6 +31,7 @@ from sklearn.preprocessing import (  # noqa: E402
     StandardScaler,
 )
 
+from layer_cases import CASES, LayerCase  # noqa: E402
 from plainnet.callbacks import Callback, CSVLog, EarlyStopping  # noqa: E402
 from plainnet.errors import FileError, MissingExtraError, SettingError  # noqa: E402
 from plainnet.estimators import (  # noqa: E402
@@ -478,3 +479,19 @@ def test_a_search_is_saved_as_what_it_found(tmp_path: Path) -> None:
         save(search, tmp_path / "m.skops")
     save(search.best_estimator_, tmp_path / "m.skops")
     np.testing.assert_array_equal(load(tmp_path / "m.skops").predict(X), search.predict(X))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if len(case.input_shape) == 1 and not case.make().takes_ids],
+    ids=lambda case: case.id,
+)
+def test_a_layer_among_the_settings(tmp_path: Path, case: LayerCase) -> None:
+    """As a setting it is data: its formulas, for example, stay with its class."""
+    X = np.random.default_rng(0).random((20, *case.input_shape))
+    layers = [case.make(), Dense(2)]
+    model = NetworkClassifier(layers=layers, epochs=1, random_state=0).fit(X, np.arange(20) % 2)
+    save(model, tmp_path / "m.skops")
+    np.testing.assert_array_equal(
+        load(tmp_path / "m.skops").predict_proba(X), model.predict_proba(X)
+    )

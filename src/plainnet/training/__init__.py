@@ -1,14 +1,13 @@
 """Training: the one loop, and its step for custom loops.
 
-train.py       train(): its settings, checked
-loop.py        epochs of steps, and what happens after each
-step.py        one step: gradient, clip, update
-batches.py     what an epoch consists of: batches, augmentation, mixup
-validation.py  what is measured after an epoch
-history.py     the table of what was measured
-averaging.py   averaged parameters in place of the network's
-divergence.py  where a number stopped being finite, and the way back
-interrupts.py  Ctrl-C between two steps
+loop.py           train(): its settings, and the loop of epochs and steps
+steps.py          one step: gradient, clip, update
+batches.py        what an epoch consists of: batches, augmentation, mixup
+validation.py     what is measured after an epoch
+history.py        the table of what was measured
+averaging.py      averaged parameters in place of the network's
+divergence.py     where a number stopped being finite, and the way back
+interrupts.py     Ctrl-C between two steps
 learning_rate.py  a learning rate, found by trial
 """
 

@@ -350,7 +350,7 @@ class Loop:
 
 
 def _in_groups(batches: Iterator[Batch], size: int) -> Iterator[Any]:
-    """The batches one by one, or iterators over `n` of them, which share the batches' memory."""
+    """The batches one by one, or iterators over `size` of them, which share the same memory."""
     if size == 1:
         return batches
     return (chain((batch,), islice(batches, size - 1)) for batch in batches)
