@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from plainnet.arguments.arrays import (
     as_array,
+    as_batch,
     as_dtype,
     as_floats,
     as_generator,
@@ -21,6 +22,7 @@ from plainnet.arguments.arrays import (
 from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spelled
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.engine.cache import Cache
+from plainnet.engine.description import table_of
 from plainnet.engine.filling import filling
 from plainnet.engine.memory import read_only, wake_blas
 from plainnet.engine.parameters import Declaration, FlatVector, Segment
@@ -38,7 +40,7 @@ from plainnet.errors import (
     require_type,
 )
 from plainnet.initializers import GlorotUniform
-from plainnet.layers.base import Layer, Shape, as_batch, fits, seen
+from plainnet.layers.base import Layer, Shape, fits, seen
 from plainnet.layers.containers.sequential import Sequential
 from plainnet.losses import EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
@@ -591,8 +593,6 @@ class Network:
 
     def summary(self) -> str:
         """A table: every layer with its output's shape, number of parameters, what is frozen."""
-        from plainnet.inspection.summary import table_of
-
         return table_of(self)
 
     def __repr__(self) -> str:

@@ -213,3 +213,8 @@ def as_shape(input_shape: int | tuple[Any, ...]) -> tuple[Any, ...]:
             f"None; got {shown(input_shape)}"
         ) from None
     return (None, *sizes) if time else tuple(sizes)
+
+
+def as_batch(shape: tuple[Any, ...]) -> str:
+    """The shape of m examples of this shape, for messages: (m, time, 3)."""
+    return f"({', '.join(['m', *('time' if n is None else str(n) for n in shape)])})"

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from plainnet import metrics
+from plainnet.arguments.arrays import as_batch
 from plainnet.cli import process
 from plainnet.errors import counted
-from plainnet.layers.base import as_batch
 from plainnet.network import Network
 from plainnet.training.history import History
 

@@ -7,6 +7,7 @@ sequences.py      masks, an encoder's output, what a sequence carries from call 
 formulas.py       mathematics as data: its grammar and its evaluation
 recording.py      what a recording cache shows of a layer or loss
 memory.py         aligned arrays
+description.py    a network as a table
 filling.py        networks whose numbers come from a file
 weighted_mean.py  a mean over numbers that come one after the other
 settings.py       the settings of a training that the command and the estimators share

@@ -295,11 +295,6 @@ def fits(shape: Shape, expected: Shape) -> bool:
     )
 
 
-def as_batch(shape: Shape) -> str:
-    """The shape of m examples of this shape, for messages: (m, time, 3)."""
-    return f"({', '.join(['m', *('time' if n is None else str(n) for n in shape)])})"
-
-
 def expect_axes(input_shape: Shape, at_least: int, meaning: str) -> None:
     """Refuse an input with fewer axes than a layer needs."""
     if len(input_shape) < at_least:

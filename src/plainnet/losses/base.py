@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.arrays import REAL, as_array
+from plainnet.arguments.arrays import REAL, as_array, as_batch
 from plainnet.arguments.config import Configurable
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formulas
@@ -22,7 +22,7 @@ from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Planned
 from plainnet.engine.recording import WindowOfLoss
 from plainnet.errors import DataError, ShapeError
-from plainnet.layers.base import as_batch, name_who_writes, seen
+from plainnet.layers.base import name_who_writes, seen
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from plainnet.layers.base import as_batch
-
-if TYPE_CHECKING:
-    from plainnet.network import Network
+from plainnet.arguments.arrays import as_batch
 
 
-def table_of(network: Network) -> str:
+def table_of(network: Any) -> str:
     """Every layer with its output's shape, number of parameters, what is frozen; then the loss."""
     rows = [("layer", "output shape", "parameters", "frozen")]
     rows.append(("input", as_batch(network.input_shape), "", ""))
