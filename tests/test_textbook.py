@@ -327,7 +327,7 @@ def test_the_learning_rate_is_a_number(rate):
     "sizes", [(0, [3], 2), (4, [0], 2), (4, [2.5], 2), (4, [3], 0), (4, [True], 2)]
 )
 def test_layers_without_units_are_refused(sizes):
-    with pytest.raises(ValueError, match="1 unit or more"):
+    with pytest.raises(ValueError, match="a whole number of units, at least 1"):
         NeuralNetwork(*sizes)
 
 
@@ -408,7 +408,7 @@ def test_the_engine_refuses_formulas_of_ones_own(name, where, monkeypatch):
         setattr(network, name, np.tanh)
     elif where == "class":
         monkeypatch.setattr(NeuralNetwork, name, lambda *_: None)
-    with pytest.raises(ValueError, match=f"this Own has {name} of its own, and the engine"):
+    with pytest.raises(ValueError, match=f"this Own overrides {name}, which the engine"):
         network.to_network()
 
 
@@ -423,7 +423,7 @@ def test_the_engine_takes_a_subclass_that_only_adds():
     book, X = Deep(), np.random.default_rng(0).standard_normal((2, 9))
     expected = book.forward_propagation(X)["A5"].T
     np.testing.assert_allclose(book.to_network().predict_proba(X.T), expected, rtol=1e-12)
-    with pytest.raises(ValueError, match="this Tanh has relu of its own"):
+    with pytest.raises(ValueError, match="this Tanh overrides relu"):
         Tanh(2, [3], 2).to_network()
 
 

@@ -249,7 +249,7 @@ def test_a_name_with_a_module_in_it_is_not_imported_by_a_file_alone(tmp_path):
     agent = A2C("CartPole-v1", **SMALL)
     agent.env = "os:CartPole-v1"
     agent.save(tmp_path / "a")
-    with pytest.raises(SettingError, match="whose module a file alone shall not import"):
+    with pytest.raises(SettingError, match="whose module a file alone must not import"):
         load_agent(tmp_path / "a")
     assert load_agent(tmp_path / "a", env="os:CartPole-v1").env == "os:CartPole-v1"
     with pytest.raises(SettingError, match="was made for 'os:CartPole-v1'; got 'CartPole-v1'"):
