@@ -32,20 +32,6 @@ class LearnedPositions(Layer):
     P: Array
     dP: Array
 
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(Formula("Y", "A + P[: A.shape[1]]", r"Y_{it} = A_{it} + P_t"),),
-        backward=(
-            Formula(
-                "dP",
-                "concatenate([dY.sum(axis=0), zeros_like(P)])[: len(P)]",
-                r"dP_t = \sum_i dY_{it}",
-            ),
-            Formula("dA", "dY", r"dA = dY"),
-        ),
-    )
-
     def __init__(self, length: int, *, initializer: Initializer | None = None) -> None:
         require_optional("initializer", initializer, Initializer)
         self.length = require_integer("length", length, at_least=1)
@@ -60,6 +46,20 @@ class LearnedPositions(Layer):
 
     def suggest(self, following: Initializer) -> Initializer:
         return following
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(Formula("Y", "A + P[: A.shape[1]]", r"Y_{it} = A_{it} + P_t"),),
+        backward=(
+            Formula(
+                "dP",
+                "concatenate([dY.sum(axis=0), zeros_like(P)])[: len(P)]",
+                r"dP_t = \sum_i dY_{it}",
+            ),
+            Formula("dA", "dY", r"dA = dY"),
+        ),
+    )
 
     def forward(self, A: Array, cache: Cache) -> Array:
         T = A.shape[1]
@@ -91,6 +91,12 @@ class SinusoidalPositions(Layer):
     Nothing is learned, and a sequence may be as long as it likes.
     """
 
+    def build(self, input_shape: Shape) -> Shape:
+        _, width = expect_sequence(input_shape)
+        if width % 2:
+            raise ShapeError(f"needs an even number of features; got {input_shape}")
+        return input_shape
+
     formulas = Formulas(
         input="A",
         output="Y",
@@ -110,12 +116,6 @@ class SinusoidalPositions(Layer):
         ),
         backward=(Formula("dA", "dY", r"dA = dY"),),
     )
-
-    def build(self, input_shape: Shape) -> Shape:
-        _, width = expect_sequence(input_shape)
-        if width % 2:
-            raise ShapeError(f"needs an even number of features; got {input_shape}")
-        return input_shape
 
     def forward(self, A: Array, cache: Cache) -> Array:
         _, T, width = A.shape

@@ -246,7 +246,7 @@ class Recurrent(Layer):
         if before is not None and len(before) != len(out):
             raise ShapeError(
                 f"layer {self.name} begins with the states of {len(before)} sequences; got "
-                f"{len(out)}: call forget() on the cache to begin anew"
+                f"{len(out)}: call forget() on the cache to start new ones"
             )
         if before is not None:
             np.copyto(out, before)
