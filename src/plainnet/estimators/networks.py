@@ -16,13 +16,12 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from plainnet.arguments.arrays import as_shape
+from plainnet.arguments.arrays import as_shape, fits
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.errors import ShapeError, require_sequence
 from plainnet.estimators.base import Array, NeuralEstimator, Rows, SparseRows, generator
 from plainnet.estimators.targets import Classifier, Regressor
 from plainnet.layers import Layer, Sequential
-from plainnet.layers.base import fits
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
 from plainnet.optimizers import Adam, Optimizer

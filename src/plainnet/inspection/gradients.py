@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.arrays import as_batch, as_generator, as_numbers
+from plainnet.arguments.arrays import as_batch, as_generator, as_numbers, fits
 from plainnet.engine.cache import Cache
 from plainnet.errors import (
     DTypeError,
@@ -26,7 +26,7 @@ from plainnet.errors import (
     require_integer,
     require_number,
 )
-from plainnet.layers.base import Layer, Shape, fits
+from plainnet.layers.base import Layer, Shape
 from plainnet.losses import Loss
 from plainnet.network import Network
 
