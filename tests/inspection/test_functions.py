@@ -164,6 +164,11 @@ def test_x_stays_as_it_is():
         (lambda: check_gradients(np.sum, W), SettingError, r"got an array of shape \(2, 3\)"),
         (lambda: check_gradients(np.sum, np.ones_like), SettingError, "the place x is missing"),
         (lambda: check_gradients(abs, np.sign, "x"), DataError, "x must be real numbers"),
+        (
+            lambda: check_gradients(abs, np.sign, [1, np.inf]),
+            DataError,
+            "x must be finite numbers; x is",
+        ),
         (lambda: check_gradients(np.sum, np.ones_like, ()), SettingError, "empty tuple"),
         (lambda: check_gradients(np.sum, np.ones_like, {}), SettingError, "empty dictionary"),
         (lambda: check_gradients(lambda x: None, np.sin, W), SettingError, "f .* returned None"),

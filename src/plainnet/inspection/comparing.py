@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def compare(
     >>> compare({"W": [[1.0, 2.0]]}, {"W": [[1.0, 3.0]]})
     W differs first: by 1 at [0, 1]: 2 instead of 3
     """
-    require_number("tolerance", tolerance, above=0)
+    tolerance = require_number("tolerance", tolerance, above=0)
     for name, value in (("mine", mine), ("book", book)):
         if isinstance(value, type):
             raise SettingError(f"{name} must be an object; got {value!r}; add parentheses")
@@ -269,6 +270,8 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 
 def _is_numbers(value: Any) -> bool:
+    if not isinstance(value, np.ndarray | Number | list | tuple):
+        return False
     try:
         as_numbers("", value)
     except (ValueError, TypeError):
@@ -281,8 +284,8 @@ def _is_numbers(value: Any) -> bool:
 
 def _step(mine: Any, book: Any, X: Any, Y: Any) -> Iterator[_Pair]:
     """The arrays of a step, in the order of computation, each computed when it is its turn."""
-    mine, book = deepcopy(mine), deepcopy(book)
-    if not isinstance(getattr(book, START, None), Mapping):
+    mine, book = _copy("mine", mine), _copy("book", book)
+    if not isinstance(getattr(book, START, None), dict):
         raise SettingError(f"book must be an object like plainnet.NeuralNetwork; got {shown(book)}")
     X, Y = np.array(as_numbers("X", X), float), np.array(as_numbers("Y", Y))
     rng = np.random.default_rng(0)
@@ -342,6 +345,13 @@ def _step(mine: Any, book: Any, X: Any, Y: Any) -> Iterator[_Pair]:
         size = _largest(after - before)
         given = mine.parameters.get(name, _MISSING)
         yield _Pair(name, given, after, UPDATE, wrong, scale=size)
+
+
+def _copy(name: str, network: Any) -> Any:
+    try:
+        return deepcopy(network)
+    except Exception as error:
+        raise SettingError(f"{name} must be an object that can be copied: {error}") from error
 
 
 def _call(mine: Any, method: str, arguments: str, *values: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_numbers, described
-from plainnet.errors import DTypeError, SettingError, ShapeError, shown
+from plainnet.errors import DataError, DTypeError, SettingError, ShapeError, shown
 from plainnet.inspection.differences import STEP, Element, GradientCheck, relative_error
 
 Array = npt.NDArray[Any]
@@ -34,9 +34,7 @@ def check_function(
         )
     if x is None:
         raise SettingError("the place x is missing: check_gradients(f, df, x)")
-    arrays = {
-        name: np.array(as_numbers(name, value), np.float64) for name, value in _named(x, f).items()
-    }
+    arrays = {name: _place(name, value) for name, value in _named(x, f).items()}
 
     def given() -> tuple[Any, ...]:
         """Copies in the form of x, so that f may write into them; numbers as numbers."""
@@ -112,6 +110,13 @@ def _named(x: Any, f: Function) -> dict[str, Any]:
     if len(names) < len(arrays):
         names = ["x"] if len(arrays) == 1 else [f"x[{i}]" for i in range(len(arrays))]
     return dict(zip(names, arrays, strict=False))
+
+
+def _place(name: str, value: Any) -> Array:
+    array = np.array(as_numbers(name, value), np.float64)
+    if not np.isfinite(array).all() or not array.size:
+        raise DataError(f"x must be finite numbers; {name} is {shown(value)}")
+    return array
 
 
 def _can_be_called(function: Function, n: int) -> bool:

@@ -124,7 +124,7 @@ def check_gradients(
     batch_size = require_integer("batch_size", batch_size, at_least=1, at_most=2**20)
     if samples is not None:
         samples = require_integer("samples", samples, at_least=1)
-    require_number("tolerance", tolerance, above=0)
+    tolerance = require_number("tolerance", tolerance, above=0)
     require_boolean("training", training)
     if is_function:
         if input_shape is not None:
