@@ -53,6 +53,8 @@ def overridden(thing: object) -> list[str]:
 
 def parts(thing: Any) -> Iterator[Configurable]:
     """The thing itself, and all that describes itself among its settings, at any depth."""
+    if isinstance(thing, Mapping):
+        thing = [*thing.values()]
     if isinstance(thing, list | tuple):
         for item in thing:
             yield from parts(item)

@@ -5,6 +5,7 @@ plan.py             the order of the layers, and what each may do where it stand
 cache.py            the memory of one call, laid out by the plan
 sequences.py        masks, an encoder's output, what a sequence carries from call to call
 formulas.py         mathematics as data: its grammar and its evaluation
+formula_text.py     formulas from a text that somebody types
 differentiation.py  the gradients of formulas, by reverse mode
 recording.py        what a recording cache shows of a layer or loss
 memory.py           aligned arrays
