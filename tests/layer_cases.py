@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plainnet import layers
+from plainnet.initializers import Normal
 from plainnet.layers import (
     ELU,
     GELU,
@@ -37,6 +38,7 @@ from plainnet.layers import (
     Embedding,
     EncoderDecoder,
     Flatten,
+    FromFormula,
     GaussianNoise,
     GlobalAveragePool1d,
     GlobalAveragePool2d,
@@ -233,6 +235,28 @@ def parametric(example: np.ndarray, layer: ParametricActivation) -> np.ndarray:
     return out
 
 
+def powers(example: np.ndarray, layer: FromFormula) -> np.ndarray:
+    out = np.empty_like(example)
+    for *place, j in np.ndindex(example.shape):
+        out[*place, j] = float(layer.g[j]) * float(example[*place, j]) ** 2
+    return out
+
+
+def swish(example: np.ndarray, layer: FromFormula) -> np.ndarray:
+    """With a learned factor in the sigmoid (Ramachandran et al. 2017)."""
+    return each(lambda z: z / (1 + math.exp(-float(layer.s) * z)))(example, layer)
+
+
+def bilinear(example: np.ndarray, layer: FromFormula) -> np.ndarray:
+    """(W a)_j (V a)_j, and behind them the mean of a."""
+    none = np.zeros(len(layer.W))
+    out = [
+        weighted_sum(example, layer.W, none, j) * weighted_sum(example, layer.V, none, j)
+        for j in range(len(none))
+    ]
+    return np.array([*out, math.fsum(example) / len(example)])
+
+
 def weighted_sum(row: np.ndarray, W: np.ndarray, b: np.ndarray, j: int) -> float:
     return float(b[j]) + math.fsum(float(w) * float(a) for w, a in zip(W[j], row, strict=True))
 
@@ -409,6 +433,22 @@ CASES = [
     LayerCase(lambda: ParametricActivation(Tanh()), (6,), parametric),
     LayerCase(lambda: ParametricActivation(Sigmoid()), (3, 2), parametric),
     LayerCase(lambda: ParametricActivation(PReLU()), (4,), parametric),
+    LayerCase(
+        lambda: FromFormula("R = maximum(Z, 0); R**2"), (6,), each(lambda z: max(z, 0.0) ** 2)
+    ),
+    LayerCase(lambda: FromFormula("g * Z**2", g=[1.0, -0.5, 2.0]), (3,), powers),
+    LayerCase(lambda: FromFormula("g * Z**2", g=Normal()), (2, 3), powers),
+    LayerCase(lambda: FromFormula("Z * sigmoid(s * Z)", s=1.5), (4, 2), swish),
+    LayerCase(
+        lambda: FromFormula(
+            "P = (A @ W.T) * einsum('mk,jk->mj', A, V)\n"
+            "mixed = concatenate([P, A.mean(axis=1, keepdims=True)], axis=1)",
+            W=[[0.5, -1.0, 0.3], [1.0, 0.2, -0.4]],
+            V=[[-0.3, 0.8, 0.1], [0.6, -0.7, 0.9]],
+        ),
+        (3,),
+        bilinear,
+    ),
     LayerCase(lambda: GLU(3), (4,), glu),
     LayerCase(lambda: GLU(3, bias=False), (5, 2), glu),
     LayerCase(lambda: Highway([Dense(4), Tanh()]), (4,), highway),
