@@ -29,14 +29,14 @@ class Input:
         Of one example; None stands for any length.
     dtype : numpy.dtype
         Of the network.
-    reader : str
-        The layer that takes ids here; "" for numbers.
+    ids : str
+        Who takes ids here, as in "its first layer, Embedding(9, 4),"; "" where it is numbers.
     """
 
     name: str
     shape: Shape
     dtype: np.dtype[Any]
-    reader: str = ""
+    ids: str = ""
 
     def examples(self, X: Any) -> Any:
         """X, ready to be sliced: converted, or unchanged where it is not in memory."""
@@ -53,18 +53,17 @@ class Input:
             raise ShapeError(
                 f"{self.name} must have sequences of at least one step; got {rows.shape}"
             )
-        if not self.reader:
+        if not self.ids:
             return read_only(as_floats(self.name, rows, self.dtype, first_row))
         if rows.dtype.kind not in "iu":
             raise DTypeError(
-                f"{self.name} is {rows.dtype}, and the network's first layer, {self.reader}, takes "
-                "ids: pass integers"
+                f"{self.name} is {rows.dtype}, and {self.ids} takes ids: pass integers"
             )
         return read_only(rows)
 
     def batch_dtype(self, X: Any) -> np.dtype[Any]:
         """That of X's batches, by way of NumPy: another library's tensor has its own dtypes."""
-        return as_array(self.name, X[:1]).dtype if self.reader else self.dtype
+        return as_array(self.name, X[:1]).dtype if self.ids else self.dtype
 
 
 class Inputs:

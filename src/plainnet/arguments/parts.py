@@ -18,6 +18,7 @@ class Parts:
     Like one array, it has a length, which is its number of rows, and `parts[rows]` are some of
     them.
 
+    >>> import numpy as np
     >>> parts = Parts({"a": np.arange(4), "b": np.ones((4, 2))})
     >>> len(parts), parts[1:3].arrays["a"]
     (4, array([1, 2]))

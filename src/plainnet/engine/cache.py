@@ -107,6 +107,7 @@ class Cache(Memory):
         "needs_input_gradient",
         "reuse_gradient",
         "reuse_input",
+        "route",
         "watches_backward",
         "watches_forward",
         "window",
@@ -143,6 +144,7 @@ class Cache(Memory):
         # A container's layers, each with its sub-cache, in the order of either pass.
         self.layers: list[tuple[Any, Cache]] = []
         self.layers_back: list[tuple[Any, Cache]] = []
+        self.route: Any = None  # what a container works out once about its way through them
 
     @property
     def place(self) -> Place:
@@ -240,6 +242,7 @@ class Cache(Memory):
             here.layers = [(each.subject, own) for each, own in opened]
             here.layers_back = [(each, own) for each, own in here.layers if own.place.runs_back]
             here.layers_back.reverse()
+            here.route = None
             ahead += here.children.values()
         self.place = plan
 

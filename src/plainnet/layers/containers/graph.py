@@ -8,7 +8,7 @@ the gradients of whatever several nodes read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -47,6 +47,29 @@ Node = tuple[Any, ...]
 """A layer, and the names of its sources."""
 
 
+class Step(NamedTuple):
+    """A node on the way back.
+
+    Attributes
+    ----------
+    layer : Layer
+    own : Cache
+    value : int
+        The number of what it makes.
+    sources : list of (int, int or None)
+        The numbers of what it reads, as far as anybody needs their gradients, and which of those
+        that it returns is whose; None if it returns one.
+    again : list of (Layer, str)
+        The gradients that it writes after another node has, whose share must be added.
+    """
+
+    layer: Layer
+    own: Cache
+    value: int
+    sources: list[tuple[int, int | None]]
+    again: list[tuple[Layer, str]]
+
+
 class Graph(Layer):
     """Named nodes, each a layer and the nodes or inputs that it reads.
 
@@ -56,9 +79,9 @@ class Graph(Layer):
     Parameters
     ----------
     nodes : mapping of str to (layer, source, ...)
-        A list of layers stands for `Sequential`. A layer of one input has one source; `Add`,
-        `Concatenate` and any other layer with `takes_several` have as many as they are given. The
-        order of the nodes does not matter.
+        A list of layers stands for `Sequential`, the name of another node for its layer. A layer of
+        one input has one source; `Add`, `Concatenate` and any other layer with `takes_several` have
+        as many as they are given. The order of the nodes does not matter.
     inputs : str, sequence of str, or mapping of str to "numbers" or "ids"
         The names of the inputs. Those read by a layer of ids, such as `Embedding`, are ids anyway.
     outputs : str or sequence of str
@@ -114,6 +137,7 @@ class Graph(Layer):
         at = {name: i for i, name in enumerate((*self.inputs, *self.names))}
         self._reads = [tuple(at[source] for source in self.sources[name]) for name in self.names]
         self._outputs = tuple(at[name] for name in self.outputs)
+        self._sums = [f"d{name}" for name in at]
         self._ids = self._which_are_ids()
         self.takes_ids = not self.takes_several and self._ids[0]
         n = len(self.inputs)
@@ -249,64 +273,83 @@ class Graph(Layer):
     )
 
     def forward(self, A: Any, cache: Cache) -> Any:
+        layers = cache.layers_of(self)
         if self._is_chain:
-            return forward_in_order(cache.layers_of(self), A)
-        sequences = cache.sequences
-        values = [*self.inputs_of(A)]
-        masks = [sequences.mask] * len(values)
+            return forward_in_order(layers, A)
+        if cache.route is None:
+            cache.route = self._route(cache)
+        sequences, values = cache.sequences, [*self.inputs_of(A)]
+        # One for each value, as soon as there is one; None is all of the steps.
+        masks: list[Array | None] | None = None
+        if sequences.mask is not None:
+            masks = [sequences.mask] * len(values)
         try:
-            for (layer, own), reads in zip(cache.layers_of(self), self._reads, strict=True):
-                sequences.mask = masks[reads[0]]
-                given = values[reads[0]]
+            for (layer, own), reads in zip(layers, self._reads):  # noqa: B905
+                if masks is not None:
+                    sequences.mask = masks[reads[0]]
+                    sequences.masks = tuple([masks[i] for i in reads])
                 if layer.takes_several:
                     given = tuple([values[i] for i in reads])
-                    sequences.masks = tuple([masks[i] for i in reads])
+                else:
+                    given = values[reads[0]]
                 watches = own.watches_forward
                 Y = watched_forward(layer, given, own) if watches else layer.forward(given, own)
+                if masks is not None:
+                    masks.append(sequences.mask)
+                elif sequences.mask is not None:
+                    masks = [*[None] * len(values), sequences.mask]
                 values.append(Y)
-                masks.append(sequences.mask)
         except ValueError as error:  # the data are read-only in every pass
             name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
             raise
-        sequences.mask = masks[self._outputs[0]]
-        sequences.masks = tuple([masks[i] for i in self._outputs])
-        outputs = tuple([values[i] for i in self._outputs])
-        return outputs if self.gives_several else outputs[0]
+        if masks is not None:
+            sequences.mask = masks[self._outputs[0]]
+            sequences.masks = tuple([masks[i] for i in self._outputs])
+        if self.gives_several:
+            return tuple([values[i] for i in self._outputs])
+        return values[self._outputs[0]]
 
     def backward(self, dY: Any, cache: Cache) -> Any:
         if self._is_chain:
             return backward_in_order(cache.layers_back, dY)
-        n, layers = len(self.inputs), cache.layers
-        gradients: list[Any] = [None] * (n + len(layers))
-
-        def add(i: int, gradient: Array) -> None:
-            """The first one stays where it is; a sum lies in the graph's own memory."""
-            held = gradients[i]
-            if held is None:
-                gradients[i] = gradient
-            else:
-                total = cache.array(f"sum of {i}", held.shape, held.dtype)
-                gradients[i] = np.add(held, gradient, out=total)
-
+        n = len(self.inputs)
+        gradients: list[Any] = [None] * (n + len(self.places))
         for i, gradient in zip(self._outputs, self.outputs_of(dY), strict=True):
-            add(i, gradient)
-        for k in reversed(range(len(layers))):
-            layer, own = layers[k]
-            if not own.place.runs_back:
-                continue
-            dZ, again = gradients[n + k], self._again[k]
-            before = [_kept(each, name, own) for each, name in again]
+            gradients[i] = gradient
+        for layer, own, value, sources, again in cache.route:
+            before = [_kept(each, name, own) for each, name in again] if again else ()
+            dZ = gradients[value]
             watches = own.watches_backward
             dA = watched_backward(layer, dZ, own) if watches else layer.backward(dZ, own)
-            for (each, name), so_far in zip(again, before, strict=True):
-                gradient = getattr(each, name)
-                gradient += so_far
-            if own.needs_input_gradient:
-                for i, gradient in zip(self._reads[k], layer.inputs_of(dA), strict=True):
-                    if layers[i - n][1].place.runs_back if i >= n else cache.needs_input_gradient:
-                        add(i, gradient)
+            for i, part in sources:
+                gradient = dA if part is None else dA[part]
+                held = gradients[i]
+                if held is not None:  # the first one stays where it is; sums are the graph's own
+                    total = cache.array(self._sums[i], held.shape, held.dtype)
+                    gradient = np.add(held, gradient, out=total)
+                gradients[i] = gradient
+            if again:
+                for (each, name), so_far in zip(again, before, strict=True):
+                    written = getattr(each, name)
+                    written += so_far
         inputs = tuple([NO_GRADIENT if dX is None else dX for dX in gradients[:n]])
         return inputs if self.takes_several else inputs[0]
+
+    def _route(self, cache: Cache) -> list[Step]:
+        """The way back, worked out once for a cache."""
+        n, layers = len(self.inputs), cache.layers
+        wanted = [cache.needs_input_gradient and not ids for ids in self._ids]
+        wanted += [own.place.runs_back for _, own in layers]
+        route = []
+        for k, (layer, own) in enumerate(layers):
+            sources = []
+            if own.needs_input_gradient:
+                parts = range(len(self._reads[k])) if layer.takes_several else [None]
+                pairs = zip(self._reads[k], parts, strict=True)
+                sources = [(i, part) for i, part in pairs if wanted[i]]
+            if own.place.runs_back:
+                route.append(Step(layer, own, n + k, sources, self._again[k]))
+        return route[::-1]
 
     # --- description ------------------------------------------------------------------------------
 
@@ -315,7 +358,7 @@ class Graph(Layer):
         nodes = []
         for name, (layer, *sources) in self.nodes.items():
             again = first.setdefault(id(layer), name)
-            what = repr(layer) if again == name else f"<the layer of {again!r}>"
+            what = repr(layer if again == name else again)
             nodes.append(f"{name!r}: ({', '.join([what, *map(repr, sources)])})")
         inputs = tuple(self.inputs) if "ids" not in self.inputs.values() else self.inputs
         return f"Graph({{{', '.join(nodes)}}}, inputs={inputs!r}, outputs={self.outputs!r})"
@@ -361,13 +404,30 @@ def _checked_nodes(nodes: Any) -> dict[str, Node]:
         layer, *sources = node
         if isinstance(layer, list | tuple):
             layer = Sequential(layer)
-        require_type(f"the layer of node {name!r}", layer, Layer)
+        if not isinstance(layer, str):
+            require_type(f"the layer of node {name!r}", layer, Layer)
         for source in sources:
             require_type(f"each source of node {name!r}", source, str)
         checked[name] = (layer, *sources)
     if not checked:
         raise SettingError("a Graph needs at least one node; got none")
-    return checked
+    return {name: (_layer_of(name, checked), *node[1:]) for name, node in checked.items()}
+
+
+def _layer_of(name: str, nodes: dict[str, Node]) -> Layer:
+    """A node's layer, which may be given as that of another node."""
+    passed: list[str] = []
+    while isinstance(nodes[name][0], str):
+        passed.append(name)
+        name = nodes[name][0]
+        if name not in nodes or name in passed:
+            raise SettingError(
+                f"node {passed[-1]!r} has the layer of {name!r}, which is "
+                f"{'a node without a layer of its own' if name in nodes else 'unknown'}; there are "
+                f"{', '.join(nodes)}"
+            )
+    layer: Layer = nodes[name][0]
+    return layer
 
 
 def _checked_inputs(inputs: Any) -> dict[str, Kind]:
