@@ -11,7 +11,16 @@ import pytest
 import plainnet
 from layer_cases import CASES, EXPORTED, LayerCase
 from plainnet import Cache, Network, check_gradients
-from plainnet.layers import BatchNorm, Dense, Dropout, Dropout2d, Flatten, GaussianNoise, Tanh
+from plainnet.layers import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    Dropout2d,
+    Flatten,
+    GaussianNoise,
+    Sample,
+    Tanh,
+)
 from plainnet.losses import MeanSquaredError
 from plainnet.optimizers import SGD
 
@@ -144,7 +153,7 @@ def test_float32_stays_float32(case, rng):
 @every_layer
 def test_batches_of_other_sizes_give_what_they_would_give_alone(case, rng):
     network, kept = amid(case, np.float64), Cache(training=True)
-    if isinstance(case.make(), Dropout | Dropout2d | GaussianNoise):
+    if isinstance(case.make(), Dropout | Dropout2d | GaussianNoise | Sample):
         kept = Cache()  # each batch has random numbers of its own
     for m in (8, 3, 1, 8, 11, 2):
         X, y = batch(network, m, rng)

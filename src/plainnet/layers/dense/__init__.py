@@ -4,6 +4,7 @@ activations.py  one function of one number: ReLU, GELU, softmax ...
 dense.py        every output a weighted sum of every input
 dropout.py      noise in training: dropout, whole channels of it, Gaussian
 gates.py        a sigmoid decides how much passes: GLU, SwiGLU, highways
+sampling.py     a normal number from its mean and variance
 scaling.py      one learned number a feature: scale, slope, share
 """
 
@@ -24,6 +25,7 @@ from plainnet.layers.dense.activations import (
 from plainnet.layers.dense.dense import Dense
 from plainnet.layers.dense.dropout import Dropout, Dropout2d, GaussianNoise
 from plainnet.layers.dense.gates import GLU, Highway, SwiGLU
+from plainnet.layers.dense.sampling import Sample
 from plainnet.layers.dense.scaling import ParametricActivation, PReLU, Scale
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "PReLU",
     "ParametricActivation",
     "ReLU",
+    "Sample",
     "Scale",
     "SiLU",
     "Sigmoid",
