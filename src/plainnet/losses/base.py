@@ -66,6 +66,9 @@ class Loss(Configurable, Planned, ABC):
     of_positions: bool = False
     """Where the output has more axes, such as (time, features), `EachPosition` applies the loss."""
 
+    needs_targets: bool = True
+    """Whether `forward` reads y; if not, y may be anything of length m."""
+
     gives_probabilities: bool = False
     """`activate` gives the classes' probabilities."""
 
