@@ -8,7 +8,7 @@ import pytest
 from plainnet import Cache, Network, check_gradients
 from plainnet.errors import DataError, SettingError, ShapeError
 from plainnet.layers import Dense, Identity, Sample
-from plainnet.losses import GaussianKL, MeanSquaredError
+from plainnet.losses import EachPosition, GaussianKL, MeanSquaredError
 
 
 def both(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +75,11 @@ def test_a_gradient_check_needs_no_targets():
     assert check_gradients(GaussianKL(), input_shape=6).passed
     with pytest.raises(SettingError, match="targets y are missing"):
         check_gradients(MeanSquaredError(), input_shape=6)
+
+
+def test_it_is_not_a_loss_of_positions():
+    with pytest.raises(SettingError, match=r"must have targets, .* got GaussianKL\(\)"):
+        EachPosition(GaussianKL())
 
 
 @pytest.mark.parametrize("layers", [[Identity()], [Dense(4), Sample(), Dense(3)]])
