@@ -42,6 +42,9 @@ def test_outside_training_it_is_the_mean_and_nothing_is_drawn(rng):
     np.testing.assert_array_equal(Sample().forward(A, cache), A[:, :2])
     assert cache.rng.random() == np.random.default_rng(0).random()
     assert check_gradients(Sample(), input_shape=4, training=False).passed
+    recording = Cache(record=True)
+    Sample().forward(A, recording)
+    np.testing.assert_array_equal(recording["E"], 0)  # as the formula has it
 
 
 def test_amid_a_network(rng):
