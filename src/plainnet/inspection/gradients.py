@@ -15,7 +15,8 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.arrays import as_batch, as_generator, as_numbers
+from plainnet.arguments.arrays import as_batch, as_generator, as_numbers, fits
+from plainnet.arguments.parts import Parts
 from plainnet.engine.cache import Cache
 from plainnet.errors import (
     DTypeError,
@@ -27,7 +28,8 @@ from plainnet.errors import (
 )
 from plainnet.inspection.differences import STEP, GradientCheck, relative_error
 from plainnet.inspection.functions import check_function
-from plainnet.layers.base import Layer, Shape, fits
+from plainnet.layers.base import Layer, Shape
+from plainnet.layers.containers.graph import output_names
 from plainnet.losses import Loss
 from plainnet.network import Network
 
@@ -130,22 +132,13 @@ def check_gradients(
         if input_shape is not None:
             raise SettingError("a function needs an x, not an input_shape")
         return check_function(subject, X, y, rng=rng, samples=samples, tolerance=tolerance)
-    if X is not None:
-        X = as_numbers("X", X)
-        if X.ndim < 1:
-            raise ShapeError(f"X must have the shape (m, ...); got {X.shape}")
-    network = _network(subject, input_shape if X is None else X.shape[1:], rng)
-    if X is None and network.body.takes_ids:
-        raise SettingError(f"{subject!r} takes ids: pass them as X")
+    network = _network(subject, input_shape if X is None else _shape_of(X), rng)
     if X is None:
-        X = rng.standard_normal((batch_size, *network.input_shape))
+        X = _random_inputs(network, batch_size, rng)
     if y is None:
         if isinstance(subject, (Loss, Network)) and network.loss.needs_targets:
             raise SettingError("the targets y are missing")
-        shape = network.output_shape
-        if None in shape:
-            shape = network.forward(X).shape[1:]
-        y = rng.standard_normal((len(X), *shape))  # the upstream gradient
+        y = _random_like_outputs(network, X, rng)  # the upstream gradient
     X, targets, _ = network.check(X, y)
     X = X.copy()
     before = network.parameters.copy(), network.gradients.copy(), network.state.copy()
@@ -161,8 +154,12 @@ def check_gradients(
         # What rounding in the loss can do to a difference must not count as an error.
         rounding = 4 * np.finfo(np.float64).eps * abs(value) / STEP
         variables, analytic = {**network.tensors}, {**network.gradient_tensors}
-        if not network.body.takes_ids:
-            variables["input"], analytic["input"] = X, cache["dX"]
+        dX: Any = cache["dX"]
+        if isinstance(X, Parts):
+            variables |= {f"input {name}": X.arrays[name] for name in dX}
+            analytic |= {f"input {name}": gradient for name, gradient in dX.items()}
+        elif not network.body.takes_ids:
+            variables["input"], analytic["input"] = X, dX
         analytic = {name: gradient.copy() for name, gradient in analytic.items()}
         found = {
             name: relative_error(
@@ -217,8 +214,46 @@ def _network(
     if input_shape is None:
         raise SettingError(f"{subject!r} needs an X or an input_shape")
     layers: list[Layer] = [deepcopy(subject)] if isinstance(subject, Layer) else []
-    loss = _Projection() if isinstance(subject, Layer) else subject
+    loss: Any = subject
+    if isinstance(subject, Layer):
+        loss = _Projection()
+        if subject.gives_several:
+            loss = {name: _Projection() for name in output_names(subject, 0)}
     network = Network(layers, loss=loss, input_shape=input_shape, seed=rng, dtype=np.float64)
     # Zero biases would hide errors that scale with them.
     network.parameters[:] += 0.1 * rng.standard_normal(network.parameters.shape)
     return network
+
+
+def _shape_of(X: Any) -> Any:
+    """The shape of an example of this X, or of each of several arrays."""
+    if isinstance(X, dict):
+        return {name: _shape_of(array) for name, array in X.items()}
+    if isinstance(X, tuple):
+        return tuple(map(_shape_of, X))
+    X = as_numbers("X", X)
+    if X.ndim < 1:
+        raise ShapeError(f"X must have the shape (m, ...); got {X.shape}")
+    return X.shape[1:]
+
+
+def _random_inputs(network: Network, m: int, rng: np.random.Generator) -> Any:
+    """Normal numbers for each input."""
+    several = network.body.takes_several
+    shapes = network.input_shape if several else {"": network.input_shape}
+    for place, name in enumerate(shapes):
+        if network.body.takes_ids_at(place):
+            what = f"input {name!r}" if name else repr(network.layers[0])
+            raise SettingError(f"{what} takes ids: pass them as X")
+    X = {name: rng.standard_normal((m, *shape)) for name, shape in shapes.items()}
+    return X if several else X[""]
+
+
+def _random_like_outputs(network: Network, X: Any, rng: np.random.Generator) -> Any:
+    several, shapes = network.body.gives_several, network.body.outputs_of(network.output_shape)
+    m = len(next(iter(X.values())) if isinstance(X, dict) else X[0] if isinstance(X, tuple) else X)
+    if any(None in shape for shape in shapes):
+        outputs = network.forward(X)
+        shapes = tuple(Z.shape[1:] for Z in (outputs.values() if several else [outputs]))
+    each = [rng.standard_normal((m, *shape)) for shape in shapes]
+    return tuple(each) if several else each[0]
