@@ -1,14 +1,16 @@
 """GaussianKL: against PyTorch and many digits, with any targets, and what it refuses."""
 
+import math
 from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
 
-from plainnet import Cache, Network, check_gradients
+from plainnet import Cache, Network, check_gradients, train
 from plainnet.errors import DataError, SettingError, ShapeError
-from plainnet.layers import Dense, Identity, Sample
-from plainnet.losses import EachPosition, GaussianKL, MeanSquaredError
+from plainnet.layers import Dense, Graph, Identity, Sample, Tanh
+from plainnet.losses import EachPosition, GaussianKL, MeanSquaredError, SigmoidCrossEntropy
+from plainnet.optimizers import Adam
 
 
 def both(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -86,3 +88,48 @@ def test_it_is_not_a_loss_of_positions():
 def test_it_needs_means_and_variances(layers):
     with pytest.raises(ShapeError, match=r"GaussianKL\(\) needs an output of shape \(2 k,\)"):
         Network(layers, loss=GaussianKL(), input_shape=3)
+
+
+# --- a variational autoencoder --------------------------------------------------------------------
+
+
+def autoencoder(dtype: type = np.float64) -> Network:
+    """Six numbers between 0 and 1, their code, two numbers, and what that says of the six."""
+    nodes = {
+        "code": ([Dense(8), Tanh(), Dense(4)], "X"),
+        "Z": ([Sample(), Dense(8), Tanh(), Dense(6)], "code"),
+    }
+    losses = {"Z": (SigmoidCrossEntropy(), 6.0), "code": GaussianKL()}
+    graph = Graph(nodes, inputs="X", outputs=("Z", "code"))
+    return Network(graph, loss=losses, input_shape=6, seed=0, dtype=dtype)
+
+
+def test_the_losses_of_an_autoencoder_add_up_to_the_bound(rng):
+    network, X = autoencoder(), rng.random((5, 6))
+    cache = Cache(training=True, record=True, seed=0)
+    value = network.loss_and_gradients(X, {"Z": X}, cache)
+    A, Z = cache["code.2.dense.Z"], cache["Z.3.dense.Z"]
+    bound = 0.0  # of the logarithm of the probability of X, term by term
+    for x, z, a in zip(X, Z, A, strict=True):
+        for t, v in zip(x, z, strict=True):
+            p = 1 / (1 + math.exp(-v))
+            bound += t * math.log(p) + (1 - t) * math.log(1 - p)
+        for mean, log_var in zip(a[:2], a[2:], strict=True):
+            bound += (1 + log_var - mean**2 - math.exp(log_var)) / 2
+    assert value == pytest.approx(-bound / 5, rel=1e-12)
+    check = check_gradients(network, X, {"Z": X})
+    assert check.passed, check
+
+
+def test_an_autoencoder_learns():
+    """Four words of six bits, two bits of which are noise."""
+    rng = np.random.default_rng(0)
+    words = np.array([[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 0, 1], [1, 0, 1, 0]])
+    X = np.hstack([words[rng.integers(0, 4, 400)], rng.integers(0, 2, (400, 2))]).astype(np.float32)
+    network = autoencoder(np.float32)
+    history = train(
+        network, X, {"Z": X}, optimizer=Adam(0.01), epochs=40, batch_size=50, seed=0, progress=False
+    )
+    by_chance = 6 * math.log(2)
+    exact = math.log(4) + 2 * math.log(2)  # the entropy of X, below which no bound is
+    assert exact < history["loss"][-1] < by_chance - 0.5
