@@ -23,6 +23,24 @@ class GaussianKL(Loss):
     plainnet are means: the mean over n outputs of `SigmoidCrossEntropy` counts n times beside this
     loss, that of `MeanSquaredError` n / (2 s^2) times, s^2 the variance of the outputs around their
     mean. Beside a reconstruction of weight 1, this loss has the weight 1 / n, or 2 s^2 / n.
+
+    Examples
+    --------
+    A variational autoencoder of six numbers between 0 and 1, whose code has two dimensions:
+
+    >>> from plainnet import Network
+    >>> from plainnet.layers import Dense, Graph, Sample
+    >>> from plainnet.losses import SigmoidCrossEntropy
+    >>> graph = Graph(
+    ...     {"code": (Dense(4), "X"), "Z": ([Sample(), Dense(6)], "code")},
+    ...     inputs="X",
+    ...     outputs=("Z", "code"),
+    ... )
+    >>> losses = {"Z": (SigmoidCrossEntropy(), 6), "code": GaussianKL()}
+    >>> network = Network(graph, loss=losses, input_shape=6, seed=0)
+    >>> X = np.eye(6)
+    >>> list(network.evaluate(X, {"Z": X}))
+    ['loss', 'Z_loss', 'Z_accuracy', 'code_loss']
     """
 
     needs_targets = False
