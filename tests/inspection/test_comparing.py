@@ -493,6 +493,17 @@ def test_an_error_in_the_class_is_the_result(mine, first, text):
     assert re.search(text, str(result)), result
 
 
+def test_no_line_of_plainnet_is_shown():
+    class OneLayerMore(Book):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            self.L += 1
+
+    result = compared(OneLayerMore)
+    assert result.first == "forward_propagation"
+    assert str(result).endswith("got W1, b1, W2, b2, W3, b3")
+
+
 class KeepsNoZ(Student):
     def forward_propagation(self, X):
         cache = super().forward_propagation(X)

@@ -395,10 +395,10 @@ def _call(mine: Any, method: str, arguments: str, *values: Any) -> Any:
 
 
 def _line(error: Exception) -> str:
-    """Where it was raised: the last line that is not NumPy's."""
-    numpys = str(Path(np.__file__).parent)
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    own = [frame for frame in frames if not frame.filename.startswith((numpys, "<__array"))]
+    """Where it was raised: the last line that is neither NumPy's nor plainnet's."""
+    others = (str(Path(np.__file__).parent), str(Path(__file__).parents[1]), "<__array")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(others)]
     if not own:
         return ""
     code = f": {own[-1].line}" if own[-1].line else ""
