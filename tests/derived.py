@@ -134,7 +134,9 @@ class Written:
             self.known[here] = getattr(layer, name)
         else:
             assert name in NOT_FORMULAS, f"{name} of {layer!r} should have a formula"
-            self.known[here] = self.recorded[f"{layer.name}.{name}"]
+            drawn = self.recorded[f"{layer.name}.{name}"]
+            as_rows = name == "E" and layer.shown_by is WindowOfRows
+            self.known[here] = drawn.reshape(-1, drawn.shape[-1]) if as_rows else drawn
         return here
 
 

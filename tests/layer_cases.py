@@ -66,6 +66,7 @@ from plainnet.layers import (
     Reshape,
     Residual,
     RMSNorm,
+    Sample,
     Scale,
     Sequential,
     Sigmoid,
@@ -141,6 +142,15 @@ def softmax(example: np.ndarray, layer: Layer) -> np.ndarray:
 
 def flat(example: np.ndarray, layer: Layer) -> np.ndarray:
     return np.array(list(example.flat))
+
+
+def means(example: np.ndarray, layer: Layer) -> np.ndarray:
+    """The first half, of which the second is the log variances."""
+    k = example.shape[-1] // 2
+    out = np.empty((*example.shape[:-1], k))
+    for place in np.ndindex(*out.shape):
+        out[place] = example[place]
+    return out
 
 
 def shaped(*shape: int) -> Twin:
@@ -415,6 +425,8 @@ CASES = [
     LayerCase(lambda: Residual([ReLU()]), (4,), residual),
     LayerCase(lambda: GaussianNoise(0.3), (6,), same),
     LayerCase(lambda: GaussianNoise(0), (6,), same),
+    LayerCase(Sample, (6,), means),
+    LayerCase(Sample, (2, 4), means),
     LayerCase(BatchNorm, (6,), batch_norm),
     LayerCase(lambda: BatchNorm(momentum=0.5, epsilon=0.1), (2, 3), batch_norm),
     LayerCase(BatchNorm, (2, 3, 2), batch_norm),

@@ -222,7 +222,10 @@ def test_only_probabilities_are_given_as_such(case, rng):
 # --- targets --------------------------------------------------------------------------------------
 
 
-@every_loss
+WITH_TARGETS = [case for case in CASES if case.loss.needs_targets]
+
+
+@pytest.mark.parametrize("case", WITH_TARGETS, ids=[case.id for case in WITH_TARGETS])
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -5,6 +5,7 @@ dense.py         every output a weighted sum of every input
 dropout.py       noise in training: dropout, whole channels of it, Gaussian
 from_formula.py  any formula, with its derivative by reverse mode
 gates.py         a sigmoid decides how much passes: GLU, SwiGLU, highways
+sampling.py      a normal number from its mean and variance
 scaling.py       one learned number a feature: scale, slope, share
 """
 
@@ -26,6 +27,7 @@ from plainnet.layers.dense.dense import Dense
 from plainnet.layers.dense.dropout import Dropout, Dropout2d, GaussianNoise
 from plainnet.layers.dense.from_formula import FromFormula
 from plainnet.layers.dense.gates import GLU, Highway, SwiGLU
+from plainnet.layers.dense.sampling import Sample
 from plainnet.layers.dense.scaling import ParametricActivation, PReLU, Scale
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "PReLU",
     "ParametricActivation",
     "ReLU",
+    "Sample",
     "Scale",
     "SiLU",
     "Sigmoid",
