@@ -15,7 +15,7 @@ from plainnet import Cache
 from plainnet.engine.differentiation import Tape
 from plainnet.engine.formulas import FUNCTIONS, LAYERS, Formula
 from plainnet.engine.recording import WindowOfRows
-from plainnet.layers import EncoderDecoder, Layer, Parallel
+from plainnet.layers import EncoderDecoder, Graph, Layer, Parallel
 from plainnet.layers.recurrence.recurrent import Recurrent
 
 NOT_FORMULAS = {"M", "E", "ids", "data"}
@@ -56,8 +56,11 @@ class Written:
             A = self.layer(layer, A)
         return A
 
-    def layer(self, layer: Layer, A: str) -> str:
+    def layer(self, layer: Layer, A: str, *others: str) -> str:
         names = {name: self._tensor(layer, name) for name in layer.declared}
+        if layer.takes_several:
+            given = {f"A_{i}": each for i, each in enumerate((A, *others), 1)}
+            return self._once(layer, names | given)
         if isinstance(layer, Recurrent):
             return self._unrolled(layer, A, names)
         if layer.shown_by is not WindowOfRows:
@@ -69,6 +72,12 @@ class Written:
     def inside(self, container: Layer, called: str, *arguments: str) -> str:
         """What the layers inside a container make of an array, by what its formulas call them."""
         A, layers = arguments[0], container.layers
+        if isinstance(container, Graph):
+            values = dict(zip(container.inputs, arguments, strict=True))
+            for name in container.names:
+                layer, *sources = container.nodes[name]
+                values[name] = self.layer(layer, *(values[source] for source in sources))
+            return values[container.outputs[0]]
         if isinstance(container, Parallel):
             pairs = zip(layers, container.parts, strict=True)
             outs = [self.layer(layer, self.let(f"{A}[:, {a}:{b}]")) for layer, (a, b) in pairs]

@@ -21,15 +21,18 @@ from plainnet.layers import (
     LSTM,
     RNN,
     SELU,
+    Add,
     AveragePool2d,
     BatchNorm,
     Bidirectional,
     CategoryEmbedding,
+    Concatenate,
     Conv1d,
     Conv2d,
     ConvTranspose2d,
     CrossAttention,
     Dense,
+    Dot,
     Dropout,
     Dropout2d,
     Embedding,
@@ -41,6 +44,7 @@ from plainnet.layers import (
     GlobalAveragePool2d,
     GlobalMaxPool1d,
     GlobalMaxPool2d,
+    Graph,
     GroupNorm,
     Highway,
     Identity,
@@ -51,6 +55,7 @@ from plainnet.layers import (
     Masking,
     MaxPool2d,
     Mish,
+    Multiply,
     MultiHeadAttention,
     Parallel,
     ParametricActivation,
@@ -308,6 +313,70 @@ def side_by_side(example: np.ndarray, layer: Parallel) -> np.ndarray:
     return np.array(out)
 
 
+def joined(example: np.ndarray, graph: Graph) -> np.ndarray:
+    """Each node after its sources; the merges number by number."""
+    by_type = {type(case.make()): case.twin for case in reversed(CASES)}
+    known = {graph.outputs[0]: None, next(iter(graph.inputs)): example}
+
+    def value(name: str) -> np.ndarray:
+        if known.get(name) is None:
+            layer, *sources = graph.nodes[name]
+            parts = [value(source) for source in sources]
+            merge = MERGES.get(type(layer))
+            known[name] = merge(parts, layer) if merge else by_type[type(layer)](*parts, layer)
+        return known[name]
+
+    return value(graph.outputs[0])
+
+
+def place_by_place(function: Callable[[list[float]], float]) -> Callable[..., np.ndarray]:
+    def merge(parts: list[np.ndarray], layer: Layer) -> np.ndarray:
+        out = np.empty(parts[0].shape)
+        for place in np.ndindex(out.shape):
+            out[place] = function([float(part[place]) for part in parts])
+        return out
+
+    return merge
+
+
+def dot(parts: list[np.ndarray], layer: Layer) -> np.ndarray:
+    one, other = parts
+    out = np.zeros((*one.shape[:-1], 1))
+    for place in np.ndindex(one.shape):
+        out[(*place[:-1], 0)] += float(one[place]) * float(other[place])
+    return out
+
+
+def concatenated(parts: list[np.ndarray], layer: Concatenate) -> np.ndarray:
+    """The example has no batch axis."""
+    if layer.axis in (1, -2) and parts[0].ndim == 2:
+        return np.array([row for part in parts for row in part.tolist()])
+    places = list(np.ndindex(parts[0].shape[:-1]))
+    rows = [[x for part in parts for x in part[place].tolist()] for place in places]
+    return np.array(rows).reshape(*parts[0].shape[:-1], -1)
+
+
+def shared_twice() -> Graph:
+    """A layer in three places, one of them on top of another."""
+    layer = Dense(3)
+    nodes = {
+        "first": (layer, "X"),
+        "second": (layer, "bent"),
+        "bent": (Tanh(), "first"),
+        "third": (layer, "bent"),
+        "sum": (Add(), "first", "second", "third"),
+    }
+    return Graph(nodes, inputs="X", outputs="sum")
+
+
+MERGES: dict[type[Layer], Callable[..., np.ndarray]] = {
+    Add: place_by_place(math.fsum),
+    Multiply: place_by_place(math.prod),
+    Dot: dot,
+    Concatenate: concatenated,
+}
+
+
 def binned(example: np.ndarray, layer: PiecewiseLinearEmbedding) -> np.ndarray:
     out = []
     for x, edges in zip(example.tolist(), layer.edges, strict=True):
@@ -398,6 +467,39 @@ CASES = [
         (4,),
         side_by_side,
     ),
+    LayerCase(
+        lambda: Graph(
+            {
+                "wide": (Dense(4), "X"),
+                "bent": (Tanh(), "wide"),
+                "gate": (Multiply(), "wide", "bent"),
+                "sum": (Add(), "gate", "wide", "bent"),
+                "Y": (Concatenate(), "sum", "X"),
+            },
+            inputs="X",
+            outputs="Y",
+        ),
+        (3,),
+        joined,
+    ),
+    LayerCase(
+        lambda: Graph(
+            {
+                "one": (Dense(2), "X"),
+                "two": (Sigmoid(), "X"),
+                "longer": (Concatenate(1), "one", "two", "X"),
+                "product": (Multiply(), "two", "one", "X"),
+                "alike": (Dot(), "one", "product"),
+                "Y": (Concatenate(-2), "longer", "repeated"),
+                "repeated": (Concatenate(), "alike", "alike"),
+            },
+            inputs="X",
+            outputs="Y",
+        ),
+        (3, 2),
+        joined,
+    ),
+    LayerCase(shared_twice, (3,), joined),
     LayerCase(lambda: Embedding(4, 3), (5,), attention.looked_up_tokens),
     LayerCase(lambda: Embedding(3, 2, padding=0), (4,), attention.looked_up_tokens),
     LayerCase(lambda: TiedEmbedding(5, 3, [Dense(3), Tanh()]), (4,), attention.tied(chain)),

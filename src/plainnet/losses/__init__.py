@@ -3,6 +3,7 @@
 from plainnet.losses.base import Loss, real_targets
 from plainnet.losses.classification import Focal, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.losses.hinge import Hinge
+from plainnet.losses.outputs import EachOutput
 from plainnet.losses.positions import EachPosition
 from plainnet.losses.regression import (
     Huber,
@@ -14,6 +15,7 @@ from plainnet.losses.regression import (
 )
 
 __all__ = [
+    "EachOutput",
     "EachPosition",
     "Focal",
     "Hinge",

@@ -7,11 +7,10 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.arrays import as_array
+from plainnet.arguments.arrays import as_array, fits
 from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
 from plainnet.errors import ShapeError, require_type
-from plainnet.layers.base import fits
 from plainnet.losses.base import Array, Loss, Shape
 
 NOT_COUNTED = -1

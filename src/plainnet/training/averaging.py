@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments.parts import arrays_of
 from plainnet.callbacks.base import Run
 from plainnet.engine.cache import Cache
 from plainnet.layers import BatchNorm
@@ -76,11 +77,11 @@ class RunningState:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._batches: list[Array] = []
+        self._batches: list[Any] = []
         self._next = 0
         self._full = False
 
-    def keep(self, X: Array) -> None:
+    def keep(self, X: Any) -> None:
         """Copy a batch over the oldest one; shorter ones are left out."""
         batches = self._batches
         if batches and len(X) < len(batches[0]):
@@ -89,8 +90,10 @@ class RunningState:
             batches.append(X.copy())
             self._full = len(batches) * len(batches[0]) >= ROWS
             return
-        if batches[self._next].shape == X.shape:
-            np.copyto(batches[self._next], X)
+        held = arrays_of(batches[self._next])
+        if all(a.shape == b.shape for a, b in zip(held, arrays_of(X), strict=True)):
+            for array, new in zip(held, arrays_of(X), strict=True):
+                np.copyto(array, new)
         else:
             batches[self._next] = X.copy()
         self._next = (self._next + 1) % len(batches)
