@@ -20,7 +20,9 @@ from plainnet.optimizers import SGD, Adam
 EXPORTED = {
     name: kind
     for name, kind in vars(losses).items()
-    if isinstance(kind, type) and issubclass(kind, Loss) and kind not in (EachOutput, EachPosition, Loss)
+    if isinstance(kind, type)
+    and issubclass(kind, Loss)
+    and kind not in (EachOutput, EachPosition, Loss)
 }
 every_loss = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
