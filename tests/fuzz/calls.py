@@ -80,6 +80,7 @@ def _layer_calls() -> list[Call]:
         ("LeakyReLU", table, {"negative_slope": 0.1}),
         ("PReLU", table, {"initial": 0.25}),
         ("Scale", table, {"initial": 1.0}),
+        ("FromFormula", table, {"formula": "R = g * Z; R + h**2", "g": 1.0, "h": [0.5] * 4}),
         ("ParametricActivation", table, {"activation": ReLU()}),
         ("RNN", sequence, {**recurrent, "activation": "tanh"}),
         ("LSTM", sequence, recurrent),
