@@ -140,15 +140,14 @@ class Network(Tensors):
         self.plan = self._planned(needs_input_gradient=False)
         self._plan_to_inputs: Place | None = None
         shapes = self.input_shape if self.body.takes_several else {"": self.input_shape}
-        who = "the network" if isinstance(self.body, Graph) else "the network's first layer, "
-        if not isinstance(self.body, Graph) and self.layers:
-            who += f"{self.layers[0]!r},"
+        reader = None if isinstance(self.body, Graph) or not self.layers else self.layers[0]
         inputs = {
             name: Input(
                 f"X[{name!r}]" if name else "X",
                 shape,
                 self.dtype,
-                who if self.body.takes_ids_at(i) else "",
+                self.body.takes_ids_at(i),
+                reader,
             )
             for i, (name, shape) in enumerate(shapes.items())
         }

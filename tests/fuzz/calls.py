@@ -55,7 +55,7 @@ from plainnet import (
     train,
 )
 from plainnet.layers import Dense, Embedding, LayerNorm, ReLU
-from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
+from plainnet.losses import Hinge, MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam
 
 # --- the calls ------------------------------------------------------------------------------------
@@ -121,6 +121,10 @@ def _layer_calls() -> list[Call]:
         ("Sequential", table, {"layers": [Dense(2)]}),
         ("Residual", table, {"layers": [Dense(4)]}),
         ("Highway", table, {"layers": [Dense(4)], "gate_bias": -1.0}),
+        ("Graph", table, {
+            "nodes": {"wide": (Dense(3), "X"), "Y": ([layers.Concatenate(), ReLU()], "wide", "X")},
+            "inputs": "X", "outputs": "Y",
+        }),
         ("Parallel", table, {"parts": [(0, 1), (1, 4)], "layers": [Dense(1), Dense(2)]}),
     ]  # fmt: skip
     calls = [
@@ -132,6 +136,8 @@ def _layer_calls() -> list[Call]:
             says={
                 **dict.fromkeys(("encoder", "decoder"), ("encoder", "decoder", "layer")),
                 "layers": ("layer",),
+                "nodes": ("node",),
+                **dict.fromkeys(("inputs", "outputs"), ("node", "input", "output", "name")),
                 "sizes": ("column",),
                 "parts": ("input of shape",),
             },
@@ -149,6 +155,16 @@ def _layer_calls() -> list[Call]:
                 says={"layers": ("layer",), "vocabulary": ("vectors for ids",)},
             )
         )
+    calls.append(
+        Call(
+            "layers.Concatenate",
+            lambda **settings: layers.Graph(
+                {"Y": (layers.Concatenate(**settings), "X", "X")}, inputs="X", outputs="Y"
+            ),
+            lambda: {"axis": -1},
+            as_layer(sequence),
+        )
+    )
     cross = layers.CrossAttention
     calls.append(
         Call(
@@ -171,13 +187,15 @@ def _loss_calls() -> list[Call]:
         ("Quantile", {"levels": 0.5}, 3, numbers),
         ("Tweedie", {"power": 1.5}, 3, numbers),
         ("EachPosition", {"loss": MeanSquaredError()}, 3, numbers),
+        ("EachOutput", {"losses": {"Y": MeanSquaredError(), "V": (Hinge(), 0.5)}}, 3, numbers),
     ]
     return [
         Call(
             f"losses.{name}",
             getattr(losses, name),
             lambda settings=settings: fresh(settings),
-            as_loss(outputs, y) if name != "EachPosition" else nothing,
+            nothing if name in ("EachOutput", "EachPosition") else as_loss(outputs, y),
+            says={"losses": ("loss", "output")},
         )
         for name, settings, outputs, y in rows
     ]

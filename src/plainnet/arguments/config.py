@@ -65,7 +65,7 @@ class Configurable(metaclass=Spelled):
             value = getattr(self, name)
             if argument.default is Parameter.empty:
                 shown.append(repr(value))
-            elif value != argument.default:
+            elif isinstance(value, np.ndarray) or value != argument.default:
                 shown.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 

@@ -29,14 +29,16 @@ class Input:
         Of one example; None stands for any length.
     dtype : numpy.dtype
         Of the network.
-    ids : str
-        Who takes ids here, as in "its first layer, Embedding(9, 4),"; "" where it is numbers.
+    ids : bool
+    reader : Layer, optional
+        That takes them here.
     """
 
     name: str
     shape: Shape
     dtype: np.dtype[Any]
-    ids: str = ""
+    ids: bool = False
+    reader: Any = None
 
     def examples(self, X: Any) -> Any:
         """X, ready to be sliced: converted, or unchanged where it is not in memory."""
@@ -56,8 +58,9 @@ class Input:
         if not self.ids:
             return read_only(as_floats(self.name, rows, self.dtype, first_row))
         if rows.dtype.kind not in "iu":
+            who = "" if self.reader is None else f"'s first layer, {self.reader!r},"
             raise DTypeError(
-                f"{self.name} is {rows.dtype}, and {self.ids} takes ids: pass integers"
+                f"{self.name} is {rows.dtype}, and the network{who} takes ids: pass integers"
             )
         return read_only(rows)
 

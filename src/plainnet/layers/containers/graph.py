@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from plainnet.arguments.parts import named_values
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.plan import Place
@@ -392,7 +393,7 @@ def last_layers(body: Layer) -> list[Layer]:
 
 def _checked_nodes(nodes: Any) -> dict[str, Node]:
     checked: dict[str, Node] = {}
-    for name, node in _pairs("nodes", nodes, "(layer, source, ...)"):
+    for name, node in named_values("nodes", nodes, "(layer, source, ...)"):
         _expect_name("node", name)
         if name in checked:
             raise SettingError(f"there are two nodes called {name!r}")
@@ -436,7 +437,7 @@ def _checked_inputs(inputs: Any) -> dict[str, Kind]:
     if not isinstance(inputs, Mapping) and np.iterable(inputs):
         inputs = [(each, "numbers") if isinstance(each, str) else each for each in inputs]
     checked: dict[str, Kind] = {}
-    for name, kind in _pairs("inputs", inputs, '"numbers" or "ids"'):
+    for name, kind in named_values("inputs", inputs, '"numbers" or "ids"'):
         _expect_name("input", name)
         require_one_of(f"the kind of the input {name!r}", kind, get_args(Kind))
         if name in checked:
@@ -454,16 +455,6 @@ def _checked_outputs(outputs: Any) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names):
         raise SettingError(f"outputs must be names, each once and at least one; got {shown(names)}")
     return tuple(names)
-
-
-def _pairs(what: str, given: Any, of: str) -> list[tuple[str, Any]]:
-    """A mapping, or its pairs, as a description in a file has them."""
-    if isinstance(given, Mapping):
-        return list(given.items())
-    pairs = given if isinstance(given, list | tuple) else [given]
-    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
-        raise SettingError(f"{what} must be a dict of names and {of}; got {shown(given)}")
-    return [(name, value) for name, value in pairs]
 
 
 def _expect_name(what: str, name: Any) -> None:
