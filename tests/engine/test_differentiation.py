@@ -153,6 +153,13 @@ def test_several_formulas_and_names_that_nothing_depends_on():
     assert none["x"].tolist() == [0]
 
 
+def test_a_name_that_is_given_to_something_else():
+    formulas = [Formula("u", "x * y", ""), Formula("u", "x.size", ""), Formula("w", "u * x", "")]
+    known = {"x": np.array(2.0), "y": np.array(3.0)}
+    found = differentiate(formulas, known, "w", np.array(1.0), known)
+    assert {name: gradient.item() for name, gradient in found.items()} == {"x": 1, "y": 0}
+
+
 @pytest.mark.parametrize(
     "plain", ["A.flat", "[A, A]", "layers(A)", "concatenate(A)", "einsum(*[A, A])", "A.argsort()"]
 )
