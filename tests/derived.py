@@ -15,7 +15,7 @@ from plainnet import Cache
 from plainnet.engine.differentiation import Tape
 from plainnet.engine.formulas import FUNCTIONS, LAYERS, Formula
 from plainnet.engine.recording import WindowOfRows
-from plainnet.layers import EncoderDecoder, Graph, Layer, Parallel
+from plainnet.layers import EncoderDecoder, Graph, Layer, Parallel, Transposed
 from plainnet.layers.recurrence.recurrent import Recurrent
 
 NOT_FORMULAS = {"M", "E", "ids", "data"}
@@ -58,6 +58,8 @@ class Written:
 
     def layer(self, layer: Layer, A: str, *others: str) -> str:
         names = {name: self._tensor(layer, name) for name in layer.declared}
+        if isinstance(layer, Transposed):
+            names["W"] = self._tensor(layer.layer, "W")
         if layer.takes_several:
             given = {f"A_{i}": each for i, each in enumerate((A, *others), 1)}
             return self._once(layer, names | given)

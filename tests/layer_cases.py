@@ -78,6 +78,7 @@ from plainnet.layers import (
     Tanh,
     TiedEmbedding,
     TransformerBlock,
+    Transposed,
     Upsample,
 )
 from twins import attention, convolution, recurrence
@@ -332,8 +333,12 @@ def joined(example: np.ndarray, graph: Graph) -> np.ndarray:
         if known.get(name) is None:
             layer, *sources = graph.nodes[name]
             parts = [value(source) for source in sources]
-            merge = MERGES.get(type(layer))
-            known[name] = merge(parts, layer) if merge else by_type[type(layer)](*parts, layer)
+            if isinstance(layer, Transposed):
+                known[name] = transposed(*parts, layer)
+            elif type(layer) in MERGES:
+                known[name] = MERGES[type(layer)](parts, layer)
+            else:
+                known[name] = by_type[type(layer)](*parts, layer)
         return known[name]
 
     return value(graph.outputs[0])
@@ -377,6 +382,27 @@ def shared_twice() -> Graph:
         "sum": (Add(), "first", "second", "third"),
     }
     return Graph(nodes, inputs="X", outputs="sum")
+
+
+def tied_both_ways(bias: bool) -> Graph:
+    first = Dense(2)
+    nodes = {
+        "code": (first, "X"),
+        "bent": (Tanh(), "code"),
+        "again": (Transposed(first, bias=bias), "bent"),
+    }
+    return Graph(nodes, inputs="X", outputs="again")
+
+
+def transposed(example: np.ndarray, layer: Transposed) -> np.ndarray:
+    out = np.empty((*example.shape[:-1], layer.layer.W.shape[1]))
+    for place in np.ndindex(*example.shape[:-1]):
+        for j in range(out.shape[-1]):
+            total = float(layer.b[j]) if layer.bias else 0.0
+            for i in range(example.shape[-1]):
+                total += float(example[(*place, i)]) * float(layer.layer.W[i, j])
+            out[(*place, j)] = total
+    return out
 
 
 MERGES: dict[type[Layer], Callable[..., np.ndarray]] = {
@@ -512,6 +538,8 @@ CASES = [
         joined,
     ),
     LayerCase(shared_twice, (3,), joined),
+    LayerCase(lambda: tied_both_ways(True), (4,), joined),
+    LayerCase(lambda: tied_both_ways(False), (3, 4), joined),
     LayerCase(lambda: Embedding(4, 3), (5,), attention.looked_up_tokens),
     LayerCase(lambda: Embedding(3, 2, padding=0), (4,), attention.looked_up_tokens),
     LayerCase(lambda: TiedEmbedding(5, 3, [Dense(3), Tanh()]), (4,), attention.tied(chain)),

@@ -165,6 +165,18 @@ def _layer_calls() -> list[Call]:
             as_layer(sequence),
         )
     )
+    calls.append(
+        Call(
+            "layers.Transposed",
+            lambda layer, bias: layers.Graph(
+                {"code": (layer, "X"), "again": (layers.Transposed(layer, bias=bias), "code")},
+                inputs="X",
+                outputs="again",
+            ),
+            lambda: {"layer": Dense(2), "bias": True},
+            as_layer(sequence),
+        )
+    )
     cross = layers.CrossAttention
     calls.append(
         Call(

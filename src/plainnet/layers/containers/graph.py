@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from plainnet.arguments.config import shown_by_name
 from plainnet.arguments.parts import named_values
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
@@ -80,9 +81,9 @@ class Graph(Layer):
     Parameters
     ----------
     nodes : mapping of str to (layer, source, ...)
-        A list of layers stands for `Sequential`, the name of another node for its layer. A layer of
-        one input has one source; `Add`, `Concatenate` and any other layer with `takes_several` have
-        as many as they are given. The order of the nodes does not matter.
+        A list of layers stands for `Sequential`. A layer of one input has one source; `Add`,
+        `Concatenate` and any other layer with `takes_several` have as many as they are given. The
+        order of the nodes does not matter.
     inputs : str, sequence of str, or mapping of str to "numbers" or "ids"
         The names of the inputs. Those read by a layer of ids, such as `Embedding`, are ids anyway.
     outputs : str or sequence of str
@@ -141,17 +142,6 @@ class Graph(Layer):
         self._sums = [f"d{name}" for name in at]
         self._ids = self._which_are_ids()
         self.takes_ids = not self.takes_several and self._ids[0]
-        n = len(self.inputs)
-        self._is_chain = (
-            not self.takes_several
-            and not self.gives_several
-            and all(
-                reads == (i,) and not layer.takes_several
-                for i, (reads, layer) in enumerate(zip(self._reads, self.places, strict=True))
-            )
-            and self._outputs == (n + len(self.names) - 1,)
-            and len(self.layers) == len(self.places)
-        )
 
     def _which_are_ids(self) -> tuple[bool, ...]:
         """For each input, whether it is ids."""
@@ -199,8 +189,16 @@ class Graph(Layer):
                 shape = several if layer.takes_several else several[0]
                 shapes.append(layer.place(prefix + name, shape))
         self._again = self._gradients_again()
+        self._is_chain = self._runs_straight()
         outputs = tuple(shapes[i] for i in self._outputs)
         return outputs if self.gives_several else outputs[0]
+
+    def _runs_straight(self) -> bool:
+        """Whether each node reads the one before, and nothing is added up: as in a `Sequential`."""
+        ways = [(i,) for i in range(len(self.places))]
+        several = self.takes_several or any(layer.takes_several for layer in self.places)
+        ends = self._outputs == (len(self.places),)
+        return self._reads == ways and ends and not several and not any(self._again)
 
     def _gradients_again(self) -> list[list[tuple[Layer, str]]]:
         """For each node, the gradients that a later one, earlier on the way back, writes too."""
@@ -355,14 +353,31 @@ class Graph(Layer):
     # --- description ------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        first: dict[int, str] = {}
-        nodes = []
-        for name, (layer, *sources) in self.nodes.items():
-            again = first.setdefault(id(layer), name)
-            what = repr(layer if again == name else again)
-            nodes.append(f"{name!r}: ({', '.join([what, *map(repr, sources)])})")
+        """Code that makes it: a shared layer gets a name where it first stands."""
+        with shown_by_name(_names_of_shared(self)):
+            nodes = {
+                name: f"({', '.join([repr(layer), *map(repr, sources)])})"
+                for name, (layer, *sources) in self.nodes.items()
+            }
+        shown = ", ".join(f"{name!r}: {node}" for name, node in nodes.items())
         inputs = tuple(self.inputs) if "ids" not in self.inputs.values() else self.inputs
-        return f"Graph({{{', '.join(nodes)}}}, inputs={inputs!r}, outputs={self.outputs!r})"
+        return f"Graph({{{shown}}}, inputs={inputs!r}, outputs={self.outputs!r})"
+
+
+def _names_of_shared(graph: Graph) -> dict[int, str]:
+    """By identity, a name for each layer that a reader of the nodes meets more than once."""
+    first: dict[int, str] = {}
+    shared: dict[int, str] = {}
+    for node, (layer, *_) in graph.nodes.items():
+        ahead: list[Layer] = [layer]
+        while ahead:
+            inner = ahead.pop()
+            if id(inner) in first:
+                shared[id(inner)] = first[id(inner)]
+            else:
+                first[id(inner)] = f"{node}_layer"
+                ahead += inner.layers
+    return shared
 
 
 def input_names(body: Layer, n: int) -> tuple[str, ...]:
@@ -405,30 +420,13 @@ def _checked_nodes(nodes: Any) -> dict[str, Node]:
         layer, *sources = node
         if isinstance(layer, list | tuple):
             layer = Sequential(layer)
-        if not isinstance(layer, str):
-            require_type(f"the layer of node {name!r}", layer, Layer)
+        require_type(f"the layer of node {name!r}", layer, Layer)
         for source in sources:
             require_type(f"each source of node {name!r}", source, str)
         checked[name] = (layer, *sources)
     if not checked:
         raise SettingError("a Graph needs at least one node; got none")
-    return {name: (_layer_of(name, checked), *node[1:]) for name, node in checked.items()}
-
-
-def _layer_of(name: str, nodes: dict[str, Node]) -> Layer:
-    """A node's layer, which may be given as that of another node."""
-    passed: list[str] = []
-    while isinstance(nodes[name][0], str):
-        passed.append(name)
-        name = nodes[name][0]
-        if name not in nodes or name in passed:
-            raise SettingError(
-                f"node {passed[-1]!r} has the layer of {name!r}, which is "
-                f"{'a node without a layer of its own' if name in nodes else 'unknown'}; there are "
-                f"{', '.join(nodes)}"
-            )
-    layer: Layer = nodes[name][0]
-    return layer
+    return checked
 
 
 def _checked_inputs(inputs: Any) -> dict[str, Kind]:
