@@ -116,7 +116,7 @@ class Graph(Layer):
         self._outputs = tuple(at[name] for name in self.outputs)
         self._ids = self._which_are_ids()
         self.takes_ids = not self.takes_several and self._ids[0]
-        n = len(self.inputs)
+        inside = [id(each) for layer in self.layers for each in layer.walk()]
         self._is_chain = (
             not self.takes_several
             and not self.gives_several
@@ -124,8 +124,9 @@ class Graph(Layer):
                 reads == (i,) and not layer.takes_several
                 for i, (reads, layer) in enumerate(zip(self._reads, self.places, strict=True))
             )
-            and self._outputs == (n + len(self.names) - 1,)
+            and self._outputs == (len(self.names),)
             and len(self.layers) == len(self.places)
+            and len(set(inside)) == len(inside)  # two nodes may share a layer inside theirs
         )
 
     def _which_are_ids(self) -> tuple[bool, ...]:
@@ -138,7 +139,7 @@ class Graph(Layer):
             for place, value in enumerate(reads):
                 if layer.takes_ids_at(place):
                     of_ids.append((value, name))
-                elif not layer.takes_several:
+                else:
                     of_numbers.append((value, name))
         for value, name in of_ids:
             if value >= n:
@@ -253,7 +254,9 @@ class Graph(Layer):
             return forward_in_order(cache.layers_of(self), A)
         sequences = cache.sequences
         values = [*self.inputs_of(A)]
-        masks = [sequences.mask] * len(values)
+        masks = [*sequences.masks] if self.takes_several else [sequences.mask]
+        if len(masks) != len(values):  # at the beginning of a network
+            masks = [None] * len(values)
         try:
             for (layer, own), reads in zip(cache.layers_of(self), self._reads, strict=True):
                 sequences.mask = masks[reads[0]]
