@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,11 @@ class Input:
 
     def rows(self, X: Any, first_row: int = 0) -> Array:
         """X as a read-only array of shape (m, *shape), of the network's dtype or of integers."""
+        if isinstance(X, Mapping):
+            raise ShapeError(
+                f"the network has one input, and {self.name} is a dict of {', '.join(map(str, X))}"
+                ": pass its array"
+            )
         rows = as_array(self.name, X)
         if rows.ndim == 0 or not fits(rows.shape[1:], self.shape):
             raise ShapeError(

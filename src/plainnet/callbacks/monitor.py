@@ -20,7 +20,7 @@ class Monitor:
         "val_loss", for example: a column of the history.
     mode : "auto", "min" or "max"
         Which values are better. "auto" knows it for the loss and for all of
-        `plainnet.metrics.METRICS`.
+        `plainnet.metrics.METRICS`; also of one output, as "val_class_accuracy".
     min_delta : float
         A smaller gain does not count as one.
     """
@@ -58,6 +58,9 @@ def _higher_is_better(measure: str, mode: Mode) -> bool:
     if mode != "auto":
         return mode == "max"
     name = measure.removeprefix("val_")
+    of_one_output = name.rpartition("_")[2]
+    if name not in METRICS and of_one_output in ("loss", "accuracy"):
+        name = of_one_output
     if name == "loss":
         return False
     if name not in METRICS:

@@ -14,6 +14,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
 from plainnet.errors import (
     DataError,
+    DTypeError,
     SettingError,
     ShapeError,
     require_number,
@@ -50,13 +51,19 @@ class EachOutput(Loss):
             self.losses[name] = (copy(loss), weight)
         if not self.losses:
             raise SettingError("losses must have a loss for each output; got none")
-        self.gives_probabilities = any(loss.gives_probabilities for loss, _ in self.losses.values())
+        each = [loss for loss, _ in self.losses.values()]
+        self.gives_probabilities = any(loss.gives_probabilities for loss in each)
+        self.needs_targets = any(loss.needs_targets for loss in each)
 
     def build(self, output_shape: tuple[Any, ...]) -> None:
-        if len(output_shape) != len(self.losses):
-            raise ShapeError(f"loss {self!r} needs {len(self.losses)} outputs; got {output_shape}")
-        for name, shape in zip(self.losses, output_shape, strict=True):
-            loss, weight = self.losses[name]
+        several = all(isinstance(shape, tuple) for shape in output_shape)
+        if not several or len(output_shape) != len(self.losses):
+            raise ShapeError(
+                f"loss {self!r} needs an output for each of its {len(self.losses)} losses; the "
+                f"network gives {output_shape}"
+            )
+        given, self.losses = self.losses, {}  # the losses of an earlier network stay as they are
+        for (name, (loss, weight)), shape in zip(given.items(), output_shape, strict=True):
             if loss.of_positions and len(shape) > 1:
                 loss = EachPosition(loss)
             loss = copy(loss)
@@ -77,16 +84,21 @@ class EachOutput(Loss):
         return tuple(name for name, (loss, _) in self.losses.items() if loss.needs_targets)
 
     def targets(self, y: Any, dtype: npt.DTypeLike) -> Any:
-        given = self._by_name(y)
-        known = {name: self.losses[name][0].targets(y, dtype) for name, y in given.items()}
-        m = len(next(iter(known.values()))) if known else len(y)
-        none = np.empty((m, 0), dtype)
-        parts = Parts({name: known.get(name, none) for name in self.losses})
-        expect_same_rows("y", parts)
-        return parts
+        known = {}
+        for name, given in self._by_name(y).items():
+            try:
+                known[name] = self.losses[name][0].targets(given, dtype)
+            except (DataError, DTypeError, ShapeError) as error:
+                raise type(error)(f"y[{name!r}]: {error}") from None
+        if known:
+            expect_same_rows("y", Parts(known))
+        none = np.empty((len(next(iter(known.values()), y)), 0), dtype)
+        return Parts({name: known.get(name, none) for name in self.losses})
 
     def _by_name(self, y: Any) -> dict[str, Any]:
         """The targets of each output that has some."""
+        if not self.taught:
+            return {}
         if isinstance(y, Parts):  # checked before, or rows of such
             y = y.arrays
         if isinstance(y, tuple | list) and len(y) == len(self.taught):

@@ -142,6 +142,7 @@ class Graph(Layer):
         self._sums = [f"d{name}" for name in at]
         self._ids = self._which_are_ids()
         self.takes_ids = not self.takes_several and self._ids[0]
+        self._is_chain = self._runs_straight()
 
     def _which_are_ids(self) -> tuple[bool, ...]:
         """For each input, whether it is ids."""
@@ -153,7 +154,7 @@ class Graph(Layer):
             for place, value in enumerate(reads):
                 if layer.takes_ids_at(place):
                     of_ids.append((value, name))
-                elif not layer.takes_several:
+                else:
                     of_numbers.append((value, name))
         for value, name in of_ids:
             if value >= n:
@@ -189,7 +190,6 @@ class Graph(Layer):
                 shape = several if layer.takes_several else several[0]
                 shapes.append(layer.place(prefix + name, shape))
         self._again = self._gradients_again()
-        self._is_chain = self._runs_straight()
         outputs = tuple(shapes[i] for i in self._outputs)
         return outputs if self.gives_several else outputs[0]
 
@@ -198,7 +198,9 @@ class Graph(Layer):
         ways = [(i,) for i in range(len(self.places))]
         several = self.takes_several or any(layer.takes_several for layer in self.places)
         ends = self._outputs == (len(self.places),)
-        return self._reads == ways and ends and not several and not any(self._again)
+        inside = [id(each) for layer in self.places for each in layer.walk()]
+        shares = len(set(inside)) < len(inside)
+        return self._reads == ways and ends and not several and not shares
 
     def _gradients_again(self) -> list[list[tuple[Layer, str]]]:
         """For each node, the gradients that a later one, earlier on the way back, writes too."""
@@ -278,10 +280,11 @@ class Graph(Layer):
         if cache.route is None:
             cache.route = self._route(cache)
         sequences, values = cache.sequences, [*self.inputs_of(A)]
+        given_masks = sequences.masks if self.takes_several else (sequences.mask,)
         # One for each value, as soon as there is one; None is all of the steps.
         masks: list[Array | None] | None = None
-        if sequences.mask is not None:
-            masks = [sequences.mask] * len(values)
+        if any(mask is not None for mask in given_masks):
+            masks = [*given_masks]
         try:
             for (layer, own), reads in zip(layers, self._reads):  # noqa: B905
                 if masks is not None:

@@ -13,6 +13,7 @@ from plainnet.errors import SettingError, ShapeError, require_integer
 from plainnet.layers.base import Array, Layer, Shape
 
 Arrays = tuple[Array, ...]
+BOOL = np.dtype(bool)
 
 
 class WrittenOut:
@@ -48,15 +49,19 @@ class Merge(Layer):
                 f"layer {self.name} ({self!r}) needs inputs of the same shape; got "
                 f"{_listed(tuple(each.shape for each in A))}"
             )
-        cache.mask = in_all(cache.sequences.masks)
+        cache.mask = in_all(cache.sequences.masks, cache)
 
 
-def in_all(masks: tuple[Array | None, ...]) -> Array | None:
+def in_all(masks: tuple[Array | None, ...], cache: Cache) -> Array | None:
     """The steps that are data by each of these masks; None is all of them."""
     known = [mask for mask in masks if mask is not None]
-    if not known:
-        return None
-    return known[0] if len(known) == 1 else np.logical_and.reduce(known)
+    if len(known) < 2:
+        return known[0] if known else None
+    both = cache.array("mask", known[0].shape, BOOL)
+    np.copyto(both, known[0])
+    for mask in known[1:]:
+        both &= mask
+    return both
 
 
 class Add(Merge):
@@ -226,15 +231,11 @@ class Concatenate(Layer):
         for part, each in zip(_parts(Y, sizes, axis), A, strict=True):
             part[...] = each
         if axis > 1 or Y.ndim == 2:
-            cache.mask = in_all(masks)
+            cache.mask = in_all(masks, cache)
         elif any(mask is not None for mask in masks):
-            cache.mask = np.concatenate(
-                [
-                    np.ones(each.shape[:2], bool) if mask is None else mask
-                    for each, mask in zip(A, masks, strict=True)
-                ],
-                axis=1,
-            )
+            cache.mask = cache.array("mask", Y.shape[:2], BOOL)
+            for steps, mask in zip(_parts(cache.mask, sizes, 1), masks, strict=True):
+                steps[...] = True if mask is None else mask
         return Y
 
     def backward(self, dY: Array, cache: Cache) -> Any:

@@ -15,7 +15,7 @@ from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Place
 from plainnet.errors import SettingError, ShapeError, require_sequence, require_type
 from plainnet.initializers import Initializer
-from plainnet.layers.base import Array, Layer, Shape, name_who_writes, seen
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, name_who_writes, seen
 
 
 class Sequential(Layer):
@@ -83,10 +83,12 @@ class Sequential(Layer):
 def _expect_one(before: Layer, after: Layer) -> None:
     """Refuse neighbours that do not take and give one array each."""
     if before.gives_several or after.takes_several:
-        who = f"{before!r} gives several arrays" if before.gives_several else f"{after!r} takes"
+        several = f"{after!r} takes several arrays"
+        if before.gives_several:
+            several = f"{before!r} gives several arrays"
         raise SettingError(
-            f"in a sequence of layers, each but the first and the last takes one array and gives "
-            f"one; {who}: join them in a Graph"
+            "in a sequence of layers, only the first may take several arrays, and only the last "
+            f"may give several; {several}: join them in a Graph"
         )
 
 
@@ -133,7 +135,8 @@ def watched_forward(layer: Layer, A: Any, cache: Cache) -> Any:
     if cache.window is not None:
         known = {name: getattr(layer, name) for name in layer.declared}
         if layer.uses_mask:  # as the formulas have it, None or not
-            known["data"] = np.ones(A.shape[:-1], bool) if mask is None else mask
+            one = layer.inputs_of(A)[0]
+            known["data"] = np.ones(one.shape[:-1], bool) if mask is None else mask
         cache.window.begin(given, known)
     try:
         Y = layer.forward(given, cache)
@@ -195,6 +198,8 @@ def watched_backward(layer: Layer, dA: Any, cache: Cache) -> Any:
 
 def _expect_gradients(layer: Layer, dA: Array, dX: Any, cache: Cache) -> None:
     """Refuse a gradient that does not have the input's shape."""
+    if dX is NO_GRADIENT and not cache.needs_input_gradient:
+        return
     shapes = layer.inputs_of(layer.input_shape)
     _expect_tuple(layer, "backward", dX, len(shapes) if layer.takes_several else 1)
     for i, (gradient, shape) in enumerate(zip(layer.inputs_of(dX), shapes, strict=True)):
