@@ -34,9 +34,9 @@ class Progress(Callback):
             return
         try:
             if run.steps is None:
-                self._bar = tqdm(total=run.epochs, unit="epoch", file=stream)
+                self._bar = tqdm(total=run.epochs, initial=run.epoch, unit="epoch", file=stream)
             else:
-                self._bar = tqdm(total=run.steps, unit="step", file=stream)
+                self._bar = tqdm(total=run.steps, initial=run.step, unit="step", file=stream)
         except OSError:
             self._give_up()
 

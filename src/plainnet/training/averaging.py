@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,11 +37,14 @@ class Average:
             yield batch
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """For the measurements after an epoch only, not for the training that follows."""
+    def in_place(self, *, already: bool = False) -> Iterator[None]:
+        """For the measurements after an epoch only, not for the training that follows.
+
+        `already` where a resumed run was left in the middle of them.
+        """
         network, average = self.run.network, self.run.average
         self._statistics.end_epoch()
-        if average is not None:
+        if average is not None and not already:
             np.copyto(self._raw_state, network.state)
             self._swap()
             self._statistics.measure()
@@ -57,6 +60,16 @@ class Average:
         if self.run.average is not None:
             self.run.network.parameters[:] = self.run.average
             self._statistics.measure()
+
+    def resume_state(self) -> dict[str, Any]:
+        average = {} if self.run.average is None else {"average": self.run.average}
+        return {"raw_state": self._raw_state, "seen": self._statistics.resume_state(), **average}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        np.copyto(self._raw_state, state["raw_state"], casting="no")
+        self._statistics.resume(state["seen"])
+        if self.run.average is not None:
+            np.copyto(self.run.average, state["average"], casting="no")
 
     def _swap(self) -> None:
         network, average = self.run.network, self.run.average
@@ -98,6 +111,12 @@ class RunningState:
     def end_epoch(self) -> None:
         """Every example has been seen once: enough."""
         self._full = bool(self._batches)
+
+    def resume_state(self) -> dict[str, Any]:
+        return {"batches": self._batches, "next": self._next, "full": self._full}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        self._batches, self._next, self._full = state["batches"], state["next"], state["full"]
 
     def measure(self) -> None:
         """Replace the network's running state by that of its current parameters."""
