@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
 
@@ -101,6 +101,9 @@ class Callback(metaclass=Spelled):
     ...         run.optimizer.learning_rate /= 2
     """
 
+    only_shows: ClassVar[bool] = False
+    """It shows how training goes and changes nothing: a resumed run may show it in another way."""
+
     def begin_training(self, run: Run) -> None:
         """Before the first epoch."""
 
@@ -146,7 +149,11 @@ def expect_observers(observers: Sequence[Callback]) -> None:
 
 
 RESUMING = ("resume_state", "resume")
-HOOKS = tuple(n for n in vars(Callback) if not n.startswith("_") and n not in RESUMING)
+HOOKS = tuple(
+    name
+    for name, value in vars(Callback).items()
+    if callable(value) and not name.startswith("_") and name not in RESUMING
+)
 
 _WHEN = {"on", "begin", "start", "end", "finish", "before", "after"}
 _WHAT = {"train", "training", "fit", "epoch", "batch", "step", "iteration", "validation"}

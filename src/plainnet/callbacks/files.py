@@ -79,10 +79,9 @@ class Checkpoint(Callback):
         self._place(1).parent.mkdir(parents=True, exist_ok=True)
 
     def end_step(self, run: Run) -> None:
-        step = run.step + 1
         # Where a parameter is not finite, the next step ends training, and the last file is better.
-        if self.steps is not None and step % self.steps == 0 and all_finite(run.network.parameters):
-            self._save(run, "end_step", {"epoch": len(run.history), "step": step})
+        if self._is_due(run) and all_finite(run.network.parameters):
+            self._save(run, "end_step", {"epoch": len(run.history), "step": run.step + 1})
 
     def end_epoch(self, run: Run) -> None:
         epoch = run.epoch + 1
@@ -95,6 +94,10 @@ class Checkpoint(Callback):
     def resume(self, state: Mapping[str, Any]) -> None:
         if self._monitor is not None:
             self._monitor.resume(state)
+
+    def _is_due(self, run: Run) -> bool:
+        """After a step."""
+        return self.steps is not None and (run.step + 1) % self.steps == 0
 
     def _save(self, run: Run, hook: str, metadata: dict[str, Any]) -> None:
         training = None if run.state is None else run.state(self, hook)

@@ -16,6 +16,8 @@ class Progress(Callback):
     where nothing can be shown, for example because the terminal is gone.
     """
 
+    only_shows = True
+
     def __init__(self, stream: TextIO | None = None) -> None:
         if stream is not None and not hasattr(stream, "write"):
             raise SettingError(f"stream must be an open text file; got {shown(stream)}")

@@ -251,11 +251,11 @@ def train(
     if resume is not None or any(isinstance(each, Checkpoint) for each in callbacks):
         kind = type(rng.bit_generator).__name__
         loop.keep(described(
-            network, optimizer, callbacks, batches, validation,
+            network, optimizer, loop.kept, batches, validation,
             seed=int(seed) if isinstance(seed, Integral) else kind, batch_size=batch_size,
             shuffle=shuffle, clip_norm=clip_norm, clip_value=clip_value, accumulate=accumulate,
             mixup=mixup, augment=augment, carry=carry, overfit_batches=overfit_batches,
-        ), len(callbacks))  # fmt: skip
+        ))  # fmt: skip
     if resume is not None and (saved := saved_run(resume, callbacks)) is not None:
         loop.resume(saved)
     with loop.observed(), on_ctrl_c(lambda: run.interrupt("Ctrl-C")):
@@ -280,6 +280,8 @@ class Loop:
     ) -> None:
         self.run, self.step, self.observers, self.validation = run, step, observers, validation
         self.batches = batches
+        self.kept = [each for each in observers if not each.only_shows]
+        """Who continues in a resumed run."""
         # A hook that is not overridden costs a step nothing.
         self.on_begin_step = _own_hooks(observers, "begin_step")
         self.on_end_step = _own_hooks(observers, "end_step")
@@ -380,9 +382,9 @@ class Loop:
 
     # --- from one call of train to the next ------------------------------------------------------
 
-    def keep(self, settings: dict[str, Any], callbacks: int) -> None:
-        """Let the first so many of the observers, and `Checkpoint`, save how the run stands."""
-        self.settings, self.kept = settings, callbacks
+    def keep(self, settings: dict[str, Any]) -> None:
+        """Let `Checkpoint` save how the run stands, which was given these settings."""
+        self.settings = settings
         self.search = Search(self.run.network, remembers=True)
         self.run.state = lambda callback, hook: state_of(self, callback, hook)
 
@@ -396,8 +398,7 @@ class Loop:
         """Do what is left of the hook that wrote the checkpoint; True if its epoch is over."""
         run, self.saved = self.run, None
         self.begin_epoch(run.epoch)
-        restore(self, saved)
-        left = self.observers[saved.state["callback"] + 1 :]
+        left = restore(self, saved)
         if saved.state["hook"] == "end_step":
             for observer in left:
                 observer.end_step(run)

@@ -166,13 +166,12 @@ def _difference(name: str, old: Any, new: Any) -> str:
 def state_of(loop: Loop, callback: Callback, hook: str) -> dict[str, Any]:
     """Everything that `restore` needs, while this callback is in this hook."""
     run, network, optimizer = loop.run, loop.run.network, loop.run.optimizer
-    at = next(i for i, each in enumerate(loop.observers) if each is callback)
     ended = run.stopping and not run.interrupted
     return {
         "version": VERSION,
         "settings": loop.settings,
         "hook": hook,
-        "callback": at,
+        "callback": next(i for i, each in enumerate(loop.kept) if each is callback),
         "epoch": run.epoch,
         "step": run.step,
         "loss": run.loss,
@@ -186,7 +185,7 @@ def state_of(loop: Loop, callback: Callback, hook: str) -> dict[str, Any]:
         "last_finite": loop.good.resume_state(),
         "batches": loop.batches.resume_state(),
         "carried": loop.step.cache.resume_state(),
-        "callbacks": [each.resume_state() for each in loop.observers[: loop.kept]],
+        "callbacks": [each.resume_state() for each in loop.kept],
         "search": loop.search.resume_state(),
     }
 
@@ -207,8 +206,11 @@ def announce(run: Run, saved: Saved) -> None:
         run.history.resume(saved.state["history"])
 
 
-def restore(loop: Loop, saved: Saved) -> None:
-    """Bring everything back to where it was when the checkpoint was written."""
+def restore(loop: Loop, saved: Saved) -> Sequence[Callback]:
+    """Bring everything back to where it was when the checkpoint was written.
+
+    Returns the callbacks that come after the one that wrote it.
+    """
     run, network, optimizer, state = loop.run, loop.run.network, loop.run.optimizer, saved.state
     with fitting(saved):
         np.copyto(network.parameters, state["parameters"], casting="no")
@@ -220,7 +222,7 @@ def restore(loop: Loop, saved: Saved) -> None:
         loop.good.resume(state["last_finite"])
         loop.batches.resume(state["batches"], middle=state["hook"] == "end_step")
         loop.step.cache.resume(state["carried"], network.plan)
-        for callback, own in zip(loop.observers[: loop.kept], state["callbacks"], strict=True):
+        for callback, own in zip(loop.kept, state["callbacks"], strict=True):
             callback.resume(own)
         if isinstance(optimizer, Optimizer):
             optimizer.resume(state["optimizer"], network.parameters)
@@ -230,6 +232,8 @@ def restore(loop: Loop, saved: Saved) -> None:
                 setattr(optimizer, name, tuple(value) if isinstance(was, tuple) else value)
         if state["stopped"] is not None:
             run.stop(state["stopped"])
+        writer = loop.kept[state["callback"]]
+        return loop.observers[loop.observers.index(writer) + 1 :]
 
 
 def _factors(network: Network) -> dict[str, Any]:
