@@ -390,8 +390,8 @@ class Loop:
 
     def resume(self, saved: Saved) -> None:
         """Go on from there, once training has begun."""
-        expect_same(saved, self.settings, self.run.epochs)
         announce(self.run, saved)
+        expect_same(saved, self.settings, self.run)
         self.saved = saved
 
     def take_up(self, saved: Saved) -> bool:

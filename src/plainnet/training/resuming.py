@@ -128,19 +128,21 @@ def _fingerprint(data: Any) -> Any:
     }
 
 
-def expect_same(saved: Saved, settings: Mapping[str, Any], epochs: int) -> None:
+def expect_same(saved: Saved, settings: Mapping[str, Any], run: Run) -> None:
     """Refuse to resume another run than the one in the file."""
-    before = saved.state.get("settings", {})
+    before = saved.state.get("settings")
+    if not isinstance(before, dict):
+        raise FileError(f"{saved.path} does not say which run it is of")
     for name in settings:
         if found := _difference(name, before.get(name), settings[name]):
             raise SettingError(
                 f"{saved.path} cannot be resumed with other settings, only with more epochs: "
                 f"{found}"
             )
-    if epochs <= saved.state["epoch"]:
+    if run.epochs <= run.epoch:
         raise SettingError(
-            f"{saved.path} is in epoch {saved.state['epoch'] + 1}; got epochs={epochs}, which "
-            "counts from the run's first epoch"
+            f"{saved.path} is in epoch {run.epoch + 1}; got epochs={run.epochs}, which counts from "
+            "the run's first epoch"
         )
 
 
@@ -195,6 +197,8 @@ def fitting(saved: Saved) -> Iterator[None]:
     """What is found to be wrong with the state in here is wrong with the file."""
     try:
         yield
+    except FileError:  # about another file, which it names
+        raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise FileError(f"{saved.path} cannot be resumed: {error!r}") from error
 
@@ -226,10 +230,9 @@ def restore(loop: Loop, saved: Saved) -> Sequence[Callback]:
             callback.resume(own)
         if isinstance(optimizer, Optimizer):
             optimizer.resume(state["optimizer"], network.parameters)
-        for name, value in state["optimizer_settings"].items():
-            if name != "type":
-                was = getattr(optimizer, name)
-                setattr(optimizer, name, tuple(value) if isinstance(was, tuple) else value)
+        for name in optimizer.config().keys() - {"type"}:
+            was, value = getattr(optimizer, name), state["optimizer_settings"][name]
+            setattr(optimizer, name, tuple(value) if isinstance(was, tuple) else value)
         if state["stopped"] is not None:
             run.stop(state["stopped"])
         writer = loop.kept[state["callback"]]
@@ -286,7 +289,8 @@ class Passes:
     def resume(self, state: Mapping[str, Any], *, middle: bool) -> None:
         """In the middle of an epoch, or after one."""
         self._begun = state["begun"]
-        self._go_to(state["now"])
+        for moment in ("begun", "now"):  # a damaged file is found out now, not in the next epoch
+            self._go_to(state[moment])
         self._skipped = int(state["used"]) if middle else 0
 
     def _now(self) -> dict[str, Any]:
