@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plainnet import layers
+from plainnet.initializers import Normal
 from plainnet.layers import (
     ELU,
     GELU,
@@ -20,25 +21,30 @@ from plainnet.layers import (
     LSTM,
     RNN,
     SELU,
+    Add,
     AveragePool2d,
     BatchNorm,
     Bidirectional,
     CategoryEmbedding,
+    Concatenate,
     Conv1d,
     Conv2d,
     ConvTranspose2d,
     CrossAttention,
     Dense,
+    Dot,
     Dropout,
     Dropout2d,
     Embedding,
     EncoderDecoder,
     Flatten,
+    FromFormula,
     GaussianNoise,
     GlobalAveragePool1d,
     GlobalAveragePool2d,
     GlobalMaxPool1d,
     GlobalMaxPool2d,
+    Graph,
     GroupNorm,
     Highway,
     Identity,
@@ -50,6 +56,7 @@ from plainnet.layers import (
     MaxPool2d,
     Mish,
     MultiHeadAttention,
+    Multiply,
     Parallel,
     ParametricActivation,
     PeriodicEmbedding,
@@ -59,6 +66,7 @@ from plainnet.layers import (
     Reshape,
     Residual,
     RMSNorm,
+    Sample,
     Scale,
     Sequential,
     Sigmoid,
@@ -70,6 +78,7 @@ from plainnet.layers import (
     Tanh,
     TiedEmbedding,
     TransformerBlock,
+    Transposed,
     Upsample,
 )
 from twins import attention, convolution, recurrence
@@ -134,6 +143,15 @@ def softmax(example: np.ndarray, layer: Layer) -> np.ndarray:
 
 def flat(example: np.ndarray, layer: Layer) -> np.ndarray:
     return np.array(list(example.flat))
+
+
+def means(example: np.ndarray, layer: Layer) -> np.ndarray:
+    """The first half, of which the second is the log variances."""
+    k = example.shape[-1] // 2
+    out = np.empty((*example.shape[:-1], k))
+    for place in np.ndindex(*out.shape):
+        out[place] = example[place]
+    return out
 
 
 def shaped(*shape: int) -> Twin:
@@ -228,6 +246,28 @@ def parametric(example: np.ndarray, layer: ParametricActivation) -> np.ndarray:
     return out
 
 
+def powers(example: np.ndarray, layer: FromFormula) -> np.ndarray:
+    out = np.empty_like(example)
+    for *place, j in np.ndindex(example.shape):
+        out[*place, j] = float(layer.g[j]) * float(example[*place, j]) ** 2
+    return out
+
+
+def swish(example: np.ndarray, layer: FromFormula) -> np.ndarray:
+    """With a learned factor in the sigmoid (Ramachandran et al. 2017)."""
+    return each(lambda z: z / (1 + math.exp(-float(layer.s) * z)))(example, layer)
+
+
+def bilinear(example: np.ndarray, layer: FromFormula) -> np.ndarray:
+    """(W a)_j (V a)_j, and behind them the mean of a."""
+    none = np.zeros(len(layer.W))
+    out = [
+        weighted_sum(example, layer.W, none, j) * weighted_sum(example, layer.V, none, j)
+        for j in range(len(none))
+    ]
+    return np.array([*out, math.fsum(example) / len(example)])
+
+
 def weighted_sum(row: np.ndarray, W: np.ndarray, b: np.ndarray, j: int) -> float:
     return float(b[j]) + math.fsum(float(w) * float(a) for w, a in zip(W[j], row, strict=True))
 
@@ -284,6 +324,95 @@ def side_by_side(example: np.ndarray, layer: Parallel) -> np.ndarray:
     return np.array(out)
 
 
+def joined(example: np.ndarray, graph: Graph) -> np.ndarray:
+    """Each node after its sources; the merges number by number."""
+    by_type = {type(case.make()): case.twin for case in reversed(CASES)}
+    known = {graph.outputs[0]: None, next(iter(graph.inputs)): example}
+
+    def value(name: str) -> np.ndarray:
+        if known.get(name) is None:
+            layer, *sources = graph.nodes[name]
+            parts = [value(source) for source in sources]
+            if isinstance(layer, Transposed):
+                known[name] = transposed(*parts, layer)
+            elif type(layer) in MERGES:
+                known[name] = MERGES[type(layer)](parts, layer)
+            else:
+                known[name] = by_type[type(layer)](*parts, layer)
+        return known[name]
+
+    return value(graph.outputs[0])
+
+
+def place_by_place(function: Callable[[list[float]], float]) -> Callable[..., np.ndarray]:
+    def merge(parts: list[np.ndarray], layer: Layer) -> np.ndarray:
+        out = np.empty(parts[0].shape)
+        for place in np.ndindex(out.shape):
+            out[place] = function([float(part[place]) for part in parts])
+        return out
+
+    return merge
+
+
+def dot(parts: list[np.ndarray], layer: Layer) -> np.ndarray:
+    one, other = parts
+    out = np.zeros((*one.shape[:-1], 1))
+    for place in np.ndindex(one.shape):
+        out[(*place[:-1], 0)] += float(one[place]) * float(other[place])
+    return out
+
+
+def concatenated(parts: list[np.ndarray], layer: Concatenate) -> np.ndarray:
+    """The example has no batch axis."""
+    if layer.axis in (1, -2) and parts[0].ndim == 2:
+        return np.array([row for part in parts for row in part.tolist()])
+    places = list(np.ndindex(parts[0].shape[:-1]))
+    rows = [[x for part in parts for x in part[place].tolist()] for place in places]
+    return np.array(rows).reshape(*parts[0].shape[:-1], -1)
+
+
+def shared_twice() -> Graph:
+    """A layer in three places, one of them on top of another."""
+    layer = Dense(3)
+    nodes = {
+        "first": (layer, "X"),
+        "second": (layer, "bent"),
+        "bent": (Tanh(), "first"),
+        "third": (layer, "bent"),
+        "sum": (Add(), "first", "second", "third"),
+    }
+    return Graph(nodes, inputs="X", outputs="sum")
+
+
+def tied_both_ways(bias: bool) -> Graph:
+    first = Dense(2)
+    nodes = {
+        "code": (first, "X"),
+        "bent": (Tanh(), "code"),
+        "again": (Transposed(first, bias=bias), "bent"),
+    }
+    return Graph(nodes, inputs="X", outputs="again")
+
+
+def transposed(example: np.ndarray, layer: Transposed) -> np.ndarray:
+    out = np.empty((*example.shape[:-1], layer.layer.W.shape[1]))
+    for place in np.ndindex(*example.shape[:-1]):
+        for j in range(out.shape[-1]):
+            total = float(layer.b[j]) if layer.bias else 0.0
+            for i in range(example.shape[-1]):
+                total += float(example[(*place, i)]) * float(layer.layer.W[i, j])
+            out[(*place, j)] = total
+    return out
+
+
+MERGES: dict[type[Layer], Callable[..., np.ndarray]] = {
+    Add: place_by_place(math.fsum),
+    Multiply: place_by_place(math.prod),
+    Dot: dot,
+    Concatenate: concatenated,
+}
+
+
 def binned(example: np.ndarray, layer: PiecewiseLinearEmbedding) -> np.ndarray:
     out = []
     for x, edges in zip(example.tolist(), layer.edges, strict=True):
@@ -322,6 +451,8 @@ CASES = [
     LayerCase(lambda: Residual([ReLU()]), (4,), residual),
     LayerCase(lambda: GaussianNoise(0.3), (6,), same),
     LayerCase(lambda: GaussianNoise(0), (6,), same),
+    LayerCase(Sample, (6,), means),
+    LayerCase(Sample, (2, 4), means),
     LayerCase(BatchNorm, (6,), batch_norm),
     LayerCase(lambda: BatchNorm(momentum=0.5, epsilon=0.1), (2, 3), batch_norm),
     LayerCase(BatchNorm, (2, 3, 2), batch_norm),
@@ -340,6 +471,22 @@ CASES = [
     LayerCase(lambda: ParametricActivation(Tanh()), (6,), parametric),
     LayerCase(lambda: ParametricActivation(Sigmoid()), (3, 2), parametric),
     LayerCase(lambda: ParametricActivation(PReLU()), (4,), parametric),
+    LayerCase(
+        lambda: FromFormula("R = maximum(Z, 0); R**2"), (6,), each(lambda z: max(z, 0.0) ** 2)
+    ),
+    LayerCase(lambda: FromFormula("g * Z**2", g=[1.0, -0.5, 2.0]), (3,), powers),
+    LayerCase(lambda: FromFormula("g * Z**2", g=Normal()), (2, 3), powers),
+    LayerCase(lambda: FromFormula("Z * sigmoid(s * Z)", s=1.5), (4, 2), swish),
+    LayerCase(
+        lambda: FromFormula(
+            "P = (A @ W.T) * einsum('mk,jk->mj', A, V)\n"
+            "mixed = concatenate([P, A.mean(axis=1, keepdims=True)], axis=1)",
+            W=[[0.5, -1.0, 0.3], [1.0, 0.2, -0.4]],
+            V=[[-0.3, 0.8, 0.1], [0.6, -0.7, 0.9]],
+        ),
+        (3,),
+        bilinear,
+    ),
     LayerCase(lambda: GLU(3), (4,), glu),
     LayerCase(lambda: GLU(3, bias=False), (5, 2), glu),
     LayerCase(lambda: Highway([Dense(4), Tanh()]), (4,), highway),
@@ -358,6 +505,41 @@ CASES = [
         (4,),
         side_by_side,
     ),
+    LayerCase(
+        lambda: Graph(
+            {
+                "wide": (Dense(4), "X"),
+                "bent": (Tanh(), "wide"),
+                "gate": (Multiply(), "wide", "bent"),
+                "sum": (Add(), "gate", "wide", "bent"),
+                "Y": (Concatenate(), "sum", "X"),
+            },
+            inputs="X",
+            outputs="Y",
+        ),
+        (3,),
+        joined,
+    ),
+    LayerCase(
+        lambda: Graph(
+            {
+                "one": (Dense(2), "X"),
+                "two": (Sigmoid(), "X"),
+                "longer": (Concatenate(1), "one", "two", "X"),
+                "product": (Multiply(), "two", "one", "X"),
+                "alike": (Dot(), "one", "product"),
+                "Y": (Concatenate(-2), "longer", "repeated"),
+                "repeated": (Concatenate(), "alike", "alike"),
+            },
+            inputs="X",
+            outputs="Y",
+        ),
+        (3, 2),
+        joined,
+    ),
+    LayerCase(shared_twice, (3,), joined),
+    LayerCase(lambda: tied_both_ways(True), (4,), joined),
+    LayerCase(lambda: tied_both_ways(False), (3, 4), joined),
     LayerCase(lambda: Embedding(4, 3), (5,), attention.looked_up_tokens),
     LayerCase(lambda: Embedding(3, 2, padding=0), (4,), attention.looked_up_tokens),
     LayerCase(lambda: TiedEmbedding(5, 3, [Dense(3), Tanh()]), (4,), attention.tied(chain)),

@@ -124,13 +124,45 @@ def test_a_layer_object_has_one_place_in_all_containers_together(arrange):
         Network(arrange(Dense(4)), loss=MeanSquaredError(), input_shape=4)
 
 
-@pytest.mark.parametrize(
-    "pick", [lambda n: n.layers[0], lambda n: n.layers[1], lambda n: n.layers[2]]
-)
-def test_a_layer_of_another_network_is_refused(pick):
-    other = network_of()
-    with pytest.raises(SettingError, match=r"layer 1\..* already belongs to a network"):
-        Network([Dense(5), pick(other)], loss=MeanSquaredError(), input_shape=4)
+def test_layers_of_another_network_come_with_their_weights():
+    old = network_of()
+    old.state[:] += 1
+    before = old.parameters.copy(), old.state.copy()
+    head = Dense(7)
+    new = Network([*old.layers[:-1], head], loss=MeanSquaredError(), input_shape=4, seed=9)
+    for name in new.tensors:
+        if name.startswith(tuple(layer.name for layer in old.layers[:-1])):
+            np.testing.assert_array_equal(new[name], old[name])
+    assert new.layers[-1] is head  # whoever made it finds it in the network
+    new.parameters[:] = 7
+    new.state[:] = 7
+    np.testing.assert_array_equal(old.parameters, before[0])
+    np.testing.assert_array_equal(old.state, before[1])
+    assert old.layers[0].W.base is not new.layers[0].W.base
+
+
+def test_a_container_around_a_layer_of_another_network():
+    old = Network([Dense(4), Tanh()], loss=MeanSquaredError(), input_shape=4, seed=0)
+    fresh = Dense(4)
+    inside = [Residual([old.layers[0], fresh, old.layers[1]])]
+    new = Network(inside, loss=MeanSquaredError(), input_shape=4, seed=1)
+    np.testing.assert_array_equal(new["0.residual.0.dense.W"], old["0.dense.W"])
+    assert new.layer("0.residual.1.dense") is fresh
+    assert old.layers[0].name == "0.dense"
+
+
+def test_a_layer_of_another_network_needs_its_shape():
+    old = network_of()
+    with pytest.raises(SettingError, match=r"is 0\.dense of another network, in which W has.*new"):
+        Network([Dense(5), old.layers[0]], loss=MeanSquaredError(), input_shape=4)
+    assert old.predict(np.zeros((2, 4))).shape[0] == 2
+
+
+def test_a_layer_is_found_by_its_name():
+    network = Network([Dense(4), Residual([Tanh()])], loss=MeanSquaredError(), input_shape=4)
+    assert network.layer("1.residual.0.tanh") is network.layers[1].layers[0]
+    with pytest.raises(KeyError, match=r"no layer 'dense'; the network has 0\.dense, 1\.residual"):
+        network.layer("dense")
 
 
 def test_a_copy_of_a_layer_is_free():

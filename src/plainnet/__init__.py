@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
     from plainnet.engine.cache import Cache
     from plainnet.files import load, save
     from plainnet.generation import generate
-    from plainnet.inspection import GradientCheck, check_gradients
+    from plainnet.inspection import Comparison, GradientCheck, check_gradients, compare
     from plainnet.network import Network
     from plainnet.optimizers.lbfgs import LBFGS
     from plainnet.textbook import NeuralNetwork
@@ -38,6 +38,7 @@ __all__ = [
     "LBFGS",
     "Cache",
     "Callback",
+    "Comparison",
     "EarlyStopping",
     "GradientCheck",
     "History",
@@ -46,6 +47,7 @@ __all__ = [
     "augmentation",
     "callbacks",
     "check_gradients",
+    "compare",
     "data",
     "errors",
     "find_learning_rate",
@@ -67,12 +69,14 @@ _AT_HOME = {
     "LBFGS": "optimizers.lbfgs",
     "Cache": "engine.cache",
     "Callback": "callbacks",
+    "Comparison": "inspection",
     "EarlyStopping": "callbacks",
     "GradientCheck": "inspection",
     "History": "training.history",
     "Network": "network",
     "NeuralNetwork": "textbook",
     "check_gradients": "inspection",
+    "compare": "inspection",
     "find_learning_rate": "training.learning_rate",
     "generate": "generation",
     "load": "files",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_array, as_dtype, as_generator, as_labels, as_numbers
+from plainnet.arguments.parts import Parts, arrays_of, like
 from plainnet.engine.memory import zeros
 from plainnet.errors import (
     DataError,
@@ -83,13 +84,17 @@ def split(
 # --- checks ---------------------------------------------------------------------------------------
 
 
-def check_features(X: Array, first_row: int = 0) -> None:
+def check_features(X: Any, first_row: int = 0, name: str = "X") -> None:
     """Refuse an X that is empty or holds NaN or infinity, naming the column.
 
     `first_row` is the index of X's first row in the data that X is a slice of.
     """
+    if isinstance(X, Parts):
+        for part, array in X.arrays.items():
+            check_features(array, first_row, f"X[{part!r}]")
+        return
     if len(X) == 0:
-        raise DataError("X has no rows")
+        raise DataError(f"{name} has no rows")
     # A finite sum means finite numbers, and needs no memory. It may overflow: then look closer.
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(X.sum()):
@@ -100,7 +105,7 @@ def check_features(X: Array, first_row: int = 0) -> None:
     row, *column = np.argwhere(bad)[0]
     columns = int(bad.reshape(len(X), -1).any(axis=0).sum())
     raise DataError(
-        f"X must be finite; got {X[(row, *column)]} in row {first_row + row}, column "
+        f"{name} must be finite; got {X[(row, *column)]} in row {first_row + row}, column "
         f"{', '.join(map(str, column))} ({int(bad.sum())} such numbers in {columns} of its "
         "columns): fill in missing values or drop the rows first"
     )
@@ -188,7 +193,8 @@ class Batches:
     Iterating once is one epoch. Its order depends on the state of `rng`, not on the epoch before,
     so that batches made later continue as these would. `X` is anything that slices like an array;
     where it is not a NumPy array, rows are fetched in ascending order, as HDF5 and Zarr require.
-    `dtype` is that of X's batches, where X has a dtype that NumPy does not know.
+    `dtype` is that of X's batches, where X has a dtype that NumPy does not know. X and y may be
+    several arrays, as `Network.examples` and a loss of several outputs return them.
     """
 
     def __init__(
@@ -202,21 +208,25 @@ class Batches:
         *,
         shuffle: bool = True,
     ) -> None:
-        # take() copies the whole of an array that is not contiguous, at every call.
-        self.in_memory = isinstance(X, np.ndarray) and not isinstance(X, np.memmap)
-        self.X = np.ascontiguousarray(X) if self.in_memory else X
-        self.y = np.ascontiguousarray(y)
-        self.sample_weight = None if sample_weight is None else np.ascontiguousarray(sample_weight)
+        self.X, self.y, self.sample_weight = X, y, sample_weight
         self.batch_size = min(batch_size, len(X))
         self.rng, self.shuffle = rng, shuffle
         self._order = np.arange(len(X))
-        self._buffers = [
-            np.empty((self.batch_size, *X.shape[1:]), X.dtype if dtype is None else dtype),
-            np.empty((self.batch_size, *y.shape[1:]), y.dtype),
+        weights = () if sample_weight is None else (sample_weight,)
+        sources = [*arrays_of(X), *arrays_of(y), *weights]
+        self.in_memory = all(type(source) is np.ndarray for source in sources)
+        # take() copies the whole of an array that is not contiguous, at every call.
+        self._sources = [
+            np.ascontiguousarray(source) if type(source) is np.ndarray else source
+            for source in sources
         ]
-        if sample_weight is not None:
-            shape = (self.batch_size, *sample_weight.shape[1:])
-            self._buffers.append(np.empty(shape, sample_weight.dtype))
+        dtypes = [source.dtype for source in sources]
+        if dtype is not None:
+            dtypes[: len(arrays_of(X))] = arrays_of(dtype)
+        self._buffers = [
+            np.empty((self.batch_size, *source.shape[1:]), kind)
+            for source, kind in zip(sources, dtypes, strict=True)
+        ]
 
     def __len__(self) -> int:
         return self.n
@@ -226,7 +236,7 @@ class Batches:
         """How many batches an epoch has."""
         return -(-len(self.X) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
+    def __iter__(self) -> Iterator[tuple[Any, Any, Array | None]]:
         order = self._order
         if self.shuffle:
             # Each epoch shuffles 0, 1, 2 ..., which a running sum of ones makes in place.
@@ -234,24 +244,27 @@ class Batches:
             order[:1] = 0
             order.cumsum(out=order)
             self.rng.shuffle(order)
-        X, y, sample_weight = self.X, self.y, self.sample_weight
-        X_batch, y_batch, *w_batch = self._buffers
-        for start in range(0, len(X), self.batch_size):
+        buffers, batch = self._buffers, self._batch(self._buffers)
+        for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
-            if len(rows) < len(X_batch):
-                X_batch, y_batch, *w_batch = (b[: len(rows)] for b in self._buffers)
-            # mode="clip" spares NumPy a second buffer; the rows are in range.
-            if self.in_memory:
-                X.take(rows, axis=0, out=X_batch, mode="clip")
-            else:
+            if len(rows) < len(buffers[0]):
+                buffers = [buffer[: len(rows)] for buffer in buffers]
+                batch = self._batch(buffers)
+            if not self.in_memory:
                 rows = np.sort(rows)  # the order of the epoch stays shuffled
-                X_batch[:] = X[rows]
-            y.take(rows, axis=0, out=y_batch, mode="clip")
-            if sample_weight is None:
-                yield X_batch, y_batch, None
-            else:
-                sample_weight.take(rows, axis=0, out=w_batch[0], mode="clip")
-                yield X_batch, y_batch, w_batch[0]
+            for source, buffer in zip(self._sources, buffers, strict=True):
+                if type(source) is np.ndarray:
+                    # mode="clip" spares NumPy a second buffer; the rows are in range.
+                    source.take(rows, axis=0, out=buffer, mode="clip")
+                else:
+                    buffer[:] = source[rows]
+            yield batch
+
+    def _batch(self, buffers: list[Array]) -> tuple[Any, Any, Array | None]:
+        """X, targets and weights, which may be Parts, from all arrays of a batch."""
+        n, k = len(arrays_of(self.X)), len(arrays_of(self.y))
+        X, y = like(self.X, tuple(buffers[:n])), like(self.y, tuple(buffers[n : n + k]))
+        return X, y, None if self.sample_weight is None else buffers[-1]
 
 
 # --- sequences ------------------------------------------------------------------------------------

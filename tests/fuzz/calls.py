@@ -40,6 +40,7 @@ from plainnet import (
     augmentation,
     callbacks,
     check_gradients,
+    compare,
     data,
     datasets,
     find_learning_rate,
@@ -54,7 +55,7 @@ from plainnet import (
     train,
 )
 from plainnet.layers import Dense, Embedding, LayerNorm, ReLU
-from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
+from plainnet.losses import Hinge, MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam
 
 # --- the calls ------------------------------------------------------------------------------------
@@ -79,6 +80,7 @@ def _layer_calls() -> list[Call]:
         ("LeakyReLU", table, {"negative_slope": 0.1}),
         ("PReLU", table, {"initial": 0.25}),
         ("Scale", table, {"initial": 1.0}),
+        ("FromFormula", table, {"formula": "R = g * Z; R + h**2", "g": 1.0, "h": [0.5] * 4}),
         ("ParametricActivation", table, {"activation": ReLU()}),
         ("RNN", sequence, {**recurrent, "activation": "tanh"}),
         ("LSTM", sequence, recurrent),
@@ -119,6 +121,10 @@ def _layer_calls() -> list[Call]:
         ("Sequential", table, {"layers": [Dense(2)]}),
         ("Residual", table, {"layers": [Dense(4)]}),
         ("Highway", table, {"layers": [Dense(4)], "gate_bias": -1.0}),
+        ("Graph", table, {
+            "nodes": {"wide": (Dense(3), "X"), "Y": ([layers.Concatenate(), ReLU()], "wide", "X")},
+            "inputs": "X", "outputs": "Y",
+        }),
         ("Parallel", table, {"parts": [(0, 1), (1, 4)], "layers": [Dense(1), Dense(2)]}),
     ]  # fmt: skip
     calls = [
@@ -130,6 +136,8 @@ def _layer_calls() -> list[Call]:
             says={
                 **dict.fromkeys(("encoder", "decoder"), ("encoder", "decoder", "layer")),
                 "layers": ("layer",),
+                "nodes": ("node",),
+                **dict.fromkeys(("inputs", "outputs"), ("node", "input", "output", "name")),
                 "sizes": ("column",),
                 "parts": ("input of shape",),
             },
@@ -147,6 +155,28 @@ def _layer_calls() -> list[Call]:
                 says={"layers": ("layer",), "vocabulary": ("vectors for ids",)},
             )
         )
+    calls.append(
+        Call(
+            "layers.Concatenate",
+            lambda **settings: layers.Graph(
+                {"Y": (layers.Concatenate(**settings), "X", "X")}, inputs="X", outputs="Y"
+            ),
+            lambda: {"axis": -1},
+            as_layer(sequence),
+        )
+    )
+    calls.append(
+        Call(
+            "layers.Transposed",
+            lambda layer, bias: layers.Graph(
+                {"code": (layer, "X"), "again": (layers.Transposed(layer, bias=bias), "code")},
+                inputs="X",
+                outputs="again",
+            ),
+            lambda: {"layer": Dense(2), "bias": True},
+            as_layer(sequence),
+        )
+    )
     cross = layers.CrossAttention
     calls.append(
         Call(
@@ -169,13 +199,15 @@ def _loss_calls() -> list[Call]:
         ("Quantile", {"levels": 0.5}, 3, numbers),
         ("Tweedie", {"power": 1.5}, 3, numbers),
         ("EachPosition", {"loss": MeanSquaredError()}, 3, numbers),
+        ("EachOutput", {"losses": {"Y": MeanSquaredError(), "V": (Hinge(), 0.5)}}, 3, numbers),
     ]
     return [
         Call(
             f"losses.{name}",
             getattr(losses, name),
             lambda settings=settings: fresh(settings),
-            as_loss(outputs, y) if name != "EachPosition" else nothing,
+            nothing if name in ("EachOutput", "EachPosition") else as_loss(outputs, y),
+            says={"losses": ("loss", "output")},
         )
         for name, settings, outputs, y in rows
     ]
@@ -374,6 +406,17 @@ def _network_calls() -> list[Call]:
              lambda: {"subject": Dense(2), "X": None, "y": None, "input_shape": 3, "batch_size": 2,
                       "training": True, "seed": 0, "samples": 2, "tolerance": 1e-7},
              says={"X": ("input_shape",), "input_shape": ("input", "layer")}),
+        Call("check_gradients of a function", check_gradients,
+             lambda: {"subject": lambda x: np.sum(np.sin(x)), "X": lambda x: np.cos(x),
+                      "y": [1.0, 2.0], "samples": 2, "seed": 0},
+             says={"subject": ("f",), "X": ("df",), "y": ("x",)}),
+        Call("compare", compare,
+             lambda: {"mine": NeuralNetwork(2, [3], 2), "book": NeuralNetwork(2, [3], 2),
+                      "X": np.ones((2, 3)), "Y": np.eye(2)[:, [0, 1, 1]], "tolerance": 1e-6},
+             own_manner=textbooks, says={"mine": ("dictionary",), "book": ("dictionary",)}),
+        Call("compare dictionaries", compare,
+             lambda: {"mine": {"W": np.ones(2)}, "book": {"W": np.ones(2)}, "tolerance": 1e-6},
+             says={"mine": ("dictionary",), "book": ("dictionary", "W")}),
         Call("generate", generate,
              lambda: {"network": texts(), "prompt": [0, 1], "n": 2, "temperature": 1.0, "top_k": 3,
                       "top_p": 0.9, "seed": 0}, says={"prompt": ("X", "ids")}),

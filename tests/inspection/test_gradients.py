@@ -444,3 +444,20 @@ def test_rounding_of_a_large_loss_is_no_error(size):
 def test_a_class_is_no_layer():
     with pytest.raises(SettingError, match=r"got <class .*add parentheses"):
         check_gradients(Dense, input_shape=3)
+
+
+def test_the_wrong_element_is_shown():
+    check = check_gradients(OneElementOff(4), input_shape=4)
+    place, analytic, numeric = check.worst["0.oneelementoff.W"]
+    assert place == (1, 2)
+    assert analytic == pytest.approx(1.01 * numeric)
+    assert "WRONG at [1, 2]: " in str(check)
+
+
+def test_nan_in_place_of_a_gradient_of_zero_is_found():
+    class Unwritten(Own):
+        def backward(self, dZ, cache):
+            self.db[...] = dZ.sum(axis=0)
+            return dZ @ self.W
+
+    assert not check_gradients(Unwritten(3), np.zeros((2, 4))).passed

@@ -14,13 +14,15 @@ from plainnet import Cache, Network, check_gradients, losses, train
 from plainnet.arguments.config import rebuild
 from plainnet.errors import DataError, SettingError, ShapeError
 from plainnet.layers import Dense, Identity
-from plainnet.losses import EachPosition, Loss, MeanSquaredError, real_targets
+from plainnet.losses import EachOutput, EachPosition, Loss, MeanSquaredError, real_targets
 from plainnet.optimizers import SGD, Adam
 
 EXPORTED = {
     name: kind
     for name, kind in vars(losses).items()
-    if isinstance(kind, type) and issubclass(kind, Loss) and kind not in (Loss, EachPosition)
+    if isinstance(kind, type)
+    and issubclass(kind, Loss)
+    and kind not in (EachOutput, EachPosition, Loss)
 }
 every_loss = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
@@ -39,8 +41,9 @@ def outputs(case: LossCase, rng: np.random.Generator) -> np.ndarray:
 
 
 def test_every_exported_loss_has_a_case():
+    of_others = {"EachOutput", "EachPosition"}  # test_outputs.py, test_positions.py
     assert {type(case.loss) for case in CASES} == set(EXPORTED.values())
-    assert set(losses.__all__) == {*EXPORTED, "EachPosition", "Loss", "real_targets"}
+    assert set(losses.__all__) == {*EXPORTED, *of_others, "Loss", "real_targets"}
 
 
 @every_loss
@@ -219,7 +222,10 @@ def test_only_probabilities_are_given_as_such(case, rng):
 # --- targets --------------------------------------------------------------------------------------
 
 
-@every_loss
+WITH_TARGETS = [case for case in CASES if case.loss.needs_targets]
+
+
+@pytest.mark.parametrize("case", WITH_TARGETS, ids=[case.id for case in WITH_TARGETS])
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -18,6 +18,7 @@ from plainnet.files.native import read_metadata
 from plainnet.layers import (
     LSTM,
     BatchNorm,
+    Concatenate,
     Conv1d,
     Conv2d,
     Dense,
@@ -25,6 +26,7 @@ from plainnet.layers import (
     Embedding,
     Flatten,
     GaussianNoise,
+    Graph,
     ReLU,
     Tanh,
 )
@@ -638,3 +640,22 @@ def test_steps_are_for_one_file_of_the_last_state(path):
     given = {"path": "a.npz", "monitor": "loss"} if path is None else {"path": path}
     with pytest.raises(SettingError, match="steps=3 saves in the middle of an epoch"):
         Checkpoint(**given, steps=3)
+
+
+def test_with_several_inputs(tmp_path):
+    """An average of a network with BatchNorm keeps batches of them."""
+
+    def graph():
+        nodes = {
+            "a": (Dense(4), "left"),
+            "b": (Dense(4), "right"),
+            "both": (Concatenate(), "a", "b"),
+            "normal": (BatchNorm(), "both"),
+            "out": (Dense(3), "normal"),
+        }
+        return Graph(nodes, inputs=("left", "right"), outputs="out")
+
+    expect_the_same(
+        tmp_path, layers=graph, shape={"left": 4, "right": 2}, kills=(2, 7, 18),
+        data=lambda: ({"left": X[:, :4], "right": X[:, 4:]}, y), after=lambda network: [EMA(0.9)],
+    )  # fmt: skip

@@ -218,3 +218,10 @@ def as_shape(input_shape: int | tuple[Any, ...]) -> tuple[Any, ...]:
 def as_batch(shape: tuple[Any, ...]) -> str:
     """The shape of m examples of this shape, for messages: (m, time, 3)."""
     return f"({', '.join(['m', *('time' if n is None else str(n) for n in shape)])})"
+
+
+def fits(shape: tuple[Any, ...], expected: tuple[Any, ...]) -> bool:
+    """Whether an array's shape is the expected one, where None stands for any length."""
+    return len(shape) == len(expected) and all(
+        b is None or a == b for a, b in zip(shape, expected, strict=True)
+    )

@@ -5,6 +5,9 @@ one function can tell what rebuilds an object, and no class has to write that do
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from fractions import Fraction
 from inspect import Parameter, signature
 from typing import Any
@@ -17,6 +20,40 @@ from plainnet.errors import FileError
 PLAIN = frozenset({bool, int, float, str, type(None), tuple, list, dict, np.ndarray})
 
 
+_DESCRIBED: ContextVar[dict[int, dict[str, Any]] | None] = ContextVar("described", default=None)
+"""By identity, what the description that is being made has described so far."""
+
+
+@dataclass
+class _Named:
+    """An object that `repr` meets more than once: where it comes first, it gets a name."""
+
+    name: str
+    met: bool = False
+
+
+_NAMED: ContextVar[dict[int, _Named]] = ContextVar("named")
+
+
+@contextmanager
+def shown_by_name(names: Mapping[int, str]) -> Iterator[None]:
+    """In this context, the code that `repr` gives has each of these objects once.
+
+    `names` are by identity; one that is taken gets an underscore more.
+    """
+    named = dict(_NAMED.get({}))
+    for each, name in names.items():
+        if each not in named:
+            while any(name == other.name for other in named.values()):
+                name += "_"
+            named[each] = _Named(name)
+    token = _NAMED.set(named)
+    try:
+        yield
+    finally:
+        _NAMED.reset(token)
+
+
 class Configurable(metaclass=Spelled):
     """Anything whose constructor stores each argument under the argument's name."""
 
@@ -24,26 +61,52 @@ class Configurable(metaclass=Spelled):
     """Numbers among the arguments that are read before training: changing them later has no effect,
     so a schedule for them is refused."""
 
+    keeps_identity: bool = False
+    """An object that stands in several places is one object again after `rebuild`."""
+
     def config(self) -> dict[str, Any]:
-        """What rebuilds it, as data for JSON: `rebuild(thing.config(), kinds)`."""
-        settings = {"type": type(self).__name__}
-        for name in _arguments(type(self)):
-            settings[name] = _plain(getattr(self, name))
-        return settings
+        """What rebuilds it, as data for JSON: `rebuild(thing.config(), kinds)`.
+
+        The first of several places of a shared object describes it, under a number; the others
+        have the number only: {"is": 0}. No argument can be called `is`.
+        """
+        described, token = _DESCRIBED.get(), None
+        if described is None:
+            token = _DESCRIBED.set(described := {})
+        try:
+            if self.keeps_identity and id(self) in described:
+                first = described[id(self)]
+                numbered = sum("is" in settings for settings in described.values())
+                return {"is": first.setdefault("is", numbered)}
+            settings: dict[str, Any] = {"type": type(self).__name__}
+            described[id(self)] = settings
+            for name in _arguments(type(self)):
+                settings[name] = _plain(getattr(self, name))
+            return settings
+        finally:
+            if token is not None:
+                _DESCRIBED.reset(token)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep NumPy's numbers and booleans as Python's: settings are data for JSON."""
         super().__setattr__(name, value if type(value) in PLAIN else python_number(value))
 
     def __repr__(self) -> str:
+        named = _NAMED.get({}).get(id(self))
+        if named is not None and named.met:
+            return named.name
         shown = []
         for name, argument in _arguments(type(self)).items():
             value = getattr(self, name)
             if argument.default is Parameter.empty:
                 shown.append(repr(value))
-            elif value != argument.default:
+            elif isinstance(value, np.ndarray) or value != argument.default:
                 shown.append(f"{name}={value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+        code = f"{type(self).__name__}({', '.join(shown)})"
+        if named is None:
+            return code
+        named.met = True
+        return f"({named.name} := {code})"
 
 
 def overridden(thing: object) -> list[str]:
@@ -53,6 +116,8 @@ def overridden(thing: object) -> list[str]:
 
 def parts(thing: Any) -> Iterator[Configurable]:
     """The thing itself, and all that describes itself among its settings, at any depth."""
+    if isinstance(thing, Mapping):
+        thing = [*thing.values()]
     if isinstance(thing, list | tuple):
         for item in thing:
             yield from parts(item)
@@ -62,12 +127,25 @@ def parts(thing: Any) -> Iterator[Configurable]:
             yield from parts(getattr(thing, name))
 
 
-def rebuild(config: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
-    """The object that `config()` described. Only classes in `kinds` are ever called."""
+def rebuild(
+    config: Mapping[str, Any],
+    kinds: Mapping[str, type],
+    shared: dict[Any, Any] | None = None,
+) -> Any:
+    """The object that `config()` described. Only classes in `kinds` are ever called.
+
+    `shared` are the numbered objects that have been rebuilt so far.
+    """
+    shared = {} if shared is None else shared
+    number = config.get("is")
+    if number is not None and "type" not in config:
+        if number not in shared:
+            raise FileError(f"nothing is described under the number {number!r}")
+        return shared[number]
     settings = {}
     for name, value in config.items():
-        if name != "type":
-            settings[name] = _rebuilt(value, kinds)
+        if name not in ("type", "is"):
+            settings[name] = _rebuilt(value, kinds, shared)
     kind = str(config.get("type"))
     if kind not in kinds:
         raise FileError(
@@ -75,11 +153,14 @@ def rebuild(config: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
             "Name your own classes: load(path, custom=[YourLayer])"
         )
     try:
-        return kinds[kind](**settings)
+        thing = kinds[kind](**settings)
     except TypeError as error:
         raise FileError(
             f"{kind} does not take these settings: {', '.join(settings)} ({error})"
         ) from error
+    if number is not None:
+        shared[number] = thing
+    return thing
 
 
 def _arguments(kind: type) -> dict[str, Parameter]:
@@ -93,6 +174,8 @@ def _arguments(kind: type) -> dict[str, Parameter]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Configurable):
         return value.config()
+    if isinstance(value, Mapping):  # as pairs, of which `dict` makes it again
+        value = list(value.items())
     if isinstance(value, list | tuple):
         items = []
         for item in value:
@@ -108,14 +191,16 @@ def python_number(value: Any) -> Any:
     return float(value) if isinstance(value, np.longdouble | Fraction) else value
 
 
-def _rebuilt(value: Any, kinds: Mapping[str, type]) -> Any:
+def _rebuilt(value: Any, kinds: Mapping[str, type], shared: dict[Any, Any]) -> Any:
     if isinstance(value, Mapping):
-        return rebuild(value, kinds)
+        return rebuild(value, kinds, shared)
     if isinstance(value, list):
         items = []
         for item in value:
             items.append(
-                rebuild(item, kinds) if isinstance(item, Mapping) else _rebuilt(item, kinds)
+                rebuild(item, kinds, shared)
+                if isinstance(item, Mapping)
+                else _rebuilt(item, kinds, shared)
             )
         return items
     return value

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from plainnet import metrics
-from plainnet.arguments.arrays import as_batch
 from plainnet.cli import process
+from plainnet.engine.description import rows_of
 from plainnet.errors import counted
 from plainnet.network import Network
 from plainnet.training.history import History
@@ -108,11 +108,8 @@ def show_columns(console: Console, described: list[tuple[str, str]]) -> None:
 def show_network(console: Console, network: Network) -> None:
     """Each layer with its output's shape and its number of parameters."""
     table = _table("layer", ">output shape", ">parameters")
-    table.add_row("input", as_batch(network.input_shape), "")
-    for layer in network.body.walk():
-        if layer is not network.body:
-            size = sum(tensor.size for tensor in layer.declared.values())
-            table.add_row(layer.name, as_batch(layer.output_shape), f"{size:,}" if size else "")
+    for row in rows_of(network):
+        table.add_row(row.name, row.shape, row.size)
     table.add_section()
     table.add_row("total", "", f"{network.parameters.size:,}")
     console.print(table)

@@ -66,6 +66,7 @@ class Pass:
 
     training: bool
     record: bool
+    input_gradient: bool
     rng: np.random.Generator
     sequences: Sequences = field(default_factory=Sequences)
     frozen: frozenset[str] = frozenset()
@@ -86,6 +87,9 @@ class Cache(Memory):
     record : bool
         Keep every number of the pass, to be read by name. Otherwise a layer may write over an
         array that nothing reads any more (ReLU over `Z`), which changes no result.
+    input_gradient : bool
+        Compute the gradient with respect to the data too; see `Network.backward`. A recording
+        always does.
     seed : int, numpy.random.Generator or None
         Where dropout gets its random numbers.
     carry : bool
@@ -103,6 +107,7 @@ class Cache(Memory):
         "needs_input_gradient",
         "reuse_gradient",
         "reuse_input",
+        "route",
         "watches_backward",
         "watches_forward",
         "window",
@@ -115,11 +120,14 @@ class Cache(Memory):
         record: bool = False,
         seed: int | np.random.Generator | None = None,
         carry: bool = False,
+        input_gradient: bool = False,
     ) -> None:
+        record = require_boolean("record", record)
         self._set_up(
             Pass(
                 require_boolean("training", training),
-                require_boolean("record", record),
+                record,
+                require_boolean("input_gradient", input_gradient) or record,
                 as_generator(seed),
             ),
             require_boolean("carry", carry),
@@ -136,6 +144,7 @@ class Cache(Memory):
         # A container's layers, each with its sub-cache, in the order of either pass.
         self.layers: list[tuple[Any, Cache]] = []
         self.layers_back: list[tuple[Any, Cache]] = []
+        self.route: Any = None  # what a container works out once about its way through them
 
     @property
     def place(self) -> Place:
@@ -154,11 +163,17 @@ class Cache(Memory):
     @property
     def training(self) -> bool:
         shared = self._pass
-        return shared.training and not (shared.frozen and self._place.path in shared.frozen)
+        if shared.frozen and getattr(self._place.subject, "name", None) in shared.frozen:
+            return False
+        return shared.training
 
     @property
     def record(self) -> bool:
         return self._pass.record
+
+    @property
+    def input_gradient(self) -> bool:
+        return self._pass.input_gradient
 
     @property
     def carry(self) -> bool:
@@ -212,6 +227,7 @@ class Cache(Memory):
         shared = self._pass
         shared.frozen = frozen
         shared.sequences.mask = shared.sequences.source = None
+        shared.sequences.masks = ()
 
     def lay_out(self, plan: Place) -> None:
         """Make the sub-caches of all places of a plan; what this cache held of another goes."""
@@ -226,6 +242,7 @@ class Cache(Memory):
             here.layers = [(each.subject, own) for each, own in opened]
             here.layers_back = [(each, own) for each, own in here.layers if own.place.runs_back]
             here.layers_back.reverse()
+            here.route = None
             ahead += here.children.values()
         self.place = plan
 

@@ -6,8 +6,9 @@ by the plan as a whole, and containers only walk what they find in theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from plainnet.engine.recording import Window
 
@@ -20,6 +21,9 @@ class Planned:
 
     shown_by: type[Window] = Window
     """What a recording cache shows of it."""
+
+    sources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Of a graph: what each of the places inside it reads."""
 
     def plan(self, own: Place) -> Iterable[Place]:
         """Where what is inside it stands, in the order of the forward pass, given its own place."""
@@ -67,6 +71,14 @@ class Place:
     def within(self, name: str) -> str:
         """The full name of what is called `name` here."""
         return f"{self.path}.{name}" if self.path and name else self.path or name
+
+    def walk(self) -> Iterator[Place]:
+        """This place and all inside it, in the order of the forward pass."""
+        ahead = [self]
+        while ahead:
+            here = ahead.pop()
+            yield here
+            ahead += reversed(here.inner)
 
     def recorded(self) -> Place:
         """The same place in a recording: every number is kept, and every gradient computed."""

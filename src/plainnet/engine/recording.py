@@ -46,22 +46,23 @@ class Window(Mapping[str, Array]):
         self.went_back = False
         self._computed.clear()
         self.noted = {name: tensor.copy() for name, tensor in tensors.items()}
-        self.noted[self.formulas.input] = A
+        self.noted |= named(self.formulas.input, A)
 
     def end(self, Y: Array) -> None:
         """After forward."""
-        self.noted[self.formulas.output] = Y
+        self.noted |= named(self.formulas.output, Y)
 
     def begin_back(self, dY: Array) -> None:
         """Before backward."""
         self.went_back = True
         self._computed.clear()
-        self.noted[f"d{self.formulas.output}"] = dY.copy()
+        gradients = named(f"d{self.formulas.output}", dY)
+        self.noted |= {name: gradient.copy() for name, gradient in gradients.items()}
 
     def end_back(self, dA: Array, gradients: Mapping[str, Array]) -> None:
         """After backward."""
         self.noted |= {f"d{name}": gradient.copy() for name, gradient in gradients.items()}
-        self.noted[f"d{self.formulas.input}"] = dA
+        self.noted |= named(f"d{self.formulas.input}", dA)
 
     # --- what is read ----------------------------------------------------------------------------
 
@@ -118,6 +119,13 @@ class Window(Mapping[str, Array]):
             return array
         floats = (each.dtype for each in self.noted.values() if each.dtype.kind == "f")
         return array.astype(next(floats, array.dtype), copy=False)
+
+
+def named(name: str, arrays: Array | tuple[Array, ...]) -> dict[str, Array]:
+    """An array by its name; several, as a layer with several inputs has them, by A_1, A_2 ..."""
+    if isinstance(arrays, tuple):
+        return {f"{name}_{i}": array for i, array in enumerate(arrays, 1)}
+    return {name: arrays}
 
 
 class WindowOfRows(Window):

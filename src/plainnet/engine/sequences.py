@@ -54,7 +54,11 @@ class Sequences:
         Which steps are data, as booleans. None where all of them are.
     source : Source, optional
         Of an `EncoderDecoder`.
+    masks : tuple of such masks
+        In a layer with several inputs, that of each; after a pass of a network with several
+        outputs, that of each.
     """
 
     mask: Array | None = None
     source: Source | None = None
+    masks: tuple[Array | None, ...] = ()

@@ -16,20 +16,19 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from plainnet.arguments.arrays import as_shape
+from plainnet.arguments.arrays import as_shape, fits
 from plainnet.callbacks import Callback, EarlyStopping
-from plainnet.errors import ShapeError, require_sequence
+from plainnet.errors import SettingError, ShapeError, require_sequence
 from plainnet.estimators.base import Array, NeuralEstimator, Rows, SparseRows, generator
 from plainnet.estimators.targets import Classifier, Regressor
-from plainnet.layers import Layer, Sequential
-from plainnet.layers.base import fits
+from plainnet.layers import Graph, Layer, Sequential
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
 from plainnet.optimizers import Adam, Optimizer
 from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.training import train
 
-Layers = Sequence[Layer] | Callable[[int, int], Sequence[Layer]]
+Layers = Sequence[Layer] | Graph | Callable[[int, int], Sequence[Layer] | Graph]
 Shape = tuple[int, ...]
 
 
@@ -41,7 +40,7 @@ class NetworkEstimator(NeuralEstimator):
     loss: Loss | None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "layers": [list, tuple, callable],
+        "layers": [list, tuple, Graph, callable],
         "loss": [Loss, None],
         "optimizer": [Optimizer, LBFGS, None],
         "epochs": [Interval(Integral, 1, None, closed="left")],
@@ -82,12 +81,20 @@ class NetworkEstimator(NeuralEstimator):
 
     # --- training --------------------------------------------------------------------------------
 
-    def _template(self, n_features: int) -> list[Layer]:
+    def _template(self, n_features: int) -> Any:
         """Copies for the network: the given layers stay unbuilt, for the next fit and for clone."""
         layers = self.layers
         if callable(layers):
             layers = layers(n_features, self._n_network_outputs)
-        return deepcopy(require_sequence("layers", layers, "Layer objects"))
+        if not isinstance(layers, Graph):
+            return deepcopy(require_sequence("layers", layers, "Layer objects"))
+        if layers.takes_several or layers.gives_several:
+            inputs, outputs = ", ".join(layers.inputs), ", ".join(layers.outputs)
+            raise SettingError(
+                f"{type(self).__name__} has one X and one y; the Graph has the inputs {inputs} and "
+                f"the outputs {outputs}: train a Network"
+            )
+        return deepcopy(layers)
 
     @property
     def _n_network_outputs(self) -> int:
@@ -98,7 +105,9 @@ class NetworkEstimator(NeuralEstimator):
         layers = self._template(prod(n for n in shape if n is not None))
         loss = deepcopy(self.loss)
         if loss is None:
-            loss = self._default_loss(Sequential(deepcopy(layers)).place("", shape))
+            body = deepcopy(layers)
+            body = body if isinstance(body, Graph) else Sequential(body)
+            loss = self._default_loss(body.place("", shape))
         return Network(layers, loss=loss, input_shape=shape, seed=self._rng, dtype=X.dtype)
 
     def _begin(self, X: Any) -> None:
@@ -162,7 +171,7 @@ class NetworkClassifier(Classifier, NetworkEstimator):
 
     Parameters
     ----------
-    layers : list of Layer, or function
+    layers : list of Layer, Graph with one input and one output, or function
         From the input to the last pre-activation, as `Network` takes them, or a function of
         (n_features, n_outputs) that returns them. They are copied and stay unbuilt.
         n_outputs is the number of classes, or of labels.

@@ -218,10 +218,13 @@ def _built(
     try:
         expect_modest(description["layers"], unpacked)
         with filled_from_file(check):
+            layers, shape = description["layers"], description["input_shape"]
+            graph = isinstance(layers, dict)
+            several = isinstance(shape, dict)
             network = Network(
-                [rebuild(layer, kinds) for layer in description["layers"]],
+                rebuild(layers, kinds) if graph else [rebuild(layer, kinds) for layer in layers],
                 loss=rebuild(description["loss"], kinds),
-                input_shape=tuple(description["input_shape"]),
+                input_shape={n: tuple(s) for n, s in shape.items()} if several else tuple(shape),
                 dtype=description["dtype"],
             )
         _adjust(network, description.get("adjusted", {}))
@@ -324,7 +327,8 @@ def _fault(network: Network) -> str:
         name = next(name for name, tensor in tensors.items() if not np.isfinite(tensor).all())
         return f"{name} contains NaN or infinity"
     for layer in network.body.walk():
-        for shape in (layer.input_shape, layer.output_shape):
+        inputs, outputs = layer.inputs_of(layer.input_shape), layer.outputs_of(layer.output_shape)
+        for shape in (*inputs, *outputs):
             if prod(n for n in shape if n is not None) > LARGEST_EXAMPLE:
                 return f"{layer.name or 'it'} has {shape} numbers for a single example"
         window = getattr(layer, "window", None)

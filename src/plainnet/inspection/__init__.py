@@ -1,5 +1,7 @@
 """The glass box: whether the gradient is right, and what the numbers are."""
 
-from plainnet.inspection.gradients import GradientCheck, check_gradients
+from plainnet.inspection.comparing import Comparison, compare
+from plainnet.inspection.differences import GradientCheck
+from plainnet.inspection.gradients import check_gradients
 
-__all__ = ["GradientCheck", "check_gradients"]
+__all__ = ["Comparison", "GradientCheck", "check_gradients", "compare"]

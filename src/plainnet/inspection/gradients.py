@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.arrays import as_batch, as_generator, as_numbers
+from plainnet.arguments.arrays import as_batch, as_generator, as_numbers, fits
+from plainnet.arguments.parts import Parts
 from plainnet.engine.cache import Cache
 from plainnet.errors import (
     DTypeError,
@@ -26,45 +26,17 @@ from plainnet.errors import (
     require_integer,
     require_number,
 )
-from plainnet.layers.base import Layer, Shape, fits
+from plainnet.inspection.differences import STEP, GradientCheck, relative_error
+from plainnet.inspection.functions import check_function
+from plainnet.layers.base import Layer, Shape
+from plainnet.layers.containers.graph import output_names
 from plainnet.losses import Loss
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
 
-STEP = 1e-5
 
-
-@dataclass(frozen=True)
-class GradientCheck:
-    """The relative error of each gradient: max |analytic - numeric| / max(|analytic|, |numeric|).
-
-    Attributes
-    ----------
-    errors : {name: float}
-        For every parameter, and for the input.
-    tolerance : float
-    """
-
-    errors: dict[str, float]
-    tolerance: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether all errors are within the tolerance."""
-        return all(error <= self.tolerance for error in self.errors.values())
-
-    def __str__(self) -> str:
-        width = max(map(len, self.errors))
-        lines = [
-            f"{name:<{width}}  {error:8.1e}  {'right' if error <= self.tolerance else 'WRONG'}"
-            for name, error in self.errors.items()
-        ]
-        return "\n".join(
-            [f"relative error of the gradients (tolerance {self.tolerance:g})", *lines]
-        )
-
-
+@overload
 def check_gradients(
     subject: Layer | Loss | Network,
     X: Array | None = None,
@@ -76,18 +48,48 @@ def check_gradients(
     seed: int = 0,
     samples: int | None = 200,
     tolerance: float = 1e-7,
+) -> GradientCheck: ...
+@overload
+def check_gradients(
+    subject: Callable[..., Any],
+    X: Callable[..., Any],
+    y: Any,
+    *,
+    seed: int = 0,
+    samples: int | None = 200,
+    tolerance: float = 1e-7,
+) -> GradientCheck: ...
+def check_gradients(
+    subject: Any,
+    X: Any = None,
+    y: Any = None,
+    *,
+    input_shape: Shape | int | None = None,
+    batch_size: int = 5,
+    training: bool = True,
+    seed: int = 0,
+    samples: int | None = 200,
+    tolerance: float = 1e-7,
 ) -> GradientCheck:
-    """Compare every gradient of a layer, a loss or a network with central differences.
+    """Compare every gradient of a layer, a loss, a network or a function with central differences.
+
+    `check_gradients(f, df, x)` is for plain functions: x is an array, a number, a dictionary of
+    them, or a tuple of them, which f and df get as separate arguments. If f returns a number,
+    df(x) is its gradient, in the form of x; the gradient of x["W"] may be called "dW", and whatever
+    else is in a dictionary of gradients is left alone. If f returns an array, df is either the
+    derivative of each number, df(x), or a backward pass, df(x, dY): the gradient of
+    sum(f(x) * dY) for a random dY. Both get float64, and copies. They have to be smooth within
+    1e-5 of x; relative to x, where it is above 1.
 
     Parameters
     ----------
-    subject : Layer, Loss or Network
-        A layer (a copy of it is checked), a loss, or a network in float64.
+    subject : Layer, Loss, Network or function
+        A layer (a copy of it is checked), a loss, a network in float64, or f.
     X : float64 array, optional
         The input, or the pre-activations that a loss gets. If left out, random normal numbers; then
-        `input_shape` is needed for a layer or a loss.
+        `input_shape` is needed for a layer or a loss. For a function: df.
     y : array, optional
-        Targets, for a loss or a network.
+        Targets, for a loss or a network that needs them. For a function: x.
     input_shape : int or tuple of int
         Without the batch axis.
     batch_size : int
@@ -104,34 +106,39 @@ def check_gradients(
     >>> from plainnet.layers import Dense
     >>> check_gradients(Dense(3), input_shape=4).passed
     True
+    >>> x = {"W": np.array([[1.0, 2.0], [3.0, 4.0]])}
+    >>> def f(x):
+    ...     return np.sum(x["W"] ** 3)
+    >>> def df(x):
+    ...     return {"dW": 2 * x["W"] ** 2}
+    >>> print(check_gradients(f, df, x))
+    relative error of the gradients (tolerance 1e-07)
+    W   3.3e-01  WRONG at [1, 1]: 32 instead of 48
     """
-    if not isinstance(subject, Layer | Loss | Network):
+    is_function = callable(subject) and not isinstance(subject, Layer | Loss | Network | type)
+    if not isinstance(subject, Layer | Loss | Network) and not is_function:
         hint = "; add parentheses" if isinstance(subject, type) else ""
         raise SettingError(
-            f"subject must be a Layer, Loss or Network object; got {subject!r}{hint}"
+            "subject must be a Layer, Loss or Network object, or a function f with its gradient, "
+            f"check_gradients(f, df, x); got {subject!r}{hint}"
         )
     rng = as_generator(seed)
     batch_size = require_integer("batch_size", batch_size, at_least=1, at_most=2**20)
     if samples is not None:
         samples = require_integer("samples", samples, at_least=1)
-    require_number("tolerance", tolerance, above=0)
+    tolerance = require_number("tolerance", tolerance, above=0)
     require_boolean("training", training)
-    if X is not None:
-        X = as_numbers("X", X)
-        if X.ndim < 1:
-            raise ShapeError(f"X must have the shape (m, ...); got {X.shape}")
-    network = _network(subject, input_shape if X is None else X.shape[1:], rng)
-    if X is None and network.body.takes_ids:
-        raise SettingError(f"{subject!r} takes ids: pass them as X")
+    if is_function:
+        if input_shape is not None:
+            raise SettingError("a function needs an x, not an input_shape")
+        return check_function(subject, X, y, rng=rng, samples=samples, tolerance=tolerance)
+    network = _network(subject, input_shape if X is None else _shape_of(X), rng)
     if X is None:
-        X = rng.standard_normal((batch_size, *network.input_shape))
+        X = _random_inputs(network, batch_size, rng)
     if y is None:
-        if isinstance(subject, (Loss, Network)):
+        if isinstance(subject, (Loss, Network)) and network.loss.needs_targets:
             raise SettingError("the targets y are missing")
-        shape = network.output_shape
-        if None in shape:
-            shape = network.forward(X).shape[1:]
-        y = rng.standard_normal((len(X), *shape))  # the upstream gradient
+        y = _random_like_outputs(network, X, rng)  # the upstream gradient
     X, targets, _ = network.check(X, y)
     X = X.copy()
     before = network.parameters.copy(), network.gradients.copy(), network.state.copy()
@@ -147,15 +154,20 @@ def check_gradients(
         # What rounding in the loss can do to a difference must not count as an error.
         rounding = 4 * np.finfo(np.float64).eps * abs(value) / STEP
         variables, analytic = {**network.tensors}, {**network.gradient_tensors}
-        if not network.body.takes_ids:
-            variables["input"], analytic["input"] = X, cache["dX"]
+        dX: Any = cache["dX"]
+        if isinstance(X, Parts):
+            variables |= {f"input {name}": X.arrays[name] for name in dX}
+            analytic |= {f"input {name}": gradient for name, gradient in dX.items()}
+        elif not network.body.takes_ids:
+            variables["input"], analytic["input"] = X, dX
         analytic = {name: gradient.copy() for name, gradient in analytic.items()}
-        errors = {
-            name: _relative_error(
+        found = {
+            name: relative_error(
                 lambda: loss()[0], variable, analytic[name], rounding / tolerance, samples, rng
             )
             for name, variable in variables.items()
         }
+        errors = {name: error for name, (error, _) in found.items()}
         # The differences did not cover what training does: it writes over arrays.
         network.gradients.fill(np.nan)
         loss()
@@ -164,7 +176,7 @@ def check_gradients(
                 errors[f"{name}, written over"] = float("inf")
     finally:
         network.parameters[:], network.gradients[:], network.state[:] = before
-    return GradientCheck(errors, tolerance)
+    return GradientCheck(errors, tolerance, {name: place for name, (_, place) in found.items()})
 
 
 class _Projection(Loss):
@@ -202,40 +214,46 @@ def _network(
     if input_shape is None:
         raise SettingError(f"{subject!r} needs an X or an input_shape")
     layers: list[Layer] = [deepcopy(subject)] if isinstance(subject, Layer) else []
-    loss = _Projection() if isinstance(subject, Layer) else subject
+    loss: Any = subject
+    if isinstance(subject, Layer):
+        loss = _Projection()
+        if subject.gives_several:
+            loss = {name: _Projection() for name in output_names(subject, 0)}
     network = Network(layers, loss=loss, input_shape=input_shape, seed=rng, dtype=np.float64)
     # Zero biases would hide errors that scale with them.
     network.parameters[:] += 0.1 * rng.standard_normal(network.parameters.shape)
     return network
 
 
-def _relative_error(
-    loss: Callable[[], float],
-    variable: Array,
-    analytic: Array,
-    smallest: float,
-    samples: int | None,
-    rng: np.random.Generator,
-) -> float:
-    """The largest difference from central differences, relative to the largest gradient.
+def _shape_of(X: Any) -> Any:
+    """The shape of an example of this X, or of each of several arrays."""
+    if isinstance(X, dict):
+        return {name: _shape_of(array) for name, array in X.items()}
+    if isinstance(X, tuple):
+        return tuple(map(_shape_of, X))
+    X = as_numbers("X", X)
+    if X.ndim < 1:
+        raise ShapeError(f"X must have the shape (m, ...); got {X.shape}")
+    return X.shape[1:]
 
-    Where the largest gradient is below `smallest`, the latter takes its place.
-    """
-    places = np.arange(variable.size)
-    if samples is not None and samples < variable.size:
-        places = rng.choice(variable.size, samples, replace=False)
-    differences, sizes = [0.0], [0.0]
-    for place in places:
-        index = np.unravel_index(place, variable.shape)
-        kept = variable[index]
-        variable[index] = kept + STEP
-        above = loss()
-        variable[index] = kept - STEP
-        below = loss()
-        variable[index] = kept
-        numeric = (above - below) / (2 * STEP)
-        differences.append(abs(numeric - float(analytic[index])))
-        sizes.append(max(abs(numeric), abs(float(analytic[index]))))
-    # NumPy's maximum, unlike Python's, is NaN if one of the numbers is.
-    largest = float(np.max(sizes))
-    return float(np.max(differences)) / max(largest, smallest) if largest != 0 else 0.0
+
+def _random_inputs(network: Network, m: int, rng: np.random.Generator) -> Any:
+    """Normal numbers for each input."""
+    several = network.body.takes_several
+    shapes = network.input_shape if several else {"": network.input_shape}
+    for place, name in enumerate(shapes):
+        if network.body.takes_ids_at(place):
+            what = f"input {name!r}" if name else repr(network.layers[0])
+            raise SettingError(f"{what} takes ids: pass them as X")
+    X = {name: rng.standard_normal((m, *shape)) for name, shape in shapes.items()}
+    return X if several else X[""]
+
+
+def _random_like_outputs(network: Network, X: Any, rng: np.random.Generator) -> Any:
+    several, shapes = network.body.gives_several, network.body.outputs_of(network.output_shape)
+    m = len(next(iter(X.values())) if isinstance(X, dict) else X[0] if isinstance(X, tuple) else X)
+    if any(None in shape for shape in shapes):
+        outputs = network.forward(X)
+        shapes = tuple(Z.shape[1:] for Z in (outputs.values() if several else [outputs]))
+    each = [rng.standard_normal((m, *shape)) for shape in shapes]
+    return tuple(each) if several else each[0]

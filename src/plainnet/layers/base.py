@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from math import prod
 from typing import Any, Literal
@@ -48,6 +50,8 @@ class Layer(Configurable, Planned, ABC):
     formulas: Formulas
     """The mathematics as data; every layer of plainnet has them, and a custom layer may."""
 
+    keeps_identity = True
+
     layers: tuple[Layer, ...] = ()
     """Those inside a container."""
 
@@ -57,6 +61,14 @@ class Layer(Configurable, Planned, ABC):
 
     takes_ids: bool = False
     """The input is integers, such as the ids of tokens, and has no gradient."""
+
+    takes_several: bool = False
+    """It has several inputs: `build` gets a tuple of shapes and `forward` one of arrays, and
+    `backward` returns a tuple of gradients."""
+
+    gives_several: bool = False
+    """It has several outputs: `build` returns a tuple of shapes and `forward` one of arrays, and
+    `backward` gets a tuple of gradients."""
 
     uses_mask: bool = False
     """`forward` uses `cache.mask`: which steps of a sequence are data. `mask_for` has checked that
@@ -153,7 +165,10 @@ class Layer(Configurable, Planned, ABC):
 
     def numbers(self, time: int) -> int:
         """About how many numbers a pass without training needs for an example of `time` steps."""
-        return prod(time if n is None else n for n in self.output_shape)
+        return sum(
+            prod(time if n is None else n for n in shape)
+            for shape in self.outputs_of(self.output_shape)
+        )
 
     # --- what containers and networks call -------------------------------------------------------
 
@@ -166,32 +181,66 @@ class Layer(Configurable, Planned, ABC):
 
     def place(self, name: str, input_shape: Shape) -> Shape:
         """Build the layer at its place in a network; errors name the place."""
+        placed = _PLACED.get()
+        if placed is not None and id(self) in placed:
+            return self._place_again(name, input_shape)
         if self._bound:
             raise SettingError(
-                f"layer {name} ({self!r}) already belongs to a network; each place in a network "
-                "needs its own layer object"
+                f"layer {name} ({self!r}) already belongs to a network; place a copy of it"
             )
         self.name, self.declared, self.declared_state = name, {}, {}
         try:
-            if self.needs_lengths and None in input_shape:
+            if self.takes_several and not all(isinstance(each, tuple) for each in input_shape):
+                raise ShapeError(
+                    f"takes several inputs, and gets one of shape {input_shape}: make it a node of "
+                    "a Graph"
+                )
+            if self.needs_lengths and any(None in shape for shape in self.inputs_of(input_shape)):
                 raise ShapeError(f"needs an input of known length; got {input_shape}")
             self.output_shape = self.build(input_shape)
-            if not _is_shape(self.output_shape):
+            if not all(map(_is_shape, self.outputs_of(self.output_shape))):
                 raise ShapeError(
                     "must return the output's shape from build, a tuple such as the input's, "
                     f"{input_shape}; it returned {self.output_shape!r}"
                 )
             for tensor in (*self.declared.values(), *self.declared_state.values()):
                 _refuse_huge(f"a tensor {tensor.name} of shape", tensor.shape)
-            _refuse_huge("an output for each example of shape", self.output_shape)
+            for shape in self.outputs_of(self.output_shape):
+                _refuse_huge("an output for each example of shape", shape)
         except ShapeError as error:
             if error.placed:  # by a layer inside this container
                 raise
-            placed = ShapeError(f"layer {name} ({self!r}) {error}")
-            placed.placed = True
-            raise placed from None
+            with_place = ShapeError(f"layer {name} ({self!r}) {error}")
+            with_place.placed = True
+            raise with_place from None
         self.input_shape = input_shape
+        if placed is not None:
+            placed[id(self)] = self
         return self.output_shape
+
+    def _place_again(self, name: str, input_shape: Shape) -> Shape:
+        """At another place of the same graph: its tensors are declared, and have their shapes."""
+        if input_shape != self.input_shape:
+            error = ShapeError(
+                f"layer {name} ({self!r}) also stands at {self.name}, where its input has the "
+                f"shape {self.input_shape}; here it has {input_shape}. A shared layer needs the "
+                "same shape at each place; sequences of any length have None as their first axis"
+            )
+            error.placed = True
+            raise error
+        return self.output_shape
+
+    def inputs_of(self, value: Any) -> tuple[Any, ...]:
+        """Shapes or arrays, one for each input, from what it is given."""
+        return value if self.takes_several else (value,)
+
+    def outputs_of(self, value: Any) -> tuple[Any, ...]:
+        """Shapes or arrays, one for each output, from what it returns."""
+        return value if self.gives_several else (value,)
+
+    def takes_ids_at(self, place: int) -> bool:
+        """Whether the input at this place is ids."""
+        return self.takes_ids
 
     def suggest(self, following: Initializer) -> Initializer:
         """Decide weights declared without an initializer; say what suits the weights below."""
@@ -244,10 +293,15 @@ class Layer(Configurable, Planned, ABC):
         yield self, setting
 
     def walk(self) -> Iterator[Layer]:
-        """This layer and all layers inside it, from the input to the output."""
-        yield self
-        for layer in self.layers:
-            yield from layer.walk()
+        """This layer and all layers inside it, each once, from the input to the output."""
+        ahead: list[Layer] = [self]
+        met: set[int] = set()
+        while ahead:
+            layer = ahead.pop()
+            if id(layer) not in met:
+                met.add(id(layer))
+                yield layer
+                ahead += reversed(layer.layers)
 
     # Views die in pickle and deepcopy; the network binds fresh ones (Network.__setstate__).
     def __getstate__(self) -> dict[str, Any]:
@@ -260,6 +314,22 @@ class Layer(Configurable, Planned, ABC):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.__dict__.pop("innermost_first", None)
+
+
+_PLACED: ContextVar[dict[int, Layer] | None] = ContextVar("placed", default=None)
+
+
+@contextmanager
+def layers_may_be_shared() -> Iterator[None]:
+    """While a graph is built: a layer that is placed once more is the same layer."""
+    if _PLACED.get() is not None:  # a graph inside a graph
+        yield
+        return
+    token = _PLACED.set({})
+    try:
+        yield
+    finally:
+        _PLACED.reset(token)
 
 
 def _is_shape(shape: Any) -> bool:
@@ -286,13 +356,6 @@ def name_who_writes(error: ValueError, who: str) -> None:
 def seen(value: Any) -> str:
     """What was returned in place of an array."""
     return "None: is its `return` missing?" if value is None else described(value)
-
-
-def fits(shape: Shape, expected: Shape) -> bool:
-    """Whether an array's shape is the expected one, where None stands for any length."""
-    return len(shape) == len(expected) and all(
-        b is None or a == b for a, b in zip(shape, expected, strict=True)
-    )
 
 
 def expect_axes(input_shape: Shape, at_least: int, meaning: str) -> None:

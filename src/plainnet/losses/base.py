@@ -66,6 +66,9 @@ class Loss(Configurable, Planned, ABC):
     of_positions: bool = False
     """Where the output has more axes, such as (time, features), `EachPosition` applies the loss."""
 
+    needs_targets: bool = True
+    """Without, it depends on the outputs alone, and targets are an array of shape (m, 0)."""
+
     gives_probabilities: bool = False
     """`activate` gives the classes' probabilities."""
 
@@ -93,6 +96,10 @@ class Loss(Configurable, Planned, ABC):
     def activate(self, Z: Array) -> Array:
         """The network's output as its user reads it: probabilities, or the numbers themselves."""
         return Z
+
+    def probabilities(self, Z: Array) -> Array:
+        """`activate`, where `gives_probabilities`."""
+        return self.activate(Z)
 
     def decide(self, Z: Array) -> Array:
         """The prediction: classes, or the numbers themselves."""
@@ -122,6 +129,22 @@ class Loss(Configurable, Planned, ABC):
         if sample_weight is None:
             return float(np.count_nonzero(right)), float(len(right))
         return float(np.dot(right, sample_weight)), float(np.add.reduce(sample_weight))
+
+    def measures(
+        self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
+    ) -> dict[str, tuple[float, float]]:
+        """The loss and, of a classifier, the accuracy, each with the weight that it has."""
+        measures = {
+            "loss": (self.mean(Z, y, cache, sample_weight), self.weight(y, cache, sample_weight))
+        }
+        if self.is_classifier:
+            hits, counted = self.hits(Z, y, cache, sample_weight)
+            measures["accuracy"] = (hits / counted if counted else 0.0, counted)
+        return measures
+
+    def scores(self, means: dict[str, float]) -> dict[str, float]:
+        """What `Network.evaluate` returns, from the means of all measures."""
+        return means
 
     def counts(self, y: Array, sample_weight: Array | None) -> bool:
         """Whether any of these targets has a weight."""

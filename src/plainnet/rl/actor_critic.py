@@ -107,7 +107,8 @@ class ActorCritic(Agent, ABC):
     def outputs(self, X: Array, cache: Cache | None = None) -> Array:
         """[theta, V] for scaled observations (m, width), in the memory of the cache, if any."""
         network, _ = self.learners["actor_critic"]
-        return network.forward(X, cache)
+        outputs: Array = network.forward(X, cache)
+        return outputs
 
     def choose(self, observations: Array, rng: np.random.Generator | None) -> Array:
         theta = self.outputs(self.scaled(observations))[:, :-1]

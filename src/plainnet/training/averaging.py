@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments.parts import Parts, arrays_of
 from plainnet.callbacks.base import Run
 from plainnet.engine.cache import Cache
 from plainnet.layers import BatchNorm
@@ -89,11 +90,11 @@ class RunningState:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._batches: list[Array] = []
+        self._batches: list[Any] = []
         self._next = 0
         self._full = False
 
-    def keep(self, X: Array) -> None:
+    def keep(self, X: Any) -> None:
         """Copy a batch over the oldest one; shorter ones are left out."""
         batches = self._batches
         if batches and len(X) < len(batches[0]):
@@ -102,8 +103,10 @@ class RunningState:
             batches.append(X.copy())
             self._full = len(batches) * len(batches[0]) >= ROWS
             return
-        if batches[self._next].shape == X.shape:
-            np.copyto(batches[self._next], X)
+        held = arrays_of(batches[self._next])
+        if all(a.shape == b.shape for a, b in zip(held, arrays_of(X), strict=True)):
+            for array, new in zip(held, arrays_of(X), strict=True):
+                np.copyto(array, new)
         else:
             batches[self._next] = X.copy()
         self._next = (self._next + 1) % len(batches)
@@ -113,10 +116,12 @@ class RunningState:
         self._full = bool(self._batches)
 
     def resume_state(self) -> dict[str, Any]:
-        return {"batches": self._batches, "next": self._next, "full": self._full}
+        batches = [b.arrays if isinstance(b, Parts) else b for b in self._batches]
+        return {"batches": batches, "next": self._next, "full": self._full}
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        self._batches, self._next, self._full = state["batches"], state["next"], state["full"]
+        self._batches = [Parts(b) if isinstance(b, dict) else b for b in state["batches"]]
+        self._next, self._full = state["next"], state["full"]
 
     def measure(self) -> None:
         """Replace the network's running state by that of its current parameters."""

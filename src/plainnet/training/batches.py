@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.arrays import as_array, described
+from plainnet.arguments.arrays import described
+from plainnet.arguments.parts import Parts
 from plainnet.augmentation import Transform
 from plainnet.data import Batches, check_features, check_weights, weigh_classes
 from plainnet.engine.cache import Cache
@@ -27,7 +28,7 @@ from plainnet.losses.base import NOTHING_COUNTS
 from plainnet.network import ROWS_AT_ONCE, Network
 
 Array = npt.NDArray[Any]
-Batch = tuple[Array, Array, Array | None]
+Batch = tuple[Any, Any, Array | None]
 """X, targets and weights: float64, in the same unit as those of other batches; see `scaled`."""
 
 
@@ -80,8 +81,7 @@ def make_batches(
     if first is not None:
         rows = slice(first * size)
         X, targets, weights = X[rows], targets[rows], None if weights is None else weights[rows]
-    # By way of NumPy: another library's tensor has that library's dtype.
-    dtype = as_array("X", X[:1]).dtype if network.body.takes_ids else network.dtype
+    dtype = network.batch_dtype(X)
     return Batches(X, targets, weights, size, rng, dtype, shuffle=shuffle and first is None)
 
 
@@ -164,6 +164,8 @@ class Augmented:
 
     def __iter__(self) -> Iterator[Batch]:
         for X, y, sample_weight in self.batches:
+            if isinstance(X, Parts):
+                raise SettingError("augment changes one input, and the network has several")
             changed = X if X.flags.writeable else X.copy()  # the caller's, or ours to write into
             for transform in self.transforms:
                 changed = transform(changed, self.rng)
@@ -204,6 +206,10 @@ class Mixup:
         if isinstance(self.network.loss, EachPosition):
             raise SettingError("mixup mixes whole examples, and y has a target for each position")
         for X, y, sample_weight in self.batches:
+            if isinstance(X, Parts) or isinstance(y, Parts):
+                raise SettingError(
+                    "mixup mixes one input and its target, and the network has several"
+                )
             if y.dtype.kind in "iu":
                 y = self._rows(y)
             order = cache.array("order", (len(X),), np.dtype(np.intp))

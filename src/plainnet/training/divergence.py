@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.arguments.parts import arrays_of
 from plainnet.callbacks.base import Run
 from plainnet.engine.cache import Cache
+from plainnet.engine.plan import Place
 from plainnet.errors import DivergedError
+from plainnet.layers import Layer
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 
@@ -44,7 +47,7 @@ class Snapshot:
         self.network.state[:] = self.state
 
 
-def diverged(run: Run, good: Snapshot, what: str, X: Array) -> DivergedError:
+def diverged(run: Run, good: Snapshot, what: str, X: Any) -> DivergedError:
     """The error to raise, once the network is back at its snapshot."""
     where = first_non_finite(run.network, X)
     good.restore()
@@ -62,16 +65,22 @@ def diverged(run: Run, good: Snapshot, what: str, X: Array) -> DivergedError:
     )
 
 
-def first_non_finite(network: Network, X: Array) -> str:
+def first_non_finite(network: Network, X: Any) -> str:
     """The first layer, from the input on, with a number that is not finite."""
-    if X.dtype.kind == "f" and not np.isfinite(X).all():
-        return "X, by way of augmentation"
+    for array in arrays_of(X):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return "X, by way of augmentation"
     cache = Cache(training=True, record=True, seed=0)
     network.forward(X, cache)
-    for layer in network.body.walk():
-        tensors = [network[f"{layer.name}.{name}"] for name in layer.declared]
-        inside = any(inner is not layer for inner in layer.walk())
-        arrays = [] if inside else [cache[n] for n in cache if n.startswith(f"{layer.name}.")]
-        if not all(np.isfinite(array).all() for array in (*tensors, *arrays)):
-            return layer.name
+    for place in network.plan.walk():
+        layer = place.subject
+        if isinstance(layer, Layer):
+            tensors = [network[f"{layer.name}.{name}"] for name in layer.declared]
+            arrays = [] if layer.layers else [cache[n] for n in cache if _is_in(n, place)]
+            if not all(np.isfinite(array).all() for array in (*tensors, *arrays)):
+                return place.path
     return "the loss"
+
+
+def _is_in(name: str, place: Place) -> bool:
+    return name.startswith(f"{place.path}.")

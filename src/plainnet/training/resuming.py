@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.config import Configurable
+from plainnet.arguments.parts import Parts
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.files import Checkpoint
 from plainnet.data import Batches
@@ -112,6 +113,8 @@ LOOKED_AT = 2**22
 
 
 def _fingerprint(data: Any) -> Any:
+    if isinstance(data, Parts):
+        return _fingerprint(data.arrays)
     if isinstance(data, Mapping):
         return {str(name): _fingerprint(each) for name, each in data.items()}
     if isinstance(data, list | tuple):

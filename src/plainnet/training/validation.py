@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from plainnet.errors import SettingError, require_number, shown
 from plainnet.layers.base import name_who_writes
-from plainnet.losses import EachPosition
+from plainnet.losses import EachOutput, EachPosition
 from plainnet.metrics import METRICS, Metric
 from plainnet.network import Network
 
@@ -33,7 +33,7 @@ class Validation:
         X, *targets = data
         self.X = network.examples(X)
         self.y, self.sample_weight = network.check_targets(len(self.X), *targets)
-        if metrics and isinstance(network.loss, EachPosition):
+        if metrics and isinstance(network.loss, EachOutput | EachPosition):
             raise SettingError("metrics need one output per example, and the network gives more")
         self.metrics: dict[str, Metric] = {}
         always = {"loss", "accuracy"} if network.loss.is_classifier else {"loss"}

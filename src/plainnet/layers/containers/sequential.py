@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from plainnet.arguments.arrays import fits
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Place
 from plainnet.errors import SettingError, ShapeError, require_sequence, require_type
 from plainnet.initializers import Initializer
-from plainnet.layers.base import Array, Layer, Shape, fits, name_who_writes, seen
+from plainnet.layers.base import Array, Layer, Shape, name_who_writes, seen
 
 
 class Sequential(Layer):
@@ -21,7 +24,15 @@ class Sequential(Layer):
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = checked_layers(layers)
         self.names = [f"{i}.{type(layer).__name__.lower()}" for i, layer in enumerate(self.layers)]
-        self.takes_ids = bool(self.layers) and self.layers[0].takes_ids
+        if self.layers:
+            first, last = self.layers[0], self.layers[-1]
+            self.takes_ids, self.takes_several = first.takes_ids, first.takes_several
+            self.gives_several = last.gives_several
+            for before, after in pairwise(self.layers):
+                _expect_one(before, after)
+
+    def takes_ids_at(self, place: int) -> bool:
+        return bool(self.layers) and self.layers[0].takes_ids_at(place)
 
     def build(self, input_shape: Shape) -> Shape:
         prefix = f"{self.name}." if self.name else ""
@@ -63,26 +74,41 @@ class Sequential(Layer):
     )
 
     def forward(self, A: Array, cache: Cache) -> Array:
-        try:
-            for layer, own in cache.layers_of(self):
-                watches = own.watches_forward
-                A = watched_forward(layer, A, own) if watches else layer.forward(A, own)
-        except ValueError as error:  # the data are read-only in every pass
-            name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
-            raise
-        return A
+        return forward_in_order(cache.layers_of(self), A)
 
     def backward(self, dA: Array, cache: Cache) -> Array:
-        for layer, own in cache.layers_back:
-            dA = (
-                watched_backward(layer, dA, own)
-                if own.watches_backward
-                else layer.backward(dA, own)
-            )
-        return dA
+        return backward_in_order(cache.layers_back, dA)
 
 
-# --- a way through one layer ----------------------------------------------------------------------
+def _expect_one(before: Layer, after: Layer) -> None:
+    """Refuse neighbours that do not take and give one array each."""
+    if before.gives_several or after.takes_several:
+        who = f"{before!r} gives several arrays" if before.gives_several else f"{after!r} takes"
+        raise SettingError(
+            f"in a sequence of layers, each but the first and the last takes one array and gives "
+            f"one; {who}: join them in a Graph"
+        )
+
+
+# --- a way through several layers, and through one of them ----------------------------------------
+
+
+def forward_in_order(layers: list[tuple[Layer, Cache]], A: Array) -> Array:
+    """Through one layer after the other."""
+    try:
+        for layer, own in layers:
+            A = watched_forward(layer, A, own) if own.watches_forward else layer.forward(A, own)
+    except ValueError as error:  # the data are read-only in every pass
+        name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
+        raise
+    return A
+
+
+def backward_in_order(layers_back: list[tuple[Layer, Cache]], dA: Array) -> Array:
+    """And back, from the last to the first."""
+    for layer, own in layers_back:
+        dA = watched_backward(layer, dA, own) if own.watches_backward else layer.backward(dA, own)
+    return dA
 
 
 def forward_through(layer: Layer, A: Array, cache: Cache) -> Array:
@@ -97,13 +123,13 @@ def backward_through(layer: Layer, dA: Array, cache: Cache) -> Array:
     )
 
 
-def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
+def watched_forward(layer: Layer, A: Any, cache: Cache) -> Any:
     """A checked forward pass: a cache's first, a recorded one, or one with a mask.
 
     It returns what `build` said and leaves A alone.
     """
-    mask = layer.mask_for(A, cache) if layer.uses_mask else None
-    given = A if cache.reuse_input else read_only(A)
+    mask = layer.mask_for(layer.inputs_of(A)[0], cache) if layer.uses_mask else None
+    given = A if cache.reuse_input else _protected(A)
     if cache.window is not None:
         known = {name: getattr(layer, name) for name in layer.declared}
         if layer.uses_mask:  # as the formulas have it, None or not
@@ -114,13 +140,7 @@ def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
     except ValueError as error:
         name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
         raise
-    expected = (len(A), *layer.output_shape)
-    same_dtype = layer.takes_ids or getattr(Y, "dtype", None) == A.dtype
-    if not (isinstance(Y, np.ndarray) and fits(Y.shape, expected) and same_dtype):
-        raise ShapeError(
-            f"layer {layer.name} ({layer!r}) said that it returns {A.dtype} of shape {expected}; "
-            f"it returned {seen(Y)}"
-        )
+    _expect_returned(layer, layer.inputs_of(A), Y)
     if cache.window is not None:
         cache.window.end(Y)
     if layer.ends_time:
@@ -130,11 +150,35 @@ def watched_forward(layer: Layer, A: Array, cache: Cache) -> Array:
     return A if Y is given else Y
 
 
-def watched_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
+def _expect_returned(layer: Layer, inputs: tuple[Array, ...], Y: Any) -> None:
+    """Refuse an output that is not what `build` said."""
+    shapes = layer.outputs_of(layer.output_shape)
+    _expect_tuple(layer, "forward", Y, len(shapes) if layer.gives_several else 1)
+    floats = [A.dtype for i, A in enumerate(inputs) if not layer.takes_ids_at(i)]
+    for array, shape in zip(layer.outputs_of(Y), shapes, strict=True):
+        expected = (len(inputs[0]), *shape)
+        same_dtype = not floats or getattr(array, "dtype", None) == floats[0]
+        if not (isinstance(array, np.ndarray) and fits(array.shape, expected) and same_dtype):
+            raise ShapeError(
+                f"layer {layer.name} ({layer!r}) said that it returns "
+                f"{floats[0] if floats else inputs[0].dtype} of shape {expected}; it returned "
+                f"{seen(array)}"
+            )
+
+
+def _expect_tuple(layer: Layer, what: str, returned: Any, n: int) -> None:
+    if n > 1 and not (isinstance(returned, tuple) and len(returned) == n):
+        raise ShapeError(
+            f"layer {layer.name} ({layer!r}).{what} must return a tuple of {n} arrays; it returned "
+            f"{seen(returned)}"
+        )
+
+
+def watched_backward(layer: Layer, dA: Any, cache: Cache) -> Any:
     """The same for the way back: the gradient of the input has the input's shape."""
     if cache.carry and not layer.carries_back:
         raise SettingError(f"layer {layer.name} ({layer!r}) has no backward pass with carry=True")
-    given = dA if cache.reuse_gradient else read_only(dA)
+    given = dA if cache.reuse_gradient else _protected(dA)
     if cache.window is not None:
         cache.window.begin_back(given)
     try:
@@ -142,19 +186,32 @@ def watched_backward(layer: Layer, dA: Array, cache: Cache) -> Array:
     except ValueError as error:
         name_who_writes(error, f"layer {layer.name} ({layer!r}).backward")
         raise
-    if not isinstance(dX, np.ndarray) or (
-        cache.needs_input_gradient
-        and not layer.takes_ids
-        and not (fits(dX.shape, (len(dA), *layer.input_shape)) and dX.dtype == dA.dtype)
-    ):
-        raise ShapeError(
-            f"layer {layer.name} ({layer!r}).backward must return the gradient of its input, "
-            f"{dA.dtype} of shape {(len(dA), *layer.input_shape)}; it returned {seen(dX)}"
-        )
+    _expect_gradients(layer, layer.outputs_of(dA)[0], dX, cache)
     if cache.window is not None:
         cache.window.end_back(dX, {name: getattr(layer, f"d{name}") for name in layer.declared})
     cache.watches_backward = cache.record
     return dA if dX is given else dX
+
+
+def _expect_gradients(layer: Layer, dA: Array, dX: Any, cache: Cache) -> None:
+    """Refuse a gradient that does not have the input's shape."""
+    shapes = layer.inputs_of(layer.input_shape)
+    _expect_tuple(layer, "backward", dX, len(shapes) if layer.takes_several else 1)
+    for i, (gradient, shape) in enumerate(zip(layer.inputs_of(dX), shapes, strict=True)):
+        expected = (len(dA), *shape)
+        matters = cache.needs_input_gradient and not layer.takes_ids_at(i)
+        if not isinstance(gradient, np.ndarray) or (
+            matters and not (fits(gradient.shape, expected) and gradient.dtype == dA.dtype)
+        ):
+            raise ShapeError(
+                f"layer {layer.name} ({layer!r}).backward must return the gradient of its input, "
+                f"{dA.dtype} of shape {expected}; it returned {seen(gradient)}"
+            )
+
+
+def _protected(arrays: Any) -> Any:
+    """What a layer may not write over."""
+    return tuple(map(read_only, arrays)) if isinstance(arrays, tuple) else read_only(arrays)
 
 
 def checked_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:

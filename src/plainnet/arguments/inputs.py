@@ -1,0 +1,94 @@
+"""What a network is given as X, converted once or refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.arguments.arrays import as_array, as_batch, as_floats, fits, lies_outside
+from plainnet.arguments.parts import Parts, by_name, expect_same_rows
+from plainnet.engine.memory import read_only
+from plainnet.errors import DTypeError, ShapeError
+
+Array = npt.NDArray[Any]
+Shape = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a network.
+
+    Attributes
+    ----------
+    name : str
+        As messages call it: X, or X['table'].
+    shape : tuple
+        Of one example; None stands for any length.
+    dtype : numpy.dtype
+        Of the network.
+    ids : bool
+    reader : Layer, optional
+        That takes them here.
+    """
+
+    name: str
+    shape: Shape
+    dtype: np.dtype[Any]
+    ids: bool = False
+    reader: Any = None
+
+    def examples(self, X: Any) -> Any:
+        """X, ready to be sliced: converted, or unchanged where it is not in memory."""
+        return X if lies_outside(X) else self.rows(X)
+
+    def rows(self, X: Any, first_row: int = 0) -> Array:
+        """X as a read-only array of shape (m, *shape), of the network's dtype or of integers."""
+        rows = as_array(self.name, X)
+        if rows.ndim == 0 or not fits(rows.shape[1:], self.shape):
+            raise ShapeError(
+                f"{self.name} must have the shape {as_batch(self.shape)}; got {rows.shape}"
+            )
+        if 0 in rows.shape[1:]:
+            raise ShapeError(
+                f"{self.name} must have sequences of at least one step; got {rows.shape}"
+            )
+        if not self.ids:
+            return read_only(as_floats(self.name, rows, self.dtype, first_row))
+        if rows.dtype.kind not in "iu":
+            who = "" if self.reader is None else f"'s first layer, {self.reader!r},"
+            raise DTypeError(
+                f"{self.name} is {rows.dtype}, and the network{who} takes ids: pass integers"
+            )
+        return read_only(rows)
+
+    def batch_dtype(self, X: Any) -> np.dtype[Any]:
+        """That of X's batches, by way of NumPy: another library's tensor has its own dtypes."""
+        return as_array(self.name, X[:1]).dtype if self.ids else self.dtype
+
+
+class Inputs:
+    """All inputs of a network with several: X is a dict, or a tuple in their order."""
+
+    def __init__(self, inputs: dict[str, Input]) -> None:
+        self.each = inputs
+
+    def examples(self, X: Any) -> Parts:
+        return self._parts({n: self.each[n].examples(x) for n, x in self._by_name(X).items()})
+
+    def rows(self, X: Any, first_row: int = 0) -> Parts:
+        known = self._by_name(X).items()
+        return self._parts({name: self.each[name].rows(x, first_row) for name, x in known})
+
+    def batch_dtype(self, X: Parts) -> Parts:
+        return Parts({name: self.each[name].batch_dtype(x) for name, x in X.arrays.items()})
+
+    def _by_name(self, X: Any) -> dict[str, Any]:
+        return by_name("X", tuple(self.each), X)
+
+    def _parts(self, arrays: dict[str, Any]) -> Parts:
+        parts = Parts(arrays)
+        expect_same_rows("X", parts)
+        return parts

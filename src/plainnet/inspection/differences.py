@@ -1,0 +1,113 @@
+"""Central differences, what a check found with them, and how it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+STEP = 1e-5
+
+
+class Element(NamedTuple):
+    """An element of a gradient: its place, what the code under test says, and the differences."""
+
+    place: tuple[int, ...]
+    analytic: float
+    numeric: float
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """The relative error of each gradient: max |analytic - numeric| / max(|analytic|, |numeric|).
+
+    Attributes
+    ----------
+    errors : {name: float}
+        For every parameter, and for the input.
+    tolerance : float
+    worst : {name: (place, analytic, numeric)}
+        The element with the largest error.
+    """
+
+    errors: dict[str, float]
+    tolerance: float
+    worst: dict[str, Element] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all errors are within the tolerance."""
+        return all(error <= self.tolerance for error in self.errors.values())
+
+    def __str__(self) -> str:
+        width = max(map(len, self.errors))
+        lines = [
+            f"{name:<{width}}  {error:8.1e}  "
+            + ("right" if error <= self.tolerance else f"WRONG{self._where(name)}")
+            for name, error in self.errors.items()
+        ]
+        return "\n".join(
+            [f"relative error of the gradients (tolerance {self.tolerance:g})", *lines]
+        )
+
+    def _where(self, name: str) -> str:
+        if name not in self.worst:
+            return ""
+        place, analytic, numeric = self.worst[name]
+        return f"{at(place)}: {instead(analytic, numeric)}"
+
+
+def at(place: tuple[int, ...]) -> str:
+    """A place in an array, after a verb; nothing for a number."""
+    return f" at [{', '.join(map(str, place))}]" if place else ""
+
+
+def instead(given: float, expected: float) -> str:
+    """Both numbers, with as many digits as tell them apart."""
+    for digits in (4, 6, 9, 17):
+        texts = [f"{number:.{digits}g}" for number in (given, expected)]
+        if texts[0] != texts[1]:
+            break
+    return f"{texts[0]} instead of {texts[1]}"
+
+
+def relative_error(
+    loss: Callable[[], float],
+    variable: Array,
+    analytic: Array,
+    smallest: float,
+    samples: int | None,
+    rng: np.random.Generator,
+    *,
+    scaled_step: bool = False,
+) -> tuple[float, Element]:
+    """The largest difference from central differences, relative to the largest gradient; its place.
+
+    Where the largest gradient is below `smallest`, the latter takes its place. A scaled step grows
+    with numbers above 1.
+    """
+    places = np.arange(variable.size)
+    if samples is not None and samples < variable.size:
+        places = rng.choice(variable.size, samples, replace=False)
+    elements = [Element((), 0.0, 0.0)]
+    for place in places:
+        index = tuple(map(int, np.unravel_index(place, variable.shape)))
+        kept = variable[index]
+        step = STEP * max(1.0, abs(float(kept))) if scaled_step else STEP
+        variable[index] = kept + step
+        above = loss()
+        variable[index] = kept - step
+        below = loss()
+        variable[index] = kept
+        elements.append(Element(index, float(analytic[index]), (above - below) / (2 * step)))
+    # NumPy's maximum, unlike Python's, is NaN if one of the numbers is.
+    largest = float(np.max(np.abs([element[1:] for element in elements])))
+    differences = [abs(numeric - analytic) for _, analytic, numeric in elements]
+    worst = int(np.argmax(differences))
+    error = differences[worst]
+    return error / max(largest, smallest) if error != 0 else 0.0, elements[worst]

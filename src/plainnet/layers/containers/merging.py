@@ -1,0 +1,270 @@
+"""Layers that make one array of several: where the branches of a graph meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas
+from plainnet.errors import SettingError, ShapeError, require_integer
+from plainnet.layers.base import Array, Layer, Shape
+
+Arrays = tuple[Array, ...]
+
+
+class WrittenOut:
+    """The formulas of a layer, written out for as many inputs as it has; in the class, for two."""
+
+    def __init__(self, made: Callable[[list[str], Any], Formulas]) -> None:
+        self.made = made
+
+    def __get__(self, subject: Any, kind: type) -> Formulas:
+        n = len(getattr(subject, "input_shape", "12"))
+        return self.made([f"A_{i}" for i in range(1, n + 1)], kind if subject is None else subject)
+
+
+class Merge(Layer):
+    """What layers with several inputs of one shape share.
+
+    The steps of a sequence that are data are those that are data in all inputs.
+    """
+
+    takes_several = True
+
+    def build(self, input_shape: Shape) -> Shape:
+        _expect_several(input_shape)
+        if len(set(input_shape)) > 1:
+            raise ShapeError(f"needs inputs of the same shape; got {_listed(input_shape)}")
+        shape: Shape = input_shape[0]
+        return shape
+
+    def _begin(self, A: Arrays, cache: Cache) -> None:
+        """Before a pass: sequences of any length may differ in it, and so may their masks."""
+        if any(each.shape != A[0].shape for each in A):
+            raise ShapeError(
+                f"layer {self.name} ({self!r}) needs inputs of the same shape; got "
+                f"{_listed(tuple(each.shape for each in A))}"
+            )
+        cache.mask = in_all(cache.sequences.masks)
+
+
+def in_all(masks: tuple[Array | None, ...]) -> Array | None:
+    """The steps that are data by each of these masks; None is all of them."""
+    known = [mask for mask in masks if mask is not None]
+    if not known:
+        return None
+    return known[0] if len(known) == 1 else np.logical_and.reduce(known)
+
+
+class Add(Merge):
+    """Y = A_1 + ... + A_n, of inputs of one shape."""
+
+    formulas = WrittenOut(
+        lambda A, _: Formulas(
+            input="A",
+            output="Y",
+            forward=(Formula("Y", " + ".join(A), "Y = " + " + ".join(A)),),
+            backward=tuple(Formula(f"d{each}", "dY", f"d{each} = dY") for each in A),
+        )
+    )
+
+    def forward(self, A: Any, cache: Cache) -> Array:
+        self._begin(A, cache)
+        Y: Array = np.add(A[0], A[1], out=cache.array("Y", A[0].shape, A[0].dtype))
+        for each in A[2:]:
+            Y += each
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Any:
+        return (dY,) * len(self.input_shape)
+
+
+class Multiply(Merge):
+    r"""Y = A_1 \odot ... \odot A_n, of inputs of one shape: one of them may be a gate."""
+
+    formulas = WrittenOut(
+        lambda A, _: Formulas(
+            input="A",
+            output="Y",
+            forward=(Formula("Y", " * ".join(A), "Y = " + r" \odot ".join(A)),),
+            backward=tuple(
+                Formula(
+                    f"d{each}",
+                    " * ".join(["dY", *A[:i], *A[i + 1 :]]),
+                    f"d{each} = " + r" \odot ".join(["dY", *A[:i], *A[i + 1 :]]),
+                )
+                for i, each in enumerate(A)
+            ),
+        )
+    )
+
+    def forward(self, A: Any, cache: Cache) -> Array:
+        self._begin(A, cache)
+        cache["A"] = A
+        Y: Array = np.multiply(A[0], A[1], out=cache.array("Y", A[0].shape, A[0].dtype))
+        for each in A[2:]:
+            Y *= each
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Any:
+        A = cache["A"]
+        gradients = []
+        for i in range(len(A)):
+            dA = cache.array(f"dA_{i + 1}", dY.shape, dY.dtype)
+            np.copyto(dA, dY)
+            for j, other in enumerate(A):
+                if j != i:
+                    dA *= other
+            gradients.append(dA)
+        return tuple(gradients)
+
+
+class Dot(Merge):
+    """Y = sum_k A_1k A_2k over the last axis: how alike two vectors are, shape (m, ..., 1)."""
+
+    formulas = Formulas(
+        input="A",
+        output="Y",
+        forward=(
+            Formula("Y", "(A_1 * A_2).sum(axis=-1, keepdims=True)", r"Y = \sum_k A_{1,k} A_{2,k}"),
+        ),
+        backward=(
+            Formula("dA_1", "dY * A_2", r"dA_1 = dY\, A_2"),
+            Formula("dA_2", "dY * A_1", r"dA_2 = dY\, A_1"),
+        ),
+    )
+
+    def build(self, input_shape: Shape) -> Shape:
+        if len(input_shape) > 2:
+            raise ShapeError(f"needs two inputs; got {len(input_shape)}")
+        return (*super().build(input_shape)[:-1], 1)
+
+    def forward(self, A: Any, cache: Cache) -> Array:
+        self._begin(A, cache)
+        cache["A"] = A
+        one, other = A
+        products = np.multiply(one, other, out=cache.array("products", one.shape, one.dtype))
+        Y = cache.array("Y", (*one.shape[:-1], 1), one.dtype)
+        return np.add.reduce(products, axis=-1, keepdims=True, out=Y)
+
+    def backward(self, dY: Array, cache: Cache) -> Any:
+        one, other = cache["A"]
+        return (
+            np.multiply(dY, other, out=cache.array("dA_1", one.shape, dY.dtype)),
+            np.multiply(dY, one, out=cache.array("dA_2", one.shape, dY.dtype)),
+        )
+
+
+class Concatenate(Layer):
+    """Y = [A_1 ... A_n], side by side along an axis.
+
+    Parameters
+    ----------
+    axis : int
+        Of the arrays, whose axis 0 is the batch: -1 joins features, 1 joins sequences in time.
+    """
+
+    takes_several = True
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = require_integer("axis", axis, at_least=-64, at_most=64)
+        if self.axis == 0:
+            raise SettingError("axis must not be 0, which is the batch; got 0")
+
+    before = "..., "
+    """The axes before that one, in an index."""
+
+    formulas = WrittenOut(
+        lambda A, layer: Formulas(
+            input="A",
+            output="Y",
+            forward=(
+                Formula(
+                    "Y",
+                    f"concatenate([{', '.join(A)}], axis=axis)",
+                    "Y = [" + r" \; ".join(A) + "]",
+                ),
+            ),
+            backward=tuple(
+                Formula(
+                    f"d{each}",
+                    f"dY[{layer.before}{_ends(A[:i])}:{_ends(A[: i + 1])}]",
+                    rf"d{each} = dY_{{\text{{part }} {i + 1}}}",
+                )
+                for i, each in enumerate(A)
+            ),
+        )
+    )
+
+    def build(self, input_shape: Shape) -> Shape:
+        _expect_several(input_shape)
+        first = input_shape[0]
+        axes = len(first) + 1
+        place = self.axis % axes if -axes <= self.axis < axes else 0
+        if place == 0:
+            raise ShapeError(f"has axis={self.axis}, and its inputs are {_listed(input_shape)}")
+        at = place - 1  # in a shape without the batch
+        rest = {(*shape[:at], *shape[at + 1 :]) for shape in input_shape}
+        if len(rest) > 1 or any(len(shape) != len(first) for shape in input_shape):
+            raise ShapeError(
+                f"needs inputs of one shape but for axis {self.axis}; got {_listed(input_shape)}"
+            )
+        self.before = "..., " if place == axes - 1 else ":, " * place
+        sizes = [shape[at] for shape in input_shape]
+        total = None if None in sizes else sum(sizes)
+        return (*first[:at], total, *first[at + 1 :])
+
+    def forward(self, A: Any, cache: Cache) -> Array:
+        axis, masks = self.axis % A[0].ndim, cache.sequences.masks
+        sizes = [each.shape[axis] for each in A]
+        before = A[0].shape[:axis]
+        Y = cache.array("Y", (*before, sum(sizes), *A[0].shape[axis + 1 :]), A[0].dtype)
+        cache["sizes"] = sizes
+        for part, each in zip(_parts(Y, sizes, axis), A, strict=True):
+            part[...] = each
+        if axis > 1 or Y.ndim == 2:
+            cache.mask = in_all(masks)
+        elif any(mask is not None for mask in masks):
+            cache.mask = np.concatenate(
+                [
+                    np.ones(each.shape[:2], bool) if mask is None else mask
+                    for each, mask in zip(A, masks, strict=True)
+                ],
+                axis=1,
+            )
+        return Y
+
+    def backward(self, dY: Array, cache: Cache) -> Any:
+        axis, sizes = self.axis % dY.ndim, list(cache["sizes"])
+        gradients = []
+        for i, part in enumerate(_parts(dY, sizes, axis), 1):
+            dA = cache.array(f"dA_{i}", part.shape, dY.dtype)
+            np.copyto(dA, part)
+            gradients.append(dA)
+        return tuple(gradients)
+
+
+def _parts(Y: Array, sizes: list[int], axis: int) -> list[Array]:
+    """Y cut into pieces of these sizes along an axis."""
+    pieces, start = [], 0
+    for size in sizes:
+        pieces.append(Y[(*(slice(None),) * axis, slice(start, start + size))])
+        start += size
+    return pieces
+
+
+def _ends(names: list[str]) -> str:
+    """How many features or steps these inputs have together, as a formula says it."""
+    return " + ".join(f"{name}.shape[axis]" for name in names)
+
+
+def _expect_several(input_shape: Shape) -> None:
+    if len(input_shape) < 2:
+        raise ShapeError(f"needs two inputs or more; got one of shape {input_shape[0]}")
+
+
+def _listed(shapes: tuple[Shape, ...]) -> str:
+    return " and ".join(map(str, shapes))

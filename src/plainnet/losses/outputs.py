@@ -1,0 +1,188 @@
+"""The losses of a network with several outputs, each with its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.arguments.parts import Parts, expect_same_rows, named_values
+from plainnet.engine.cache import Cache
+from plainnet.engine.plan import Place
+from plainnet.errors import (
+    DataError,
+    SettingError,
+    ShapeError,
+    require_number,
+    require_type,
+    shown,
+)
+from plainnet.losses.base import Array, Loss
+from plainnet.losses.positions import EachPosition
+
+Weighted = Loss | tuple[Loss, float]
+
+
+class EachOutput(Loss):
+    """L = sum_k w_k L_k: every output of a `Graph` has a loss L_k and a weight w_k.
+
+    A `Network` puts it around the losses that it is given by name. Targets are a dict of the same
+    names, without those of losses that need none, or a tuple in the order of the outputs. Sample
+    weights are those of the examples, (m,), and hold for all outputs.
+
+    Parameters
+    ----------
+    losses : mapping of str to Loss or (Loss, weight)
+        By the names of the outputs; a weight >= 0, 1 if it is left out.
+    """
+
+    def __init__(self, losses: Mapping[str, Weighted] | Iterable[tuple[str, Weighted]]) -> None:
+        self.losses: dict[str, tuple[Loss, float]] = {}
+        for name, given in named_values("losses", losses, "a Loss or (Loss, weight)"):
+            require_type("the name of an output", name, str)
+            weighted: Any = given if isinstance(given, tuple | list) else (given, 1)
+            loss, weight = weighted if len(weighted) == 2 else (weighted, 1)
+            require_type(f"the loss of output {name!r}", loss, Loss)
+            weight = require_number(f"the weight of output {name!r}", weight, at_least=0)
+            self.losses[name] = (copy(loss), weight)
+        if not self.losses:
+            raise SettingError("losses must have a loss for each output; got none")
+        self.gives_probabilities = any(loss.gives_probabilities for loss, _ in self.losses.values())
+
+    def build(self, output_shape: tuple[Any, ...]) -> None:
+        if len(output_shape) != len(self.losses):
+            raise ShapeError(f"loss {self!r} needs {len(self.losses)} outputs; got {output_shape}")
+        for name, shape in zip(self.losses, output_shape, strict=True):
+            loss, weight = self.losses[name]
+            if loss.of_positions and len(shape) > 1:
+                loss = EachPosition(loss)
+            loss = copy(loss)
+            loss.output_shape = shape
+            loss.build(shape)
+            self.losses[name] = (loss, weight)
+        self.output_shape = output_shape
+
+    def plan(self, own: Place) -> Iterable[Place]:
+        for name, (loss, _) in self.losses.items():
+            yield Place(name, loss, carries=False)
+
+    # --- targets ----------------------------------------------------------------------------------
+
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """The outputs that have targets."""
+        return tuple(name for name, (loss, _) in self.losses.items() if loss.needs_targets)
+
+    def targets(self, y: Any, dtype: npt.DTypeLike) -> Any:
+        given = self._by_name(y)
+        known = {name: self.losses[name][0].targets(y, dtype) for name, y in given.items()}
+        m = len(next(iter(known.values()))) if known else len(y)
+        none = np.empty((m, 0), dtype)
+        parts = Parts({name: known.get(name, none) for name in self.losses})
+        expect_same_rows("y", parts)
+        return parts
+
+    def _by_name(self, y: Any) -> dict[str, Any]:
+        """The targets of each output that has some."""
+        if isinstance(y, Parts):  # checked before, or rows of such
+            y = y.arrays
+        if isinstance(y, tuple | list) and len(y) == len(self.taught):
+            y = dict(zip(self.taught, y, strict=True))
+        if not isinstance(y, Mapping) or not set(self.taught) <= set(y) <= set(self.losses):
+            got = ", ".join(map(str, y)) if isinstance(y, Mapping) else shown(y)
+            raise DataError(
+                f"y must be a dict with the targets of {', '.join(self.taught)}, or a tuple of "
+                f"{len(self.taught)} in this order; got {got}"
+            )
+        return {name: y[name] for name in self.taught}
+
+    def counts(self, y: Any, sample_weight: Array | None) -> bool:
+        each = zip(self.losses.values(), y, strict=True)
+        return any(loss.counts(part, sample_weight) for (loss, _), part in each)
+
+    # --- forward and backward ---------------------------------------------------------------------
+
+    def forward(self, Z: Any, y: Any, cache: Cache) -> Array:
+        """The weighted sum for each example, shape (m,); that of a sequence is its steps' mean."""
+        total = np.zeros(len(Z[0]), Z[0].dtype)
+        for loss, weight, part, targets, own in self._each(Z, y, cache):
+            losses = loss.forward(part, targets, own)
+            total += weight * losses.reshape(len(losses), -1).mean(axis=1)
+        return total
+
+    def backward(self, cache: Cache) -> Any:
+        """The gradient of each output, of the sums over the examples."""
+        layers = zip(self.losses.values(), cache.layers, strict=True)
+        return tuple([weight * loss.backward(own) for (loss, weight), (_, own) in layers])
+
+    def mean(self, Z: Any, y: Any, cache: Cache, sample_weight: Array | None = None) -> float:
+        return sum(
+            weight * loss.mean(part, targets, own, sample_weight)
+            for loss, weight, part, targets, own in self._each(Z, y, cache)
+        )
+
+    def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Any:
+        """The gradient of `mean` with respect to each output, as a tuple."""
+        gradients = []
+        for (loss, weight), (_, own) in zip(self.losses.values(), cache.layers, strict=True):
+            dZ = loss.mean_gradient(own, sample_weight)
+            gradients.append(np.multiply(dZ, weight, out=dZ) if weight != 1 else dZ)
+        return tuple(gradients)
+
+    def _each(
+        self, Z: Any, y: Any, cache: Cache
+    ) -> Iterator[tuple[Loss, float, Array, Array, Cache]]:
+        """Each loss with its weight, output, targets and sub-cache, and its mask in place."""
+        masks = cache.sequences.masks
+        if len(masks) != len(self.losses):
+            masks = (cache.mask,) * len(self.losses)
+        layers = cache.layers_of(self)
+        parts = zip(self.losses.values(), Z, y, layers, masks, strict=True)
+        for (loss, weight), part, targets, (_, own), mask in parts:
+            cache.mask = mask
+            yield loss, weight, part, targets, own
+
+    # --- what its user reads ----------------------------------------------------------------------
+
+    def measures(
+        self, Z: Any, y: Any, cache: Cache, sample_weight: Array | None = None
+    ) -> dict[str, tuple[float, float]]:
+        """The measures of each output, as "class_loss", "class_accuracy"."""
+        found = {}
+        each = zip(self.losses, self._each(Z, y, cache), strict=True)
+        for name, (loss, _, part, targets, own) in each:
+            for measure, value in loss.measures(part, targets, own, sample_weight).items():
+                found[f"{name}_{measure}"] = value
+        return found
+
+    def scores(self, means: dict[str, float]) -> dict[str, float]:
+        """The weighted sum of the losses, then the measures of each output."""
+        total = sum(weight * means[f"{name}_loss"] for name, (_, weight) in self.losses.items())
+        return {"loss": total, **means}
+
+    def activate(self, Z: Any) -> Any:
+        """Each output as its user reads it."""
+        return self._made(Z, lambda loss, part: loss.activate(part))
+
+    def probabilities(self, Z: Any) -> Any:
+        """Of the outputs that have some."""
+        return Parts(
+            {
+                name: loss.probabilities(part)
+                for (name, (loss, _)), part in zip(self.losses.items(), Z, strict=True)
+                if loss.gives_probabilities
+            }
+        )
+
+    def decide(self, Z: Any) -> Any:
+        return self._made(Z, lambda loss, part: loss.decide(part))
+
+    def classes(self, y: Any) -> Any:
+        return self._made(y, lambda loss, part: loss.classes(part))
+
+    def _made(self, values: Any, made: Callable[[Loss, Array], Array]) -> Parts:
+        each = zip(self.losses.items(), values, strict=True)
+        return Parts({name: made(loss, value) for (name, (loss, _)), value in each})
