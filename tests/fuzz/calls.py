@@ -247,7 +247,13 @@ def _setting_calls() -> list[Call]:
     of_callbacks: dict[str, dict[str, Any]] = {
         "EMA": {"decay": 0.9},
         "CSVLog": {"path": "log.csv", "append": False},
-        "Checkpoint": {"path": "c.npz", "monitor": None, "every": 1, "mode": "auto"},
+        "Checkpoint": {
+            "path": "c.npz",
+            "monitor": None,
+            "every": 1,
+            "mode": "auto",
+            "steps": None,
+        },
         "EarlyStopping": {"monitor": "val_loss", "patience": 1, "min_delta": 0.0, "mode": "auto"},
         "TimeLimit": {"seconds": 5.0},
     }

@@ -340,6 +340,24 @@ class Cache(Memory):
         for cache in self._tree():
             cache.carried.clear()
 
+    def resume_state(self) -> dict[str, dict[str, Any]]:
+        """What `carry` continues, by the places of those who keep it; for `resume`."""
+        return {place: dict(cache.carried) for place, cache in self._by_place() if cache.carried}
+
+    def resume(self, state: Mapping[str, Mapping[str, Any]], plan: Place) -> None:
+        """Continue, in passes of a network with this plan, the sequences of `resume_state`."""
+        self.lay_out(plan)
+        places = dict(self._by_place())
+        for place, carried in state.items():
+            places[place].carried.update(carried)
+
+    def _by_place(self) -> Iterator[tuple[str, Cache]]:
+        ahead = [("", self)]
+        while ahead:
+            place, here = ahead.pop()
+            yield place, here
+            ahead += [(f"{place}/{name}", child) for name, child in here.children.items()]
+
     @property
     def nbytes(self) -> int:
         """The bytes that it has allocated, sub-caches included."""
