@@ -249,7 +249,7 @@ WAYS = {
     "astype": lambda network, folder: network.astype(network.dtype),
     "layers of another network": lambda network, folder: Network(
         Graph(network.body.nodes, inputs=network.body.inputs, outputs=network.body.outputs),
-        loss={name: loss for name, loss in network.loss.losses.items()},
+        loss=dict(network.loss.losses),
         input_shape=network.input_shape,
     ),
 }  # fmt: skip
