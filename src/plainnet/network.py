@@ -333,7 +333,7 @@ class Network(Tensors):
         """The body's output for what `inputs` returned: an array, or a tuple of several."""
         plan = self._plan_for(cache) if cache.input_gradient else self.plan
         cache.begin_pass(plan, self.keeping_state())
-        given: Any = tuple(X) if self.body.takes_several else X
+        given: Any = arrays_of(X) if self.body.takes_several else X  # tuple(X) would ask its length
         if not cache.carry:
             return self.body.forward(given, cache.children[""])
         # Another number of sequences is refused before any layer has advanced.

@@ -4,6 +4,8 @@ The convention is scikit-learn's: a constructor stores each argument under the a
 one function can tell what rebuilds an object, and no class has to write that down again.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -130,19 +132,18 @@ def parts(thing: Any) -> Iterator[Configurable]:
 def rebuild(
     config: Mapping[str, Any],
     kinds: Mapping[str, type],
-    shared: dict[Any, Any] | None = None,
+    shared: Shared | None = None,
 ) -> Any:
     """The object that `config()` described. Only classes in `kinds` are ever called.
 
     `shared` are the numbered objects that have been rebuilt so far.
     """
-    shared = {} if shared is None else shared
+    shared = Shared() if shared is None else shared
     number = config.get("is")
     if number is not None and "type" not in config:
-        if number not in shared:
-            raise FileError(f"nothing is described under the number {number!r}")
-        return shared[number]
-    settings = {}
+        return shared.again(number)
+    shared.places += 1
+    before, settings = shared.places, {}
     for name, value in config.items():
         if name not in ("type", "is"):
             settings[name] = _rebuilt(value, kinds, shared)
@@ -159,8 +160,30 @@ def rebuild(
             f"{kind} does not take these settings: {', '.join(settings)} ({error})"
         ) from error
     if number is not None:
-        shared[number] = thing
+        shared.things[number] = thing, 1 + shared.places - before
     return thing
+
+
+MOST_PLACES = 300_000
+"""A few objects, each of which holds the one before it twice, have more places than any memory."""
+
+
+class Shared:
+    """The numbered objects that have been rebuilt, each with the number of places in it."""
+
+    def __init__(self) -> None:
+        self.things: dict[Any, tuple[Any, int]] = {}
+        self.places = 0
+
+    def again(self, number: Any) -> Any:
+        """The object of this number, at one more place."""
+        if number not in self.things:
+            raise FileError(f"nothing is described under the number {number!r}")
+        thing, places = self.things[number]
+        self.places += places
+        if self.places > MOST_PLACES:
+            raise FileError(f"shared objects stand in more than {MOST_PLACES:,} places")
+        return thing
 
 
 def _arguments(kind: type) -> dict[str, Parameter]:
@@ -191,7 +214,7 @@ def python_number(value: Any) -> Any:
     return float(value) if isinstance(value, np.longdouble | Fraction) else value
 
 
-def _rebuilt(value: Any, kinds: Mapping[str, type], shared: dict[Any, Any]) -> Any:
+def _rebuilt(value: Any, kinds: Mapping[str, type], shared: Shared) -> Any:
     if isinstance(value, Mapping):
         return rebuild(value, kinds, shared)
     if isinstance(value, list):

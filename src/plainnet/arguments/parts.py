@@ -46,7 +46,7 @@ class Parts:
 
 def arrays_of(data: Any) -> tuple[Any, ...]:
     """The arrays of Parts, or the one array that it is."""
-    return tuple(data) if isinstance(data, Parts) else (data,)
+    return tuple(data.arrays.values()) if isinstance(data, Parts) else (data,)
 
 
 def like(data: Any, arrays: tuple[Any, ...]) -> Any:

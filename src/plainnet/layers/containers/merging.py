@@ -225,8 +225,13 @@ class Concatenate(Layer):
     def forward(self, A: Any, cache: Cache) -> Array:
         axis, masks = self.axis % A[0].ndim, cache.sequences.masks
         sizes = [each.shape[axis] for each in A]
-        before = A[0].shape[:axis]
-        Y = cache.array("Y", (*before, sum(sizes), *A[0].shape[axis + 1 :]), A[0].dtype)
+        before, after = A[0].shape[:axis], A[0].shape[axis + 1 :]
+        if any(each.shape[:axis] != before or each.shape[axis + 1 :] != after for each in A):
+            raise ShapeError(
+                f"layer {self.name} ({self!r}) needs inputs of one shape but for axis "
+                f"{self.axis}; got {_listed(tuple(each.shape for each in A))}"
+            )
+        Y = cache.array("Y", (*before, sum(sizes), *after), A[0].dtype)
         cache["sizes"] = sizes
         for part, each in zip(_parts(Y, sizes, axis), A, strict=True):
             part[...] = each

@@ -66,7 +66,8 @@ class Convolution(Layer, ABC):
     def suggest(self, following: Initializer) -> Initializer:
         below = super().suggest(following)
         W = self.declared["W"]
-        if self.groups > 1 and W.initializer is not None:
+        asked_before = isinstance(W.initializer, PerGroup)  # at another place of a graph
+        if self.groups > 1 and W.initializer is not None and not asked_before:
             self.declared["W"] = replace(W, initializer=PerGroup(W.initializer, self.groups))
         return below
 
