@@ -44,6 +44,11 @@ def textbooks(error: Exception, frames: Sequence[Any]) -> bool:
     return isinstance(error, ValueError | TypeError) and raised
 
 
+def of_the_call(error: Exception, frames: Sequence[Any]) -> bool:
+    """What the function in the call raises itself."""
+    return Path(frames[-1].filename).name == "calls.py"
+
+
 def gymnasiums(error: Exception, frames: Sequence[Any]) -> bool:
     """What Gymnasium has to say about an environment."""
     return "/gymnasium/" in frames[-1].filename

@@ -52,7 +52,9 @@ def step(
     y : array of m targets, as the network's loss takes them
     optimizer : Optimizer
     cache : Cache, optional
-        `Cache(training=True)`, kept from step to step: then a step allocates nothing once warm.
+        `Cache(training=True, seed=0)`, kept from step to step: then a step allocates nothing once
+        warm, and dropout is that of the seed. Without `training`, dropout and batch norm act as in
+        prediction. By default a new `Cache(training=True)`, without a seed.
     sample_weight : array of shape (m,), optional
     clip_norm, clip_value : float, optional
         As `train` has them.
