@@ -15,7 +15,7 @@ from plainnet import Cache
 from plainnet.engine.differentiation import Tape
 from plainnet.engine.formulas import FUNCTIONS, LAYERS, Formula
 from plainnet.engine.recording import WindowOfRows
-from plainnet.layers import EncoderDecoder, Graph, Layer, Parallel
+from plainnet.layers import EncoderDecoder, Graph, Layer, Parallel, Transposed
 from plainnet.layers.recurrence.recurrent import Recurrent
 
 NOT_FORMULAS = {"M", "E", "ids", "data"}
@@ -58,6 +58,8 @@ class Written:
 
     def layer(self, layer: Layer, A: str, *others: str) -> str:
         names = {name: self._tensor(layer, name) for name in layer.declared}
+        if isinstance(layer, Transposed):
+            names["W"] = self._tensor(layer.layer, "W")
         if layer.takes_several:
             given = {f"A_{i}": each for i, each in enumerate((A, *others), 1)}
             return self._once(layer, names | given)
@@ -134,7 +136,9 @@ class Written:
             self.known[here] = getattr(layer, name)
         else:
             assert name in NOT_FORMULAS, f"{name} of {layer!r} should have a formula"
-            self.known[here] = self.recorded[f"{layer.name}.{name}"]
+            drawn = self.recorded[f"{layer.name}.{name}"]
+            as_rows = name == "E" and layer.shown_by is WindowOfRows
+            self.known[here] = drawn.reshape(-1, drawn.shape[-1]) if as_rows else drawn
         return here
 
 

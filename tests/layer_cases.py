@@ -55,8 +55,8 @@ from plainnet.layers import (
     Masking,
     MaxPool2d,
     Mish,
-    Multiply,
     MultiHeadAttention,
+    Multiply,
     Parallel,
     ParametricActivation,
     PeriodicEmbedding,
@@ -66,6 +66,7 @@ from plainnet.layers import (
     Reshape,
     Residual,
     RMSNorm,
+    Sample,
     Scale,
     Sequential,
     Sigmoid,
@@ -77,6 +78,7 @@ from plainnet.layers import (
     Tanh,
     TiedEmbedding,
     TransformerBlock,
+    Transposed,
     Upsample,
 )
 from twins import attention, convolution, recurrence
@@ -141,6 +143,15 @@ def softmax(example: np.ndarray, layer: Layer) -> np.ndarray:
 
 def flat(example: np.ndarray, layer: Layer) -> np.ndarray:
     return np.array(list(example.flat))
+
+
+def means(example: np.ndarray, layer: Layer) -> np.ndarray:
+    """The first half, of which the second is the log variances."""
+    k = example.shape[-1] // 2
+    out = np.empty((*example.shape[:-1], k))
+    for place in np.ndindex(*out.shape):
+        out[place] = example[place]
+    return out
 
 
 def shaped(*shape: int) -> Twin:
@@ -322,8 +333,12 @@ def joined(example: np.ndarray, graph: Graph) -> np.ndarray:
         if known.get(name) is None:
             layer, *sources = graph.nodes[name]
             parts = [value(source) for source in sources]
-            merge = MERGES.get(type(layer))
-            known[name] = merge(parts, layer) if merge else by_type[type(layer)](*parts, layer)
+            if isinstance(layer, Transposed):
+                known[name] = transposed(*parts, layer)
+            elif type(layer) in MERGES:
+                known[name] = MERGES[type(layer)](parts, layer)
+            else:
+                known[name] = by_type[type(layer)](*parts, layer)
         return known[name]
 
     return value(graph.outputs[0])
@@ -367,6 +382,27 @@ def shared_twice() -> Graph:
         "sum": (Add(), "first", "second", "third"),
     }
     return Graph(nodes, inputs="X", outputs="sum")
+
+
+def tied_both_ways(bias: bool) -> Graph:
+    first = Dense(2)
+    nodes = {
+        "code": (first, "X"),
+        "bent": (Tanh(), "code"),
+        "again": (Transposed(first, bias=bias), "bent"),
+    }
+    return Graph(nodes, inputs="X", outputs="again")
+
+
+def transposed(example: np.ndarray, layer: Transposed) -> np.ndarray:
+    out = np.empty((*example.shape[:-1], layer.layer.W.shape[1]))
+    for place in np.ndindex(*example.shape[:-1]):
+        for j in range(out.shape[-1]):
+            total = float(layer.b[j]) if layer.bias else 0.0
+            for i in range(example.shape[-1]):
+                total += float(example[(*place, i)]) * float(layer.layer.W[i, j])
+            out[(*place, j)] = total
+    return out
 
 
 MERGES: dict[type[Layer], Callable[..., np.ndarray]] = {
@@ -415,6 +451,8 @@ CASES = [
     LayerCase(lambda: Residual([ReLU()]), (4,), residual),
     LayerCase(lambda: GaussianNoise(0.3), (6,), same),
     LayerCase(lambda: GaussianNoise(0), (6,), same),
+    LayerCase(Sample, (6,), means),
+    LayerCase(Sample, (2, 4), means),
     LayerCase(BatchNorm, (6,), batch_norm),
     LayerCase(lambda: BatchNorm(momentum=0.5, epsilon=0.1), (2, 3), batch_norm),
     LayerCase(BatchNorm, (2, 3, 2), batch_norm),
@@ -500,6 +538,8 @@ CASES = [
         joined,
     ),
     LayerCase(shared_twice, (3,), joined),
+    LayerCase(lambda: tied_both_ways(True), (4,), joined),
+    LayerCase(lambda: tied_both_ways(False), (3, 4), joined),
     LayerCase(lambda: Embedding(4, 3), (5,), attention.looked_up_tokens),
     LayerCase(lambda: Embedding(3, 2, padding=0), (4,), attention.looked_up_tokens),
     LayerCase(lambda: TiedEmbedding(5, 3, [Dense(3), Tanh()]), (4,), attention.tied(chain)),

@@ -13,6 +13,7 @@ import numpy as np
 
 from plainnet.losses import (
     Focal,
+    GaussianKL,
     Hinge,
     Huber,
     Loss,
@@ -97,6 +98,19 @@ def tweedie(loss: Tweedie, v: float, t: float) -> float:
     return mu ** (2 - p) / (2 - p) - t * mu ** (1 - p) / (1 - p)
 
 
+def gaussian_kl(loss: Loss, z: list[float], target: Any) -> float:
+    """The integral of p log(p / q), p normal as z has it, q standard normal, by a sum of steps."""
+    k, step, total = len(z) // 2, 0.1, 0.0
+    for mean, log_var in zip(z[:k], z[k:], strict=True):
+        deviation = math.sqrt(math.exp(log_var))
+        for i in range(-120, 121):
+            t = i * step
+            x = mean + deviation * t
+            p = math.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
+            total += step * p * (-(t**2) / 2 - math.log(deviation) + x**2 / 2)
+    return total
+
+
 def quantile(loss: Quantile, z: list[float], target: list[float]) -> float:
     levels = loss.levels if isinstance(loss.levels, tuple) else (loss.levels,)
     total, rest = 0.0, list(z)
@@ -140,4 +154,5 @@ CASES = [
     LossCase(Poisson(), COUNTS * 0.7, mean(poisson)),
     LossCase(Tweedie(), COUNTS * 0.7, mean(tweedie)),
     LossCase(Tweedie(1.8), COUNTS, mean(tweedie)),
+    LossCase(GaussianKL(), np.empty((5, 0)), gaussian_kl, outputs=6),
 ]

@@ -161,7 +161,7 @@ def test_a_layer_of_another_network_needs_its_shape():
 def test_a_layer_is_found_by_its_name():
     network = Network([Dense(4), Residual([Tanh()])], loss=MeanSquaredError(), input_shape=4)
     assert network.layer("1.residual.0.tanh") is network.layers[1].layers[0]
-    with pytest.raises(KeyError, match="no layer 'dense'; the network has 0.dense, 1.residual"):
+    with pytest.raises(KeyError, match=r"no layer 'dense'; the network has 0\.dense, 1\.residual"):
         network.layer("dense")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -317,6 +317,14 @@ class Windows:
             starts = self.rng.integers(0, len(self.sequence) - self.length, self.batch_size)
             places = starts[:, None] + steps
             yield self.sequence[places], self.sequence[places + 1]
+
+    def resume_state(self) -> dict[str, Any]:
+        """Where its random numbers stand, for `resume`; `Checkpoint` asks for it."""
+        return dict(self.rng.bit_generator.state)
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Draw what would have been drawn after `resume_state`."""
+        self.rng.bit_generator.state = state
 
 
 class Streams:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
-from fnmatch import fnmatchcase
 from typing import Any, NoReturn
 
 import numpy as np
@@ -25,10 +24,9 @@ from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spel
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.engine.cache import Cache
 from plainnet.engine.description import table_of
-from plainnet.engine.filling import filling
 from plainnet.engine.memory import read_only, wake_blas
-from plainnet.engine.parameters import Declaration, FlatVector, Segment
 from plainnet.engine.plan import Place, planned
+from plainnet.engine.tensors import Tensors
 from plainnet.engine.weighted_mean import WeightedMean
 from plainnet.errors import (
     ArgumentError,
@@ -36,7 +34,6 @@ from plainnet.errors import (
     SettingError,
     ShapeError,
     counted,
-    require_number,
     require_optional,
     require_type,
     shown,
@@ -62,7 +59,7 @@ NUMBERS_AT_ONCE = 2**22
 the largest layer's output, so that its memory is bounded."""
 
 
-class Network:
+class Network(Tensors):
     """Layers and a loss, with all parameters in one vector.
 
     Parameters
@@ -132,114 +129,25 @@ class Network:
         self.loss = _built_loss(loss, self.body, self.output_shape)
         self.body.suggest(GlorotUniform())
 
-        tensors: dict[str, Declaration] = {}
-        state: dict[str, Declaration] = {}
-        for layer in self.body.walk():
-            tensors |= {f"{layer.name}.{name}": t for name, t in layer.declared.items()}
-            state |= {f"{layer.name}.{name}": t for name, t in layer.declared_state.items()}
-        check = filling.get()
-        if check is not None:
-            n_parameters, n_state = (
-                sum(t.size for t in each.values()) for each in (tensors, state)
-            )
-            check(n_parameters, n_state, self.dtype)
-        self._parameters = FlatVector(tensors, self.dtype)
-        self._gradients = FlatVector(tensors, self.dtype)
-        self._state = FlatVector(state, self.dtype)
+        self._declare(as_generator(seed))
         self._bind()
         wake_blas()
-        rng = as_generator(seed)
-        if check is None:
-            self._parameters.initialize(rng)
-            self._state.initialize(rng)
         for layer, original in copied:
             copy_tensors(original, layer)
-        self.segments: tuple[Segment, ...] = tuple(self._parameters.segments())
-
-    # --- the vectors -----------------------------------------------------------------------------
-
-    @property
-    def parameters(self) -> Array:
-        return self._parameters.flat
-
-    @property
-    def gradients(self) -> Array:
-        return self._gradients.flat
-
-    @property
-    def state(self) -> Array:
-        return self._state.flat
-
-    @property
-    def n_decaying(self) -> int:
-        return self._parameters.n_decaying
-
-    @property
-    def tensors(self) -> Mapping[str, Array]:
-        """Every parameter by name, as a view into `parameters`, in that vector's order."""
-        return self._parameters.views
-
-    @property
-    def gradient_tensors(self) -> Mapping[str, Array]:
-        """Every gradient by its parameter's name, as a view into `gradients`."""
-        return self._gradients.views
-
-    @property
-    def state_tensors(self) -> Mapping[str, Array]:
-        """All running state by name, as views into `state`."""
-        return self._state.views
-
-    def __getitem__(self, name: str) -> Array:
-        """The parameter or running state of this name, as a view: `network["0.dense.W"]`."""
-        for vector in (self._parameters, self._state):
-            if name in vector.views:
-                return vector.views[name]
-        known = [*self._parameters.views, *self._state.views]
-        raise KeyError(f"no parameter {name!r}; the network has {', '.join(known)}")
-
-    def layer(self, name: str) -> Layer:
-        """The layer of this name, such as "0.dense", or a node of a graph and what is inside it.
-
-        >>> from plainnet.layers import Dense
-        >>> from plainnet.losses import MeanSquaredError
-        >>> network = Network([Dense(2)], loss=MeanSquaredError(), input_shape=3)
-        >>> network.layer("0.dense")
-        Dense(2)
-        """
-        require_type("name", name, str)
-        known: dict[str, Layer] = {}
-        for place in self.plan.walk():
-            if isinstance(place.subject, Layer) and place.subject is not self.body:
-                known.setdefault(place.path, place.subject)
-        if name not in known:
-            raise KeyError(f"no layer {name!r}; the network has {', '.join(known)}")
-        return known[name]
-
-    def __setitem__(self, name: str, values: npt.ArrayLike) -> None:
-        """Write into the parameter of this name; the shapes must agree."""
-        view, values = self[name], as_array(name, values)
-        if values.shape != view.shape:
-            raise ShapeError(f"{name} has the shape {view.shape}; got {values.shape}")
-        view[...] = as_floats(name, values, self.dtype)
 
     def _bind(self) -> None:
-        for layer in self.body.walk():
-            own = {name: f"{layer.name}.{name}" for name in layer.declared}
-            layer.bind(
-                {name: self._parameters.views[full] for name, full in own.items()},
-                {name: self._gradients.views[full] for name, full in own.items()},
-                {name: self._state.views[f"{layer.name}.{name}"] for name in layer.declared_state},
-            )
+        super()._bind()
         self.plan = self._planned(needs_input_gradient=False)
         self._plan_to_inputs: Place | None = None
         shapes = self.input_shape if self.body.takes_several else {"": self.input_shape}
-        first = repr(self.layers[0]) if self.layers else ""
+        reader = None if isinstance(self.body, Graph) or not self.layers else self.layers[0]
         inputs = {
             name: Input(
                 f"X[{name!r}]" if name else "X",
                 shape,
                 self.dtype,
-                first if self.body.takes_ids_at(i) else "",
+                self.body.takes_ids_at(i),
+                reader,
             )
             for i, (name, shape) in enumerate(shapes.items())
         }
@@ -260,102 +168,23 @@ class Network:
         self.__dict__.update(state)
         self._bind()
 
-    # --- how fast each tensor learns -------------------------------------------------------------
+    def layer(self, name: str) -> Layer:
+        """The layer of this name, such as "0.dense", or a node of a graph and what is inside it.
 
-    def adjust(
-        self,
-        pattern: str,
-        *,
-        learning_rate: float | None = None,
-        weight_decay: float | None = None,
-    ) -> None:
-        """Multiply the optimizer's rates for some tensors.
-
-        Parameters
-        ----------
-        pattern : str
-            A tensor's or layer's name, or a pattern of them: "0.dense", "*.b", "2.*".
-        learning_rate, weight_decay : float, optional
-            Factors >= 0. Weights start with 1 and 1, biases with 1 and 0. A learning rate of 0
-            freezes; see `freeze`.
-
-        Examples
-        --------
         >>> from plainnet.layers import Dense
         >>> from plainnet.losses import MeanSquaredError
-        >>> network = Network([Dense(4), Dense(1)], loss=MeanSquaredError(), input_shape=2)
-        >>> network.adjust("*.b", learning_rate=0.1)
-        >>> network.adjust("1.dense", weight_decay=0.5)  # this layer's b now decays too
+        >>> network = Network([Dense(2)], loss=MeanSquaredError(), input_shape=3)
+        >>> network.layer("0.dense")
+        Dense(2)
         """
-        require_type("pattern", pattern, str)
-        if learning_rate is not None:
-            learning_rate = require_number("learning_rate", learning_rate, at_least=0)
-        if weight_decay is not None:
-            weight_decay = require_number("weight_decay", weight_decay, at_least=0)
-        names = {s.name for s in self.segments if _is_meant(s.name, pattern)}
-        running = set()  # layers whose running state is meant
-        if learning_rate is not None:
-            running = {
-                layer.name
-                for layer in self.body.walk()
-                if any(_is_meant(f"{layer.name}.{name}", pattern) for name in layer.declared_state)
-            }
-        if not names and running and learning_rate not in (0, 1):
-            raise SettingError(
-                f"{pattern!r} is running state, which is frozen (learning_rate=0) or not (1); got "
-                f"learning_rate={learning_rate!r}"
-            )
-        if not names and not running:
-            raise SettingError(
-                f"no parameter is called {pattern!r}; the network has {', '.join(self.tensors)}"
-            )
-        self._kept -= running
-        if learning_rate == 0:
-            self._kept |= {
-                layer.name
-                for layer in self.body.walk()
-                if layer.name in running
-                and not (layer.declared and names.issuperset(_tensors(layer)))
-            }
-        self.segments = tuple(
-            s.adjusted(learning_rate, weight_decay) if s.name in names else s for s in self.segments
-        )
-
-    def freeze(self, pattern: str) -> None:
-        """Keep these tensors as they are in training: their learning rate becomes 0.
-
-        A layer in which nothing learns any more keeps its running state too, and uses it in
-        training as in prediction, forward and backward: a frozen `BatchNorm` ignores the batch's
-        statistics. While gamma or beta still learns it works as before, unless its statistics are
-        frozen by name: `network.freeze("*.running_*")`.
-        """
-        self.adjust(pattern, learning_rate=0.0)
-
-    def unfreeze(self, pattern: str) -> None:
-        """Let these tensors learn again, at the optimizer's learning rate."""
-        self.adjust(pattern, learning_rate=1.0)
-
-    _kept: frozenset[str] = frozenset()
-    """The layers whose running state was frozen by name, whatever their parameters do."""
-    _frozen: frozenset[str] = frozenset()
-    """All layers that keep their running state, with `_frozen_by` as segments."""
-    _frozen_by: tuple[Segment, ...] = ()
-
-    def keeping_state(self) -> frozenset[str]:
-        """The names of the layers that keep their running state while training."""
-        if self._frozen_by is not self.segments:
-            still = {s.name for s in self.segments if s.learning_rate == 0}
-            self._frozen = frozenset(
-                layer.name
-                for layer in self.body.walk()
-                if layer.declared_state
-                and (
-                    layer.name in self._kept
-                    or (layer.declared and still.issuperset(_tensors(layer)))
-                )
-            )
-            self._frozen_by = self.segments
-        return self._frozen
+        require_type("name", name, str)
+        known: dict[str, Layer] = {}
+        for place in self.plan.walk():
+            if isinstance(place.subject, Layer) and place.subject is not self.body:
+                known.setdefault(place.path, place.subject)
+        if name not in known:
+            raise KeyError(f"no layer {name!r}; the network has {', '.join(known)}")
+        return known[name]
 
     # --- forward and backward --------------------------------------------------------------------
 
@@ -568,7 +397,7 @@ class Network:
 
     def _rows_at_once(self, X: Any) -> int:
         time = max(each.shape[1] if len(each.shape) > 1 else 1 for each in arrays_of(X))
-        largest = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
+        largest: int = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
         return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
 
     @spelled
@@ -778,12 +607,3 @@ def _built_loss(loss: Any, body: Layer, output_shape: Shape) -> Loss:
     own.output_shape = output_shape
     own.build(output_shape)
     return own
-
-
-def _tensors(layer: Layer) -> list[str]:
-    """The full names of a layer's own parameters."""
-    return [f"{layer.name}.{name}" for name in layer.declared]
-
-
-def _is_meant(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")

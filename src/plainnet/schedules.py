@@ -10,7 +10,7 @@ Cosine(warmup=0.05)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from inspect import signature
 from math import cos, inf, log2, pi
@@ -155,6 +155,14 @@ class Schedule(Callback, Configurable, ABC):
 
     def fail(self, run: Run, error: BaseException) -> None:
         self.end_training(run)
+
+    def resume_state(self) -> dict[str, Any]:
+        return {"set": self._set}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        for (user, name, _), value in zip(self._bases, state["set"], strict=True):
+            setattr(user, name, value)
+        self._set = list(state["set"])
 
 
 def _power(base: float, exponent: int) -> float:
@@ -311,6 +319,15 @@ class ReduceOnPlateau(Schedule):
             self._since = run.epoch
         elif run.epoch - self._since >= self.patience:
             self._factor, self._since = max(self._factor * self.by, self.minimum), run.epoch
+
+    def resume_state(self) -> dict[str, Any]:
+        own = {"monitor": self._monitor.resume_state(), "factor": self._factor}
+        return {**super().resume_state(), **own, "since": self._since}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        super().resume(state)
+        self._monitor.resume(state["monitor"])
+        self._factor, self._since = state["factor"], state["since"]
 
     def factor(self, step: int, steps: int) -> float:
         return self._factor

@@ -27,6 +27,7 @@ EXPRESSIONS = [
     "A + b", "A - one", "b - A", "A * b", "2 * A", "A / b", "c / A", "-A", "A % 0.7", "2.5 % A",
     "A**3", "A**8", "A**0", "P**-3", "A**9", "P**-0.5", "P**A", "2.0**A", "A // 0.3 + A",
     "A @ W.T", "W @ A.T", "T @ W.T", "A @ b", "b @ V", "b @ b", "T @ b", "T @ V", "T @ V[None]",
+    "A * [1, 2, 3]", "A @ [[1], [2], [3]]", "A**[1, 2, 3]", "maximum((0, 0.5, 1), A)",
     "A.T", "A[1:, ::-1]", "A[..., None] * b", "A[i]", "A[:, i]", "A[M]", "A[2]", "A[[0, 0, 1]]",
     "A.sum()", "A.sum(axis=1)", "A.sum(0)", "T.sum(axis=(0, 2))", "T.sum(axis=-1, keepdims=True)",
     "A.mean()", "A.mean(axis=0)", "T.mean(axis=(1, 2), keepdims=True) * T", "T.mean(axis=(-1,))",
@@ -150,6 +151,13 @@ def test_several_formulas_and_names_that_nothing_depends_on():
         [Formula("w", "len(x) + 1", "")], {"x": y[None]}, "w", np.array(1.0), ["x"]
     )
     assert none["x"].tolist() == [0]
+
+
+def test_a_name_that_is_given_to_something_else():
+    formulas = [Formula("u", "x * y", ""), Formula("u", "x.size", ""), Formula("w", "u * x", "")]
+    known = {"x": np.array(2.0), "y": np.array(3.0)}
+    found = differentiate(formulas, known, "w", np.array(1.0), known)
+    assert {name: gradient.item() for name, gradient in found.items()} == {"x": 1, "y": 0}
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ from plainnet import (
     train,
 )
 from plainnet.layers import Dense, Embedding, LayerNorm, ReLU
-from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
+from plainnet.losses import Hinge, MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam
 
 # --- the calls ------------------------------------------------------------------------------------
@@ -80,6 +80,7 @@ def _layer_calls() -> list[Call]:
         ("LeakyReLU", table, {"negative_slope": 0.1}),
         ("PReLU", table, {"initial": 0.25}),
         ("Scale", table, {"initial": 1.0}),
+        ("FromFormula", table, {"formula": "R = g * Z; R + h**2", "g": 1.0, "h": [0.5] * 4}),
         ("ParametricActivation", table, {"activation": ReLU()}),
         ("RNN", sequence, {**recurrent, "activation": "tanh"}),
         ("LSTM", sequence, recurrent),
@@ -120,6 +121,10 @@ def _layer_calls() -> list[Call]:
         ("Sequential", table, {"layers": [Dense(2)]}),
         ("Residual", table, {"layers": [Dense(4)]}),
         ("Highway", table, {"layers": [Dense(4)], "gate_bias": -1.0}),
+        ("Graph", table, {
+            "nodes": {"wide": (Dense(3), "X"), "Y": ([layers.Concatenate(), ReLU()], "wide", "X")},
+            "inputs": "X", "outputs": "Y",
+        }),
         ("Parallel", table, {"parts": [(0, 1), (1, 4)], "layers": [Dense(1), Dense(2)]}),
     ]  # fmt: skip
     calls = [
@@ -131,6 +136,8 @@ def _layer_calls() -> list[Call]:
             says={
                 **dict.fromkeys(("encoder", "decoder"), ("encoder", "decoder", "layer")),
                 "layers": ("layer",),
+                "nodes": ("node",),
+                **dict.fromkeys(("inputs", "outputs"), ("node", "input", "output", "name")),
                 "sizes": ("column",),
                 "parts": ("input of shape",),
             },
@@ -148,6 +155,28 @@ def _layer_calls() -> list[Call]:
                 says={"layers": ("layer",), "vocabulary": ("vectors for ids",)},
             )
         )
+    calls.append(
+        Call(
+            "layers.Concatenate",
+            lambda **settings: layers.Graph(
+                {"Y": (layers.Concatenate(**settings), "X", "X")}, inputs="X", outputs="Y"
+            ),
+            lambda: {"axis": -1},
+            as_layer(sequence),
+        )
+    )
+    calls.append(
+        Call(
+            "layers.Transposed",
+            lambda layer, bias: layers.Graph(
+                {"code": (layer, "X"), "again": (layers.Transposed(layer, bias=bias), "code")},
+                inputs="X",
+                outputs="again",
+            ),
+            lambda: {"layer": Dense(2), "bias": True},
+            as_layer(sequence),
+        )
+    )
     cross = layers.CrossAttention
     calls.append(
         Call(
@@ -170,13 +199,15 @@ def _loss_calls() -> list[Call]:
         ("Quantile", {"levels": 0.5}, 3, numbers),
         ("Tweedie", {"power": 1.5}, 3, numbers),
         ("EachPosition", {"loss": MeanSquaredError()}, 3, numbers),
+        ("EachOutput", {"losses": {"Y": MeanSquaredError(), "V": (Hinge(), 0.5)}}, 3, numbers),
     ]
     return [
         Call(
             f"losses.{name}",
             getattr(losses, name),
             lambda settings=settings: fresh(settings),
-            as_loss(outputs, y) if name != "EachPosition" else nothing,
+            nothing if name in ("EachOutput", "EachPosition") else as_loss(outputs, y),
+            says={"losses": ("loss", "output")},
         )
         for name, settings, outputs, y in rows
     ]
@@ -216,7 +247,13 @@ def _setting_calls() -> list[Call]:
     of_callbacks: dict[str, dict[str, Any]] = {
         "EMA": {"decay": 0.9},
         "CSVLog": {"path": "log.csv", "append": False},
-        "Checkpoint": {"path": "c.npz", "monitor": None, "every": 1, "mode": "auto"},
+        "Checkpoint": {
+            "path": "c.npz",
+            "monitor": None,
+            "every": 1,
+            "mode": "auto",
+            "steps": None,
+        },
         "EarlyStopping": {"monitor": "val_loss", "patience": 1, "min_delta": 0.0, "mode": "auto"},
         "TimeLimit": {"seconds": 5.0},
     }

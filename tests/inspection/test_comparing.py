@@ -378,6 +378,27 @@ def test_a_mistake_is_found_where_it_is_made(mine, first, before, hint):
     assert str(result).endswith(f"{before} and all before agree" if before != "A0" else "A0 agrees")
 
 
+def test_what_is_square_may_be_transposed():
+    class Backwards(Student):
+        def backward_propagation(self, cache, Y):
+            self.parameters["W2"] = self.parameters["W2"].T.copy()
+            grads = super().backward_propagation(cache, Y)
+            self.parameters["W2"] = self.parameters["W2"].T.copy()
+            return grads
+
+    class SquareGradient(Student):
+        def dW(self, dZ, A_prev, m):
+            dW = super().dW(dZ, A_prev, m)
+            return dW.T if dW.shape == (5, 5) else dW
+
+    result = compared(Backwards, (5, 5))
+    assert result.first == "dW1"
+    assert "as with W2 in place of its transpose" in str(result)
+    result = compared(SquareGradient, (5, 5))
+    assert result.first == "dW2"
+    assert "it is the book's, transposed" in str(result)
+
+
 def test_the_place_is_that_of_the_largest_difference():
     result = compared(OneElement)
     assert result.place == (3, 1)
@@ -470,6 +491,17 @@ def test_an_error_in_the_class_is_the_result(mine, first, text):
     result = compared(mine)
     assert result.first == first
     assert re.search(text, str(result)), result
+
+
+def test_no_line_of_plainnet_is_shown():
+    class OneLayerMore(Book):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            self.L += 1
+
+    result = compared(OneLayerMore)
+    assert result.first == "forward_propagation"
+    assert str(result).endswith("got W1, b1, W2, b2, W3, b3")
 
 
 class KeepsNoZ(Student):

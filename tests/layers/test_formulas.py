@@ -28,6 +28,7 @@ from plainnet.layers import (
     ParametricActivation,
     PReLU,
     RMSNorm,
+    Sample,
     Scale,
     Sequential,
     SwiGLU,
@@ -44,6 +45,7 @@ OF_ROWS = (
     ParametricActivation,
     PReLU,
     RMSNorm,
+    Sample,
     Scale,
     SwiGLU,
 )
@@ -148,6 +150,8 @@ def test_layer(case: LayerCase, rng):
         known["M"] = cache["M"] if layer.rate else 1
     if isinstance(layer, GaussianNoise):
         known["E"] = cache["E"] if layer.standard_deviation else 0
+    if isinstance(layer, Sample):
+        known["E"] = cache["E"].reshape(Y.shape)
     if isinstance(layer, CategoryEmbedding):
         known["ids"] = cache["ids"]
     if isinstance(layer, Parallel):

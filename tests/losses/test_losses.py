@@ -20,7 +20,9 @@ from plainnet.optimizers import SGD, Adam
 EXPORTED = {
     name: kind
     for name, kind in vars(losses).items()
-    if isinstance(kind, type) and issubclass(kind, Loss) and kind not in (EachOutput, EachPosition, Loss)
+    if isinstance(kind, type)
+    and issubclass(kind, Loss)
+    and kind not in (EachOutput, EachPosition, Loss)
 }
 every_loss = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
@@ -220,7 +222,10 @@ def test_only_probabilities_are_given_as_such(case, rng):
 # --- targets --------------------------------------------------------------------------------------
 
 
-@every_loss
+WITH_TARGETS = [case for case in CASES if case.loss.needs_targets]
+
+
+@pytest.mark.parametrize("case", WITH_TARGETS, ids=[case.id for case in WITH_TARGETS])
 @pytest.mark.parametrize(
     "spoil",
     [

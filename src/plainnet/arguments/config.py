@@ -7,7 +7,9 @@ one function can tell what rebuilds an object, and no class has to write that do
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from fractions import Fraction
 from inspect import Parameter, signature
 from typing import Any
@@ -22,6 +24,36 @@ PLAIN = frozenset({bool, int, float, str, type(None), tuple, list, dict, np.ndar
 
 _DESCRIBED: ContextVar[dict[int, dict[str, Any]] | None] = ContextVar("described", default=None)
 """By identity, what the description that is being made has described so far."""
+
+
+@dataclass
+class _Named:
+    """An object that `repr` meets more than once: where it comes first, it gets a name."""
+
+    name: str
+    met: bool = False
+
+
+_NAMED: ContextVar[dict[int, _Named]] = ContextVar("named")
+
+
+@contextmanager
+def shown_by_name(names: Mapping[int, str]) -> Iterator[None]:
+    """In this context, the code that `repr` gives has each of these objects once.
+
+    `names` are by identity; one that is taken gets an underscore more.
+    """
+    named = dict(_NAMED.get({}))
+    for each, name in names.items():
+        if each not in named:
+            while any(name == other.name for other in named.values()):
+                name += "_"
+            named[each] = _Named(name)
+    token = _NAMED.set(named)
+    try:
+        yield
+    finally:
+        _NAMED.reset(token)
 
 
 class Configurable(metaclass=Spelled):
@@ -62,14 +94,21 @@ class Configurable(metaclass=Spelled):
         super().__setattr__(name, value if type(value) in PLAIN else python_number(value))
 
     def __repr__(self) -> str:
+        named = _NAMED.get({}).get(id(self))
+        if named is not None and named.met:
+            return named.name
         shown = []
         for name, argument in _arguments(type(self)).items():
             value = getattr(self, name)
             if argument.default is Parameter.empty:
                 shown.append(repr(value))
-            elif value != argument.default:
+            elif isinstance(value, np.ndarray) or value != argument.default:
                 shown.append(f"{name}={value!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+        code = f"{type(self).__name__}({', '.join(shown)})"
+        if named is None:
+            return code
+        named.met = True
+        return f"({named.name} := {code})"
 
 
 def overridden(thing: object) -> list[str]:

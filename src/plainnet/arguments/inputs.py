@@ -30,14 +30,16 @@ class Input:
         Of one example; None stands for any length.
     dtype : numpy.dtype
         Of the network.
-    reader : str
-        The layer that takes ids here; "" for numbers.
+    ids : bool
+    reader : Layer, optional
+        That takes them here.
     """
 
     name: str
     shape: Shape
     dtype: np.dtype[Any]
-    reader: str = ""
+    ids: bool = False
+    reader: Any = None
 
     def examples(self, X: Any) -> Any:
         """X, ready to be sliced: converted, or unchanged where it is not in memory."""
@@ -59,18 +61,18 @@ class Input:
             raise ShapeError(
                 f"{self.name} must have sequences of at least one step; got {rows.shape}"
             )
-        if not self.reader:
+        if not self.ids:
             return read_only(as_floats(self.name, rows, self.dtype, first_row))
         if rows.dtype.kind not in "iu":
+            who = "" if self.reader is None else f"'s first layer, {self.reader!r},"
             raise DTypeError(
-                f"{self.name} is {rows.dtype}, and the network's first layer, {self.reader}, takes "
-                "ids: pass integers"
+                f"{self.name} is {rows.dtype}, and the network{who} takes ids: pass integers"
             )
         return read_only(rows)
 
     def batch_dtype(self, X: Any) -> np.dtype[Any]:
         """That of X's batches, by way of NumPy: another library's tensor has its own dtypes."""
-        return as_array(self.name, X[:1]).dtype if self.reader else self.dtype
+        return as_array(self.name, X[:1]).dtype if self.ids else self.dtype
 
 
 class Inputs:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from plainnet.errors import DataError, ShapeError, counted, shown
+from plainnet.errors import DataError, SettingError, ShapeError, counted, shown
 
 Array = npt.NDArray[Any]
 
@@ -18,6 +18,7 @@ class Parts:
     Like one array, it has a length, which is its number of rows, and `parts[rows]` are some of
     them.
 
+    >>> import numpy as np
     >>> parts = Parts({"a": np.arange(4), "b": np.ones((4, 2))})
     >>> len(parts), parts[1:3].arrays["a"]
     (4, array([1, 2]))
@@ -76,6 +77,16 @@ def by_name(what: str, names: tuple[str, ...], values: Any) -> dict[str, Any]:
         f"{what} must be a dict with {', '.join(names)}, or a tuple of {len(names)} in this order; "
         f"got {shown(values)}"
     )
+
+
+def named_values(what: str, given: Any, of: str) -> list[tuple[Any, Any]]:
+    """The items of a dict, or its pairs, as a description in a file has them."""
+    if isinstance(given, Mapping):
+        return list(given.items())
+    pairs = given if isinstance(given, list | tuple) else [given]
+    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+        raise SettingError(f"{what} must be a dict of names and {of}; got {shown(given)}")
+    return [(name, value) for name, value in pairs]
 
 
 def expect_same_rows(what: str, parts: Parts) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
 
@@ -45,11 +45,18 @@ class Run:
     """Parameters that take the place of the network's for validation, for `end_epoch`, and when
     training has ended; `EMA` keeps them here. Running state is measured again for them."""
     stopping: bool = False
-    """Whether `stop` has been called."""
+    """Whether `stop` or `interrupt` has been called."""
     measured: set[str] = field(default_factory=set, repr=False)
     """The prefixes of measures: `val`, and those of `Evaluate`."""
     claims: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
     """Which callback sets a setting during training; see `claim`."""
+    interrupted: bool = False
+    """Whether `interrupt` has been called."""
+    resumed: bool = False
+    """The run continues one that has written a checkpoint. `epoch`, `step` and `history` are then
+    those of the checkpoint when training begins."""
+    state: Callable[[Callback, str], dict[str, Any]] | None = field(default=None, repr=False)
+    """How the run stands while this callback is in this hook, for `Checkpoint`."""
 
     @property
     def steps(self) -> int | None:
@@ -71,6 +78,11 @@ class Run:
         self.stopping = True
         self.history.stopped = why
 
+    def interrupt(self, why: str) -> None:
+        """`stop` for a reason from outside, such as Ctrl-C: a resumed run goes on."""
+        self.interrupted = True
+        self.stop(why)
+
     def finish(self, why: str) -> None:
         """Training has reached its end, unless it was stopped before."""
         if not self.stopping:
@@ -80,12 +92,17 @@ class Run:
 class Callback(metaclass=Spelled):
     """Override what you need. A callback serves one `train` at a time.
 
-    The hooks of all callbacks are called in the order in which `train` got them.
+    The hooks of all callbacks are called in the order in which `train` got them. A callback that
+    remembers something from hook to hook writes `resume_state` and `resume` too, or else it begins
+    anew in a run that is resumed.
 
     >>> class Halve(Callback):
     ...     def end_epoch(self, run):
     ...         run.optimizer.learning_rate /= 2
     """
+
+    only_shows: ClassVar[bool] = False
+    """It shows how training goes and changes nothing: a resumed run may show it in another way."""
 
     def begin_training(self, run: Run) -> None:
         """Before the first epoch."""
@@ -108,6 +125,19 @@ class Callback(metaclass=Spelled):
     def fail(self, run: Run, error: BaseException) -> None:
         """When an error ends training."""
 
+    # Not hooks: what a checkpoint keeps of the callback.
+
+    def resume_state(self) -> Mapping[str, Any]:
+        """What it remembers: numbers, texts, lists and dicts of them, None, and arrays."""
+        return {}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `resume_state` gave, tuples as lists.
+
+        Called in a resumed run after `begin_training` and `begin_epoch`. The hook in which the
+        checkpoint was written then continues with the callbacks after `Checkpoint`.
+        """
+
 
 def expect_observers(observers: Sequence[Callback]) -> None:
     """Refuse what is not a callback, and a callback that is given twice."""
@@ -118,7 +148,12 @@ def expect_observers(observers: Sequence[Callback]) -> None:
             raise SettingError(f"{observer!r} is among the callbacks twice: leave one out")
 
 
-HOOKS = tuple(name for name in vars(Callback) if not name.startswith("_"))
+RESUMING = ("resume_state", "resume")
+HOOKS = tuple(
+    name
+    for name, value in vars(Callback).items()
+    if callable(value) and not name.startswith("_") and name not in RESUMING
+)
 
 _WHEN = {"on", "begin", "start", "end", "finish", "before", "after"}
 _WHAT = {"train", "training", "fit", "epoch", "batch", "step", "iteration", "validation"}
@@ -126,7 +161,7 @@ _WHAT = {"train", "training", "fit", "epoch", "batch", "step", "iteration", "val
 
 def require_hooks(callback: Callback) -> None:
     """Refuse a callback with a method meant as a hook that `train` would never call."""
-    for hook in HOOKS:
+    for hook in (*HOOKS, *RESUMING):
         if not callable(getattr(callback, hook)):
             raise SettingError(
                 f"{type(callback).__name__}.{hook} must be a method; got "
@@ -142,7 +177,7 @@ def require_hooks(callback: Callback) -> None:
         if kind is Callback:
             break
         own |= dict.fromkeys(n for n, v in vars(kind).items() if callable(v) and n[0] != "_")
-    others = [name for name in own if name not in HOOKS]
+    others = [name for name in own if name not in (*HOOKS, *RESUMING)]
     meant = [name for name in others if _looks_like_a_hook(name)]
     if len(others) == len(own):  # without a single hook, any method was meant as one
         meant = others

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 from plainnet.callbacks.base import Run
 from plainnet.errors import SettingError, require_number, require_one_of, require_type
@@ -37,6 +38,12 @@ class Monitor:
             raise SettingError(f"{self.measure!r} is monitored, which needs validation_data")
         self.best_epoch = -1
         self.best = float("-inf") if self.higher_is_better else float("inf")
+
+    def resume_state(self) -> dict[str, Any]:
+        return {"best": self.best, "best_epoch": self.best_epoch}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
 
     def improved(self, run: Run) -> bool:
         """Whether the epoch that has ended is the best so far."""

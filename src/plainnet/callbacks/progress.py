@@ -16,6 +16,8 @@ class Progress(Callback):
     where nothing can be shown, for example because the terminal is gone.
     """
 
+    only_shows = True
+
     def __init__(self, stream: TextIO | None = None) -> None:
         if stream is not None and not hasattr(stream, "write"):
             raise SettingError(f"stream must be an open text file; got {shown(stream)}")
@@ -34,9 +36,9 @@ class Progress(Callback):
             return
         try:
             if run.steps is None:
-                self._bar = tqdm(total=run.epochs, unit="epoch", file=stream)
+                self._bar = tqdm(total=run.epochs, initial=run.epoch, unit="epoch", file=stream)
             else:
-                self._bar = tqdm(total=run.steps, unit="step", file=stream)
+                self._bar = tqdm(total=run.steps, initial=run.step, unit="step", file=stream)
         except OSError:
             self._give_up()
 

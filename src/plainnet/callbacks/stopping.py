@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
@@ -71,6 +72,15 @@ class EarlyStopping(Callback):
         if isinstance(error, DivergedError):
             self.end_training(run)
 
+    def resume_state(self) -> dict[str, Any]:
+        best = {"parameters": self._parameters, "state": self._state}
+        return {"monitor": self._monitor.resume_state(), **best}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        self._monitor.resume(state["monitor"])
+        np.copyto(self._parameters, state["parameters"], casting="no")
+        np.copyto(self._state, state["state"], casting="no")
+
     @property
     def best(self) -> float:
         return self._monitor.best
@@ -81,7 +91,7 @@ class EarlyStopping(Callback):
 
 
 class TimeLimit(Callback):
-    """Stop after the step during which the time runs out."""
+    """Stop after the step during which the time runs out; a resumed run has all of it again."""
 
     def __init__(self, seconds: float) -> None:
         require_number("seconds", seconds, above=0)
@@ -92,4 +102,4 @@ class TimeLimit(Callback):
 
     def end_step(self, run: Run) -> None:
         if perf_counter() >= self._end:
-            run.stop(f"the time limit of {self.seconds:g} seconds")
+            run.interrupt(f"the time limit of {self.seconds:g} seconds")

@@ -38,11 +38,17 @@ of 3 axes or more) get a plain network, by default 128 and 64 wide. Ctrl-C stops
 best model so far is saved, as it is if the terminal or the reader of the output is gone. An older
 model of the same name is replaced, and no other file.
 
+A run that takes longer than some seconds keeps checkpoints in the folder MODEL.checkpoint until it
+ends. After a crash, the same command with --resume continues from there, to the same model, bit for
+bit, as if nothing had happened; after Ctrl-C it goes on too. Without --resume, the next run of that
+name removes them.
+
 \b
 Examples:
   plainnet train digits
   plainnet train flowers.csv --target species --drop id
   plainnet train houses.csv.gz --target price --preset fast --epochs 64
+  plainnet train fashion-mnist --resume
 """
 
 PREDICT_HELP = """Write the predicted class or number of each row, as CSV.
@@ -250,6 +256,12 @@ def train(
             "FILE",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Continue the run that was cut off, if there is one; else begin."
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """`plainnet train`."""
@@ -257,7 +269,7 @@ def train(
     from plainnet.cli.learn import learn
     from plainnet.cli.settings import Settings
 
-    learn(Settings.typed(typed), out, quiet)
+    learn(Settings.typed(typed), out, resume, quiet)
 
 
 @app.command(help=PREDICT_HELP)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from plainnet.callbacks import EarlyStopping
 from plainnet.cli import report, rows
+from plainnet.cli.checkpoints import Checkpoints
 from plainnet.cli.model import Recipe, standardise
 from plainnet.cli.progress import Measure, watching
 from plainnet.cli.settings import Settings, option
@@ -38,7 +39,7 @@ SMOOTHING = 0.05
 
 
 def learn(
-    images: Images, settings: Settings, console: Console
+    images: Images, settings: Settings, console: Console, checkpoints: Checkpoints
 ) -> tuple[tuple[Network, Recipe], Callable[[], None]]:
     """Train and report; returns the network with its recipe, and a function that tests it."""
     training = settings.training
@@ -74,6 +75,7 @@ def learn(
     report.show_network(console, network)
 
     stopping = EarlyStopping(patience=PATIENCE)
+    checkpoint, resume = checkpoints.of()
     epochs = training.epochs or EPOCHS
     started = perf_counter()
     with watching(console, Measure("validation accuracy", "val_accuracy")) as watcher:
@@ -87,9 +89,10 @@ def learn(
             epochs=epochs,
             batch_size=training.batch_size or BATCH_SIZE,
             validation_data=(recipe.inputs(held[0]), held[1]),
-            callbacks=[stopping, watcher],
+            callbacks=[stopping, watcher, checkpoint],
             seed=rng,
             progress=False,
+            resume=resume,
         )
     seconds = perf_counter() - started
     why = f": no lower validation loss for {PATIENCE} epochs"

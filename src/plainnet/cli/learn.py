@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from plainnet.cli import report, sources
+from plainnet.cli.checkpoints import Checkpoints
 from plainnet.cli.model import check_model_writable, save_model
 from plainnet.cli.settings import Settings
 from plainnet.errors import DivergedError, optional
@@ -16,7 +17,7 @@ from plainnet.files.kinds import check_ending
 from plainnet.training.interrupts import on_ctrl_c
 
 
-def learn(settings: Settings, out: Path | None, quiet: bool) -> None:
+def learn(settings: Settings, out: Path | None, resume: bool, quiet: bool) -> None:
     """Run `plainnet train`. All that can be refused is refused before training begins."""
     settings.check()
     if out is not None:
@@ -31,9 +32,13 @@ def learn(settings: Settings, out: Path | None, quiet: bool) -> None:
     )
     check_ending(out, "estimator" if is_table else "network")
     place, replaces = check_model_writable(out)
+    checkpoints = Checkpoints(out, place, settings, resume=resume)
+    if resume:
+        report.show_resumed(console, checkpoints.shown, checkpoints.continues)
     try:
-        model, show_test = _learned(data, settings, console)
+        model, show_test = _learned(data, settings, console, checkpoints)
     except DivergedError as error:
+        checkpoints.remove()  # they would lead there again
         raise DivergedError(
             f"training diverged and nothing was saved: {error}. Try a smaller --learning-rate",
             step=error.step,
@@ -41,19 +46,26 @@ def learn(settings: Settings, out: Path | None, quiet: bool) -> None:
         ) from error
     with on_ctrl_c(lambda: None):  # a signal that comes after training must not cost the model
         save_model(model, place)
+        if not checkpoints.interrupted:
+            checkpoints.remove()
     try:
         show_test()
     finally:
         report.show_saved(console, out, replaces)
+        if checkpoints.interrupted and checkpoints.kept:
+            report.show_unfinished(console, checkpoints.shown)
 
 
 def _learned(
-    data: sources.Table | sources.Images, settings: Settings, console: Console
+    data: sources.Table | sources.Images,
+    settings: Settings,
+    console: Console,
+    checkpoints: Checkpoints,
 ) -> tuple[Any, Callable[[], None]]:
     if isinstance(data, sources.Images):
         from plainnet.cli import images
 
-        return images.learn(data, settings, console)
+        return images.learn(data, settings, console, checkpoints)
     from plainnet.cli import tables
 
-    return tables.learn(data, settings, console)
+    return tables.learn(data, settings, console, checkpoints)

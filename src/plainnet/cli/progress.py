@@ -45,6 +45,8 @@ def watching(console: Console, measure: Measure, networks: int = 1) -> Iterator[
 class Bar(Callback):
     """A bar that moves with the steps, with the loss and a measure of the validation rows."""
 
+    only_shows = True
+
     def __init__(self, console: Console, measure: Measure, networks: int) -> None:
         self.measure = measure
         self.epochs, self.network, self.networks = 0, 0, networks
@@ -63,7 +65,7 @@ class Bar(Callback):
         self.steps = run.steps_per_epoch or 1
         self.loss, self.begun = "-", perf_counter()
         if self.network == 1:
-            self.begun_first = self.begun
+            self.begun_first, self.share_before = self.begun, self._share(run.step)
         self.task = self.bar.add_task(
             self._place(run), total=run.epochs * self.steps, loss="-", measure="-", time=""
         )
@@ -103,8 +105,12 @@ class Bar(Callback):
 
     def _time_left(self, done: int, now: float) -> str:
         """Of all networks, if no epoch is left out."""
-        share = (self.network - 1 + done / (self.epochs * self.steps)) / self.networks
-        return time_left(now - self.begun_first, share)
+        made = (self._share(done) - self.share_before) / (1 - self.share_before)
+        return time_left(now - self.begun_first, made)
+
+    def _share(self, done: int) -> float:
+        """Of all steps of all networks."""
+        return (self.network - 1 + done / (self.epochs * self.steps)) / self.networks
 
     def _place(self, run: Run) -> str:
         return _network(self.network, self.networks) + f"epoch {run.epoch + 1}/{run.epochs}"
@@ -112,6 +118,8 @@ class Bar(Callback):
 
 class Lines(Callback):
     """A line for the first epoch, each tenth, and the last; of several networks, for the last."""
+
+    only_shows = True
 
     def __init__(self, console: Console, measure: Measure, networks: int) -> None:
         self.console, self.measure = console, measure

@@ -207,6 +207,19 @@ def show_saved(console: Console, path: Path | str, replaced: bool) -> None:
     console.print(f"{verb} {path}. To use it: {command}", soft_wrap=True)
 
 
+def show_resumed(console: Console, folder: Path, continues: bool) -> None:
+    """Whether an earlier run goes on."""
+    says = (
+        f"Continuing from {folder}." if continues else f"Nothing to resume in {folder}: beginning."
+    )
+    console.print(says, soft_wrap=True)
+
+
+def show_unfinished(console: Console, folder: Path) -> None:
+    """How an interrupted run may go on."""
+    console.print(f"The same command with --resume goes on from {folder}.", soft_wrap=True)
+
+
 def _counting(X: pd.DataFrame) -> list[str]:
     """Columns of whole numbers, each one more than the one before."""
     return [

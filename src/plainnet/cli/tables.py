@@ -17,6 +17,7 @@ from rich.console import Console
 from plainnet import metrics
 from plainnet.callbacks import Callback, Run
 from plainnet.cli import report, rows
+from plainnet.cli.checkpoints import Checkpoints
 from plainnet.cli.progress import Measure, watching
 from plainnet.cli.settings import Settings
 from plainnet.cli.sources import Table
@@ -103,7 +104,9 @@ def prepare(table: Table, settings: Settings) -> Task:
     return Task(table, parts)
 
 
-def learn(table: Table, settings: Settings, console: Console) -> tuple[Any, Callable[[], None]]:
+def learn(
+    table: Table, settings: Settings, console: Console, checkpoints: Checkpoints
+) -> tuple[Any, Callable[[], None]]:
     """Train and report; returns the estimator, and a function that tests it."""
     from plainnet.estimators.tabular import networks_for
 
@@ -116,7 +119,8 @@ def learn(table: Table, settings: Settings, console: Console) -> tuple[Any, Call
     report.show_rows(console, sizes, settings.seed, task.is_classification, note)
 
     started = perf_counter()
-    with watching(console, _measure(task), networks) as watcher:
+    shown = watching(console, _measure(task), networks)
+    with shown as watcher, model.checkpointed(checkpoints.of):
         task.fit(model, [_Opening(console, model), watcher], hold_out=False)
     seconds = perf_counter() - started
 

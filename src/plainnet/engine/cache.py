@@ -107,6 +107,7 @@ class Cache(Memory):
         "needs_input_gradient",
         "reuse_gradient",
         "reuse_input",
+        "route",
         "watches_backward",
         "watches_forward",
         "window",
@@ -143,6 +144,7 @@ class Cache(Memory):
         # A container's layers, each with its sub-cache, in the order of either pass.
         self.layers: list[tuple[Any, Cache]] = []
         self.layers_back: list[tuple[Any, Cache]] = []
+        self.route: Any = None  # what a container works out once about its way through them
 
     @property
     def place(self) -> Place:
@@ -240,6 +242,7 @@ class Cache(Memory):
             here.layers = [(each.subject, own) for each, own in opened]
             here.layers_back = [(each, own) for each, own in here.layers if own.place.runs_back]
             here.layers_back.reverse()
+            here.route = None
             ahead += here.children.values()
         self.place = plan
 
@@ -336,6 +339,24 @@ class Cache(Memory):
         """End the sequences that `carry` continues: the next pass begins new ones."""
         for cache in self._tree():
             cache.carried.clear()
+
+    def resume_state(self) -> dict[str, dict[str, Any]]:
+        """What `carry` continues, by the places of those who keep it; for `resume`."""
+        return {place: dict(cache.carried) for place, cache in self._by_place() if cache.carried}
+
+    def resume(self, state: Mapping[str, Mapping[str, Any]], plan: Place) -> None:
+        """Continue, in passes of a network with this plan, the sequences of `resume_state`."""
+        self.lay_out(plan)
+        places = dict(self._by_place())
+        for place, carried in state.items():
+            places[place].carried.update(carried)
+
+    def _by_place(self) -> Iterator[tuple[str, Cache]]:
+        ahead = [("", self)]
+        while ahead:
+            place, here = ahead.pop()
+            yield place, here
+            ahead += [(f"{place}/{name}", child) for name, child in here.children.items()]
 
     @property
     def nbytes(self) -> int:

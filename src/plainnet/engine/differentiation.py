@@ -455,7 +455,7 @@ class Tape:
         settings: Sequence[ast.expr] = (),
         keywords: Sequence[ast.keyword] = (),
     ) -> int:
-        places = tuple(self._place_of(operand) for operand in operands)
+        places = tuple(self._place_of(_as_array(operand)) for operand in operands)
         code = None
         if settings or keywords:
             taken = ast.Name("<settings>", ast.Load())
@@ -501,9 +501,17 @@ NO_SETTINGS: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 TAKEN: Mapping[str, Any] = {
     "<settings>": lambda *arguments, **keywords: (arguments, keywords),
     "<index>": np.s_,
+    "<array>": np.asarray,
 }
-"""How the settings of an operation, and an index with its slices, become values. No formula can use
-these names."""
+"""What makes values of an operation's settings, of an index with its slices, and of a list. No
+formula can use these names."""
+
+
+def _as_array(tree: ast.expr) -> ast.expr:
+    """A list as an operand is an array."""
+    if isinstance(tree, ast.List | ast.Tuple):
+        return ast.Call(ast.Name("<array>", ast.Load()), [tree], [])
+    return tree
 
 
 def _compiled(tree: ast.expr) -> CodeType:

@@ -1,5 +1,7 @@
 """A mean over numbers that come one after the other."""
 
+from collections.abc import Mapping
+
 
 class WeightedMean:
     """A mean that grows number by number. No weight is too large or too small for it."""
@@ -21,3 +23,9 @@ class WeightedMean:
         share = weight / self.weight
         self.value += share * (value - self.value)
         return share
+
+    def resume_state(self) -> dict[str, float]:
+        return {"value": self.value, "weight": self.weight, "unit": self.unit}
+
+    def resume(self, state: Mapping[str, float]) -> None:
+        self.value, self.weight, self.unit = state["value"], state["weight"], state["unit"]

@@ -124,6 +124,13 @@ class Archive:
         self.read_into(name, rows)
         return rows
 
+    def array(self, name: str) -> Array:
+        """An array of whatever shape and dtype it has."""
+        header = self.header(name)
+        values = np.empty(header.shape, header.dtype.newbyteorder("="))
+        self.read_into(name, values)
+        return values
+
     def read_into(self, name: str, place: Array) -> None:
         """Fill an array with the one of this name, which must have its shape and dtype."""
         with self._open(name) as stream:

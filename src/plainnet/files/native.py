@@ -3,6 +3,7 @@
     format       uint8 scalar, 1
     description  JSON text: layers, loss, input_shape, dtype, metadata
     parameters   the flat vector, and state, the running state
+    training     in a file of Checkpoint, how its training stands; see checkpoints.py
 
 Loading never runs code from the file: the description can only name classes of plainnet, and those
 that the caller hands in. Nor does it take more memory than the vectors in the file need: how many
@@ -34,6 +35,7 @@ from plainnet.errors import (
     require_type,
     shown,
 )
+from plainnet.files import checkpoints
 from plainnet.files.archive import Archive, opened, shortened
 from plainnet.files.kinds import Unreadable
 from plainnet.files.places import moved_into_place
@@ -46,15 +48,24 @@ WHAT = "a plainnet model"
 
 
 def write(
-    network: Network, path: str | os.PathLike[str], *, metadata: Mapping[str, Any] | None = None
+    network: Network,
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> None:
-    """Save a network with its parameters and running state; see `plainnet.save`."""
+    """Save a network with its parameters and running state; see `plainnet.save`.
+
+    `training`, of JSON values and arrays, is what `read_training` returns.
+    """
     require_type("network", network, Network)
     if metadata is not None:
         require_type("metadata", metadata, Mapping)
     if fault := _fault(network):
         raise SettingError(f"the network cannot be saved: {fault}")
     arrays = pack(network, metadata)
+    if training is not None:
+        arrays |= checkpoints.packed(training)
     try:
         expect_modest(network.config()["layers"], sum(array.nbytes for array in arrays.values()))
     except Unreadable as error:
@@ -88,6 +99,27 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         for name in ("parameters", "state"):
             archive.header(name)
     return metadata
+
+
+def read_training(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """How the training of the network in a file of `Checkpoint` stands, with the vectors.
+
+    Raises
+    ------
+    FileError
+        If the file does not hold a network, or holds nothing else.
+    """
+    with opened(Path(path), WHAT) as archive:
+        _description(archive, str(path))
+        if checkpoints.MEMBER not in archive:
+            raise FileError(
+                f"{path} holds a network, and not how its training stands: only what Checkpoint "
+                "writes during training can be resumed"
+            )
+        training = checkpoints.unpacked(archive)
+        if not isinstance(training, dict):
+            raise Unreadable(f"its {checkpoints.MEMBER} is not a JSON object")
+        return {**training, **{name: archive.array(name) for name in ("parameters", "state")}}
 
 
 # --- the arrays of the file -----------------------------------------------------------------------

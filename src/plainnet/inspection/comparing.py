@@ -241,10 +241,11 @@ def _difference(pair: _Pair, tolerance: float) -> tuple[Place | None, str] | Non
     place = tuple(map(int, np.unravel_index(np.argmax(distance), book.shape)))
     after = " after the update" if pair.during == UPDATE else ""
     by = "" if np.isnan(distance[place]) else f" by {distance[place]:.3g}"
-    where = f"{by}{at(place)}"
+    where = f"{by}{at(place)}".strip()
     numbers = instead(float(mine[place]), float(book[place]))
+    told = f"{where}: {numbers}" if where else numbers
     hint = f"; {found}" if (found := mistake()) else ""
-    return place, f"{name}{after} differs first{':' * bool(where)}{where}: {numbers}{hint}"
+    return place, f"{name}{after} differs first: {told}{hint}"
 
 
 def _distance(a: Array, b: Array) -> Array:
@@ -282,12 +283,30 @@ def _is_numbers(value: Any) -> bool:
 # --- a step of training ---------------------------------------------------------------------------
 
 
-def _step(mine: Any, book: Any, X: Any, Y: Any) -> Iterator[_Pair]:
-    """The arrays of a step, in the order of computation, each computed when it is its turn."""
-    mine, book = _copy("mine", mine), _copy("book", book)
+@dataclass(frozen=True)
+class _Step:
+    """What a step of the book computes."""
+
+    last: int
+    """The number of the output layer."""
+    P: dict[str, Array]
+    """The parameters before the step."""
+    C: dict[str, Array]
+    loss: float
+    G: dict[str, Array]
+    after: dict[str, Array]
+    """The parameters after the step."""
+    learning_rate: float | None
+
+
+def _names_in_cache(last: int) -> list[str]:
+    """In the order of computation."""
+    return ["A0", *(f"{letter}{l}" for l in range(1, last + 1) for letter in "ZA")]
+
+
+def _by_the_book(book: Any, X: Array, Y: Array) -> _Step:
     if not isinstance(getattr(book, START, None), dict):
         raise SettingError(f"book must be an object like plainnet.NeuralNetwork; got {shown(book)}")
-    X, Y = np.array(as_numbers("X", X), float), np.array(as_numbers("Y", Y))
     rng = np.random.default_rng(0)
     for name, array in book.parameters.items():
         if not np.any(array):
@@ -295,40 +314,48 @@ def _step(mine: Any, book: Any, X: Any, Y: Any) -> Iterator[_Pair]:
     P = {name: np.array(array) for name, array in book.parameters.items()}
     last = len(P) // 2
     C = _dictionary(book.forward_propagation(X.copy()), book, "cache")
-    names = ["A0", *(f"{letter}{l}" for l in range(1, last + 1) for letter in "ZA")]
-    _expect("cache", C, names)
-    AL = C[names[-1]]
-    book_loss = book.compute_loss(AL.copy(), Y.copy())
+    _expect("cache", C, _names_in_cache(last))
+    loss = float(book.compute_loss(C[f"A{last}"].copy(), Y.copy()))
     G = _dictionary(book.backward_propagation(dict(C), Y.copy()), book, "grads")
     _expect("gradients", G, [f"d{name}" for name in P])
     book.update_parameters(dict(G))
+    return _Step(last, P, C, loss, G, book.parameters, getattr(book, "learning_rate", None))
+
+
+def _step(mine: Any, book: Any, X: Any, Y: Any) -> Iterator[_Pair]:
+    """The arrays of a step, in the order of computation, each computed when it is its turn."""
+    mine, book = _copy("mine", mine), _copy("book", book)
+    X, Y = np.array(as_numbers("X", X), float), np.array(as_numbers("Y", Y))
+    step = _by_the_book(book, X, Y)
+    P, C, G, last = step.P, step.C, step.G, step.last
 
     if not isinstance(getattr(mine, START, None), dict):
         raise _Failed(START, "there is no dictionary `parameters` of W1, b1 and so on")
     for name, array in P.items():
         yield _Pair(name, mine.parameters.get(name, _MISSING), array, START, only_shape=True)
         mine.parameters[name] = array.copy()
-    if hasattr(mine, "learning_rate") and hasattr(book, "learning_rate"):
-        mine.learning_rate = book.learning_rate
+    if hasattr(mine, "learning_rate") and step.learning_rate is not None:
+        mine.learning_rate = step.learning_rate
 
     returned = _call(mine, FORWARD, "X", X.copy())
     cache = _dictionary(returned, mine, "cache") or _failed(FORWARD, "cache", returned)
-    for name in names:
+    wrong: mistakes.Mistakes
+    for name in _names_in_cache(last):
         l = int(name[1:])
-        wrong: mistakes.Mistakes = ()
         if name[0] == "Z":
             wrong = mistakes.in_pre_activation(l, P, C)
-        elif l:
-            wrong = mistakes.in_activation(l, C)
+        else:
+            wrong = mistakes.in_activation(l, C) if l else ()
+        needed = name == f"A{last}"
         given = cache.get(name, _MISSING)
-        yield _Pair(name, given, C[name], FORWARD, wrong, optional=name != names[-1])
+        yield _Pair(name, given, C[name], FORWARD, wrong, optional=not needed)
 
-    loss = _call(mine, LOSS, "AL, Y", cache[names[-1]], Y.copy())
+    AL = C[f"A{last}"]
+    loss = _call(mine, LOSS, "AL, Y", cache[f"A{last}"], Y.copy())
     if np.size(loss) == 1 and _is_numbers(loss):
         loss = np.reshape(loss, ())
-    right = _range(AL, Y, float(book_loss))
-    wrong = mistakes.in_loss(AL, Y)
-    yield _Pair("loss", loss, np.asarray(book_loss), LOSS, wrong, range=right)
+    wrong, right = mistakes.in_loss(AL, Y), _range(AL, Y, step.loss)
+    yield _Pair("loss", loss, np.asarray(step.loss), LOSS, wrong, range=right)
 
     returned = _call(mine, BACKWARD, "cache, Y", cache, Y.copy())
     grads = _dictionary(returned, mine, "grads") or _failed(BACKWARD, "grads", returned)
@@ -340,11 +367,10 @@ def _step(mine: Any, book: Any, X: Any, Y: Any) -> Iterator[_Pair]:
 
     _call(mine, UPDATE, "grads", grads)
     for name, before in P.items():
-        after = book.parameters[name]
-        wrong = mistakes.in_update(before, after - before, getattr(book, "learning_rate", 0))
-        size = _largest(after - before)
-        given = mine.parameters.get(name, _MISSING)
-        yield _Pair(name, given, after, UPDATE, wrong, scale=size)
+        change = step.after[name] - before
+        wrong = mistakes.in_update(before, change, step.learning_rate or 0.0)
+        given, size = mine.parameters.get(name, _MISSING), _largest(change)
+        yield _Pair(name, given, step.after[name], UPDATE, wrong, scale=size)
 
 
 def _copy(name: str, network: Any) -> Any:
@@ -369,10 +395,10 @@ def _call(mine: Any, method: str, arguments: str, *values: Any) -> Any:
 
 
 def _line(error: Exception) -> str:
-    """Where it was raised: the last line that is not NumPy's."""
-    numpys = str(Path(np.__file__).parent)
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    own = [frame for frame in frames if not frame.filename.startswith((numpys, "<__array"))]
+    """Where it was raised: the last line that is neither NumPy's nor plainnet's."""
+    others = (str(Path(np.__file__).parent), str(Path(__file__).parents[1]), "<__array")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(others)]
     if not own:
         return ""
     code = f": {own[-1].line}" if own[-1].line else ""

@@ -175,7 +175,7 @@ def _gradients(returned: Any, x: Any, arrays: dict[str, Array]) -> dict[str, Arr
 
 
 def _of_shape(shape: tuple[int, ...], gradient: Any, name: str) -> Array:
-    array = as_numbers(f"the gradient of {name}", gradient)
+    array = as_numbers(f"the gradient of {name}, which df returned,", gradient)
     if array.shape != shape:
         hint = ": transposed?" if array.ndim == 2 and array.shape == shape[::-1] else ""
         raise ShapeError(

@@ -89,7 +89,7 @@ def check_gradients(
         The input, or the pre-activations that a loss gets. If left out, random normal numbers; then
         `input_shape` is needed for a layer or a loss. For a function: df.
     y : array, optional
-        Targets, for a loss or a network. For a function: x.
+        Targets, for a loss or a network that needs them. For a function: x.
     input_shape : int or tuple of int
         Without the batch axis.
     batch_size : int
@@ -136,7 +136,7 @@ def check_gradients(
     if X is None:
         X = _random_inputs(network, batch_size, rng)
     if y is None:
-        if isinstance(subject, (Loss, Network)):
+        if isinstance(subject, (Loss, Network)) and network.loss.needs_targets:
             raise SettingError("the targets y are missing")
         y = _random_like_outputs(network, X, rng)  # the upstream gradient
     X, targets, _ = network.check(X, y)

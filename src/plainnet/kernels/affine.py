@@ -34,3 +34,33 @@ def affine_backward(
         sum_rows(rows_dZ, db)
     if dA is not None:
         np.dot(rows_dZ, W, dA if A.ndim == 2 else rows(dA))
+
+
+def affine_transposed(
+    A: Array,  # (..., n_out)
+    W: Array,  # (n_out, n_in)
+    b: Array | None,  # (n_in,)
+    Y: Array,  # (..., n_in)
+) -> Array:
+    """Y = A W + b: with the weights of an affine map, from its outputs to its inputs."""
+    np.dot(rows(A), W, rows(Y))
+    if b is not None:
+        np.add(Y, b, out=Y)
+    return Y
+
+
+def affine_transposed_backward(
+    dY: Array,  # (..., n_in)
+    A: Array,  # (..., n_out)
+    W: Array,  # (n_out, n_in)
+    dW: Array,  # (n_out, n_in)
+    db: Array | None,  # (n_in,)
+    dA: Array | None,  # (..., n_out)
+) -> None:
+    """dW = A' dY, db = sum_i dY_i, dA = dY W', where i goes over all rows."""
+    rows_dY, rows_A = rows(dY), rows(A)
+    np.matmul(rows_dY.T, rows_A, dW.T)
+    if db is not None:
+        sum_rows(rows_dY, db)
+    if dA is not None:
+        np.dot(rows_dY, W.T, rows(dA))

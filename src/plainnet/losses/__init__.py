@@ -3,6 +3,7 @@
 from plainnet.losses.base import Loss, real_targets
 from plainnet.losses.classification import Focal, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.losses.hinge import Hinge
+from plainnet.losses.latent import GaussianKL
 from plainnet.losses.outputs import EachOutput
 from plainnet.losses.positions import EachPosition
 from plainnet.losses.regression import (
@@ -18,6 +19,7 @@ __all__ = [
     "EachOutput",
     "EachPosition",
     "Focal",
+    "GaussianKL",
     "Hinge",
     "Huber",
     "Loss",

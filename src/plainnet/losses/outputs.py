@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.parts import Parts, expect_same_rows
+from plainnet.arguments.parts import Parts, expect_same_rows, named_values
 from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
 from plainnet.errors import (
     DataError,
     DTypeError,
+    SettingError,
     ShapeError,
     require_number,
     require_type,
@@ -41,12 +42,15 @@ class EachOutput(Loss):
 
     def __init__(self, losses: Mapping[str, Weighted] | Iterable[tuple[str, Weighted]]) -> None:
         self.losses: dict[str, tuple[Loss, float]] = {}
-        for name, given in dict(losses).items():
+        for name, given in named_values("losses", losses, "a Loss or (Loss, weight)"):
+            require_type("the name of an output", name, str)
             weighted: Any = given if isinstance(given, tuple | list) else (given, 1)
             loss, weight = weighted if len(weighted) == 2 else (weighted, 1)
             require_type(f"the loss of output {name!r}", loss, Loss)
             weight = require_number(f"the weight of output {name!r}", weight, at_least=0)
             self.losses[name] = (copy(loss), weight)
+        if not self.losses:
+            raise SettingError("losses must have a loss for each output; got none")
         each = [loss for loss, _ in self.losses.values()]
         self.gives_probabilities = any(loss.gives_probabilities for loss in each)
         self.needs_targets = any(loss.needs_targets for loss in each)

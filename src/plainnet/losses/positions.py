@@ -10,7 +10,7 @@ import numpy.typing as npt
 from plainnet.arguments.arrays import as_array, fits
 from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
-from plainnet.errors import ShapeError, require_type
+from plainnet.errors import SettingError, ShapeError, require_type
 from plainnet.losses.base import Array, Loss, Shape
 
 NOT_COUNTED = -1
@@ -35,6 +35,8 @@ class EachPosition(Loss):
 
     def __init__(self, loss: Loss) -> None:
         require_type("loss", loss, Loss)
+        if not loss.needs_targets:
+            raise SettingError(f"loss must have targets, one for each position; got {loss!r}")
         self.loss = copy(loss)
         self.includes = loss.includes
         self.is_classifier = loss.is_classifier

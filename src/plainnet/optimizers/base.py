@@ -7,7 +7,7 @@ of a piece stay in the processor's cache during the several NumPy calls of an up
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, pairwise
 from typing import Any
 
@@ -156,6 +156,22 @@ class Optimizer(Configurable, ABC):
         """Forget all steps: the accumulators start from zero again."""
         self.steps, self.state, self.missed = 0, {}, ()
         self._target = self._segments = None
+
+    def resume_state(self) -> dict[str, Any]:
+        """All that it remembers of its steps, for `resume`: numbers, and its own arrays by name."""
+        return {"steps": self.steps, "missed": self.missed, "accumulators": self.state}
+
+    def resume(self, state: Mapping[str, Any], parameters: Array) -> None:
+        """Continue as the optimizer of these parameters whose `resume_state` this was."""
+        self.reset()
+        self.steps = state["steps"]
+        self.missed = tuple((start, stop, n) for start, stop, n in state["missed"])
+        for name in self.accumulators if state["accumulators"] else ():
+            values = state["accumulators"][name]
+            if values.shape != parameters.shape or values.dtype != parameters.dtype:
+                raise SettingError(f"its {name} does not fit {parameters.size} parameters")
+            self.state[name] = aligned(values.shape, values.dtype)
+            np.copyto(self.state[name], values)
 
     def expect_to_fit(self, parameters: Array) -> None:
         """Refuse state from a file that does not fit these parameters."""

@@ -8,6 +8,7 @@ history.py        the table of what was measured
 averaging.py      averaged parameters in place of the network's
 divergence.py     where a number stopped being finite, and the way back
 interrupts.py     Ctrl-C between two steps
+resuming.py       a run that goes on where an earlier one wrote a checkpoint
 learning_rate.py  a learning rate, found by trial
 """
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.parts import arrays_of
+from plainnet.arguments.parts import Parts, arrays_of
 from plainnet.callbacks.base import Run
 from plainnet.engine.cache import Cache
 from plainnet.layers import BatchNorm
@@ -38,11 +38,14 @@ class Average:
             yield batch
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """For the measurements after an epoch only, not for the training that follows."""
+    def in_place(self, *, already: bool = False) -> Iterator[None]:
+        """For the measurements after an epoch only, not for the training that follows.
+
+        `already` where a resumed run was left in the middle of them.
+        """
         network, average = self.run.network, self.run.average
         self._statistics.end_epoch()
-        if average is not None:
+        if average is not None and not already:
             np.copyto(self._raw_state, network.state)
             self._swap()
             self._statistics.measure()
@@ -58,6 +61,16 @@ class Average:
         if self.run.average is not None:
             self.run.network.parameters[:] = self.run.average
             self._statistics.measure()
+
+    def resume_state(self) -> dict[str, Any]:
+        average = {} if self.run.average is None else {"average": self.run.average}
+        return {"raw_state": self._raw_state, "seen": self._statistics.resume_state(), **average}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        np.copyto(self._raw_state, state["raw_state"], casting="no")
+        self._statistics.resume(state["seen"])
+        if self.run.average is not None:
+            np.copyto(self.run.average, state["average"], casting="no")
 
     def _swap(self) -> None:
         network, average = self.run.network, self.run.average
@@ -101,6 +114,14 @@ class RunningState:
     def end_epoch(self) -> None:
         """Every example has been seen once: enough."""
         self._full = bool(self._batches)
+
+    def resume_state(self) -> dict[str, Any]:
+        batches = [b.arrays if isinstance(b, Parts) else b for b in self._batches]
+        return {"batches": batches, "next": self._next, "full": self._full}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        self._batches = [Parts(b) if isinstance(b, dict) else b for b in state["batches"]]
+        self._next, self._full = state["next"], state["full"]
 
     def measure(self) -> None:
         """Replace the network's running state by that of its current parameters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,14 @@ class Snapshot:
         np.copyto(self.parameters, self.network.parameters)
         np.copyto(self.state, self.network.state)
         self.step = step
+
+    def resume_state(self) -> dict[str, Any]:
+        return {"parameters": self.parameters, "state": self.state, "step": self.step}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        np.copyto(self.parameters, state["parameters"], casting="no")
+        np.copyto(self.state, state["state"], casting="no")
+        self.step = state["step"]
 
     def restore(self) -> None:
         self.network.parameters[:] = self.parameters

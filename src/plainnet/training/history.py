@@ -85,6 +85,13 @@ class History(dict[str, list[float]]):
         self.stopped = state["stopped"]
         self._measured = set(state.get("_measured", self))
 
+    def resume_state(self) -> dict[str, Any]:
+        return {"columns": self.columns, "measured": sorted(self._measured)}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        self.update(state["columns"])
+        self._measured = set(state["measured"])
+
     def copy(self) -> History:
         """The same lists in another history, as `dict.copy` has them."""
         return copy(self)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from math import isfinite
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from plainnet.arguments.arrays import as_generator
 from plainnet.arguments.spelling import require_object, spelled
 from plainnet.augmentation import Transform
 from plainnet.callbacks.base import Callback, Run, expect_observers
+from plainnet.callbacks.files import Checkpoint
 from plainnet.callbacks.progress import Progress
 from plainnet.engine.cache import Cache
 from plainnet.engine.parameters import Segment
@@ -37,6 +40,18 @@ from plainnet.training.batches import Augmented, Batch, Mixup, checked_transform
 from plainnet.training.divergence import Snapshot, diverged
 from plainnet.training.history import History
 from plainnet.training.interrupts import on_ctrl_c
+from plainnet.training.resuming import (
+    Passes,
+    Saved,
+    Search,
+    announce,
+    described,
+    expect_same,
+    fitting,
+    restore,
+    saved_run,
+    state_of,
+)
 from plainnet.training.steps import Step, expect_limits
 from plainnet.training.validation import Validation
 
@@ -70,6 +85,7 @@ def train(
     carry: bool = False,
     overfit_batches: int | None = None,
     metrics: Sequence[str | Callable[..., float]] = (),
+    resume: str | os.PathLike[str] | None = None,
 ) -> History:
     """Train a network by mini-batches; Ctrl-C ends it cleanly after the current step.
 
@@ -126,6 +142,11 @@ def train(
         Measured on the validation data too, as val_<name>: a name of `plainnet.metrics.METRICS`,
         or a function (y_true, y_pred) or, with weighted validation data, (y_true, y_pred,
         sample_weight=w).
+    resume : str or path, optional
+        A file of `Checkpoint` from which an earlier run of the same call goes on, up to `epochs`
+        in all, to the same bits as if it had never ended. A file that does not exist yet is where
+        `Checkpoint(resume)` among the callbacks will write: the run begins, so that one command
+        survives being killed at any moment. See Notes.
 
     Returns
     -------
@@ -138,13 +159,26 @@ def train(
     DivergedError
         When the loss or a parameter stops being finite. The network then holds its parameters of at
         most 64 steps before, with which the loss was finite.
+    FileError
+        If `resume` is not a file of `Checkpoint`, or is missing and nothing writes it.
+    SettingError
+        Among others, if what is given differs from what the run in `resume` was given.
 
     Notes
     -----
+    A resumed run must get what it got at first, except for more `epochs`, and `progress`: the
+    network and the optimizer as they were, data, settings and callbacks. What differs is refused by
+    name, as far as it can be told: data by shape, dtype and a checksum of a few megabytes. The
+    network's parameters may be any: they come from the file. The history is that of the whole run.
+    Callbacks continue by `resume_state` and `resume`; your own that remember something need both.
+    So does an iterable of batches that draws random numbers of its own, as `Windows` does; in the
+    middle of an epoch, it is read again up to there. Time limits begin anew, and a run that ended
+    by Ctrl-C goes on.
+
     Calls of 3 and 3 epochs with the same network, optimizer, generator (`seed=rng`) and data end
     where one of 6 does, bit for bit, on one machine with one number of threads. What counts from
     the beginning of a call does not continue: schedules, `EarlyStopping`, `EMA`, the curvature that
-    `LBFGS` has seen, and an interrupted epoch.
+    `LBFGS` has seen, and an interrupted epoch; `resume` continues these too.
 
     >>> import numpy as np
     >>> from plainnet.layers import Dense
@@ -212,12 +246,23 @@ def train(
     cache = Cache(training=True, seed=rng, carry=carry)
     by_steps = None if isinstance(optimizer, LBFGS) else optimizer
     step = Step(network, by_steps, cache, clip_norm=clip_norm, clip_value=clip_value)
-    loop = Loop(run, step, observers, validation)
-    with loop.observed(), on_ctrl_c(lambda: run.stop("Ctrl-C")):
+    passes = Passes(batches, rng)
+    loop = Loop(run, step, observers, validation, passes)
+    if resume is not None or any(isinstance(each, Checkpoint) for each in callbacks):
+        kind = type(rng.bit_generator).__name__
+        loop.keep(described(
+            network, optimizer, loop.kept, batches, validation,
+            seed=int(seed) if isinstance(seed, Integral) else kind, batch_size=batch_size,
+            shuffle=shuffle, clip_norm=clip_norm, clip_value=clip_value, accumulate=accumulate,
+            mixup=mixup, augment=augment, carry=carry, overfit_batches=overfit_batches,
+        ))  # fmt: skip
+    if resume is not None and (saved := saved_run(resume, callbacks)) is not None:
+        loop.resume(saved)
+    with loop.observed(), on_ctrl_c(lambda: run.interrupt("Ctrl-C")):
         if isinstance(optimizer, LBFGS):
             loop.iterations(optimizer, next(iter(batches)))
         else:
-            drawn: Iterable[Batch] = Augmented(batches, augment, rng) if augment else batches
+            drawn: Iterable[Batch] = Augmented(passes, augment, rng) if augment else passes
             loop.epochs(Mixup(network, drawn, mixup, rng) if mixup else drawn, accumulate)
     return run.history
 
@@ -231,22 +276,29 @@ class Loop:
         step: Step,
         observers: Sequence[Callback],
         validation: Validation | None,
+        batches: Passes,
     ) -> None:
         self.run, self.step, self.observers, self.validation = run, step, observers, validation
+        self.batches = batches
+        self.kept = [each for each in observers if not each.only_shows]
+        """Who continues in a resumed run."""
         # A hook that is not overridden costs a step nothing.
         self.on_begin_step = _own_hooks(observers, "begin_step")
         self.on_end_step = _own_hooks(observers, "end_step")
         self.good = Snapshot(run.network)
         self.average = Average(run)
+        self.mean = WeightedMean()
+        """Of the current epoch's losses."""
+        self.search = Search(run.network, remembers=False)
+        self.saved: Saved | None = None
+        """Where an earlier run stood, until this one stands there too."""
         step.diverged = self.diverged
 
     def epochs(self, batches: Iterable[Batch], accumulate: int = 1) -> None:
         """All epochs; an update uses `accumulate` batches."""
         run, step = self.run, self.step
         gradient = step.gradient if accumulate == 1 else step.mean_gradient
-        for epoch in range(run.epochs):
-            self.begin_epoch(epoch)
-            mean = WeightedMean()
+        for _ in self.begun_epochs():
             for drawn in _in_groups(self.average.watching(batches), accumulate):
                 if run.stopping:
                     return
@@ -256,20 +308,36 @@ class Loop:
                 if run.step % SNAPSHOT_EVERY == 0:
                     self.good.take(run.step)
                 step.update()
-                mean.add(run.loss, weight, unit)
+                self.mean.add(run.loss, weight, unit)
                 self.end_step()
-            self.end_epoch(mean.value)
+            self.end_epoch(self.mean.value)
             if run.stopping:
                 return
         run.finish(f"all {counted(run.epochs, 'epoch')} done")
 
+    def begun_epochs(self) -> Iterator[int]:
+        """Each epoch, begun; a resumed run's first is in its middle, or was left out as over."""
+        first = self.run.epoch
+        if self.saved is not None:
+            if not self.take_up(self.saved):
+                yield first
+            if self.run.stopping:
+                return
+            first += 1
+        for epoch in range(first, self.run.epochs):
+            self.begin_epoch(epoch)
+            self.mean = WeightedMean()
+            yield epoch
+
     def iterations(self, optimizer: LBFGS, examples: Batch) -> None:
         """All epochs of an optimizer that takes all examples at once and makes its own steps."""
-        run, network = self.run, self.run.network
+        run, network, search = self.run, self.run.network, self.search
         begun = 0
 
         def evaluate() -> float:
             nonlocal begun
+            if search.left:
+                return search.repeated()
             if begun == run.step:  # the first evaluation of an iteration
                 self.begin_epoch(run.step)
                 for hook in self.on_begin_step:
@@ -279,24 +347,67 @@ class Loop:
             loss, *_ = self.step.gradient(watched)
             if self.good.step < 0:
                 self.good.take(0)
+            search.add(loss)
             return loss
 
         def accept(loss: float) -> bool:
-            run.loss = loss
-            self.end_step()
-            self.end_epoch(loss)
+            nonlocal begun
+            if search.left:
+                return False
+            if self.saved is None:
+                run.loss = loss
+                self.end_step()
+                self.end_epoch(loss)
+            else:
+                if not self.take_up(self.saved):
+                    self.end_epoch(loss)
+                begun = run.step
             self.good.take(run.step)
             return run.stopping or network.segments is not segments
 
         segments: tuple[Segment, ...] | None = None
         while segments is not network.segments:  # a callback may have frozen something
-            segments, left = network.segments, run.epochs - run.step
+            if self.saved is None:
+                search.begin(run.step)
+            else:
+                with fitting(self.saved):
+                    search.resume(self.saved.state["search"])
+            segments, left = network.segments, run.epochs - search.first_step
             why = optimizer.minimize(
                 network.parameters, network.gradients, segments, evaluate, accept, left
             )
             if run.stopping or run.step >= run.epochs:
                 break
         run.finish(why)
+
+    # --- from one call of train to the next ------------------------------------------------------
+
+    def keep(self, settings: dict[str, Any]) -> None:
+        """Let `Checkpoint` save how the run stands, which was given these settings."""
+        self.settings = settings
+        self.search = Search(self.run.network, remembers=True)
+        self.run.state = lambda callback, hook: state_of(self, callback, hook)
+
+    def resume(self, saved: Saved) -> None:
+        """Go on from there, once training has begun."""
+        announce(self.run, saved)
+        expect_same(saved, self.settings, self.run)
+        self.saved = saved
+
+    def take_up(self, saved: Saved) -> bool:
+        """Do what is left of the hook that wrote the checkpoint; True if its epoch is over."""
+        run, self.saved = self.run, None
+        self.begin_epoch(run.epoch)
+        left = restore(self, saved)
+        if saved.state["hook"] == "end_step":
+            for observer in left:
+                observer.end_step(run)
+            run.step += 1
+            return False
+        with self.average.in_place(already=True):
+            for observer in left:
+                observer.end_epoch(run)
+        return True
 
     @contextmanager
     def observed(self) -> Iterator[None]:

@@ -497,7 +497,7 @@ REFUSED = {
     ),
     "a merge alone": (
         lambda: network_of({"Y": (Residual([Add()]), "X")}),
-        r"layer Y \(Sequential.* takes several inputs, and gets one of shape \(4,\): make it",
+        r"layer Y \(Sequential.* takes several inputs, and gets one of shape \(4,\): make",
     ),
     "one layer twice in a list": (
         lambda: Network([Dense(3)] * 2, loss=MeanSquaredError(), input_shape=3),

@@ -221,6 +221,14 @@ def test_repr_and_config_make_it_anew():
     assert repr(rebuild(json.loads(text), known_kinds())) == repr(mixed())
 
 
+def test_repr_leaves_out_what_nobody_reads():
+    layer = FromFormula("A @ W.T", W=np.ones((40, 30)))
+    assert repr(layer) == "FromFormula('A @ W.T', W=...)"
+    with pytest.raises(DataError, match="W must be real numbers"):
+        eval(repr(layer))
+    assert repr(rebuild(layer.config(), known_kinds())) == repr(layer)
+
+
 def test_a_description_with_another_formula_is_refused():
     config = mixed().config() | {"formula": "__import__('os').getcwd()"}
     with pytest.raises((FileError, SettingError)):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from math import inf
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -85,6 +87,20 @@ class Tabular(NeuralEstimator):
         """The last step, with the rows that each network held out, or those that all did."""
 
     # --- training --------------------------------------------------------------------------------
+
+    _checkpoint_of: Callable[[int], tuple[Callback, Path | None]] | None = None
+
+    @contextmanager
+    def checkpointed(self, of: Callable[[int], tuple[Callback, Path | None]]) -> Iterator[None]:
+        """In here, `fit` gives each network, counted from 0, a `Checkpoint`, and a file to resume.
+
+        Networks that are done before the one that was cut off end at once, if they have a file.
+        """
+        self._checkpoint_of = of
+        try:
+            yield
+        finally:
+            del self._checkpoint_of
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "preset": [StrOptions({"default", "fast"})],
@@ -178,6 +194,10 @@ class Tabular(NeuralEstimator):
         if validation is not None:
             watch = self._watch(validation)
             keep = [EarlyStopping(self._monitor, patience=epochs, mode="min")]
+        saving, resume = [], None
+        if self._checkpoint_of is not None:
+            checkpoint, resume = self._checkpoint_of(len(self.networks_))
+            saving = [checkpoint]
         history = train(
             network,
             A,
@@ -192,9 +212,11 @@ class Tabular(NeuralEstimator):
                 *watch,
                 *require_sequence("callbacks", self.callbacks, "Callback objects"),
                 *keep,
+                *saving,
             ],
             seed=rng,
             progress=self.verbose,
+            resume=resume,
         )
         best = len(history) - 1
         if self._monitor in history:  # Ctrl-C may have come before the first epoch's end

@@ -8,10 +8,12 @@ the gradients of whatever several nodes read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from plainnet.arguments.config import shown_by_name
+from plainnet.arguments.parts import named_values
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.plan import Place
@@ -45,6 +47,29 @@ from plainnet.layers.containers.sequential import (
 Kind = Literal["numbers", "ids"]
 Node = tuple[Any, ...]
 """A layer, and the names of its sources."""
+
+
+class Step(NamedTuple):
+    """A node on the way back.
+
+    Attributes
+    ----------
+    layer : Layer
+    own : Cache
+    value : int
+        The number of what it makes.
+    sources : list of (int, int or None)
+        The numbers of what it reads, as far as anybody needs their gradients, and which of those
+        that it returns is whose; None if it returns one.
+    again : list of (Layer, str)
+        The gradients that it writes after another node has, whose share must be added.
+    """
+
+    layer: Layer
+    own: Cache
+    value: int
+    sources: list[tuple[int, int | None]]
+    again: list[tuple[Layer, str]]
 
 
 class Graph(Layer):
@@ -114,20 +139,10 @@ class Graph(Layer):
         at = {name: i for i, name in enumerate((*self.inputs, *self.names))}
         self._reads = [tuple(at[source] for source in self.sources[name]) for name in self.names]
         self._outputs = tuple(at[name] for name in self.outputs)
+        self._sums = [f"d{name}" for name in at]
         self._ids = self._which_are_ids()
         self.takes_ids = not self.takes_several and self._ids[0]
-        inside = [id(each) for layer in self.layers for each in layer.walk()]
-        self._is_chain = (
-            not self.takes_several
-            and not self.gives_several
-            and all(
-                reads == (i,) and not layer.takes_several
-                for i, (reads, layer) in enumerate(zip(self._reads, self.places, strict=True))
-            )
-            and self._outputs == (len(self.names),)
-            and len(self.layers) == len(self.places)
-            and len(set(inside)) == len(inside)  # two nodes may share a layer inside theirs
-        )
+        self._is_chain = self._runs_straight()
 
     def _which_are_ids(self) -> tuple[bool, ...]:
         """For each input, whether it is ids."""
@@ -177,6 +192,15 @@ class Graph(Layer):
         self._again = self._gradients_again()
         outputs = tuple(shapes[i] for i in self._outputs)
         return outputs if self.gives_several else outputs[0]
+
+    def _runs_straight(self) -> bool:
+        """Whether each node reads the one before, and nothing is added up: as in a `Sequential`."""
+        ways = [(i,) for i in range(len(self.places))]
+        several = self.takes_several or any(layer.takes_several for layer in self.places)
+        ends = self._outputs == (len(self.places),)
+        inside = [id(each) for layer in self.places for each in layer.walk()]
+        shares = len(set(inside)) < len(inside)
+        return self._reads == ways and ends and not several and not shares
 
     def _gradients_again(self) -> list[list[tuple[Layer, str]]]:
         """For each node, the gradients that a later one, earlier on the way back, writes too."""
@@ -250,78 +274,113 @@ class Graph(Layer):
     )
 
     def forward(self, A: Any, cache: Cache) -> Any:
+        layers = cache.layers_of(self)
         if self._is_chain:
-            return forward_in_order(cache.layers_of(self), A)
-        sequences = cache.sequences
-        values = [*self.inputs_of(A)]
-        masks = [*sequences.masks] if self.takes_several else [sequences.mask]
-        if len(masks) != len(values):  # at the beginning of a network
-            masks = [None] * len(values)
+            return forward_in_order(layers, A)
+        if cache.route is None:
+            cache.route = self._route(cache)
+        sequences, values = cache.sequences, [*self.inputs_of(A)]
+        given_masks = sequences.masks if self.takes_several else (sequences.mask,)
+        # One for each value, as soon as there is one; None is all of the steps.
+        masks: list[Array | None] | None = None
+        if any(mask is not None for mask in given_masks):
+            masks = [*given_masks]
         try:
-            for (layer, own), reads in zip(cache.layers_of(self), self._reads, strict=True):
-                sequences.mask = masks[reads[0]]
-                given = values[reads[0]]
+            for (layer, own), reads in zip(layers, self._reads):  # noqa: B905
+                if masks is not None:
+                    sequences.mask = masks[reads[0]]
+                    sequences.masks = tuple([masks[i] for i in reads])
                 if layer.takes_several:
                     given = tuple([values[i] for i in reads])
-                    sequences.masks = tuple([masks[i] for i in reads])
+                else:
+                    given = values[reads[0]]
                 watches = own.watches_forward
                 Y = watched_forward(layer, given, own) if watches else layer.forward(given, own)
+                if masks is not None:
+                    masks.append(sequences.mask)
+                elif sequences.mask is not None:
+                    masks = [*[None] * len(values), sequences.mask]
                 values.append(Y)
-                masks.append(sequences.mask)
         except ValueError as error:  # the data are read-only in every pass
             name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
             raise
-        sequences.mask = masks[self._outputs[0]]
-        sequences.masks = tuple([masks[i] for i in self._outputs])
-        outputs = tuple([values[i] for i in self._outputs])
-        return outputs if self.gives_several else outputs[0]
+        if masks is not None:
+            sequences.mask = masks[self._outputs[0]]
+            sequences.masks = tuple([masks[i] for i in self._outputs])
+        if self.gives_several:
+            return tuple([values[i] for i in self._outputs])
+        return values[self._outputs[0]]
 
     def backward(self, dY: Any, cache: Cache) -> Any:
         if self._is_chain:
             return backward_in_order(cache.layers_back, dY)
-        n, layers = len(self.inputs), cache.layers
-        gradients: list[Any] = [None] * (n + len(layers))
-
-        def add(i: int, gradient: Array) -> None:
-            """The first one stays where it is; a sum lies in the graph's own memory."""
-            held = gradients[i]
-            if held is None:
-                gradients[i] = gradient
-            else:
-                total = cache.array(f"sum of {i}", held.shape, held.dtype)
-                gradients[i] = np.add(held, gradient, out=total)
-
+        n = len(self.inputs)
+        gradients: list[Any] = [None] * (n + len(self.places))
         for i, gradient in zip(self._outputs, self.outputs_of(dY), strict=True):
-            add(i, gradient)
-        for k in reversed(range(len(layers))):
-            layer, own = layers[k]
-            if not own.place.runs_back:
-                continue
-            dZ, again = gradients[n + k], self._again[k]
-            before = [_kept(each, name, own) for each, name in again]
+            gradients[i] = gradient
+        for layer, own, value, sources, again in cache.route:
+            before = [_kept(each, name, own) for each, name in again] if again else ()
+            dZ = gradients[value]
             watches = own.watches_backward
             dA = watched_backward(layer, dZ, own) if watches else layer.backward(dZ, own)
-            for (each, name), so_far in zip(again, before, strict=True):
-                gradient = getattr(each, name)
-                gradient += so_far
-            if own.needs_input_gradient:
-                for i, gradient in zip(self._reads[k], layer.inputs_of(dA), strict=True):
-                    if layers[i - n][1].place.runs_back if i >= n else cache.needs_input_gradient:
-                        add(i, gradient)
+            for i, part in sources:
+                gradient = dA if part is None else dA[part]
+                held = gradients[i]
+                if held is not None:  # the first one stays where it is; sums are the graph's own
+                    total = cache.array(self._sums[i], held.shape, held.dtype)
+                    gradient = np.add(held, gradient, out=total)
+                gradients[i] = gradient
+            if again:
+                for (each, name), so_far in zip(again, before, strict=True):
+                    written = getattr(each, name)
+                    written += so_far
         inputs = tuple([NO_GRADIENT if dX is None else dX for dX in gradients[:n]])
         return inputs if self.takes_several else inputs[0]
+
+    def _route(self, cache: Cache) -> list[Step]:
+        """The way back, worked out once for a cache."""
+        n, layers = len(self.inputs), cache.layers
+        wanted = [cache.needs_input_gradient and not ids for ids in self._ids]
+        wanted += [own.place.runs_back for _, own in layers]
+        route = []
+        for k, (layer, own) in enumerate(layers):
+            sources = []
+            if own.needs_input_gradient:
+                parts = range(len(self._reads[k])) if layer.takes_several else [None]
+                pairs = zip(self._reads[k], parts, strict=True)
+                sources = [(i, part) for i, part in pairs if wanted[i]]
+            if own.place.runs_back:
+                route.append(Step(layer, own, n + k, sources, self._again[k]))
+        return route[::-1]
 
     # --- description ------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        first: dict[int, str] = {}
-        nodes = []
-        for name, (layer, *sources) in self.nodes.items():
-            again = first.setdefault(id(layer), name)
-            what = repr(layer) if again == name else f"<the layer of {again!r}>"
-            nodes.append(f"{name!r}: ({', '.join([what, *map(repr, sources)])})")
+        """Code that makes it: a shared layer gets a name where it first stands."""
+        with shown_by_name(_names_of_shared(self)):
+            nodes = {
+                name: f"({', '.join([repr(layer), *map(repr, sources)])})"
+                for name, (layer, *sources) in self.nodes.items()
+            }
+        shown = ", ".join(f"{name!r}: {node}" for name, node in nodes.items())
         inputs = tuple(self.inputs) if "ids" not in self.inputs.values() else self.inputs
-        return f"Graph({{{', '.join(nodes)}}}, inputs={inputs!r}, outputs={self.outputs!r})"
+        return f"Graph({{{shown}}}, inputs={inputs!r}, outputs={self.outputs!r})"
+
+
+def _names_of_shared(graph: Graph) -> dict[int, str]:
+    """By identity, a name for each layer that a reader of the nodes meets more than once."""
+    first: dict[int, str] = {}
+    shared: dict[int, str] = {}
+    for node, (layer, *_) in graph.nodes.items():
+        ahead: list[Layer] = [layer]
+        while ahead:
+            inner = ahead.pop()
+            if id(inner) in first:
+                shared[id(inner)] = first[id(inner)]
+            else:
+                first[id(inner)] = f"{node}_layer"
+                ahead += inner.layers
+    return shared
 
 
 def input_names(body: Layer, n: int) -> tuple[str, ...]:
@@ -352,7 +411,7 @@ def last_layers(body: Layer) -> list[Layer]:
 
 def _checked_nodes(nodes: Any) -> dict[str, Node]:
     checked: dict[str, Node] = {}
-    for name, node in _pairs("nodes", nodes, "(layer, source, ...)"):
+    for name, node in named_values("nodes", nodes, "(layer, source, ...)"):
         _expect_name("node", name)
         if name in checked:
             raise SettingError(f"there are two nodes called {name!r}")
@@ -379,7 +438,7 @@ def _checked_inputs(inputs: Any) -> dict[str, Kind]:
     if not isinstance(inputs, Mapping) and np.iterable(inputs):
         inputs = [(each, "numbers") if isinstance(each, str) else each for each in inputs]
     checked: dict[str, Kind] = {}
-    for name, kind in _pairs("inputs", inputs, '"numbers" or "ids"'):
+    for name, kind in named_values("inputs", inputs, '"numbers" or "ids"'):
         _expect_name("input", name)
         require_one_of(f"the kind of the input {name!r}", kind, get_args(Kind))
         if name in checked:
@@ -397,16 +456,6 @@ def _checked_outputs(outputs: Any) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names):
         raise SettingError(f"outputs must be names, each once and at least one; got {shown(names)}")
     return tuple(names)
-
-
-def _pairs(what: str, given: Any, of: str) -> list[tuple[str, Any]]:
-    """A mapping, or its pairs, as a description in a file has them."""
-    if isinstance(given, Mapping):
-        return list(given.items())
-    pairs = given if isinstance(given, list | tuple) else [given]
-    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
-        raise SettingError(f"{what} must be a dict of names and {of}; got {shown(given)}")
-    return [(name, value) for name, value in pairs]
 
 
 def _expect_name(what: str, name: Any) -> None:

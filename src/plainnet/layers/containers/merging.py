@@ -42,7 +42,7 @@ class Merge(Layer):
         shape: Shape = input_shape[0]
         return shape
 
-    def begin(self, A: Arrays, cache: Cache) -> None:
+    def _begin(self, A: Arrays, cache: Cache) -> None:
         """Before a pass: sequences of any length may differ in it, and so may their masks."""
         if any(each.shape != A[0].shape for each in A):
             raise ShapeError(
@@ -77,7 +77,7 @@ class Add(Merge):
     )
 
     def forward(self, A: Any, cache: Cache) -> Array:
-        self.begin(A, cache)
+        self._begin(A, cache)
         Y: Array = np.add(A[0], A[1], out=cache.array("Y", A[0].shape, A[0].dtype))
         for each in A[2:]:
             Y += each
@@ -107,7 +107,7 @@ class Multiply(Merge):
     )
 
     def forward(self, A: Any, cache: Cache) -> Array:
-        self.begin(A, cache)
+        self._begin(A, cache)
         cache["A"] = A
         Y: Array = np.multiply(A[0], A[1], out=cache.array("Y", A[0].shape, A[0].dtype))
         for each in A[2:]:
@@ -148,7 +148,7 @@ class Dot(Merge):
         return (*super().build(input_shape)[:-1], 1)
 
     def forward(self, A: Any, cache: Cache) -> Array:
-        self.begin(A, cache)
+        self._begin(A, cache)
         cache["A"] = A
         one, other = A
         products = np.multiply(one, other, out=cache.array("products", one.shape, one.dtype))

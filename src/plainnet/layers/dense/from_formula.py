@@ -71,7 +71,10 @@ class FromFormula(Layer):
         return {"type": type(self).__name__, "formula": self.formula, **parameters}
 
     def __repr__(self) -> str:
-        parameters = [f"{name}={value!r}" for name, value in self.parameters.items()]
+        parameters = [
+            f"{name}={'...' if np.size(value) > MOST_SHOWN else repr(value)}"
+            for name, value in self.parameters.items()
+        ]
         return f"{type(self).__name__}({', '.join([repr(self.formula), *parameters])})"
 
     def build(self, input_shape: Shape) -> Shape:
@@ -163,6 +166,8 @@ class FromFormula(Layer):
         return forward.named[self.formulas.output]
 
 
+MOST_SHOWN = 1000
+"""Numbers of a parameter: with more, the layer's repr has `...` in their place."""
 OF_LAYERS = {
     "type", "name", "declared", "declared_state", "input_shape", "output_shape", "parameters",
 }  # fmt: skip

@@ -1,0 +1,143 @@
+"""Where `plainnet train` keeps how far it has got, so that `--resume` continues from there.
+
+A folder beside the model holds the settings of the run and, for each network, a file of
+`Checkpoint`. It appears once a run has taken a while, and goes when the run has reached its end.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from plainnet.callbacks import Checkpoint, Run
+from plainnet.cli.settings import Settings, option
+from plainnet.errors import FileError, SettingError
+from plainnet.files.kinds import kind_of
+from plainnet.files.places import UNFINISHED, moved_into_place
+
+SECONDS = 10.0
+"""Between two checkpoints: what a killed run loses at most, apart from a long step."""
+SETTINGS = "settings.json"
+NETWORK = "network-{}.npz"
+NAMES = {"source": "SOURCE"}
+"""What is typed without a name."""
+
+
+class Checkpoints:
+    """The checkpoints of one run of the command.
+
+    Attributes
+    ----------
+    interrupted : bool
+        The run has ended before its time, by Ctrl-C for example.
+    """
+
+    def __init__(self, out: Path, place: Path, settings: Settings, *, resume: bool) -> None:
+        name = f"{place.name}.checkpoint"
+        self.folder, self.shown = place.with_name(name), out.with_name(name)
+        self.settings = {
+            NAMES.get(name, option(name)): list(value) if isinstance(value, tuple) else value
+            for name, value in settings.by_option().items()
+        }
+        self.interrupted = False
+        self.written = perf_counter()
+        self._expect_ours()
+        self.continues = resume and (self.folder / SETTINGS).exists()
+        if self.continues:
+            self._expect_same()
+        self._clears = not self.continues
+
+    def of(self, network: int = 0) -> tuple[Checkpoint, Path | None]:
+        """For this network, counted from 0: the callback, and the file to resume from, if any."""
+        path = self.folder / NETWORK.format(network + 1)
+        return Timed(self, path), path if self.continues and path.exists() else None
+
+    @property
+    def kept(self) -> bool:
+        """There are checkpoints of this run."""
+        return self.folder.exists() and not self._clears
+
+    def prepare(self) -> None:
+        """Before a checkpoint is written: the folder, without files of an earlier run."""
+        if self._clears:
+            self.remove()
+            self.folder.mkdir(exist_ok=True)
+            with moved_into_place(self.folder / SETTINGS) as file:
+                file.write(json.dumps(self.settings).encode())
+            self._clears = False
+
+    def remove(self) -> None:
+        """Remove what was kept."""
+        for path in self._files():
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or another command has put something there
+            self.folder.rmdir()
+
+    def _files(self) -> list[Path]:
+        """The settings first: without them, what is left counts for nothing."""
+        found = list(self.folder.iterdir()) if self.folder.exists() else []
+        return sorted(found, key=lambda path: path.name != SETTINGS)
+
+    def _expect_ours(self) -> None:
+        """Refuse to use, and later remove, anything else of the same name."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise FileError(f"{self.shown} is in the way of the checkpoints: remove it first")
+        for path in self._files():
+            network = path.match(NETWORK.format("*")) and kind_of(path) == "network"
+            if not (network or path.name == SETTINGS or UNFINISHED.fullmatch(path.name)):
+                raise FileError(
+                    f"{self.shown} is where checkpoints are kept, and it holds {path.name}, which "
+                    "is not one: remove it first"
+                )
+
+    def _expect_same(self) -> None:
+        try:
+            before = json.loads((self.folder / SETTINGS).read_bytes())
+            names = {**before, **self.settings}
+        except (ValueError, TypeError) as error:
+            raise FileError(
+                f"{self.shown}/{SETTINGS} is damaged ({error}): remove the folder, and begin anew"
+            ) from error
+        for name in names:
+            was, now = before.get(name), self.settings.get(name)
+            if was != now:
+                raise SettingError(
+                    f"the run in {self.shown} cannot be resumed with other settings: {name} was "
+                    f"{_typed(was)} and is {_typed(now)}. Type the command as it was, or leave out "
+                    "--resume to begin anew"
+                )
+
+
+def _typed(value: Any) -> str:
+    return "not given" if value is None or value == [] else str(value)
+
+
+class Timed(Checkpoint):
+    """A checkpoint every few seconds rather than every few steps."""
+
+    def __init__(self, all_of_them: Checkpoints, path: Path) -> None:
+        super().__init__(str(path).replace("{", "{{").replace("}", "}}"))
+        self.all = all_of_them
+
+    def begin_training(self, run: Run) -> None:
+        """Nothing: the folder is made with the first file."""
+
+    def end_epoch(self, run: Run) -> None:
+        if self.all.kept and (run.stopping or run.epoch + 1 == run.epochs):
+            self._save(run, "end_epoch", {"epoch": run.epoch + 1})
+
+    def end_training(self, run: Run) -> None:
+        self.all.interrupted = self.all.interrupted or run.interrupted
+
+    def _is_due(self, run: Run) -> bool:
+        waited = perf_counter() - self.all.written >= SECONDS
+        return waited or (run.interrupted and self.all.kept)
+
+    def _save(self, run: Run, hook: str, metadata: dict[str, Any]) -> None:
+        with suppress(OSError):  # a full disk, for example, must not end training
+            self.all.prepare()
+            super()._save(run, hook, metadata)
+        self.all.written = perf_counter()

@@ -1,0 +1,362 @@
+"""A run that goes on where an earlier one wrote a checkpoint, to the same bits.
+
+A checkpoint is written in the middle of a hook of `Checkpoint`. `state_of` gathers everything that
+the run has in memory at that moment, and `restore` puts it back, so that the run goes on with the
+next callback. What was given to `train` is not in the file, but what it must agree with is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.arguments.config import Configurable
+from plainnet.arguments.parts import Parts
+from plainnet.callbacks.base import Callback, Run
+from plainnet.callbacks.files import Checkpoint
+from plainnet.data import Batches
+from plainnet.errors import FileError, SettingError, require_path, shown
+from plainnet.files.native import read_training
+from plainnet.network import Network
+from plainnet.optimizers import Optimizer
+from plainnet.training.batches import Batch, GivenBatches
+from plainnet.training.validation import Validation
+
+if TYPE_CHECKING:
+    from plainnet.training.loop import Loop
+
+Array = npt.NDArray[Any]
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Saved:
+    """How a run stood when it wrote this checkpoint."""
+
+    path: Path
+    state: Mapping[str, Any]
+
+
+def saved_run(path: str | os.PathLike[str], callbacks: Sequence[Callback]) -> Saved | None:
+    """The run in a checkpoint; None if one of the callbacks is still to write the first there."""
+    place = require_path("resume", path)
+    if place.exists():
+        state = read_training(place)
+        if state.get("version") != VERSION:
+            raise FileError(
+                f"{place} is a checkpoint of version {shown(state.get('version'))}; this plainnet "
+                f"resumes {VERSION}"
+            )
+        return Saved(place, state)
+    paths = [os.fspath(each.path) for each in callbacks if isinstance(each, Checkpoint)]
+    if os.path.abspath(place) in map(os.path.abspath, paths):
+        return None
+    raise FileError(
+        f"there is no file {place} to resume from, and none of the callbacks is a Checkpoint that "
+        f"writes it; they write {', '.join(paths) or 'none'}"
+    )
+
+
+# --- what must be as it was -----------------------------------------------------------------------
+
+
+def described(
+    network: Network,
+    optimizer: Configurable,
+    callbacks: Iterable[Callback],
+    batches: Batches | GivenBatches,
+    validation: Validation | None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """What was given to `train`, as data for JSON that can be compared."""
+    if isinstance(batches, Batches):
+        data = {name: _fingerprint(getattr(batches, name)) for name in ("X", "y", "sample_weight")}
+    else:
+        data = {"X": {"type": type(batches.batches).__name__, "batches": batches.n}}
+    held = None
+    if validation is not None:
+        names = ("X", "y", "sample_weight", "metrics")
+        held = {name: _fingerprint(getattr(validation, name)) for name in names}
+    given = {
+        "network": network.config(),
+        "optimizer": optimizer.config(),
+        "callbacks": [type(each).__name__ for each in callbacks],
+        **settings,
+        **data,
+        "validation_data": held,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(given, default=_plain))
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Configurable):
+        return value.config()
+    return getattr(value, "__qualname__", type(value).__qualname__)
+
+
+LOOKED_AT = 2**22
+"""Bytes of an array, spread over its rows, by which it is told from another."""
+
+
+def _fingerprint(data: Any) -> Any:
+    if isinstance(data, Parts):
+        return _fingerprint(data.arrays)
+    if isinstance(data, Mapping):
+        return {str(name): _fingerprint(each) for name, each in data.items()}
+    if isinstance(data, list | tuple):
+        return [_fingerprint(each) for each in data]
+    if data is None or not hasattr(data, "shape"):
+        return None
+    size = np.dtype(np.float64).itemsize * int(np.prod(data.shape[1:]))
+    some = np.linspace(0, len(data) - 1, min(len(data), max(LOOKED_AT // max(size, 1), 1)))
+    rows = np.asarray(data[np.unique(some.astype(np.intp))])
+    return {
+        "shape": list(data.shape),
+        "dtype": str(rows.dtype),
+        "checksum": crc32(rows.tobytes()),
+    }
+
+
+def expect_same(saved: Saved, settings: Mapping[str, Any], run: Run) -> None:
+    """Refuse to resume another run than the one in the file."""
+    before = saved.state.get("settings")
+    if not isinstance(before, dict):
+        raise FileError(f"{saved.path} does not say which run it is of")
+    for name in settings:
+        if found := _difference(name, before.get(name), settings[name]):
+            raise SettingError(
+                f"{saved.path} cannot be resumed with other settings, only with more epochs: "
+                f"{found}"
+            )
+    if run.epochs <= run.epoch:
+        raise SettingError(
+            f"{saved.path} is in epoch {run.epoch + 1}; got epochs={run.epochs}, which counts from "
+            "the run's first epoch"
+        )
+
+
+def _difference(name: str, old: Any, new: Any) -> str:
+    """The first place where two descriptions differ, in words; "" if there is none."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        parts = {f"{name}.{key}": (old.get(key), new.get(key)) for key in {**old, **new}}
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        parts = {f"{name}[{i}]": pair for i, pair in pairs}
+    elif old == new:
+        return ""
+    elif name.endswith(".checksum"):
+        return f"{name.removesuffix('.checksum')} holds other values than before"
+    else:
+        return f"{name} was {shown(old)} and is {shown(new)}"
+    return next(filter(None, (_difference(part, *pair) for part, pair in parts.items())), "")
+
+
+# --- what a run has in memory ---------------------------------------------------------------------
+
+
+def state_of(loop: Loop, callback: Callback, hook: str) -> dict[str, Any]:
+    """Everything that `restore` needs, while this callback is in this hook."""
+    run, network, optimizer = loop.run, loop.run.network, loop.run.optimizer
+    ended = run.stopping and not run.interrupted
+    return {
+        "version": VERSION,
+        "settings": loop.settings,
+        "hook": hook,
+        "callback": next(i for i, each in enumerate(loop.kept) if each is callback),
+        "epoch": run.epoch,
+        "step": run.step,
+        "loss": run.loss,
+        "stopped": run.history.stopped if ended else None,
+        "history": run.history.resume_state(),
+        "mean": loop.mean.resume_state(),
+        "optimizer_settings": optimizer.config(),
+        "optimizer": optimizer.resume_state() if isinstance(optimizer, Optimizer) else None,
+        "factors": _factors(network),
+        "average": loop.average.resume_state(),
+        "last_finite": loop.good.resume_state(),
+        "batches": loop.batches.resume_state(),
+        "carried": loop.step.cache.resume_state(),
+        "callbacks": [each.resume_state() for each in loop.kept],
+        "search": loop.search.resume_state(),
+    }
+
+
+@contextmanager
+def fitting(saved: Saved) -> Iterator[None]:
+    """What is found to be wrong with the state in here is wrong with the file."""
+    try:
+        yield
+    except FileError:  # about another file, which it names
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise FileError(f"{saved.path} cannot be resumed: {error!r}") from error
+
+
+def announce(run: Run, saved: Saved) -> None:
+    """Let callbacks know where training will go on, when it begins."""
+    with fitting(saved):
+        run.resumed, run.epoch, run.step = True, int(saved.state["epoch"]), int(saved.state["step"])
+        run.history.resume(saved.state["history"])
+
+
+def restore(loop: Loop, saved: Saved) -> Sequence[Callback]:
+    """Bring everything back to where it was when the checkpoint was written.
+
+    Returns the callbacks that come after the one that wrote it.
+    """
+    run, network, optimizer, state = loop.run, loop.run.network, loop.run.optimizer, saved.state
+    with fitting(saved):
+        np.copyto(network.parameters, state["parameters"], casting="no")
+        np.copyto(network.state, state["state"], casting="no")
+        _set_factors(network, state["factors"])
+        run.loss = state["loss"]
+        loop.mean.resume(state["mean"])
+        loop.average.resume(state["average"])
+        loop.good.resume(state["last_finite"])
+        loop.batches.resume(state["batches"], middle=state["hook"] == "end_step")
+        loop.step.cache.resume(state["carried"], network.plan)
+        for callback, own in zip(loop.kept, state["callbacks"], strict=True):
+            callback.resume(own)
+        if isinstance(optimizer, Optimizer):
+            optimizer.resume(state["optimizer"], network.parameters)
+        for name in optimizer.config().keys() - {"type"}:
+            was, value = getattr(optimizer, name), state["optimizer_settings"][name]
+            setattr(optimizer, name, tuple(value) if isinstance(was, tuple) else value)
+        if state["stopped"] is not None:
+            run.stop(state["stopped"])
+        writer = loop.kept[state["callback"]]
+        return loop.observers[loop.observers.index(writer) + 1 :]
+
+
+def _factors(network: Network) -> dict[str, Any]:
+    """How fast each tensor learns and decays, which callbacks may change."""
+    rates = [(s.learning_rate, s.weight_decay) for s in network.segments]
+    return {"rates": rates, "kept": sorted(network._kept)}
+
+
+def _set_factors(network: Network, factors: Mapping[str, Any]) -> None:
+    network._kept = frozenset(factors["kept"])
+    before = network.segments
+    after = tuple(s.adjusted(*both) for s, both in zip(before, factors["rates"], strict=True))
+    if after != before:  # who looks whether they have changed compares the objects
+        network.segments = after
+
+
+class Passes:
+    """The batches of an epoch, and those that are left of one that was begun earlier.
+
+    An iterable of the caller's that draws from a generator of its own has `resume_state` and
+    `resume`, as `plainnet.data.Windows`; without them, it begins anew.
+    """
+
+    def __init__(self, batches: Batches | GivenBatches, rng: np.random.Generator) -> None:
+        self.batches, self.rng = batches, rng
+        given: Any = batches.batches if isinstance(batches, GivenBatches) else None
+        self.given = given if hasattr(given, "resume_state") else None
+        self._used, self._skipped, self._begun = 0, 0, self._now()
+
+    def __iter__(self) -> Iterator[Batch]:
+        skipped, self._skipped = self._skipped, 0
+        if not skipped:
+            self._begun = self._now()
+            batches = iter(self.batches)
+        else:  # the order of an epoch is drawn at its beginning
+            now = self.rng.bit_generator.state
+            self._go_to(self._begun)
+            batches = iter(self.batches)
+            for _ in islice(batches, skipped):
+                pass
+            self.rng.bit_generator.state = now
+        self._used = skipped
+        for batch in batches:
+            self._used += 1
+            yield batch
+
+    def resume_state(self) -> dict[str, Any]:
+        return {"used": self._used, "begun": self._begun, "now": self._now()}
+
+    def resume(self, state: Mapping[str, Any], *, middle: bool) -> None:
+        """In the middle of an epoch, or after one."""
+        self._begun = state["begun"]
+        for moment in ("begun", "now"):  # a damaged file is found out now, not in the next epoch
+            self._go_to(state[moment])
+        self._skipped = int(state["used"]) if middle else 0
+
+    def _now(self) -> dict[str, Any]:
+        given = None if self.given is None else self.given.resume_state()
+        return {"rng": self.rng.bit_generator.state, "given": given}
+
+    def _go_to(self, state: Mapping[str, Any]) -> None:
+        if self.given is not None:
+            self.given.resume(state["given"])
+        self.rng.bit_generator.state = state["rng"]
+
+
+class Search:
+    """What L-BFGS has been told since it began: SciPy keeps what it makes of that to itself.
+
+    Told the same again, it is where it was; that takes none of the time of the evaluations.
+    """
+
+    def __init__(self, network: Network, *, remembers: bool) -> None:
+        self.network, self.remembers = network, remembers
+        self.first_step = 0
+        self._losses: list[float] = []
+        self._gradients: list[Array] = []
+        self.left = 0
+        """Evaluations that are still to be repeated."""
+
+    def begin(self, step: int) -> None:
+        """A new search begins at the network's parameters."""
+        self.first_step = step
+        if self.remembers:
+            self._losses, self._gradients = [], []
+            self._start = self.network.parameters.copy()
+            self._factors = _factors(self.network)
+
+    def add(self, loss: float) -> None:
+        """An evaluation; the network has its gradient."""
+        if self.remembers:
+            self._losses.append(loss)
+            self._gradients.append(self.network.gradients.copy())
+
+    def repeated(self) -> float:
+        """The loss of the next known evaluation; its gradient is in the network."""
+        self.left -= 1
+        np.copyto(self.network.gradients, self._gradients[-1 - self.left], casting="no")
+        return self._losses[-1 - self.left]
+
+    def resume_state(self) -> dict[str, Any] | None:
+        if not self._losses:
+            return None
+        return {
+            "first_step": self.first_step,
+            "start": self._start,
+            "factors": self._factors,
+            "losses": np.array(self._losses),
+            "gradients": np.array(self._gradients),
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go back to where the search began."""
+        self.first_step, self._factors, self._start = (
+            state[name] for name in ("first_step", "factors", "start")
+        )
+        np.copyto(self.network.parameters, self._start, casting="no")
+        _set_factors(self.network, self._factors)
+        self._losses, self._gradients = state["losses"].tolist(), list(state["gradients"])
+        self.left = len(self._losses)
