@@ -11,7 +11,7 @@ from sklearn import metrics
 
 import plainnet
 from plainnet import Cache, Network, train
-from plainnet.errors import DataError, PlainnetError, SettingError, ShapeError
+from plainnet.errors import ArgumentError, DataError, PlainnetError, SettingError, ShapeError
 from plainnet.initializers import Constant
 from plainnet.layers import (
     Dense,
@@ -722,3 +722,59 @@ def test_another_precision_of_a_subclass_is_the_subclass():
     np.testing.assert_allclose(double.predict(X), 2 * (X @ network["0.dense.W"].T), rtol=1e-6)
     assert not np.shares_memory(double.parameters, network.parameters)
     assert network.parameters.dtype == np.float32
+
+
+# --- a loss of one's own, and gradients of the data -----------------------------------------------
+
+
+def upstream(network, X, seed=3):
+    return np.random.default_rng(seed).standard_normal(network.forward(X).shape)
+
+
+def test_backward_goes_on_from_any_gradient():
+    network = network_of(MeanSquaredError(), dtype=np.float64)
+    X, cache = inputs(6, np.float64), Cache(training=True, seed=0, input_gradient=True)
+    y = upstream(network, X)
+    network.loss_and_gradients(X, y, Cache(training=True, seed=0))
+    expected = network.gradients.copy()
+    dX_expected = network.input_gradient(
+        X, y, cache=Cache(training=True, seed=0, input_gradient=True)
+    ).copy()
+    Z = network.forward(X, cache)
+    dZ = 2 * (Z - y) / Z.size  # of the mean squared error
+    kept = dZ.copy()
+    network.gradients.fill(np.nan)
+    dX = network.backward(dZ, cache)
+    np.testing.assert_allclose(network.gradients, expected, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(dX, dX_expected, rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(dZ, kept)
+
+
+def test_backward_needs_a_forward_pass_of_this_network():
+    network, other = network_of(), network_of()
+    X, cache = inputs(6), Cache(training=True)
+    with pytest.raises(ArgumentError, match=r"which must be forward\(X, cache\)"):
+        network.backward(np.zeros((6, 3)), cache)
+    network.forward(X, cache)
+    assert network.backward(np.zeros((6, 3)), cache) is None
+    with pytest.raises(ShapeError, match=r"dZ must have the shape \(6, 3\); got \(5, 3\)"):
+        network.backward(np.zeros((5, 3)), cache)
+    with pytest.raises(ArgumentError, match="last pass"):
+        other.backward(np.zeros((6, 3)), cache)
+    network.loss_and_gradients(X, np.zeros(6, int), cache)
+    with pytest.raises(ArgumentError, match="last pass"):  # of another pass than that of forward
+        network.backward(np.zeros((6, 3)), cache)
+
+
+def test_the_gradient_of_the_data_changes_no_other():
+    network = network_of(dtype=np.float64)
+    X, y = inputs(6, np.float64), np.array([0, 1, 2] * 2)
+    found = []
+    for wanted in (False, True):
+        cache = Cache(training=True, seed=0, input_gradient=wanted)
+        for _ in range(3):
+            network.loss_and_gradients(X, y, cache)
+        found.append(network.gradients.copy())
+    np.testing.assert_array_equal(*found)
+    with pytest.raises(SettingError, match=r"must be a Cache\(input_gradient=True\)"):
+        network.input_gradient(X, y, cache=Cache())

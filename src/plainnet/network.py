@@ -19,7 +19,7 @@ from plainnet.arguments.arrays import (
     fits,
 )
 from plainnet.arguments.inputs import Input, Inputs
-from plainnet.arguments.parts import Parts, arrays_of, by_name, like
+from plainnet.arguments.parts import Parts, arrays_of, by_name, like, only
 from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spelled
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.engine.cache import Cache
@@ -141,6 +141,7 @@ class Network(Tensors):
         self._plan_to_inputs: Place | None = None
         shapes = self.input_shape if self.body.takes_several else {"": self.input_shape}
         reader = None if isinstance(self.body, Graph) or not self.layers else self.layers[0]
+        names = () if self.body.takes_several else input_names(self.body, 0)
         inputs = {
             name: Input(
                 f"X[{name!r}]" if name else "X",
@@ -148,6 +149,7 @@ class Network(Tensors):
                 self.dtype,
                 self.body.takes_ids_at(i),
                 reader,
+                names,
             )
             for i, (name, shape) in enumerate(shapes.items())
         }
@@ -186,6 +188,14 @@ class Network(Tensors):
             raise KeyError(f"no layer {name!r}; the network has {', '.join(known)}")
         return known[name]
 
+    def _also_called(self) -> dict[str, tuple[str, ...]]:
+        others: dict[str, tuple[str, ...]] = {}
+        for place in self.plan.walk():
+            name = getattr(place.subject, "name", place.path)
+            if name != place.path:
+                others[name] = (*others.get(name, ()), place.path)
+        return others
+
     # --- forward and backward --------------------------------------------------------------------
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
@@ -200,8 +210,9 @@ class Network(Tensors):
         """
         require_optional("cache", cache, Cache)
         cache = Cache() if cache is None else cache
-        Z = self._forward(self.inputs(X), cache)
-        cache["rows"] = len(arrays_of(Z)[0])
+        X = self.inputs(X)
+        Z = self._forward(X, cache)
+        cache.rows = len(X)
         return self._by_output(Z)
 
     def backward(self, dZ: Any, cache: Cache) -> Any:
@@ -234,8 +245,10 @@ class Network(Tensors):
         (array([[ 2., -1.]], dtype=float32), array([3., 5.], dtype=float32))
         """
         require_type("cache", cache, Cache)
-        if cache.place is not self._plan_for(cache) or "rows" not in cache._kept:
-            raise ArgumentError("backward needs the cache of a forward pass: forward(X, cache)")
+        if cache.place is not self._plan_for(cache) or not cache.rows:
+            raise ArgumentError(
+                "backward goes back through the cache's last pass, which must be forward(X, cache)"
+            )
         own = cache.children[""]
         shapes = self.body.outputs_of(self.output_shape)
         names = output_names(self.body, len(shapes))
@@ -244,7 +257,7 @@ class Network(Tensors):
         for (name, each), shape in zip(given.items(), shapes, strict=True):
             what = f"dZ[{name!r}]" if name else "dZ"
             array = as_floats(what, as_array(what, each), self.dtype)
-            expected = (cache["rows"], *shape)
+            expected = (cache.rows, *shape)
             if not fits(array.shape, expected):
                 raise ShapeError(f"{what} must have the shape {expected}; got {array.shape}")
             kept = cache.array(what, array.shape, self.dtype)  # layers write over it
@@ -470,6 +483,8 @@ class Network(Tensors):
         self, m: int, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Any, Array | None]:
         """Targets of m examples, and their weights as they are, in float64."""
+        if not self.body.gives_several:
+            y = only("y", output_names(self.body, 0), y)
         targets: Any = self.loss.targets(y, self.dtype)
         if isinstance(targets, Parts):
             targets = targets.map(read_only)
@@ -577,23 +592,33 @@ for _name, _remedy in METHODS.items():
 def _shapes_of_inputs(body: Layer, input_shape: Any) -> dict[str, Shape]:
     """The shape of each input by its name; "" is the name of the only one."""
     if not body.takes_several:
-        return {"": as_shape(input_shape)}
+        names = input_names(body, 0)
+        return {"": as_shape(only("input_shape", names, input_shape, SettingError))}
     n = len(input_shape) if isinstance(input_shape, Mapping | tuple | list) else 0
-    shapes = by_name("input_shape", input_names(body, n), input_shape)
+    names = input_names(body, n)
+    if not names:
+        raise SettingError(
+            f"input_shape must be a tuple of shapes, one for each input of {body!r}; got "
+            f"{shown(input_shape)}"
+        )
+    shapes = by_name("input_shape", names, input_shape, SettingError)
     return {name: as_shape(shape) for name, shape in shapes.items()}
 
 
 def _built_loss(loss: Any, body: Layer, output_shape: Shape) -> Loss:
     """The network's own copy of the loss, which remembers the output's shape."""
     several = body.gives_several
-    if several and not isinstance(loss, EachOutput):
+    if not several:
+        loss = only("loss", output_names(body, 0), loss, SettingError)
+    if several:
         names = output_names(body, len(output_shape))
-        if not isinstance(loss, Mapping):
+        given = loss.losses if isinstance(loss, EachOutput) else loss
+        if not isinstance(given, Mapping):
             raise SettingError(
                 f"loss must be a dict with a loss for each output, {', '.join(names)}; got "
                 f"{shown(loss)}"
             )
-        loss = EachOutput(by_name("loss", names, loss))
+        loss = EachOutput(by_name("loss", names, given, SettingError))
     require_object("loss", loss, Loss)
     losses = [each for each, _ in loss.losses.values()] if several else [loss]
     for each, last in zip(losses, last_layers(body), strict=False):

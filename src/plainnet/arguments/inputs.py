@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_array, as_batch, as_floats, fits, lies_outside
-from plainnet.arguments.parts import Parts, by_name, expect_same_rows
+from plainnet.arguments.parts import Parts, by_name, expect_same_rows, only
 from plainnet.engine.memory import read_only
 from plainnet.errors import DTypeError, ShapeError
 
@@ -33,6 +33,8 @@ class Input:
     ids : bool
     reader : Layer, optional
         That takes them here.
+    names : tuple of str
+        Under which name a dict may have the only input of a network; of a list of layers, none.
     """
 
     name: str
@@ -40,13 +42,16 @@ class Input:
     dtype: np.dtype[Any]
     ids: bool = False
     reader: Any = None
+    names: tuple[str, ...] = ()
 
     def examples(self, X: Any) -> Any:
         """X, ready to be sliced: converted, or unchanged where it is not in memory."""
+        X = only(self.name, self.names, X)
         return X if lies_outside(X) else self.rows(X)
 
     def rows(self, X: Any, first_row: int = 0) -> Array:
         """X as a read-only array of shape (m, *shape), of the network's dtype or of integers."""
+        X = only(self.name, self.names, X)
         if isinstance(X, Mapping):
             raise ShapeError(
                 f"the network has one input, and {self.name} is a dict of {', '.join(map(str, X))}"

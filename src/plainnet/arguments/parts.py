@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy.typing as npt
@@ -33,9 +33,6 @@ class Parts:
     def __getitem__(self, rows: Any) -> Parts:
         return self.map(lambda array: array[rows])
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.arrays.values())
-
     def map(self, made: Callable[[Any], Any]) -> Parts:
         """The same of each array."""
         return Parts({name: made(array) for name, array in self.arrays.items()})
@@ -57,7 +54,12 @@ def like(data: Any, arrays: tuple[Any, ...]) -> Any:
     return array
 
 
-def by_name(what: str, names: tuple[str, ...], values: Any) -> dict[str, Any]:
+def by_name(
+    what: str,
+    names: tuple[str, ...],
+    values: Any,
+    error: type[DataError | SettingError] = DataError,
+) -> dict[str, Any]:
     """Values for these names, in their order, from a mapping or from a tuple in that order.
 
     `what` is what the caller calls them: "X", "y", "loss".
@@ -69,14 +71,24 @@ def by_name(what: str, names: tuple[str, ...], values: Any) -> dict[str, Any]:
         unknown = [str(name) for name in values if name not in names]
         if missing or unknown:
             got = ", ".join(map(str, values)) or "nothing"
-            raise DataError(f"{what} must have {', '.join(names)}; got {got}")
+            raise error(f"{what} must have {', '.join(names)}; got {got}")
         return {name: values[name] for name in names}
     if isinstance(values, tuple | list) and len(values) == len(names):
         return dict(zip(names, values, strict=True))
-    raise DataError(
+    raise error(
         f"{what} must be a dict with {', '.join(names)}, or a tuple of {len(names)} in this order; "
         f"got {shown(values)}"
     )
+
+
+def only(
+    what: str, names: tuple[str, ...], value: Any, error: type[DataError | SettingError] = DataError
+) -> Any:
+    """The value itself, or what a mapping has under the only name; a list of layers has no name."""
+    if not names or not isinstance(value, Mapping):
+        return value
+    (found,) = by_name(what, names, value, error).values()
+    return found
 
 
 def named_values(what: str, given: Any, of: str) -> list[tuple[Any, Any]]:

@@ -69,6 +69,8 @@ class Pass:
     input_gradient: bool
     rng: np.random.Generator
     sequences: Sequences = field(default_factory=Sequences)
+    rows: int = 0
+    """Of the last pass, if it was one whose backward pass is asked for by itself."""
     frozen: frozenset[str] = frozenset()
     """The layers that keep their running state while training; see `Network.freeze`."""
 
@@ -189,6 +191,14 @@ class Cache(Memory):
         self._pass.rng = rng
 
     @property
+    def rows(self) -> int:
+        return self._pass.rows
+
+    @rows.setter
+    def rows(self, rows: int) -> None:
+        self._pass.rows = rows
+
+    @property
     def sequences(self) -> Sequences:
         """What the layers of this pass know of its sequences."""
         return self._pass.sequences
@@ -228,6 +238,7 @@ class Cache(Memory):
         shared.frozen = frozen
         shared.sequences.mask = shared.sequences.source = None
         shared.sequences.masks = ()
+        shared.rows = 0
 
     def lay_out(self, plan: Place) -> None:
         """Make the sub-caches of all places of a plan; what this cache held of another goes."""

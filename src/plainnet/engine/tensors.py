@@ -84,6 +84,11 @@ class Tensors:
         for vector in (self._parameters, self._state):
             if name in vector.views:
                 return vector.views[name]
+        for layer, others in self._also_called().items():
+            for other in others:
+                first = layer + name.removeprefix(other)
+                if name.startswith(f"{other}.") and first != name:
+                    return self[first]
         known = [*self._parameters.views, *self._state.views]
         raise KeyError(f"no parameter {name!r}; the network has {', '.join(known)}")
 
@@ -103,6 +108,10 @@ class Tensors:
                 {name: self._gradients.views[full] for name, full in own.items()},
                 {name: self._state.views[f"{layer.name}.{name}"] for name in layer.declared_state},
             )
+
+    def _also_called(self) -> Mapping[str, tuple[str, ...]]:
+        """The other names of a layer, by its name: those of the other places where it stands."""
+        return {}
 
     # --- how fast each tensor learns -------------------------------------------------------------
 
@@ -137,13 +146,19 @@ class Tensors:
             learning_rate = require_number("learning_rate", learning_rate, at_least=0)
         if weight_decay is not None:
             weight_decay = require_number("weight_decay", weight_decay, at_least=0)
-        names = {s.name for s in self.segments if _is_meant(s.name, pattern)}
+        also = self._also_called()
+
+        def is_meant(layer: str, tensor: str) -> bool:
+            called = (layer, *also.get(layer, ()))
+            return any(_is_meant(f"{each}.{tensor}", pattern) for each in called)
+
+        names = {s.name for s in self.segments if is_meant(*s.name.rsplit(".", 1))}
         running = set()  # layers whose running state is meant
         if learning_rate is not None:
             running = {
                 layer.name
                 for layer in self.body.walk()
-                if any(_is_meant(f"{layer.name}.{name}", pattern) for name in layer.declared_state)
+                if any(is_meant(layer.name, name) for name in layer.declared_state)
             }
         if not names and running and learning_rate not in (0, 1):
             raise SettingError(

@@ -136,7 +136,9 @@ def compare(
     if not book:
         raise SettingError("book has no arrays")
     pairs = (
-        _Pair(name, mine.get(name, _MISSING), np.asarray(as_numbers(f"book[{name!r}]", array), float))
+        _Pair(
+            name, mine.get(name, _MISSING), np.asarray(as_numbers(f"book[{name!r}]", array), float)
+        )
         for name, array in book.items()
     )
     return _compared(pairs, tolerance)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.parts import Parts, expect_same_rows, named_values
+from plainnet.arguments.parts import Parts, arrays_of, expect_same_rows, named_values
 from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
 from plainnet.errors import (
@@ -112,7 +112,7 @@ class EachOutput(Loss):
         return {name: y[name] for name in self.taught}
 
     def counts(self, y: Any, sample_weight: Array | None) -> bool:
-        each = zip(self.losses.values(), y, strict=True)
+        each = zip(self.losses.values(), arrays_of(y), strict=True)
         return any(loss.counts(part, sample_weight) for (loss, _), part in each)
 
     # --- forward and backward ---------------------------------------------------------------------
@@ -152,7 +152,7 @@ class EachOutput(Loss):
         if len(masks) != len(self.losses):
             masks = (cache.mask,) * len(self.losses)
         layers = cache.layers_of(self)
-        parts = zip(self.losses.values(), Z, y, layers, masks, strict=True)
+        parts = zip(self.losses.values(), Z, arrays_of(y), layers, masks, strict=True)
         for (loss, weight), part, targets, (_, own), mask in parts:
             cache.mask = mask
             yield loss, weight, part, targets, own
@@ -193,7 +193,7 @@ class EachOutput(Loss):
         return self._made(Z, lambda loss, part: loss.decide(part))
 
     def classes(self, y: Any) -> Any:
-        return self._made(y, lambda loss, part: loss.classes(part))
+        return self._made(arrays_of(y), lambda loss, part: loss.classes(part))
 
     def _made(self, values: Any, made: Callable[[Loss, Array], Array]) -> Parts:
         each = zip(self.losses.items(), values, strict=True)

@@ -1,5 +1,7 @@
 """Layers joined as one likes: a graph of a chain is a sequence, and every branch gets its share."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
@@ -564,8 +566,25 @@ def test_X_has_the_names_shapes_and_rows_of_the_inputs(X, message):
             use(X)
 
 
-def test_a_dict_for_one_input_is_refused():
-    network = network_of({"Y": (Dense(1), "X")})
+def test_one_input_and_one_output_have_names_too():
+    layer = Dense(1)
+    graph = Graph({"Y": (layer, "X")}, inputs="X", outputs="Y")
+    network = Network(graph, loss={"Y": MeanSquaredError()}, input_shape={"X": 4}, seed=0)
+    np.testing.assert_array_equal(network.predict({"X": A}), network.predict(A))
+    loss = network.loss_and_gradients(A, np.ones(5))
+    assert network.loss_and_gradients({"X": A}, {"Y": np.ones(5)}) == loss
+    with pytest.raises(DataError, match="X must have X; got Z"):
+        network.predict({"Z": A})
+    with pytest.raises(DataError, match="y must have Y; got X"):
+        network.evaluate(A, {"X": np.ones(5)})
+    with pytest.raises(SettingError, match="input_shape must have X; got Y"):
+        Network(deepcopy(graph), loss=MeanSquaredError(), input_shape={"Y": 4})
+    with pytest.raises(SettingError, match="loss must have Y; got X"):
+        Network(deepcopy(graph), loss={"X": MeanSquaredError()}, input_shape=4)
+
+
+def test_a_list_of_layers_has_no_names():
+    network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=4)
     with pytest.raises(ShapeError, match="one input, and X is a dict of X: pass its array"):
         network.predict({"X": A})
 
@@ -615,11 +634,6 @@ def two_outputs(loss=None) -> Network:
 def test_loss_has_one_for_each_output(loss, message):
     with pytest.raises((SettingError, DataError), match=message):
         two_outputs(loss)
-
-
-def test_a_dict_of_losses_for_one_output_is_refused():
-    with pytest.raises(SettingError, match=r"loss must be a Loss object; got \{'Y': Mean"):
-        network_of({"Y": (Dense(1), "X")}, loss={"Y": MeanAbsoluteError()})
 
 
 def test_an_activation_that_a_loss_has_built_in_is_refused_at_its_output():

@@ -341,7 +341,7 @@ def test_more_places_than_memory_holds_are_refused():
     layer = Identity()
     for _ in range(20):
         layer = Graph({"a": (layer, "Z"), "b": (layer, "a")}, inputs="Z", outputs="b")
-    with pytest.raises(SettingError, match=r"at most 100,000 places; these stand in [\d,]+$"):
+    with pytest.raises(SettingError, match=r"at most 300,000 places; these stand in [\d,]+$"):
         network_of({"Y": (layer, "X")})
 
 

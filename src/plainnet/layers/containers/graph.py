@@ -415,6 +415,8 @@ def _checked_nodes(nodes: Any) -> dict[str, Node]:
         _expect_name("node", name)
         if name in checked:
             raise SettingError(f"there are two nodes called {name!r}")
+        if name == "loss":
+            raise SettingError("a node cannot be called 'loss': that is the network's loss")
         if not isinstance(node, tuple | list) or len(node) < 2:
             raise SettingError(
                 f"node {name!r} must be (layer, source, ...), with at least one source; got "

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+from plainnet.arguments.config import MOST_PLACES
 from plainnet.engine.plan import MOST_NESTED
 from plainnet.errors import SettingError
 from plainnet.layers.base import Layer
 from plainnet.layers.containers.graph import Graph
-
-MOST_PLACES = 100_000
-"""A few graphs in graphs, each of whose layers stands twice, have more places than any memory."""
 
 
 def expect_each_once(body: Layer) -> None:
