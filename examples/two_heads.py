@@ -6,7 +6,8 @@ cross-entropy, and the box, its centre and size, with an absolute error.
 
 Expected (seed 0): on 2,000 pictures of held-out digits accuracy 0.941, mean intersection over union
 0.802, and in 91.1% of them the right class with an overlap above a half, after 2 minutes on one
-core.
+core. The settings were chosen on these digits; with seed 1, which holds out others, it is 0.960,
+0.809 and 93.5%.
 
 The heads share the convolutions and nothing else, and the weights matter. With one Dense(128) and
 ReLU below both, and ten times the box's loss, the box's gradients kill all but three of its units,

@@ -10,6 +10,8 @@ between them; two networks of 12 epochs, 70 to 80 seconds each on one core:
     the best threshold      0.247 ± 0.143
     without skips           0.832 ± 0.083
     U-Net                   0.895 ± 0.077
+Skips carry what is thin and sharp. In a first version of the drawings, with fewer thin shapes and
+noise of 0.25 in place of 0.15, they mattered less: 0.839 without and 0.862 with them.
 
     python examples/unet.py [--seed 0] [--plot masks.png]
 """
@@ -141,6 +143,7 @@ def plot(X: np.ndarray, truth: np.ndarray, masks: dict[str, np.ndarray], path: P
             share = f"{overlap(pictures[i : i + 1], truth[i : i + 1])[0]:.2f}"
             axes.set_title(f"{name} {share}" if name in masks else name, fontsize=10)
             axes.axis("off")
+    figure.suptitle("new images, their masks, and the intersection over union with the true one")
     figure.savefig(path, dpi=100)
     print(f"plot: {path}")
 
