@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
 
+from plainnet.errors import counted
 from plainnet.inspection.nodes import Node, columns_of
 
 Item = tuple[int, int]
@@ -134,7 +135,7 @@ class Layout:
         self.tops = [MARGIN]
         for layer in self.layers[:-1]:  # more space where an edge has a longer way to the side
             sides = [abs(self.x[item] - self.x[low]) for item in layer for low in self.below[item]]
-            self.tops.append(self.tops[-1] + HEIGHT + 22 + min(max(sides) / 6, 40))
+            self.tops.append(self.tops[-1] + HEIGHT + 18 + min(max(sides) / 6, 40))
         self.height = self.tops[-1] + HEIGHT + MARGIN
 
     def _pull(self, item: Item, other: Item) -> float:
@@ -182,7 +183,7 @@ def svg_of(nodes: Sequence[Node]) -> str:
     layout = Layout(nodes)
     body = [*_edges(nodes, layout), *_boxes(nodes, layout)]
     n_layers = sum(node.kind == "layer" for node in nodes)
-    title = f"A network of {n_layers} layers"
+    title = f"A network of {counted(n_layers, 'layer')}"
     name = "net-" + hashlib.sha256("".join(body).encode()).hexdigest()[:12]
     width, height = f"{layout.width:.0f}", f"{layout.height:.0f}"
     return "\n".join(
@@ -242,14 +243,15 @@ def _boxes(nodes: Sequence[Node], layout: Layout) -> Iterator[str]:
             f"{dashes}/>"
         )
         if accent:
-            yield _bar("shared", left + 5, y + 7, 4, HEIGHT - 14, accent)
+            yield _bar("shared", left + 6, y + 8, 4, HEIGHT - 16, accent)
+            x += 4  # the text makes room
         if len(node.reads) > 1:
-            yield _bar("merge", left + 12, y + 3, width - 24, 3, MERGE)
+            yield _bar("merge", left + 12, y + 2.5, width - 24, 3, MERGE)
         below = _below(node)
         first = f'<tspan font-weight="bold">{escape(node.name)}</tspan> {escape(node.what)}'
-        yield _text(x, y + (19 if below else 26), TEXT, first)
+        yield _text(x, y + (20 if below else 26), TEXT, first)
         if below:
-            yield _text(x, y + 35, accent or MUTED, escape(below))
+            yield _text(x, y + 36, accent or MUTED, escape(below))
         yield "</g>"
 
 
@@ -271,4 +273,4 @@ def _below(node: Node) -> str:
 
 def _width(node: Node) -> float:
     lines = f"{node.name} {node.what}", _below(node)
-    return max(map(columns_of, lines)) * CHARACTER + 28
+    return max(map(columns_of, lines)) * CHARACTER + (28 if node.group is None else 40)
