@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,9 @@ from plainnet.layers.containers.sharing import (
 )
 from plainnet.losses import EachOutput, EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
+
+if TYPE_CHECKING:
+    from plainnet.inspection.drawing import Drawing
 
 Array = npt.NDArray[Any]
 
@@ -575,6 +578,33 @@ class Network(Tensors):
     def summary(self) -> str:
         """A table: every layer with its output's shape, number of parameters, what is frozen."""
         return table_of(self)
+
+    def draw(self, *, depth: int = 1) -> Drawing:
+        """A drawing of what reads what: text where it is printed, SVG in a notebook.
+
+        Parameters
+        ----------
+        depth : int
+            How many levels are drawn: 1 for the layers of the list or the nodes of the graph, 2 for
+            what is inside them too.
+
+        Examples
+        --------
+        >>> from plainnet.layers import Dense, ReLU, Residual
+        >>> from plainnet.losses import MeanSquaredError
+        >>> layers = [Residual([Dense(3), ReLU()]), Dense(1)]
+        >>> network = Network(layers, loss=MeanSquaredError(), input_shape=3)
+        >>> network.draw(depth=2)
+        ○    input                input               (m, 3)
+        ├─●  0.residual.0.dense   Dense(3)            (m, 3)  12
+        │ ●  0.residual.1.relu    ReLU()              (m, 3)
+        ●─╯  0.residual           Residual            (m, 3)
+        ●    1.dense              Dense(1)            (m, 1)   4
+        ◆    loss                 MeanSquaredError()
+        """
+        from plainnet.inspection.drawing import drawing_of
+
+        return drawing_of(self, depth)
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
