@@ -590,7 +590,7 @@ def test_numbers_that_are_close_are_told_apart():
         (lambda: compare(Book(4, [], 3), NoOutput(4, [9, 9], 3), X, Y), SettingError, "have A3"),
         (lambda: compare({}, Book(4, [], 3)), SettingError, "a dictionary is compared with a dict"),
         (lambda: compare({}, {}), SettingError, "book has no arrays"),
-        (lambda: compare({"a": 1}, {"a": "one"}), DataError, "a must be real numbers"),
+        (lambda: compare({"a": 1}, {"a": "one"}), DataError, r"book\['a'\] must be real numbers"),
         (lambda: compare({"a": 1}, {"a": 1}, tolerance=0), SettingError, "tolerance must be"),
     ],
 )
