@@ -30,7 +30,7 @@ from plainnet.layers import (
     Softmax,
     Tanh,
 )
-from plainnet.losses import MeanAbsoluteError, MeanSquaredError, SoftmaxCrossEntropy
+from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD
 
 every_layer = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
