@@ -9,7 +9,7 @@ from plainnet import Cache, Callback, EarlyStopping, Network, load, train
 from plainnet.callbacks import EMA, Checkpoint
 from plainnet.errors import DivergedError, SettingError
 from plainnet.initializers import Zeros
-from plainnet.layers import BatchNorm, Dense, Layer, ReLU
+from plainnet.layers import BatchNorm, Concatenate, Dense, Graph, Layer, ReLU
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam
 
@@ -324,3 +324,17 @@ def test_running_state_of_ones_own_stays_that_of_training():
     for ours, plain in zip(*states, strict=True):
         np.testing.assert_array_equal(ours, plain)
     assert states[0][1] == 5 * 64
+
+
+def test_statistics_of_a_shared_layer_are_those_of_all_its_places(rng):
+    """Those of averaged weights: the mean over the batches of both inputs."""
+    norm = BatchNorm()
+    nodes = {"one": (norm, "a"), "two": (norm, "b"), "Y": ([Concatenate(), Dense(1)], "one", "two")}
+    graph = Graph(nodes, inputs=("a", "b"), outputs="Y")
+    net = Network(graph, loss=MeanSquaredError(), input_shape=(3, 3), seed=0, dtype=np.float64)
+    X = {"a": rng.standard_normal((20, 3)) + 5, "b": rng.standard_normal((20, 3)) - 1}
+    y = rng.standard_normal((20, 1))
+    settings = {"optimizer": SGD(0.01), "epochs": 2, "batch_size": 10, "seed": 0, "progress": False}
+    train(net, X, y, callbacks=[EMA(0.5)], **settings)
+    expected = (X["a"].mean(axis=0) + X["b"].mean(axis=0)) / 2
+    np.testing.assert_allclose(net["one.running_mean"], expected, rtol=1e-12)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -135,16 +135,32 @@ class RunningState:
             for layer in others
             for view in (getattr(layer, name) for name in layer.declared_state)
         ]
-        momenta = [layer.momentum for layer in averaging]
-        cache, seen = Cache(training=True, seed=0), 0
+        cache, momenta = Cache(training=True, seed=0), [layer.momentum for layer in averaging]
         try:
+            for layer in averaging:
+                vars(layer)["forward"] = _averaging(layer)
             for X in self._batches:
-                for layer in averaging:
-                    layer.momentum = seen / (seen + len(X))
                 self.network.forward(X, cache)
-                seen += len(X)
         finally:
             for layer, momentum in zip(averaging, momenta, strict=True):
+                vars(layer).pop("forward", None)
                 layer.momentum = momentum
             for view, values in kept:
                 view[...] = values
+
+
+def _averaging(layer: Any) -> Callable[[Array, Cache], Array]:
+    """The layer's forward pass, which averages its statistics over all examples from now on.
+
+    A shared layer has several in each pass of the network.
+    """
+    forward, seen = layer.forward, 0
+
+    def counted(A: Array, cache: Cache) -> Array:
+        nonlocal seen
+        layer.momentum = seen / (seen + len(A))
+        seen += len(A)
+        result: Array = forward(A, cache)
+        return result
+
+    return counted
