@@ -25,6 +25,7 @@ from plainnet.layers import (
     Sigmoid,
     Softmax,
     Tanh,
+    Transposed,
 )
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import ROWS_AT_ONCE
@@ -778,3 +779,34 @@ def test_the_gradient_of_the_data_changes_no_other():
     np.testing.assert_array_equal(*found)
     with pytest.raises(SettingError, match=r"must be a Cache\(input_gradient=True\)"):
         network.input_gradient(X, y, cache=Cache())
+
+
+def test_a_container_that_forgets_a_layer_is_refused():
+    class Forgetful(Layer):
+        def __init__(self, layer):
+            self.layer, self.layers = layer, (layer,)
+
+        def forward(self, A, cache):
+            return A
+
+        def backward(self, dA, cache):
+            return dA
+
+    with pytest.raises(
+        SettingError, match=r"Dense\(2\) is among the layers of a container that has"
+    ):
+        Network([Forgetful(Dense(2))], loss=MeanSquaredError(), input_shape=3)
+
+
+def test_transposed_needs_its_layer_in_the_same_network():
+    old = Network([Dense(2)], loss=MeanSquaredError(), input_shape=3, seed=0)
+    for layer in (old.layers[0], Dense(2)):
+        with pytest.raises(ShapeError, match="needs its dense layer in an earlier node"):
+            Network([Dense(2), Transposed(layer)], loss=MeanSquaredError(), input_shape=3)
+
+
+def test_the_body_of_a_network_makes_another():
+    old = network_of()
+    again = Network(old.body, loss=SoftmaxCrossEntropy(), input_shape=4, seed=8)
+    np.testing.assert_array_equal(again.parameters, old.parameters)
+    assert not np.shares_memory(again.parameters, old.parameters)

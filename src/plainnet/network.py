@@ -39,13 +39,14 @@ from plainnet.errors import (
     shown,
 )
 from plainnet.initializers import GlorotUniform
-from plainnet.layers.base import Layer, Shape, seen
+from plainnet.layers.base import Layer, Shape, placing, seen
 from plainnet.layers.containers.graph import Graph, input_names, last_layers, output_names
 from plainnet.layers.containers.sequential import Sequential
 from plainnet.layers.containers.sharing import (
     copy_tensors,
     expect_each_once,
     expect_modest,
+    expect_placed,
     with_own_layers,
 )
 from plainnet.losses import EachOutput, EachPosition, Loss
@@ -67,7 +68,7 @@ class Network(Tensors):
 
     Parameters
     ----------
-    layers : sequence of Layer, or Graph
+    layers : sequence of Layer, Sequential or Graph
         From the input to the last pre-activation. The output activation is the loss's. Layers of
         another network are copied with their weights, and that network stays as it is.
     loss : Loss, or mapping of str to Loss or (Loss, weight)
@@ -120,6 +121,8 @@ class Network(Tensors):
         self.dtype = as_dtype("dtype", dtype, "f", "float32 or float64")
         if self.dtype not in (np.float32, np.float64):
             raise SettingError(f"dtype must be float32 or float64; got {self.dtype}")
+        if isinstance(layers, Sequential):
+            layers = layers.layers
         body = layers if isinstance(layers, Graph) else Sequential(layers)
         expect_modest(body)
         expect_each_once(body)
@@ -128,7 +131,9 @@ class Network(Tensors):
         shapes = _shapes_of_inputs(self.body, input_shape)
         self.input_shape: Any = shapes if self.body.takes_several else shapes[""]
         given = tuple(shapes.values()) if self.body.takes_several else shapes[""]
-        self.output_shape = self.body.place("", given)
+        with placing() as placed:
+            self.output_shape = self.body.place("", given)
+            expect_placed(self.body, placed)
         self.loss = _built_loss(loss, self.body, self.output_shape)
         self.body.suggest(GlorotUniform())
 
@@ -303,7 +308,8 @@ class Network(Tensors):
 
         The pass is that of prediction, without dropout, unless a cache is given. The gradient shows
         which pixels matter, or how to change an example so that it is taken for another (Goodfellow
-        et al. 2015, section 4). The parameters' gradients are written too.
+        et al. 2015, section 4). The parameters' gradients are written too. With such a cache,
+        `loss_and_gradients` returns the loss and leaves the same gradient as `cache["dX"]`.
 
         Parameters
         ----------
@@ -643,7 +649,7 @@ def _built_loss(loss: Any, body: Layer, output_shape: Shape) -> Loss:
     if several:
         names = output_names(body, len(output_shape))
         given = loss.losses if isinstance(loss, EachOutput) else loss
-        if not isinstance(given, Mapping):
+        if not isinstance(given, Mapping | tuple | list):
             raise SettingError(
                 f"loss must be a dict with a loss for each output, {', '.join(names)}; got "
                 f"{shown(loss)}"

@@ -7,8 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import plainnet
 from plainnet import NeuralNetwork, compare, one_hot
 from plainnet.errors import DataError, SettingError
+from plainnet.layers import BatchNorm, Dense
+from plainnet.losses import MeanSquaredError
 from plainnet.textbook import NeuralNetwork as Book
 
 X = np.random.default_rng(1).standard_normal((4, 7))
@@ -601,3 +604,41 @@ def test_what_is_refused(call, error, message):
 
 def test_the_textbook_is_the_public_one():
     assert Book is NeuralNetwork
+
+
+def test_networks_are_compared_by_their_tensors():
+    def network(seed):
+        layers = [Dense(2), BatchNorm()]
+        return plainnet.Network(layers, loss=MeanSquaredError(), input_shape=3, seed=seed)
+
+    assert compare(network(0), network(0)).same
+    assert str(compare(network(1), network(0))).startswith("0.dense.W differs first")
+
+
+def test_properties_and_slots_are_attributes():
+    class Slotted:
+        __slots__ = ("W",)
+
+        def __init__(self, W):
+            self.W = W
+
+        @property
+        def twice(self):
+            return 2 * self.W
+
+    assert compare(Slotted(np.ones(2)), Slotted(np.ones(2))).same
+    assert not compare(Slotted(np.ones(2)), Slotted(np.zeros(2))).same
+
+
+def test_arrays_by_themselves():
+    assert compare(np.ones(2), np.ones(2)).same
+    assert compare([1.0, 2.0], np.array([1.0, 3.0])).first == "array"
+
+
+def test_a_method_that_ends_the_program_is_a_result():
+    class Leaves(NeuralNetwork):
+        def forward_propagation(self, X):
+            raise SystemExit(3)
+
+    X, Y = np.ones((2, 3)), np.eye(2)[:, [0, 1, 1]]
+    assert "raised SystemExit: 3" in str(compare(Leaves(2, [3], 2), NeuralNetwork(2, [3], 2), X, Y))

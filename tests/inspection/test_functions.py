@@ -220,3 +220,16 @@ def test_x_stays_as_it_is():
 def test_what_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("f", "df", "x"),
+    [
+        (lambda x: np.sum(x**3), lambda x: 3 * x**2, np.full(2, 1e-3)),
+        (lambda x: np.sum(np.log(x)), lambda x: 1 / x, np.array([1e-6, 0.5])),
+        (lambda x: np.sum(np.sqrt(x)), lambda x: 0.5 / np.sqrt(x), np.array([1e-7])),
+    ],
+)
+def test_small_numbers_take_small_steps(f, df, x):
+    assert check_gradients(f, df, x).passed
+    assert not check_gradients(f, lambda x: 1.01 * df(x), x).passed

@@ -33,7 +33,7 @@ from plainnet.layers import (
 from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam, AdamW
 from plainnet.optimizers.lbfgs import LBFGS
-from plainnet.schedules import Constant, Cosine, FlatCos, ReduceOnPlateau, Step
+from plainnet.schedules import Constant, Cosine, Exponential, FlatCos, ReduceOnPlateau, Step
 
 m, EPOCHS = 53, 5  # 4 batches of 16, the last short
 draws = np.random.default_rng(5)
@@ -547,8 +547,8 @@ def test_what_a_file_cannot_hold_is_named(tmp_path):
         ({"data": lambda: (X[:-1], y[:-1])}, r"X.shape\[0\] was 53 and is 52"),
         ({"data": lambda: (X + 1, y)}, "X holds other values than before"),
         ({"data": lambda: (X, (y + 1) % 3)}, "y holds other values than before"),
-        ({"sample_weight": w}, "sample_weight was None and is"),
-        ({"validation_data": held}, "validation_data was None and is"),
+        ({"sample_weight": w}, "sample_weight was not given and is now"),
+        ({"validation_data": held}, "validation_data was not given and is now"),
         ({"epochs": 4}, "is in epoch 5; got epochs=4"),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
@@ -575,6 +575,34 @@ def test_another_seed_is_refused(tmp_path):
     resumed(path, seed=1, callbacks=[Checkpoint(path)])
     with pytest.raises(SettingError, match="seed was 1 and is 2"):
         resumed(path, seed=2, callbacks=[Checkpoint(path)])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (EMA(0.9), EMA(0.5), r"callbacks\[0\].decay was 0.9 and is 0.5"),
+        (EarlyStopping("loss", patience=1), EarlyStopping("loss", patience=2), "patience was 1"),
+        (Exponential(0.9), Exponential(0.8), r"callbacks\[0\].by was 0.9 and is 0.8"),
+    ],
+)
+def test_callbacks_with_other_settings_are_refused(before, after, message, tmp_path):
+    path = tmp_path / "run.npz"
+    resumed(path, seed=1, callbacks=[before, Checkpoint(path)])
+    with pytest.raises(SettingError, match=message):
+        resumed(path, seed=1, callbacks=[after, Checkpoint(path)])
+
+
+def test_a_file_for_each_epoch_is_resumed_from_the_last(tmp_path):
+    pattern, epochs = str(tmp_path / "{epoch}.npz"), []
+
+    class Note(Callback):
+        def end_epoch(self, run):
+            epochs.append(run.epoch)
+
+    history = resumed(pattern, seed=1, callbacks=[Note(), Checkpoint(pattern)])
+    (tmp_path / "2.npz").unlink()
+    assert resumed(pattern, seed=1, callbacks=[Note(), Checkpoint(pattern)]) == history
+    assert epochs == [0, 1, 1]
 
 
 def test_a_missing_file_that_nothing_writes(tmp_path):

@@ -69,10 +69,10 @@ class Input:
         if not self.ids:
             return read_only(as_floats(self.name, rows, self.dtype, first_row))
         if rows.dtype.kind not in "iu":
-            who = "" if self.reader is None else f"'s first layer, {self.reader!r},"
-            raise DTypeError(
-                f"{self.name} is {rows.dtype}, and the network{who} takes ids: pass integers"
-            )
+            who = "this input"
+            if self.reader is not None:
+                who = f"the network's first layer, {self.reader!r},"
+            raise DTypeError(f"{self.name} is {rows.dtype}, and {who} takes ids: pass integers")
         return read_only(rows)
 
     def batch_dtype(self, X: Any) -> np.dtype[Any]:

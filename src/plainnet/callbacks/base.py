@@ -104,6 +104,9 @@ class Callback(metaclass=Spelled):
     only_shows: ClassVar[bool] = False
     """It shows how training goes and changes nothing: a resumed run may show it in another way."""
 
+    may_change: ClassVar[bool] = False
+    """A run can be resumed with other settings of it, such as another file or a longer time."""
+
     def begin_training(self, run: Run) -> None:
         """Before the first epoch."""
 

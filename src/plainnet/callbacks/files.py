@@ -49,6 +49,8 @@ class Checkpoint(Callback):
         What is better; see `EarlyStopping`.
     """
 
+    may_change = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -65,9 +67,9 @@ class Checkpoint(Callback):
         self._monitor = None if monitor is None else Monitor(monitor, mode)
         require_one_of("mode", mode, get_args(Mode))
         require_path("path", path)
-        check_ending(self._place(1), "network")
+        check_ending(self.place(1), "network")
         self.steps = None if steps is None else require_integer("steps", steps, at_least=1)
-        if steps is not None and (monitor is not None or self._place(1) != self._place(2)):
+        if steps is not None and (monitor is not None or self.place(1) != self.place(2)):
             raise SettingError(
                 f"steps={steps!r} saves in the middle of an epoch, which has no measures yet: give "
                 "it a Checkpoint of its own, without monitor, and without {epoch} in its path"
@@ -76,7 +78,7 @@ class Checkpoint(Callback):
     def begin_training(self, run: Run) -> None:
         if self._monitor is not None:
             self._monitor.begin(run)
-        self._place(1).parent.mkdir(parents=True, exist_ok=True)
+        self.place(1).parent.mkdir(parents=True, exist_ok=True)
 
     def end_step(self, run: Run) -> None:
         # Where a parameter is not finite, the next step ends training, and the last file is better.
@@ -102,9 +104,10 @@ class Checkpoint(Callback):
     def _save(self, run: Run, hook: str, metadata: dict[str, Any]) -> None:
         training = None if run.state is None else run.state(self, hook)
         metadata["measures"] = run.history.last()
-        write(run.network, self._place(run.epoch + 1), metadata=metadata, training=training)
+        write(run.network, self.place(run.epoch + 1), metadata=metadata, training=training)
 
-    def _place(self, epoch: int) -> Path:
+    def place(self, epoch: int) -> Path:
+        """The file of this epoch, from 1."""
         path = os.fspath(self.path)
         try:
             return Path(path.format(epoch=epoch))
@@ -124,6 +127,8 @@ class CSVLog(Callback):
         Continue an existing table and its count of epochs. Otherwise it is replaced when training
         begins. A resumed run removes the rows that were written after its checkpoint, and goes on.
     """
+
+    may_change = True
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
         self.path, self.append = require_path("path", path), require_boolean("append", append)
@@ -173,6 +178,8 @@ class TensorBoardLog(Callback):
     `tensorboard --logdir FOLDER` shows it. A resumed run begins another file in the folder, which
     takes the place of the points that were written after its checkpoint.
     """
+
+    may_change = True
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = require_path("folder", folder)

@@ -93,6 +93,8 @@ class EarlyStopping(Callback):
 class TimeLimit(Callback):
     """Stop after the step during which the time runs out; a resumed run has all of it again."""
 
+    may_change = True
+
     def __init__(self, seconds: float) -> None:
         require_number("seconds", seconds, above=0)
         self.seconds = seconds

@@ -151,6 +151,8 @@ _NODES = (
 def expect_grammatical(plain: str) -> None:
     """Refuse an expression with anything that the grammar does not have."""
     for node in ast.walk(ast.parse(plain, mode="eval")):
+        if isinstance(node, ast.BitXor):
+            raise ValueError(f"{plain}: a power is written **, not ^")
         if not isinstance(node, _NODES):
             raise ValueError(f"{plain}: {type(node).__name__} is not in the grammar of formulas")
         if isinstance(node, ast.keyword) and node.arg not in KEYWORDS:

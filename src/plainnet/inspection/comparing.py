@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from numbers import Number
 from pathlib import Path
+from types import MemberDescriptorType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from plainnet.arguments.arrays import as_numbers, described
 from plainnet.errors import SettingError, require_number, shown
 from plainnet.inspection import mistakes
 from plainnet.inspection.differences import at, instead
+from plainnet.network import Network
 
 Array = npt.NDArray[Any]
 Place = tuple[int, ...]
@@ -122,6 +124,8 @@ def compare(
         if X is None or Y is None:
             raise SettingError("a step of training needs both X and Y")
         return _compared(_step(mine, book, X, Y), tolerance)
+    if _is_numbers(mine) and _is_numbers(book):
+        mine, book = {"array": mine}, {"array": book}
     if isinstance(mine, Mapping) != isinstance(book, Mapping):
         raise SettingError(
             f"a dictionary is compared with a dictionary; got {shown(mine)} and {shown(book)}"
@@ -262,14 +266,30 @@ def _largest(array: Array) -> float:
 
 def _attributes(value: Any) -> dict[str, Any]:
     """The public attributes that are numbers, arrays of them or dictionaries of those."""
+    if isinstance(value, Network):
+        return {**value.tensors, **value.state_tensors}
     found: dict[str, Any] = {}
-    for name, attribute in getattr(value, "__dict__", {}).items():
+    for name in _names_of_attributes(value):
+        try:
+            attribute = getattr(value, name)
+        except Exception:  # of a property of somebody's class
+            continue
         inside = attribute.items() if isinstance(attribute, Mapping) else ()
         entries = [(f"{name}[{key!r}]", entry) for key, entry in inside] or [(name, attribute)]
         for full_name, entry in entries:
             if not name.startswith("_") and _is_numbers(entry):
                 found[full_name] = entry
     return found
+
+
+def _names_of_attributes(value: Any) -> dict[str, None]:
+    """Those of the object, then its class's properties and slots."""
+    names = dict.fromkeys(getattr(value, "__dict__", {}))
+    for kind in type(value).__mro__:
+        for name, member in vars(kind).items():
+            if isinstance(member, property | MemberDescriptorType):
+                names[name] = None
+    return names
 
 
 def _is_numbers(value: Any) -> bool:
@@ -378,7 +398,7 @@ def _step(mine: Any, book: Any, X: Any, Y: Any) -> Iterator[_Pair]:
 def _copy(name: str, network: Any) -> Any:
     try:
         return deepcopy(network)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingError(f"{name} must be an object that can be copied: {error}") from error
 
 
@@ -389,14 +409,14 @@ def _call(mine: Any, method: str, arguments: str, *values: Any) -> Any:
     try:
         with np.errstate(all="ignore"):  # what is not finite is a difference
             return function(*values)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         kind, text = type(error).__name__, " ".join(str(error).split())
         raise _Failed(
             method, f"{method}({arguments}) raised {kind}: {text}{_line(error)}"
         ) from error
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Where it was raised: the last line that is neither NumPy's nor plainnet's."""
     others = (str(Path(np.__file__).parent), str(Path(__file__).parents[1]), "<__array")
     frames = traceback.extract_tb(error.__traceback__)

@@ -198,6 +198,11 @@ class Layer(Configurable, Planned, ABC):
             if self.needs_lengths and any(None in shape for shape in self.inputs_of(input_shape)):
                 raise ShapeError(f"needs an input of known length; got {input_shape}")
             self.output_shape = self.build(input_shape)
+            if not self.gives_several and self.takes_several and not _is_shape(self.output_shape):
+                raise ShapeError(
+                    "takes several inputs, so that build must say the shape of its one output; it "
+                    f"returned {self.output_shape!r}"
+                )
             if not all(map(_is_shape, self.outputs_of(self.output_shape))):
                 raise ShapeError(
                     "must return the output's shape from build, a tuple such as the input's, "
@@ -320,16 +325,26 @@ _PLACED: ContextVar[dict[int, Layer] | None] = ContextVar("placed", default=None
 
 
 @contextmanager
-def layers_may_be_shared() -> Iterator[None]:
-    """While a graph is built: a layer that is placed once more is the same layer."""
-    if _PLACED.get() is not None:  # a graph inside a graph
-        yield
+def placing() -> Iterator[dict[int, Layer]]:
+    """While a network or a graph is built: its layers by identity, as they get their places.
+
+    One that is placed once more is the same layer.
+    """
+    placed = _PLACED.get()
+    if placed is not None:  # inside another
+        yield placed
         return
-    token = _PLACED.set({})
+    token = _PLACED.set(placed := {})
     try:
-        yield
+        yield placed
     finally:
         _PLACED.reset(token)
+
+
+def has_a_place(layer: Layer) -> bool:
+    """Whether it stands in the network that is being built, at a place before this one."""
+    placed = _PLACED.get()
+    return placed is not None and id(layer) in placed
 
 
 def _is_shape(shape: Any) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from math import isfinite
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -50,6 +49,7 @@ from plainnet.training.resuming import (
     fitting,
     restore,
     saved_run,
+    seed_of,
     state_of,
 )
 from plainnet.training.steps import Step, expect_limits
@@ -249,14 +249,13 @@ def train(
     passes = Passes(batches, rng)
     loop = Loop(run, step, observers, validation, passes)
     if resume is not None or any(isinstance(each, Checkpoint) for each in callbacks):
-        kind = type(rng.bit_generator).__name__
         loop.keep(described(
             network, optimizer, loop.kept, batches, validation,
-            seed=int(seed) if isinstance(seed, Integral) else kind, batch_size=batch_size,
+            seed=seed_of(seed), batch_size=batch_size,
             shuffle=shuffle, clip_norm=clip_norm, clip_value=clip_value, accumulate=accumulate,
             mixup=mixup, augment=augment, carry=carry, overfit_batches=overfit_batches,
         ))  # fmt: skip
-    if resume is not None and (saved := saved_run(resume, callbacks)) is not None:
+    if resume is not None and (saved := saved_run(resume, callbacks, epochs)) is not None:
         loop.resume(saved)
     with loop.observed(), on_ctrl_c(lambda: run.interrupt("Ctrl-C")):
         if isinstance(optimizer, LBFGS):

@@ -12,7 +12,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -48,9 +50,19 @@ class Saved:
     state: Mapping[str, Any]
 
 
-def saved_run(path: str | os.PathLike[str], callbacks: Sequence[Callback]) -> Saved | None:
-    """The run in a checkpoint; None if one of the callbacks is still to write the first there."""
+def saved_run(
+    path: str | os.PathLike[str], callbacks: Sequence[Callback], epochs: int
+) -> Saved | None:
+    """The run in a checkpoint; None if one of the callbacks is still to write the first there.
+
+    The path of such a callback, with the number of the epoch in it, is that of its last file.
+    """
     place = require_path("resume", path)
+    writers = [each for each in callbacks if isinstance(each, Checkpoint)]
+    for writer in writers:
+        if os.fspath(writer.path) == os.fspath(path):
+            written = [writer.place(epoch) for epoch in range(1, epochs + 1)]
+            place = next((each for each in reversed(written) if each.exists()), written[0])
     if place.exists():
         state = read_training(place)
         if state.get("version") != VERSION:
@@ -59,9 +71,9 @@ def saved_run(path: str | os.PathLike[str], callbacks: Sequence[Callback]) -> Sa
                 f"resumes {VERSION}"
             )
         return Saved(place, state)
-    paths = [os.fspath(each.path) for each in callbacks if isinstance(each, Checkpoint)]
-    if os.path.abspath(place) in map(os.path.abspath, paths):
+    if os.path.realpath(place) in {os.path.realpath(each.place(1)) for each in writers}:
         return None
+    paths = [os.fspath(each.path) for each in writers]
     raise FileError(
         f"there is no file {place} to resume from, and none of the callbacks is a Checkpoint that "
         f"writes it; they write {', '.join(paths) or 'none'}"
@@ -91,13 +103,29 @@ def described(
     given = {
         "network": network.config(),
         "optimizer": optimizer.config(),
-        "callbacks": [type(each).__name__ for each in callbacks],
+        "callbacks": [_settings_of(each) for each in callbacks],
         **settings,
         **data,
         "validation_data": held,
     }
     plain: dict[str, Any] = json.loads(json.dumps(given, default=_plain))
     return plain
+
+
+def seed_of(seed: Any) -> int | str:
+    """The seed, for comparison: a generator goes on from its state in the file, whatever it is."""
+    return int(seed) if isinstance(seed, Integral) else "a generator"
+
+
+def _settings_of(callback: Callback) -> dict[str, Any]:
+    """Its class and, of plainnet's own, the settings that it keeps under their names."""
+    settings: dict[str, Any] = {"type": type(callback).__name__}
+    if type(callback).__module__.startswith("plainnet.") and not callback.may_change:
+        for name in signature(type(callback)).parameters:
+            value = getattr(callback, name, None)
+            if isinstance(value, bool | int | float | str):
+                settings[name] = value
+    return settings
 
 
 def _plain(value: Any) -> Any:
@@ -158,6 +186,8 @@ def _difference(name: str, old: Any, new: Any) -> str:
         parts = {f"{name}[{i}]": pair for i, pair in pairs}
     elif old == new:
         return ""
+    elif old is None or new is None:
+        return f"{name} was {'not given and is now' if old is None else 'given and is not now'}"
     elif name.endswith(".checksum"):
         return f"{name.removesuffix('.checksum')} holds other values than before"
     else:

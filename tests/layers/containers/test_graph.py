@@ -622,7 +622,7 @@ def two_outputs(loss=None) -> Network:
     ("loss", "message"),
     [
         (MeanSquaredError(), "loss must be a dict with a loss for each output, p, q; got Mean"),
-        ((MeanSquaredError(),) * 2, "loss must be a dict with a loss for each output"),
+        ((MeanSquaredError(),) * 3, "loss must be a dict with p, q, or a tuple of 2"),
         ({"p": MeanSquaredError()}, "loss must have p, q; got p"),
         (dict.fromkeys("pqr", MeanSquaredError()), "loss must have p, q; got p, q, r"),
         ({"p": MeanSquaredError, "q": MeanSquaredError()}, "loss of output 'p' .*parentheses"),

@@ -32,8 +32,8 @@ from plainnet.layers.base import (
     Array,
     Layer,
     Shape,
-    layers_may_be_shared,
     name_who_writes,
+    placing,
 )
 from plainnet.layers.containers.order import in_order
 from plainnet.layers.containers.sequential import (
@@ -184,7 +184,7 @@ class Graph(Layer):
                 f"shapes {given}"
             )
         prefix, shapes = f"{self.name}." if self.name else "", list(given)
-        with layers_may_be_shared():
+        with placing():
             for name, layer, reads in zip(self.names, self.places, self._reads, strict=True):
                 several = tuple(shapes[i] for i in reads)
                 shape = several if layer.takes_several else several[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 
 from plainnet.arguments.config import MOST_PLACES
@@ -48,6 +49,16 @@ def expect_modest(body: Layer) -> None:
             f"shared layers may stand in at most {MOST_PLACES:,} places; these stand in "
             f"{places[id(body)]:,}"
         )
+
+
+def expect_placed(body: Layer, placed: Mapping[int, Layer]) -> None:
+    """Refuse a layer that is inside a container which has not placed it: it has no tensors here."""
+    for layer in body.walk():
+        if id(layer) not in placed:
+            raise SettingError(
+                f"{layer!r} is among the layers of a container that has not placed it: its build "
+                "must call layer.place(name, input_shape) for each of them"
+            )
 
 
 def _innermost_first(body: Layer) -> list[Layer]:

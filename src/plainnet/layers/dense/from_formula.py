@@ -160,9 +160,8 @@ class FromFormula(Layer):
         try:
             forward = tape.forward({given: Z, **known})
         except Exception as error:  # of NumPy or Python, whatever the formula asks of them
-            raise ShapeError(
-                f"cannot be computed for an input of shape {Z.shape}: {error}"
-            ) from None
+            why = str(error) or type(error).__name__
+            raise ShapeError(f"cannot be computed for an input of shape {Z.shape}: {why}") from None
         return forward.named[self.formulas.output]
 
 

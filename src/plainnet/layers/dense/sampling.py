@@ -19,6 +19,10 @@ class Sample(Layer):
     variational autoencoder draws its code; the loss that goes with it is
     `plainnet.losses.GaussianKL`.
 
+    `evaluate` and validation take the mean, so that their loss is not the evidence lower bound, but
+    lower than its negative. The bound is the mean of `loss_and_gradients` over a few draws, with a
+    `Cache(training=True)`.
+
     Nothing is clipped: where log_var is above 177 in float32, or 1419 in float64, the standard
     deviation is infinite, and training ends with `DivergedError`.
     """

@@ -11,7 +11,7 @@ from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import ShapeError, require_boolean, require_type
 from plainnet.initializers import GlorotUniform, Initializer, Zeros
 from plainnet.kernels.affine import affine_transposed, affine_transposed_backward
-from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
+from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, has_a_place
 from plainnet.layers.dense.dense import Dense
 
 
@@ -66,8 +66,11 @@ class Transposed(Layer):
         return self.layer.dW
 
     def build(self, input_shape: Shape) -> Shape:
-        if not hasattr(self.layer, "declared"):
-            raise ShapeError("needs its dense layer in an earlier node of the same Graph")
+        if not has_a_place(self.layer):
+            raise ShapeError(
+                "needs its dense layer in an earlier node of the same Graph; by itself, a new "
+                "Dense does the same with the weights W.T"
+            )
         units, n_in = self.layer.declared["W"].shape
         if input_shape[-1:] != (units,):
             raise ShapeError(
