@@ -12,6 +12,8 @@ import plainnet
 from plainnet.callbacks import Run as TrainingRun
 from plainnet.cli import checkpoints
 from plainnet.cli.checkpoints import Timed
+from plainnet.cli.settings import Settings
+from plainnet.errors import FileError, SettingError
 
 from .conftest import Refused, Run
 
@@ -155,8 +157,8 @@ def test_what_is_not_a_checkpoint_is_left_alone(refused: Refused, images: Path, 
         folder.mkdir()
         (folder / "note.txt").write_text("mine")
     message = refused("train", *IMAGES)
-    assert "m.npz.checkpoint is" in message
-    assert "remove it first" in message
+    assert "m.npz.checkpoint" in message
+    assert "remove" in message
 
 
 @pytest.mark.parametrize("content", ["", "{", "3", '"text"'])
@@ -179,3 +181,33 @@ def test_a_damaged_checkpoint(run: Run, images: Path, cut_off: list[int]) -> Non
     result = run("train", *IMAGES, "--resume")
     assert result.code == 2
     assert result.err.count("\n") == 1
+
+
+def kept_for(source: Path, *, resume: bool) -> checkpoints.Checkpoints:
+    return checkpoints.Checkpoints(
+        Path("m.npz"), Path("m.npz"), Settings(str(source)), resume=resume
+    )
+
+
+def test_other_data_under_the_same_name_are_refused(images: Path) -> None:
+    kept_for(images, resume=False).prepare()
+    kept_for(images, resume=True)
+    images.write_bytes(images.read_bytes() + b" ")
+    with pytest.raises(SettingError, match=r"holds other data than then\. Leave out --resume"):
+        kept_for(images, resume=True)
+
+
+def test_a_damaged_checkpoint_does_not_stand_in_the_way(images: Path) -> None:
+    first = kept_for(images, resume=False)
+    first.prepare()
+    (first.folder / "network-1.npz").write_bytes(b"PK")
+    kept_for(images, resume=False).prepare()
+    assert [path.name for path in first.folder.iterdir()] == ["settings.json"]
+
+
+def test_damaged_settings_are_refused(images: Path) -> None:
+    first = kept_for(images, resume=False)
+    first.prepare()
+    (first.folder / "settings.json").write_text("[1]")
+    with pytest.raises(FileError, match="is damaged, it holds no settings: remove the folder"):
+        kept_for(images, resume=True)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from zlib import crc32
 
 from plainnet.callbacks import Checkpoint, Run
 from plainnet.cli.settings import Settings, option
@@ -22,6 +23,7 @@ SECONDS = 10.0
 """Between two checkpoints: what a killed run loses at most, apart from a long step."""
 SETTINGS = "settings.json"
 NETWORK = "network-{}.npz"
+DATA = "checksum of the data"
 NAMES = {"source": "SOURCE"}
 """What is typed without a name."""
 
@@ -42,6 +44,7 @@ class Checkpoints:
             NAMES.get(name, option(name)): list(value) if isinstance(value, tuple) else value
             for name, value in settings.by_option().items()
         }
+        self.settings[DATA] = _checksum(Path(settings.source))
         self.interrupted = False
         self.written = perf_counter()
         self._expect_ours()
@@ -85,23 +88,34 @@ class Checkpoints:
         """Refuse to use, and later remove, anything else of the same name."""
         if self.folder.exists() and not self.folder.is_dir():
             raise FileError(f"{self.shown} is in the way of the checkpoints: remove it first")
-        for path in self._files():
-            network = path.match(NETWORK.format("*")) and kind_of(path) == "network"
+        files = self._files()
+        are_ours = any(path.name == SETTINGS for path in files)  # then a damaged one may go as well
+        for path in files:
+            network = path.match(NETWORK.format("*")) and (are_ours or kind_of(path) == "network")
             if not (network or path.name == SETTINGS or UNFINISHED.fullmatch(path.name)):
                 raise FileError(
-                    f"{self.shown} is where checkpoints are kept, and it holds {path.name}, which "
-                    "is not one: remove it first"
+                    f"the checkpoints are kept in the folder {self.shown}, and it holds "
+                    f"{path.name}, which is not one: remove that file first"
                 )
 
     def _expect_same(self) -> None:
         try:
             before = json.loads((self.folder / SETTINGS).read_bytes())
-            names = {**before, **self.settings}
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise FileError(
                 f"{self.shown}/{SETTINGS} is damaged ({error}): remove the folder, and begin anew"
             ) from error
-        for name in names:
+        if not isinstance(before, dict):
+            raise FileError(
+                f"{self.shown}/{SETTINGS} is damaged, it holds no settings: remove the folder, and "
+                "begin anew"
+            )
+        for name in {**before, **self.settings}:
+            if name == DATA and before.get(DATA) != self.settings[DATA]:
+                raise SettingError(
+                    f"the run in {self.shown} cannot be resumed: {self.settings['SOURCE']} holds "
+                    "other data than then. Leave out --resume to begin anew"
+                )
             was, now = before.get(name), self.settings.get(name)
             if was != now:
                 raise SettingError(
@@ -109,6 +123,17 @@ class Checkpoints:
                     f"{_typed(was)} and is {_typed(now)}. Type the command as it was, or leave out "
                     "--resume to begin anew"
                 )
+
+
+def _checksum(source: Path) -> int | None:
+    """Of a file; the named data sets do not change."""
+    if not source.is_file():
+        return None
+    checksum = 0
+    with open(source, "rb") as file:
+        while part := file.read(2**20):
+            checksum = crc32(part, checksum)
+    return checksum
 
 
 def _typed(value: Any) -> str:

@@ -167,7 +167,7 @@ def expect_same(saved: Saved, settings: Mapping[str, Any], run: Run) -> None:
     for name in settings:
         if found := _difference(name, before.get(name), settings[name]):
             raise SettingError(
-                f"{saved.path} cannot be resumed with other settings, only with more epochs: "
+                f"{saved.path} can be resumed with more epochs, but not with other settings: "
                 f"{found}"
             )
     if run.epochs <= run.epoch:

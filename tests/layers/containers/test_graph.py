@@ -429,10 +429,13 @@ REFUSED = {
     ),
     "a dotted name": (
         lambda: network_of({"a.b": (Dense(1), "X")}),
-        r"name of a node must be letters, digits and underscores.*got 'a\.b'",
+        r"node names must be letters, digits and underscores.*got 'a\.b'",
     ),
-    "a number as a name": (lambda: network_of({1: (Dense(1), "X")}), "name of a node .*got 1"),
-    "a bad input": (lambda: network_of({"Y": (Dense(1), "X")}, inputs="a b"), "an input .*'a b'"),
+    "a number as a name": (lambda: network_of({1: (Dense(1), "X")}), "node names .*got 1"),
+    "a bad input": (
+        lambda: network_of({"Y": (Dense(1), "X")}, inputs="a b"),
+        "input names .*'a b'",
+    ),
     "a kind": (
         lambda: network_of({"Y": (Dense(1), "X")}, inputs={"X": "text"}),
         "kind of the input 'X' must be \"numbers\" or \"ids\"; got 'text'",

@@ -49,7 +49,7 @@ Node = tuple[Any, ...]
 """A layer, and the names of its sources."""
 
 
-class Step(NamedTuple):
+class Back(NamedTuple):
     """A node on the way back.
 
     Attributes
@@ -337,7 +337,7 @@ class Graph(Layer):
         inputs = tuple([NO_GRADIENT if dX is None else dX for dX in gradients[:n]])
         return inputs if self.takes_several else inputs[0]
 
-    def _route(self, cache: Cache) -> list[Step]:
+    def _route(self, cache: Cache) -> list[Back]:
         """The way back, worked out once for a cache."""
         n, layers = len(self.inputs), cache.layers
         wanted = [cache.needs_input_gradient and not ids for ids in self._ids]
@@ -350,7 +350,7 @@ class Graph(Layer):
                 pairs = zip(self._reads[k], parts, strict=True)
                 sources = [(i, part) for i, part in pairs if wanted[i]]
             if own.place.runs_back:
-                route.append(Step(layer, own, n + k, sources, self._again[k]))
+                route.append(Back(layer, own, n + k, sources, self._again[k]))
         return route[::-1]
 
     # --- description ------------------------------------------------------------------------------
@@ -463,8 +463,8 @@ def _checked_outputs(outputs: Any) -> tuple[str, ...]:
 def _expect_name(what: str, name: Any) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise SettingError(
-            f"the name of {'an' if what[0] in 'io' else 'a'} {what} must be letters, digits and "
-            f"underscores, such as 'encoder'; got {shown(name)}"
+            f"{what} names must be letters, digits and underscores, such as 'encoder'; got "
+            f"{shown(name)}"
         )
 
 
