@@ -15,10 +15,20 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from plainnet import Callback, EarlyStopping
+from plainnet import Callback, EarlyStopping, load, save
 from plainnet.errors import SettingError, ShapeError
 from plainnet.estimators import NetworkClassifier, NetworkRegressor, networks
-from plainnet.layers import RNN, BatchNorm, Dense, Dropout, Flatten, ReLU, Tanh
+from plainnet.layers import (
+    RNN,
+    BatchNorm,
+    Concatenate,
+    Dense,
+    Dropout,
+    Flatten,
+    Graph,
+    ReLU,
+    Tanh,
+)
 from plainnet.losses import (
     Hinge,
     MeanSquaredError,
@@ -301,3 +311,35 @@ def test_sequences_of_any_length_may_come_flat(rng):
     np.testing.assert_array_equal(model.fit(steps, y).predict_proba(steps), flat)
     with pytest.raises(ShapeError, match="2 numbers a step; X has the shape"):
         model.fit(X[:, :5], y)
+
+
+# --- graphs ---------------------------------------------------------------------------------------
+
+
+def with_shortcut() -> Graph:
+    nodes = {
+        "hidden": ([Dense(8), ReLU()], "X"),
+        "both": (Concatenate(), "hidden", "X"),
+        "Y": (Dense(3), "both"),
+    }
+    return Graph(nodes, inputs="X", outputs="Y")
+
+
+def test_a_graph_with_one_input_is_an_estimator(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    model = NetworkClassifier(with_shortcut(), optimizer=Adam(0.02), random_state=0)
+    assert cross_val_score(clone(model), X, y, cv=3).min() > 0.85
+    model.fit(X, y)
+    pytest.importorskip("skops", reason="skops is the extra `cli`")
+    save(model, tmp_path / "model.skops")
+    for other in (load(tmp_path / "model.skops"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(other.predict_proba(X), model.predict_proba(X))
+    again = NetworkClassifier(with_shortcut(), optimizer=Adam(0.02), random_state=0).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_graph_with_several_inputs_is_refused():
+    nodes = {"Y": ([Concatenate(), Dense(3)], "a", "b")}
+    model = NetworkClassifier(Graph(nodes, inputs=("a", "b"), outputs="Y"))
+    with pytest.raises(SettingError, match="has one X and one y; the Graph has the inputs a, b"):
+        model.fit(*load_iris(return_X_y=True))
