@@ -10,19 +10,22 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 MISSING_WORDS = frozenset(
-    """
-    na n/a n.a. n.a #n/a #na <na> (na) nan -nan nat null (null) \\n none nil void undefined
-    unknown unk unbekannt missing (missing) empty (empty) blank (blank) k.a. k.a tbd tba
-    ? ?? ??? - -- --- – — . .. ... … * / #div/0! #value! #ref! #name? #num! #null! 1.#ind -1.#ind
-    1.#qnan -1.#qnan
-    """.split()
-) | {"", "not available", "not applicable", "not known", "no data", "keine angabe", "k. a.", "n. a."}
+    word
+    for words in (
+        "|na|n/a|n.a.|n.a|n. a.|#n/a|#na|<na>|(na)|nan|-nan|nat|null|(null)|none|nil|void",
+        "unknown|unk|unbekannt|missing|(missing)|empty|(empty)|blank|(blank)|undefined|tbd|tba",
+        "not available|not applicable|not known|no data|keine angabe|k.a.|k. a.|k.a|\\n",
+        "?|??|???|*|/|.|..|...|…|-|--|---|–|—|#div/0!|#value!|#ref!|#name?|#num!|#null!",
+        "1.#ind|-1.#ind|1.#qnan|-1.#qnan",
+    )
+    for word in words.split("|")
+)
 """Texts that say that a value is missing, in lower case; they never speak against a kind."""
 MOST_OTHERS = 0.2
 """Texts of another kind may be at most this share of the cells that are not missing."""
