@@ -74,7 +74,7 @@ ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "CET": 1, "CEST": 2} | {
 TIME = re.compile(
     rf"""
     ([0-9]{{1,2}}) : ([0-9]{{2}}) (?: : ([0-9]{{2}}) (?:[.,][0-9]+)? )?
-    (?:\ ?([AP])\.?M\b\.?)?  (?:\ ?(?:Uhr|h)\b)?
+    (?:\ ?([AP])\.?\ ?M\b\.?)?  (?:\ ?(?:Uhr|h)\b)?
     (?:\ ?((?:UTC|GMT)?[-+][0-9]{{1,2}}(?::?[0-9]{{2}})? | (?:{"|".join(ZONES)})\b)
        (?:\ \([^()]*\))? )?
     (?![0-9:])
@@ -84,7 +84,7 @@ TIME = re.compile(
 """Hour, minute, second, A or P, zone."""
 JOINT = re.compile(r"(?:(?<=[0-9])[Tt:_]| ?, ?| (?:(?:at|um|à|-) )?)$")
 """What stands between a date and its time."""
-ISO_HOUR = re.compile(r"(.*[0-9])T([0-9]{2})")
+HOUR = re.compile(r"(.*[0-9])(?:T([0-9]{2})|,? ([0-9]{1,2}) ?([AP])\.?M\.?)", re.IGNORECASE)
 ISO_BASIC = re.compile(
     r"([0-9]{8})T([0-9]{2})([0-9]{2})([0-9]{2})?(?:\.[0-9]+)?(Z|[-+][0-9]{2}:?[0-9]{2})?"
 )
@@ -92,6 +92,7 @@ ISO_BASIC = re.compile(
 NUMERIC = re.compile(r"([0-9]{1,4}) ?([-/.]) ?([0-9]{1,2}) ?\2 ?([0-9]{4}|[0-9]{1,2})\.?")
 YEAR_MONTH = re.compile(r"([12][0-9]{3})[-/]([0-9]{2})")
 MONTH_YEAR = re.compile(r"([0-9]{1,2})[-/]([12][0-9]{3})")
+QUARTER = re.compile(r"([12][0-9]{3})[-/ ]?Q([1-4])")
 WEEK = re.compile(r"([0-9]{4})-?W([0-9]{2})(?:-?([1-7]))?")
 COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2})?)?")
 _NAME = r"([^\W\d_]{3,})\.?"
@@ -129,7 +130,7 @@ class _Written(NamedTuple):
     @property
     def short(self) -> bool:
         """Whether its year has two digits."""
-        return all(len(field) <= 2 for field in self.fields)
+        return len(self.fields[0]) <= 2 and len(self.fields[2]) <= 2
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ class DateNotation:
         What three numbers are between slashes or hyphens; with "ymd" those with the year first
         only. "compact" is 20240131, with the time 20240131103000.
     short_years : bool
-        Whether years may have two digits: 69 to 99 are of the last century.
+        Whether the year may have two digits among three numbers, as it always may beside the name
+        of a month: 69 to 99 are of the last century.
     format : str
         A format of `datetime.strptime`, which alone decides, or empty.
     """
@@ -180,7 +182,7 @@ class DateNotation:
         written = _written(text)
         if written is None or (written.kind == "compact" and self.order != "compact"):
             return None
-        if written.short and not self.short_years:
+        if written.kind == "numbers" and written.short and not self.short_years:
             return None
         order = self.order
         if order not in ("dmy", "mdy") and written.separator == "." and not written.short:
@@ -253,7 +255,7 @@ def dates_in(
         compact = {text for text, w in like_dates.items() if _seconds(w, "") is not None}
         return _reading(DateNotation("compact"), counts, compact)
     if not declared and (
-        not _are_enough(counts, dates) or _has_seasons(like_dates) or _are_versions(dates, orders)
+        not _are_enough(counts, dates) or _are_seasons(like_dates) or _are_versions(dates, orders)
     ):
         return None
     order, doubt = _order(orders, like_dates)
@@ -262,7 +264,7 @@ def dates_in(
         if not certain or not (declared or _are_enough(counts, certain)):
             return _reading(None, counts, dates, doubt)
         order, dates = "ymd", certain
-    notation_told = DateNotation(order, any(w.short for w in dates.values()))
+    notation_told = DateNotation(order, any(w.short for text, w in dates.items() if text in orders))
     return _reading(notation_told, counts, dates, doubt or _doubt(dates, order))
 
 
@@ -276,10 +278,12 @@ def _written(text: str) -> _Written | None:
         return None
     if "  " in text:
         text = " ".join(text.split())
+    if text[4:8:3] == "::":  # 2024:01:31, as in photographs
+        text = text[:4] + "-" + text[5:7] + "-" + text[8:]
     if match := _time_in(text):
         time, day = _moment(*match.groups()), _without(match, text)
-    elif match := ISO_HOUR.fullmatch(text):
-        time, day = _moment(match[2], "0"), _day(match[1])
+    elif match := HOUR.fullmatch(text):
+        time, day = _moment(match[2] or match[3], "0", None, match[4]), _day(match[1])
     elif match := ISO_BASIC.fullmatch(text):
         time, day = _moment(match[2], match[3], match[4], None, match[5]), _day(match[1])
     else:
@@ -342,7 +346,7 @@ def _ahead(zone: str) -> int | None:
 
 
 def _day(text: str) -> _Written | None:
-    """A text without its time."""
+    """A day or month without a time of day."""
     if match := NUMERIC.fullmatch(text):
         first, separator, second, third = match.groups()
         if len(first) == 3 or len(first) + len(third) > 6:
@@ -353,6 +357,8 @@ def _day(text: str) -> _Written | None:
         return _Written("month", (match[1], match[2], "1"))
     if match := MONTH_YEAR.fullmatch(text):
         return _Written("month", (match[2], match[1], "1"))
+    if match := QUARTER.fullmatch(text):
+        return _Written("month", (match[1], str(3 * int(match[2]) - 2), "1"))
     if match := COMPACT.fullmatch(text):
         year, month, day, hour, minute, second = match.groups()
         time = _moment(hour, minute, second) if hour else (0, False, False)
@@ -363,17 +369,14 @@ def _day(text: str) -> _Written | None:
         except ValueError:
             return None
         return _Written("full", (f"{when.year:04}", str(when.month), str(when.day)))
-    if text.isdigit():
-        return None
-    return _named(text) or ((match := WEEKDAY.match(text)) and _without_weekday(text, match))
-
-
-def _without_weekday(text: str, match: re.Match[str]) -> _Written | None:
-    return _day(text[match.end() :]) if match[1].lower() in WEEKDAYS else None
+    match = WEEKDAY.match(text)
+    if match and match[1].lower() in WEEKDAYS and (day := _day(text[match.end() :])):
+        return day
+    return _named(text)
 
 
 def _named(text: str) -> _Written | None:
-    """A date with the name of its month."""
+    """A day or month with the name of its month."""
     if match := DAY_NAME_YEAR.fullmatch(text):
         day, name, year = match.groups()
     elif match := NAME_DAY_YEAR.fullmatch(text):
@@ -495,11 +498,11 @@ def _order(numbers: dict[str, set[str]], written: dict[str, _Written]) -> tuple[
     return None, f"some dates have the day first and others the month, like {example!r} and {odd!r}"
 
 
-def _has_seasons(written: dict[str, _Written]) -> bool:
-    """Whether what looks like year and month is neither: 2023-24."""
-    return any(
-        w.kind == "month" and _seconds(w, "") is None and not _stands_for_missing(text)
-        for text, w in written.items()
+def _are_seasons(written: dict[str, _Written]) -> bool:
+    """Whether all dates are like 2009-10, with the year after."""
+    return all(
+        w.kind == "month" and int(w.fields[1]) == (int(w.fields[0]) + 1) % 100
+        for w in written.values()
     )
 
 

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.errors import SettingError
+
 MISSING_WORDS = frozenset(
     word
     for words in (
@@ -190,7 +192,14 @@ def numbers_in(
     declared : bool
         Whether it is known that these are numbers: codes are numbers then, and any share of them
         will do.
+
+    Raises
+    ------
+    SettingError
+        If decimal is neither.
     """
+    if decimal not in (None, ".", ","):
+        raise SettingError(f"decimal must be '.' or ','; got {decimal!r}")
     counts = Counter(texts)
     missing: dict[str, int] = {}
     others: dict[str, int] = {}
@@ -216,16 +225,19 @@ def numbers_in(
     ]
     if not fitting:
         return None
-    padded = any(_is_padded(parts.body) for parts in numbers.values())
-    notation = NumberNotation(*fitting[0], "".join(affixes), padded)
-    values = {text: _value(parts, *fitting[0]) for text, parts in numbers.items()}
-    for text, value in values.items():
-        if not np.isfinite(value):
-            others[text] = counts[text]
-        elif notation.affix in UNIT_NAMES and not numbers[text].affix and value != 0:
-            return None
-    if not declared and others and not _are_quantities(numbers, values, counts, others, notation):
+    if {(".", ","), (",", ".")} <= set(fitting) and len({*"".join(shapes)} & {*".,"}) == 2:
+        return None  # 1,234 and 1.234: one has thousands, and nothing says which
+    marks = fitting[0]
+    values = {text: value for text, p in numbers.items() if np.isfinite(value := _value(p, *marks))}
+    others |= {text: counts[text] for text in numbers if text not in values}
+    numbers = {text: numbers[text] for text in values}
+    affix = "".join(affixes)
+    if affix in UNIT_NAMES and any(values[text] for text, p in numbers.items() if not p.affix):
         return None
+    if not numbers or not (declared or _are_quantities(numbers, values, counts, others)):
+        return None
+    padded = any(_is_padded(parts.body) for parts in numbers.values())
+    notation = NumberNotation(*marks, affix, padded)
     return NumberReading(notation, others, missing, _doubt(numbers, fitting))
 
 
@@ -303,21 +315,19 @@ def _are_quantities(
     values: dict[str, float],
     counts: Counter[str],
     others: dict[str, int],
-    notation: NumberNotation,
 ) -> bool:
     """Whether numbers among other texts are numbers after all; see `numbers_in`."""
     n_numbers, n_others = sum(counts[text] for text in numbers), sum(others.values())
-    cells = n_numbers + n_others
+    cells, different = n_numbers + n_others, len(set(values.values()))
     if n_others > MOST_OTHERS * cells:
         return False
     if len(others) > FEW_DIFFERENT and n_others > 0.05 * cells:
         return False
-    different = len(set(values.values()))
     return (
-        different > FEW_DIFFERENT
-        or notation.affix != ""
-        or not all(parts.body.isdigit() for parts in numbers.values())
+        not others
+        or different > FEW_DIFFERENT
         or (different >= 5 and different >= 0.8 * n_numbers)
+        or any(parts.affix or not parts.body.isdigit() for parts in numbers.values())
     )
 
 
