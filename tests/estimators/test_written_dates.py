@@ -139,7 +139,7 @@ def test_one_number_above_12_tells_the_order_of_the_column():
     [
         (["01/02/2024", "03/02/2024"], "'01/02/2024' could have the day or the month first"),
         (["24-01-31", "24-02-05"], "could have the day or the month first"),
-        (["13/02/2024", "02/13/2024"], "the month, like '13/02/2024' and '02/13/2024'"),
+        (["05/06/2024", "13/02/2024", "02/13/2024"], "like '02/13/2024' and '13/02/2024'"),
     ],
 )
 def test_an_order_that_is_not_told_and_why(texts, reason):
@@ -183,6 +183,8 @@ def test_impossible_dates_and_other_texts_are_missing_if_they_are_few():
 def test_columns_that_only_look_like_dates():
     assert dates_in([f"{year}-{(year + 1) % 100:02}" for year in range(2001, 2012)]) is None
     assert dates_in(["1.2.10", "1.10.12", "2.3.11"]) is None
+    assert dates_in(["1.2.10", "1.13.12"]) is None
+    assert dates_in(["24.1.2", "99.3.1"]) is None
     assert dates_in(["555-12-34", "555-10-11"]) is None
     assert times("01.02.10", "03.04.11") == ["2010-02-01T00:00:00", "2011-04-03T00:00:00"]
 

@@ -242,9 +242,7 @@ def dates_in(
         return _reading(told, counts, {text for text in present if told.read(text) is not None})
     like_dates = {text: w for text in present if (w := _written(text)) is not None}
     orders = {  # in which three numbers are a date
-        text: fits
-        for text, w in like_dates.items()
-        if w.kind == "numbers" and (fits := {o for o in ORDERS if _seconds(w, o) is not None})
+        text: fits for text, w in like_dates.items() if w.kind == "numbers" and (fits := _orders(w))
     }
     dates = {
         text: w
@@ -411,6 +409,12 @@ def _seconds(written: _Written, order: str) -> int | None:
     return DAY * days + written.seconds
 
 
+def _orders(written: _Written) -> set[str]:
+    """The orders in which three numbers are a date; between points the year is never first."""
+    orders = {order for order in ORDERS if _seconds(written, order) is not None}
+    return orders - {"ymd"} if written.separator == "." else orders
+
+
 def _by_format(text: str, layout: str) -> int | None:
     try:
         when = datetime.strptime(text, layout)
@@ -488,14 +492,14 @@ def _order(numbers: dict[str, set[str]], written: dict[str, _Written]) -> tuple[
         possible = ["dmy"]
     if len(possible) == 1:
         return possible[0], ""
-    example = next(iter(numbers))
     if possible:
         return None, (
-            f"dates like {example!r} could have the day or the month first: no number above 12 "
-            "tells which"
+            f"dates like {next(iter(numbers))!r} could have the day or the month first: no number "
+            "above 12 tells which"
         )
-    odd = next((text for text, fits in numbers.items() if not fits & numbers[example]), example)
-    return None, f"some dates have the day first and others the month, like {example!r} and {odd!r}"
+    odd = [next(t for t, fits in numbers.items() if order not in fits) for order in ORDERS]
+    odd = list(dict.fromkeys(odd))[:2]
+    return None, f"dates contradict each other in their order, like {' and '.join(map(repr, odd))}"
 
 
 def _are_seasons(written: dict[str, _Written]) -> bool:
@@ -506,14 +510,13 @@ def _are_seasons(written: dict[str, _Written]) -> bool:
     )
 
 
-def _are_versions(dates: dict[str, _Written], numbers: dict[str, set[str]]) -> bool:
-    """Whether all dates are like 1.2.10, of which nothing says that they are dates."""
-    return len(numbers) == len(dates) and all(
+def _are_versions(dates: dict[str, _Written], orders: dict[str, set[str]]) -> bool:
+    """Whether all dates are like 1.2.10: no day above 12 and no 0 in front says that they are."""
+    return all(
         w.separator == "."
         and w.short
-        and numbers[text] >= {"dmy", "mdy"}
-        and w.fields[0][0] != "0"
-        and w.fields[1][0] != "0"
+        and "mdy" in orders[text]
+        and "0" not in (w.fields[0][0], w.fields[1][0])
         for text, w in dates.items()
     )
 

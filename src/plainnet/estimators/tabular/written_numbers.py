@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -305,7 +305,7 @@ def _shape(body: str) -> str:
     return ("0" if body[0] == "0" else "") + body[body[0] == "0" :].translate(NINES)
 
 
-@cache
+@lru_cache(maxsize=1000)
 def _shape_reads(shape: str) -> frozenset[tuple[str, str]]:
     return frozenset(marks for marks in PREFERENCE if _body(*marks).fullmatch(shape))
 
