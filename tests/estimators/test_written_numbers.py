@@ -151,6 +151,13 @@ def test_points_are_decimal_marks_and_doubted_beside_whole_numbers_only():
     assert values("1.234", "850", decimal=",") == [1234, 850]
 
 
+def test_larger_numbers_than_in_training_are_read_if_there_is_one_way():
+    assert numbers_in(["12,50"]).notation.read("1.234,50") == 1234.5
+    assert numbers_in(["12.50"]).notation.read("1,234.50") == 1234.5
+    assert numbers_in(["12.50"]).notation.read("1,234") is None
+    assert numbers_in(["12"]).notation.read("1,234") is None
+
+
 def test_codes_are_not_numbers_unless_declared():
     assert values("007", "12") is None
     assert values("01", "02", "07", "10") is None

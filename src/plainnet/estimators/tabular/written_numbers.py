@@ -59,8 +59,7 @@ AFFIXES = {
 """What may stand before or after a number, and what it is called here."""
 UNIT_NAMES = frozenset(AFFIXES.values()) - frozenset(CURRENCIES)
 
-THOUSANDS = {".": ("", ",", " ", "'", "_"), ",": ("", ".", " ", "'")}
-"""The marks between groups of three digits that go with each decimal mark."""
+OTHER_MARK = {".": ",", ",": "."}
 PLAIN = str.maketrans(
     {
         **dict.fromkeys("\u2212\u2010\u2011\u2013\ufe63", "-"),
@@ -111,7 +110,8 @@ class NumberNotation:
     ----------
     decimal : "." or ","
     thousands : "", ".", ",", " ", "'" or "_"
-        The mark between groups of three digits, which may be left out.
+        The mark between groups of three digits, which may be left out. Without one, 1,234.50 is
+        still read where the decimal mark is a point, and 1.234,50 where it is a comma.
     affix : str
         The currency, percent sign or unit before or after the numbers, by its name in `AFFIXES`. A
         currency may be left out; percent signs and units at 0 only.
@@ -130,11 +130,16 @@ class NumberNotation:
         85% is 85: the column says what it counts.
         """
         parts = _parts(text)
-        if parts is None or not _body(self.decimal, self.thousands).fullmatch(parts.body):
+        if parts is None:
+            return None
+        thousands = self.thousands
+        if not thousands and self.decimal in parts.body:
+            thousands = OTHER_MARK[self.decimal]
+        if not _body(self.decimal, thousands).fullmatch(parts.body):
             return None
         if not self.padded and _is_padded(parts.body):
             return None
-        value = _value(parts, self.decimal, self.thousands)
+        value = _value(parts, self.decimal, thousands)
         if not np.isfinite(value):
             return None
         bare = not parts.affix and (self.affix not in UNIT_NAMES or value == 0)
@@ -294,7 +299,10 @@ PREFERENCE = (
     (".", ","),
     (",", ""),
     (",", "."),
-    *((decimal, mark) for decimal in THOUSANDS for mark in (" ", "'")),
+    (".", " "),
+    (".", "'"),
+    (",", " "),
+    (",", "'"),
     (".", "_"),
 )
 """The pairs of decimal and thousands marks; of those that fit a column the first is taken."""
