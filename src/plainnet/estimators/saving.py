@@ -24,7 +24,7 @@ from plainnet.errors import FileError, SettingError, optional
 from plainnet.estimators import mlp, networks, tabular
 from plainnet.estimators.schema import expect_modest_schema
 from plainnet.estimators.state import noting_made, own_losses
-from plainnet.estimators.tabular import columns
+from plainnet.estimators.tabular import columns, kinds, written_dates, written_numbers
 from plainnet.files.archive import fits_its_packing, read_zip, shortened
 from plainnet.files.kinds import check_ending
 from plainnet.files.native import known_kinds
@@ -211,9 +211,12 @@ def _trusted() -> list[type]:
         tabular.TabularClassifier,
         tabular.TabularRegressor,
         columns.Columns,
-        columns.Number,
-        columns.Date,
-        columns.Category,
+        kinds.Number,
+        kinds.Date,
+        kinds.Category,
+        kinds.LeftOut,
+        written_numbers.NumberNotation,
+        written_dates.DateNotation,
         History,
         LBFGS,
         callbacks.EMA,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from math import inf
@@ -52,6 +52,8 @@ class Tabular(NeuralEstimator):
     """What the classifier and the regressor share: the table, the recipe, the training."""
 
     preset: str
+    columns: Mapping[str, str] | None
+    decimal: str | None
     n_networks: int | None
     validation_fraction: float | None
     callbacks: Sequence[Callback]
@@ -104,6 +106,8 @@ class Tabular(NeuralEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "preset": [StrOptions({"default", "fast"})],
+        "columns": [Mapping, None],
+        "decimal": [StrOptions({".", ","}), None],
         "hidden_layer_sizes": ["array-like", None],
         **{name: [_interval(limits), None] for name, limits in LIMITS.items()},
         "callbacks": ["array-like"],
@@ -134,14 +138,13 @@ class Tabular(NeuralEstimator):
         self._validate_params()
         rng = generator(self.random_state)
         rows = self._training_rows(as_table(X), y, sample_weight, fresh=True, incremental=False)
+        self.columns_ = Columns(rows.X, self.columns, self.decimal)
         held = self._given_validation(X_val, y_val)
         networks = self.n_networks or networks_for(len(rows))
         parts: Iterable[tuple[Rows, Rows | None]] = repeat((rows, held), networks)
         if held is None and self._holds_out(rows):
             drawn = folds(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))
             parts = [(rows.take(kept), rows.take(out)) for kept, out in drawn]
-
-        self.columns_ = Columns(rows.X)
         self._scale(rows)
         self.networks_, self.histories_, self.best_epochs_ = [], [], []
         validations = []
@@ -261,11 +264,18 @@ class Tabular(NeuralEstimator):
     def _table(self, X: Any, reset: bool) -> Any:
         """X with its names and width checked; the columns check its values."""
         if hasattr(X, "iloc"):
+            X = X if reset else self._with_unused(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
         return validate_data(
             self, X, reset=reset, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=1
         )
+
+    def _with_unused(self, X: Any) -> Any:
+        """A DataFrame with the columns that predictions do without, if it lacks any of them."""
+        names, unused = getattr(self, "feature_names_in_", ()), set(self.columns_.unused)
+        lacking = [name for name in names if name not in X.columns]
+        return X.reindex(columns=names) if lacking and unused.issuperset(lacking) else X
 
     def _features(self, X: Any) -> Array:
         check_is_fitted(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +34,11 @@ class TabularClassifier(Tabular, Classifier):
     ----------
     preset : {"default", "fast"}
         "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
+    columns : dict or None
+        What a column is, where its values do not tell it: a name, of an array "x0", "x1" ..., and
+        "number", "category", "date", "date:%d/%m/%Y" for a date of that format, or "drop".
+    decimal : {".", ","} or None
+        The decimal point of numbers that are texts. None: told from each column.
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size, label_smoothing
         The preset's values, unless given.
     class_weight : dict, "balanced" or None
@@ -82,6 +87,8 @@ class TabularClassifier(Tabular, Classifier):
         self,
         preset: str = "default",
         *,
+        columns: Mapping[str, str] | None = None,
+        decimal: str | None = None,
         hidden_layer_sizes: Sequence[int] | None = None,
         dropout: float | None = None,
         weight_decay: float | None = None,
@@ -149,6 +156,11 @@ class TabularRegressor(Tabular, Regressor):
     ----------
     preset : {"default", "fast"}
         "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
+    columns : dict or None
+        What a column is, where its values do not tell it: a name, of an array "x0", "x1" ..., and
+        "number", "category", "date", "date:%d/%m/%Y" for a date of that format, or "drop".
+    decimal : {".", ","} or None
+        The decimal point of numbers that are texts. None: told from each column.
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size
         The preset's values, unless given.
     n_networks : int or None
@@ -187,6 +199,8 @@ class TabularRegressor(Tabular, Regressor):
         self,
         preset: str = "default",
         *,
+        columns: Mapping[str, str] | None = None,
+        decimal: str | None = None,
         hidden_layer_sizes: Sequence[int] | None = None,
         dropout: float | None = None,
         weight_decay: float | None = None,

@@ -425,7 +425,7 @@ def _by_format(text: str, layout: str) -> int | None:
     return elapsed // timedelta(seconds=1)
 
 
-def _stands_for_missing(text: str) -> bool:
+def says_no_date(text: str) -> bool:
     """Whether a text is one of MISSING_WORDS, 0000-00-00, 9999-99-99 or 0001-01-01."""
     if says_missing(text):
         return True
@@ -465,7 +465,7 @@ def _reading(
     others: dict[str, int] = {}
     for text, count in counts.items():
         if text not in dates:
-            (missing if _stands_for_missing(text) else others)[text] = count
+            (missing if says_no_date(text) else others)[text] = count
     return DateReading(notation, others, missing, doubt)
 
 

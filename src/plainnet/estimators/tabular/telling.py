@@ -1,0 +1,159 @@
+"""Tells what a column is from all its cells, unless the user has said it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from shlex import quote
+from typing import Any
+
+from plainnet.errors import DataError, SettingError, counted, shown
+from plainnet.estimators.tabular.cells import (
+    INFINITE,
+    MISSING_WORDS,
+    is_boolean,
+    is_date,
+    is_missing,
+    is_number,
+    label_of,
+)
+from plainnet.estimators.tabular.kinds import Category, Date, Kind, LeftOut, Number
+from plainnet.estimators.tabular.table import Column
+from plainnet.estimators.tabular.written_dates import DateReading, dates_in
+from plainnet.estimators.tabular.written_numbers import NumberReading, numbers_in
+
+KINDS = ("number", "text", "category", "date", "drop")
+"""What the user can say that a column is."""
+WORDS_SHOWN, EXAMPLES = 3, 20
+
+Told = tuple[Kind, list[str]]
+"""A column's kind, and what the user should be warned of."""
+
+
+def kind_of(column: Column, wanted: str | None, decimal: str | None) -> Told:
+    """What the column is; `wanted` and `decimal` as in `Columns`."""
+    if wanted is not None:
+        return _as_wanted(column, wanted, decimal)
+    name, values = column.name, column.values
+    if column.declared or values.dtype.kind == "b":
+        return Category(name, values), []
+    if values.dtype.kind == "M":
+        return Date(name, values), []
+    if values.dtype.kind in "iuf":
+        return Number(name, values), []
+    present = [value for value in values if not is_missing(value)]
+    if not present:
+        return LeftOut(name, "empty, left out"), []
+    if all(map(is_date, present)):
+        return Date(name, values), []
+    if all(map(is_number, present)):
+        return Number(name, values), []
+    if any(map(is_boolean, present)):
+        return _category(column, [])
+    texts = list(map(label_of, present))
+    doubts = []
+    if (dates := dates_in(texts)) is not None:
+        if dates.notation is not None:
+            return _date(column, dates), doubts_of(dates, texts, "dates")
+        doubts = [dates.doubt]
+    finite = [text for text in texts if not INFINITE.fullmatch(text)]  # Number refuses the others
+    if (numbers := numbers_in(finite, decimal)) is not None:
+        return _number(column, numbers), doubts_of(numbers, texts, "numbers")
+    return _category(column, doubts)
+
+
+def _number(column: Column, reading: NumberReading) -> Number:
+    example = _example(column, reading)
+    words = tuple(reading.others)
+    return Number(column.name, column.values, reading.notation, words, example)
+
+
+def _date(column: Column, reading: DateReading) -> Date:
+    assert reading.notation is not None
+    words, example = tuple(reading.others), _example(column, reading)
+    return Date(column.name, column.values, reading.notation, words, example)
+
+
+def _example(column: Column, reading: NumberReading | DateReading) -> str:
+    """The longest text of the first few that was read: it has all the marks."""
+    unread = {*reading.others, *reading.missing}
+    read = (v.strip() for v in column.values if isinstance(v, str) and v.strip() not in unread)
+    return max(islice(filter(None, read), EXAMPLES), key=len, default="")
+
+
+def _category(column: Column, doubts: list[str]) -> Told:
+    """A category; `doubts` are those of dates whose order is not told."""
+    kind = Category(column.name, column.values)
+    if kind.is_name:
+        doubts = [*doubts, kind.note]
+    elif doubts:
+        doubts = [*doubts, "they are used as categories"]
+    if doubts:
+        better = "date:%d/%m/%Y" if len(doubts) > 1 else "category"
+        typed = quote(f"{column.name}={better}")
+        advice = f"columns={{{column.name!r}: {better!r}}} (--column {typed})"
+        doubts = [f"{'. '.join(doubts)}; {advice} uses them as such"]
+    return kind, doubts
+
+
+def _as_wanted(column: Column, wanted: str, decimal: str | None) -> Told:
+    name, values = column.name, column.values
+    kind, _, form = wanted.partition(":")
+    present = [value for value in values if not is_missing(value)]
+    texts = [label_of(value) for value in present]
+    if kind == "drop":
+        return LeftOut(name, "left out, as asked"), []
+    if kind == "category":
+        return Category(name, values, wanted=True), []
+    if kind == "number":
+        if values.dtype.kind in "biuf" or all(is_number(v) or is_boolean(v) for v in present):
+            return Number(name, values), []
+        numbers = numbers_in(texts, decimal, declared=True)
+        if numbers is None or any(map(is_date, present)):
+            raise _cannot_be(column, "number", present)
+        return _number(column, numbers), doubts_of(numbers, texts, "numbers")
+    if values.dtype.kind == "M" or all(map(is_date, present)):
+        return Date(name, values), []
+    dates = dates_in(texts, form or None, declared=True)
+    if dates is None or dates.notation is None or any(map(is_boolean, present)):
+        raise _cannot_be(column, wanted, present, "" if dates is None else dates.doubt)
+    return _date(column, dates), doubts_of(dates, texts, "dates")
+
+
+def _cannot_be(column: Column, wanted: str, present: list[Any], why: str = "") -> DataError:
+    examples = ", ".join(map(shown, present[:WORDS_SHOWN]))
+    why = f": {why}" if why else ""
+    return DataError(
+        f"column {column.name!r} cannot be read as {wanted!r}{why}; it holds {examples}"
+    )
+
+
+def doubts_of(reading: NumberReading | DateReading, texts: Sequence[str], what: str) -> list[str]:
+    """What was assumed, and which words count as missing values."""
+    others = Counter(reading.others) + Counter(
+        {word: n for word, n in reading.missing.items() if word.casefold() not in MISSING_WORDS}
+    )
+    found = [reading.doubt] if reading.doubt else []
+    if others:
+        words = ", ".join(repr(word) for word, _ in others.most_common(WORDS_SHOWN))
+        more = ", ..." if len(others) > WORDS_SHOWN else ""
+        found.append(
+            f"{others.total():,} of {counted(len(texts), 'value')} count as missing, since they "
+            f"are not {what}: {words}{more}"
+        )
+    return found
+
+
+def expect_kinds(wanted: Mapping[str, str], names: Sequence[str], decimal: str | None) -> None:
+    """Refuse kinds that are not known, and those of columns that the table does not have."""
+    for name, kind in wanted.items():
+        if name not in names:
+            raise SettingError(f"columns has {name!r}, and the columns are {names}")
+        if not (isinstance(kind, str) and (kind in KINDS or kind.startswith("date:"))):
+            raise SettingError(
+                f"columns has {name!r}: {shown(kind)}; a kind is {', '.join(map(repr, KINDS))}, or "
+                "a date with its format, 'date:%d/%m/%Y'"
+            )
+    if decimal not in (None, ".", ","):
+        raise SettingError(f"decimal must be '.' or ',', or None; got {decimal!r}")
