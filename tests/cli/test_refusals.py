@@ -24,11 +24,7 @@ def changed(row: int, column: int, value: object) -> list[list[object]]:
 
 
 CELLS = {
-    "infinity": ((4, 1, "-inf"), "column 'petal width' holds infinity in row 5"),
-    "too large": (
-        (4, 1, "1e200"),
-        "column 'petal width' holds 1e+200, too large a number, in row 5",
-    ),
+    "infinity": ((4, 1, "-inf"), "column 'petal width' must hold finite numbers; row 5 has inf"),
     "rare class": ((0, 3, "orchid"), "the class 'orchid' has 1 row, and training, validation and"),
     "too long": ((3, 3, "rose,7"), "Expected 4 fields in line 5, saw 5"),
 }
@@ -42,8 +38,8 @@ def test_a_bad_cell(refused: Refused, folder: Path, case: str) -> None:
 
 
 FINE = {
-    "text among numbers": (1, 0, "long"),
-    "a gap": (2, 1, ""),
+    "a large number": (4, 1, "1e200"),
+    "a missing value": (2, 1, ""),
     "nan": (2, 1, "NaN"),
     "no class": (0, 3, ""),
 }
@@ -65,17 +61,12 @@ FILES = {
     "unnamed": ("t.csv", b",a,y\n0,1,u\n1,2,v\n", "a column of t.csv has no name"),
     "one class": ("t.csv", b"a,y\n1,u\n2,u\n", "the target 'y' has only one class, 'u'"),
     "one value": ("t.csv", b"a,y\n1,3\n2,3\n", "the target 'y' has only one value, 3"),
-    "ids that a gap made floats": (
-        "t.csv",
-        b"a,y\n1,9007199254740992\n2,9007199254740993\n3,9007199254740994\n4,\n",
-        "the target 'y' has classes beyond 2^53, which a column with missing values holds as "
-        "rounded floats",
-    ),
     "no target at all": ("t.csv", b"a,y\n1,\n2,\n", "the target 'y' has no value in any row"),
     "few rows": ("t.csv", b"a,y\n" + b"1,u\n2,v\n" * 4 + b"1,u\n5,\n", "has 9 rows with a target"),
     "no features": ("t.csv", b"y\nu\nv\n", "t.csv has no column besides the target 'y'"),
     "all too long": ("t.csv", b"a,y\n1,u,7\n2,v,7\n", "more fields than the 2 of the first line"),
-    "latin-1": ("t.csv", b"a,y\n1,\xe9\n", "t.csv is not UTF-8 text"),
+    "no text": ("t.csv", b"a,y\n1,\x81\n", "t.csv is neither UTF-8 nor Windows-1252 text"),
+    "zero bytes": ("t.csv", b"a,y\n1,\0\n", "t.csv holds zero bytes, which text does not"),
     "open quote": ("t.csv", b'a,y\n1,"u\n2,v\n', "t.csv is not a table that can be read"),
     "no gzip": ("t.csv.gz", b"a,y\n1,u\n", "t.csv.gz cannot be unpacked"),
     "cut gzip": ("t.csv.gz", gzip.compress(b"a,y\n" + b"1,u\n" * 9)[:-9], "cannot be unpacked"),
@@ -263,7 +254,7 @@ def test_long_lists_of_columns_are_cut(refused: Refused, folder: Path) -> None:
 
 def test_a_name_with_a_line_break_stays_in_the_line(refused: Refused, folder: Path) -> None:
     (folder / "t.csv").write_text('"a\nb",y\n' + "inf,1\n2,2\n" * 9)
-    assert "column 'a\\nb' holds infinity in row 1" in refused("train", "t.csv")
+    assert "column 'a\\nb' must hold finite numbers; row 1 has" in refused("train", "t.csv")
 
 
 # --- models ---------------------------------------------------------------------------------------
@@ -441,7 +432,9 @@ def test_a_pixel_far_beyond_the_training_rows(refused: Refused, folder: Path, ru
 
 def test_bad_cells_in_prediction(refused: Refused, model: Path, folder: Path) -> None:
     write_csv(folder / "new.csv", [[1, "inf", True], ["", 3, False]], ",".join(FLOWERS))
-    assert "column 'petal width' holds infinity in row 1" in refused("predict", model, "new.csv")
+    assert "'petal width' must hold finite numbers; row 1 has" in refused(
+        "predict", model, "new.csv"
+    )
     write_csv(folder / "new.csv", [[1, "wide", True], ["", 3, False]], ",".join(FLOWERS))
     assert "column 'petal width' holds numbers; got 'wide'" in refused("predict", model, "new.csv")
 

@@ -265,7 +265,7 @@ def test_each_setting_reaches_the_estimator(run: Run, flowers: Path) -> None:
 
 
 def test_without_settings_the_preset_decides(flowers: Path) -> None:
-    table = sources.to_learn(str(flowers), "species", (), None)
+    table = sources.to_learn(Settings(str(flowers), "species"))
     settings = Settings(str(flowers))
     assert isinstance(table, sources.Table)
     model = tables.prepare(table, settings).estimator(settings)

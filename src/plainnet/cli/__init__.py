@@ -2,7 +2,7 @@
 
 process    the process around a command: its streams and signals
 app        what can be typed; settings.py is what was chosen
-sources    what to learn from or to predict: files.py reads it, checks.py checks it
+sources    what to learn from or to predict: files.py and csv_files.py read it, checks.py checks it
 learn      `plainnet train`: tables.py or images.py, on parts of the rows that rows.py makes;
            progress.py and report.py show it, checkpoints.py keeps how far it has got
 predict    `plainnet predict`
@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The code is 0 only if the output was delivered and what was to be saved is saved.
     """
-    with process.standard_streams(), process.stopped_like_ctrl_c():
+    streams, signals = process.standard_streams(), process.stopped_like_ctrl_c()
+    with streams, signals, process.warnings_in_lines():
         code = _run(sys.argv[1:] if arguments is None else arguments)
         lost = process.reason_of_loss()
         if code == OK and lost is not None:

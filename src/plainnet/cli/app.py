@@ -147,6 +147,28 @@ Target = Annotated[
     ),
 ]
 Drop = Annotated[list[str] | None, _option("Leave this column out; may be repeated.", "COLUMN")]
+Columns = Annotated[
+    list[str] | None,
+    _option(
+        "What a column is, where its values do not tell: number, text, category, date, or drop to "
+        "leave it out; date:%d/%m/%Y is a date of this format. May be repeated.",
+        "NAME=KIND",
+    ),
+]
+Separator = Annotated[
+    str | None,
+    _option("Between the cells of a CSV file; tab for tabs. [default: told from the file]", "C"),
+]
+Decimal = Annotated[
+    str | None,
+    _option("The decimal point, . or ,. [default: told from each column]", "C"),
+]
+Encoding = Annotated[
+    str | None,
+    _option(
+        "Of a CSV file, like utf-16. [default: UTF-8, or Windows-1252 if it is not that]", "NAME"
+    ),
+]
 Tasks = Annotated[TaskName | None, _option("What the target is. [default: told from its values]")]
 Presets = Annotated[
     Preset | None,
@@ -188,7 +210,7 @@ Seed = Annotated[
         "on one machine with the same number of threads and the same versions of the libraries.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -236,6 +258,7 @@ def train(
     source: Source,
     target: Target = None,
     drop: Drop = None,
+    column: Columns = None,
     task: Tasks = None,
     preset: Presets = None,
     hidden: Hidden = None,
@@ -247,6 +270,9 @@ def train(
     weight_decay: WeightDecay = None,
     label_smoothing: LabelSmoothing = None,
     test_size: TestSize = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     out: Annotated[
         Path | None,
@@ -290,11 +316,14 @@ def predict(
     proba: Annotated[
         bool, typer.Option("--proba", help="Add a column with each class's probability.")
     ] = False,
+    separator: Separator = None,
+    encoding: Encoding = None,
 ) -> None:
     """`plainnet predict`."""
+    from plainnet.cli.csv_files import TextFormat
     from plainnet.cli.predict import predict as run_predict
 
-    run_predict(model, source, out, proba)
+    run_predict(model, source, out, proba, TextFormat(separator, encoding))
 
 
 @app.command(help=TUNE_HELP)
@@ -316,11 +345,15 @@ def tune(
         _option("Where the trials are kept. [default: NAME-study.db, next to SOURCE]", "FILE"),
     ] = None,
     drop: Drop = None,
+    column: Columns = None,
     task: Tasks = None,
     preset: Presets = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     test_size: TestSize = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show the best settings only.")

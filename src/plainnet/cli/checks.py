@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +25,7 @@ Task = Literal["classification", "regression"]
 LISTED = 20
 """How many names a message lists; the rest are counted."""
 LARGEST = float(np.finfo(np.float32).max)
+WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 MOST_CLASSES = 20
 """More different numbers than this in a target are measurements, not names of classes."""
 
@@ -42,41 +45,31 @@ VALUES = (str, bool, int, float, np.generic, date)
 def features(table: pd.DataFrame) -> pd.DataFrame:
     """The columns as the estimators take them: numbers, texts, booleans, dates, missing values.
 
-    Infinity, what float32 cannot hold, and values that are not scalars are refused.
+    Complex numbers and values that are not scalars are refused.
     """
-    types = optional("pandas.api.types", purpose="reading tables", extra="cli")
     for name in table.columns:
         column = table[name]
         if column.dtype.kind == "c":
             raise DataError(f"column {name!r} holds complex numbers: split them into two columns")
-        if types.is_numeric_dtype(column):
-            _refuse_infinity(column.to_numpy(dtype=np.float64, na_value=np.nan), name)
-        elif column.dtype.kind == "O":
-            table = table.assign(**{name: _single_values(column, name)})
+        if column.dtype.kind == "O":
+            other = next(
+                (v for v in column.dropna() if not isinstance(v, (*VALUES, Decimal))), None
+            )
+            if other is not None:
+                raise DataError(
+                    f"column {name!r} holds {type(other).__name__} values; it must hold numbers, "
+                    "texts, booleans or dates, one per row"
+                )
     return table
 
 
-def _single_values(column: pd.Series[Any], name: str) -> pd.Series[Any]:
-    present = column.dropna()
-    if len(present) and all(isinstance(value, Decimal) for value in present):
-        numbers = column.astype(float)
-        _refuse_infinity(numbers.to_numpy(), name)
-        return numbers
-    other = next((value for value in present if not isinstance(value, VALUES)), None)
-    if other is not None:
-        raise DataError(
-            f"column {name!r} holds {type(other).__name__} values; it must hold numbers, texts, "
-            "booleans or dates, one per row"
-        )
-    return column
+def columns(table: pd.DataFrame, kinds: dict[str, str] | None, decimal: str | None) -> None:
+    """Refuse, before any work, what the estimator would refuse of these rows."""
+    from plainnet.estimators.tabular.columns import Columns
 
-
-def _refuse_infinity(values: Array, name: str) -> None:
-    bad = np.abs(values) > LARGEST
-    if bad.any():
-        row = int(np.argmax(bad))
-        what = "infinity" if np.isinf(values[row]) else f"{values[row]:g}, too large a number,"
-        raise DataError(f"column {name!r} holds {what} in row {row + 1}")
+    with warnings.catch_warnings():  # it warns of the rows that it learns from
+        warnings.simplefilter("ignore")
+        Columns(table, kinds, decimal)
 
 
 def pixels(X: Array) -> Array:
@@ -86,7 +79,11 @@ def pixels(X: Array) -> Array:
             missing = np.isnan(X[:, i])
             if missing.any():
                 raise DataError(f"pixel x{i} is missing in {missing.sum():,} of {len(X):,} rows")
-            _refuse_infinity(X[:, i], f"x{i}")
+            bad = np.abs(X[:, i]) > LARGEST
+            if bad.any():
+                value = X[np.argmax(bad), i]
+                what = "infinity" if np.isinf(value) else f"{value:g}, too large a number,"
+                raise DataError(f"pixel x{i} holds {what} in row {int(np.argmax(bad)) + 1}")
     return X.astype(np.float64)
 
 
@@ -112,12 +109,22 @@ class Target:
         return "number" in self.why
 
 
-def target(column: pd.Series[Any], name: str, task: Task | None) -> Target:
-    """The target's values, and whether they are classes or numbers."""
-    kept = column.notna().to_numpy(bool)
+def target(
+    column: pd.Series[Any], name: str, task: Task | None, decimal: str | None = None
+) -> Target:
+    """The target's values, and whether they are classes or numbers.
+
+    A cell of a CSV file is a text: if it is not empty, it is a class, and a number only where the
+    others are numbers too.
+    """
+    types = optional("pandas.api.types", purpose="reading tables", extra="cli")
+    if types.is_object_dtype(column) and all(isinstance(value, str) for value in column):
+        values, kept, why = _of_texts(column.str.strip().to_numpy(object), name, task, decimal)
+    else:
+        kept, why = column.notna().to_numpy(bool), ""
+        values = _values(column[kept], name) if kept.any() else np.empty(0)
     if not kept.any():
         raise DataError(f"the target {name!r} has no value in any row")
-    values = _values(column[kept], name)
     different = np.unique(values)
     if task == "regression" and values.dtype.kind == "O":
         raise DataError(
@@ -129,9 +136,10 @@ def target(column: pd.Series[Any], name: str, task: Task | None) -> Target:
             f"the target {name!r} has only one {what}, {different.tolist()[0]!r}: there is "
             "nothing to learn"
         )
-    why = "--task"
     if task is None:
-        task, why = _told_from(values, different, name)
+        task, why = _told_from(values, different, name, why)
+    else:
+        why = "--task"
     if task == "regression":
         return Target(name, values.astype(np.float64), kept, task, why)
     if values.dtype.kind == "f":
@@ -147,15 +155,60 @@ def target(column: pd.Series[Any], name: str, task: Task | None) -> Target:
     return Target(name, values, kept, task, why)
 
 
-def _told_from(values: Array, different: Array, name: str) -> tuple[Task, str]:
+def _of_texts(
+    texts: Array, name: str, task: Task | None, decimal: str | None
+) -> tuple[Array, Array, str]:
+    """(values, which rows have one, what they are if it is not plain from their dtype)."""
+    from plainnet.estimators.tabular.cells import INFINITE
+    from plainnet.estimators.tabular.telling import doubts_of
+    from plainnet.estimators.tabular.written_numbers import numbers_in
+
+    kept = texts != ""
+    filled = texts[kept]
+    finite = [text for text in filled if not INFINITE.fullmatch(text)]
+    reading = None if task == "classification" else numbers_in(finite, decimal)
+    if reading is not None and len(finite) < len(filled):
+        raise DataError(f"the target {name!r} holds infinity")
+    if reading is not None:
+        others = reading.others.keys() | reading.missing.keys()
+        numbers = [text for text in filled if text not in others]
+        if task == "regression" or _are_measurements(len(set(numbers)), len(numbers)):
+            if task == "regression" and reading.others:
+                raise DataError(
+                    f"the target {name!r} must hold numbers for regression; it has "
+                    f"{next(iter(reading.others))!r}"
+                )
+            for doubt in doubts_of(reading, filled.tolist(), "numbers"):
+                warnings.warn(f"the target {name!r}: {doubt}", UserWarning, stacklevel=2)
+            kept[kept] = [text not in others for text in filled]
+            return np.array([reading.notation.read(text) for text in numbers], float), kept, ""
+    if set(filled) <= {"True", "False"}:
+        return filled == "True", kept, ""
+    bare = [text.removesuffix(".0") for text in filled]  # a missing value makes 7.0 of pandas' 7
+    if (
+        all(map(WHOLE.fullmatch, bare))
+        and len({text == w for text, w in zip(filled, bare, strict=True)}) == 1
+    ):
+        whole = list(map(int, bare))
+        if all(-(2**63) <= number < 2**63 for number in whole):
+            return np.array(whole, np.int64), kept, ""
+    return filled, kept, "" if reading is None else "numbers"
+
+
+def _told_from(values: Array, different: Array, name: str, what: str) -> tuple[Task, str]:
     count = f"{len(different):,} different"
-    if values.dtype.kind == "O":
+    if values.dtype.kind == "O" and not what:
         return "classification", f"{name!r} holds texts, {count}"
     if values.dtype.kind == "b":
         return "classification", f"{name!r} holds booleans"
-    if len(different) > min(MOST_CLASSES, max(2, len(values) / 2)):
+    if values.dtype.kind != "O" and _are_measurements(len(different), len(values)):
         return "regression", f"{name!r} holds {count} numbers"
     return "classification", f"{name!r} holds only {count} numbers"
+
+
+def _are_measurements(different: int, values: int) -> bool:
+    """Whether numbers are more than names of classes, by how many different ones there are."""
+    return different > min(MOST_CLASSES, max(2, values / 2))
 
 
 def _values(column: pd.Series[Any], name: str) -> Array:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.cli import csv_files
+from plainnet.cli.csv_files import GUESSED, TextFormat, refuse_twins
 from plainnet.errors import DataError, FileError, PlainnetError, optional
 
 if TYPE_CHECKING:
@@ -23,17 +23,16 @@ KINDS = ".csv, .csv.gz, .parquet or .npz"
 UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """The table in a CSV or Parquet file, columns as they are named there."""
+def read_table(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
+    """The table in a CSV or Parquet file, columns as they are named there; rows count from 1."""
     read = _reader(path)
     try:
-        table = read(path)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"{path} is not UTF-8 text: {error}") from error
+        table = read(_existing(path), text)
     except UNPACKING as error:
         raise FileError(f"{path} cannot be unpacked: {error}") from error
     if len(table) == 0:
         raise DataError(f"{path} has column names and no rows")
+    table.index = table.index + 1
     return table
 
 
@@ -77,10 +76,10 @@ def stem(path: Path) -> str:
     return name
 
 
-def _reader(path: Path) -> Callable[[Path], pd.DataFrame]:
+def _reader(path: Path) -> Callable[[Path, TextFormat], pd.DataFrame]:
     name = path.name.lower()
     if name.endswith((".csv", ".csv.gz")):
-        return _read_csv
+        return csv_files.read
     if name.endswith(".parquet"):
         return _read_parquet
     raise FileError(f"{path} is not of a kind that plainnet reads: {KINDS}")
@@ -97,11 +96,10 @@ def _existing(path: Path) -> Path:
 # --- Parquet --------------------------------------------------------------------------------------
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, text: TextFormat) -> pd.DataFrame:
     optional("pandas", purpose="reading Parquet files", extra="cli")
     arrow = optional("pyarrow", purpose="reading Parquet files", extra="cli")
     optional("pyarrow.parquet", purpose="reading Parquet files", extra="cli")
-    _existing(path)
     try:
         # ParquetFile reads just this file and looks for no partitions in the names of its folders.
         with arrow.parquet.ParquetFile(path) as file:
@@ -114,63 +112,4 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             raise
         raise FileError(f"{path} is not a Parquet file that can be read: {error}") from error
     table.columns = table.columns.map(str)
-    return table
-
-
-# --- CSV ------------------------------------------------------------------------------------------
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    pandas = optional("pandas", purpose="reading CSV files", extra="cli")
-    separator, names = _header(_existing(path))
-    refuse_twins(names, path)
-    try:
-        with warnings.catch_warnings():
-            # With index_col=False, pandas only warns of a row that is too long, and cuts it.
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            table: pd.DataFrame = pandas.read_csv(
-                path,
-                sep=separator,
-                names=names,
-                header=0,
-                index_col=False,
-                skipinitialspace=True,
-                low_memory=False,  # one type for a column, wherever its text begins
-                na_values=["?"],  # as the tables of the UCI repository have it
-                encoding="utf-8-sig",
-            )
-    except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
-        what = str(error).removeprefix("Error tokenizing data. C error: ")
-        if isinstance(error, pandas.errors.ParserWarning):
-            what = f"rows have more fields than the {len(names)} of the first line"
-        raise FileError(f"{path} is not a table that can be read: {what}") from error
-    return table
-
-
-def _header(path: Path) -> tuple[str, list[str]]:
-    """The separator and the names in the first line that is not empty."""
-    with _text(path) as file:
-        line = next((line for line in file if line.strip()), "")
-        if not line:
-            raise DataError(f"{path} is empty")
-        # A quoted name may run over several lines, so reading starts again from this one.
-        rest = iter([line, *file.readlines(10_000)])
-    separator = next((mark for mark in ",;\t" if mark in line), ",")
-    names = [
-        name.strip() for name in next(csv.reader(rest, delimiter=separator, skipinitialspace=True))
-    ]
-    return separator, names
-
-
-def _text(path: Path) -> TextIO:
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
-
-
-def refuse_twins(names: list[str], path: Path) -> None:
-    """Refuse column names that appear more than once."""
-    twins = sorted({name for name in names if names.count(name) > 1})
-    if twins:
-        shown = ", ".join(map(repr, twins))
-        raise DataError(f"{path} has more than one column of the same name: {shown}")
+    return table.reset_index(drop=True)

@@ -22,7 +22,7 @@ def learn(settings: Settings, out: Path | None, resume: bool, quiet: bool) -> No
     settings.check()
     if out is not None:
         check_model_writable(out)
-    data = sources.to_learn(settings.source, settings.target, settings.drop, settings.task)
+    data = sources.to_learn(settings)
     console = report.make_console(quiet)
     is_table = isinstance(data, sources.Table)
     if is_table:

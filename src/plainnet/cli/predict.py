@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from plainnet import datasets
 from plainnet.cli import checks, report, sources
+from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.model import load_model
 from plainnet.cli.output import check_replaceable, check_writable, written_whole
 from plainnet.errors import FileError, SettingError
@@ -26,8 +27,9 @@ PREDICTION, PROBABILITY = "prediction", "proba_"
 LONGEST_HEADER = 2**20
 
 
-def predict(model: Path, source: str, out: Path | None, proba: bool) -> None:
+def predict(model: Path, source: str, out: Path | None, proba: bool, text: TextFormat) -> None:
     """Run `plainnet predict`."""
+    text.check()
     place = None if out is None else _check_out(out, model, source)
     loaded = load_model(model)
     if isinstance(loaded, tuple):
@@ -35,7 +37,9 @@ def predict(model: Path, source: str, out: Path | None, proba: bool) -> None:
         pixels = checks.pixels(sources.to_predict(source, recipe.columns).to_numpy())
         lines = _classes(recipe.classes, network.predict_proba(recipe.inputs(pixels)), proba)
     else:
-        X = sources.to_predict(source, loaded.feature_names_in_.tolist())
+        X = sources.to_predict(
+            source, loaded.feature_names_in_.tolist(), loaded.columns_.unused, text
+        )
         if hasattr(loaded, "predict_proba"):
             lines = _classes(loaded.classes_.tolist(), loaded.predict_proba(X), proba)
         elif proba:

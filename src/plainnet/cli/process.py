@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -147,6 +148,28 @@ def _finish(stream: TextIO) -> None:
     except OSError:
         with suppress(OSError):  # a stream that is not a file of the system
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+# --- warnings -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def warnings_in_lines() -> Iterator[None]:
+    """Each warning of ours is a line on stderr, without the place in the code; none comes twice."""
+    seen: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: object) -> None:
+        if category is not UserWarning:
+            usual(message, category, *place)  # type: ignore[arg-type]
+        elif str(message) not in seen:
+            seen.add(str(message))
+            with suppress(OSError):
+                print(f"plainnet: warning: {' '.join(str(message).split())}", file=sys.stderr)  # noqa: T201
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", category=UserWarning)
+        usual, warnings.showwarning = warnings.showwarning, show  # type: ignore[assignment]
+        yield
 
 
 # --- signals --------------------------------------------------------------------------------------

@@ -222,11 +222,18 @@ def show_unfinished(console: Console, folder: Path) -> None:
 
 def _counting(X: pd.DataFrame) -> list[str]:
     """Columns of whole numbers, each one more than the one before."""
-    return [
-        name
-        for name in X.columns
-        if X[name].dtype.kind in "iu" and len(X) > 1 and (np.diff(X[name].to_numpy()) == 1).all()
-    ]
+    return [name for name in X.columns if len(X) > 1 and _counts(X[name])]
+
+
+def _counts(column: pd.Series[Any]) -> bool:
+    values = column.to_numpy()
+    if values.dtype.kind == "O":  # the cells of a CSV file, of which a few tell it from others
+        if not all(isinstance(value, str) and value.isdecimal() for value in values[:3]):
+            return False
+        if not all(isinstance(value, str) and value.isdecimal() for value in values):
+            return False
+        values = np.array([min(int(value), 2**62) for value in values])
+    return values.dtype.kind in "iu" and bool((np.diff(values) == 1).all())
 
 
 # --- tables ---------------------------------------------------------------------------------------

@@ -9,11 +9,14 @@ from enum import Enum
 from typing import Any, Self
 
 from plainnet.cli.checks import Task
+from plainnet.cli.csv_files import TextFormat
 from plainnet.engine.settings import TrainingSettings
 from plainnet.errors import SettingError
 
 WIDEST = 65_536
 """A hidden layer wider than this is a typing error."""
+KINDS = ("number", "text", "category", "date", "drop")
+KIND = re.compile(f"{'|'.join(KINDS)}|date:.+")
 HIDDEN = "hidden_layer_sizes"
 TYPED = {HIDDEN: "hidden", "n_networks": "networks"}
 """Settings whose options have shorter names."""
@@ -26,7 +29,12 @@ class Settings:
     source: str
     target: str | None = None
     drop: tuple[str, ...] = ()
+    column: tuple[str, ...] = ()
+    """NAME=KIND for each column whose kind is not to be told from its values."""
     task: Task | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
     training: TrainingSettings = field(default_factory=TrainingSettings)
     test_size: float | None = None
     seed: int = 0
@@ -38,7 +46,8 @@ class Settings:
             n: value.value if isinstance(value, Enum) else value for n, value in values.items()
         }
         own = {each.name: values[each.name] for each in fields(cls) if each.name in values}
-        own["drop"] = tuple(own["drop"] or ())
+        for several in ("drop", "column"):
+            own[several] = tuple(own[several] or ())
         return cls(**own).with_training(values)
 
     def with_training(self, values: Mapping[str, Any]) -> Self:
@@ -59,9 +68,35 @@ class Settings:
             found[HIDDEN] = as_text(found[HIDDEN])
         return {TYPED.get(name, name): value for name, value in found.items()}
 
+    @property
+    def text(self) -> TextFormat:
+        """How the source is written, if it is a CSV file."""
+        return TextFormat(self.separator, self.encoding)
+
+    @property
+    def kinds(self) -> dict[str, str] | None:
+        """The kinds of the columns that --column names, as the estimators take them."""
+        kinds = dict(map(_kind, self.column))
+        return {name: kind for name, kind in kinds.items() if kind != "drop"} or None
+
+    @property
+    def dropped(self) -> list[tuple[str, str]]:
+        """(option, column) for each column that is left out."""
+        typed = map(_kind, self.column)
+        return [("--drop", name) for name in self.drop] + [
+            ("--column", name) for name, kind in typed if kind == "drop"
+        ]
+
     def check(self) -> None:
         """Refuse settings that do not make sense."""
         self.training.check(option)
+        self.text.check()
+        names = [_kind(typed)[0] for typed in self.column]
+        twice = next((name for name in names if names.count(name) > 1 or name in self.drop), None)
+        if twice is not None:
+            raise SettingError(f"--column and --drop name {twice!r} more than once")
+        if self.decimal not in (None, ".", ","):
+            raise SettingError(f"--decimal is . or ,; got {self.decimal!r}")
         if self.seed < 0:
             raise SettingError(f"--seed must be 0 or more; got {self.seed}")
         if self.test_size is not None and not 0 < self.test_size < 1:
@@ -73,6 +108,18 @@ class Settings:
 def option(name: str) -> str:
     """A setting's name as it is typed."""
     return f"--{TYPED.get(name, name).replace('_', '-')}"
+
+
+def _kind(typed: str) -> tuple[str, str]:
+    """(column, kind) in NAME=KIND; a name may hold an equals sign."""
+    for place in [match.start() for match in re.finditer("=", typed)][::-1]:
+        name, kind = typed[:place], typed[place + 1 :]
+        if KIND.fullmatch(kind):
+            return name, kind
+    raise SettingError(
+        f"--column takes NAME=KIND, where KIND is one of {', '.join(KINDS)}, or date:FORMAT; got "
+        f"{typed!r}"
+    )
 
 
 def as_text(widths: Sequence[int]) -> str:

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from plainnet import datasets
 from plainnet.cli import checks
-from plainnet.cli.checks import Target, Task, listed
+from plainnet.cli.checks import Target, listed
+from plainnet.cli.csv_files import GUESSED, TextFormat
 from plainnet.cli.files import KINDS, is_arrays, read_arrays, read_table, stem
+from plainnet.cli.settings import Settings
 from plainnet.errors import DataError, SettingError, optional
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ Array = npt.NDArray[Any]
 TARGETS = ("target", "class", "label", "y")
 """A column of one of these names is the target where the user names none."""
 LEAST_ROWS = 10
+FOR_TABLES = ("drop", "column", "task", "decimal", "separator", "encoding")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,24 +57,29 @@ class Images:
     """The (X, y) that are kept for testing, if the source says so."""
 
 
-def to_learn(
-    source: str, target: str | None, drop: Sequence[str], task: Task | None
-) -> Table | Images:
+def to_learn(settings: Settings) -> Table | Images:
     """All rows of the source that a model can learn from."""
+    source, target = settings.source, settings.target
     if source in datasets.NAMES:
         if target is not None:
             raise SettingError(f"the dataset {source} has its own target; leave --target out")
-        return _of_dataset(datasets.load(source), drop, task)
+        return _of_dataset(datasets.load(source), settings)
     path = _file(source)
     if is_arrays(path):
-        return _of_arrays(path, target or "y", drop, task)
-    table = read_table(path)
+        return _of_arrays(path, target or "y", settings)
+    table = read_table(path, settings.text)
     target = _target(list(table.columns), target, path)
-    return _table(path.name, table.drop(columns=target), table[target], target, drop, task)
+    return _table(path.name, table.drop(columns=target), table[target], target, settings)
 
 
-def to_predict(source: str, columns: Sequence[str]) -> pd.DataFrame:
-    """The columns of these names; a dataset gives its test rows if it has any."""
+def to_predict(
+    source: str, columns: Sequence[str], unused: Sequence[str] = (), text: TextFormat = GUESSED
+) -> pd.DataFrame:
+    """The columns of these names; a dataset gives its test rows if it has any.
+
+    Those that are `unused` are left out.
+    """
+    taken = [column for column in columns if column not in set(unused)]
     if source in datasets.NAMES:
         dataset = datasets.load(source)
         table = _frame(dataset.X if dataset.test is None else dataset.test[0])
@@ -89,15 +97,15 @@ def to_predict(source: str, columns: Sequence[str]) -> pd.DataFrame:
                 )
             table.columns = list(columns)
         else:
-            table = read_table(path)
+            table = read_table(path, text)
     known = set(table.columns)
-    missing = [column for column in columns if column not in known]
+    missing = [column for column in taken if column not in known]
     if missing:
         raise DataError(
-            f"{name} lacks {len(missing)} of the {len(columns)} columns that the model takes: "
+            f"{name} lacks {len(missing)} of the {len(taken)} columns that the model takes: "
             f"{listed(missing)}"
         )
-    return checks.features(table[list(columns)])
+    return checks.features(table[taken])
 
 
 def _file(source: str) -> Path:
@@ -119,19 +127,15 @@ def default_name(source: str, ending: str) -> str:
 
 
 def _table(
-    name: str,
-    features: pd.DataFrame,
-    column: pd.Series[Any],
-    target: str,
-    drop: Sequence[str],
-    task: Task | None,
+    name: str, features: pd.DataFrame, column: pd.Series[Any], target: str, settings: Settings
 ) -> Table:
-    for unwanted in drop:
+    for option, unwanted in settings.dropped:
         if unwanted not in features.columns:
-            raise SettingError(
-                f"--drop: {name} has no feature {unwanted!r}; it has {listed(features.columns)}"
-            )
-    features = features.drop(columns=list(drop))
+            raise _unknown(option, name, unwanted, features)
+    features = features.drop(columns=[unwanted for _, unwanted in settings.dropped])
+    for known in settings.kinds or ():
+        if known not in features.columns:
+            raise _unknown("--column", name, known, features)
     if features.shape[1] == 0:
         raise DataError(f"{name} has no column besides the target {target!r}")
     if "" in features.columns:
@@ -139,14 +143,21 @@ def _table(
             f"a column of {name} has no name: name it if it is a feature, and leave it out with "
             "--drop '' if it only numbers the rows"
         )
-    y = checks.target(column, target, task)
+    y = checks.target(column, target, settings.task, settings.decimal)
     if len(y.values) < LEAST_ROWS:
         raise DataError(
             f"{name} has {len(y.values)} rows with a target, and learning takes {LEAST_ROWS} or "
             "more"
         )
-    features = checks.features(features)
-    return Table(name, features[y.kept].reset_index(drop=True), y, int((~y.kept).sum()))
+    features = checks.features(features)[y.kept]
+    checks.columns(features, settings.kinds, settings.decimal)
+    return Table(name, features, y, int((~y.kept).sum()))
+
+
+def _unknown(option: str, name: str, column: str, features: pd.DataFrame) -> SettingError:
+    return SettingError(
+        f"{option}: {name} has no feature {column!r}; it has {listed(features.columns)}"
+    )
 
 
 def _target(columns: list[str], wanted: str | None, path: Path) -> str:
@@ -166,7 +177,7 @@ def _target(columns: list[str], wanted: str | None, path: Path) -> str:
 # --- arrays and datasets --------------------------------------------------------------------------
 
 
-def _of_arrays(path: Path, target: str, drop: Sequence[str], task: Task | None) -> Table | Images:
+def _of_arrays(path: Path, target: str, settings: Settings) -> Table | Images:
     arrays = read_arrays(path)
     array, y = _array(arrays, "X", path), _array(arrays, target, path)
     X = _rows(array, path)
@@ -179,8 +190,8 @@ def _of_arrays(path: Path, target: str, drop: Sequence[str], task: Task | None) 
         raise DataError(f"the array {target!r} in {path} must hold numbers or text; got {y.dtype}")
     frame = _frame(X)
     if array.ndim == 2:
-        return _table(path.name, frame, _series(y), target, drop, task)
-    _refuse_options(path.name, drop, task)
+        return _table(path.name, frame, _series(y), target, settings)
+    _refuse_options(path.name, settings)
     known = checks.target(_series(y), target, "classification")
     if missing := int((~known.kept).sum()):
         raise DataError(f"the target {target!r} has no value for {missing:,} of {len(y):,} images")
@@ -218,15 +229,13 @@ def _series(y: Array) -> pd.Series[Any]:
     return series
 
 
-def _of_dataset(
-    dataset: datasets.Dataset, drop: Sequence[str], task: Task | None
-) -> Table | Images:
+def _of_dataset(dataset: datasets.Dataset, settings: Settings) -> Table | Images:
     if dataset.image_shape is None:
         table = _frame(dataset.X)
         table.columns = list(dataset.feature_names)
         labels = np.array(dataset.class_names, object)[dataset.y]
-        return _table(dataset.name, table, _series(labels), "class", drop, task)
-    _refuse_options(dataset.name, drop, task)
+        return _table(dataset.name, table, _series(labels), "class", settings)
+    _refuse_options(dataset.name, settings)
     return Images(
         dataset.name,
         dataset.X,
@@ -238,7 +247,7 @@ def _of_dataset(
     )
 
 
-def _refuse_options(name: str, drop: Sequence[str], task: Task | None) -> None:
-    for option, value in (("--drop", drop), ("--task", task)):
-        if value:
-            raise SettingError(f"{name} are images, and {option} is for tables; leave it out")
+def _refuse_options(name: str, settings: Settings) -> None:
+    for option in FOR_TABLES:
+        if getattr(settings, option):
+            raise SettingError(f"{name} are images, and --{option} is for tables; leave it out")

@@ -82,7 +82,12 @@ class Task:
         if not self.is_classification and settings.training.label_smoothing is not None:
             raise SettingError("--label-smoothing is for classes; the target holds numbers")
         kind = TabularClassifier if self.is_classification else TabularRegressor
-        return kind(**settings.training.given(), random_state=_random_state(settings.seed))
+        return kind(
+            **settings.training.given(),
+            columns=settings.kinds,
+            decimal=settings.decimal,
+            random_state=_random_state(settings.seed),
+        )
 
     def loss(self, model: Any, part: Array) -> float:
         """The log-loss of calibrated probabilities, or the RMSE in the target's units."""

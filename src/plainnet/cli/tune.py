@@ -30,7 +30,7 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # errors are reported once, by us
     path = study or studies.default_path(settings.source)
     place = studies.check(path)
-    data = sources.to_learn(settings.source, settings.target, settings.drop, settings.task)
+    data = sources.to_learn(settings)
     if isinstance(data, sources.Images):
         raise SettingError(f"{data.name} are images, and `plainnet tune` is for tables")
     task = prepare(data, settings)
@@ -181,7 +181,9 @@ def command(settings: Settings) -> str:
     """What to type to train with these settings."""
     words = ["plainnet", "train", settings.source]
     for name, value in settings.by_option().items():
-        values = value if name == "drop" else [] if value is None or name == "source" else [value]
+        values = [] if value is None or name == "source" else [value]
+        if isinstance(value, tuple):
+            values = list(value)
         for each in values:
             if not (name == "seed" and each == 0):
                 words += [option(name), str(each)]

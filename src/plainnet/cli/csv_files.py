@@ -1,0 +1,215 @@
+"""CSV files as they are exported: the encoding and the separator are told from the text."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from plainnet.errors import DataError, FileError, SettingError, optional
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = "\t;|,"
+"""The more unlikely in a text come first."""
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+UNICODE, WINDOWS = "utf-8-sig", "cp1252"
+RECORDS_LOOKED_AT = 200
+EXCELS = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+"""The first line of some files of Excel, which names the separator."""
+NUMBER = re.compile(r"[-+]?[0-9.,]*[0-9]")
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """How a CSV file is written, as far as the user has said it."""
+
+    separator: str | None = None
+    encoding: str | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.separator is not None and len(_unescaped(self.separator)) != 1:
+            raise SettingError(f"--separator is one character, or tab; got {self.separator!r}")
+        if self.separator is not None and _unescaped(self.separator) in '"\r\n':
+            raise SettingError(f"--separator cannot be {self.separator!r}")
+        if self.encoding is not None:
+            try:
+                io.TextIOWrapper(io.BytesIO(), encoding=self.encoding)
+            except (LookupError, ValueError) as error:
+                raise SettingError(
+                    f"--encoding is a name like utf-8, cp1252 or utf-16; got {self.encoding!r}"
+                ) from error
+
+
+GUESSED = TextFormat()
+
+
+def _unescaped(separator: str) -> str:
+    return "\t" if separator.casefold() in ("tab", "\\t") else separator
+
+
+def read(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
+    """The table, whose cells are all texts: the type of a column is for the model to tell.
+
+    Raises
+    ------
+    FileError, DataError
+        If the file is not a table, or is empty.
+    """
+    encoding = text.encoding or _marked(path) or UNICODE
+    try:
+        return _read(path, encoding, text.separator)
+    except UnicodeDecodeError as error:
+        if text.encoding is not None or encoding != UNICODE:
+            raise FileError(
+                f"{path} is not text in the encoding {encoding}: {error.reason} at byte "
+                f"{error.start:,}; name another with --encoding"
+            ) from error
+    try:
+        found = _read(path, WINDOWS, text.separator)
+    except UnicodeDecodeError as error:
+        raise FileError(
+            f"{path} is neither UTF-8 nor Windows-1252 text: name its encoding with --encoding"
+        ) from error
+    warnings.warn(
+        f"{path} is not UTF-8 text and is read as Windows-1252; --encoding names another",
+        UserWarning,
+        stacklevel=2,
+    )
+    return found
+
+
+def _marked(path: Path) -> str | None:
+    """The encoding that the first bytes name."""
+    with _bytes(path) as file:
+        start = file.read(4096)
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    if b"\0" in start:
+        raise FileError(
+            f"{path} holds zero bytes, which text does not: if it is text, name its encoding, "
+            "--encoding utf-16 for example"
+        )
+    return None
+
+
+def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
+    pandas = optional("pandas", purpose="reading CSV files", extra="cli")
+    try:
+        skipped, separator, names = _header(path, encoding, wanted)
+        refuse_twins(names, path)
+        with warnings.catch_warnings():
+            # With index_col=False, pandas only warns of a row that is too long, and cuts it.
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            table: pd.DataFrame = pandas.read_csv(
+                path,
+                sep=separator,
+                names=names,
+                skiprows=skipped,
+                header=0,
+                index_col=False,
+                skipinitialspace=True,
+                dtype=object,
+                na_filter=False,
+                # In a table of one column, a blank line is a row without a value.
+                skip_blank_lines=len(names) > 1,
+                encoding=encoding,
+            )
+    except csv.Error as error:
+        raise FileError(f"{path} is not a table that can be read: {error}") from error
+    except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
+        what = str(error).removeprefix("Error tokenizing data. C error: ")
+        if isinstance(error, pandas.errors.ParserWarning):
+            what = f"rows have more fields than the {len(names)} of the first line"
+        raise FileError(
+            f"{path} is not a table that can be read with {_shown(separator)} between its cells: "
+            f"{what}; --separator names another character"
+        ) from error
+    if names and not names[-1] and not table.iloc[:, -1].astype(bool).any():
+        return table.iloc[:, :-1]  # each line ends in a separator
+    return table
+
+
+def refuse_twins(names: list[str], path: Path) -> None:
+    """Refuse column names that appear more than once."""
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        shown = ", ".join(map(repr, twins))
+        raise DataError(f"{path} has more than one column of the same name: {shown}")
+
+
+def _shown(separator: str) -> str:
+    return {"\t": "tabs", ",": "commas", ";": "semicolons"}.get(separator, repr(separator))
+
+
+def _header(path: Path, encoding: str, wanted: str | None) -> tuple[int, str, list[str]]:
+    """How many lines come before it, the separator, and the names in it."""
+    skipped = 0
+    with _text(path, encoding) as file:
+        for line in file:
+            if mark := EXCELS.fullmatch(line):
+                wanted = wanted or mark[1]
+            elif line.strip():
+                break
+            skipped += 1
+        else:
+            raise DataError(f"{path} is empty")
+        # A quoted name may run over several lines, so reading starts again from this one.
+        lines = [line, *islice(file, 10 * RECORDS_LOOKED_AT)]
+    separator = _unescaped(wanted) if wanted else _separator(lines)
+    names = [name.strip() for name in next(_records(lines, separator))]
+    return skipped, separator, names
+
+
+def _separator(lines: list[str]) -> str:
+    """The separator by which the most records have as many cells as the first.
+
+    If there are several, that which leaves the most numbers: 1,5;2,5 are two of them.
+    """
+    best, separator = (0.0, 0.0), ","
+    for mark in SEPARATORS:
+        try:
+            records = [each for each in islice(_records(lines, mark), RECORDS_LOOKED_AT) if each]
+        except csv.Error:
+            continue
+        n, rows = len(records[0]), records[1:]
+        if n < 2:
+            continue
+        alike = sum(len(row) == n for row in rows) / max(1, len(rows))
+        cells = [cell.strip() for row in rows for cell in row]
+        numbers = sum(bool(NUMBER.fullmatch(cell)) for cell in cells) / max(1, len(cells))
+        if (alike, numbers) > best or (not rows and best == (0.0, 0.0)):
+            best, separator = (alike, numbers), mark
+    return separator
+
+
+def _records(lines: list[str], separator: str) -> Iterator[list[str]]:
+    return csv.reader(lines, delimiter=separator, skipinitialspace=separator != " ")
+
+
+def _bytes(path: Path) -> gzip.GzipFile:
+    is_packed = path.name.lower().endswith(".gz")
+    return gzip.open(path, "rb") if is_packed else open(path, "rb")  # type: ignore[return-value]
+
+
+def _text(path: Path, encoding: str) -> TextIO:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding=encoding, newline="")
+    return open(path, encoding=encoding, newline="")
