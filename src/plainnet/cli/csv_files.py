@@ -75,15 +75,15 @@ def read(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
     encoding = text.encoding or _marked(path) or UNICODE
     try:
         return _read(path, encoding, text.separator)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         if text.encoding is not None or encoding != UNICODE:
             raise FileError(
-                f"{path} is not text in the encoding {encoding}: {error.reason} at byte "
-                f"{error.start:,}; name another with --encoding"
+                f"{path} is not text in the encoding {encoding}: {error}; name another with "
+                "--encoding"
             ) from error
     try:
         found = _read(path, WINDOWS, text.separator)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise FileError(
             f"{path} is neither UTF-8 nor Windows-1252 text: name its encoding with --encoding"
         ) from error
