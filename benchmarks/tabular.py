@@ -1,18 +1,27 @@
-"""Tables: the tabular estimators beside scikit-learn's MLP and its gradient boosting.
+"""Tables: the tabular estimators beside scikit-learn's MLP, gradient boosting, RealMLP and TabM.
 
-    python benchmarks/tabular.py                     # everything, five seeds: hours on two cores
-    python benchmarks/tabular.py adult --seeds 1     # one table, one seed
+    python benchmarks/tabular.py run results.jsonl                        # everything: hours
+    python benchmarks/tabular.py run results.jsonl --tables cars --models plainnet RealMLP
+    python benchmarks/tabular.py report results.jsonl
 
-Each row of the result is the mean over the seeds, with the standard deviation behind it, and the
-median time to fit. Adult keeps its original test rows, so that a seed changes the model only; the
-others hold out a fifth of their rows by the seed. scikit-learn's MLP has its defaults, behind
+Each (table, model, seed) is a line in the file, so that a run which is cut off goes on where it
+stopped, and a new version of plainnet needs only its own lines again (`--anew plainnet`). The
+report has the mean over the seeds and its standard deviation, the median seconds to fit, and how
+often plainnet is ahead.
+
+All get the same rows. scikit-learn's MLP has its defaults, behind a median for missing values,
 StandardScaler and OneHotEncoder; HistGradientBoosting has its defaults and knows which columns are
-categories.
+categories; RealMLP and TabM are those of pytabkit with tuned defaults (RealMLP-TD, TabM-D), alone
+and as the mean of five, each of which holds out another fifth (extra `benchmarks`, PyTorch). Where
+plainnet reads dates and names itself, the others get dates as the same five numbers and do without
+texts of more than 255 kinds.
 """
 
 import argparse
+import json
 import os
 import warnings
+from collections import defaultdict
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -20,70 +29,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import datasets
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
-from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from tables import CHOOSING, OTHERS, REGRESSION, TABLES, Parts, split
 
-from plainnet.estimators.tabular import TabularClassifier, TabularRegressor
+from plainnet.estimators import TabularClassifier, TabularRegressor
 
-FOLDER = Path(os.environ.get("PLAINNET_DATA", Path(__file__).parents[2] / "shared" / "data"))
-Parts = tuple[pd.DataFrame, pd.DataFrame, Any, Any]
-
-
-def held_out(X: pd.DataFrame, y: Any, seed: int, classes: bool = True) -> Parts:
-    return train_test_split(X, y, test_size=0.2, random_state=seed, stratify=y if classes else None)
+OURS = "plainnet"
 
 
-def adult(seed: int) -> Parts:
-    train, test = (pd.read_csv(FOLDER / f"adult_{part}.csv.gz") for part in ("train", "test"))
-    X, X_test = train.drop(columns="income"), test.drop(columns="income")
-    return X, X_test, train["income"], test["income"].str.rstrip(".")
+# --- models ---------------------------------------------------------------------------------------
 
 
-def california(seed: int) -> Parts:
-    """The eight features of Pace and Barry 1997; the target in units of 100,000 dollars."""
-    t = pd.read_csv(FOLDER / "california_housing.csv.gz")
-    X = pd.DataFrame(
-        {
-            "MedInc": t["median_income"],
-            "HouseAge": t["housing_median_age"],
-            "AveRooms": t["total_rooms"] / t["households"],
-            "AveBedrms": t["total_bedrooms"] / t["households"],
-            "Population": t["population"],
-            "AveOccup": t["population"] / t["households"],
-            "Latitude": t["latitude"],
-            "Longitude": t["longitude"],
-        }
-    )
-    return held_out(X, t["median_house_value"] / 1e5, seed, classes=False)
-
-
-def titanic(seed: int) -> Parts:
-    table = pd.read_csv(FOLDER / "titanic.csv")
-    return held_out(table.drop(columns=["Survived", "PassengerId"]), table["Survived"], seed)
-
-
-def digits(seed: int) -> Parts:
-    return held_out(*datasets.load_digits(return_X_y=True, as_frame=True), seed)
-
-
-def breast_cancer(seed: int) -> Parts:
-    return held_out(*datasets.load_breast_cancer(return_X_y=True, as_frame=True), seed)
-
-
-TABLES = {
-    "adult": adult,
-    "california": california,
-    "titanic": titanic,
-    "digits": digits,
-    "breast-cancer": breast_cancer,
-}
+def plainnet(regression: bool, seed: int, **settings: Any) -> Any:
+    return (TabularRegressor if regression else TabularClassifier)(random_state=seed, **settings)
 
 
 def sklearn_mlp(regression: bool, seed: int) -> Any:
@@ -102,23 +66,49 @@ def boosting(regression: bool, seed: int) -> Any:
     return kind(categorical_features="from_dtype", random_state=seed)
 
 
-def plainnet(preset: str) -> Any:
+def pytabkit(name: str, n_cv: int = 1) -> Any:
     def make(regression: bool, seed: int) -> Any:
-        return (TabularRegressor if regression else TabularClassifier)(preset, random_state=seed)
+        import pytabkit
+
+        kind = getattr(pytabkit, f"{name}_{'Regressor' if regression else 'Classifier'}")
+        threads = int(os.environ.get("OPENBLAS_NUM_THREADS", 0)) or os.cpu_count()
+        return kind(random_state=seed, n_cv=n_cv, n_threads=threads, device="cpu", verbosity=0)
 
     return make
 
 
 MODELS = {
-    "plainnet": plainnet("default"),
-    "plainnet, fast": plainnet("fast"),
+    OURS: plainnet,
+    "plainnet, fast": lambda *which: plainnet(*which, preset="fast"),
     "scikit-learn MLP": sklearn_mlp,
     "HistGradientBoosting": boosting,
+    "RealMLP": pytabkit("RealMLP_TD"),
+    "RealMLP, mean of 5": pytabkit("RealMLP_TD", n_cv=5),
+    "TabM": pytabkit("TabM_D"),
 }
 
 
+# --- tables for those who do not read them as they come -------------------------------------------
+
+
+def with_date_parts(X: pd.DataFrame) -> pd.DataFrame:
+    for name in X.select_dtypes(include="datetime"):
+        when = X[name].dt
+        seconds = (X[name] - pd.Timestamp(0)).dt.total_seconds()
+        X = X.drop(columns=name).assign(
+            **{
+                f"{name} time": seconds,
+                f"{name} month": when.month,
+                f"{name} day": when.day,
+                f"{name} hour": when.hour,
+                f"{name} day of the week": when.day_of_week,
+            }
+        )
+    return X
+
+
 def as_categories(parts: Parts) -> Parts:
-    """Texts as pandas categories, those of too many kinds for boosting left out."""
+    """Texts as pandas categories, those of too many kinds left out."""
     X, X_test, y, y_test = parts
     X, X_test = X.copy(), X_test.copy()
     for name in X.select_dtypes(exclude="number"):
@@ -131,43 +121,139 @@ def as_categories(parts: Parts) -> Parts:
     return X, X_test, y, y_test
 
 
-def measure(model: str, table: str, seed: int) -> tuple[dict[str, float], float]:
-    regression = table == "california"
-    parts = TABLES[table](seed)
-    X, X_test, y, y_test = as_categories(parts) if model == "HistGradientBoosting" else parts
+def without_missing(parts: Parts) -> Parts:
+    """The median for missing numbers, with a flag; a category of their own for missing texts."""
+    X, X_test, y, y_test = as_categories(parts)
+    for name in X.columns:
+        if X[name].dtype == "category":
+            X[name], X_test[name] = (
+                each[name].cat.add_categories("(missing)").fillna("(missing)")
+                for each in (X, X_test)
+            )
+        elif X[name].isna().any():
+            middle = X[name].median()
+            for each in (X, X_test):
+                each[f"{name} missing"] = each[name].isna().astype(float)
+                each[name] = each[name].fillna(middle)
+        else:
+            X_test[name] = X_test[name].fillna(X[name].median())
+    return X, X_test, y, y_test
+
+
+def parts_for(model: str, table: str, seed: int) -> Parts:
+    X, X_test, y, y_test = split(table, seed)
+    if model.startswith(OURS):
+        return X, X_test, y, y_test
+    parts = with_date_parts(X), with_date_parts(X_test), y, y_test
+    if model == "HistGradientBoosting":
+        return as_categories(parts)
+    return parts if model == "scikit-learn MLP" else without_missing(parts)
+
+
+# --- measuring ------------------------------------------------------------------------------------
+
+
+def measure(model: str, table: str, seed: int) -> dict[str, Any]:
+    regression = table in REGRESSION
+    X, X_test, y, y_test = parts_for(model, table, seed)
     estimator = MODELS[model](regression, seed)
+    texts = [name for name in X if X[name].dtype == "category"]
+    known = {"cat_col_names": texts} if "pytabkit" in type(estimator).__module__ else {}
     begun = perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the MLP's 200 iterations were not enough
-        estimator.fit(X, y)
+        estimator.fit(X, y, **known)
     seconds = perf_counter() - begun
     if regression:
-        return {"RMSE": root_mean_squared_error(y_test, estimator.predict(X_test))}, seconds
-    P = estimator.predict_proba(X_test)
-    return {
-        "accuracy": accuracy_score(y_test, estimator.classes_[P.argmax(axis=1)]),
-        "log-loss": log_loss(y_test, P, labels=estimator.classes_),
-    }, seconds
+        scores = {"RMSE": root_mean_squared_error(y_test, estimator.predict(X_test))}
+    else:
+        P = np.asarray(estimator.predict_proba(X_test))
+        labels = estimator.classes_
+        scores = {
+            "accuracy": accuracy_score(y_test, labels[P.argmax(axis=1)]),
+            "log-loss": log_loss(y_test, P / P.sum(axis=1, keepdims=True), labels=labels),
+        }
+    return {"table": table, "model": model, "seed": seed, **scores, "seconds": seconds}
+
+
+def run(path: Path, tables: list[str], models: list[str], seeds: int, anew: list[str]) -> None:
+    found = [line for line in read(path) if line["model"] not in anew]
+    if anew:
+        path.write_text("".join(json.dumps(line) + "\n" for line in found))
+    done = {(line["table"], line["model"], line["seed"]) for line in found}
+    for seed in range(seeds):
+        for table in tables:
+            for model in models:
+                if (table, model, seed) not in done:
+                    line = measure(model, table, seed)
+                    with path.open("a") as file:
+                        file.write(json.dumps(line) + "\n")
+                    print(json.dumps(line), flush=True)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+# --- the report -----------------------------------------------------------------------------------
+
+
+def report(path: Path) -> None:
+    lines: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for line in read(path):
+        lines[line["table"], line["model"]].append(line)
+    models = [model for model in MODELS if any(model == m for _, m in lines)]
+    for title, tables in (("Those that chose the defaults", CHOOSING), ("Others", OTHERS)):
+        ahead: dict[tuple[str, str], list[float]] = defaultdict(list)
+        print(f"\n{title}\n\n| | {' | '.join(models)} |\n|{'---|' * (len(models) + 1)}")
+        for table in tables:
+            measures = ("RMSE",) if table in REGRESSION else ("accuracy", "log-loss")
+            for name in measures:
+                cells, ours = [], _mean(lines[table, OURS], name)
+                for model in models:
+                    theirs = _mean(lines[table, model], name)
+                    cells.append(_cell(lines[table, model], name))
+                    if theirs is not None and ours is not None and model != OURS:
+                        better = ours - theirs if name == "accuracy" else theirs - ours
+                        kind = "log-loss" if name == "log-loss" else "accuracy or RMSE"
+                        ahead[model, kind].append(better)
+                print(f"| {table}, {name} | {' | '.join(cells)} |")
+            times = [_seconds(lines[table, model]) for model in models]
+            print(f"| seconds | {' | '.join(times)} |")
+        for (model, kind), margins in ahead.items():
+            wins = sum(margin > 0 for margin in margins)
+            print(f"\nplainnet is ahead of {model} in {kind} on {wins} of {len(margins)}", end="")
+        print()
+
+
+def _mean(lines: list[dict[str, Any]], name: str) -> float | None:
+    return float(np.mean([line[name] for line in lines])) if lines else None
+
+
+def _cell(lines: list[dict[str, Any]], name: str) -> str:
+    if not lines:
+        return ""
+    values = [line[name] for line in lines]
+    return f"{np.mean(values):.4g} ± {np.std(values):.2g}"
+
+
+def _seconds(lines: list[dict[str, Any]]) -> str:
+    return f"{median(line['seconds'] for line in lines):.2g}" if lines else ""
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("tables", nargs="*", choices=[*TABLES, []], default=[])
-    arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("what", choices=["run", "report"])
+    arguments.add_argument("file", type=Path)
+    arguments.add_argument("--tables", nargs="*", choices=TABLES, default=list(TABLES))
     arguments.add_argument("--models", nargs="*", choices=MODELS, default=list(MODELS))
+    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--anew", nargs="*", choices=MODELS, default=[])
     chosen = arguments.parse_args()
-    print("| table | model | result | seconds |\n|---|---|---|---|", flush=True)
-    for table in chosen.tables or TABLES:
-        for model in chosen.models:
-            scores, times = zip(
-                *(measure(model, table, seed) for seed in range(chosen.seeds)), strict=True
-            )
-            shown = ", ".join(
-                f"{name} {np.mean([s[name] for s in scores]):.4f}"
-                f" ± {np.std([s[name] for s in scores]):.4f}"
-                for name in scores[0]
-            )
-            print(f"| {table} | {model} | {shown} | {median(times):.1f} |", flush=True)
+    if chosen.what == "run":
+        run(chosen.file, chosen.tables, chosen.models, chosen.seeds, chosen.anew)
+    else:
+        report(chosen.file)
 
 
 if __name__ == "__main__":
