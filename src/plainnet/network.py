@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
+from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -20,6 +21,7 @@ from plainnet.arguments.arrays import (
 )
 from plainnet.arguments.inputs import Input, Inputs
 from plainnet.arguments.parts import Parts, arrays_of, by_name, like, only
+from plainnet.arguments.sparse import DenseSlices
 from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spelled
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.engine.cache import Cache
@@ -410,16 +412,19 @@ class Network(Tensors):
 
     def _passes(self, X: Any, cache: Cache) -> Iterator[tuple[slice, Any]]:
         """Some rows at a time, so that memory is bounded, and their pre-activations."""
-        size = self._rows_at_once(X)
+        size = self.rows_at_once(X)
         for start in range(0, max(len(X), 1), size):
             rows = slice(start, start + size)
             inputs = self.inputs(X[rows], start)
             check_features(inputs, start)
             yield rows, self._forward(inputs, cache)
 
-    def _rows_at_once(self, X: Any) -> int:
+    def rows_at_once(self, X: Any) -> int:
+        """Of how many rows a slice of X is in prediction."""
         time = max(each.shape[1] if len(each.shape) > 1 else 1 for each in arrays_of(X))
         largest: int = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
+        if isinstance(X, DenseSlices):  # its slices take memory of their own
+            largest = max(largest, prod(X.shape[1:]))
         return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
 
     @spelled

@@ -99,7 +99,6 @@ class Classifier(ClassifierMixin, NeuralEstimator):
             known = "several labels" if self._multilabel else "one class"
             raise DataError(f"y is {kind}, and training began with {known} per row")
         if several:
-            y = y.toarray() if hasattr(y, "toarray") else y
             if fresh:
                 self.classes_ = np.arange(y.shape[1])
             return y
