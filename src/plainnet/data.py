@@ -61,7 +61,8 @@ def split(
     """Indices of a random split of n rows: (the rest, `fraction` of them), each sorted.
 
     With `stratify`, labels of shape (n,), each class gives the same share of its rows. A class with
-    two rows or more is on both sides; one with a single row is in the rest.
+    two rows or more is on both sides, so that many small classes make the second side larger than
+    asked for, up to half of the rows; one with a single row is in the rest.
     """
     n = require_integer("n, the number of rows,", n, at_least=0)
     fraction = require_number("fraction", fraction, above=0, below=1)

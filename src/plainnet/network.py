@@ -412,19 +412,18 @@ class Network(Tensors):
 
     def _passes(self, X: Any, cache: Cache) -> Iterator[tuple[slice, Any]]:
         """Some rows at a time, so that memory is bounded, and their pre-activations."""
-        size = self.rows_at_once(X)
+        size = self._rows_at_once(X)
         for start in range(0, max(len(X), 1), size):
             rows = slice(start, start + size)
             inputs = self.inputs(X[rows], start)
             check_features(inputs, start)
             yield rows, self._forward(inputs, cache)
 
-    def rows_at_once(self, X: Any) -> int:
-        """Of how many rows a slice of X is in prediction."""
+    def _rows_at_once(self, X: Any) -> int:
         time = max(each.shape[1] if len(each.shape) > 1 else 1 for each in arrays_of(X))
         largest: int = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
-        if isinstance(X, DenseSlices):  # its slices take memory of their own
-            largest = max(largest, prod(X.shape[1:]))
+        if isinstance(X, DenseSlices):  # a slice takes memory too, while the next is made
+            largest = max(largest, 4 * prod(X.shape[1:]))
         return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
 
     @spelled

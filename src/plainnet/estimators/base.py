@@ -8,7 +8,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -149,6 +149,9 @@ class NeuralEstimator(BaseEstimator, ABC):
     def _strata(self, y: Array) -> Array | None:
         """The labels whose shares a split keeps."""
 
+    def _expect_squares(self, y: Array) -> None:
+        """Refuse numbers that the loss cannot square."""
+
     @abstractmethod
     def _decide(self, Z: Array) -> Array:
         """The prediction from the network's outputs."""
@@ -158,17 +161,18 @@ class NeuralEstimator(BaseEstimator, ABC):
     _allow_nd = False
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            allow_nd=self._allow_nd,
-            multi_output=True,
-            y_numeric=is_regressor(self),
-            dtype=(np.float64, np.float32) if reset else self.network_.dtype,
-            reset=reset,
-        )
+        with np.errstate(invalid="ignore"):  # it takes sums, which may be infinity less infinity
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                allow_nd=self._allow_nd,
+                multi_output=True,
+                y_numeric=is_regressor(self),
+                dtype=(np.float64, np.float32) if reset else self.network_.dtype,
+                reset=reset,
+            )
         return X, y
 
     def _features(self, X: Any) -> Any:
@@ -236,21 +240,33 @@ class NeuralEstimator(BaseEstimator, ABC):
         The same seed and number of rows give the same split, so that a warm start does not train
         on what it validates on.
         """
-        n, strata = len(rows), self._strata(rows.y)
-        if strata is not None and len(np.unique(strata)) > 2:
-            counts = np.unique(strata, return_counts=True)[1]
-            if counts.min() < 2 or len(counts) > min(fraction, 1 - fraction) * n:
+        n, labels = len(rows), self._strata(rows.y)
+        size = ceil(fraction * n)
+        if size == n:
+            raise DataError(
+                f"validation_fraction={fraction:g} of n_samples={n} leaves no rows to learn from"
+            )
+        if size < 2:
+            raise DataError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                f"your dataset: {fraction:g} of {n} rows is {size}"
+            )
+        strata = labels
+        if labels is not None:
+            counts = np.unique(labels, return_counts=True)[1]
+            two = len(counts) <= 2
+            least = min(size, n - size) if two else min(fraction, 1 - fraction) * n
+            if counts.min() < 2 or len(counts) > least:
                 strata = None  # too few rows to have all classes on both sides
-        elif strata is not None:
-            strata = rows.targets.astype(bool)[:, None]
+            elif two:
+                strata = rows.targets.astype(bool)[:, None]
         kept, held = train_test_split(
             np.arange(n), test_size=fraction, random_state=seed, stratify=strata
         )
-        if len(held) < 2:
-            raise DataError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                f"your dataset: {fraction:g} of {n} rows is {len(held)}"
-            )
+        if labels is not None:
+            alone = ~np.isin(labels[held], labels[kept])  # nobody would learn these classes
+            if alone.any() and np.count_nonzero(~alone) > 1:
+                kept, held = np.concatenate([kept, held[alone]]), held[~alone]
         return rows.take(kept), rows.take(held)
 
     # --- training --------------------------------------------------------------------------------
@@ -280,11 +296,12 @@ class NeuralEstimator(BaseEstimator, ABC):
     def _outputs(self, X: Any) -> Array:
         """The network's last pre-activations, shape (m, outputs), for X as `_features` gives it."""
         network, X = self.network_, self._for_training(X)
+        if isinstance(X, SparseRows):
+            return np.asarray(network.outputs(X))
         Z = np.empty((X.shape[0], *network.output_shape), network.dtype)
         cache = Cache()
-        size = network.rows_at_once(X) if isinstance(X, SparseRows) else ROWS_AT_ONCE
-        for start in range(0, len(Z), size):
-            rows = slice(start, start + size)
+        for start in range(0, len(Z), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
             Z[rows] = network.forward(X[rows], cache)
         return Z
 

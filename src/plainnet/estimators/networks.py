@@ -132,6 +132,7 @@ class NetworkEstimator(NeuralEstimator):
         rows = self._training_rows(X, y, sample_weight, fresh, incremental=False)
         if fresh:
             self._begin(rows.X)
+        self._expect_squares(rows.targets)
         held = self._given_validation(X_val, y_val)
         if held is None and self.early_stopping:
             rows, held = self._split(rows, self.validation_fraction, self._split_seed)
