@@ -8,7 +8,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -241,28 +241,26 @@ class NeuralEstimator(BaseEstimator, ABC):
         on what it validates on.
         """
         n, labels = len(rows), self._strata(rows.y)
-        size = ceil(fraction * n)
-        if size == n:
-            raise DataError(
-                f"validation_fraction={fraction:g} of n_samples={n} leaves no rows to learn from"
+        strata = labels
+        if labels is not None and len(np.unique(labels)) > 2:
+            counts = np.unique(labels, return_counts=True)[1]
+            if counts.min() < 2 or len(counts) > min(fraction, 1 - fraction) * n:
+                strata = None  # too few rows to have all classes on both sides
+        elif labels is not None:
+            strata = rows.targets.astype(bool)[:, None]
+        try:
+            kept, held = train_test_split(
+                np.arange(n), test_size=fraction, random_state=seed, stratify=strata
             )
-        if size < 2:
+        except ValueError as error:
+            raise DataError(
+                f"validation_fraction={fraction:g} of {n} rows cannot be set aside: {error}"
+            ) from error
+        if len(held) < 2:
             raise DataError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
-                f"your dataset: {fraction:g} of {n} rows is {size}"
+                f"your dataset: {fraction:g} of {n} rows is {len(held)}"
             )
-        strata = labels
-        if labels is not None:
-            counts = np.unique(labels, return_counts=True)[1]
-            two = len(counts) <= 2
-            least = min(size, n - size) if two else min(fraction, 1 - fraction) * n
-            if counts.min() < 2 or len(counts) > least:
-                strata = None  # too few rows to have all classes on both sides
-            elif two:
-                strata = rows.targets.astype(bool)[:, None]
-        kept, held = train_test_split(
-            np.arange(n), test_size=fraction, random_state=seed, stratify=strata
-        )
         if labels is not None:
             alone = ~np.isin(labels[held], labels[kept])  # nobody would learn these classes
             if alone.any() and np.count_nonzero(~alone) > 1:
