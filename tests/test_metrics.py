@@ -292,3 +292,43 @@ def test_numbers_that_are_none(values):
     for measure in (metrics.log_loss, metrics.roc_auc):
         with pytest.raises(DataError, match="y_pred"):
             measure([0, 1], values)
+
+
+FROM_NUMBERS = ["root_mean_squared_error", "mean_absolute_error", "r2_score"]
+
+
+@pytest.mark.parametrize("k", [-1060, -900, -400, 400, 900, 1020])
+@pytest.mark.parametrize("name", FROM_NUMBERS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_power_of_two_changes_nothing(k, name, weighted, rng):
+    y = rng.integers(-7, 8, size=(30, 2)) / 1.0  # which have few digits, as subnormal numbers
+    predicted = y + rng.integers(-3, 4, size=(30, 2))
+    weights = rng.random(30) if weighted else None
+    measure = METRICS[name].function
+    expected = measure(y, predicted, weights)
+    found = measure(np.ldexp(y, k), np.ldexp(predicted, k), weights)
+    assert found == (expected if name == "r2_score" else np.ldexp(expected, k))
+
+
+def test_outputs_of_several_scales_count_alike(rng):
+    y = rng.normal(size=(30, 3))
+    predicted, scales = y + 0.1 * rng.normal(size=y.shape), [1e200, 1e-200, 1]
+    R2 = metrics.r2_score(y * scales, predicted * scales)
+    assert R2 == pytest.approx(metrics.r2_score(y, predicted))
+
+
+def test_the_range_is_no_limit_of_errors():
+    y, predicted = np.array([1e308, -1e308, 1e308]), np.array([1e308, -1e308, -1e308])
+    assert metrics.mean_absolute_error(y, predicted) == pytest.approx(1e308 * (2 / 3))
+    assert metrics.root_mean_squared_error(y, predicted) == pytest.approx(1e308 * (2 / 3**0.5))
+    assert metrics.r2_score(y, predicted) == pytest.approx(-0.5)
+    assert metrics.mean_squared_error(y, predicted) == math.inf
+    assert metrics.mean_squared_error(y * 1e-308, predicted * 1e-170) < math.inf
+    assert metrics.r2_score([0, 1e-200], [0, 1]) == -math.inf
+
+
+def test_integers_beyond_2_53_keep_their_differences():
+    y = 2**60 + np.arange(4)
+    assert metrics.mean_absolute_error(y, y + np.array([0, 1, 0, 1])) == 0.5
+    assert metrics.r2_score(y, y[::-1]) == metrics.r2_score(range(4), range(4)[::-1]) == -3
+    assert metrics.mean_absolute_error(np.array([2**64 - 1], np.uint64), [0]) == 2.0**64

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_array, as_dtype, as_generator, as_labels, as_numbers
 from plainnet.arguments.parts import Parts, arrays_of, like
+from plainnet.arguments.sparse import SparseRows
 from plainnet.engine.memory import zeros
 from plainnet.errors import (
     DataError,
@@ -60,7 +61,8 @@ def split(
     """Indices of a random split of n rows: (the rest, `fraction` of them), each sorted.
 
     With `stratify`, labels of shape (n,), each class gives the same share of its rows. A class with
-    two rows or more is on both sides; one with a single row is in the rest.
+    two rows or more is on both sides, so that many small classes make the second side larger than
+    asked for, up to half of the rows; one with a single row is in the rest.
     """
     n = require_integer("n, the number of rows,", n, at_least=0)
     fraction = require_number("fraction", fraction, above=0, below=1)
@@ -92,6 +94,8 @@ def check_features(X: Any, first_row: int = 0, name: str = "X") -> None:
     if isinstance(X, Parts):
         for part, array in X.arrays.items():
             check_features(array, first_row, f"X[{part!r}]")
+        return
+    if isinstance(X, SparseRows):  # the estimators have checked all of it
         return
     if len(X) == 0:
         raise DataError(f"{name} has no rows")
@@ -212,9 +216,14 @@ class Batches:
         self.batch_size = min(batch_size, len(X))
         self.rng, self.shuffle = rng, shuffle
         self._order = np.arange(len(X))
+        self._sparse = X if type(X) is SparseRows else None
+        if self._sparse is not None:  # its batches are new matrices; an array of no columns
+            X = np.empty((len(X), 0), X.dtype)  # stands in for it among those that are filled
         weights = () if sample_weight is None else (sample_weight,)
         sources = [*arrays_of(X), *arrays_of(y), *weights]
-        self.in_memory = all(type(source) is np.ndarray for source in sources)
+        self.in_memory = all(
+            type(source) is np.ndarray or isinstance(source, SparseRows) for source in sources
+        )
         # take() copies the whole of an array that is not contiguous, at every call.
         self._sources = [
             np.ascontiguousarray(source) if type(source) is np.ndarray else source
@@ -258,7 +267,11 @@ class Batches:
                     source.take(rows, axis=0, out=buffer, mode="clip")
                 else:
                     buffer[:] = source[rows]
-            yield batch
+            if self._sparse is None:
+                yield batch
+            else:  # in their order, rows are a slice, which SciPy does not copy
+                some = rows if self.shuffle else slice(start, start + self.batch_size)
+                yield self._sparse[some], *batch[1:]
 
     def _batch(self, buffers: list[Array]) -> tuple[Any, Any, Array | None]:
         """X, targets and weights, which may be Parts, from all arrays of a batch."""

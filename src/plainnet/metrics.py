@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from plainnet.arguments.arrays import as_labels, as_numbers, exact_ids
+from plainnet.arguments.arrays import as_labels, as_numbers, exact_ids, exponents
 from plainnet.data import check_weights
 from plainnet.errors import DataError, ShapeError
 
@@ -146,18 +146,13 @@ def roc_auc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None)
 # --- from numbers; of several outputs, the mean ---------------------------------------------------
 
 
-def _squares(errors: Array) -> Array:
-    """The squares; those beyond the largest number are infinite, without a warning."""
-    with np.errstate(over="ignore"):
-        return np.square(errors)
-
-
 def mean_squared_error(
     y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
 ) -> float:
-    """The mean of (y_true - y_pred)^2."""
+    """The mean of (y_true - y_pred)^2; infinite beyond the largest number."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
-    return float(np.average(_squares(y_true - y_pred), axis=0, weights=weights).mean())
+    errors, k = _errors(y_true, y_pred)
+    return _mean_in_units(np.average(errors**2, axis=0, weights=weights), 2 * k)
 
 
 def root_mean_squared_error(
@@ -165,7 +160,8 @@ def root_mean_squared_error(
 ) -> float:
     """The root of each output's mean squared error, in the units of y."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
-    return float(np.sqrt(np.average(_squares(y_true - y_pred), axis=0, weights=weights)).mean())
+    errors, k = _errors(y_true, y_pred)
+    return _mean_in_units(np.sqrt(np.average(errors**2, axis=0, weights=weights)), k)
 
 
 def mean_absolute_error(
@@ -173,17 +169,38 @@ def mean_absolute_error(
 ) -> float:
     """The mean of |y_true - y_pred|, in the units of y."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
-    return float(np.average(np.abs(y_true - y_pred), axis=0, weights=weights).mean())
+    errors, k = _errors(y_true, y_pred)
+    return _mean_in_units(np.average(np.abs(errors), axis=0, weights=weights), k)
 
 
 def r2_score(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
     """1 - the squared error over that of the mean of y_true; for a constant y_true, 1 or 0."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
-    error = np.average(_squares(y_true - y_pred), axis=0, weights=weights)
+    errors, k = _errors(y_true, y_pred)
+    error = np.average(errors**2, axis=0, weights=weights)
+    scale = exponents(y_true)
+    y_true = np.ldexp(y_true, -scale)
     mean = np.average(y_true, axis=0, weights=weights)
-    variance = np.average(_squares(y_true - mean), axis=0, weights=weights)
-    constant = variance == 0
-    return float(np.where(constant, error == 0, 1 - error / np.where(constant, 1, variance)).mean())
+    deviations, own = _errors(y_true, np.broadcast_to(mean, y_true.shape))
+    variance = np.average(deviations**2, axis=0, weights=weights)
+    constant = (variance == 0) | (y_true == y_true[0]).all(axis=0)
+    with np.errstate(over="ignore"):
+        ratio = np.ldexp(error / np.where(constant, 1, variance), 2 * (k - scale - own))
+        return float(np.where(constant, error == 0, 1 - ratio).mean())
+
+
+def _errors(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+    """y_true - y_pred divided by 2^k, and k for each output: squares must not leave the range."""
+    scale = np.maximum(np.maximum(exponents(y_true), exponents(y_pred)), 0)
+    errors = np.ldexp(y_true, -scale) - np.ldexp(y_pred, -scale)
+    own = exponents(errors)
+    return np.ldexp(errors, -own), scale + own
+
+
+def _mean_in_units(measures: Array, k: Array) -> float:
+    """The mean over the outputs of measures 2^k, without a warning where that is infinite."""
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(measures, k).mean())
 
 
 METRICS = {
@@ -267,4 +284,10 @@ def _numbers(
 ) -> tuple[Array, Array, Array | None]:
     numbers = as_numbers("y_true", y_true), as_numbers("y_pred", y_pred)
     true, predicted, weights = _rows(*numbers, sample_weight)
+    whole = true.dtype.kind in "iu" and predicted.dtype.kind in "iu"
+    if whole and max(abs(int(end)) for y in (true, predicted) for end in (y.min(), y.max())) > (
+        exact_ids(np.float64)
+    ):  # differences are exact where the numbers are not
+        least = int(true.min())
+        true, predicted = true.astype(object) - least, predicted.astype(object) - least
     return true.astype(np.float64), predicted.astype(np.float64), weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
+from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -20,6 +21,7 @@ from plainnet.arguments.arrays import (
 )
 from plainnet.arguments.inputs import Input, Inputs
 from plainnet.arguments.parts import Parts, arrays_of, by_name, like, only
+from plainnet.arguments.sparse import DenseSlices
 from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spelled
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.engine.cache import Cache
@@ -420,6 +422,8 @@ class Network(Tensors):
     def _rows_at_once(self, X: Any) -> int:
         time = max(each.shape[1] if len(each.shape) > 1 else 1 for each in arrays_of(X))
         largest: int = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
+        if isinstance(X, DenseSlices):  # a slice takes memory too, while the next is made
+            largest = max(largest, 4 * prod(X.shape[1:]))
         return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
 
     @spelled

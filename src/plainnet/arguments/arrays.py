@@ -191,6 +191,18 @@ def _from_pandas(values: Any) -> Array:
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
+def exponents(y: Array) -> Array:
+    """For each column a k, so that squares and sums of y / 2^k stay in the range of floats.
+
+    It is 0 where those of y do; elsewhere |y| / 2^k is at most 1. Such a division is exact, unless
+    a number is 10^300 times smaller than the largest.
+    """
+    with np.errstate(over="ignore"):
+        largest = np.abs(np.asarray(y, np.float64)).max(axis=0)
+    ordinary = (largest == 0) | ((largest > 1e-100) & (largest < 1e100))
+    return np.where(ordinary, 0, np.frexp(largest)[1])
+
+
 def exact_ids(dtype: npt.DTypeLike) -> int:
     """How many ids, counted from 0, a float dtype tells apart: 2^24 or 2^53."""
     return 1 << (int(np.finfo(dtype).nmant) + 1)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_array, as_batch, as_floats, fits, lies_outside
 from plainnet.arguments.parts import Parts, by_name, expect_same_rows, only
+from plainnet.arguments.sparse import SparseRows
 from plainnet.engine.memory import read_only
-from plainnet.errors import DTypeError, ShapeError
+from plainnet.errors import DataError, DTypeError, ShapeError
 
 Array = npt.NDArray[Any]
 Shape = tuple[Any, ...]
@@ -49,9 +50,16 @@ class Input:
         X = only(self.name, self.names, X)
         return X if lies_outside(X) else self.rows(X)
 
-    def rows(self, X: Any, first_row: int = 0) -> Array:
+    def rows(self, X: Any, first_row: int = 0) -> Array | SparseRows:
         """X as a read-only array of shape (m, *shape), of the network's dtype or of integers."""
         X = only(self.name, self.names, X)
+        if isinstance(X, SparseRows):
+            return X
+        if hasattr(X, "toarray"):
+            raise DataError(
+                f"{self.name} is sparse, a {type(X).__name__}: pass {self.name}.toarray(), or use "
+                "NetworkClassifier or NetworkRegressor, which take it as it is"
+            )
         if isinstance(X, Mapping):
             raise ShapeError(
                 f"the network has one input, and {self.name} is a dict of {', '.join(map(str, X))}"

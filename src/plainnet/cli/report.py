@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from plainnet import metrics
+from plainnet.arguments.arrays import exponents
 from plainnet.cli import process
 from plainnet.engine.description import rows_of
 from plainnet.errors import counted
@@ -182,7 +183,9 @@ def show_numbers(console: Console, y: Array, predicted: Array, seen: Array) -> N
     table.add_row("RMSE", number(rmse))
     table.add_row("MAE", number(metrics.mean_absolute_error(y, predicted)))
     table.add_row("R2", f"{metrics.r2_score(y, predicted):.4f}")
-    always = metrics.root_mean_squared_error(y, np.full(len(y), seen.mean()))
+    k = exponents(seen)
+    mean = np.ldexp(np.ldexp(seen, -k).mean(), k)
+    always = metrics.root_mean_squared_error(y, np.full(len(y), mean))
     table.add_row("RMSE of always saying the mean", number(always))
     table.add_row("targets", f"{number(y.min())} to {number(y.max())}")
     table.add_row("predictions", f"{number(predicted.min())} to {number(predicted.max())}")

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from plainnet import metrics
+from plainnet.arguments.arrays import exponents
 from plainnet.callbacks import Callback, Run
 from plainnet.cli import report, rows
 from plainnet.cli.checkpoints import Checkpoints
@@ -165,7 +166,9 @@ def _measure(task: Task) -> Measure:
     """What the progress shows of the validation rows."""
     if task.is_classification:
         return Measure("validation accuracy", "val_accuracy")
-    spread = float(np.std(task.of(task.rest)[1]))  # the network learns y in units of it
+    y = task.of(task.rest)[1]
+    k = exponents(y)
+    spread = float(np.ldexp(np.ldexp(y, -k).std(), k))  # the network learns y in units of it
     return Measure("validation RMSE", "val_loss", lambda loss: report.number(sqrt(loss) * spread))
 
 

@@ -21,26 +21,15 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from plainnet.arguments.arrays import as_numbers
 from plainnet.arguments.config import rebuild
+from plainnet.arguments.sparse import DenseSlices, SparseRows
 from plainnet.engine.cache import Cache
 from plainnet.errors import DataError, SettingError, require_integer, require_type
 from plainnet.estimators.state import note_made, packed, unpacked
+from plainnet.layers import Dense, Sequential
 from plainnet.network import ROWS_AT_ONCE, Network
 from plainnet.optimizers import Optimizer
 
 Array = npt.NDArray[Any]
-
-
-class SparseRows:
-    """A sparse matrix whose slices are dense, so that only a batch at a time takes memory."""
-
-    def __init__(self, X: Any) -> None:
-        self.X, self.shape, self.dtype = X, X.shape, X.dtype
-
-    def __len__(self) -> int:
-        return int(self.shape[0])
-
-    def __getitem__(self, rows: Any) -> Array:
-        return np.asarray(self.X[rows].toarray())
 
 
 TRIED_WITH = 2**20
@@ -59,12 +48,13 @@ class Rows:
 
     def take(self, rows: Array) -> Rows:
         """Some of the rows."""
+        X = _safe_indexing(self.X, rows)
         return Rows(
-            _safe_indexing(self.X, rows),
+            X,
             self.y[rows],
             self.targets[rows],
             None if self.weights is None else self.weights[rows],
-            _safe_indexing(self.raw, rows),
+            X if self.raw is self.X else _safe_indexing(self.raw, rows),
         )
 
     def __len__(self) -> int:
@@ -159,6 +149,9 @@ class NeuralEstimator(BaseEstimator, ABC):
     def _strata(self, y: Array) -> Array | None:
         """The labels whose shares a split keeps."""
 
+    def _expect_squares(self, y: Array) -> None:
+        """Refuse numbers that the loss cannot square."""
+
     @abstractmethod
     def _decide(self, Z: Array) -> Array:
         """The prediction from the network's outputs."""
@@ -168,17 +161,18 @@ class NeuralEstimator(BaseEstimator, ABC):
     _allow_nd = False
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            allow_nd=self._allow_nd,
-            multi_output=True,
-            y_numeric=is_regressor(self),
-            dtype=(np.float64, np.float32) if reset else self.network_.dtype,
-            reset=reset,
-        )
+        with np.errstate(invalid="ignore"):  # it takes sums, which may be infinity less infinity
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                allow_nd=self._allow_nd,
+                multi_output=True,
+                y_numeric=is_regressor(self),
+                dtype=(np.float64, np.float32) if reset else self.network_.dtype,
+                reset=reset,
+            )
         return X, y
 
     def _features(self, X: Any) -> Any:
@@ -199,21 +193,26 @@ class NeuralEstimator(BaseEstimator, ABC):
         """The examples that count: rows of weight zero are left out."""
         if self.scoring is not None:
             check_scoring(self, scoring=self.scoring)
-        raw = X
+        given = X
         X, y = self._checked(X, plain_targets(y), reset=fresh)
+        raw = _sliceable(given, X)
         if sample_weight is None:
             weights = None
         else:
-            given = as_numbers("sample_weight", sample_weight)
+            numbers = as_numbers("sample_weight", sample_weight)
             weights = _check_sample_weight(
-                given if given.ndim else float(given), X, dtype=np.float64, ensure_non_negative=True
+                numbers if numbers.ndim else float(numbers),
+                X,
+                dtype=np.float64,
+                ensure_non_negative=True,
             )
             if not weights.any():
                 raise DataError("sample_weight is zero for every row: nothing can be learned")
             if not weights.all():
                 kept = np.flatnonzero(weights)
-                X, raw = _safe_indexing(X, kept), _safe_indexing(raw, kept)
-                y, weights = y[kept], weights[kept]
+                part = _safe_indexing(X, kept)
+                raw = part if raw is X else _safe_indexing(raw, kept)
+                X, y, weights = part, y[kept], weights[kept]
         y = self._labels(y, fresh, incremental)
         return Rows(X, y, self._targets(y), weights, raw)
 
@@ -230,10 +229,10 @@ class NeuralEstimator(BaseEstimator, ABC):
             return None
         if X is None or y is None:
             raise SettingError("X_val and y_val belong together; one of them is missing")
-        raw = X
+        given = X
         X, y = self._checked(X, plain_targets(y), reset=False)
         y = self._labels(y, fresh=False, incremental=True)
-        return Rows(X, y, self._targets(y), None, raw)
+        return Rows(X, y, self._targets(y), None, _sliceable(given, X))
 
     def _split(self, rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
         """(training rows, validation rows), with the classes' shares kept where that is possible.
@@ -241,31 +240,45 @@ class NeuralEstimator(BaseEstimator, ABC):
         The same seed and number of rows give the same split, so that a warm start does not train
         on what it validates on.
         """
-        n, strata = len(rows), self._strata(rows.y)
-        if strata is not None and len(np.unique(strata)) > 2:
-            counts = np.unique(strata, return_counts=True)[1]
+        n, labels = len(rows), self._strata(rows.y)
+        strata = labels
+        if labels is not None and len(np.unique(labels)) > 2:
+            counts = np.unique(labels, return_counts=True)[1]
             if counts.min() < 2 or len(counts) > min(fraction, 1 - fraction) * n:
                 strata = None  # too few rows to have all classes on both sides
-        elif strata is not None:
+        elif labels is not None:
             strata = rows.targets.astype(bool)[:, None]
-        kept, held = train_test_split(
-            np.arange(n), test_size=fraction, random_state=seed, stratify=strata
-        )
+        try:
+            kept, held = train_test_split(
+                np.arange(n), test_size=fraction, random_state=seed, stratify=strata
+            )
+        except ValueError as error:
+            raise DataError(
+                f"validation_fraction={fraction:g} of {n} rows cannot be set aside: {error}"
+            ) from error
         if len(held) < 2:
             raise DataError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
                 f"your dataset: {fraction:g} of {n} rows is {len(held)}"
             )
+        if labels is not None:
+            alone = ~np.isin(labels[held], labels[kept])  # nobody would learn these classes
+            if alone.any() and np.count_nonzero(~alone) > 1:
+                kept, held = np.concatenate([kept, held[alone]]), held[~alone]
         return rows.take(kept), rows.take(held)
 
     # --- training --------------------------------------------------------------------------------
 
     def _for_training(self, X: Any) -> Any:
-        return SparseRows(X) if hasattr(X, "toarray") else X
+        """X as the network takes it, or as slices of it are taken."""
+        if not hasattr(X, "toarray"):
+            return X
+        if isinstance(self.network_.body, Sequential) and type(self.network_.layers[0]) is Dense:
+            return SparseRows(X)
+        return DenseSlices(X, X.shape[1:])
 
     def _for_validation(self, rows: Rows) -> tuple[Any, ...]:
-        X = self._for_training(rows.X)
-        data = (X[:] if isinstance(X, SparseRows) else X, rows.targets)
+        data = self._for_training(rows.X), rows.targets
         return data if rows.weights is None else (*data, rows.weights)
 
     def _scorer(self, rows: Rows) -> Callable[[], float] | None:
@@ -281,6 +294,8 @@ class NeuralEstimator(BaseEstimator, ABC):
     def _outputs(self, X: Any) -> Array:
         """The network's last pre-activations, shape (m, outputs), for X as `_features` gives it."""
         network, X = self.network_, self._for_training(X)
+        if isinstance(X, SparseRows):
+            return np.asarray(network.outputs(X))
         Z = np.empty((X.shape[0], *network.output_shape), network.dtype)
         cache = Cache()
         for start in range(0, len(Z), ROWS_AT_ONCE):
@@ -294,8 +309,15 @@ class NeuralEstimator(BaseEstimator, ABC):
         return tags
 
 
+def _sliceable(given: Any, checked: Any) -> Any:
+    """X as it came in, where rows can be taken of that: not of all kinds of sparse matrices."""
+    return checked if hasattr(given, "toarray") else given
+
+
 def plain_targets(y: Any) -> Any:
-    """Whole numbers and booleans of a nullable pandas type as NumPy's, not as floats."""
+    """A sparse y as an array; a nullable pandas type's integers and booleans not as floats."""
+    if hasattr(y, "toarray"):
+        return y.toarray()
     if getattr(y, "ndim", None) != 1 or not hasattr(y, "isna"):
         return y
     missing = int(y.isna().sum())

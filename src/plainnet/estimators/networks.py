@@ -17,9 +17,10 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from plainnet.arguments.arrays import as_shape, fits
+from plainnet.arguments.sparse import DenseSlices
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.errors import SettingError, ShapeError, require_sequence
-from plainnet.estimators.base import Array, NeuralEstimator, Rows, SparseRows, generator
+from plainnet.estimators.base import Array, NeuralEstimator, Rows, generator
 from plainnet.estimators.targets import Classifier, Regressor
 from plainnet.layers import Graph, Layer, Sequential
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
@@ -65,19 +66,17 @@ class NetworkEstimator(NeuralEstimator):
         return tuple(X.shape[1:]) if self.input_shape is None else as_shape(self.input_shape)
 
     def _for_training(self, X: Any) -> Any:
-        X = super()._for_training(X)
         shape = self._example_shape(X)
         if fits(X.shape[1:], shape):
-            return X
-        if isinstance(X, SparseRows):
-            X = X[:]
+            return super()._for_training(X)
         given, step = prod(X.shape[1:]), prod(n for n in shape if n is not None)
         if given % step if None in shape else given != step:
             each = f"{step} numbers" + (" a step" if None in shape else "")
             raise ShapeError(
                 f"input_shape is {shape}, {each}; X has the shape {X.shape}, {given} to an example"
             )
-        return X.reshape(len(X), *(-1 if n is None else n for n in shape))
+        shape = tuple(given // step if n is None else n for n in shape)
+        return DenseSlices(X, shape) if hasattr(X, "toarray") else X.reshape(len(X), *shape)
 
     # --- training --------------------------------------------------------------------------------
 
@@ -133,6 +132,7 @@ class NetworkEstimator(NeuralEstimator):
         rows = self._training_rows(X, y, sample_weight, fresh, incremental=False)
         if fresh:
             self._begin(rows.X)
+        self._expect_squares(rows.targets)
         held = self._given_validation(X_val, y_val)
         if held is None and self.early_stopping:
             rows, held = self._split(rows, self.validation_fraction, self._split_seed)

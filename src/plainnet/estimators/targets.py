@@ -13,9 +13,12 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-from plainnet.arguments.arrays import as_labels, exact_ids
+from plainnet.arguments.arrays import REAL, as_array, as_labels, exact_ids, exponents
 from plainnet.errors import DataError, SettingError
-from plainnet.estimators.base import Array, NeuralEstimator
+from plainnet.estimators.base import Array, NeuralEstimator, plain_targets
+from plainnet.estimators.mlp.losses import HalfSquaredError
+from plainnet.losses import MeanSquaredError
+from plainnet.metrics import r2_score
 
 
 class Classifier(ClassifierMixin, NeuralEstimator):
@@ -99,7 +102,6 @@ class Classifier(ClassifierMixin, NeuralEstimator):
             known = "several labels" if self._multilabel else "one class"
             raise DataError(f"y is {kind}, and training began with {known} per row")
         if several:
-            y = y.toarray() if hasattr(y, "toarray") else y
             if fresh:
                 self.classes_ = np.arange(y.shape[1])
             return y
@@ -195,6 +197,27 @@ class Regressor(RegressorMixin, NeuralEstimator):
 
     def _decide(self, Z: Array) -> Array:
         return self.network_.loss.decide(Z)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R^2, for several outputs their mean; y may be of any size, or constant."""
+        y = as_array("y", plain_targets(y))
+        if y.dtype.kind in REAL and y.size and ((y == y[0]).all() or exponents(y).any()):
+            return r2_score(y, self.predict(X), sample_weight)
+        return float(super().score(X, y, sample_weight))
+
+    def _expect_squares(self, y: Array) -> None:
+        """Refuse targets whose squared errors the network's dtype cannot hold."""
+        if not isinstance(self.network_.loss, MeanSquaredError | HalfSquaredError):
+            return
+        limits = np.finfo(self.network_.dtype)
+        with np.errstate(over="ignore"):
+            sizes = np.abs(y.astype(np.float64)).max(axis=0)
+        for largest in np.atleast_1d(sizes):
+            if 0 < largest < limits.tiny**0.5 or limits.max**0.5 < largest < np.inf:
+                raise DataError(
+                    f"the largest of the targets y is {largest:.3g}, whose square {limits.dtype} "
+                    "cannot hold: divide y by it, or use TabularRegressor, which standardises y"
+                )
 
     def _labels(self, y: Array, fresh: bool, incremental: bool) -> Array:
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

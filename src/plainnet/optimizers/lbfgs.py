@@ -84,11 +84,12 @@ class LBFGS(Configurable):
             Why it ended.
         """
         optimize = optional("scipy.optimize", purpose="L-BFGS", extra="scipy")
-        learns, decay = np.zeros(parameters.size, bool), np.zeros(parameters.size)
+        learning, decay = np.zeros(parameters.size, bool), np.zeros(parameters.size)
         for s in segments:
-            learns[s.start : s.stop] = s.learning_rate > 0
+            learning[s.start : s.stop] = s.learning_rate > 0
             decay[s.start : s.stop] = self.weight_decay * s.weight_decay
-        if not learns.any():
+        learns: Any = slice(None) if learning.all() else learning  # a slice makes no copies
+        if not learning.any():
             why = "every parameter is frozen" if parameters.size else "there are no parameters"
             raise SettingError(f"{why}: nothing can be minimised")
         decay, loss = decay[learns], float("nan")
@@ -98,7 +99,9 @@ class LBFGS(Configurable):
             parameters[learns] = p
             loss = evaluate()
             penalty = 0.5 * float(np.dot(decay, p * p))
-            return loss + penalty, gradients[learns] + decay * p
+            total = decay * p
+            total += gradients[learns]
+            return loss + penalty, total
 
         def iterated(intermediate_result: Any) -> None:
             if accept(loss):  # an iteration ends at the point that was evaluated last

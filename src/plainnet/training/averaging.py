@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.parts import Parts, arrays_of
+from plainnet.arguments.sparse import SparseRows
 from plainnet.callbacks.base import Run
 from plainnet.engine.cache import Cache
 from plainnet.layers import BatchNorm
@@ -104,7 +105,9 @@ class RunningState:
             self._full = len(batches) * len(batches[0]) >= ROWS
             return
         held = arrays_of(batches[self._next])
-        if all(a.shape == b.shape for a, b in zip(held, arrays_of(X), strict=True)):
+        if not isinstance(X, SparseRows) and all(
+            a.shape == b.shape for a, b in zip(held, arrays_of(X), strict=True)
+        ):
             for array, new in zip(held, arrays_of(X), strict=True):
                 np.copyto(array, new)
         else:
@@ -116,7 +119,10 @@ class RunningState:
         self._full = bool(self._batches)
 
     def resume_state(self) -> dict[str, Any]:
-        batches = [b.arrays if isinstance(b, Parts) else b for b in self._batches]
+        batches = [
+            b.arrays if isinstance(b, Parts) else b.dense() if isinstance(b, SparseRows) else b
+            for b in self._batches
+        ]
         return {"batches": batches, "next": self._next, "full": self._full}
 
     def resume(self, state: Mapping[str, Any]) -> None:

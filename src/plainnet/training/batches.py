@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from plainnet.arguments.arrays import described
 from plainnet.arguments.parts import Parts
+from plainnet.arguments.sparse import SparseRows
 from plainnet.augmentation import Transform
 from plainnet.data import Batches, check_features, check_weights, weigh_classes
 from plainnet.engine.cache import Cache
@@ -61,8 +62,9 @@ def make_batches(
     if batch_size is not None:
         batch_size = require_integer("batch_size", batch_size, at_least=1)
     X = network.examples(X)
-    for start in range(0, max(len(X), 1), ROWS_AT_ONCE):  # X may be larger than memory
-        check_features(network.inputs(X[start : start + ROWS_AT_ONCE], start), first_row=start)
+    if not isinstance(X, SparseRows):  # which the estimators have checked
+        for start in range(0, max(len(X), 1), ROWS_AT_ONCE):  # X may be larger than memory
+            check_features(network.inputs(X[start : start + ROWS_AT_ONCE], start), first_row=start)
     targets, weights = network.targets_and_weights(len(X), y, sample_weight)
     if weights is not None:
         weights = check_weights(weights, len(X), np.float64, weights.shape[1:])

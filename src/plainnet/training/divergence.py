@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.parts import arrays_of
+from plainnet.arguments.sparse import SparseRows
 from plainnet.callbacks.base import Run
 from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
@@ -18,6 +19,10 @@ from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 
 Array = npt.NDArray[Any]
+
+LOSS = "the loss"
+SPARSE_ROWS_AT_ONCE = 64
+"""Rows of a sparse matrix that are made dense to look at them."""
 
 
 class Snapshot:
@@ -67,6 +72,12 @@ def diverged(run: Run, good: Snapshot, what: str, X: Any) -> DivergedError:
 
 def first_non_finite(network: Network, X: Any) -> str:
     """The first layer, from the input on, with a number that is not finite."""
+    if isinstance(X, SparseRows):
+        found = (
+            first_non_finite(network, X[start : start + SPARSE_ROWS_AT_ONCE].dense())
+            for start in range(0, len(X), SPARSE_ROWS_AT_ONCE)
+        )
+        return next((where for where in found if where != LOSS), LOSS)
     for array in arrays_of(X):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             return "X, by way of augmentation"
@@ -79,7 +90,7 @@ def first_non_finite(network: Network, X: Any) -> str:
             arrays = [] if layer.layers else [cache[n] for n in cache if _is_in(n, place)]
             if not all(np.isfinite(array).all() for array in (*tensors, *arrays)):
                 return place.path
-    return "the loss"
+    return LOSS
 
 
 def _is_in(name: str, place: Place) -> bool:

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from plainnet.arguments.config import Configurable
 from plainnet.arguments.parts import Parts
+from plainnet.arguments.sparse import SparseRows
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.files import Checkpoint
 from plainnet.data import Batches
@@ -151,7 +152,8 @@ def _fingerprint(data: Any) -> Any:
         return None
     size = np.dtype(np.float64).itemsize * int(np.prod(data.shape[1:]))
     some = np.linspace(0, len(data) - 1, min(len(data), max(LOOKED_AT // max(size, 1), 1)))
-    rows = np.asarray(data[np.unique(some.astype(np.intp))])
+    part = data[np.unique(some.astype(np.intp))]
+    rows = part.dense() if isinstance(part, SparseRows) else np.asarray(part)
     return {
         "shape": list(data.shape),
         "dtype": str(rows.dtype),

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from plainnet.callbacks import EMA, Callback
 from plainnet.errors import (
+    DataError,
     DivergedError,
     SettingError,
     require_integer,
@@ -34,6 +35,9 @@ from plainnet.schedules import Schedule
 from plainnet.training import train
 
 STOCHASTIC = ("sgd", "adam")
+
+LEAST_WEIGHT = 1e-12
+"""The mean weight of rows from which something is learned beside the L2 penalty."""
 
 
 class MultilayerPerceptron(Assignable):
@@ -234,6 +238,8 @@ class MultilayerPerceptron(Assignable):
         if fresh:
             self._begin(rows, self._given if self.warm_start or incremental else {})
             self._given.clear()
+        if not incremental:  # which may be given smaller targets later
+            self._expect_squares(rows.targets)
         self._prepare_optimizer(incremental)
         held = self._given_validation(X_val, y_val)
         if held is None and self.early_stopping and self._is_stochastic():
@@ -246,6 +252,11 @@ class MultilayerPerceptron(Assignable):
         batch_size = clipped_batch_size(self.batch_size, n) if stochastic else n
         penalty = None
         if self.alpha and self.optimizer is None:
+            if rows.weight / n < LEAST_WEIGHT:
+                raise DataError(
+                    f"the weights of the rows have the mean {rows.weight / n:.3g}, beside which "
+                    f"alpha={self.alpha:g} decides alone: scale them to a mean of 1, or set alpha=0"
+                )
             penalty = L2Penalty(self.alpha, n, batch_size, rows.weight)
         outputs = self.n_outputs_ if isinstance(self.network_.loss, HalfSquaredError) else 1
         rules: Recorder

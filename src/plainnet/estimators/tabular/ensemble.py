@@ -28,7 +28,12 @@ from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, generator
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
-from plainnet.estimators.tabular.held_out import LEAST_ROWS, folds, held_out_share
+from plainnet.estimators.tabular.held_out import (
+    LEAST_ROWS,
+    folds,
+    held_out_share,
+    may_be_held_out,
+)
 from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for, networks_for
 from plainnet.estimators.tabular.table import as_table
 from plainnet.layers import Dropout
@@ -160,7 +165,8 @@ class Tabular(NeuralEstimator):
         return self
 
     def _holds_out(self, rows: Rows) -> bool:
-        return self._fraction(rows) > 0 and len(rows) >= LEAST_ROWS
+        candidates = may_be_held_out(len(rows), self._strata(rows.y))
+        return self._fraction(rows) > 0 and len(candidates) >= LEAST_ROWS
 
     def _fraction(self, rows: Rows) -> float:
         if self.validation_fraction is not None:
@@ -257,7 +263,8 @@ class Tabular(NeuralEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
         X = self._table(X, reset)
-        y = _check_y(y, multi_output=True, y_numeric=is_regressor(self), estimator=self)
+        with np.errstate(invalid="ignore"):  # it takes a sum, which may be infinity less infinity
+            y = _check_y(y, multi_output=True, y_numeric=is_regressor(self), estimator=self)
         check_consistent_length(X, y)
         return X, y
 

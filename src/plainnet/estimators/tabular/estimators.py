@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from plainnet.arguments.arrays import as_numbers
+from plainnet.arguments.arrays import as_numbers, exponents
 from plainnet.callbacks import Callback
-from plainnet.errors import require_number
+from plainnet.errors import DataError, require_number
 from plainnet.estimators.base import Rows
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.calibration import Refinement, fit_temperature
@@ -218,16 +218,40 @@ class TabularRegressor(Tabular, Regressor):
     def _loss(self, recipe: recipes.Recipe) -> Loss:
         return MeanSquaredError()
 
+    _exponent: Array | int = 0
+    """Of 2, by which targets are divided whose squares would leave the range of floats."""
+
     def _scale(self, rows: Rows) -> None:
-        y = as_numbers("targets y", rows.targets).astype(np.float64)
+        y = _float64(rows.targets)
+        self._exponent = exponents(y)
+        y = np.ldexp(y, -self._exponent)
         self._center, self._spread = y.mean(axis=0), y.std(axis=0)
         self._spread = np.where(self._spread > 0, self._spread, 1.0)
         self._least, self._largest = y.min(axis=0), y.max(axis=0)
 
     def _standardised(self, rows: Rows) -> Array:
-        y = as_numbers("targets y", rows.targets).astype(np.float64)
-        return np.asarray((y - self._center) / self._spread, np.float32)
+        with np.errstate(over="ignore"):
+            y = np.ldexp(_float64(rows.targets), -self._exponent)
+            z = np.asarray((y - self._center) / self._spread, np.float32)
+        if not (np.abs(z) < MOST_SPREADS).all():
+            raise DataError(
+                "y_val has targets that are more than 1e18 standard deviations away from those "
+                "trained on: are they in another unit?"
+            )
+        return z
 
     def _decide(self, Z: Array) -> Array:
         y = super()._decide(Z) * self._spread + self._center
-        return np.asarray(np.clip(y, self._least, self._largest))
+        return np.asarray(np.ldexp(np.clip(y, self._least, self._largest), self._exponent))
+
+
+MOST_SPREADS = 1e18
+"""Of float32, whose squares must not overflow."""
+
+
+def _float64(targets: Array) -> Array:
+    with np.errstate(over="ignore"):
+        y = as_numbers("targets y", targets).astype(np.float64)
+    if not np.isfinite(y).all():
+        raise DataError("targets must be finite as float64; got NaN or infinity")
+    return y

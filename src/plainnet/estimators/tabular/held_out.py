@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 HELD_OUT, MOST_HELD_OUT = 0.2, 3000
 LEAST_ROWS = 10
-"""With fewer rows none are held out, and the last epoch's parameters are kept."""
+"""With fewer rows that could be, none are held out, and the last epoch's parameters are kept."""
 
 
 def held_out_share(rows: int) -> float:
@@ -22,22 +22,41 @@ def held_out_share(rows: int) -> float:
     return min(HELD_OUT, MOST_HELD_OUT / rows)
 
 
+def may_be_held_out(n: int, strata: Array | None) -> Array:
+    """The rows whose class has others: the only row of a class is one that all networks learn."""
+    if strata is None:
+        return np.arange(n)
+    _, ids, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    return np.flatnonzero(counts[ids] > 1)
+
+
 def folds(
     n: int, fraction: float, count: int, rng: np.random.Generator, strata: Array | None
 ) -> Iterator[tuple[Array, Array]]:
     """For each network (the rows that it learns, the rows that it holds out).
 
-    No row is held out twice before nearly all others have been.
+    No row is held out twice before nearly all others have been, and each network learns rows of
+    every class. Each class gives the same share of its rows, and at least one where all these are
+    not many more than `fraction`; otherwise small classes are drawn from together.
     """
-    everything = left = np.arange(n)
+    ids = np.zeros(n, int) if strata is None else np.unique(strata, return_inverse=True)[1]
+    counts = np.bincount(ids)
+    everything = left = may_be_held_out(n, strata)
+    m = len(everything)
+    groups = ids
+    if np.maximum(counts[counts > 1] * fraction, 1).sum() > 1.5 * fraction * m:
+        groups = np.where(counts[ids] * fraction < 1, len(counts), ids)
     for _ in range(count):
-        if len(left) < 0.75 * fraction * n:
+        if len(left) < 0.75 * fraction * m:
             left = everything
-        share, places = fraction * n / len(left), left[:0]
+        share, places = fraction * m / len(left), left[:0]
         if share < 0.99:
-            own = None if strata is None else strata[left]
+            own = None if strata is None else groups[left]
             _, places = split(len(left), share, seed=rng, stratify=own)
         if not len(places):  # the rest, or one row of each class
             places = np.arange(len(left))
+        whole = np.bincount(ids[left[places]], minlength=len(counts)) == counts
+        first = np.unique(ids[left[places]], return_index=True)[1]
+        places = np.delete(places, first[whole[ids[left[places[first]]]]])
         taken, left = left[places], np.delete(left, places)
-        yield np.setdiff1d(everything, taken), taken
+        yield np.setdiff1d(np.arange(n), taken), taken

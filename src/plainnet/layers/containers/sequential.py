@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from plainnet.arguments.arrays import fits
+from plainnet.arguments.sparse import SparseRows
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.memory import read_only
@@ -216,6 +217,8 @@ def _expect_gradients(layer: Layer, dA: Array, dX: Any, cache: Cache) -> None:
 
 def _protected(arrays: Any) -> Any:
     """What a layer may not write over."""
+    if isinstance(arrays, SparseRows):  # no layer writes into one
+        return arrays
     return tuple(map(read_only, arrays)) if isinstance(arrays, tuple) else read_only(arrays)
 
 

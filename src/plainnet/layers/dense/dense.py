@@ -1,11 +1,13 @@
 """The dense layer: every output is a weighted sum of every input."""
 
+from plainnet.arguments.sparse import SparseRows
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.engine.recording import WindowOfRows
 from plainnet.errors import require_boolean, require_integer, require_optional
 from plainnet.initializers import Initializer, Zeros
 from plainnet.kernels.affine import affine, affine_backward
+from plainnet.kernels.sparse import sparse_affine, sparse_affine_backward
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 
 
@@ -66,13 +68,19 @@ class Dense(Layer):
         ),
     )
 
-    def forward(self, A: Array, cache: Cache) -> Array:
+    def forward(self, A: Array | SparseRows, cache: Cache) -> Array:
         cache["A"] = A
         Z = cache.array("Z", (*A.shape[:-1], self.units), A.dtype)
-        return affine(A, self.W, self.b if self.bias else None, Z)
+        b = self.b if self.bias else None
+        if isinstance(A, SparseRows):
+            return sparse_affine(A.matrix, self.W, b, Z)
+        return affine(A, self.W, b, Z)
 
     def backward(self, dZ: Array, cache: Cache) -> Array:
         A = cache["A"]
+        if isinstance(A, SparseRows):  # data, which need no gradient
+            sparse_affine_backward(dZ, A.matrix, self.dW, self.db if self.bias else None)
+            return NO_GRADIENT
         dA = cache.array("dA", A.shape, dZ.dtype) if cache.needs_input_gradient else None
         affine_backward(dZ, A, self.W, self.dW, self.db if self.bias else None, dA)
         return NO_GRADIENT if dA is None else dA
