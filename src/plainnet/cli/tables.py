@@ -82,7 +82,7 @@ class Task:
         if not self.is_classification and settings.training.label_smoothing is not None:
             raise SettingError("--label-smoothing is for classes; the target holds numbers")
         kind = TabularClassifier if self.is_classification else TabularRegressor
-        return kind(**settings.training.given(), random_state=_random_state(settings.seed))
+        return kind(**settings.training.given(), random_state=settings.random_state)
 
     def loss(self, model: Any, part: Array) -> float:
         """The log-loss of calibrated probabilities, or the RMSE in the target's units."""
@@ -162,8 +162,3 @@ def _measure(task: Task) -> Measure:
         return Measure("validation accuracy", "val_accuracy")
     spread = float(np.std(task.of(task.rest)[1]))  # the network learns y in units of it
     return Measure("validation RMSE", "val_loss", lambda loss: report.number(sqrt(loss) * spread))
-
-
-def _random_state(seed: int) -> int:
-    """A seed as scikit-learn takes it, below 2^32."""
-    return seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1)[0])

@@ -53,6 +53,8 @@ Array = npt.NDArray[Any]
 
 HELD_OUT = 0.1
 MONITOR = "val_refined_loss"
+PSEUDO_ROWS = 1
+"""Held-out images that, for the temperature, are spread over the classes."""
 MOST = 4096
 """Pixels along a side."""
 PREDICTED_AT_ONCE = 32
@@ -238,7 +240,9 @@ class ImageClassifier(Checkpointed, Classifier):
         if validation is not None:
             X_held, *truth = validation
             Z = self.network_.outputs(X_held)
-            self.temperature_, _ = fit_temperature(self.network_, Z, *truth)
+            self.temperature_, _ = fit_temperature(
+                self.network_, Z, *truth, pseudo_rows=PSEUDO_ROWS
+            )
         return self
 
     def _validate_params(self) -> None:
@@ -271,7 +275,7 @@ class ImageClassifier(Checkpointed, Classifier):
         chosen: list[Callback] = []
         if validation is not None:
             chosen = [
-                Refinement(*validation),
+                Refinement(*validation, pseudo_rows=PSEUDO_ROWS),
                 EarlyStopping(MONITOR, patience=self.patience or epochs, mode="min"),
             ]
         saving, resume = self._saving()
