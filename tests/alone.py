@@ -50,6 +50,19 @@ def sklearn() -> None:
     np.testing.assert_array_equal(load("model.skops").predict_proba(X), model.predict_proba(X))
 
 
+def images() -> None:
+    from PIL import Image
+
+    from plainnet.estimators import ImageClassifier
+
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 9, 9), dtype=np.uint8)
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(f"{i}.png")
+    names = [f"{i}.png" for i in range(20)]
+    model = ImageClassifier("fast", epochs=2, random_state=0).fit(names, list("ab") * 10)
+    np.testing.assert_array_equal(model.predict_proba(names), model.predict_proba(pixels))
+
+
 def plots() -> None:
     import matplotlib
 
@@ -160,7 +173,7 @@ def _command(arguments: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-CHECKS = [numpy, progress, scipy, sklearn, plots, tensorboard, data, rl, cli, tune]
+CHECKS = [numpy, progress, scipy, sklearn, images, plots, tensorboard, data, rl, cli, tune]
 
 if __name__ == "__main__":
     {check.__name__: check for check in CHECKS}[sys.argv[1]]()

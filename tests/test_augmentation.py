@@ -52,6 +52,19 @@ def test_a_shift_moves_whole_images_and_fills_with_zeros(X):
     assert len(moves) > 12
 
 
+def test_a_shift_fills_with_what_it_is_told(X):
+    for fill in (0.5, [0.5, 0.25]):
+        filled, zeros = Shift(2, fill)(X, fresh()), Shift(2)(X, fresh())
+        outside = zeros == 0
+        np.testing.assert_array_equal(filled[~outside], zeros[~outside])
+        expected = np.broadcast_to(np.array(fill, np.float32), X.shape)
+        np.testing.assert_array_equal(filled[outside], expected[outside])
+    with pytest.raises(PlainnetError, match="3 numbers for 2 channels"):
+        Shift(2, [0, 0, 0])(X, fresh())
+    with pytest.raises(SettingError, match="fill"):
+        Shift(2, "black")
+
+
 def test_half_of_the_images_are_mirrored(X):
     flipped = Flip()(X, fresh())
     mirrored = [np.array_equal(a[:, ::-1], b) for a, b in zip(X, flipped, strict=True)]

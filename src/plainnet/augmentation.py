@@ -7,36 +7,57 @@ function of these two arguments will do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.config import Configurable
-from plainnet.errors import SettingError, ShapeError, require_integer, require_number
+from plainnet.errors import (
+    SettingError,
+    ShapeError,
+    require_integer,
+    require_number,
+    require_sequence,
+)
 
 Array = npt.NDArray[Any]
 Transform = Callable[[Array, np.random.Generator], Array]
 
 
 class Shift(Configurable):
-    """Move each image by up to `pixels` in both directions; what comes in from outside is 0.
+    """Move each image by up to `pixels` in both directions; what comes in from outside is `fill`.
 
-    The same as a random crop of the image within a border of zeros.
+    The same as a random crop of the image within a border.
+
+    Parameters
+    ----------
+    pixels : int
+    fill : float or sequence of float
+        One number, or one for each channel.
     """
 
-    def __init__(self, pixels: int) -> None:
+    def __init__(self, pixels: int, fill: float | Sequence[float] = 0.0) -> None:
         self.pixels = require_integer("pixels", pixels, at_least=1)
+        if isinstance(fill, Real):
+            self.fill: float | list[float] = require_number("fill", fill)
+        else:
+            numbers = require_sequence("fill", fill, "numbers")
+            self.fill = [require_number("each of fill", number) for number in numbers]
 
     def __call__(self, X: Array, rng: np.random.Generator) -> Array:
         _expect_images(self, X)
-        m, height, width, _ = X.shape
+        m, height, width, channels = X.shape
+        if isinstance(self.fill, list) and len(self.fill) != channels:
+            raise ShapeError(f"fill has {len(self.fill)} numbers for {channels} channels")
         if self.pixels >= min(height, width):
             raise ShapeError(
                 f"pixels={self.pixels} would move images of {height} x {width} out of sight"
             )
-        moved = np.zeros_like(X)
+        moved = np.empty_like(X)
+        moved[...] = self.fill
         moves: list[list[int]] = rng.integers(-self.pixels, self.pixels + 1, (m, 2)).tolist()
         for image, source, (down, right) in zip(moved, X, moves, strict=True):
             image[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = (

@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from plainnet.estimators import (
+    ImageClassifier,
     MLPClassifier,
     MLPRegressor,
     NetworkClassifier,
@@ -48,6 +49,9 @@ NETWORKS = [NetworkClassifier(Layers(), **FEW), NetworkRegressor(Layers(), **FEW
 SMALL = {"n_networks": 2, "epochs": 20, "hidden_layer_sizes": (32, 32)}
 TABULAR = [TabularClassifier(**SMALL), TabularRegressor(**SMALL)]
 
+# Their data are tables: a row is an image one pixel high.
+IMAGES = [ImageClassifier("fast", epochs=30, image_shape=(1, -1))]
+
 NOTHING_TO_CHECK = {
     "check_array_api_input": "it wants a setting of SciPy's, before SciPy is imported",
     "check_classifiers_multilabel_output_format_decision_function": "there is none, as in theirs",
@@ -57,13 +61,15 @@ NOTHING_TO_CHECK = {
 
 def expected_failures(estimator):
     """One, and none for the first four."""
-    if type(estimator) not in (TabularClassifier, TabularRegressor):
+    if type(estimator) not in (TabularClassifier, TabularRegressor, ImageClassifier):
         return {}
     why = "rows are held out at random, and medians and bins count rows, not weights"
     return {"check_sample_weight_equivalence_on_dense_data": why}
 
 
-@parametrize_with_checks([*MLPS, *NETWORKS, *TABULAR], expected_failed_checks=expected_failures)
+@parametrize_with_checks(
+    [*MLPS, *NETWORKS, *TABULAR, *IMAGES], expected_failed_checks=expected_failures
+)
 def test_checks(estimator, check):
     if check.func.__name__ in NOTHING_TO_CHECK:
         with pytest.raises(SkipTest):
@@ -85,7 +91,7 @@ def test_weights_are_repetitions_with_other_solvers_too(check, estimator, solver
     check(type(estimator).__name__, clone(estimator).set_params(solver=solver))
 
 
-@pytest.mark.parametrize("estimator", [*MLPS, *NETWORKS, *TABULAR], ids=repr)
+@pytest.mark.parametrize("estimator", [*MLPS, *NETWORKS, *TABULAR, *IMAGES], ids=repr)
 def test_parameters_are_validated(estimator):
     check_param_validation(type(estimator).__name__, estimator)
 

@@ -261,7 +261,7 @@ def _setting_calls() -> list[Call]:
     evaluate = {"name": "x", "X": inputs((N,)), "y": [0, 1, 2] * 2, "metrics": ["f1"]}
     transforms = {
         "Crop": {"share": 0.2}, "Erase": {"size": 2}, "Rotate": {"degrees": 10.0},
-        "Shift": {"pixels": 1},
+        "Shift": {"pixels": 1, "fill": 0.5},
     }  # fmt: skip
 
     def several(module: Any, rows: dict[str, Any], use: Any, shared: Any = ()) -> list[Call]:
@@ -466,8 +466,14 @@ def _estimator_calls() -> list[Call]:
         "validation_fraction": None, "categorical_features": None, "callbacks": (),
         "random_state": 0, "verbose": False,
     }  # fmt: skip
+    images = {
+        **tabular, "size": (3, 3), "image_shape": (2, 2), "shift": 1, "flip": True,
+        "augment": [augmentation.Erase(1)], "patience": 1, "label_smoothing": 0.1,
+        "class_weight": None,
+    }  # fmt: skip
     calls = []
     for kind, settings, target in (
+        ("ImageClassifier", images, y),
         ("MLPClassifier", mlp, y),
         ("MLPRegressor", mlp, numbers),
         ("NetworkClassifier", network, y),
@@ -497,6 +503,7 @@ def _estimator_calls() -> list[Call]:
             "hidden_layer_sizes": ("layer",), "layers": ("layer", "target"),
             "learning_rate_init": ("learning_rate",),
             "input_shape": ("input", "layer", "output"),
+            "augment": ("augmentation",),
         }  # fmt: skip
         shared: dict[str, Any] = {"warns": (UserWarning,), "own_manner": scikits, "says": says}
         long = ("epochs", "max_iter", "n_networks", "max_fun")

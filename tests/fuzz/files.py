@@ -142,6 +142,8 @@ def _estimators() -> Iterator[tuple[str, Any]]:
             "fast", hidden_layer_sizes=(4,), epochs=1, n_networks=1, random_state=0
         )
         yield "tabular", tabular.fit(table, y)
+        images = estimators.ImageClassifier("fast", epochs=1, random_state=0)
+        yield "images", images.fit(np.abs(X).reshape(30, 3, 1), y)
 
 
 # --- changes --------------------------------------------------------------------------------------

@@ -38,6 +38,10 @@ of 3 axes or more) get a plain network, by default 128 and 64 wide. Ctrl-C stops
 best model so far is saved, as it is if the terminal or the reader of the output is gone. An older
 model of the same name is replaced, and no other file.
 
+A folder that has a folder of pictures for each class (.png, .jpg, .bmp, .gif, .webp; extra
+`images`) is learned by a small residual network. Files that are not pictures, or are broken, are
+left out and named, also with -q.
+
 A run that takes longer than some seconds keeps checkpoints in the folder MODEL.checkpoint until it
 ends. After a crash, the same command with --resume continues from there, to the same model, bit for
 bit, as if nothing had happened; after Ctrl-C it goes on too. Without --resume, the next run of that
@@ -49,17 +53,19 @@ Examples:
   plainnet train flowers.csv --target species --drop id
   plainnet train houses.csv.gz --target price --preset fast --epochs 64
   plainnet train fashion-mnist --resume
+  plainnet train photos/ --preset fast
 """
 
 PREDICT_HELP = """Write the predicted class or number of each row, as CSV.
 
 Columns are found by their names; those that the model does not need are ignored. If a dataset has
-its own test rows, these are predicted.
+its own test rows, these are predicted. Of pictures, the first column is the file.
 
 \b
 Examples:
   plainnet predict digits-model.npz digits | head
   plainnet predict flowers-model.skops new.csv --proba --out predictions.csv
+  plainnet predict photos-model.skops new.jpg more-photos/
 """
 
 TUNE_HELP = """Look for better settings for a table's model than the preset's.
@@ -124,6 +130,13 @@ class AgentName(StrEnum):
     a2c = "a2c"
     reinforce = "reinforce"
     dqn = "dqn"
+
+
+class BrokenFiles(StrEnum):
+    """What is done with files that cannot be read."""
+
+    skip = "skip"
+    refuse = "refuse"
 
 
 class Preset(StrEnum):
@@ -195,6 +208,10 @@ WeightDecay = Annotated[
 LabelSmoothing = Annotated[
     float | None,
     _option("Share of each target that is spread over all classes. [default: the preset's]", "F"),
+]
+Broken = Annotated[
+    BrokenFiles | None,
+    _option("Of pictures: whether one that cannot be read is left out, and named. [default: skip]"),
 ]
 TestSize = Annotated[
     float | None,
@@ -273,6 +290,7 @@ def train(
     separator: Separator = None,
     decimal: Decimal = None,
     encoding: Encoding = None,
+    broken: Broken = None,
     seed: Seed = 0,
     out: Annotated[
         Path | None,
@@ -304,7 +322,14 @@ def predict(
         Path,
         typer.Argument(metavar="MODEL", help="What `plainnet train` saved.", show_default=False),
     ],
-    source: Source,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help=SOURCES + " Of a model of pictures: any number of these, or folders.",
+            show_default=False,
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -318,12 +343,20 @@ def predict(
     ] = False,
     separator: Separator = None,
     encoding: Encoding = None,
+    broken: Broken = None,
 ) -> None:
     """`plainnet predict`."""
     from plainnet.cli.csv_files import TextFormat
     from plainnet.cli.predict import predict as run_predict
 
-    run_predict(model, source, out, proba, TextFormat(separator, encoding))
+    run_predict(
+        model,
+        sources,
+        out,
+        proba,
+        None if broken is None else broken.value,
+        TextFormat(separator, encoding),
+    )
 
 
 @app.command(help=TUNE_HELP)

@@ -14,6 +14,7 @@ from typing import Any
 from zlib import crc32
 
 from plainnet.callbacks import Checkpoint, Run
+from plainnet.cli import folders
 from plainnet.cli.settings import Settings, option
 from plainnet.errors import FileError, SettingError
 from plainnet.files.kinds import kind_of
@@ -44,7 +45,7 @@ class Checkpoints:
             NAMES.get(name, option(name)): list(value) if isinstance(value, tuple) else value
             for name, value in settings.by_option().items()
         }
-        self.settings[DATA] = _checksum(Path(settings.source))
+        self.settings[DATA] = _checksum(settings.source)
         self.interrupted = False
         self.written = perf_counter()
         self._expect_ours()
@@ -125,8 +126,11 @@ class Checkpoints:
                 )
 
 
-def _checksum(source: Path) -> int | None:
-    """Of a file; the named data sets do not change."""
+def _checksum(name: str) -> int | None:
+    """Of a file, or a folder; the named data sets do not change."""
+    source = Path(name)
+    if folders.is_folder(name):
+        return folders.checksum(source)
     if not source.is_file():
         return None
     checksum = 0

@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
-from plainnet.cli import report, sources
+from plainnet.cli import folders, report, sources
 from plainnet.cli.checkpoints import Checkpoints
 from plainnet.cli.model import check_model_writable, save_model
 from plainnet.cli.settings import Settings
-from plainnet.errors import DivergedError, optional
+from plainnet.errors import DivergedError, SettingError, optional
 from plainnet.files.kinds import check_ending
 from plainnet.training.interrupts import on_ctrl_c
 
@@ -22,15 +22,15 @@ def learn(settings: Settings, out: Path | None, resume: bool, quiet: bool) -> No
     settings.check()
     if out is not None:
         check_model_writable(out)
-    data = sources.to_learn(settings)
+    data = _data(settings)
     console = report.make_console(quiet)
-    is_table = isinstance(data, sources.Table)
-    if is_table:
+    makes_estimator = not isinstance(data, sources.Images)
+    if makes_estimator:
         optional("skops", purpose="saving models", extra="cli")
-    out = out or Path(
-        sources.default_name(settings.source, "-model.skops" if is_table else "-model.npz")
-    )
-    check_ending(out, "estimator" if is_table else "network")
+    name = data.name if isinstance(data, folders.Folder) else settings.source
+    ending = "-model.skops" if makes_estimator else "-model.npz"
+    out = out or Path(sources.default_name(name, ending))
+    check_ending(out, "estimator" if makes_estimator else "network")
     place, replaces = check_model_writable(out)
     checkpoints = Checkpoints(out, place, settings, resume=resume)
     if resume:
@@ -56,8 +56,27 @@ def learn(settings: Settings, out: Path | None, resume: bool, quiet: bool) -> No
             report.show_unfinished(console, checkpoints.shown)
 
 
+def _data(settings: Settings) -> sources.Table | sources.Images | folders.Folder:
+    """What the source holds."""
+    if not folders.is_folder(settings.source):
+        if settings.broken is not None:
+            raise SettingError("--broken is for folders of pictures; leave it out")
+        folders.refuse_single(settings.source)
+        return sources.to_learn(settings)
+    data = folders.to_learn(settings.source)
+    if data.kind == "texts":  # where the estimator for texts comes in
+        raise SettingError(
+            f"{settings.source} is a folder of texts, and `plainnet train` learns from folders of "
+            "pictures only: a table with a column of texts can be learned from"
+        )
+    from plainnet.cli import pictures
+
+    pictures.check(settings)
+    return data
+
+
 def _learned(
-    data: sources.Table | sources.Images,
+    data: sources.Table | sources.Images | folders.Folder,
     settings: Settings,
     console: Console,
     checkpoints: Checkpoints,
@@ -66,6 +85,10 @@ def _learned(
         from plainnet.cli import images
 
         return images.learn(data, settings, console, checkpoints)
+    if isinstance(data, folders.Folder):
+        from plainnet.cli import pictures
+
+        return pictures.learn(data, settings, console, checkpoints)
     from plainnet.cli import tables
 
     return tables.learn(data, settings, console, checkpoints)

@@ -6,33 +6,50 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet import datasets
-from plainnet.cli import checks, report, sources
+from plainnet.cli import checks, folders, report, sources
 from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.model import load_model
 from plainnet.cli.output import check_replaceable, check_writable, written_whole
 from plainnet.errors import FileError, SettingError
 
 Array = npt.NDArray[Any]
+Broken = Literal["skip", "refuse"]
 
-PREDICTION, PROBABILITY = "prediction", "proba_"
-"""The first column, and how the names of the others begin."""
+FILE, PREDICTION, PROBABILITY = "file", "prediction", "proba_"
+"""The first column where files are predicted, the first of others, how the rest's names begin."""
 LONGEST_HEADER = 2**20
 
 
-def predict(model: Path, source: str, out: Path | None, proba: bool, text: TextFormat) -> None:
+def predict(
+    model: Path,
+    named: Sequence[str],
+    out: Path | None,
+    proba: bool,
+    broken: Broken | None,
+    text: TextFormat,
+) -> None:
     """Run `plainnet predict`."""
     text.check()
-    place = None if out is None else _check_out(out, model, source)
+    place = None if out is None else _check_out(out, model, named)
     loaded = load_model(model)
-    if isinstance(loaded, tuple):
+    source = named[0]
+    if hasattr(loaded, "pixels_"):
+        from plainnet.cli import pictures
+
+        files, P = pictures.to_predict(loaded, named, broken or "skip")
+        lines = _of_files(files, _classes(loaded.classes_.tolist(), P, proba))
+    elif len(named) > 1 or broken is not None or folders.is_folder(source):
+        what = "--broken" if broken else "a folder" if len(named) == 1 else "more than one SOURCE"
+        raise SettingError(f"{model} was not trained on pictures, and {what} is for these")
+    elif isinstance(loaded, tuple):
         network, recipe = loaded
         pixels = checks.pixels(sources.to_predict(source, recipe.columns).to_numpy())
         lines = _classes(recipe.classes, network.predict_proba(recipe.inputs(pixels)), proba)
@@ -58,10 +75,10 @@ def predict(model: Path, source: str, out: Path | None, proba: bool, text: TextF
         report.make_console(False).print(f"Replaced the predictions in {out}", soft_wrap=True)
 
 
-def _check_out(out: Path, model: Path, source: str) -> Path:
+def _check_out(out: Path, model: Path, named: Sequence[str]) -> Path:
     """Where the predictions will be written, if they may be."""
     place = check_writable(out, "; without --out the predictions go to standard output")
-    for path in (model, *(() if source in datasets.NAMES else (Path(source),))):
+    for path in (model, *(Path(source) for source in named if source not in datasets.NAMES)):
         if place.exists() and path.exists() and os.path.samefile(place, path):
             raise FileError(f"cannot write {out}: the predictions are made from it")
     check_replaceable(out, place, "predictions of `plainnet predict`", are_predictions)
@@ -73,9 +90,10 @@ def are_predictions(path: Path) -> bool:
     try:
         with open(path, encoding="utf-8", newline="") as file:
             start = file.read(LONGEST_HEADER)
-        first, *others = next(csv.reader(io.StringIO(start, newline="")), [""])
+        header = next(csv.reader(io.StringIO(start, newline="")), [""])
     except (UnicodeDecodeError, csv.Error, ValueError):
         return False
+    first, *others = header[1:] if header[0] == FILE and len(header) > 1 else header
     return first == PREDICTION and all(name.startswith(PROBABILITY) for name in others)
 
 
@@ -83,6 +101,13 @@ def _classes(classes: list[Any], P: Array, proba: bool) -> Iterator[list[Any]]:
     yield [PREDICTION, *(f"{PROBABILITY}{label}" for label in classes if proba)]
     for row, best in zip(P, P.argmax(axis=1), strict=True):
         yield [classes[best], *(f"{p:.6g}" for p in row if proba)]
+
+
+def _of_files(files: Sequence[Path], lines: Iterator[list[Any]]) -> Iterator[list[Any]]:
+    """Lines with the file that each belongs to."""
+    yield [FILE, *next(lines)]
+    for path, line in zip(files, lines, strict=True):
+        yield [str(path).encode("utf-8", "backslashreplace").decode(), *line]
 
 
 def _numbers(y: Array) -> Iterator[list[Any]]:

@@ -82,14 +82,15 @@ def show_rows(
     seed: int,
     stratified: bool | None,
     note: str = "",
+    what: str = "Rows",
 ) -> None:
     """How the rows are split; stratified is None where the dataset decides.
 
     `note` says more about them.
     """
-    counts = ", ".join(f"{size:,} {what}" for what, size in sizes.items())
+    counts = ", ".join(f"{size:,} {use}" for use, size in sizes.items())
     how = {True: f"stratified, seed {seed}", False: f"seed {seed}", None: "the dataset's own"}
-    console.print(f"Rows: {counts} ({how[stratified]})")
+    console.print(f"{what}: {counts} ({how[stratified]})")
     if note:
         console.print(note, soft_wrap=True)
     console.print()
@@ -153,7 +154,9 @@ def show_ends(
     console.print(f"Their best epochs are kept: {kept}. Training took {seconds:.1f} s.")
 
 
-def show_classes(console: Console, y: Array, P: Array, classes: list[Any]) -> None:
+def show_classes(
+    console: Console, y: Array, P: Array, classes: list[Any], what: str = "rows"
+) -> None:
     """Accuracy, log-loss, a table of the classes and the commonest confusions, on test rows.
 
     Parameters
@@ -165,7 +168,7 @@ def show_classes(console: Console, y: Array, P: Array, classes: list[Any]) -> No
     matrix = np.zeros((len(classes), len(classes)), int)
     np.add.at(matrix, (y, P.argmax(axis=1)), 1)
     right, sizes = int(matrix.trace()), matrix.sum(axis=1)
-    console.print(f"Test accuracy {right / len(y):.4f}: {right:,} of {len(y):,} rows are right.")
+    console.print(f"Test accuracy {right / len(y):.4f}: {right:,} of {len(y):,} {what} are right.")
     commonest = int(sizes.argmax())
     console.print(
         f"Log-loss {metrics.log_loss(y, P):.4f}. Always saying {_name(classes[commonest])} would "
@@ -173,7 +176,7 @@ def show_classes(console: Console, y: Array, P: Array, classes: list[Any]) -> No
     )
     console.print()
     _show_rates(console, matrix, classes)
-    _show_confusions(console, matrix, classes)
+    _show_confusions(console, matrix, classes, what)
 
 
 def show_numbers(console: Console, y: Array, predicted: Array, seen: Array) -> None:
@@ -266,14 +269,14 @@ def _show_rates(console: Console, matrix: Array, classes: list[Any]) -> None:
     console.print()
 
 
-def _show_confusions(console: Console, matrix: Array, classes: list[Any]) -> None:
+def _show_confusions(console: Console, matrix: Array, classes: list[Any], what: str) -> None:
     wrong = matrix - np.diag(np.diag(matrix))
     pairs = np.argwhere(wrong)
     if len(pairs) == 0:
         return
     counts = wrong[tuple(pairs.T)]
     worst = np.argsort(-counts, kind="stable")[:CONFUSIONS_SHOWN]
-    table = _table("true class", "taken for", ">rows")
+    table = _table("true class", "taken for", f">{what}")
     for true, predicted in pairs[worst]:
         table.add_row(
             _name(classes[true]), _name(classes[predicted]), f"{wrong[true, predicted]:,}"
@@ -283,7 +286,8 @@ def _show_confusions(console: Console, matrix: Array, classes: list[Any]) -> Non
     if len(pairs) > len(worst):
         rest = int(counts.sum() - counts[worst].sum())
         console.print(
-            f"and {counted(len(pairs) - len(worst), 'other pair')} with {counted(rest, 'row')}"
+            f"and {counted(len(pairs) - len(worst), 'other pair')} with "
+            f"{counted(rest, what.removesuffix('s'))}"
         )
     console.print()
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Any, Self
+from typing import Any, Literal, Self
+
+import numpy as np
 
 from plainnet.cli.checks import Task
 from plainnet.cli.csv_files import TextFormat
@@ -38,6 +40,13 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     test_size: float | None = None
     seed: int = 0
+    broken: Literal["skip", "refuse"] | None = None
+
+    @property
+    def random_state(self) -> int:
+        """The seed as scikit-learn takes it, below 2^32."""
+        seed = self.seed
+        return seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1)[0])
 
     @classmethod
     def typed(cls, values: Mapping[str, Any]) -> Self:

@@ -87,7 +87,7 @@ class Task:
             **settings.training.given(),
             columns=settings.kinds,
             decimal=settings.decimal,
-            random_state=_random_state(settings.seed),
+            random_state=settings.random_state,
         )
 
     def loss(self, model: Any, part: Array) -> float:
@@ -170,8 +170,3 @@ def _measure(task: Task) -> Measure:
     k = exponents(y)
     spread = float(np.ldexp(np.ldexp(y, -k).std(), k))  # the network learns y in units of it
     return Measure("validation RMSE", "val_loss", lambda loss: report.number(sqrt(loss) * spread))
-
-
-def _random_state(seed: int) -> int:
-    """A seed as scikit-learn takes it, below 2^32."""
-    return seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1)[0])

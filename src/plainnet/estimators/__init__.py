@@ -4,6 +4,7 @@ base       what all share: data in, a network that train() trains, predictions o
 targets    classes and numbers: what the labels are
 mlp        MLPClassifier, MLPRegressor: scikit-learn's, parameter for parameter
 networks   NetworkClassifier, NetworkRegressor: any layers
+images     ImageClassifier: images as they come
 tabular    TabularClassifier, TabularRegressor: tables as they come
 state      what pickles, copies and files keep of an estimator
 saving     estimators as files; schema.py looks at a file before anything is made from it
@@ -15,12 +16,14 @@ optional(
     "sklearn", purpose="its estimators", extra="sklearn"
 )  # say what is missing, and how to install it
 
+from plainnet.estimators.images import ImageClassifier  # noqa: E402
 from plainnet.estimators.mlp import MLPClassifier, MLPRegressor  # noqa: E402
 from plainnet.estimators.networks import NetworkClassifier, NetworkRegressor  # noqa: E402
 from plainnet.estimators.saving import load, save  # noqa: E402
 from plainnet.estimators.tabular import TabularClassifier, TabularRegressor  # noqa: E402
 
 __all__ = [
+    "ImageClassifier",
     "MLPClassifier",
     "MLPRegressor",
     "NetworkClassifier",

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from plainnet import callbacks, optimizers, schedules
+from plainnet import augmentation, callbacks, optimizers, schedules
 from plainnet.arguments.config import Configurable
 from plainnet.callbacks import monitor
 from plainnet.engine.moved import MOVED
 from plainnet.errors import FileError, SettingError, optional
-from plainnet.estimators import mlp, networks, tabular
+from plainnet.estimators import images, mlp, networks, tabular
 from plainnet.estimators.schema import expect_modest_schema
 from plainnet.estimators.state import noting_made, own_losses
 from plainnet.estimators.tabular import columns, kinds, written_dates, written_numbers
@@ -199,7 +199,7 @@ def _trusted() -> list[type]:
     """
     settings = {
         kind
-        for module in (optimizers, schedules)
+        for module in (augmentation, optimizers, schedules)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Configurable)
     }
@@ -217,6 +217,8 @@ def _trusted() -> list[type]:
         kinds.LeftOut,
         written_numbers.NumberNotation,
         written_dates.DateNotation,
+        images.ImageClassifier,
+        images.Pixels,
         History,
         LBFGS,
         callbacks.EMA,

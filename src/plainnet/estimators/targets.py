@@ -16,8 +16,6 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from plainnet.arguments.arrays import REAL, as_array, as_labels, exact_ids, exponents
 from plainnet.errors import DataError, SettingError
 from plainnet.estimators.base import Array, NeuralEstimator, plain_targets
-from plainnet.estimators.mlp.losses import HalfSquaredError
-from plainnet.losses import MeanSquaredError
 from plainnet.metrics import r2_score
 
 
@@ -207,7 +205,7 @@ class Regressor(RegressorMixin, NeuralEstimator):
 
     def _expect_squares(self, y: Array) -> None:
         """Refuse targets whose squared errors the network's dtype cannot hold."""
-        if not isinstance(self.network_.loss, MeanSquaredError | HalfSquaredError):
+        if not self.network_.loss.squares_errors:
             return
         limits = np.finfo(self.network_.dtype)
         with np.errstate(over="ignore"):

@@ -71,6 +71,8 @@ class Loss(Configurable, Planned, ABC):
 
     gives_probabilities: bool = False
     """`activate` gives the classes' probabilities."""
+    squares_errors: bool = False
+    """Targets whose squares the dtype cannot hold cannot be learned."""
 
     def __init__(self) -> None:
         """A loss without settings."""

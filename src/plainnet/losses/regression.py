@@ -33,6 +33,7 @@ DIFFERENCE = Formula("D", "Z - Y", r"D = Z - Y")
 class MeanSquaredError(Elementwise):
     """L_i = mean_j (Z_ij - y_ij)^2: the mean over examples and outputs, without a factor 1/2."""
 
+    squares_errors = True
     formulas = Formulas(
         input="Z",
         output="losses",

@@ -17,6 +17,7 @@ from plainnet.losses.base import Array, in_wider, real_targets
 class HalfSquaredError(Loss):
     """L_i = 1/2 sum_j (Z_ij - y_ij)^2."""
 
+    squares_errors = True
     formulas = Formulas(
         input="Z",
         output="losses",

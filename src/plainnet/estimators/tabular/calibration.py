@@ -22,17 +22,23 @@ HOTTEST = 20.0
 
 
 def fit_temperature(
-    network: Network, Z: Array, targets: Array, weights: Array | None = None
+    network: Network,
+    Z: Array,
+    targets: Array,
+    weights: Array | None = None,
+    *,
+    pseudo_rows: float | None = None,
 ) -> tuple[float, float]:
     """(temperature, mean log-loss) that make the probabilities of Z / temperature most likely.
 
     (Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2.) Even if all rows are
     right, that does not prove certainty: by Laplace's rule of succession, K pseudo-rows are spread
-    over the K classes, as Platt 1999 smooths his targets (section 2.2 there).
+    over the K classes, as Platt 1999 smooths his targets (section 2.2 there). Where there are many
+    classes that are rarely mistaken, fewer `pseudo_rows` say less of what is not so.
     """
     loss, cache, scaled = copy(network.loss), Cache(), np.empty_like(Z)
-    K = max(2, Z.shape[1])
-    share = K / (len(Z) + K)
+    pseudo = max(2, Z.shape[1]) if pseudo_rows is None else pseudo_rows
+    share = pseudo / (len(Z) + pseudo)
     if isinstance(loss, SoftmaxCrossEntropy):
         loss.label_smoothing = share
     else:
@@ -53,10 +59,20 @@ class Refinement(Callback):
     al. 2025, Rethinking Early Stopping: Refine, Then Calibrate).
     """
 
-    def __init__(self, X: Array, targets: Array, weights: Array | None = None) -> None:
+    def __init__(
+        self,
+        X: Array,
+        targets: Array,
+        weights: Array | None = None,
+        *,
+        pseudo_rows: float | None = None,
+    ) -> None:
         self.X, self.targets, self.weights = X, targets, weights
+        self.pseudo_rows = pseudo_rows
 
     def end_epoch(self, run: Run) -> None:
         Z = run.network.outputs(self.X)
-        _, refined = fit_temperature(run.network, Z, self.targets, self.weights)
+        _, refined = fit_temperature(
+            run.network, Z, self.targets, self.weights, pseudo_rows=self.pseudo_rows
+        )
         run.history.append({"val_refined_loss": refined})

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from math import inf
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,6 +24,7 @@ from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.engine.settings import LIMITS, Limits, TrainingSettings
 from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, generator
+from plainnet.estimators.checkpointing import Checkpointed
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
 from plainnet.estimators.tabular.held_out import (
@@ -53,7 +52,7 @@ def _interval(limits: Limits) -> Any:
     return Interval(limits.kind, limits.low, high, closed="neither" if limits.above else "left")
 
 
-class Tabular(NeuralEstimator):
+class Tabular(Checkpointed, NeuralEstimator):
     """What the classifier and the regressor share: the table, the recipe, the training."""
 
     preset: str
@@ -94,20 +93,6 @@ class Tabular(NeuralEstimator):
         """The last step, with the rows that each network held out, or those that all did."""
 
     # --- training --------------------------------------------------------------------------------
-
-    _checkpoint_of: Callable[[int], tuple[Callback, Path | None]] | None = None
-
-    @contextmanager
-    def checkpointed(self, of: Callable[[int], tuple[Callback, Path | None]]) -> Iterator[None]:
-        """In here, `fit` gives each network, counted from 0, a `Checkpoint`, and a file to resume.
-
-        Networks that are done before the one that was cut off end at once, if they have a file.
-        """
-        self._checkpoint_of = of
-        try:
-            yield
-        finally:
-            del self._checkpoint_of
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "preset": [StrOptions({"default", "fast"})],
@@ -203,10 +188,7 @@ class Tabular(NeuralEstimator):
         if validation is not None:
             watch = self._watch(validation)
             keep = [EarlyStopping(self._monitor, patience=epochs, mode="min")]
-        saving, resume = [], None
-        if self._checkpoint_of is not None:
-            checkpoint, resume = self._checkpoint_of(len(self.networks_))
-            saving = [checkpoint]
+        saving, resume = self._saving(len(self.networks_))
         history = train(
             network,
             A,

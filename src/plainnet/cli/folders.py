@@ -1,0 +1,206 @@
+"""A folder with a folder for each class: which files are in it, and which class each has.
+
+Whatever lies below a class's folder belongs to it, however deep. Hidden files, and those that
+systems leave behind, are not there at all; other files are named and left out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from zlib import crc32
+
+from plainnet import datasets
+from plainnet.cli import OK, complain
+from plainnet.cli.checks import LISTED
+from plainnet.errors import DataError, FileError, counted
+
+Kind = Literal["images", "texts"]
+
+ENDINGS: dict[str, Kind] = {
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"), "images"),
+    ".txt": "texts",
+}
+NAMED: dict[Kind, str] = {"images": "picture", "texts": "text"}
+LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db")
+CHECKPOINT = ".checkpoint"
+"""The ending of the folder that a run of `plainnet train` keeps beside its model."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What can be learned from: files with their classes."""
+
+    name: str
+    kind: Kind
+    paths: list[Path]
+    labels: list[str]
+    left_out: list[str] = field(default_factory=list)
+    """A sentence for each file that was found and does not count."""
+
+    def without(self, broken: dict[Path, str]) -> Folder:
+        """Without these files, for the reasons given."""
+        kept = [i for i, path in enumerate(self.paths) if path not in broken]
+        return Folder(
+            self.name,
+            self.kind,
+            [self.paths[i] for i in kept],
+            [self.labels[i] for i in kept],
+            [*self.left_out, *broken.values()],
+        )
+
+
+def is_folder(source: str) -> bool:
+    """Whether a folder is meant; a dataset of the same name comes first, and ./NAME is a folder."""
+    return source not in datasets.NAMES and Path(source).is_dir()
+
+
+def refuse_single(source: str) -> None:
+    """Refuse one picture or text to learn from: its class would be the name of its folder."""
+    path = Path(source)
+    if path.is_file() and _ending(path) in ENDINGS:
+        raise DataError(
+            f"{source} is one {NAMED[ENDINGS[_ending(path)]]}, whose class cannot be told: name a "
+            "folder that has a folder for each class"
+        )
+
+
+def to_learn(source: str) -> Folder:
+    """The files of a folder that has a folder for each class."""
+    root = Path(source)
+    classes, left_out = [], []
+    for entry in _entries(root):
+        if entry.is_dir():
+            classes.append(entry)
+        else:
+            left_out.append(f"{entry.path} is in no class's folder")
+    if not classes:
+        raise DataError(
+            f"{root} has no folder for each class: put the files of each class into a folder that "
+            "has its name"
+        )
+    found = [(entry.name, path) for entry in classes for path in _below(Path(entry), left_out)]
+    kind = _kind_of([path for _, path in found], root)
+    of_kind = [(label, path) for label, path in found if ENDINGS.get(_ending(path)) == kind]
+    left_out += [
+        f"{path} is not a {NAMED[kind]}" for _, path in found if ENDINGS.get(_ending(path)) != kind
+    ]
+    for entry in classes:
+        if not any(label == entry.name for label, _ in of_kind):
+            left_out.append(f"{entry.path} holds no {NAMED[kind]}")
+    _expect_classes_here(root, classes, [path for _, path in of_kind])
+    labels = [_text(label, root) for label, _ in of_kind]
+    return Folder(root.resolve().name or str(root), kind, [p for _, p in of_kind], labels, left_out)
+
+
+def to_predict(sources: Sequence[str], kind: Kind) -> tuple[list[Path], list[str]]:
+    """(files, lines about what was left out): those that are named, and those in named folders."""
+    paths: list[Path] = []
+    left_out: list[str] = []
+    for source in sources:
+        path = Path(source)
+        if not path.is_dir():
+            if not path.exists():
+                raise FileError(f"there is no file {path}")
+            paths.append(path)
+            continue
+        for inner in _below(path, left_out):
+            if ENDINGS.get(_ending(inner)) == kind:
+                paths.append(inner)
+            else:
+                left_out.append(f"{inner} is not a {NAMED[kind]}")
+    return paths, left_out
+
+
+def say_left_out(lines: Sequence[str]) -> None:
+    """Name on stderr what was left out, also where the rest of the output is not wanted."""
+    for line in lines[:LISTED]:
+        complain(f"left out: {line}", OK)
+    if len(lines) > LISTED:
+        complain(f"left out: {counted(len(lines) - LISTED, 'more file')}", OK)
+
+
+def checksum(root: Path) -> int:
+    """Of the names and sizes of all files."""
+    found = 0
+    for path in _below(root, []):
+        line = f"{path.relative_to(root)}\0{path.stat().st_size}\0"
+        found = crc32(line.encode("utf-8", "surrogateescape"), found)
+    return found
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def _below(
+    folder: Path, left_out: list[str], above: tuple[tuple[int, int], ...] = ()
+) -> list[Path]:
+    """All files in a folder and the folders in it; links are followed, but not round in circles."""
+    status = folder.stat()
+    own = status.st_dev, status.st_ino
+    if own in above:
+        left_out.append(f"{folder} is a link that leads back to a folder above it")
+        return []
+    files: list[Path] = []
+    for entry in _entries(folder):
+        path = Path(entry)
+        if entry.is_dir():
+            files += _below(path, left_out, (*above, own))
+        elif entry.is_file():
+            files.append(path)
+        else:
+            left_out.append(f"{path} is a link that leads nowhere, or not an ordinary file")
+    return files
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder, in the order of the names, without what nobody has put there."""
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        left_behind = entry.name.lower() in LEFT_BEHIND
+        kept = entry.name.endswith(CHECKPOINT) and entry.is_dir()
+        if not (entry.name.startswith(".") or left_behind or kept):
+            yield entry
+
+
+def _ending(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _kind_of(paths: Sequence[Path], root: Path) -> Kind:
+    """What most of the files are."""
+    kinds = Counter(ENDINGS[_ending(path)] for path in paths if _ending(path) in ENDINGS)
+    if not kinds:
+        raise DataError(
+            f"the folders in {root} have no files to learn from: pictures ("
+            f"{', '.join(ending for ending, kind in ENDINGS.items() if kind == 'images')}) or "
+            "texts (.txt)"
+        )
+    return max(kinds, key=lambda kind: kinds[kind])
+
+
+def _expect_classes_here(
+    root: Path, classes: Sequence[os.DirEntry[str]], paths: Sequence[Path]
+) -> None:
+    """Refuse a folder whose folders are not the classes yet, such as train and test."""
+    parents = {path.parent for path in paths}
+    if not parents.isdisjoint(Path(entry) for entry in classes):
+        return
+    inner = min(parents).relative_to(root).parts[0]
+    raise DataError(
+        f"the folders in {root} hold folders and no files, as if the classes were one level below: "
+        f"name the folder whose folders are the classes, such as {root / inner}"
+    )
+
+
+def _text(label: str, root: Path) -> str:
+    try:
+        label.encode()
+    except UnicodeEncodeError as error:
+        raise FileError(f"a folder in {root} has a name that is not text: {label!r}") from error
+    return label

@@ -1,0 +1,36 @@
+"""Estimators whose training another may keep on disk, network by network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from plainnet.callbacks import Callback
+
+OfNetwork = Callable[[int], tuple[Callback, Path | None]]
+
+
+class Checkpointed:
+    """An estimator that asks for a `Checkpoint` and a file to resume from while it trains."""
+
+    _checkpoint_of: OfNetwork | None = None
+
+    @contextmanager
+    def checkpointed(self, of: OfNetwork) -> Iterator[None]:
+        """In here, `fit` gives each network, counted from 0, a `Checkpoint`, and a file to resume.
+
+        Networks that are done before the one that was cut off end at once, if they have a file.
+        """
+        self._checkpoint_of = of
+        try:
+            yield
+        finally:
+            del self._checkpoint_of
+
+    def _saving(self, network: int = 0) -> tuple[list[Callback], Path | None]:
+        """The callbacks that keep this network, and the file to resume from."""
+        if self._checkpoint_of is None:
+            return [], None
+        checkpoint, resume = self._checkpoint_of(network)
+        return [checkpoint], resume

@@ -1,0 +1,274 @@
+"""Images as they come, brought to one size, one number of channels and one scale."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.arguments.arrays import as_numbers
+from plainnet.errors import DataError, ShapeError, counted, shown
+from plainnet.estimators.images.pictures import is_path, is_picture, pixels_of, size_of
+from plainnet.estimators.images.resizing import Size, resized
+
+Array = npt.NDArray[Any]
+
+LARGEST_SIDE = 64
+"""Where no size is given, larger images are made smaller."""
+CHANNELS = (1, 3)
+LUMA = tuple(map(np.float32, (0.299, 0.587, 0.114)))
+"""How bright red, green and blue are (ITU-R BT.601), as in Pillow."""
+NO_IMAGES = "X holds no images: 0 sample(s), while a minimum of 1 is required"
+AT_ONCE = 256
+LOOKED_AT = 1024
+"""Images from which the colour of the border is told."""
+TOO_BRIGHT = 16
+"""How many times the largest pixel of training a pixel may be."""
+
+
+def as_images(X: Any) -> Array | list[Any]:
+    """X as an array of shape (m, height, width, channels), or as a list of images.
+
+    What is in a list is looked at when it is read.
+    """
+    if is_path(X) or is_picture(X):
+        raise DataError(f"X must hold images; got one, {shown(X)}: put it in a list")
+    if hasattr(X, "iloc") and X.ndim == 2 and X.shape[1] == 1:
+        X = X.iloc[:, 0]
+    if hasattr(X, "iloc") and X.ndim == 1:
+        X = X.tolist()
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OU" and X.ndim == 1:
+        X = X.tolist()
+    if isinstance(X, list | tuple):
+        if not X:
+            raise DataError(NO_IMAGES)
+        return list(X)
+    X = as_numbers("X", X)
+    if X.ndim == 2:
+        _refuse_rows(X)
+    if X.ndim not in (3, 4):
+        raise ShapeError(
+            "images have the shape (m, height, width) or (m, height, width, channels); got "
+            f"{X.shape}"
+        )
+    if 0 in X.shape:
+        raise DataError(f"{NO_IMAGES}; it has the shape {X.shape}")
+    return _with_channels(X, "X")
+
+
+def _refuse_rows(X: Array) -> NoReturn:
+    n = X.shape[1]
+    side = round(n**0.5)
+    shape = (side, side) if side * side == n else "(height, width)"
+    raise ShapeError(
+        f"X has the shape {X.shape}, rows of {counted(n, 'number')}: if a row holds the pixels of "
+        f"an image, say which with image_shape={shape}"
+    )
+
+
+def _with_channels(images: Array, name: str) -> Array:
+    """Images with an axis for their channels, of which there are one or three."""
+    if images.ndim == 3:
+        return images[..., None]
+    if images.shape[3] in CHANNELS:
+        return images
+    hint = ""
+    if images.shape[1] in CHANNELS:
+        hint = f": channels come last, as in np.moveaxis({name}, 1, -1)"
+    elif images.shape[3] in (2, 4):
+        hint = f": leave alpha out, as in {name}[..., :{images.shape[3] - 1}]"
+    raise ShapeError(f"images have one channel or three; {name} has the shape {images.shape}{hint}")
+
+
+# --- one of a list --------------------------------------------------------------------------------
+
+
+def _named(i: int) -> str:
+    return f"X[{i}]"
+
+
+def _size(item: Any, i: int) -> Size:
+    if is_path(item) or is_picture(item):
+        return size_of(item)
+    height, width = _array(item, i).shape[:2]
+    return height, width
+
+
+def _array(item: Any, i: int) -> Array:
+    """One image, shape (height, width, channels): bytes or float32."""
+    if is_path(item) or is_picture(item):
+        return pixels_of(item)
+    array = as_numbers(_named(i), item)
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        raise ShapeError(
+            f"an image has the shape (height, width) or (height, width, channels); {_named(i)} has "
+            f"{array.shape}"
+        )
+    return _floats_or_bytes(_with_channels(array[None], _named(i))[0], i)
+
+
+def _floats_or_bytes(pixels: Array, first: int = 0) -> Array:
+    """Bytes as they are, all else as float32, which must be finite."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    with np.errstate(over="ignore"):
+        floats = pixels.astype(np.float32)
+    if not np.isfinite(floats).all():
+        bad = tuple(np.argwhere(~np.isfinite(floats))[0])
+        i = first + (int(bad[0]) if pixels.ndim == 4 else 0)
+        raise DataError(
+            f"{_named(i)} has the pixel {pixels[bad]}; pixels must be numbers that float32 holds, "
+            "and not NaN or infinity"
+        )
+    return floats
+
+
+# --- all of them ----------------------------------------------------------------------------------
+
+
+class Pixels:
+    """What the images of a training were like; it makes others like them.
+
+    Parameters
+    ----------
+    size : (int, int), optional
+        The height and the width that all images get. By default the median ones, made smaller
+        together if one of them is above 64.
+
+    Attributes
+    ----------
+    size : (int, int)
+    channels : int
+        1 if no image of the training had a colour, else 3.
+    mean, scale : arrays of shape (channels,)
+        Of the pixels.
+    border : array of shape (channels,)
+        The median pixel of the images' borders, standardised.
+    largest : float
+        The largest absolute value of a pixel.
+    whole : bool
+        All pixels were whole numbers.
+    """
+
+    def __init__(self, size: Size | None = None) -> None:
+        self.given_size = size
+
+    def fit(self, X: Any) -> Array:
+        """Choose size and channels for the images of a training; return them as `take` does."""
+        images = as_images(X)
+        self.size = self._chosen_size(images)
+        pixels = self._brought(images, images.shape[3] if isinstance(images, np.ndarray) else 3)
+        if (pixels[..., :1] == pixels).all():
+            pixels = np.ascontiguousarray(pixels[..., :1])
+        self.channels = pixels.shape[3]
+        return pixels
+
+    def measure(self, pixels: Array) -> None:
+        """Look at what is learned from, as `fit` returned it."""
+        self.mean = pixels.mean(axis=(0, 1, 2), dtype=np.float64)
+        spread = pixels.std(axis=(0, 1, 2), dtype=np.float64)
+        self.scale = np.where(spread > 0, spread, 1.0)
+        self.largest = max(abs(float(pixels.min())), abs(float(pixels.max())))
+        self.whole = bool((np.rint(pixels) == pixels).all())
+        self.border = self.standardised(_border(pixels[:LOOKED_AT]))
+
+    def take(self, X: Any) -> Array:
+        """Images in the common size, shape (m, height, width, channels): bytes or float32."""
+        images = as_images(X)
+        if isinstance(X, np.ndarray) and X.ndim == 3 and X.shape[2] in (*CHANNELS, 4):
+            self._expect_several(X)
+        pixels = self._brought(images, self.channels)
+        self._expect_same_scale(pixels)
+        return pixels
+
+    def standardised(self, pixels: Array) -> Array:
+        """(pixels - mean) / scale for each channel, in float32."""
+        floats = pixels.astype(np.float32)
+        floats -= self.mean.astype(np.float32)
+        floats /= self.scale.astype(np.float32)
+        return floats
+
+    def expect_to_work(self, input_shape: tuple[int, ...]) -> None:
+        """Refuse what a file has brought, if it does not suit a network of this input shape."""
+        vectors = self.mean, self.scale, self.border
+        fits = tuple(input_shape) == (*self.size, self.channels) and self.channels in CHANNELS
+        fits = fits and all(np.shape(vector) == (self.channels,) for vector in vectors)
+        if not fits or not np.isfinite(vectors).all() or not (self.scale > 0).all():
+            raise DataError("its pixels_ do not suit its network")
+
+    def _chosen_size(self, images: Array | list[Any]) -> Size:
+        if self.given_size is not None:
+            return self.given_size
+        if isinstance(images, np.ndarray):
+            sizes = np.array([images.shape[1:3]])
+        else:
+            sizes = np.array([_size(item, i) for i, item in enumerate(images)])
+        median = np.median(sizes, axis=0)
+        height, width = np.rint(median * min(1, LARGEST_SIDE / median.max())).astype(int).tolist()
+        return max(1, height), max(1, width)
+
+    def _brought(self, images: Array | list[Any], channels: int) -> Array:
+        """The images in the common size, with this number of channels."""
+        if isinstance(images, np.ndarray):
+            if images.shape[1:3] == self.size:
+                return _in_channels(_floats_or_bytes(images), channels)
+            dtype = images.dtype if images.dtype == np.uint8 else np.float32
+            pixels = np.empty((len(images), *self.size, channels), dtype)
+            for first in range(0, len(images), AT_ONCE):
+                some = _floats_or_bytes(images[first : first + AT_ONCE], first)
+                pixels[first : first + AT_ONCE] = _in_channels(resized(some, self.size), channels)
+            return pixels
+        pixels = np.empty((len(images), *self.size, channels), np.uint8)
+        for i, item in enumerate(images):
+            image = _in_channels(resized(_array(item, i), self.size), channels)
+            if image.dtype != pixels.dtype:
+                pixels = pixels.astype(np.float32, copy=False)
+            pixels[i] = image
+        return pixels
+
+    def _expect_several(self, X: Array) -> None:
+        """An array of shape (m, height, width) could be one image in colour."""
+        if X.shape[1:] != self.size:
+            raise ShapeError(
+                f"X has the shape {X.shape}: X[None] if that is one image in colour, X[..., None] "
+                f"if they are {len(X)} images of {X.shape[1]} x {X.shape[2]} pixels"
+            )
+
+    def _expect_same_scale(self, pixels: Array) -> None:
+        """Refuse what was scaled otherwise than in training, each image by itself."""
+        if not self.largest:
+            return
+        each = pixels.reshape(len(pixels), -1)
+        top = np.maximum(each.max(axis=1), -each.min(axis=1).astype(np.float32))
+        for i in np.flatnonzero(top > TOO_BRIGHT * self.largest).tolist():
+            self._refuse_scale(i, f"up to {top[i]:g}")
+        if self.whole and self.largest > 1:
+            for i in np.flatnonzero((top > 0) & (top <= 1)).tolist():
+                if (each[i] != np.rint(each[i])).any():
+                    self._refuse_scale(i, f"fractions up to {top[i]:g}")
+
+    def _refuse_scale(self, i: int, what: str) -> NoReturn:
+        whole = "whole numbers " if self.whole else ""
+        raise DataError(
+            f"{_named(i)} does not have the scale of the training: its pixels are {what}, and "
+            f"there they were {whole}up to {self.largest:g}"
+        )
+
+
+def _in_channels(pixels: Array, channels: int) -> Array:
+    """Grey in three channels, or colours as grey, by how bright the eye sees them."""
+    if pixels.shape[-1] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=-1)
+    red, green, blue = (pixels[..., k : k + 1].astype(np.float32) for k in range(3))
+    grey = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    grey = np.where((red == green) & (green == blue), red, grey)  # without an error of rounding
+    return np.rint(grey).astype(np.uint8) if pixels.dtype == np.uint8 else grey
+
+
+def _border(images: Array) -> Array:
+    """The median of the outermost pixels, shape (channels,)."""
+    sides = images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]
+    return np.asarray(np.median(np.concatenate(sides, axis=1), axis=(0, 1)))
