@@ -24,7 +24,7 @@ from plainnet.errors import FileError, SettingError, optional
 from plainnet.estimators import mlp, networks, tabular
 from plainnet.estimators.schema import expect_modest_schema
 from plainnet.estimators.state import noting_made, own_losses
-from plainnet.estimators.tabular import columns
+from plainnet.estimators.tabular import columns, intervals
 from plainnet.files.archive import fits_its_packing, read_zip, shortened
 from plainnet.files.kinds import check_ending
 from plainnet.files.native import known_kinds
@@ -211,6 +211,8 @@ def _trusted() -> list[type]:
         tabular.TabularClassifier,
         tabular.TabularRegressor,
         columns.Columns,
+        intervals.Intervals,
+        intervals.Ridge,
         columns.Number,
         columns.Date,
         columns.Category,
