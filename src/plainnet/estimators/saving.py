@@ -24,7 +24,7 @@ from plainnet.errors import FileError, SettingError, optional
 from plainnet.estimators import images, mlp, networks, tabular
 from plainnet.estimators.schema import expect_modest_schema
 from plainnet.estimators.state import noting_made, own_losses
-from plainnet.estimators.tabular import columns, kinds, written_dates, written_numbers
+from plainnet.estimators.tabular import columns, intervals, kinds, written_dates, written_numbers
 from plainnet.files.archive import fits_its_packing, read_zip, shortened
 from plainnet.files.kinds import check_ending
 from plainnet.files.native import known_kinds
@@ -219,6 +219,8 @@ def _trusted() -> list[type]:
         written_dates.DateNotation,
         images.ImageClassifier,
         images.Pixels,
+        intervals.Intervals,
+        intervals.Ridge,
         History,
         LBFGS,
         callbacks.EMA,

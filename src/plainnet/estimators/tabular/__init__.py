@@ -4,6 +4,7 @@ estimators     the two: what differs between classes and numbers
 ensemble       what they share: several networks on one table, and their mean
 sizes          what the number of rows decides: networks, epochs, rows in a batch
 held_out       which rows each network learns, and which choose its epoch
+intervals      prediction intervals from the errors on the rows held out
 recipe         the network: RealMLP, its settings and its start
 columns        what each column is, and its numbers; table.py has it as it comes
 calibration    the temperature of probabilities
