@@ -57,8 +57,7 @@ def sum_rows(
     Y: Array,  # (m, n)
 ) -> Array:
     """Y_i = sum_t w_it E_(id_it), each row by itself: its sum does not depend on the others."""
-    for i in range(len(ids)):
-        n = lengths[i]
+    for i, n in enumerate(lengths):
         np.dot(weights[i, :n], E.take(ids[i, :n], axis=0, out=taken[:n], mode="clip"), out=Y[i])
     return Y
 
@@ -118,7 +117,7 @@ def sorted_runs(
         np.copyto(place, np.iinfo(place.dtype).max, where=left_out.reshape(-1))
     place.sort()
     if left_out is not None:
-        N -= np.count_nonzero(left_out)
+        N -= int(np.count_nonzero(left_out))
         k, place, start, row, new = k[:N], place[:N], start[:N], row[:N], new[:N]
     np.floor_divide(place, ids.size, out=k)
     np.multiply(k, ids.size, out=start)
