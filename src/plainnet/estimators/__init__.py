@@ -5,6 +5,7 @@ targets    classes and numbers: what the labels are
 mlp        MLPClassifier, MLPRegressor: scikit-learn's, parameter for parameter
 networks   NetworkClassifier, NetworkRegressor: any layers
 tabular    TabularClassifier, TabularRegressor: tables as they come
+texts      TextClassifier, TextRegressor: a column of texts as it comes
 state      what pickles, copies and files keep of an estimator
 saving     estimators as files; schema.py looks at a file before anything is made from it
 """
@@ -19,6 +20,7 @@ from plainnet.estimators.mlp import MLPClassifier, MLPRegressor  # noqa: E402
 from plainnet.estimators.networks import NetworkClassifier, NetworkRegressor  # noqa: E402
 from plainnet.estimators.saving import load, save  # noqa: E402
 from plainnet.estimators.tabular import TabularClassifier, TabularRegressor  # noqa: E402
+from plainnet.estimators.texts import TextClassifier, TextRegressor  # noqa: E402
 
 __all__ = [
     "MLPClassifier",
@@ -27,6 +29,8 @@ __all__ = [
     "NetworkRegressor",
     "TabularClassifier",
     "TabularRegressor",
+    "TextClassifier",
+    "TextRegressor",
     "load",
     "save",
 ]
