@@ -11,7 +11,12 @@ from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import ShapeError, require_integer, require_one_of, require_optional
 from plainnet.initializers import Initializer, Normal
 from plainnet.kernels.arrays import counting
-from plainnet.kernels.embedding import sum_rows, sum_rows_backward, sum_rows_backward_weights
+from plainnet.kernels.embedding import (
+    TOGETHER,
+    sum_bags,
+    sum_bags_backward,
+    sum_bags_backward_weights,
+)
 from plainnet.layers.attention.embedding import WithZeroRow, checked_ids, checked_padding
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 
@@ -155,15 +160,13 @@ class EmbeddingBag(Layer):
         w = self._weights(ids, *given, cache=cache)
         taken = cache.array("taken", (ids.shape[1], self.width), self.E.dtype)
         Y = cache.array("Y", (len(ids), self.width), self.E.dtype)
-        return sum_rows(self.E, ids, w, cache["lengths"], taken, Y)
+        return sum_bags(self.E, ids, w, cache["lengths"], taken, Y)
 
     def _weights(self, ids: Array, *given: Array, cache: Cache) -> Array:
         """The weight of each id, 0 for padding; leaves how far each example goes as `lengths`."""
         (m, T), dtype = ids.shape, self.E.dtype
-        left_out = cache.array("left_out", (m, T), BOOL)
         counted = cache.array("counted", (m, T), BOOL)
-        np.equal(ids, -1 if self.padding is None else self.padding, out=left_out)
-        np.logical_not(left_out, out=counted)
+        np.not_equal(ids, -1 if self.padding is None else self.padding, out=counted)
         lengths = cache.array("lengths", (m,), INTP)
         steps = cache.array("steps", (m, T), INTP)
         np.multiply(counted, counting(T + 1)[1:], out=steps)
@@ -178,22 +181,22 @@ class EmbeddingBag(Layer):
         return w
 
     def backward(self, dY: Array, cache: Cache) -> Any:
-        ids, left_out, n = cache["ids"], cache["left_out"], self.width
+        ids, n = cache["ids"], self.width
         m, T = ids.shape
         self.dE.fill(0)
-        index = cache.array("index", (4, m * T), INTP)
-        new = cache.array("new", (m * T,), BOOL)
-        factors = cache.array("factors", (m * T, 1), dY.dtype)
-        sorted_dY = cache.array("sorted_dY", (m * T, n), dY.dtype)
-        sums = cache.array("sums", (min(m * T, self.vocabulary), n), dY.dtype)
-        scratch = index, new, factors, sorted_dY, sums
-        sum_rows_backward(dY, ids, cache["w"], left_out, self.dE, *scratch)
+        N = min(m, TOGETHER) * T
+        rank = cache.array("rank", (self.vocabulary,), INTP)
+        index = cache.array("index", (2, N), INTP)
+        N = min(N, self.vocabulary)
+        B = cache.array("B", (N * min(m, TOGETHER),), dY.dtype)
+        sums = cache.array("sums", (2, N, n), dY.dtype)
+        sum_bags_backward(dY, ids, cache["w"], self.dE, rank, index, B, sums)
         if not self.takes_several:
             return NO_GRADIENT
         if not cache.needs_input_gradient:
             return NO_GRADIENT, NO_GRADIENT
         dW = cache.array("dW", (m, T), dY.dtype)
         taken = cache.array("taken", (T, n), dY.dtype)
-        sum_rows_backward_weights(dY, self.E, ids, taken, dW)
-        np.copyto(dW, 0, where=left_out)
+        sum_bags_backward_weights(dY, self.E, ids, taken, dW)
+        np.multiply(dW, cache["counted"], out=dW)
         return NO_GRADIENT, dW
