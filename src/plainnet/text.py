@@ -238,9 +238,21 @@ class BytePairs(Tokenizer):
         ]
         if any(len(pair) != 2 for pair in self.merges):
             raise SettingError("each of merges must be two ids")
-        self._rank = {(a, b): BYTES + k for k, (a, b) in enumerate(self.merges)}
+        self._rank = self._ranked()
         if len(self._rank) < len(self.merges):
             raise SettingError("merges has a pair more than once")
+
+    def _ranked(self) -> dict[tuple[int, int], int]:
+        return {(a, b): BYTES + k for k, (a, b) in enumerate(self.merges)}
+
+    # Pickles and files have the merges as one array.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"merges": np.array(self.merges, np.intp).reshape(-1, 2)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.merges = state["merges"].tolist()
+        self._rank = self._ranked()
 
     @classmethod
     def learn(cls, texts: Iterable[str], *, size: int = 1000, min_count: int = 2) -> Self:

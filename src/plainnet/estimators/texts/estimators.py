@@ -101,7 +101,7 @@ class Texts(NeuralEstimator):
 
     def _measures(self, network: Network, Z: Array, held: Held) -> dict[str, float]:
         """What is measured on held-out texts, from the network's outputs for them."""
-        _, targets, weights = held
+        targets, weights = network.check_targets(len(Z), *held[1:])
         measures = network.loss.measures(Z, targets, Cache(), weights)
         return {f"val_{name}": value for name, (value, _) in measures.items()}
 
