@@ -149,21 +149,26 @@ class Texts(NeuralEstimator):
         networks = self.n_networks or recipe.networks or networks_for(len(rows))
         self.reader_ = self._reader(rows.X, recipe)
         self._scale(rows)
-        parts: Iterable[tuple[Rows, Rows | None]] = repeat((rows, given), networks)
+        everything = self._read(self.reader_.read(rows.X), rows)
+        shared = None if given is None else self._read(self.reader_.read(given.X), given)
+        parts: Iterable[tuple[Held, Held | None]] = repeat((everything, shared), networks)
         if given is None and self._holds_out(rows):
             drawn = folds(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))
-            parts = [(rows.take(kept), rows.take(out)) for kept, out in drawn]
+            texts = everything[0]
+            parts = (
+                (self._read(texts.take(a), rows.take(a)), self._read(texts.take(b), rows.take(b)))
+                for a, b in drawn
+            )
         self.networks_, self.histories_, self.best_epochs_ = [], [], []
         validations = []
-        for learned, out in parts:
-            held = None if out is None else self._read(self._balanced(out))
-            self._train(self._read(self._balanced(learned)), held, recipe, rng)
+        for learned, held in parts:
+            self._train(learned, held, recipe, rng)
             if held is not None:
                 validations.append(held)
             if self.histories_[-1].stopped == "Ctrl-C":
                 warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
                 break
-        self._finish(validations, shared=given is not None)
+        self._finish(validations, shared=shared is not None)
         return self
 
     def _reader(self, texts: Array, recipe: recipes.Recipe) -> Reader:
@@ -179,8 +184,10 @@ class Texts(NeuralEstimator):
             return self.validation_fraction
         return held_out_share(len(rows))
 
-    def _read(self, rows: Rows) -> Held:
-        return self.reader_.read(rows.X), self._standardised(rows), rows.weights
+    def _read(self, examples: Examples, rows: Rows) -> Held:
+        """The rows, whose texts have been read, as the networks learn them."""
+        rows = self._balanced(rows)
+        return examples, self._standardised(rows), rows.weights
 
     def _train(
         self, learned: Held, held: Held | None, recipe: recipes.Recipe, rng: np.random.Generator

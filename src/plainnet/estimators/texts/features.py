@@ -50,6 +50,13 @@ class Bags:
     def lengths(self) -> Array:
         return np.diff(self.starts)
 
+    def take(self, rows: Array) -> Bags:
+        """Those of some texts."""
+        lengths = self.lengths[rows]
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        place = np.arange(ends[-1]) + np.repeat(self.starts[rows] - ends[:-1], lengths)
+        return Bags(ends, self.ids[place], self.weights[place])
+
     def matrix(self, n_features: int) -> Any:
         """As a sparse matrix of shape (m, n_features)."""
         return sparse.csr_matrix(

@@ -7,7 +7,7 @@ give the network's input for some of their rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,10 @@ class Examples(Protocol):
 
     lengths: Array
     """The features or tokens of each, shape (m,)."""
+
+    def take(self, rows: Array) -> Self:
+        """Some of the texts."""
+        ...
 
     def batch(self, rows: Array) -> Any:
         """The network's input for these texts."""
@@ -98,6 +102,9 @@ class BagExamples:
     def __init__(self, bags: Bags) -> None:
         self.bags, self.lengths = bags, bags.lengths
 
+    def take(self, rows: Array) -> BagExamples:
+        return BagExamples(self.bags.take(rows))
+
     def batch(self, rows: Array) -> tuple[Array, Array]:
         return self._padded(rows, len(rows))
 
@@ -105,16 +112,14 @@ class BagExamples:
         return self._padded(rows, ROWS)
 
     def _padded(self, rows: Array, m: int) -> tuple[Array, Array]:
+        bags = self.bags.take(rows)
         lengths = np.zeros(m, np.intp)
-        lengths[: len(rows)] = self.lengths[rows]
+        lengths[: len(rows)] = bags.lengths
         length = max(int(lengths.max()), 1)
         ids, weights = np.zeros((m, length), np.intp), np.zeros((m, length), np.float32)
         data = np.arange(length) < lengths[:, None]
-        ends = np.cumsum(lengths)
-        shift = self.bags.starts[rows] - (ends - lengths)[: len(rows)]
-        place = np.arange(ends[-1]) + np.repeat(shift, lengths[: len(rows)])
-        ids[data] = self.bags.ids[place] + 1
-        weights[data] = self.bags.weights[place]
+        ids[data] = bags.ids + 1
+        weights[data] = bags.weights
         return ids, weights
 
 
@@ -152,6 +157,9 @@ class TokenExamples:
         self.sequences = [ids[:length] if len(ids) else nothing for ids in sequences]
         self.lengths = np.array([len(ids) for ids in self.sequences], np.intp)
         self.length = length
+
+    def take(self, rows: Array) -> TokenExamples:
+        return TokenExamples([self.sequences[i] for i in rows], self.length)
 
     def batch(self, rows: Array) -> Array:
         return pad([self.sequences[i] for i in rows])
