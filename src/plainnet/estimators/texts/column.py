@@ -38,7 +38,7 @@ def as_texts(X: Any, name: str = "X") -> Array:
 
 def _column(X: Any, name: str) -> list[Any]:
     """The values of one column."""
-    if not hasattr(X, "shape"):
+    if not isinstance(getattr(X, "shape", None), tuple):
         if not isinstance(X, list | tuple):
             raise DTypeError(f"{name} must be texts, such as a list of str; got {shown(X)}")
         if not any(isinstance(row, list | tuple | np.ndarray) for row in X):

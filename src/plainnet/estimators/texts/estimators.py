@@ -144,6 +144,7 @@ class Texts(NeuralEstimator):
         self._validate_params()
         rng = generator(self.random_state)
         rows = self._training_rows(X, y, sample_weight, fresh=True, incremental=False)
+        rows.raw = rows.X  # which a scorer would ask for, and there is none
         given = self._given_validation(X_val, y_val)
         recipe = self._recipe()
         networks = self.n_networks or recipe.networks or networks_for(len(rows))
@@ -275,10 +276,13 @@ class Texts(NeuralEstimator):
 
     def expect_to_work(self) -> None:
         super().expect_to_work()
-        if "networks_" in vars(self):
+        if {"reader_", "networks_"} & vars(self).keys():
             self._expect_to_predict()
 
     def _expect_to_predict(self) -> None:
+        for name in ("reader_", "networks_"):
+            if not vars(self).get(name):
+                raise DataError(f"it lacks {name}")
         reader, in_order = self.reader_, self._recipe().in_order
         if type(reader) is not (TokenReader if in_order else BagReader):
             raise DataError(f"it reads texts by {type(reader).__name__}, unlike its preset")

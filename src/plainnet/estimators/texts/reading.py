@@ -211,9 +211,13 @@ def outputs(networks: list[Network], examples: Examples) -> Array:
     for start in range(0, m, ROWS):
         rows = np.arange(start, min(start + ROWS, m))
         X = examples.block(rows)
-        for network, cache in zip(networks, caches, strict=True):
-            Z[rows] += network.forward(X, cache)[: len(rows)]
+        with np.errstate(over="ignore", invalid="ignore"):  # the outputs are checked instead
+            for network, cache in zip(networks, caches, strict=True):
+                Z[rows] += network.forward(X, cache)[: len(rows)]
     Z /= len(networks)
     if not np.isfinite(Z).all():
-        raise DataError("the networks' outputs are not finite")
+        raise DataError(
+            "the outputs of a network are not finite: with a smaller learning_rate or weight_decay "
+            "they stay so"
+        )
     return Z

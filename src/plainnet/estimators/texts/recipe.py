@@ -62,7 +62,7 @@ class Recipe:
     def batch_for(self, rows: int) -> int:
         """How many rows a batch has."""
         fitting = min(max(rows // STEPS_PER_EPOCH, SMALLEST_BATCH), LARGEST_BATCH)
-        return min(self.batch_size or fitting, rows)
+        return min(int(self.batch_size or fitting), rows)
 
 
 RECIPES = {
