@@ -24,7 +24,7 @@ from sklearn.utils.estimator_checks import check_param_validation
 
 from plainnet import load, save
 from plainnet.callbacks import Callback, EarlyStopping
-from plainnet.errors import DataError, DTypeError, FileError, ShapeError
+from plainnet.errors import DataError, DTypeError, FileError, SettingError, ShapeError
 from plainnet.estimators import TextClassifier, TextRegressor
 from plainnet.estimators.texts import NGrams, TextFeatures
 from plainnet.estimators.texts.column import as_texts
@@ -189,6 +189,13 @@ def test_the_most_frequent_features_are_kept():
     assert few.idf.max() <= np.sort(all_of_them.idf)[6]
 
 
+def test_the_order_of_features_is_that_of_the_texts():
+    """Not that of a set, which differs from process to process."""
+    ngrams = NGrams(as_texts(["b a b", "a c b"]), min_count=1)
+    assert ngrams.words == ["b", "a", "c", "b a", "a b", "a c", "c b"]
+    assert ngrams.codes.tolist() == sorted(ngrams.codes.tolist())
+
+
 def test_many_characters_are_looked_at_some_at_a_time(monkeypatch):
     whole = NGrams(as_texts(FEW), min_count=1)
     bags = whole.bags(as_texts(FEW))
@@ -235,6 +242,18 @@ def test_a_text_gets_the_same_numbers_in_any_company(texts):
     np.testing.assert_array_equal(again, together)
     copied = pickle.loads(pickle.dumps(features))
     np.testing.assert_array_equal(copied.transform(texts), together)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("projection", None), ("projection", np.ones((3, 2))), ("ngrams", "words")],
+)
+def test_numbers_of_texts_from_a_damaged_file(name, value, texts):
+    features = TextFeatures(texts, 3)
+    features.expect_to_work()
+    setattr(features, name, value)
+    with pytest.raises((DataError, SettingError)):
+        features.expect_to_work()
 
 
 @pytest.mark.parametrize("few", [["a"], ["", None], ["a", "a"], ["a b", "a b", "b c", "b c"]])

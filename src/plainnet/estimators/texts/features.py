@@ -20,7 +20,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from plainnet.errors import DataError
+from plainnet.errors import DataError, require_integer, require_type
 from plainnet.estimators.texts.column import as_texts
 from plainnet.text import code_points, words_of
 
@@ -90,8 +90,8 @@ class NGrams:
         pairs = Counter[str]()
         for text in texts:
             found = words_of(text)
-            words.update(set(found))
-            pairs.update({f"{a} {b}" for a, b in pairwise(found)})
+            words.update(dict.fromkeys(found, 1))  # each once, in an order that is always the same
+            pairs.update(dict.fromkeys((f"{a} {b}" for a, b in pairwise(found)), 1))
         counts = [(count, word) for word, count in chain(words.items(), pairs.items())]
         codes, times = self._character_counts(texts, min_count)
         totals = np.concatenate([np.array([c for c, _ in counts], np.intp), times])
@@ -271,6 +271,8 @@ class TextFeatures:
         Missing values count as "".
     n_features : int
         At most; fewer texts, or fewer different ones, give fewer.
+    most : int
+        Words, pairs of words and n-grams at most.
 
     Attributes
     ----------
@@ -285,10 +287,21 @@ class TextFeatures:
     """
 
     def __init__(self, X: Any, n_features: int = 24, *, most: int = MOST) -> None:
+        n_features = require_integer("n_features", n_features, at_least=1)
         texts = as_texts(X)
         self.ngrams = NGrams(texts, most=most)
         M = self.ngrams.bags(texts).matrix(len(self.ngrams)).astype(np.float64)
         self.projection = _directions(M, n_features)
+
+    def expect_to_work(self) -> None:
+        """Refuse what a damaged file has brought."""
+        require_type("ngrams", vars(self).get("ngrams"), NGrams)
+        self.ngrams.expect_to_work()
+        P = vars(self).get("projection")
+        if not (isinstance(P, np.ndarray) and P.dtype == np.float64 and np.isfinite(P).all()):
+            raise DataError("its projection is not finite")
+        if P.ndim != 2 or len(P) != len(self.ngrams):
+            raise DataError(f"its projection does not have {len(self.ngrams)} rows")
 
     @property
     def n_features(self) -> int:
