@@ -41,6 +41,18 @@ from plainnet.errors import (
     shown,
 )
 
+__all__ = [
+    "PADDING",
+    "UNKNOWN",
+    "BytePairs",
+    "Characters",
+    "Tokenizer",
+    "Words",
+    "from_config",
+    "mask",
+    "pad",
+]
+
 Array = npt.NDArray[Any]
 
 PADDING, UNKNOWN = 0, 1
