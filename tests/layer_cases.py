@@ -36,6 +36,7 @@ from plainnet.layers import (
     Dropout,
     Dropout2d,
     Embedding,
+    EmbeddingBag,
     EncoderDecoder,
     Flatten,
     FromFormula,
@@ -542,6 +543,9 @@ CASES = [
     LayerCase(lambda: tied_both_ways(False), (3, 4), joined),
     LayerCase(lambda: Embedding(4, 3), (5,), attention.looked_up_tokens),
     LayerCase(lambda: Embedding(3, 2, padding=0), (4,), attention.looked_up_tokens),
+    LayerCase(lambda: EmbeddingBag(4, 3), (5,), attention.bag),
+    LayerCase(lambda: EmbeddingBag(3, 2, padding=0), (4,), attention.bag),
+    LayerCase(lambda: EmbeddingBag(3, 2, combine="sum", padding=1), (4,), attention.bag),
     LayerCase(lambda: TiedEmbedding(5, 3, [Dense(3), Tanh()]), (4,), attention.tied(chain)),
     LayerCase(
         lambda: TiedEmbedding(3, 2, [Dense(2), Tanh()], padding=1), (4,), attention.tied(chain)

@@ -29,6 +29,7 @@ MODULES = {
     "plainnet.metrics": None,
     "plainnet.optimizers": None,
     "plainnet.schedules": None,
+    "plainnet.text": None,
     "plainnet.estimators": "skops",
     "plainnet.rl": "gymnasium",
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
         metrics,
         optimizers,
         schedules,
+        text,
     )
     from plainnet.callbacks import Callback, EarlyStopping
     from plainnet.data import one_hot
@@ -62,6 +63,7 @@ __all__ = [
     "save",
     "schedules",
     "step",
+    "text",
     "train",
 ]
 

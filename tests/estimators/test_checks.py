@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
@@ -14,6 +15,7 @@ from sklearn.utils.estimator_checks import (
     check_sample_weight_equivalence_on_sparse_data,
     parametrize_with_checks,
 )
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from plainnet.estimators import (
     ImageClassifier,
@@ -23,6 +25,8 @@ from plainnet.estimators import (
     NetworkRegressor,
     TabularClassifier,
     TabularRegressor,
+    TextClassifier,
+    TextRegressor,
 )
 from plainnet.layers import Dense, ReLU
 from plainnet.optimizers import Adam
@@ -52,6 +56,45 @@ TABULAR = [TabularClassifier(**SMALL), TabularRegressor(**SMALL)]
 # Their data are tables: a row is an image one pixel high.
 IMAGES = [ImageClassifier("fast", epochs=30, image_shape=(1, -1))]
 
+
+class Spelled:
+    """An estimator of texts that reads tables of numbers, a word for each.
+
+    Of texts alone, scikit-learn checks next to nothing.
+    """
+
+    def _checked(self, X, y, reset):
+        numeric = isinstance(self, TextRegressor)
+        X, y = validate_data(self, X, y, multi_output=True, y_numeric=numeric, reset=reset)
+        return spelled(X), y
+
+    def _features(self, X):
+        check_is_fitted(self)
+        return spelled(validate_data(self, X, reset=False))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = tags.input_tags.string = tags.input_tags.allow_nan = False
+        tags.input_tags.two_d_array = True
+        return tags
+
+
+def spelled(X):
+    rows = [" ".join(f"{'abcdefghij'[j % 10]}{x:.0f}" for j, x in enumerate(row)) for row in X]
+    return np.array([*rows, None], object)[:-1]
+
+
+class SpelledClassifier(Spelled, TextClassifier):
+    pass
+
+
+class SpelledRegressor(Spelled, TextRegressor):
+    pass
+
+
+FEW_EPOCHS = {"n_networks": 2, "epochs": 30, "min_count": 1, "learning_rate": 0.05}
+TEXTS = [SpelledClassifier(**FEW_EPOCHS), SpelledRegressor(**FEW_EPOCHS)]
+
 NOTHING_TO_CHECK = {
     "check_array_api_input": "it wants a setting of SciPy's, before SciPy is imported",
     "check_classifiers_multilabel_output_format_decision_function": "there is none, as in theirs",
@@ -60,15 +103,16 @@ NOTHING_TO_CHECK = {
 
 
 def expected_failures(estimator):
-    """One, and none for the first four."""
-    if type(estimator) not in (TabularClassifier, TabularRegressor, ImageClassifier):
+    """One for tables, images and texts, and none for the others."""
+    with_one = TabularClassifier | TabularRegressor | ImageClassifier | Spelled
+    if not isinstance(estimator, with_one):
         return {}
     why = "rows are held out at random, and medians and bins count rows, not weights"
     return {"check_sample_weight_equivalence_on_dense_data": why}
 
 
 @parametrize_with_checks(
-    [*MLPS, *NETWORKS, *TABULAR, *IMAGES], expected_failed_checks=expected_failures
+    [*MLPS, *NETWORKS, *TABULAR, *IMAGES, *TEXTS], expected_failed_checks=expected_failures
 )
 def test_checks(estimator, check):
     if check.func.__name__ in NOTHING_TO_CHECK:

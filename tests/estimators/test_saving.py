@@ -39,6 +39,8 @@ from plainnet.estimators import (  # noqa: E402
     MLPRegressor,
     NetworkClassifier,
     NetworkRegressor,
+    TextClassifier,
+    TextRegressor,
     load,
     save,
 )
@@ -63,6 +65,7 @@ TABLE = pd.DataFrame(
         "day": pd.date_range("2026-01-01", periods=40),
     }
 )
+TEXTS = np.array([f"the {c} number {i % 7}" for i, c in enumerate(CLASSES)] + [None], object)[:40]
 
 
 class Shift(Layer):
@@ -100,6 +103,12 @@ FITTED = {
     "TabularRegressor": lambda: TabularRegressor(
         "fast", epochs=2, n_networks=1, random_state=0
     ).fit(TABLE, NUMBERS),
+    "TextClassifier": lambda: TextClassifier(epochs=2, n_networks=2, random_state=0).fit(
+        TEXTS, CLASSES
+    ),
+    "TextRegressor": lambda: TextRegressor("gru", epochs=2, width=4, random_state=0).fit(
+        TEXTS, NUMBERS
+    ),
 }
 
 
@@ -109,6 +118,8 @@ def fitted(request: pytest.FixtureRequest) -> Any:
 
 
 def rows(estimator: Any) -> Any:
+    if hasattr(estimator, "reader_"):
+        return TEXTS
     return TABLE if hasattr(estimator, "columns_") else X
 
 

@@ -156,6 +156,16 @@ def _layer_calls() -> list[Call]:
                 says={"layers": ("layer",), "vocabulary": ("vectors for ids",)},
             )
         )
+    bag = {"vocabulary": 5, "width": 3, "combine": "mean", "padding": None, "initializer": None}
+    calls.append(
+        Call(
+            "layers.EmbeddingBag",
+            layers.EmbeddingBag,
+            lambda: fresh(bag),
+            as_layer((3,), ids=5),
+            says={"vocabulary": ("vectors for ids",), "combine": ("inputs", "input_shape")},
+        )
+    )
     calls.append(
         Call(
             "layers.Concatenate",
@@ -444,7 +454,7 @@ def _estimator_calls() -> list[Call]:
         from plainnet import estimators
     except ImportError:
         return []
-    X, y, numbers = inputs((N,)).astype(float), np.array([0, 1] * 3), np.arange(6.0)
+    table, y, numbers = inputs((N,)).astype(float), np.array([0, 1] * 3), np.arange(6.0)
     mlp = {
         "hidden_layer_sizes": (3,), "activation": "relu", "solver": "adam", "alpha": 0.01,
         "batch_size": 4, "learning_rate": "constant", "learning_rate_init": 0.01, "power_t": 0.5,
@@ -471,21 +481,29 @@ def _estimator_calls() -> list[Call]:
         "augment": [augmentation.Erase(1)], "patience": 1, "label_smoothing": 0.1,
         "class_weight": None,
     }  # fmt: skip
+    of_texts = {
+        "preset": "default", "width": 3, "learning_rate": 0.01, "epochs": 1, "batch_size": 4,
+        "dropout": 0.1, "weight_decay": 0.01, "min_count": 1, "max_features": 20, "n_networks": 1,
+        "validation_fraction": None, "callbacks": (), "random_state": 0, "verbose": False,
+    }  # fmt: skip
+    texts = np.array(["a b", "b c", None, "c", "", "a"], object)
     calls = []
-    for kind, settings, target in (
-        ("ImageClassifier", images, y),
-        ("MLPClassifier", mlp, y),
-        ("MLPRegressor", mlp, numbers),
-        ("NetworkClassifier", network, y),
-        ("NetworkRegressor", network, numbers),
-        ("TabularClassifier", tabular, y),
-        ("TabularRegressor", tabular, numbers),
+    for kind, settings, X, target in (
+        ("ImageClassifier", images, table, y),
+        ("MLPClassifier", mlp, table, y),
+        ("MLPRegressor", mlp, table, numbers),
+        ("NetworkClassifier", network, table, y),
+        ("NetworkRegressor", network, table, numbers),
+        ("TabularClassifier", tabular, table, y),
+        ("TabularRegressor", tabular, table, numbers),
+        ("TextClassifier", of_texts, texts, y),
+        ("TextRegressor", of_texts, texts, numbers),
     ):
         make = getattr(estimators, kind)
         known = make._get_param_names()
         settings = {name: value for name, value in settings.items() if name in known}
 
-        def fitted(estimator: Any, target: Any = target) -> None:
+        def fitted(estimator: Any, X: Any = X, target: Any = target) -> None:
             estimator.fit(X, target).predict(X)
 
         def fit(
@@ -511,9 +529,9 @@ def _estimator_calls() -> list[Call]:
             Call(kind, make, lambda settings=settings: fresh(settings), fitted, long=long,
                  **shared),
             Call(f"{kind}.fit", fit,
-                 lambda target=target: {"X": X, "y": target, "sample_weight": np.ones(M)},
+                 lambda X=X, target=target: {"X": X, "y": target, "sample_weight": np.ones(M)},
                  **shared),
-            Call(f"{kind}.predict", predict, lambda: {"X": X}, **shared),
+            Call(f"{kind}.predict", predict, lambda X=X: {"X": X}, **shared),
         ]  # fmt: skip
     return calls
 

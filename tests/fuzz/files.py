@@ -144,6 +144,11 @@ def _estimators() -> Iterator[tuple[str, Any]]:
         yield "tabular", tabular.fit(table, y)
         images = estimators.ImageClassifier("fast", epochs=1, random_state=0)
         yield "images", images.fit(np.abs(X).reshape(30, 3, 1), y)
+        texts = np.array([f"{a} {b}" for a, b in zip("abc" * 10, "de" * 15, strict=True)], object)
+        bag = estimators.TextClassifier(epochs=1, width=2, n_networks=1, random_state=0)
+        yield "bag of words", bag.fit(texts, y)
+        in_order = estimators.TextRegressor("transformer", epochs=1, width=4, random_state=0)
+        yield "text in order", in_order.fit(texts, X[:, 0])
 
 
 # --- changes --------------------------------------------------------------------------------------
@@ -357,6 +362,9 @@ def _expect_agent(agent: Any) -> None:
 
 
 def _expect_estimator(estimator: Any) -> None:
+    if hasattr(estimator, "reader_"):
+        assert len(estimator.predict(["a d", None])) == 2
+        return
     if not (hasattr(estimator, "n_features_in_") and hasattr(estimator, "predict")):
         return
     if hasattr(estimator, "columns_"):

@@ -10,6 +10,7 @@ import numpy as np
 from plainnet.layers import (
     CrossAttention,
     Embedding,
+    EmbeddingBag,
     EncoderDecoder,
     LearnedPositions,
     MultiHeadAttention,
@@ -39,6 +40,15 @@ def looked_up_tokens(example: np.ndarray, layer: Embedding | TiedEmbedding) -> n
             for k in example.tolist()
         ]
     )
+
+
+def bag(example: np.ndarray, layer: EmbeddingBag) -> np.ndarray:
+    counted = [k for k in example.tolist() if k != layer.padding]
+    out = np.zeros(layer.width)
+    for k in counted:
+        for j in range(layer.width):
+            out[j] += float(layer.E[k, j])
+    return out / max(len(counted), 1) if layer.combine == "mean" else out
 
 
 def learned_positions(example: np.ndarray, layer: LearnedPositions) -> np.ndarray:

@@ -6,6 +6,7 @@ mlp        MLPClassifier, MLPRegressor: scikit-learn's, parameter for parameter
 networks   NetworkClassifier, NetworkRegressor: any layers
 images     ImageClassifier: images as they come
 tabular    TabularClassifier, TabularRegressor: tables as they come
+texts      TextClassifier, TextRegressor: a column of texts as it comes
 state      what pickles, copies and files keep of an estimator
 saving     estimators as files; schema.py looks at a file before anything is made from it
 """
@@ -21,6 +22,7 @@ from plainnet.estimators.mlp import MLPClassifier, MLPRegressor  # noqa: E402
 from plainnet.estimators.networks import NetworkClassifier, NetworkRegressor  # noqa: E402
 from plainnet.estimators.saving import load, save  # noqa: E402
 from plainnet.estimators.tabular import TabularClassifier, TabularRegressor  # noqa: E402
+from plainnet.estimators.texts import TextClassifier, TextRegressor  # noqa: E402
 
 __all__ = [
     "ImageClassifier",
@@ -30,6 +32,8 @@ __all__ = [
     "NetworkRegressor",
     "TabularClassifier",
     "TabularRegressor",
+    "TextClassifier",
+    "TextRegressor",
     "load",
     "save",
 ]

@@ -21,16 +21,18 @@ from plainnet.arguments.config import Configurable
 from plainnet.callbacks import monitor
 from plainnet.engine.moved import MOVED
 from plainnet.errors import FileError, SettingError, optional
-from plainnet.estimators import images, mlp, networks, tabular
+from plainnet.estimators import images, mlp, networks, tabular, texts
 from plainnet.estimators.schema import expect_modest_schema
 from plainnet.estimators.state import noting_made, own_losses
 from plainnet.estimators.tabular import columns, intervals, kinds, written_dates, written_numbers
+from plainnet.estimators.texts import reading
 from plainnet.files.archive import fits_its_packing, read_zip, shortened
 from plainnet.files.kinds import check_ending
 from plainnet.files.native import known_kinds
 from plainnet.files.places import moved_into_place
 from plainnet.files.saving import check_path
 from plainnet.optimizers.lbfgs import LBFGS
+from plainnet.text import BytePairs
 from plainnet.training.history import History
 
 
@@ -221,6 +223,13 @@ def _trusted() -> list[type]:
         images.Pixels,
         intervals.Intervals,
         intervals.Ridge,
+        texts.TextClassifier,
+        texts.TextRegressor,
+        texts.NGrams,
+        texts.TextFeatures,
+        reading.BagReader,
+        reading.TokenReader,
+        BytePairs,
         History,
         LBFGS,
         callbacks.EMA,

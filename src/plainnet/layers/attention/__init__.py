@@ -1,6 +1,7 @@
 """Tokens, their places, and attention between them.
 
 attention.py    self-attention
+bag.py          one vector for all tokens of an example, whatever their order
 dot_product.py  what attention layers share: all but where queries, keys and values come from
 embedding.py    a learned vector for each token, on the way in and out
 positions.py    where in its sequence a token stands
@@ -8,6 +9,7 @@ transformer.py  blocks of attention and dense layers, encoders with decoders
 """
 
 from plainnet.layers.attention.attention import CrossAttention, MultiHeadAttention
+from plainnet.layers.attention.bag import EmbeddingBag
 from plainnet.layers.attention.embedding import Embedding, TiedEmbedding
 from plainnet.layers.attention.positions import LearnedPositions, SinusoidalPositions
 from plainnet.layers.attention.transformer import EncoderDecoder, TransformerBlock
@@ -15,6 +17,7 @@ from plainnet.layers.attention.transformer import EncoderDecoder, TransformerBlo
 __all__ = [
     "CrossAttention",
     "Embedding",
+    "EmbeddingBag",
     "EncoderDecoder",
     "LearnedPositions",
     "MultiHeadAttention",

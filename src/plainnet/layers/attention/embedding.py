@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class Embedding(Layer):
         self.vocabulary = require_integer("vocabulary", vocabulary, at_least=1)
         self.width = require_integer("width", width, at_least=1)
         require_optional("initializer", initializer, Initializer)
-        self.padding = _padding(padding, self.vocabulary)
+        self.padding = checked_padding(padding, self.vocabulary)
         self.initializer = initializer
 
     def build(self, input_shape: Shape) -> Shape:
@@ -156,7 +157,7 @@ class TiedEmbedding(Layer):
         require_optional("initializer", initializer, Initializer)
         self.branch = Sequential(layers)
         self.layers = self.branch.layers
-        self.padding = _padding(padding, self.vocabulary)
+        self.padding = checked_padding(padding, self.vocabulary)
         self.initializer = initializer
 
     def build(self, input_shape: Shape) -> Shape:
@@ -219,7 +220,8 @@ class TiedEmbedding(Layer):
         return NO_GRADIENT
 
 
-def _padding(padding: int | None, vocabulary: int) -> int | None:
+def checked_padding(padding: int | None, vocabulary: int) -> int | None:
+    """The setting `padding` of a layer with this many ids."""
     if padding is None:
         return None
     padding = require_integer("padding", padding, at_least=0)
@@ -252,7 +254,14 @@ def add_to_vectors(dY: Array, layer: Embedding | TiedEmbedding, cache: Cache) ->
     np.copyto(padding, before)
 
 
-def checked_ids(layer: Embedding | TiedEmbedding, ids: Array, cache: Cache) -> Array:
+class TakesIds(Protocol):
+    """A layer whose input is ids."""
+
+    name: str
+    vocabulary: int
+
+
+def checked_ids(layer: TakesIds, ids: Array, cache: Cache) -> Array:
     """The ids as NumPy indexes by them, kept as `ids`; refuses those out of range."""
     if ids.size:
         lowest, highest = ids.min(), ids.max()

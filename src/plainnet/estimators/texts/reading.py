@@ -1,0 +1,223 @@
+"""Texts as what a network reads: bags of features, or tokens in their order; in batches.
+
+A reader learns its vocabulary from the training texts and makes examples of any texts. Examples
+give the network's input for some of their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.engine.cache import Cache
+from plainnet.errors import DataError, require_integer, require_type
+from plainnet.estimators.texts.features import Bags, NGrams
+from plainnet.network import Network
+from plainnet.text import PADDING, UNKNOWN, BytePairs, pad
+
+Array = npt.NDArray[Any]
+
+ROWS = 32
+"""Texts in a pass of prediction, always as many: products of the same shapes have the same bits."""
+POOL = 16
+"""Batches whose texts are sorted by length, so that a batch has little padding."""
+LARGEST_VOCABULARY, LONGEST = 2_000, 128
+MOST_TOKENS = 2**16
+"""For the length in a file."""
+
+
+class Examples(Protocol):
+    """Texts as a network reads them."""
+
+    lengths: Array
+    """The features or tokens of each, shape (m,)."""
+
+    def take(self, rows: Array) -> Self:
+        """Some of the texts."""
+        ...
+
+    def batch(self, rows: Array) -> Any:
+        """The network's input for these texts."""
+        ...
+
+    def block(self, rows: Array) -> Any:
+        """The same for a prediction, `ROWS` texts long."""
+        ...
+
+
+class Reader(Protocol):
+    """From texts to examples."""
+
+    @property
+    def vocabulary(self) -> int:
+        """How many ids there are, padding included."""
+        ...
+
+    @property
+    def tokens(self) -> list[str]:
+        """What the ids from 1 on stand for."""
+        ...
+
+    length: int
+    """The most tokens of a text; 0 for any number."""
+
+    def read(self, texts: Array) -> Examples: ...
+
+    def expect_to_work(self) -> None:
+        """Refuse what a damaged file has brought."""
+        ...
+
+
+class BagReader:
+    """Texts as bags of words and character n-grams."""
+
+    length = 0
+
+    def __init__(self, texts: Array, min_count: int, most: int) -> None:
+        self.ngrams = NGrams(texts, min_count=min_count, most=most)
+
+    @property
+    def vocabulary(self) -> int:
+        return 1 + len(self.ngrams)
+
+    @property
+    def tokens(self) -> list[str]:
+        """What the ids from 1 on stand for."""
+        return self.ngrams.features
+
+    def read(self, texts: Array) -> BagExamples:
+        return BagExamples(self.ngrams.bags(texts))
+
+    def expect_to_work(self) -> None:
+        require_type("ngrams", self.ngrams, NGrams)
+        self.ngrams.expect_to_work()
+
+
+class BagExamples:
+    """(ids, weights) of bags, padded."""
+
+    def __init__(self, bags: Bags) -> None:
+        self.bags, self.lengths = bags, bags.lengths
+
+    def take(self, rows: Array) -> BagExamples:
+        return BagExamples(self.bags.take(rows))
+
+    def batch(self, rows: Array) -> tuple[Array, Array]:
+        return self._padded(rows, len(rows))
+
+    def block(self, rows: Array) -> tuple[Array, Array]:
+        return self._padded(rows, ROWS)
+
+    def _padded(self, rows: Array, m: int) -> tuple[Array, Array]:
+        bags = self.bags.take(rows)
+        lengths = np.zeros(m, np.intp)
+        lengths[: len(rows)] = bags.lengths
+        length = max(int(lengths.max()), 1)
+        ids, weights = np.zeros((m, length), np.intp), np.zeros((m, length), np.float32)
+        data = np.arange(length) < lengths[:, None]
+        ids[data] = bags.ids + 1
+        weights[data] = bags.weights
+        return ids, weights
+
+
+class TokenReader:
+    """Texts as tokens of a byte-pair encoding, in their order; long texts lose their end."""
+
+    def __init__(self, texts: Array) -> None:
+        self.tokenizer = BytePairs.learn(texts, size=LARGEST_VOCABULARY)
+        lengths = [len(ids) for ids in self.tokenizer.encode(texts)]
+        self.length = int(np.clip(np.quantile(lengths, 0.98), 1, LONGEST))
+
+    @property
+    def vocabulary(self) -> int:
+        return len(self.tokenizer)
+
+    @property
+    def tokens(self) -> list[str]:
+        """What the ids from 1 on stand for."""
+        return [self.tokenizer.decode([i]) for i in range(1, self.vocabulary)]
+
+    def read(self, texts: Array) -> TokenExamples:
+        return TokenExamples(self.tokenizer.encode(texts), self.length)
+
+    def expect_to_work(self) -> None:
+        require_type("tokenizer", self.tokenizer, BytePairs)
+        BytePairs(self.tokenizer.merges)
+        require_integer("length", self.length, at_least=1, at_most=MOST_TOKENS)
+
+
+class TokenExamples:
+    """Ids, padded: for a prediction always to the same length."""
+
+    def __init__(self, sequences: list[Array], length: int) -> None:
+        nothing = np.array([UNKNOWN])  # an empty text: attention needs a step to look at
+        self.sequences = [ids[:length] if len(ids) else nothing for ids in sequences]
+        self.lengths = np.array([len(ids) for ids in self.sequences], np.intp)
+        self.length = length
+
+    def take(self, rows: Array) -> TokenExamples:
+        return TokenExamples([self.sequences[i] for i in rows], self.length)
+
+    def batch(self, rows: Array) -> Array:
+        return pad([self.sequences[i] for i in rows])
+
+    def block(self, rows: Array) -> Array:
+        block = np.full((ROWS, self.length), PADDING)
+        block[len(rows) :, 0] = UNKNOWN
+        block[: len(rows)] = pad([self.sequences[i] for i in rows], self.length)
+        return block
+
+
+class Batches:
+    """Batches of examples for `train`, of texts of similar lengths, in a new order each epoch."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        targets: Array,
+        weights: Array | None,
+        batch_size: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.examples, self.targets, self.weights = examples, targets, weights
+        self.batch_size, self.rng = batch_size, rng
+
+    def __len__(self) -> int:
+        return -(-len(self.targets) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        order = self.rng.permutation(len(self.targets))
+        pool = POOL * self.batch_size
+        for start in range(0, len(order), pool):
+            together = order[start : start + pool]
+            together = together[np.argsort(self.examples.lengths[together], kind="stable")]
+            n = -(-len(together) // self.batch_size)
+            for k in self.rng.permutation(n):
+                rows = together[k * self.batch_size : (k + 1) * self.batch_size]
+                batch = self.examples.batch(rows), self.targets[rows]
+                yield batch if self.weights is None else (*batch, self.weights[rows])
+
+
+def outputs(networks: list[Network], examples: Examples) -> Array:
+    """The mean of the networks' last pre-activations, shape (m, outputs), float64.
+
+    A text's numbers do not depend on the texts beside it: each pass has the same shapes.
+    """
+    m, caches = len(examples.lengths), [Cache() for _ in networks]
+    Z = np.zeros((m, *networks[0].output_shape))
+    for start in range(0, m, ROWS):
+        rows = np.arange(start, min(start + ROWS, m))
+        X = examples.block(rows)
+        with np.errstate(over="ignore", invalid="ignore"):  # the outputs are checked instead
+            for network, cache in zip(networks, caches, strict=True):
+                Z[rows] += network.forward(X, cache)[: len(rows)]
+    Z /= len(networks)
+    if not np.isfinite(Z).all():
+        raise DataError(
+            "the outputs of a network are not finite: with a smaller learning_rate or weight_decay "
+            "they stay so"
+        )
+    return Z
