@@ -148,18 +148,62 @@ def test_what_says_nothing_is_left_out():
             "same": [1] * 40,
             "empty": [np.nan] * 40,
             "one": ["a"] * 40,
-            "name": [f"person {i}" for i in range(40)],
+            "code": [f"A{i}" for i in range(40)],
             "x": range(40),
         }
     )
-    assert notes(table) == {
+    with pytest.warns(UserWarning, match="'code': 40 different texts in 40 rows, left out; col"):
+        columns = Columns(table)
+    assert dict(columns.describe()) == {
         "same": "constant, left out",
         "empty": "empty, left out",
         "one": "constant, left out",
-        "name": "40 different texts in 40 rows, left out",
+        "code": "40 different texts in 40 rows, left out",
         "x": "number",
     }
-    assert Columns(table).transform(table).shape == (40, 1)
+    assert columns.unused == ["same", "empty", "one", "code"]
+    assert columns.transform(table).shape == (40, 1)
+
+
+def test_names_and_sentences_become_numbers_that_tell_what_is_in_them():
+    rng = np.random.default_rng(0)
+    words = {
+        "sea": ["wave", "salt", "ship", "harbour", "sail"],
+        "wood": ["oak", "fern", "moss", "path", "deer"],
+    }
+    kinds = ["sea", "wood"] * 40
+    said = [" ".join(rng.choice(words[kind], 4)) + f" {i}" for i, kind in enumerate(kinds)]
+    table = pd.DataFrame({"said": said, "x": range(80)})
+    columns = Columns(table)
+    assert dict(columns.describe())["said"].startswith("text: ")
+    Z = columns.transform(table)
+    assert Z.shape[1] == columns.n_numbers + columns.n_flags == 1 + 24
+    new = columns.transform(
+        pd.DataFrame({"said": ["a wave and a sail", "moss, moss", None], "x": 0})
+    )
+    seas, woods = (Z[np.array(kinds) == kind, 1:].mean(axis=0) for kind in ("sea", "wood"))
+    assert new[0, 1:] @ (seas - woods) > 0 > new[1, 1:] @ (seas - woods)
+    alone = columns.transform(table[7:8])
+    np.testing.assert_array_equal(alone, Z[7:8])
+
+
+def test_a_column_is_what_the_user_says():
+    table = pd.DataFrame(
+        {
+            "code": [f"A{i}" for i in range(40)],
+            "zip": ["01234", "99999"] * 20,
+            "day": [f"0{i % 9 + 1}/0{i % 8 + 1}/2024" for i in range(40)],
+            "few": ["red", "green", "blue", "red"] * 10,
+        }
+    )
+    wanted = {"code": "text", "zip": "number", "day": "date:%d/%m/%Y", "few": "drop"}
+    notes = dict(Columns(table, wanted).describe())
+    assert notes["code"].startswith("text: ")
+    assert notes["zip"].startswith("number")
+    assert notes["day"] == "date: time, month, day, weekday"
+    assert notes["few"] == "left out, as asked"
+    wanted["code"] = "category"
+    assert dict(Columns(table, wanted).describe())["code"].startswith("40 categories")
 
 
 def test_arrays_are_tables_too(rng):

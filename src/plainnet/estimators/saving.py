@@ -216,6 +216,7 @@ def _trusted() -> list[type]:
         kinds.Number,
         kinds.Date,
         kinds.Category,
+        kinds.Text,
         kinds.LeftOut,
         written_numbers.NumberNotation,
         written_dates.DateNotation,

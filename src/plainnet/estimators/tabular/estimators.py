@@ -38,7 +38,7 @@ class TabularClassifier(Tabular, Classifier):
         "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
     columns : dict or None
         What a column is, where its values do not tell it: a name, of an array "x0", "x1" ..., and
-        "number", "category", "date", "date:%d/%m/%Y" for a date of that format, or "drop".
+        "number", "text", "category", "date", "date:%d/%m/%Y" for a date of that format, or "drop".
     decimal : {".", ","} or None
         The decimal point of numbers that are texts. None: told from each column.
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size, label_smoothing
@@ -160,7 +160,7 @@ class TabularRegressor(Tabular, Regressor):
         "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
     columns : dict or None
         What a column is, where its values do not tell it: a name, of an array "x0", "x1" ..., and
-        "number", "category", "date", "date:%d/%m/%Y" for a date of that format, or "drop".
+        "number", "text", "category", "date", "date:%d/%m/%Y" for a date of that format, or "drop".
     decimal : {".", ","} or None
         The decimal point of numbers that are texts. None: told from each column.
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size

@@ -1,4 +1,4 @@
-"""What a column can be: a number, a date, a category, or left out.
+"""What a column can be: a number, a date, a category, a text, or left out.
 
 Each kind remembers how the cells of its column were read in training and reads every later cell on
 its own: what a cell gives never depends on the cells beside it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ from plainnet.estimators.tabular.cells import (
 )
 from plainnet.estimators.tabular.written_dates import DateNotation, says_no_date
 from plainnet.estimators.tabular.written_numbers import NumberNotation, says_missing
+
+if TYPE_CHECKING:
+    from plainnet.estimators.texts.features import TextFeatures
 
 Array = npt.NDArray[Any]
 
@@ -289,6 +292,34 @@ class Category:
         if label == MISSING:
             return next((k for word, k in self.known.items() if says_missing(word)), 0)
         return self.known.get(MISSING, 0) if says_missing(label) else 0
+
+
+class Text:
+    """A column of free text: a few numbers that say which words and n-grams it has.
+
+    `features` are `plainnet.estimators.texts.TextFeatures` of the training rows.
+    """
+
+    used = True
+
+    def __init__(self, name: str, features: TextFeatures) -> None:
+        self.name, self.features = name, features
+        counts = f"{len(features.ngrams):,} words and n-grams"
+        self.note = f"text: {counts} as {features.n_features} numbers"
+
+    def numbers(self, column: Array) -> list[Array]:
+        return []
+
+    def flags(self, column: Array) -> list[Array]:
+        return list(self.features.transform(texts_of(column)).T)
+
+    def ids(self, column: Array) -> list[Array]:
+        return []
+
+
+def texts_of(column: Array) -> list[str]:
+    """The values as texts, missing ones empty."""
+    return ["" if is_missing(value) else label_of(value) for value in column.tolist()]
 
 
 # --- cells ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -18,7 +19,7 @@ from plainnet.estimators.tabular.cells import (
     is_number,
     label_of,
 )
-from plainnet.estimators.tabular.kinds import Category, Date, Kind, LeftOut, Number
+from plainnet.estimators.tabular.kinds import Category, Date, Kind, LeftOut, Number, Text, texts_of
 from plainnet.estimators.tabular.table import Column
 from plainnet.estimators.tabular.written_dates import DateReading, dates_in
 from plainnet.estimators.tabular.written_numbers import NumberReading, numbers_in
@@ -26,6 +27,11 @@ from plainnet.estimators.tabular.written_numbers import NumberReading, numbers_i
 KINDS = ("number", "text", "category", "date", "drop")
 """What the user can say that a column is."""
 WORDS_SHOWN, EXAMPLES = 3, 20
+WORD = re.compile(r"[^\W\d_]{2,}")
+WORDS_OF_A_NAME, WORDS_OF_A_SENTENCE = 2, 4
+"""From how many words in half of the cells on a column is text rather than categories: where more
+than half of the cells are different, and where more than a fifth are."""
+SHARE_OF_SENTENCES = 0.2
 
 Told = tuple[Kind, list[str]]
 """A column's kind, and what the user should be warned of."""
@@ -85,6 +91,8 @@ def _example(column: Column, reading: NumberReading | DateReading) -> str:
 def _category(column: Column, doubts: list[str]) -> Told:
     """A category; `doubts` are those of dates whose order is not told."""
     kind = Category(column.name, column.values)
+    if not doubts and _is_prose(column, kind):
+        return _text(column)
     if kind.is_name:
         doubts = [*doubts, kind.note]
     elif doubts:
@@ -97,6 +105,27 @@ def _category(column: Column, doubts: list[str]) -> Told:
     return kind, doubts
 
 
+def _text(column: Column) -> Told:
+    from plainnet.estimators.texts.features import TextFeatures  # which imports this package
+
+    features = TextFeatures(texts_of(column.values))
+    if not features.n_features:
+        return LeftOut(column.name, "texts without a word in common, left out"), []
+    return Text(column.name, features), []
+
+
+def _is_prose(column: Column, kind: Category) -> bool:
+    """Whether these are names or sentences of several words rather than categories or codes."""
+    if not kind.embedded:
+        return False
+    texts = list(filter(None, texts_of(column.values)))
+    words = sorted(len(WORD.findall(text)) for text in texts)[len(texts) // 2]
+    share = len(set(texts)) / len(texts)
+    return (kind.is_name and words >= WORDS_OF_A_NAME) or (
+        share > SHARE_OF_SENTENCES and words >= WORDS_OF_A_SENTENCE
+    )
+
+
 def _as_wanted(column: Column, wanted: str, decimal: str | None) -> Told:
     name, values = column.name, column.values
     kind, _, form = wanted.partition(":")
@@ -106,6 +135,8 @@ def _as_wanted(column: Column, wanted: str, decimal: str | None) -> Told:
         return LeftOut(name, "left out, as asked"), []
     if kind == "category":
         return Category(name, values, wanted=True), []
+    if kind == "text":
+        return _text(column)
     if kind == "number":
         if values.dtype.kind in "biuf" or all(is_number(v) or is_boolean(v) for v in present):
             return Number(name, values), []
