@@ -324,6 +324,28 @@ def test_many_classes_of_few_texts():
     assert np.isfinite(model.predict_proba(texts)).all()
 
 
+@pytest.mark.filterwarnings("ignore:The number of unique classes")
+@pytest.mark.parametrize("n", [1, 2, 3, 9, 10, 11, 50])
+@every_preset
+def test_every_class_once(preset, n):
+    texts = [f"text {i}" for i in range(n)]
+    model = TextClassifier(preset, epochs=1, random_state=0).fit(texts, np.arange(n))
+    assert model.predict_proba(texts).shape == (n, n)
+    nearly = TextClassifier(preset, epochs=1, random_state=0).fit(
+        texts, np.arange(n) % max(n - 1, 1)
+    )
+    assert np.isfinite(nearly.predict_proba(texts)).all()
+
+
+@pytest.mark.parametrize("scale", [1e160, 1e-170, 1e300, 1e-300])
+def test_targets_of_any_size(scale, texts, answers):
+    y = np.where(answers == "good", 2.0, 1.0)
+    settings = {"random_state": 0, "n_networks": 1, "epochs": 3}
+    ordinary = TextRegressor(**settings).fit(texts, y)
+    scaled = TextRegressor(**settings).fit(texts, y * scale)
+    np.testing.assert_allclose(scaled.predict(texts) / scale, ordinary.predict(texts), rtol=1e-5)
+
+
 @pytest.mark.parametrize("odd", [[""] * 30, [None] * 30, ["same"] * 30, ["!"] * 30])
 @every_preset
 def test_texts_that_say_nothing(preset, odd):

@@ -154,7 +154,8 @@ class Texts(NeuralEstimator):
         shared = None if given is None else self._read(self.reader_.read(given.X), given)
         parts: Iterable[tuple[Held, Held | None]] = repeat((everything, shared), networks)
         if given is None and self._holds_out(rows):
-            drawn = folds(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))
+            fraction = self._fraction(rows)
+            drawn = folds(len(rows), fraction, networks, rng, self._common(rows.y, fraction))
             texts = everything[0]
             parts = (
                 (self._read(texts.take(a), rows.take(a)), self._read(texts.take(b), rows.take(b)))
@@ -184,6 +185,13 @@ class Texts(NeuralEstimator):
         if self.validation_fraction is not None:
             return self.validation_fraction
         return held_out_share(len(rows))
+
+    def _common(self, y: Array, fraction: float) -> Array | None:
+        """The labels whose shares a split keeps, unless most classes have too few texts for it."""
+        strata = self._strata(y)
+        if strata is None or len(np.unique(strata)) > min(fraction, 1 - fraction) * len(y):
+            return None
+        return strata
 
     def _read(self, examples: Examples, rows: Rows) -> Held:
         """The rows, whose texts have been read, as the networks learn them."""
@@ -489,7 +497,9 @@ class TextRegressor(Texts, Regressor):
 
     def _scale(self, rows: Rows) -> None:
         y = as_numbers("targets y", rows.targets).astype(np.float64)
-        self._center, self._spread = y.mean(axis=0), y.std(axis=0)
+        unit = np.abs(y).max(axis=0)
+        unit = np.where(unit > 0, unit, 1.0)  # squares of very large or small numbers overflow
+        self._center, self._spread = (y / unit).mean(axis=0) * unit, (y / unit).std(axis=0) * unit
         self._spread = np.where(self._spread > 0, self._spread, 1.0)
         self._least, self._largest = y.min(axis=0), y.max(axis=0)
 
