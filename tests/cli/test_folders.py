@@ -245,8 +245,8 @@ def make(root: Path, *names: str) -> None:
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        ([], "no folder for each class"),
-        (["a.png", "b.png"], "no folder for each class"),
+        ([], "x is a folder without a folder for each class"),
+        (["a.png", "b.png"], "without a folder for each class"),
         (["only/a.png", "only/b.png"], "only one class, 'only'"),
         (["a/1.png", "a/2.png", "b/1.png"], "'b' have one picture"),
         (["a/1.png", "a/2.png", "b/1.png", "b/2.png"], "2 pictures to learn from and 2 to test"),

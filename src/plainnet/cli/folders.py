@@ -80,8 +80,8 @@ def to_learn(source: str) -> Folder:
             left_out.append(f"{entry.path} is in no class's folder")
     if not classes:
         raise DataError(
-            f"{root} has no folder for each class: put the files of each class into a folder that "
-            "has its name"
+            f"{root} is a folder without a folder for each class: put the files of each class into "
+            "a folder in it that has the class's name"
         )
     found = [(entry.name, path) for entry in classes for path in _below(Path(entry), left_out)]
     kind = _kind_of([path for _, path in found], root)
