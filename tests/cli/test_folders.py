@@ -200,17 +200,20 @@ def test_other_files_are_named_and_those_of_systems_are_not_there(photos: Path) 
         (photos / "red" / name).write_text("x")
     os.symlink(photos / "nowhere.png", photos / "red/gone.png")
     os.symlink(photos / "red", photos / "red/more/again")
+    os.symlink("itself.png", photos / "red/itself.png")
+    os.symlink("itself", photos / "itself")
     os.symlink(photos / "red/1.JPG", photos / "red/link.jpg")
     found = folders.to_learn("photos")
     assert len(found.paths) == 25
     assert found.labels.count("red") == 13
     says = "\n".join(found.left_out)
     assert sorted(line.split()[0].split("/", 1)[1] for line in found.left_out) == [
-        "README.md", "empty", "red/gone.png", "red/more/again", "red/notes.txt", "red/sound.mp3",
+        "README.md", "empty", "itself", "red/gone.png", "red/itself.png", "red/more/again",
+        "red/notes.txt", "red/sound.mp3",
     ]  # fmt: skip
     for sentence in (
         "README.md is in no class's folder", "empty holds no picture", "leads nowhere",
-        "leads back to a folder above it", "sound.mp3 is not a picture",
+        "a folder that is there already", "sound.mp3 is not a picture",
     ):  # fmt: skip
         assert sentence in says
 
@@ -245,8 +248,8 @@ def make(root: Path, *names: str) -> None:
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        ([], "no folder for each class"),
-        (["a.png", "b.png"], "no folder for each class"),
+        ([], "x is a folder without a folder for each class"),
+        (["a.png", "b.png"], "without a folder for each class"),
         (["only/a.png", "only/b.png"], "only one class, 'only'"),
         (["a/1.png", "a/2.png", "b/1.png"], "'b' have one picture"),
         (["a/1.png", "a/2.png", "b/1.png", "b/2.png"], "2 pictures to learn from and 2 to test"),

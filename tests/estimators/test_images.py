@@ -296,6 +296,17 @@ def test_any_sizes_are_brought_to_one():
         ).network_.input_shape == (*shape, 1)
 
 
+def test_pixels_are_standardised():
+    X = np.random.default_rng(0).integers(0, 256, (700, 3, 4, 3), dtype=np.uint8)
+    X[..., 2] = 9  # a channel that never changes
+    pixels = Pixels()
+    pixels.measure(pixels.fit(X))
+    standardised = pixels.standardised(X)
+    assert standardised.dtype == np.float32
+    np.testing.assert_allclose(standardised.mean(axis=(0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(standardised.std(axis=(0, 1, 2)), [1, 1, 0], atol=1e-5)
+
+
 def test_large_images_are_made_smaller():
     assert Pixels().fit(np.zeros((3, 100, 200), np.uint8)).shape == (3, 32, 64, 1)
     assert Pixels().fit([np.zeros((500, 2), np.uint8)]).shape == (1, 64, 1, 1)

@@ -6,9 +6,8 @@ systems leave behind, are not there at all; other files are named and left out.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -72,26 +71,22 @@ def refuse_single(source: str) -> None:
 def to_learn(source: str) -> Folder:
     """The files of a folder that has a folder for each class."""
     root = Path(source)
-    classes, left_out = [], []
-    for entry in _entries(root):
-        if entry.is_dir():
-            classes.append(entry)
-        else:
-            left_out.append(f"{entry.path} is in no class's folder")
+    entries = _entries(root)
+    classes = [entry for entry in entries if entry.is_dir()]
+    left_out = [f"{entry} is in no class's folder" for entry in entries if entry not in classes]
     if not classes:
         raise DataError(
-            f"{root} has no folder for each class: put the files of each class into a folder that "
-            "has its name"
+            f"{root} is a folder without a folder for each class: put the files of each class into "
+            "a folder in it that has the class's name"
         )
-    found = [(entry.name, path) for entry in classes for path in _below(Path(entry), left_out)]
+    found = [(entry.name, path) for entry in classes for path in _below(entry, left_out)]
     kind = _kind_of([path for _, path in found], root)
     of_kind = [(label, path) for label, path in found if ENDINGS.get(_ending(path)) == kind]
     left_out += [
         f"{path} is not a {NAMED[kind]}" for _, path in found if ENDINGS.get(_ending(path)) != kind
     ]
-    for entry in classes:
-        if not any(label == entry.name for label, _ in of_kind):
-            left_out.append(f"{entry.path} holds no {NAMED[kind]}")
+    filled = {label for label, _ in of_kind}
+    left_out += [f"{entry} holds no {NAMED[kind]}" for entry in classes if entry.name not in filled]
     _expect_classes_here(root, classes, [path for _, path in of_kind])
     labels = [_text(label, root) for label, _ in of_kind]
     return Folder(root.resolve().name or str(root), kind, [p for _, p in of_kind], labels, left_out)
@@ -137,35 +132,35 @@ def checksum(root: Path) -> int:
 
 
 def _below(
-    folder: Path, left_out: list[str], above: tuple[tuple[int, int], ...] = ()
+    folder: Path, left_out: list[str], seen: set[tuple[int, int]] | None = None
 ) -> list[Path]:
-    """All files in a folder and the folders in it; links are followed, but not round in circles."""
-    status = folder.stat()
+    """All files in a folder and the folders in it; links are followed, but to no folder twice."""
+    status, seen = folder.stat(), set() if seen is None else seen
     own = status.st_dev, status.st_ino
-    if own in above:
-        left_out.append(f"{folder} is a link that leads back to a folder above it")
+    if own in seen:
+        left_out.append(f"{folder} is a link to a folder that is there already")
         return []
+    seen.add(own)
     files: list[Path] = []
-    for entry in _entries(folder):
-        path = Path(entry)
-        if entry.is_dir():
-            files += _below(path, left_out, (*above, own))
-        elif entry.is_file():
+    for path in _entries(folder):
+        if path.is_dir():
+            files += _below(path, left_out, seen)
+        elif path.is_file():
             files.append(path)
         else:
             left_out.append(f"{path} is a link that leads nowhere, or not an ordinary file")
     return files
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path) -> list[Path]:
     """What is in a folder, in the order of the names, without what nobody has put there."""
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    for entry in found:
-        left_behind = entry.name.lower() in LEFT_BEHIND
-        kept = entry.name.endswith(CHECKPOINT) and entry.is_dir()
-        if not (entry.name.startswith(".") or left_behind or kept):
-            yield entry
+    found = sorted(folder.iterdir(), key=lambda path: path.name)
+    return [path for path in found if not _is_hidden(path)]
+
+
+def _is_hidden(path: Path) -> bool:
+    kept = path.name.endswith(CHECKPOINT) and path.is_dir()
+    return path.name.startswith(".") or path.name.lower() in LEFT_BEHIND or kept
 
 
 def _ending(path: Path) -> str:
@@ -184,12 +179,10 @@ def _kind_of(paths: Sequence[Path], root: Path) -> Kind:
     return max(kinds, key=lambda kind: kinds[kind])
 
 
-def _expect_classes_here(
-    root: Path, classes: Sequence[os.DirEntry[str]], paths: Sequence[Path]
-) -> None:
+def _expect_classes_here(root: Path, classes: Sequence[Path], paths: Sequence[Path]) -> None:
     """Refuse a folder whose folders are not the classes yet, such as train and test."""
     parents = {path.parent for path in paths}
-    if not parents.isdisjoint(Path(entry) for entry in classes):
+    if not parents.isdisjoint(classes):
         return
     inner = min(parents).relative_to(root).parts[0]
     raise DataError(

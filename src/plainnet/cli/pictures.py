@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -88,7 +89,7 @@ def _parts(folder: Folder, settings: Settings) -> tuple[list[int], list[int]]:
     """Which pictures to learn from, and which to test on."""
     from plainnet.estimators.tabular.held_out import LEAST_ROWS
 
-    counts = {label: folder.labels.count(label) for label in sorted(set(folder.labels))}
+    counts = Counter(sorted(folder.labels))
     if len(counts) < 2:
         raise DataError(
             f"{folder.name} has only one class, {listed(counts)}: there is nothing to learn"

@@ -90,11 +90,11 @@ def are_predictions(path: Path) -> bool:
     try:
         with open(path, encoding="utf-8", newline="") as file:
             start = file.read(LONGEST_HEADER)
-        header = next(csv.reader(io.StringIO(start, newline="")), [""])
+        header = next(csv.reader(io.StringIO(start, newline="")), [])
     except (UnicodeDecodeError, csv.Error, ValueError):
         return False
-    first, *others = header[1:] if header[0] == FILE and len(header) > 1 else header
-    return first == PREDICTION and all(name.startswith(PROBABILITY) for name in others)
+    columns = header[1:] if header[:1] == [FILE] else header
+    return columns[:1] == [PREDICTION] and all(name.startswith(PROBABILITY) for name in columns[1:])
 
 
 def _classes(classes: list[Any], P: Array, proba: bool) -> Iterator[list[Any]]:

@@ -166,11 +166,10 @@ class Pixels:
 
     def measure(self, pixels: Array) -> None:
         """Look at what is learned from, as `fit` returned it."""
-        self.mean = pixels.mean(axis=(0, 1, 2), dtype=np.float64)
-        spread = pixels.std(axis=(0, 1, 2), dtype=np.float64)
+        self.mean, spread = _mean_and_spread(pixels)
         self.scale = np.where(spread > 0, spread, 1.0)
         self.largest = max(abs(float(pixels.min())), abs(float(pixels.max())))
-        self.whole = bool((np.rint(pixels) == pixels).all())
+        self.whole = pixels.dtype == np.uint8 or bool((np.rint(pixels) == pixels).all())
         self.border = self.standardised(_border(pixels[:LOOKED_AT]))
 
     def take(self, X: Any) -> Array:
@@ -266,6 +265,15 @@ def _in_channels(pixels: Array, channels: int) -> Array:
     grey = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
     grey = np.where((red == green) & (green == blue), red, grey)  # without an error of rounding
     return np.rint(grey).astype(np.uint8) if pixels.dtype == np.uint8 else grey
+
+
+def _mean_and_spread(pixels: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of each channel, in memory for a few images at a time."""
+    parts = [pixels[i : i + AT_ONCE] for i in range(0, len(pixels), AT_ONCE)]
+    count = pixels.size // pixels.shape[3]
+    mean = sum(part.sum(axis=(0, 1, 2), dtype=np.float64) for part in parts) / count
+    squares = sum(((part - mean) ** 2).sum(axis=(0, 1, 2)) for part in parts)
+    return mean, np.sqrt(squares / count)
 
 
 def _border(images: Array) -> Array:
