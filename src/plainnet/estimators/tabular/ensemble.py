@@ -91,6 +91,8 @@ class Tabular(NeuralEstimator):
     # --- training --------------------------------------------------------------------------------
 
     _checkpoint_of: Callable[[int], tuple[Callback, Path | None]] | None = None
+    _whole: Any = None
+    """The table of which X is a part, if there is more of it; see `Columns`."""
 
     @contextmanager
     def checkpointed(self, of: Callable[[int], tuple[Callback, Path | None]]) -> Iterator[None]:
@@ -138,7 +140,7 @@ class Tabular(NeuralEstimator):
         self._validate_params()
         rng = generator(self.random_state)
         rows = self._training_rows(as_table(X), y, sample_weight, fresh=True, incremental=False)
-        self.columns_ = Columns(rows.X, self.columns, self.decimal)
+        self.columns_ = Columns(rows.X, self.columns, self.decimal, self._whole)
         held = self._given_validation(X_val, y_val)
         networks = self.n_networks or networks_for(len(rows))
         parts: Iterable[tuple[Rows, Rows | None]] = repeat((rows, held), networks)
@@ -273,9 +275,11 @@ class Tabular(NeuralEstimator):
 
     def _with_unused(self, X: Any) -> Any:
         """A DataFrame with the columns that predictions do without, if it lacks any of them."""
-        names, unused = getattr(self, "feature_names_in_", ()), set(self.columns_.unused)
-        lacking = [name for name in names if name not in X.columns]
-        return X.reindex(columns=names) if lacking and unused.issuperset(lacking) else X
+        present, unused = set(X.columns), set(self.columns_.unused)
+        names = [n for n in getattr(self, "feature_names_in_", ()) if n in present or n in unused]
+        if present.issuperset(names):
+            return X
+        return X.reindex(columns=[*names, *X.columns.difference(names, sort=False)])
 
     def _features(self, X: Any) -> Array:
         check_is_fitted(self)
