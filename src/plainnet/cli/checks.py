@@ -184,7 +184,8 @@ def _of_texts(
             return np.array([reading.notation.read(text) for text in numbers], float), kept, ""
     if set(filled) <= {"True", "False"}:
         return filled == "True", kept, ""
-    bare = [text.removesuffix(".0") for text in filled]  # a missing value makes 7.0 of pandas' 7
+    # Beside a missing value, pandas writes 7 as 7.0.
+    bare = filled.tolist() if kept.all() else [text.removesuffix(".0") for text in filled]
     if (
         all(map(WHOLE.fullmatch, bare))
         and len({text == w for text, w in zip(filled, bare, strict=True)}) == 1

@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+import numpy as np
+
 from plainnet.errors import DataError, FileError, SettingError, optional
 
 if TYPE_CHECKING:
@@ -30,7 +32,9 @@ BYTE_ORDER_MARKS = {
 }
 UNICODE, WINDOWS = "utf-8-sig", "cp1252"
 RECORDS_LOOKED_AT = 200
-EXCELS = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+ONE_COLUMN = "\x1f"
+"""A separator that does not occur: commas in a table of one column are part of its cells."""
+EXCELS = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 """The first line of some files of Excel, which names the separator."""
 NUMBER = re.compile(r"[-+]?[0-9.,]*[0-9]")
 
@@ -114,14 +118,13 @@ def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
     pandas = optional("pandas", purpose="reading CSV files", extra="cli")
     try:
         skipped, separator, names = _header(path, encoding, wanted)
-        refuse_twins(names, path)
         with warnings.catch_warnings():
             # With index_col=False, pandas only warns of a row that is too long, and cuts it.
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             table: pd.DataFrame = pandas.read_csv(
                 path,
                 sep=separator,
-                names=names,
+                names=list(range(len(names))),
                 skiprows=skipped,
                 header=0,
                 index_col=False,
@@ -135,16 +138,32 @@ def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
     except csv.Error as error:
         raise FileError(f"{path} is not a table that can be read: {error}") from error
     except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
-        what = str(error).removeprefix("Error tokenizing data. C error: ")
+        what = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         if isinstance(error, pandas.errors.ParserWarning):
             what = f"rows have more fields than the {len(names)} of the first line"
         raise FileError(
             f"{path} is not a table that can be read with {_shown(separator)} between its cells: "
             f"{what}; --separator names another character"
         ) from error
-    if names and not names[-1] and not table.iloc[:, -1].astype(bool).any():
-        return table.iloc[:, :-1]  # each line ends in a separator
+    # Lines may begin or end in a separator: a column without name and cells is none.
+    kept = [i for i, name in enumerate(names) if name or any(map(str.strip, table[i]))]
+    table, names = table[kept], [names[i] for i in kept]
+    table.columns = names
+    refuse_twins(list(filter(None, names)), path)
+    _refuse_second_header(table, path)
     return table
+
+
+def _refuse_second_header(table: pd.DataFrame, path: Path) -> None:
+    """Refuse what comes of several files in one."""
+    names = list(table.columns)
+    if len(names) < 2:
+        return
+    for row in np.flatnonzero(table.iloc[:, 0] == names[0]):
+        if [cell.strip() for cell in table.iloc[row]] == names:
+            raise DataError(
+                f"row {row + 1} of {path} has the names of the columns again: leave that line out"
+            )
 
 
 def refuse_twins(names: list[str], path: Path) -> None:
@@ -183,19 +202,19 @@ def _separator(lines: list[str]) -> str:
 
     If there are several, that which leaves the most numbers: 1,5;2,5 are two of them.
     """
-    best, separator = (0.0, 0.0), ","
+    best, separator = (0.0, 0.0), ONE_COLUMN
     for mark in SEPARATORS:
         try:
             records = [each for each in islice(_records(lines, mark), RECORDS_LOOKED_AT) if each]
         except csv.Error:
             continue
         n, rows = len(records[0]), records[1:]
-        if n < 2:
+        if n < 2 or (rows and max(map(len, rows)) < 2):
             continue
         alike = sum(len(row) == n for row in rows) / max(1, len(rows))
         cells = [cell.strip() for row in rows for cell in row]
         numbers = sum(bool(NUMBER.fullmatch(cell)) for cell in cells) / max(1, len(cells))
-        if (alike, numbers) > best or (not rows and best == (0.0, 0.0)):
+        if (alike, numbers) > best or separator == ONE_COLUMN:
             best, separator = (alike, numbers), mark
     return separator
 

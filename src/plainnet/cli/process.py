@@ -164,7 +164,7 @@ def warnings_in_lines() -> Iterator[None]:
         elif str(message) not in seen:
             seen.add(str(message))
             with suppress(OSError):
-                print(f"plainnet: warning: {' '.join(str(message).split())}", file=sys.stderr)  # noqa: T201
+                print(f"plainnet: warning: {' '.join(str(message).splitlines())}", file=sys.stderr)  # noqa: T201
 
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=UserWarning)

@@ -64,9 +64,11 @@ class Task:
     def fit(self, model: Any, callbacks: list[Callback], *, hold_out: bool) -> None:
         """Let the estimator learn; it keeps none of the callbacks.
 
-        `hold_out` keeps the validation rows from it, so that models can be compared by them.
+        `hold_out` keeps the validation rows from it, so that models can be compared by them. How a
+        column is written is told from all rows: it must be able to read those that test it.
         """
         model.set_params(callbacks=callbacks)
+        model._whole = self.table.X
         with warnings.catch_warnings():  # the commands report Ctrl-C themselves
             warnings.filterwarnings("ignore", "Training interrupted", UserWarning)
             if hold_out:
@@ -75,6 +77,7 @@ class Task:
             else:
                 model.fit(*self.of(self.rest))
         model.set_params(callbacks=())
+        del model._whole
 
     def estimator(self, settings: Settings) -> Any:
         """The estimator that these settings describe."""

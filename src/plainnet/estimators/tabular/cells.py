@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,9 @@ MISSING_WORDS = frozenset(
 TRUE, FALSE = ("True", "true", "TRUE", "1"), ("False", "false", "FALSE", "0")
 INFINITE = re.compile(r"[-+]?(inf|infinity)", re.IGNORECASE)
 WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+DAY, MIDNIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), " 00:00:00"
+NUMBER_LABEL = re.compile(r"-?(0|[1-9][0-9]*)(\.0|\.[0-9]*[1-9])?(e[-+][0-9]+)?")
+"""How `label_of` and pandas write numbers: not 01, +1 or 1.50."""
 
 
 def is_missing(value: object) -> bool:
@@ -42,33 +46,56 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float | np.number | Decimal)
 
 
+def is_duration(value: object) -> bool:
+    """Whether a value is a duration."""
+    return isinstance(value, timedelta | np.timedelta64)
+
+
+def seconds(duration: Any) -> Any:
+    """A duration, or an array of them, in seconds, to the microsecond."""
+    return np.asarray(duration, "m8[us]") / np.timedelta64(1, "s")
+
+
 def is_date(value: object) -> bool:
-    """Whether a value is a date or a point in time; texts are not."""
-    return isinstance(value, date | np.datetime64)
+    """Whether a value is a date, a point in time or a period of pandas; texts are not."""
+    return isinstance(value, date | np.datetime64) or type(value).__name__ == "Period"
 
 
-def as_utc(value: object) -> object:
-    """A point in time with a zone as one without, in UTC; any other value as it is."""
+def as_utc(value: Any) -> Any:
+    """A point in time with a zone as one without, in UTC, a period as its start."""
+    if type(value).__name__ == "Period":
+        return value.start_time
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).replace(tzinfo=None)
     return value
 
 
-def label_of(value: object) -> str:
-    """The value as a text without spaces around it; whole floats have no decimal point."""
+def label_of(value: Any) -> str:
+    """The value as a text without spaces around it, the same for equal values of all types.
+
+    Whole floats have no decimal point, durations are seconds, points in time end with those.
+    """
     if is_missing(value):
         return MISSING
     if isinstance(value, str):
         return value.strip()
     if is_boolean(value):
         return str(bool(value))
-    if isinstance(value, float | np.floating) and value.is_integer():
-        value = int(value)
+    if is_date(value):
+        return str(np.datetime64(as_utc(value), "s").item())
+    if is_duration(value):
+        value = seconds(value)
+    if isinstance(value, float | np.floating):
+        value = float(value)
+        value = int(value) if value.is_integer() else value
     return str(value)
 
 
 def spellings(label: str) -> Iterator[str]:
-    """Other ways to write a label: readers of tables make True, 1 or 1.0 of the same cell."""
+    """Other ways to write a label: readers of tables make True, 1 or 1.0 of the same cell.
+
+    Midnight may be written or not.
+    """
     for same in (TRUE, FALSE):
         if label in same:
             yield from same
@@ -76,3 +103,7 @@ def spellings(label: str) -> Iterator[str]:
         yield f"{label}.0"
     elif label.endswith(".0") and WHOLE.fullmatch(label[:-2]):
         yield label[:-2]
+    elif DAY.fullmatch(label):
+        yield label + MIDNIGHT
+    elif label.endswith(MIDNIGHT):
+        yield label.removesuffix(MIDNIGHT)

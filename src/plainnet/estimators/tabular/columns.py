@@ -61,24 +61,33 @@ class Columns:
         with its format, "date:%d/%m/%Y".
     decimal : "." or ",", optional
         The decimal point of numbers that are texts; None: told by each column.
+    whole : DataFrame or 2-D array, optional
+        The table of which X is a part: all its cells tell how a column is written.
 
     Warns
     -----
     UserWarning
-        Of a column with values that is left out, and of values that count as missing.
+        Of a column of different texts that is left out, of values that count as missing, and of
+        what was assumed.
     """
 
     def __init__(
-        self, X: Any, wanted: Mapping[str, str] | None = None, decimal: str | None = None
+        self,
+        X: Any,
+        wanted: Mapping[Any, str] | None = None,
+        decimal: str | None = None,
+        whole: Any = None,
     ) -> None:
-        table, wanted = columns_of(X), wanted or {}
+        table = columns_of(X)
+        told_by = table if whole is None else columns_of(whole)
+        wanted = {str(name): kind for name, kind in (wanted or {}).items()}
         expect_kinds(wanted, [column.name for column in table], decimal)
         self.kinds: list[Kind] = []
-        for column in table:
+        for column, all_of_it in zip(table, told_by, strict=True):
             try:
-                kind, doubts = kind_of(column, wanted.get(column.name), decimal)
+                kind, doubts = kind_of(column, wanted.get(column.name), decimal, all_of_it)
             except BadCell as error:
-                raise _named(error, column) from None
+                raise error.of_row(column.row(error.position)) from None
             self.kinds.append(kind)
             for doubt in doubts:
                 warnings.warn(f"column {column.name!r}: {doubt}", UserWarning, stacklevel=4)
@@ -109,16 +118,19 @@ class Columns:
 
     def _parts(self, table: list[Column]) -> tuple[Array, Array, Array]:
         m = len(table[0].values) if table else 0
-        numbers, flags, ids = [], [], []
+        numbers: list[Array] = []
+        flags: list[Array] = []
+        ids: list[Array] = []
         for kind, column in zip(self.kinds, table, strict=True):
             if not kind.used:
                 continue
             try:
-                numbers += kind.numbers(column.values)
-                flags += kind.flags(column.values)
-                ids += kind.ids(column.values)
+                found = kind.features(column.values)
             except BadCell as error:
-                raise _named(error, column) from None
+                raise error.of_row(column.row(error.position)) from None
+            numbers += found.numbers
+            flags += found.flags
+            ids += found.ids
 
         def together(parts: list[Array]) -> Array:
             return np.column_stack(parts).astype(float) if parts else np.empty((m, 0))
@@ -128,8 +140,3 @@ class Columns:
     def describe(self) -> list[tuple[str, str]]:
         """(column, what was done with it) for each."""
         return [(kind.name, kind.note) for kind in self.kinds]
-
-
-def _named(error: BadCell, column: Column) -> DataError:
-    """The error with the name of its row in the user's table."""
-    return DataError(error.message.format(column.row(error.position)))

@@ -94,6 +94,9 @@ class Tabular(Checkpointed, NeuralEstimator):
 
     # --- training --------------------------------------------------------------------------------
 
+    _whole: Any = None
+    """The table of which X is a part, if there is more of it; see `Columns`."""
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "preset": [StrOptions({"default", "fast"})],
         "columns": [Mapping, None],
@@ -128,7 +131,7 @@ class Tabular(Checkpointed, NeuralEstimator):
         self._validate_params()
         rng = generator(self.random_state)
         rows = self._training_rows(as_table(X), y, sample_weight, fresh=True, incremental=False)
-        self.columns_ = Columns(rows.X, self.columns, self.decimal)
+        self.columns_ = Columns(rows.X, self.columns, self.decimal, self._whole)
         held = self._given_validation(X_val, y_val)
         networks = self.n_networks or networks_for(len(rows))
         parts: Iterable[tuple[Rows, Rows | None]] = repeat((rows, held), networks)
@@ -262,9 +265,11 @@ class Tabular(Checkpointed, NeuralEstimator):
 
     def _with_unused(self, X: Any) -> Any:
         """A DataFrame with the columns that predictions do without, if it lacks any of them."""
-        names, unused = getattr(self, "feature_names_in_", ()), set(self.columns_.unused)
-        lacking = [name for name in names if name not in X.columns]
-        return X.reindex(columns=names) if lacking and unused.issuperset(lacking) else X
+        present, unused = set(X.columns), set(self.columns_.unused)
+        names = [n for n in getattr(self, "feature_names_in_", ()) if n in present or n in unused]
+        if present.issuperset(names):
+            return X
+        return X.reindex(columns=[*names, *X.columns.difference(names, sort=False)])
 
     def _features(self, X: Any) -> Array:
         check_is_fitted(self)

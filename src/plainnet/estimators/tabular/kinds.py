@@ -7,26 +7,35 @@ its own: what a cell gives never depends on the cells beside it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import DataError, shown
 from plainnet.estimators.tabular.cells import (
+    FALSE,
     INFINITE,
     MISSING,
+    NUMBER_LABEL,
+    TRUE,
     as_utc,
     is_boolean,
     is_date,
+    is_duration,
     is_missing,
     is_number,
     label_of,
+    seconds,
     spellings,
 )
 from plainnet.estimators.tabular.written_dates import DateNotation, says_no_date
-from plainnet.estimators.tabular.written_numbers import NumberNotation, says_missing
+from plainnet.estimators.tabular.written_numbers import (
+    UNIT_NAMES,
+    NumberNotation,
+    says_missing,
+)
 
 if TYPE_CHECKING:
     from plainnet.estimators.texts.features import TextFeatures
@@ -40,6 +49,17 @@ MOSTLY_DIFFERENT = 0.5
 """A text column with more categories than this share of the rows is a name, not a category."""
 
 
+class Features(NamedTuple):
+    """What a column gives the network: any number of columns of each sort."""
+
+    numbers: Sequence[Array] = ()
+    """To be embedded as waves."""
+    flags: Sequence[Array] = ()
+    """Of a few different numbers, used as they are."""
+    ids: Sequence[Array] = ()
+    """Of categories; 0 is what training has not seen."""
+
+
 class Kind(Protocol):
     """One column, once fitted: its name, a line on what was done with it, and its numbers."""
 
@@ -51,16 +71,8 @@ class Kind(Protocol):
         """Whether the column gives the network anything; if not, its cells are not looked at."""
         ...
 
-    def numbers(self, column: Array) -> list[Array]:
-        """Columns to be embedded as waves."""
-        ...
-
-    def flags(self, column: Array) -> list[Array]:
-        """Columns with a few different numbers, used as they are."""
-        ...
-
-    def ids(self, column: Array) -> list[Array]:
-        """Category ids; 0 is what training has not seen."""
+    def features(self, column: Array) -> Features:
+        """What the cells of a column give."""
         ...
 
 
@@ -72,10 +84,8 @@ class LeftOut:
     def __init__(self, name: str, note: str) -> None:
         self.name, self.note = name, note
 
-    def numbers(self, column: Array) -> list[Array]:
-        return []
-
-    flags = ids = numbers
+    def features(self, column: Array) -> Features:
+        return Features()
 
 
 class Number:
@@ -115,36 +125,34 @@ class Number:
     def used(self) -> bool:
         return self.gaps or not self.constant
 
-    def numbers(self, column: Array) -> list[Array]:
-        if self.constant:
-            return []
+    def features(self, column: Array) -> Features:
         values = self._read(column)
-        return [np.where(np.isnan(values), self.median, values)]
-
-    def flags(self, column: Array) -> list[Array]:
-        return [np.isnan(self._read(column))] if self.gaps else []
-
-    def ids(self, column: Array) -> list[Array]:
-        return []
+        missing = np.isnan(values)
+        numbers = [] if self.constant else [np.where(missing, self.median, values)]
+        return Features(numbers, [missing] if self.gaps else [])
 
     def _read(self, column: Array) -> Array:
         """The column as float64, NaN for missing values; refuses other texts, and infinity."""
-        if column.dtype.kind in "biuf":
+        if column.dtype.kind in "biuf" and not self._has_unit:
             values = column.astype(np.float64)
         else:
             values = np.array(_each(column, self._number, self._holds), np.float64)
         if np.isinf(values).any():
             raise BadCell(
-                f"column {self.name!r} must hold finite numbers; row {{}} has infinity",
+                f"column {self.name!r} must hold finite numbers; row ",
                 int(np.argmax(np.isinf(values))),
+                " has infinity",
             )
         return values
 
     def _number(self, value: object) -> float | None:
         if is_number(value) or is_boolean(value):
-            return float(value)  # type: ignore[arg-type]
+            bare = float(value)  # type: ignore[arg-type]
+            return None if self._has_unit and bare else bare
+        if is_duration(value):
+            return float(seconds(value))
         if not isinstance(value, str):
-            return None
+            return np.nan if label_of(value) in self.words else None
         text = value.strip()
         if INFINITE.fullmatch(text):
             return np.inf
@@ -152,6 +160,11 @@ class Number:
         if number is None and (text in self.words or says_missing(text)):
             return np.nan
         return number
+
+    @property
+    def _has_unit(self) -> bool:
+        """Whether the numbers are like 85%: a bare 0.85 could be meant in another unit."""
+        return self.notation.affix in UNIT_NAMES
 
     @property
     def _holds(self) -> str:
@@ -175,10 +188,11 @@ class Date:
         example: str = "",
     ) -> None:
         self.name, self.notation, self.words, self.example = name, notation, words, example
-        self.parts = [Number(part, values) for part, values in self._split(column)]
+        when = self._read(column)
+        self.parts = [Number(part, values) for part, values in _split(when)]
         used = ", ".join(part.name for part in self.parts if not part.constant)
         self.note = f"date: {used}" if used else "constant date, left out"
-        gaps = int(np.isnat(self._read(column)).sum())
+        gaps = int(np.isnat(when).sum())
         self.gaps = 0 < gaps < len(column)
         if self.gaps:
             self.note += f"; {gaps:,} missing, filled and flagged"
@@ -187,28 +201,11 @@ class Date:
     def used(self) -> bool:
         return self.gaps or not all(part.constant for part in self.parts)
 
-    def _split(self, column: Array) -> Iterator[tuple[str, Array]]:
+    def features(self, column: Array) -> Features:
         when = self._read(column)
-        day, month = when.astype("datetime64[D]"), when.astype("datetime64[M]")
-        epoch = np.datetime64(0, "s")
-        for part, duration, unit in (
-            ("time", when - epoch, np.timedelta64(1, "D")),
-            ("month", month - when.astype("datetime64[Y]"), np.timedelta64(1, "M")),
-            ("day", day - month, np.timedelta64(1, "D")),
-            ("hour", when - day, np.timedelta64(1, "h")),
-        ):
-            yield part, np.asarray(duration / unit, float)
-        yield "weekday", np.asarray((day - epoch) / np.timedelta64(1, "D") % 7, float)
-
-    def numbers(self, column: Array) -> list[Array]:
-        pairs = zip(self.parts, self._split(column), strict=True)
-        return [numbers for part, (_, values) in pairs for numbers in part.numbers(values)]
-
-    def flags(self, column: Array) -> list[Array]:
-        return [np.isnat(self._read(column))] if self.gaps else []
-
-    def ids(self, column: Array) -> list[Array]:
-        return []
+        pairs = zip(self.parts, _split(when), strict=True)
+        numbers = [each for part, (_, values) in pairs for each in part.features(values).numbers]
+        return Features(numbers, [np.isnat(when)] if self.gaps else [])
 
     def _read(self, column: Array) -> Array:
         """The column as datetime64[s], NaT for missing values; refuses all that is not a date."""
@@ -218,11 +215,11 @@ class Date:
 
     def _date(self, value: object) -> np.datetime64 | None:
         if is_date(value):
-            return np.datetime64(as_utc(value), "s")  # type: ignore[call-overload,no-any-return]
+            return np.datetime64(as_utc(value), "s")
         if is_number(value) and self.notation.order == "compact":  # 20240131
             value = label_of(value)
         if not isinstance(value, str):
-            return None
+            return np.datetime64("NaT") if label_of(value) in self.words else None
         text = value.strip()
         when = self.notation.read(text)
         if when is None and (text in self.words or says_no_date(text)):
@@ -232,6 +229,20 @@ class Date:
     @property
     def _holds(self) -> str:
         return f"column {self.name!r} holds dates like {self.example or '2026-01-31'}"
+
+
+def _split(when: Array) -> Iterator[tuple[str, Array]]:
+    """(name, numbers) of each part of the dates."""
+    day, month = when.astype("datetime64[D]"), when.astype("datetime64[M]")
+    epoch = np.datetime64(0, "s")
+    for part, duration, unit in (
+        ("time", when - epoch, np.timedelta64(1, "D")),
+        ("month", month - when.astype("datetime64[Y]"), np.timedelta64(1, "M")),
+        ("day", day - month, np.timedelta64(1, "D")),
+        ("hour", when - day, np.timedelta64(1, "h")),
+    ):
+        yield part, np.asarray(duration / unit, float)
+    yield "weekday", np.asarray((day - epoch) / np.timedelta64(1, "D") % 7, float)
 
 
 class Category:
@@ -266,24 +277,34 @@ class Category:
         """How many ids there are."""
         return len(self.known) + 1
 
-    def numbers(self, column: Array) -> list[Array]:
-        return []
-
-    def flags(self, column: Array) -> list[Array]:
-        if not self.used or self.embedded:
-            return []
+    def features(self, column: Array) -> Features:
+        if not self.used:
+            return Features()
         ids = self._ids(column)
+        if self.embedded:
+            return Features(ids=[ids])
         if len(self.known) == 2:  # one flag, -1 or 1, and 0 for what is not known
-            return [np.where(ids == 0, 0, 2 * ids - 3)]
-        return [ids == k for k in self.known.values()]
-
-    def ids(self, column: Array) -> list[Array]:
-        return [self._ids(column)] if self.used and self.embedded else []
+            return Features(flags=[np.where(ids == 0, 0, 2 * ids - 3)])
+        return Features(flags=[ids == k for k in self.known.values()])
 
     def _ids(self, column: Array) -> Array:
-        labels = [label_of(value) for value in column.tolist()]
+        values = column.tolist()
+        labels = [label_of(value) for value in values]
         ids = {label: self._id(label) for label in set(labels)}
-        return np.array([ids[label] for label in labels], np.intp)
+        found = np.array([ids[label] for label in labels], np.intp)
+        for row in np.flatnonzero(found == 0).tolist():
+            self._expect_kind(values[row], row)
+        return found
+
+    def _expect_kind(self, value: object, row: int) -> None:
+        """Refuse a number, date or boolean that is not known where no category is one."""
+        same = next((is_a for is_a in LABELS if is_a(value)), None)
+        if same is None or not self.known or any(map(LABELS[same], self.known)):
+            return
+        example = next((label for label in self.known if label != MISSING), MISSING)
+        raise BadCell(
+            f"column {self.name!r} holds texts like {example!r}; got {shown(value)} in row ", row
+        )
 
     def _id(self, label: str) -> int:
         for same in (label, *spellings(label)):
@@ -294,27 +315,28 @@ class Category:
         return self.known.get(MISSING, 0) if says_missing(label) else 0
 
 
+LABELS: dict[Callable[[object], bool], Callable[[str], bool]] = {
+    is_boolean: lambda label: label in (*TRUE, *FALSE),
+    is_number: lambda label: NUMBER_LABEL.fullmatch(label) is not None,
+    is_date: lambda label: ISO.read(label) is not None,
+}
+"""Values that are not texts, and whether a label can be that of one."""
+
+
 class Text:
     """A column of free text: a few numbers that say which words and n-grams it has.
 
-    `features` are `plainnet.estimators.texts.TextFeatures` of the training rows.
+    `bags` are `plainnet.estimators.texts.TextFeatures` of the training rows.
     """
 
     used = True
 
-    def __init__(self, name: str, features: TextFeatures) -> None:
-        self.name, self.features = name, features
-        counts = f"{len(features.ngrams):,} words and n-grams"
-        self.note = f"text: {counts} as {features.n_features} numbers"
+    def __init__(self, name: str, bags: TextFeatures) -> None:
+        self.name, self.bags = name, bags
+        self.note = f"text: {len(bags.ngrams):,} words and n-grams as {bags.n_features} numbers"
 
-    def numbers(self, column: Array) -> list[Array]:
-        return []
-
-    def flags(self, column: Array) -> list[Array]:
-        return list(self.features.transform(texts_of(column)).T)
-
-    def ids(self, column: Array) -> list[Array]:
-        return []
+    def features(self, column: Array) -> Features:
+        return Features(flags=list(self.bags.transform(texts_of(column)).T))
 
 
 def texts_of(column: Array) -> list[str]:
@@ -326,11 +348,18 @@ def texts_of(column: Array) -> list[str]:
 
 
 class BadCell(DataError):
-    """A value that its column cannot hold; `{}` in the message is where its row goes."""
+    """A value that its column cannot hold; the row's name comes between two parts of the message.
 
-    def __init__(self, message: str, position: int) -> None:
-        super().__init__(message.format(position))
-        self.message, self.position = message, position
+    `position` counts from 0.
+    """
+
+    def __init__(self, before: str, position: int, after: str = "") -> None:
+        super().__init__(f"{before}{position}{after}")
+        self.before, self.position, self.after = before, position, after
+
+    def of_row(self, name: object) -> DataError:
+        """The error with what the user calls the row."""
+        return DataError(f"{self.before}{name}{self.after}")
 
 
 def _each(
@@ -348,10 +377,9 @@ def _each(
             texts[value] = read(value)
         return texts[value]
 
-    values = column.tolist() if column.dtype.kind == "O" else list(column)
+    values = list(column) if column.dtype.kind in "mM" else column.tolist()
     found = [cell(value) for value in values]
     row = next((i for i, each in enumerate(found) if each is None), None)
     if row is not None:
-        got = shown(values[row]).replace("{", "{{").replace("}", "}}")
-        raise BadCell(f"{holds}; got {got} in row {{}}", row)
+        raise BadCell(f"{holds}; got {shown(values[row])} in row ", row)
     return found

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from plainnet.arguments.arrays import as_array
 from plainnet.errors import DataError
+from plainnet.estimators.tabular.cells import seconds
 
 Array = npt.NDArray[Any]
 
@@ -53,10 +54,12 @@ def columns_of(X: Any) -> list[Column]:
 
 def _series(series: Any) -> tuple[Array, bool]:
     declared, kind = str(series.dtype) == "category", getattr(series.dtype, "kind", "O")
-    if kind in "iuf" and not declared:
+    if kind == "f" and not declared:
         return series.to_numpy(dtype=np.float64, na_value=np.nan), declared
+    if kind in "iu" and not declared and not series.hasnans:  # exact: they may be names
+        return series.to_numpy(dtype=np.int64 if kind == "i" else np.uint64), declared
     if kind == "m":
-        return series.dt.total_seconds().to_numpy(np.float64), declared
+        return seconds(series.to_numpy("m8[us]")), declared
     if kind == "M":
         if getattr(series.dtype, "tz", None) is not None:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)

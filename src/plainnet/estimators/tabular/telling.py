@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from math import ceil, inf
 from shlex import quote
 from typing import Any
 
@@ -15,6 +16,7 @@ from plainnet.estimators.tabular.cells import (
     MISSING_WORDS,
     is_boolean,
     is_date,
+    is_duration,
     is_missing,
     is_number,
     label_of,
@@ -37,72 +39,91 @@ Told = tuple[Kind, list[str]]
 """A column's kind, and what the user should be warned of."""
 
 
-def kind_of(column: Column, wanted: str | None, decimal: str | None) -> Told:
-    """What the column is; `wanted` and `decimal` as in `Columns`."""
-    if wanted is not None:
-        return _as_wanted(column, wanted, decimal)
+def kind_of(column: Column, wanted: str | None, decimal: str | None, whole: Column) -> Told:
+    """What the column is by all cells of `whole`; `wanted` and `decimal` as in `Columns`."""
     name, values = column.name, column.values
+    if wanted is not None:
+        return _as_wanted(column, wanted, decimal, whole)
     if column.declared or values.dtype.kind == "b":
         return Category(name, values), []
     if values.dtype.kind == "M":
         return Date(name, values), []
     if values.dtype.kind in "iuf":
         return Number(name, values), []
-    present = [value for value in values if not is_missing(value)]
+    present = _present(whole)
     if not present:
         return LeftOut(name, "empty, left out"), []
     if all(map(is_date, present)):
         return Date(name, values), []
-    if all(map(is_number, present)):
+    if all(map(is_number, present)) or all(map(is_duration, present)):
         return Number(name, values), []
-    if any(map(is_boolean, present)):
-        return _category(column, [])
-    texts = list(map(label_of, present))
-    doubts = []
+    if not all(isinstance(v, str) or is_number(v) or is_date(v) for v in present):
+        return _category(column, present, "")
+    texts, doubt = list(map(label_of, present)), ""
     if (dates := dates_in(texts)) is not None:
         if dates.notation is not None:
-            return _date(column, dates), doubts_of(dates, texts, "dates")
-        doubts = [dates.doubt]
+            return _date(column, dates, present), doubts_of(dates, texts, "dates")
+        doubt = dates.doubt
+    if (numbers := _numbers_in(present, decimal)) is not None:
+        return _number(column, numbers, present), doubts_of(numbers, texts, "numbers")
+    return _category(column, present, doubt)
+
+
+def _present(column: Column) -> list[Any]:
+    return [value for value in column.values if not is_missing(value)]
+
+
+def _numbers_in(
+    present: list[Any], decimal: str | None, *, declared: bool = False
+) -> NumberReading | None:
+    """What the texts tell; numbers beside them are numbers in any notation."""
+    texts = [str(ceil(abs(v))) if is_number(v) and abs(v) < inf else label_of(v) for v in present]
     finite = [text for text in texts if not INFINITE.fullmatch(text)]  # Number refuses the others
-    if (numbers := numbers_in(finite, decimal)) is not None:
-        return _number(column, numbers), doubts_of(numbers, texts, "numbers")
-    return _category(column, doubts)
+    return numbers_in(finite, decimal, declared=declared)
 
 
-def _number(column: Column, reading: NumberReading) -> Number:
-    example = _example(column, reading)
-    words = tuple(reading.others)
+def _number(column: Column, reading: NumberReading, present: list[Any]) -> Number:
+    words, example = tuple(reading.others), _example(present, reading)
     return Number(column.name, column.values, reading.notation, words, example)
 
 
-def _date(column: Column, reading: DateReading) -> Date:
+def _date(column: Column, reading: DateReading, present: list[Any]) -> Date:
     assert reading.notation is not None
-    words, example = tuple(reading.others), _example(column, reading)
+    words, example = tuple(reading.others), _example(present, reading)
     return Date(column.name, column.values, reading.notation, words, example)
 
 
-def _example(column: Column, reading: NumberReading | DateReading) -> str:
+def _example(present: list[Any], reading: NumberReading | DateReading) -> str:
     """The longest text of the first few that was read: it has all the marks."""
     unread = {*reading.others, *reading.missing}
-    read = (v.strip() for v in column.values if isinstance(v, str) and v.strip() not in unread)
+    read = (v.strip() for v in present if isinstance(v, str) and v.strip() not in unread)
     return max(islice(filter(None, read), EXAMPLES), key=len, default="")
 
 
-def _category(column: Column, doubts: list[str]) -> Told:
-    """A category; `doubts` are those of dates whose order is not told."""
+def _category(column: Column, present: list[Any], doubt: str) -> Told:
+    """A category; `doubt` is that of dates whose order is not told."""
     kind = Category(column.name, column.values)
-    if not doubts and _is_prose(column, kind):
+    if not doubt and _is_prose(column, kind):
         return _text(column)
-    if kind.is_name:
-        doubts = [*doubts, kind.note]
-    elif doubts:
-        doubts = [*doubts, "they are used as categories"]
-    if doubts:
-        better = "date:%d/%m/%Y" if len(doubts) > 1 else "category"
-        typed = quote(f"{column.name}={better}")
-        advice = f"columns={{{column.name!r}: {better!r}}} (--column {typed})"
-        doubts = [f"{'. '.join(doubts)}; {advice} uses them as such"]
-    return kind, doubts
+    if not (kind.is_name or doubt):
+        return kind, []
+    better, then = "date:dmy", "reads the day first, date:mdy the month"
+    if not doubt:
+        better = _what_most_are(list(map(label_of, present)))
+        then = "uses them" if better == "category" else f"reads them as {better}s"
+    typed = quote(f"{column.name}={better}")
+    advice = f"columns={{{column.name!r}: {better!r}}} (--column {typed}) {then}"
+    made = kind.note if kind.is_name else "they are used as categories"
+    return kind, [f"{doubt}. {made}; {advice}" if doubt else f"{made}; {advice}"]
+
+
+def _what_most_are(texts: list[str]) -> str:
+    """The kind as which most of these texts could be read."""
+    for kind, told in (("number", numbers_in), ("date", dates_in)):
+        reading = told(texts, declared=True)
+        if reading and reading.notation and sum(reading.others.values()) < len(texts) / 2:
+            return kind
+    return "category"
 
 
 def _text(column: Column) -> Told:
@@ -126,30 +147,32 @@ def _is_prose(column: Column, kind: Category) -> bool:
     )
 
 
-def _as_wanted(column: Column, wanted: str, decimal: str | None) -> Told:
+def _as_wanted(column: Column, wanted: str, decimal: str | None, whole: Column) -> Told:
     name, values = column.name, column.values
     kind, _, form = wanted.partition(":")
-    present = [value for value in values if not is_missing(value)]
-    texts = [label_of(value) for value in present]
     if kind == "drop":
         return LeftOut(name, "left out, as asked"), []
     if kind == "category":
         return Category(name, values, wanted=True), []
     if kind == "text":
         return _text(column)
+    if kind == "number" and values.dtype.kind in "biuf":
+        return Number(name, values), []
+    present = _present(whole)
+    texts = list(map(label_of, present))
     if kind == "number":
-        if values.dtype.kind in "biuf" or all(is_number(v) or is_boolean(v) for v in present):
+        if all(is_number(v) or is_boolean(v) for v in present):
             return Number(name, values), []
-        numbers = numbers_in(texts, decimal, declared=True)
+        numbers = _numbers_in(present, decimal, declared=True)
         if numbers is None or any(map(is_date, present)):
             raise _cannot_be(column, "number", present)
-        return _number(column, numbers), doubts_of(numbers, texts, "numbers")
+        return _number(column, numbers, present), doubts_of(numbers, texts, "numbers")
     if values.dtype.kind == "M" or all(map(is_date, present)):
         return Date(name, values), []
     dates = dates_in(texts, form or None, declared=True)
     if dates is None or dates.notation is None or any(map(is_boolean, present)):
         raise _cannot_be(column, wanted, present, "" if dates is None else dates.doubt)
-    return _date(column, dates), doubts_of(dates, texts, "dates")
+    return _date(column, dates, present), doubts_of(dates, texts, "dates")
 
 
 def _cannot_be(column: Column, wanted: str, present: list[Any], why: str = "") -> DataError:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -240,7 +241,16 @@ def dates_in(
     if notation is not None:
         told = _declared(notation)
         return _reading(told, counts, {text for text in present if told.read(text) is not None})
-    like_dates = {text: w for text in present if (w := _written(text)) is not None}
+    most_others = inf if declared else MOST_OTHERS * sum(counts.values())
+    n_others = 0
+    like_dates = {}
+    for text in present:
+        if (w := _written(text)) is not None:
+            like_dates[text] = w
+            continue
+        n_others += counts[text]
+        if n_others > most_others:
+            return None
     orders = {  # in which three numbers are a date
         text: fits for text, w in like_dates.items() if w.kind == "numbers" and (fits := _orders(w))
     }

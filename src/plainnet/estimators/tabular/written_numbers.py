@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +80,8 @@ WRITTEN = re.compile(
     """,
     re.VERBOSE,
 )
+USUAL = re.compile(r"-?(?:0|[1-9][0-9]{0,99})(?:\.[0-9]{1,99})?")
+"""A number as programs write it, which needs no closer look where the decimal mark is a point."""
 SIGNS = {"": "", "+": "", "-": "-", "()": "-"}
 ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 NINES = str.maketrans("012345678", "999999999")
@@ -129,6 +132,8 @@ class NumberNotation:
 
         85% is 85: the column says what it counts.
         """
+        if self.decimal == "." and self.affix not in UNIT_NAMES and USUAL.fullmatch(text):
+            return float(text)
         parts = _parts(text)
         if parts is None:
             return None
@@ -206,6 +211,8 @@ def numbers_in(
     if decimal not in (None, ".", ","):
         raise SettingError(f"decimal must be '.' or ','; got {decimal!r}")
     counts = Counter(texts)
+    most_others = inf if declared else MOST_OTHERS * sum(counts.values())
+    n_others = 0
     missing: dict[str, int] = {}
     others: dict[str, int] = {}
     numbers: dict[str, _Parts] = {}
@@ -214,6 +221,9 @@ def numbers_in(
             missing[text] = count
         elif (parts := _parts(text)) is None or not _shape_reads(_shape(parts.body)):
             others[text] = count
+            n_others += count
+            if n_others > most_others:
+                return None
         else:
             numbers[text] = parts
     if not numbers:
@@ -251,6 +261,8 @@ def numbers_in(
 
 def _parts(text: str) -> _Parts | None:
     """A text's sign, affix, digits with their marks and exponent, if it is a number at all."""
+    if USUAL.fullmatch(text):
+        return _Parts("-" * (text[0] == "-"), "", text.lstrip("-"), "", False)
     match = WRITTEN.fullmatch(plain(text))
     if match is None:
         return None

@@ -1,0 +1,217 @@
+"""Numbers and dates as people write them are used as such; what is left out is said once."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import plainnet
+from plainnet.errors import DataError, SettingError
+from plainnet.estimators.tabular.columns import Columns
+
+from .conftest import QUICK, Refused, Run, classifier, write
+
+NUMBERS = {
+    "texts": ([f"{k}.01" for k in range(20)], [k + 0.01 for k in range(20)]),
+    "decimal commas": ([f"{k},5" for k in range(20)], [k + 0.5 for k in range(20)]),
+    "German": (["1.234,50", "12,00", "7", "-3,25"], [1234.5, 12, 7, -3.25]),
+    "French": (["1\u202f234,50 €", "12,00 €", "7,10 €"], [1234.5, 12, 7.1]),
+    "Swiss": (["1'234.50", "12.00", "1’000’000"], [1234.5, 12, 1e6]),
+    "dollars": (["$1,234.50", "$12", "($7.25)", "-$3"], [1234.5, 12, -7.25, -3]),
+    "percent": (["85%", "7 %", "12.5%"], [85, 7, 12.5]),
+    "SAP's minus": (["12,50-", "3,00", "1.000,00-"], [-12.5, 3, -1000]),
+    "Excel's exponents": (["1,5E+05", "2,25E-02"], [1.5e5, 2.25e-2]),
+    "typographic minus": (["\u22125", "7", "\u22123.5"], [-5, 7, -3.5]),
+    "indian": (["12,34,567", "1,00,000", "99"], [1234567, 100000, 99]),
+    "objects between": ([1.5, "2,5", 7, "1.000,5"], [1.5, 2.5, 7, 1000.5]),
+}
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_numbers(case: str) -> None:
+    written, numbers = NUMBERS[case]
+    columns = Columns(pd.DataFrame({"x": written}))
+    assert columns.describe()[0][1].startswith("number")
+    found = columns.kinds[0].features(np.array(written, object)).numbers[0]
+    np.testing.assert_array_equal(found, numbers)
+
+
+@pytest.mark.parametrize("word", ["unknown", "n/a", "keine Angabe", "#NV", "--", "N.D."])
+def test_a_few_words_among_numbers_are_missing(word: str) -> None:
+    table = pd.DataFrame({"x": [word if k % 16 == 3 else f"{k}.5" for k in range(64)]})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        columns = Columns(table)
+    assert columns.describe()[0][1].startswith("number; 4 missing")
+    messages = [str(each.message) for each in caught]
+    if word == "n/a":  # every program's
+        assert messages == []
+    else:
+        assert messages == [
+            f"column 'x': 4 of 64 values count as missing, since they are not numbers: {word!r}"
+        ]
+
+
+DATES = {
+    "German": ["31.01.2024", "01.02.2024", "3.12.2023"],
+    "American": ["01/31/2024", "02/01/2024", "12/03/2023"],
+    "slashes": ["2024/01/31", "2024/02/01", "2023/12/03"],
+    "names": ["31 Jan 2024", "February 1, 2024", "3-Dec-2023"],
+    "French": ["31 janvier 2024", "1 février 2024", "3 déc. 2023"],
+    "zones": ["2024-01-31T00:00:00Z", "2024-02-01T02:00:00+0200", "2023-12-02T19:00:00-05:00"],
+    "halves": ["1/31/2024 12:00 AM", "2/1/2024 12:00 AM", "12/3/2023 12:00 AM"],
+    "a zero date": ["2024-01-31", "2024-02-01", "2023-12-03", "0000-00-00"],
+    "SQL": ["2024-01-31 00:00:00.000", "2024-02-01 00:00:00.000", "2023-12-03 00:00:00.000"],
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*'0000-00-00'")
+@pytest.mark.parametrize("case", DATES)
+def test_dates(case: str) -> None:
+    columns = Columns(pd.DataFrame({"x": DATES[case]}))
+    assert columns.describe()[0][1].startswith("date")
+    time = columns.kinds[0].features(np.array(DATES[case][:3], object)).numbers[0]
+    days = np.array(["2024-01-31", "2024-02-01", "2023-12-03"], "M8[D]").astype(float)
+    np.testing.assert_array_equal(time, days)
+
+
+# --- what is said, and its remedy -----------------------------------------------------------------
+
+DOUBTFUL = {
+    "days or months": [f"{k % 12 + 1:02}/{k % 7 + 1:02}/2024" for k in range(40)],
+    "days or months with hyphens": [f"0{k % 9 + 1}-0{k % 7 + 1}-2024" for k in range(40)],
+    "days and months": ["13/01/2024", "01/13/2024", "02/02/2024", "03/03/2024"] * 10,
+    "names": [f"person {k}" for k in range(40)],
+    "footnotes": [f"{k}.5 {'r' if k % 3 else ''}".strip() for k in range(40)],
+    "two marks": [f"{k},123" if k % 2 else f"{k}.123" for k in range(1, 41)],
+    "ids": [f"00{k}" for k in range(40)],
+    "dates and texts": [f"2024-01-{k % 28 + 1:02}" if k % 3 else f"about {k}" for k in range(40)],
+}
+
+
+def warned(table: pd.DataFrame, **settings: Any) -> tuple[Any, list[str]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = classifier(**settings).fit(table, np.arange(len(table)) % 2)
+    assert all(each.category is UserWarning for each in caught)
+    assert all(each.filename == __file__ for each in caught)
+    return model, [str(each.message) for each in caught]
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "a 'quoted' name", "two  blanks", "{braces}", "x=y", "日 %d"]
+)
+@pytest.mark.parametrize("case", DOUBTFUL)
+def test_the_remedy_can_be_pasted(run: Run, folder: Path, case: str, name: str) -> None:
+    table = pd.DataFrame({name: DOUBTFUL[case], "number": np.arange(40) % 5})
+    _, messages = warned(table)
+    assert len(messages) == 1
+    found = re.search(r"columns=(\{.*?\}) \((--column .*?)\) (reads|uses)", messages[0])
+    assert found, messages
+    columns = eval(found[1])
+    model, left = warned(table, columns=columns)
+    assert name not in model.columns_.unused
+    assert not any("left out" in message or "columns=" in message for message in left)
+
+    if name in ("x", "two  blanks", "a 'quoted' name"):
+        write(folder / "t.csv", table.assign(target=["u", "v"] * 20))
+        said = run("train", "t.csv", *QUICK).err
+        assert said.count("\n") == 1
+        assert f"({found[2]})" in said
+        result = run("train", "t.csv", *QUICK, *shlex.split(found[2]))
+        assert result.code == 0
+        assert "--column" not in result.err
+        assert name not in plainnet.load("t-model.skops").columns_.unused
+
+
+def test_ambiguous_days_are_not_guessed() -> None:
+    days = DOUBTFUL["days or months"][:10] * 4
+    table = pd.DataFrame({"x": days, "number": np.arange(40) % 5})
+    for order, month in (("dmy", "%d/%m/%Y"), ("mdy", "%m/%d/%Y")):
+        by_order = Columns(table, {"x": f"date:{order}"}).transform(table)
+        by_format = Columns(table, {"x": f"date:{month}"}).transform(table)
+        np.testing.assert_array_equal(by_order, by_format)
+    model, (message,) = warned(table)
+    assert "could have the day or the month first" in message
+    assert model.columns_.describe()[0][1].endswith("categories, embedded")
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "note"),
+    [
+        (["01", "02", "10"] * 4, "number", "number"),
+        (["1", "2", "10"] * 4, "category", "3 categories, one-hot"),
+        (["1", "2", "10"] * 4, "text", "text: 14 words and n-grams"),
+        ([1, 2, 10] * 4, "category", "3 categories, one-hot"),
+        (["20240131", "20240201", "20231203"] * 4, "date", "date: time, month, day, weekday"),
+        ([20240131, 20240201, 20231203] * 4, "date", "date: time, month, day, weekday"),
+        (["2024-01-31", "2024-02-01"] * 6, "category", "2 categories, one-hot"),
+        (["x", "y", "1", "2", "3", "4"] * 2, "number", "number"),
+        ([True, False] * 6, "number", "number"),
+    ],
+)
+def test_the_user_decides(cells: list[Any], kind: str, note: str) -> None:
+    table = pd.DataFrame({"x": cells, "number": range(12)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        columns = Columns(table, {"x": kind})
+    assert columns.describe()[0][1].startswith(note)
+
+
+def test_columns_without_names_are_called_by_their_places() -> None:
+    table = pd.DataFrame({0: ["01", "02"] * 5, 1: range(10)})
+    for name in (0, "0"):
+        assert Columns(table, {name: "number"}).describe()[0] == ("0", "number, written like 01")
+    array = table.to_numpy()
+    assert Columns(array, {"x0": "drop"}).unused == ["x0"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"y": "number"}, r"columns has 'y', and the columns are \['x'\]"),
+        ({"x": "numeric"}, "columns has 'x': 'numeric'; a kind is 'number', 'text', 'category'"),
+        ({"x": "date:%d"}, "a date needs a year"),
+        ({"x": "date:DD.MM.YYYY"}, "the notation of dates must be dmy, mdy, ymd, compact or a"),
+    ],
+)
+def test_kinds_that_are_not_known(wanted: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        Columns(pd.DataFrame({"x": ["1", "2"]}), wanted)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [(["red", "blue"], "number"), (["red", "blue"], "date"), (["5", "x"], "date:%Y-%m-%d")],
+)
+def test_kinds_that_the_cells_are_not(cells: list[str], kind: str) -> None:
+    with pytest.raises(DataError, match=f"column 'x' cannot be read as '{kind}'; it holds '"):
+        Columns(pd.DataFrame({"x": cells}), {"x": kind})
+
+
+def test_the_command_takes_kinds_and_says_what_it_refuses(
+    run: Run, refused: Refused, folder: Path
+) -> None:
+    table = pd.DataFrame({"a=b": ["01", "02"] * 20, "day": ["01/02/2024", "03/02/2024"] * 20})
+    write(folder / "t.csv", table.assign(target=["u", "v"] * 20))
+    options = ("--column", "a=b=number", "--column", "day=date:%d/%m/%Y")
+    result = run("train", "t.csv", *QUICK, *options)
+    assert (result.code, result.err) == (0, "")
+    assert plainnet.load("t-model.skops").columns_.describe() == [
+        ("a=b", "number, written like 01"),
+        ("day", "date: time, day, weekday"),
+    ]
+    assert "--column: t.csv has no feature 'b'" in refused("train", "t.csv", "--column", "b=number")
+    assert "NAME=KIND, where KIND is one of" in refused("train", "t.csv", "--column", "day=dates")
+    assert "cannot be read as 'date'" in refused("train", "t.csv", "--column", "a=b=date")
+
+
+def test_the_help_says_that_quiet_shows_warnings(run: Run) -> None:
+    assert "Show warnings and errors only" in " ".join(run("train", "--help").out.split())
