@@ -141,9 +141,10 @@ class Schedule(Callback, Configurable, ABC):
             if not 0 <= value < inf:
                 require_number(f"the learning rate that {self!r} sets", value, at_least=0)
             return
-        settings = {argument: getattr(user, argument) for argument in arguments_of(type(user))}
+        kind: type = type(user)
+        settings = {argument: getattr(user, argument) for argument in arguments_of(kind)}
         try:
-            type(user)(**{**settings, name: value})
+            kind(**{**settings, name: value})
         except SettingError as error:
             raise SettingError(f"{self!r} sets {name!r} to {value:g}: {error}") from error
 
@@ -172,7 +173,8 @@ def _power(base: float, exponent: int) -> float:
 
 def _expect_number(owner: Any, name: str) -> None:
     """Refuse a setting that does not exist, is not a number, or has no effect any more."""
-    arguments = arguments_of(type(owner))
+    kind: type = type(owner)
+    arguments = arguments_of(kind)
     numbers = [
         argument
         for argument in {**arguments, **dict.fromkeys(_OF_EVERY_OPTIMIZER)}

@@ -29,6 +29,7 @@ from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, genera
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
 from plainnet.estimators.tabular.held_out import LEAST_ROWS, folds, held_out_share
+from plainnet.estimators.tabular.prediction import mean_outputs
 from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for, networks_for
 from plainnet.estimators.tabular.table import as_table
 from plainnet.layers import Dropout
@@ -272,13 +273,7 @@ class Tabular(NeuralEstimator):
         return self.columns_.transform(self._table(as_table(X), reset=False))
 
     def _outputs(self, X: Array) -> Array:
-        """The mean of the networks' outputs.
-
-        In float64, so that a prediction does not depend on the rows beside it.
-        """
-        X = X.astype(np.float64)
-        total = sum(network.astype(np.float64).outputs(X) for network in self.networks_)
-        return np.asarray(total / len(self.networks_))
+        return mean_outputs(self.networks_, X)
 
     def _expect_to_predict(self) -> None:
         """From a row in which every value is missing."""
