@@ -42,7 +42,8 @@ def fit_temperature(
         np.multiply(Z, np.exp(-log_temperature), out=scaled)
         return loss.mean(scaled, targets, cache, weights)
 
-    found = minimize_scalar(cost, bounds=(-log(HOTTEST), log(HOTTEST)), method="bounded")
+    bounds, options = (-log(HOTTEST), log(HOTTEST)), {"xatol": 1e-3}  # of the temperature
+    found = minimize_scalar(cost, bounds=bounds, method="bounded", options=options)
     return float(np.exp(found.x)), float(found.fun)
 
 
@@ -55,8 +56,9 @@ class Refinement(Callback):
 
     def __init__(self, X: Array, targets: Array, weights: Array | None = None) -> None:
         self.X, self.targets, self.weights = X, targets, weights
+        self._cache = Cache()
 
     def end_epoch(self, run: Run) -> None:
-        Z = run.network.outputs(self.X)
+        Z = run.network.outputs(self.X, self._cache)
         _, refined = fit_temperature(run.network, Z, self.targets, self.weights)
         run.history.append({"val_refined_loss": refined})
