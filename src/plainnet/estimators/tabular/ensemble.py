@@ -139,8 +139,8 @@ class Tabular(NeuralEstimator):
         networks = self.n_networks or networks_for(len(rows))
         parts: Iterable[tuple[Rows, Rows | None]] = repeat((rows, held), networks)
         if held is None and self._holds_out(rows):
-            drawn = folds(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))
-            parts = [(rows.take(kept), rows.take(out)) for kept, out in drawn]
+            drawn = [*folds(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))]
+            parts = ((rows.take(kept), rows.take(out)) for kept, out in drawn)  # one copy at a time
 
         self.columns_ = Columns(rows.X)
         self._scale(rows)

@@ -22,8 +22,10 @@ Array = npt.NDArray[Any]
 
 TILE = 16
 """Rows that BLAS takes at once, or a multiple of them."""
-NUMBERS_AT_ONCE = 2**16
-"""In the largest layer's output for a block: half a megabyte stays in the processor's cache."""
+NUMBERS_AT_ONCE = 2**17
+"""In the largest layer's output for a block: a megabyte about fits the processor's cache."""
+FEW_ROWS = 64
+"""Up to here, making a cache takes about as long as the pass through it, so that caches are kept."""
 
 
 class Twin:
@@ -31,13 +33,32 @@ class Twin:
 
     def __init__(self, network: Network) -> None:
         self.network = network.astype(np.float64)
-        self.spare: list[Cache] = []
-        """Of predictions that are over. A cache serves one thread."""
+        largest = max(layer.numbers(1) for layer in network.body.walk())
+        self.rows_at_once = min(max(NUMBERS_AT_ONCE // largest // TILE, 1), 64) * TILE
+        self._spare: list[Cache] = []
 
     def follow(self, network: Network) -> None:
         """Take the network's numbers, which may have changed; a second thread writes the same."""
         self.network.parameters[:] = network.parameters
         self.network.state[:] = network.state
+
+    def add_outputs(self, X: Array, Z: Array) -> None:
+        """Add to Z what the network gives for each row of X."""
+        cache = self._cache() if len(X) <= FEW_ROWS else Cache()
+        for start in range(0, len(X), self.rows_at_once):
+            rows = X[start : start + self.rows_at_once]
+            block = np.zeros((-(-len(rows) // TILE) * TILE, *X.shape[1:]))
+            block[: len(rows)] = rows
+            Z[start : start + len(rows)] += self.network.forward(block, cache)[: len(rows)]
+        if len(X) <= FEW_ROWS:
+            self._spare.append(cache)
+
+    def _cache(self) -> Cache:
+        """One that no thread is using."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return Cache()
 
 
 _twins: WeakKeyDictionary[Network, Twin] = WeakKeyDictionary()
@@ -45,20 +66,9 @@ _twins: WeakKeyDictionary[Network, Twin] = WeakKeyDictionary()
 
 def mean_outputs(networks: Sequence[Network], X: Array) -> Array:
     """The mean of what the networks give for each row of X, shape (m, *output_shape), float64."""
-    twins = [_twin_of(network) for network in networks]
-    caches = [twin.spare.pop() if twin.spare else Cache() for twin in twins]
-    Z = np.empty((len(X), *twins[0].network.output_shape))
-    size = _rows_at_once(twins[0].network)
-    for start in range(0, len(X), size):
-        rows = X[start : start + size]
-        block = np.zeros((-(-len(rows) // TILE) * TILE, *X.shape[1:]))
-        block[: len(rows)] = rows
-        total: Any = sum(
-            twin.network.forward(block, own) for twin, own in zip(twins, caches, strict=True)
-        )
-        Z[start : start + size] = total[: len(rows)]
-    for twin, own in zip(twins, caches, strict=True):
-        twin.spare.append(own)
+    Z = np.zeros((len(X), *networks[0].output_shape))
+    for network in networks:
+        _twin_of(network).add_outputs(X, Z)
     Z /= len(networks)
     return Z.astype(np.float32).astype(np.float64)
 
@@ -69,8 +79,3 @@ def _twin_of(network: Network) -> Twin:
         twin = _twins[network] = Twin(network)
     twin.follow(network)
     return twin
-
-
-def _rows_at_once(network: Network) -> int:
-    largest: int = max(layer.numbers(1) for layer in network.body.walk())
-    return min(max(NUMBERS_AT_ONCE // largest // TILE, 1), 64) * TILE
