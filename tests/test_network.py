@@ -394,6 +394,18 @@ def test_one_step_by_hand():
     np.testing.assert_allclose(network.parameters, [1.88, 0.96], rtol=1e-15)
 
 
+def test_a_kept_cache_changes_nothing_but_the_memory():
+    network = Network([Dense(5), ReLU(), Dense(2)], loss=MeanSquaredError(), input_shape=3, seed=0)
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    y, cache = X[:, :2], Cache()
+    for rows in (40, 7, 25):
+        np.testing.assert_array_equal(network.outputs(X[:rows], cache), network.outputs(X[:rows]))
+        fresh = network.evaluate(X[:rows], y[:rows])
+        assert network.evaluate(X[:rows], y[:rows], cache=cache) == fresh
+    with pytest.raises(SettingError, match="cache must be a Cache"):
+        network.outputs(X, {})
+
+
 def test_the_loss_of_a_step_is_that_of_evaluate_before_it():
     network, X, y = network_of(), inputs(30), np.arange(30) % 3
     network.layers[2].layers[1].rate = 0

@@ -393,14 +393,18 @@ class Network(Tensors):
     # --- prediction ------------------------------------------------------------------------------
 
     @spelled
-    def outputs(self, X: Any) -> Any:
-        """The last pre-activations of any number of rows, shape (m, *output_shape)."""
-        return self._collected(X, self._by_output)
+    def outputs(self, X: Any, cache: Cache | None = None) -> Any:
+        """The last pre-activations of any number of rows, shape (m, *output_shape).
 
-    def _collected(self, X: Any, made: Callable[[Any], Any]) -> Any:
+        A cache that is kept from call to call saves allocating its memory again.
+        """
+        require_optional("cache", cache, Cache)
+        return self._collected(X, self._by_output, cache)
+
+    def _collected(self, X: Any, made: Callable[[Any], Any], cache: Cache | None = None) -> Any:
         """What is made of the pre-activations, for all rows of X; of several outputs, a dict."""
         X, collected = self.examples(X), None
-        for rows, Z in self._passes(X, Cache()):
+        for rows, Z in self._passes(X, Cache() if cache is None else cache):
             part = made(Z)
             part = Parts(part) if isinstance(part, dict) else part
             if collected is None:
@@ -443,15 +447,22 @@ class Network(Tensors):
 
     @spelled
     def evaluate(
-        self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+        self,
+        X: Any,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        cache: Cache | None = None,
     ) -> dict[str, float]:
         """{"loss": ..., "accuracy": ...} on this data; accuracy for classifiers only.
 
-        Of several outputs, the measures of each come after the whole loss, as "class_loss".
+        Of several outputs, the measures of each come after the whole loss, as "class_loss". A cache
+        that is kept from call to call saves allocating its memory again.
         """
+        require_optional("cache", cache, Cache)
         X = self.examples(X)
         targets, weights = self.check_targets(len(X), y, sample_weight)
-        cache, means = Cache(), defaultdict[str, WeightedMean](WeightedMean)
+        cache = Cache() if cache is None else cache
+        means = defaultdict[str, WeightedMean](WeightedMean)
         for rows, Z in self._passes(X, cache):
             w = None if weights is None else weights[rows]
             measures = self.loss.measures(Z, targets[rows], cache.children["loss"], w)

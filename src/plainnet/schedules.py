@@ -12,13 +12,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from inspect import signature
 from math import cos, inf, log2, pi
 from numbers import Real
 from re import search
 from typing import Any, ClassVar, Literal
 
-from plainnet.arguments.config import Configurable
+from plainnet.arguments.config import Configurable, arguments_of
 from plainnet.callbacks.base import Callback, Run
 from plainnet.callbacks.monitor import Mode, Monitor
 from plainnet.errors import (
@@ -139,13 +138,13 @@ class Schedule(Callback, Configurable, ABC):
     def _expect_allowed(self, user: Any, name: str, value: float) -> None:
         """Refuse what the constructor would; a learning rate, the usual case, without asking it."""
         if name == "learning_rate":
-            require_number(f"the learning rate that {self!r} sets", value, at_least=0)
+            if not 0 <= value < inf:
+                require_number(f"the learning rate that {self!r} sets", value, at_least=0)
             return
-        settings = {
-            argument: getattr(user, argument) for argument in signature(type(user)).parameters
-        }
+        kind: type = type(user)
+        settings = {argument: getattr(user, argument) for argument in arguments_of(kind)}
         try:
-            type(user)(**{**settings, name: value})
+            kind(**{**settings, name: value})
         except SettingError as error:
             raise SettingError(f"{self!r} sets {name!r} to {value:g}: {error}") from error
 
@@ -174,7 +173,8 @@ def _power(base: float, exponent: int) -> float:
 
 def _expect_number(owner: Any, name: str) -> None:
     """Refuse a setting that does not exist, is not a number, or has no effect any more."""
-    arguments = signature(type(owner)).parameters
+    kind: type = type(owner)
+    arguments = arguments_of(kind)
     numbers = [
         argument
         for argument in {**arguments, **dict.fromkeys(_OF_EVERY_OPTIMIZER)}

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from inspect import Parameter, signature
 from typing import Any
 
@@ -82,7 +83,7 @@ class Configurable(metaclass=Spelled):
                 return {"is": first.setdefault("is", numbered)}
             settings: dict[str, Any] = {"type": type(self).__name__}
             described[id(self)] = settings
-            for name in _arguments(type(self)):
+            for name in arguments_of(type(self)):
                 settings[name] = _plain(getattr(self, name))
             return settings
         finally:
@@ -98,7 +99,7 @@ class Configurable(metaclass=Spelled):
         if named is not None and named.met:
             return named.name
         shown = []
-        for name, argument in _arguments(type(self)).items():
+        for name, argument in arguments_of(type(self)).items():
             value = getattr(self, name)
             if argument.default is Parameter.empty:
                 shown.append(repr(value))
@@ -125,7 +126,7 @@ def parts(thing: Any) -> Iterator[Configurable]:
             yield from parts(item)
     elif isinstance(thing, Configurable):
         yield thing
-        for name in _arguments(type(thing)):
+        for name in arguments_of(type(thing)):
             yield from parts(getattr(thing, name))
 
 
@@ -186,8 +187,10 @@ class Shared:
         return thing
 
 
-def _arguments(kind: type) -> dict[str, Parameter]:
-    return dict(signature(kind).parameters)
+@cache
+def arguments_of(kind: type) -> Mapping[str, Parameter]:
+    """What its constructor takes; kept, since schedules ask at every step."""
+    return signature(kind).parameters
 
 
 # Layers in layers in layers are many calls deep, and Python allows a thousand: loops instead of

@@ -65,10 +65,21 @@ def elu(
     A: Array,
     above: Array,  # scratch
 ) -> Array:
-    """A = scale (max(Z, 0) + alpha (exp(min(Z, 0)) - 1))."""
+    """A = scale (max(Z, 0) + alpha (exp(min(Z, 0)) - 1)).
+
+    In float32, exp(z) - 1 = 2t / (1 - t) with t = tanh(z / 2), right to 2e-7 of itself for z <= 0:
+    without AVX-512, NumPy's expm1 takes several times as long.
+    """
     np.minimum(Z, 0, out=A)
-    np.expm1(A, out=A)
-    A *= alpha
+    if A.dtype == np.float32:
+        A *= 0.5
+        np.tanh(A, out=A)
+        np.subtract(1, A, out=above)
+        A *= 2 * alpha
+        A /= above
+    else:
+        np.expm1(A, out=A)
+        A *= alpha
     A += np.maximum(Z, 0, out=above)
     A *= scale
     return A

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
+from plainnet.engine.cache import Cache
 from plainnet.errors import SettingError, require_number, shown
 from plainnet.layers.base import name_who_writes
 from plainnet.losses import EachOutput, EachPosition
@@ -29,7 +30,7 @@ class Validation:
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
             got = f"{len(data)} of them" if isinstance(data, tuple | list) else type(data).__name__
             raise SettingError(f"{called} must be (X, y) or (X, y, sample_weight); got {got}")
-        self.network = network
+        self.network, self._cache = network, Cache()
         X, *targets = data
         self.X = network.examples(X)
         self.y, self.sample_weight = network.check_targets(len(self.X), *targets)
@@ -49,7 +50,7 @@ class Validation:
     def scores(self) -> dict[str, float]:
         """Each measure by its name."""
         network, loss = self.network, self.network.loss
-        scores = network.evaluate(self.X, self.y, self.sample_weight)
+        scores = network.evaluate(self.X, self.y, self.sample_weight, self._cache)
         weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
         for name, metric in self.metrics.items():
             proba = metric.needs == "probabilities"

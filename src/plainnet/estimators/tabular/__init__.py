@@ -7,6 +7,7 @@ held_out       which rows each network learns, and which choose its epoch
 intervals      prediction intervals from the errors on the rows held out
 recipe         the network: RealMLP, its settings and its start
 columns        what each column is, and its numbers; table.py has it as it comes
+prediction     the mean of the networks' outputs, which no other row changes
 calibration    the temperature of probabilities
 """
 

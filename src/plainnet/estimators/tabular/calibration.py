@@ -48,7 +48,8 @@ def fit_temperature(
         np.multiply(Z, np.exp(-log_temperature), out=scaled)
         return loss.mean(scaled, targets, cache, weights)
 
-    found = minimize_scalar(cost, bounds=(-log(HOTTEST), log(HOTTEST)), method="bounded")
+    bounds, options = (-log(HOTTEST), log(HOTTEST)), {"xatol": 1e-3}  # of the temperature
+    found = minimize_scalar(cost, bounds=bounds, method="bounded", options=options)
     return float(np.exp(found.x)), float(found.fun)
 
 
@@ -69,9 +70,10 @@ class Refinement(Callback):
     ) -> None:
         self.X, self.targets, self.weights = X, targets, weights
         self.pseudo_rows = pseudo_rows
+        self._cache = Cache()
 
     def end_epoch(self, run: Run) -> None:
-        Z = run.network.outputs(self.X)
+        Z = run.network.outputs(self.X, self._cache)
         _, refined = fit_temperature(
             run.network, Z, self.targets, self.weights, pseudo_rows=self.pseudo_rows
         )

@@ -33,6 +33,7 @@ from plainnet.estimators.tabular.held_out import (
     held_out_share,
     may_be_held_out,
 )
+from plainnet.estimators.tabular.prediction import mean_outputs
 from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for, networks_for
 from plainnet.estimators.tabular.table import as_table
 from plainnet.layers import Dropout
@@ -136,8 +137,8 @@ class Tabular(Checkpointed, NeuralEstimator):
         networks = self.n_networks or networks_for(len(rows))
         parts: Iterable[tuple[Rows, Rows | None]] = repeat((rows, held), networks)
         if held is None and self._holds_out(rows):
-            drawn = folds(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))
-            parts = [(rows.take(kept), rows.take(out)) for kept, out in drawn]
+            drawn = [*folds(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))]
+            parts = ((rows.take(kept), rows.take(out)) for kept, out in drawn)  # one copy at a time
         self._scale(rows)
         self.networks_, self.histories_, self.best_epochs_ = [], [], []
         validations = []
@@ -276,13 +277,7 @@ class Tabular(Checkpointed, NeuralEstimator):
         return self.columns_.transform(self._table(as_table(X), reset=False))
 
     def _outputs(self, X: Array) -> Array:
-        """The mean of the networks' outputs.
-
-        In float64, so that a prediction does not depend on the rows beside it.
-        """
-        X = X.astype(np.float64)
-        total = sum(network.astype(np.float64).outputs(X) for network in self.networks_)
-        return np.asarray(total / len(self.networks_))
+        return mean_outputs(self.networks_, X)
 
     def _expect_to_predict(self) -> None:
         """From a row in which every value is missing."""

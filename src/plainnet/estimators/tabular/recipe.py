@@ -38,8 +38,9 @@ from plainnet.network import Network
 
 Array = npt.NDArray[Any]
 
-ROWS_TO_START = 4096
-"""Rows on which the initial weights are scaled: more would not change anything."""
+ROWS_TO_START, NUMBERS_TO_START, FEWEST_TO_START = 4096, 2**20, 128
+"""Rows on which the initial weights are scaled: more would not change anything. Where a row is
+many numbers inside the network, fewer rows do."""
 POINTS_PER_BIAS = 5
 FEW_VALUES = 256
 """A number with no more different values than this gets bins between the values themselves."""
@@ -47,6 +48,10 @@ MOST_BINS = 128
 QUANTILE_BINS = 48
 ROWS_PER_BIN = 100
 """Small tables get fewer bins."""
+BINS_IN_ALL = 2048
+"""Wide tables get fewer bins for each number."""
+MOST_WAVES = 256
+"""Tables with more numbers than this get none as waves, which are most of the memory there."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Recipe:
 
     learning_rate: float
     activation: type[Layer]
-    hidden_layer_sizes: tuple[int, ...] = (256, 256, 256)
+    hidden_layer_sizes: tuple[int, ...] = (192, 128)
     label_smoothing: float = 0.0
     dropout: float = 0.15
     weight_decay: float = 0.02
@@ -79,11 +84,11 @@ class Recipe:
 
 
 CLASSIFIER = {
-    "default": Recipe(0.04, SELU, dropout=0.3),
-    "fast": Recipe(0.04, SELU, dropout=0.0, weight_decay=0.0, embed=False),
+    "default": Recipe(0.05, SELU, dropout=0.3),
+    "fast": Recipe(0.05, SELU, dropout=0.0, weight_decay=0.0, embed=False),
 }
 REGRESSOR = {
-    "default": Recipe(0.05, Mish),
+    "default": Recipe(0.065, Mish),
     "fast": Recipe(0.07, Mish, dropout=0.0, weight_decay=0.0, embed=False),
 }
 
@@ -102,8 +107,9 @@ def build(
     ids = flags + len(columns.id_sizes)
     parts: list[tuple[tuple[int, int], Layer]] = []
     if numbers:
-        parts.append(((0, numbers), PeriodicEmbedding() if recipe.embed else Identity()))
-        edges = [bin_edges(X[:, i]) for i in range(numbers)]
+        waves = recipe.embed and numbers <= MOST_WAVES
+        parts.append(((0, numbers), PeriodicEmbedding() if waves else Identity()))
+        edges = [bin_edges(X[:, i], max(1, BINS_IN_ALL // numbers)) for i in range(numbers)]
         parts.append(((0, numbers), PiecewiseLinearEmbedding(edges)))
     if columns.n_flags:
         parts.append(((numbers, flags), Identity()))
@@ -122,13 +128,15 @@ def build(
     for layer, (first, last) in zip(inputs.layers, inputs.columns, strict=True):
         if isinstance(layer, PiecewiseLinearEmbedding):  # a number's bins count as one feature
             scale.gamma[first:last] = 1 / np.bincount(layer.feature)[layer.feature]
-    _start(network, X[rng.permutation(len(X))[:ROWS_TO_START]], rng, biases=recipe.embed)
+    largest = max(layer.numbers(1) for layer in network.body.walk())
+    rows = min(max(NUMBERS_TO_START // largest, FEWEST_TO_START), ROWS_TO_START)
+    _start(network, X[rng.permutation(len(X))[:rows]], rng, biases=recipe.embed)
     return network
 
 
-def bin_edges(values: Array) -> list[float]:
+def bin_edges(values: Array, at_most: int = MOST_BINS) -> list[float]:
     """Edges of bins for one number: its values if they are few, its quantiles otherwise."""
-    different, most = np.unique(values), max(1, len(values) // ROWS_PER_BIN)
+    different, most = np.unique(values), min(max(1, len(values) // ROWS_PER_BIN), at_most)
     if len(different) == 1:  # numbers so close that float32 does not tell them apart
         return [float(different[0]), float(different[0]) + 1]
     if len(different) <= FEW_VALUES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 SMALL_TABLE, NETWORKS = 20_000, 5
 """Up to how many rows, how many networks."""
 ROWS_TO_SEE = 600_000
-FEWEST_EPOCHS, MOST_EPOCHS = 16, 160
+FEWEST_EPOCHS, MOST_EPOCHS = 16, 120
 STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 16, 16, 256
 
 
