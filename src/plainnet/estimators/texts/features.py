@@ -31,7 +31,7 @@ LONGEST, MOST = 5, 50_000
 BITS = 12
 """For each character of an n-gram in a code of 60 bits: 4,095 different ones, the most frequent."""
 SPACE = ord(" ")
-AT_ONCE = 2**21
+AT_ONCE = 2**19
 """Characters that are looked at together, so that memory is bounded."""
 
 
@@ -162,7 +162,8 @@ class NGrams:
         part = 2 * rows + (ids >= len(self.words))
         squares = np.bincount(part, weights**2, minlength=2 * m)
         weights /= np.sqrt(squares)[part]
-        return Bags(np.searchsorted(rows, np.arange(m + 1)), ids, weights.astype(np.float32))
+        starts = np.searchsorted(rows, np.arange(m + 1))
+        return Bags(starts, ids.astype(np.int32), weights.astype(np.float32))
 
     # Both as keys: the text's row times the number of features, plus the feature's id.
 
