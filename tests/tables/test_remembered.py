@@ -203,3 +203,15 @@ def test_what_only_the_test_rows_hold_is_read_too(run: Run, folder: Path) -> Non
             "numbers: 'unheard of'"
         ]
         assert len(predicted(run("predict", "t-model.skops", "t.csv"))) == 40
+
+
+def test_models_of_before_there_were_settings_for_it(tmp_path: Path) -> None:
+    table = pd.DataFrame({"number": np.arange(40.0), "town": ["u", "v"] * 20})
+    model = classifier().fit(table, np.arange(40) % 2)
+    expected = model.predict_proba(table)
+    del model.columns, model.decimal
+    plainnet.save(model, tmp_path / "m.skops")
+    for again in (plainnet.load(tmp_path / "m.skops"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again.predict_proba(table), expected)
+        assert again.get_params()["columns"] is None
+        again.fit(table, np.arange(40) % 2)
