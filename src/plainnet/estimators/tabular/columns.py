@@ -57,8 +57,8 @@ class Columns:
     ----------
     X : DataFrame or 2-D array
     wanted : mapping of column names to kinds, optional
-        Instead of what the values tell: "number", "category", "date", "drop", or a date with its
-        format, "date:%d/%m/%Y".
+        Instead of what the values tell: "number", "category", "text" (a category too), "date",
+        "drop", or a date with its order or format, "date:dmy" or "date:%d/%m/%Y".
     decimal : "." or ",", optional
         The decimal point of numbers that are texts; None: told by each column.
     whole : DataFrame or 2-D array, optional
