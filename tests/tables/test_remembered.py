@@ -165,6 +165,50 @@ def test_cells_that_look_like_another_kind_alone(
     assert model.predict(pd.DataFrame({"code": some})).tolist() == [f"is {cell}" for cell in some]
 
 
+CELLS: list[object] = [
+    *(
+        "1",
+        "2",
+        "07",
+        "1.5",
+        "1,5",
+        "1.234,5",
+        "1,234.5",
+        "1'000",
+        "$5",
+        "85%",
+        "5 kg",
+        "(12)",
+        "-3",
+    ),
+    *("1e5", "NaN", "NA", "None", "?", "-", "", "  ", "unknown", "red", "hi ", "True", "FALSE"),
+    *("2024-01-31", "31.01.2024", "01/31/2024", "01/02/2024", "20240131", "0000-00-00", "Jan 2024"),
+    *("2024-01-31T10:00Z", "10:00", "1_000", "{}", "1.2.3", "(missing)", "½", "a\nb"),
+    *(1, 2.5, -0.0, True, None, np.nan, pd.NA, pd.NaT, np.float32(0.1), np.bool_(True), 2**70),
+    *(datetime.date(2024, 1, 31), pd.Timestamp("2024-02-01", tz="UTC"), datetime.timedelta(5)),
+    *(
+        np.datetime64("2024-01-31"),
+        Decimal("1.5"),
+        pd.Period("2024-01"),
+        datetime.time(3),
+        20240131,
+    ),
+]
+
+
+@given(cells=st.lists(st.sampled_from(CELLS), min_size=2, max_size=20))
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_column_holds_a_row_is_read_alike_alone(cells: list[object]) -> None:
+    table = pd.DataFrame({"x": pd.Series(cells, dtype=object), "number": np.arange(len(cells))})
+    columns = fitted(table)
+    whole = columns.transform(table)
+    assert np.isfinite(whole).all()
+    for i, cell in enumerate(cells):
+        told_by_pandas = pd.DataFrame({"x": [cell], "number": [i]})
+        for alone in (table.iloc[i : i + 1], table.iloc[i].to_frame().T, told_by_pandas):
+            np.testing.assert_array_equal(columns.transform(alone), whole[i : i + 1])
+
+
 def test_one_row_of_booleans_as_a_frame() -> None:
     """Its values are NumPy's booleans among objects."""
     table = pd.DataFrame({"truth": [True, False] * 20, "number": np.arange(40) % 5})
@@ -203,3 +247,15 @@ def test_what_only_the_test_rows_hold_is_read_too(run: Run, folder: Path) -> Non
             "numbers: 'unheard of'"
         ]
         assert len(predicted(run("predict", "t-model.skops", "t.csv"))) == 40
+
+
+def test_models_of_before_there_were_settings_for_it(tmp_path: Path) -> None:
+    table = pd.DataFrame({"number": np.arange(40.0), "town": ["u", "v"] * 20})
+    model = classifier().fit(table, np.arange(40) % 2)
+    expected = model.predict_proba(table)
+    del model.columns, model.decimal
+    plainnet.save(model, tmp_path / "m.skops")
+    for again in (plainnet.load(tmp_path / "m.skops"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again.predict_proba(table), expected)
+        assert again.get_params()["columns"] is None
+        again.fit(table, np.arange(40) % 2)

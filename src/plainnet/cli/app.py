@@ -164,7 +164,7 @@ Columns = Annotated[
     list[str] | None,
     _option(
         "What a column is, where its values do not tell: number, text, category, date, or drop to "
-        "leave it out; date:%d/%m/%Y is a date of this format. May be repeated.",
+        "leave it out; date:dmy has the day first, date:%d/%m/%Y this format. May be repeated.",
         "NAME=KIND",
     ),
 ]

@@ -58,7 +58,7 @@ class Columns:
     X : DataFrame or 2-D array
     wanted : mapping of column names to kinds, optional
         Instead of what the values tell: "number", "text", "category", "date", "drop", or a date
-        with its format, "date:%d/%m/%Y".
+        with its order or format, "date:dmy" or "date:%d/%m/%Y".
     decimal : "." or ",", optional
         The decimal point of numbers that are texts; None: told by each column.
     whole : DataFrame or 2-D array, optional

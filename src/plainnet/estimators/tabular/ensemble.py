@@ -57,8 +57,8 @@ class Tabular(Checkpointed, NeuralEstimator):
     """What the classifier and the regressor share: the table, the recipe, the training."""
 
     preset: str
-    columns: Mapping[str, str] | None
-    decimal: str | None
+    columns: Mapping[str, str] | None = None  # files of earlier versions lack these two
+    decimal: str | None = None
     n_networks: int | None
     validation_fraction: float | None
     callbacks: Sequence[Callback]

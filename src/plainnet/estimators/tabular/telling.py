@@ -207,7 +207,7 @@ def expect_kinds(wanted: Mapping[str, str], names: Sequence[str], decimal: str |
         if not (isinstance(kind, str) and (kind in KINDS or kind.startswith("date:"))):
             raise SettingError(
                 f"columns has {name!r}: {shown(kind)}; a kind is {', '.join(map(repr, KINDS))}, or "
-                "a date with its format, 'date:%d/%m/%Y'"
+                "a date with its order or format, 'date:dmy' or 'date:%d/%m/%Y'"
             )
     if decimal not in (None, ".", ","):
         raise SettingError(f"decimal must be '.' or ',', or None; got {decimal!r}")
