@@ -1,6 +1,7 @@
 """Tabular estimators: tables as they come, the recipe's parts, calibration, honest validation."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,14 @@ from plainnet.estimators import TabularClassifier, TabularRegressor
 from plainnet.estimators.base import generator
 from plainnet.estimators.tabular import folds, sizes
 from plainnet.estimators.tabular.columns import Columns
-from plainnet.estimators.tabular.recipe import CLASSIFIER, bin_edges, build
-from plainnet.layers import Dense, Dropout, ParametricActivation, PiecewiseLinearEmbedding
+from plainnet.estimators.tabular.recipe import CLASSIFIER, MOST_WAVES, bin_edges, build
+from plainnet.layers import (
+    Dense,
+    Dropout,
+    ParametricActivation,
+    PeriodicEmbedding,
+    PiecewiseLinearEmbedding,
+)
 from plainnet.losses import SoftmaxCrossEntropy
 
 QUICK = {"epochs": 12, "hidden_layer_sizes": (32, 32), "n_networks": 1, "random_state": 0}
@@ -338,6 +345,35 @@ def test_the_network_starts_at_unit_scale_and_with_rates_of_its_own(table):
     root = np.sqrt(first.W.shape[1])
     widths = {s.name: (s.learning_rate, s.weight_decay) for s in network.segments}
     assert widths[f"{first.name}.W"] == pytest.approx((1 / root, root))
+
+
+def test_tables_with_very_many_numbers_get_no_waves_and_few_bins(rng):
+    def layers(width: int) -> dict[type, object]:
+        X = rng.standard_normal((300, width))
+        model = TabularRegressor(**QUICK | {"epochs": 1}).fit(X, X[:, 0])
+        return {type(layer): layer for layer in model.network_.body.walk()}
+
+    assert PeriodicEmbedding in layers(MOST_WAVES)
+    wide = layers(MOST_WAVES + 1)
+    assert PeriodicEmbedding not in wide
+    edges = wide[PiecewiseLinearEmbedding].edges
+    assert {len(each) for each in edges} == {3}  # as many bins as 240 rows allow
+    values = rng.standard_normal(2000).astype(np.float32)
+    assert len(bin_edges(values, at_most=4)) == 5
+
+
+def test_a_wide_table_takes_little_memory(rng):
+    """A network at a time, some rows at a time, and no copies of all the folds."""
+    X = rng.standard_normal((1000, 600))
+    y = X[:, 0] > 0
+    TabularClassifier(epochs=1, n_networks=1).fit(X[:50, :5], y[:50])
+    tracemalloc.start()
+    try:
+        TabularClassifier(epochs=1, random_state=0).fit(X, y).predict_proba(X)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 60e6 + 6 * X.nbytes
 
 
 def test_the_fast_preset_leaves_out_what_is_slow(table, answers):

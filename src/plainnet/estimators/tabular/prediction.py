@@ -25,7 +25,7 @@ TILE = 16
 NUMBERS_AT_ONCE = 2**17
 """In the largest layer's output for a block: a megabyte about fits the processor's cache."""
 FEW_ROWS = 64
-"""Up to here, making a cache takes as long as the pass through it, so that caches are kept."""
+"""Up to here, making a cache takes as long as a pass through it, so that caches are kept."""
 
 
 class Twin:
