@@ -177,7 +177,7 @@ def test_names_and_sentences_become_numbers_that_tell_what_is_in_them():
     columns = Columns(table)
     assert dict(columns.describe())["said"].startswith("text: ")
     Z = columns.transform(table)
-    assert Z.shape[1] == columns.n_numbers + columns.n_flags == 1 + 24
+    assert Z.shape[1] == columns.n_numbers + columns.n_flags == 1 + 8
     new = columns.transform(
         pd.DataFrame({"said": ["a wave and a sail", "moss, moss", None], "x": 0})
     )

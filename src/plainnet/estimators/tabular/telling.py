@@ -34,6 +34,8 @@ WORDS_OF_A_NAME, WORDS_OF_A_SENTENCE = 2, 4
 """From how many words in half of the cells on a column is text rather than categories: where more
 than half of the cells are different, and where more than a fifth are."""
 SHARE_OF_SENTENCES = 0.2
+ROWS_PER_NUMBER, FEWEST, MOST = 100, 8, 24
+"""How many numbers a text becomes: few in small tables, which would be learned by heart."""
 
 Told = tuple[Kind, list[str]]
 """A column's kind, and what the user should be warned of."""
@@ -129,7 +131,8 @@ def _what_most_are(texts: list[str]) -> str:
 def _text(column: Column) -> Told:
     from plainnet.estimators.texts.features import TextFeatures  # which imports this package
 
-    features = TextFeatures(texts_of(column.values))
+    m = len(column.values)
+    features = TextFeatures(texts_of(column.values), min(max(m // ROWS_PER_NUMBER, FEWEST), MOST))
     if not features.n_features:
         return LeftOut(column.name, "texts without a word in common, left out"), []
     return Text(column.name, features), []
