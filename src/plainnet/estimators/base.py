@@ -8,7 +8,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,14 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from plainnet.arguments.arrays import as_numbers
 from plainnet.arguments.config import rebuild
 from plainnet.arguments.sparse import DenseSlices, SparseRows
 from plainnet.engine.cache import Cache
+from plainnet.engine.settings import Limits
 from plainnet.errors import DataError, SettingError, require_integer, require_type
 from plainnet.estimators.state import note_made, packed, unpacked
 from plainnet.layers import Dense, Sequential
@@ -325,6 +327,12 @@ def plain_targets(y: Any) -> Any:
         raise DataError(f"Input y contains NaN: {missing} of {len(y)} rows have no target")
     dtype = getattr(y.dtype, "numpy_dtype", None)
     return y if dtype is None or dtype.kind not in "biu" else y.to_numpy(dtype)
+
+
+def interval(limits: Limits) -> Any:
+    """Limits of a setting as scikit-learn checks them."""
+    high = None if limits.high == inf else limits.high
+    return Interval(limits.kind, limits.low, high, closed="neither" if limits.above else "left")
 
 
 def random_source(random_state: Any) -> np.random.RandomState | np.random.Generator:

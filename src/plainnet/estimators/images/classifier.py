@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from math import inf
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -35,7 +34,7 @@ from plainnet.errors import (
     require_sequence,
     shown,
 )
-from plainnet.estimators.base import Rows, generator
+from plainnet.estimators.base import Rows, generator, interval
 from plainnet.estimators.checkpointing import Checkpointed
 from plainnet.estimators.images import recipe as recipes
 from plainnet.estimators.images.pictures import is_path, is_picture
@@ -151,18 +150,7 @@ class ImageClassifier(Checkpointed, Classifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "preset": [StrOptions(set(recipes.PRESETS))],
-        **{
-            name: [
-                Interval(
-                    LIMITS[name].kind,
-                    LIMITS[name].low,
-                    None if LIMITS[name].high == inf else LIMITS[name].high,
-                    closed="neither" if LIMITS[name].above else "left",
-                ),
-                None,
-            ]
-            for name in OF_LIMITS
-        },
+        **{name: [interval(LIMITS[name]), None] for name in OF_LIMITS},
         "size": [Interval(Integral, 1, None, closed="left"), "array-like", None],
         "image_shape": ["array-like", None],
         "shift": [Interval(Integral, 0, None, closed="left"), None],

@@ -6,13 +6,12 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from math import inf
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import is_regressor
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import (
     _check_y,
     check_consistent_length,
@@ -21,9 +20,9 @@ from sklearn.utils.validation import (
 )
 
 from plainnet.callbacks import Callback, EarlyStopping
-from plainnet.engine.settings import LIMITS, Limits, TrainingSettings
+from plainnet.engine.settings import LIMITS, TrainingSettings
 from plainnet.errors import DataError, require_sequence
-from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, generator
+from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, generator, interval
 from plainnet.estimators.checkpointing import Checkpointed
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
@@ -44,12 +43,6 @@ from plainnet.training import train
 from plainnet.training.history import History
 
 Array = npt.NDArray[Any]
-
-
-def _interval(limits: Limits) -> Any:
-    """Limits as scikit-learn checks them."""
-    high = None if limits.high == inf else limits.high
-    return Interval(limits.kind, limits.low, high, closed="neither" if limits.above else "left")
 
 
 class Tabular(Checkpointed, NeuralEstimator):
@@ -102,7 +95,7 @@ class Tabular(Checkpointed, NeuralEstimator):
         "columns": [Mapping, None],
         "decimal": [StrOptions({".", ","}), None],
         "hidden_layer_sizes": ["array-like", None],
-        **{name: [_interval(limits), None] for name, limits in LIMITS.items()},
+        **{name: [interval(limits), None] for name, limits in LIMITS.items()},
         "callbacks": ["array-like"],
         "random_state": ["random_state", np.random.Generator],
         "verbose": ["boolean"],
