@@ -1,12 +1,18 @@
 """ImageClassifier beside scikit-learn's MLP and SVC, on the same images.
 
-Expected, one thread of a Xeon of 2023:
+Expected (2026-11-28), one thread of a Xeon of 2023 that had other work too:
 
-    digits, means of five seeds, a stratified fifth held out
-        ...
+    digits, means of five seeds,                accuracy  log-loss  seconds of a core
+    a stratified fifth held out
+        ImageClassifier, default                  0.9950     0.027               24.5
+        ImageClassifier, fast                     0.9844     0.057                5.5
+        MLPClassifier, defaults                   0.9794                          1.1
+        MLPClassifier (512, 256), early stopping  0.9717                          1.2
+        SVC, defaults                             0.9883                          0.1
+        SVC, C=10                                 0.9911                          0.1
 
     python benchmarks/images.py digits [--seeds 5]
-    python benchmarks/images.py fashion-mnist [--images 60000] [--without-sklearn]
+    python benchmarks/images.py fashion-mnist [--images 60000] [--only NAME]
 """
 
 import argparse
