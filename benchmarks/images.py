@@ -1,6 +1,6 @@
 """ImageClassifier beside scikit-learn's MLP and SVC, on the same images.
 
-Expected (2026-11-28), one thread of a Xeon of 2023 that had other work too:
+Expected (2026-11-28), one thread of an AMD EPYC that had other work too:
 
     digits, means of five seeds,                accuracy  log-loss  seconds of a core
     a stratified fifth held out

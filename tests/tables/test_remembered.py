@@ -107,6 +107,13 @@ def test_some_rows_give_what_they_give_among_all(model: Any, rows: list[int]) ->
     np.testing.assert_array_equal(model.predict_proba(table.iloc[rows]), among_all)
 
 
+def as_objects(table: pd.DataFrame, i: int) -> pd.DataFrame:
+    try:
+        return table.iloc[i].to_frame().T
+    except ValueError:  # pandas 2.2, of categories that are whole numbers or missing
+        return table.astype(object).iloc[i].to_frame().T
+
+
 @pytest.mark.parametrize("name", [*mixed().columns])
 def test_a_row_alone(name: str) -> None:
     """As a slice, and as a row made a frame, whose dtypes are all object."""
@@ -114,7 +121,7 @@ def test_a_row_alone(name: str) -> None:
     columns = fitted(table)
     whole = columns.transform(table)
     for i in range(N):
-        for alone in (table.iloc[i : i + 1], table.iloc[i].to_frame().T):
+        for alone in (table.iloc[i : i + 1], as_objects(table, i)):
             np.testing.assert_array_equal(columns.transform(alone), whole[i : i + 1])
     np.testing.assert_array_equal(columns.transform(table[::-1]), whole[::-1])
 
