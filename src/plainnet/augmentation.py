@@ -24,6 +24,7 @@ from plainnet.errors import (
 )
 
 Array = npt.NDArray[Any]
+LARGEST = float(np.finfo(np.float32).max)
 Transform = Callable[[Array, np.random.Generator], Array]
 
 
@@ -42,10 +43,10 @@ class Shift(Configurable):
     def __init__(self, pixels: int, fill: float | Sequence[float] = 0.0) -> None:
         self.pixels = require_integer("pixels", pixels, at_least=1)
         if isinstance(fill, Real):
-            self.fill: float | list[float] = require_number("fill", fill)
+            self.fill: float | list[float] = _pixel("fill", fill)
         else:
             numbers = require_sequence("fill", fill, "numbers")
-            self.fill = [require_number("each of fill", number) for number in numbers]
+            self.fill = [_pixel("each of fill", number) for number in numbers]
 
     def __call__(self, X: Array, rng: np.random.Generator) -> Array:
         _expect_images(self, X)
@@ -66,6 +67,11 @@ class Shift(Configurable):
                 ]
             )
         return moved
+
+
+def _pixel(name: str, value: Any) -> float:
+    """A number that float32 holds."""
+    return require_number(name, value, above=-LARGEST, below=LARGEST)
 
 
 class Flip(Configurable):

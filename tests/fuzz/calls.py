@@ -517,7 +517,7 @@ def _estimator_calls() -> list[Call]:
             return make(**fresh(settings)).fit(known, target).predict(X)
 
         says = {
-            "X": ("column", "features", "n_samples"), "y": ("target",),
+            "X": ("column", "features", "n_samples", "file"), "y": ("target",),
             "hidden_layer_sizes": ("layer",), "layers": ("layer", "target"),
             "learning_rate_init": ("learning_rate",),
             "input_shape": ("input", "layer", "output"),

@@ -185,7 +185,7 @@ Encoding = Annotated[
 Tasks = Annotated[TaskName | None, _option("What the target is. [default: told from its values]")]
 Presets = Annotated[
     Preset | None,
-    _option("For tables: fast is smaller and less accurate. [default: default]"),
+    _option("For tables and pictures: fast is smaller and less accurate. [default: default]"),
 ]
 Hidden = Annotated[
     str | None,

@@ -70,7 +70,7 @@ class Recipe:
 
 PRESETS = {
     "default": Recipe((32, 64, 96), 1, 700_000, 12, 40),
-    "fast": Recipe((16, 32, 48), 0, 250_000, 4, 30),
+    "fast": Recipe((16, 32, 48), 0, 500_000, 8, 30),
 }
 
 
