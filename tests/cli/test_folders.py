@@ -225,14 +225,15 @@ def test_many_lines_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1] == "plainnet: left out: 2 more files"
 
 
-def test_a_folder_of_texts_is_recognised(refused: Refused, folder: Path) -> None:
-    for kind in ("good", "bad"):
-        (folder / "texts" / kind).mkdir(parents=True)
-        for i in range(9):
-            (folder / "texts" / kind / f"{i}.TXT").write_text("words")
-    found = folders.to_learn("texts")
-    assert (found.kind, len(found.paths), found.labels[0]) == ("texts", 18, "bad")
-    assert "a folder of texts" in refused("train", "texts")
+def test_options_that_only_others_have_are_refused(
+    run: Run, refused: Refused, photos: Path
+) -> None:
+    for option in (("--column", "a=text"), ("--decimal", ","), ("--encoding", "utf-8")):
+        assert f"{option[0]} is for tables" in refused("train", "photos", *option)
+    run("train", "photos", *QUICK, "--out", "m.skops")
+    predict = ("predict", "m.skops", "photos")
+    assert "--separator is for tables" in refused(*predict, "--separator", ";")
+    assert "a folder, and `plainnet tune` is for tables" in refused("tune", "photos")
 
 
 # --- what cannot be learned -----------------------------------------------------------------------

@@ -4,8 +4,9 @@ process    the process around a command: its streams and signals
 app        what can be typed; settings.py is what was chosen
 sources    what to learn from or to predict: files.py and csv_files.py read it, checks.py checks it
 folders    a folder with a folder for each class: which files there are
-learn      `plainnet train`: tables.py, pictures.py or images.py, on parts of the rows that rows.py
-           makes; progress.py and report.py show it, checkpoints.py keeps how far it has got
+learn      `plainnet train`: tables.py, images.py or class_folders.py, which knows pictures.py and
+           texts.py, on parts of the rows that rows.py makes; progress.py and report.py show it,
+           checkpoints.py keeps how far it has got
 predict    `plainnet predict`
 tune       `plainnet tune`: study.py is its file
 rl         `plainnet rl train` and `plainnet rl watch`

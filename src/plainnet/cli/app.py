@@ -39,13 +39,14 @@ best model so far is saved, as it is if the terminal or the reader of the output
 model of the same name is replaced, and no other file.
 
 A folder that has a folder of pictures for each class (.png, .jpg, .bmp, .gif, .webp; extra
-`images`) is learned by a small residual network. Files that are not pictures, or are broken, are
-left out and named, also with -q.
+`images`) is learned by a small residual network, and one of texts (.txt) by networks that know
+words and parts of words. Files of another kind, broken ones and empty texts are left out and named,
+also with -q.
 
 A run that takes longer than some seconds keeps checkpoints in the folder MODEL.checkpoint until it
 ends. After a crash, the same command with --resume continues from there, to the same model, bit for
 bit, as if nothing had happened; after Ctrl-C it goes on too. Without --resume, the next run of that
-name removes them.
+name removes them. A folder of texts takes less time, and does without.
 
 \b
 Examples:
@@ -54,18 +55,20 @@ Examples:
   plainnet train houses.csv.gz --target price --preset fast --epochs 64
   plainnet train fashion-mnist --resume
   plainnet train photos/ --preset fast
+  plainnet train reviews/
 """
 
 PREDICT_HELP = """Write the predicted class or number of each row, as CSV.
 
 Columns are found by their names; those that the model does not need are ignored. If a dataset has
-its own test rows, these are predicted. Of pictures, the first column is the file.
+its own test rows, these are predicted. Of pictures and texts, the first column is the file.
 
 \b
 Examples:
   plainnet predict digits-model.npz digits | head
   plainnet predict flowers-model.skops new.csv --proba --out predictions.csv
   plainnet predict photos-model.skops new.jpg more-photos/
+  plainnet predict reviews-model.skops new.txt more-reviews/
 """
 
 TUNE_HELP = """Look for better settings for a table's model than the preset's.
@@ -179,7 +182,9 @@ Decimal = Annotated[
 Encoding = Annotated[
     str | None,
     _option(
-        "Of a CSV file, like utf-16. [default: UTF-8, or Windows-1252 if it is not that]", "NAME"
+        "Of a CSV file or of texts, like utf-16. [default: UTF-8, or Windows-1252 if it is not "
+        "that]",
+        "NAME",
     ),
 ]
 Tasks = Annotated[TaskName | None, _option("What the target is. [default: told from its values]")]
@@ -193,7 +198,9 @@ Hidden = Annotated[
 ]
 Networks = Annotated[
     int | None,
-    _option("For tables: how many are averaged. [default: 5 up to 20,000 rows, else 1]", "N"),
+    _option(
+        "For tables and texts: how many are averaged. [default: 5 up to 20,000 rows, else 1]", "N"
+    ),
 ]
 Epochs = Annotated[int | None, _option("Passes over the rows. [default: the preset's]", "N")]
 BatchSize = Annotated[int | None, _option("Rows in one step. [default: the preset's]", "N")]
@@ -211,7 +218,10 @@ LabelSmoothing = Annotated[
 ]
 Broken = Annotated[
     BrokenFiles | None,
-    _option("Of pictures: whether one that cannot be read is left out, and named. [default: skip]"),
+    _option(
+        "Of pictures and texts: whether one that cannot be read is left out, and named. [default: "
+        "skip]"
+    ),
 ]
 TestSize = Annotated[
     float | None,
@@ -326,7 +336,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help=SOURCES + " Of a model of pictures: any number of these, or folders.",
+            help=SOURCES + " Of a model of pictures or texts: any number of these, or folders.",
             show_default=False,
         ),
     ],

@@ -8,11 +8,11 @@ import gzip
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from plainnet.errors import DataError, FileError, SettingError, optional
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Content = TypeVar("Content")
 
 SEPARATORS = "\t;|,"
 """The more unlikely in a text come first."""
@@ -76,27 +78,43 @@ def read(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
     FileError, DataError
         If the file is not a table, or is empty.
     """
-    encoding = text.encoding or _marked(path) or UNICODE
+    table, encoding = in_encoding(
+        path, text.encoding, lambda encoding: _read(path, encoding, text.separator)
+    )
+    if encoding == WINDOWS and text.encoding is None:
+        warnings.warn(
+            f"{path} is not UTF-8 text and is read as Windows-1252; --encoding names another",
+            UserWarning,
+            stacklevel=2,
+        )
+    return table
+
+
+def in_encoding(
+    path: Path, wanted: str | None, read: Callable[[str], Content]
+) -> tuple[Content, str]:
+    """(what `read` makes of a file in an encoding, this encoding): told from it, if none is wanted.
+
+    Raises
+    ------
+    FileError
+        If the file is not text in the wanted encoding, or in any that can be told.
+    """
+    encoding = wanted or _marked(path) or UNICODE
     try:
-        return _read(path, encoding, text.separator)
+        return read(encoding), encoding
     except UnicodeError as error:
-        if text.encoding is not None or encoding != UNICODE:
+        if wanted is not None or encoding != UNICODE:
             raise FileError(
                 f"{path} is not text in the encoding {encoding}: {error}; name another with "
                 "--encoding"
             ) from error
     try:
-        found = _read(path, WINDOWS, text.separator)
+        return read(WINDOWS), WINDOWS
     except UnicodeError as error:
         raise FileError(
             f"{path} is neither UTF-8 nor Windows-1252 text: name its encoding with --encoding"
         ) from error
-    warnings.warn(
-        f"{path} is not UTF-8 text and is read as Windows-1252; --encoding names another",
-        UserWarning,
-        stacklevel=2,
-    )
-    return found
 
 
 def _marked(path: Path) -> str | None:

@@ -19,6 +19,8 @@ from plainnet.cli.checks import LISTED
 from plainnet.errors import DataError, FileError, counted
 
 Kind = Literal["images", "texts"]
+Broken = Literal["skip", "refuse"]
+"""What is done with files that cannot be read."""
 
 ENDINGS: dict[str, Kind] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"), "images"),

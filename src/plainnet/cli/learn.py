@@ -22,7 +22,7 @@ def learn(settings: Settings, out: Path | None, resume: bool, quiet: bool) -> No
     settings.check()
     if out is not None:
         check_model_writable(out)
-    data = _data(settings)
+    data = _data(settings, resume)
     console = report.make_console(quiet)
     makes_estimator = not isinstance(data, sources.Images)
     if makes_estimator:
@@ -56,22 +56,17 @@ def learn(settings: Settings, out: Path | None, resume: bool, quiet: bool) -> No
             report.show_unfinished(console, checkpoints.shown)
 
 
-def _data(settings: Settings) -> sources.Table | sources.Images | folders.Folder:
+def _data(settings: Settings, resume: bool) -> sources.Table | sources.Images | folders.Folder:
     """What the source holds."""
     if not folders.is_folder(settings.source):
         if settings.broken is not None:
-            raise SettingError("--broken is for folders of pictures; leave it out")
+            raise SettingError("--broken is for folders of pictures or texts; leave it out")
         folders.refuse_single(settings.source)
         return sources.to_learn(settings)
-    data = folders.to_learn(settings.source)
-    if data.kind == "texts":  # where the estimator for texts comes in
-        raise SettingError(
-            f"{settings.source} is a folder of texts, and `plainnet train` learns from folders of "
-            "pictures only: a table with a column of texts can be learned from"
-        )
-    from plainnet.cli import pictures
+    from plainnet.cli import class_folders
 
-    pictures.check(settings)
+    data = folders.to_learn(settings.source)
+    class_folders.check(data, settings, resume)
     return data
 
 
@@ -86,9 +81,9 @@ def _learned(
 
         return images.learn(data, settings, console, checkpoints)
     if isinstance(data, folders.Folder):
-        from plainnet.cli import pictures
+        from plainnet.cli import class_folders
 
-        return pictures.learn(data, settings, console, checkpoints)
+        return class_folders.learn(data, settings, console, checkpoints)
     from plainnet.cli import tables
 
     return tables.learn(data, settings, console, checkpoints)

@@ -1,4 +1,4 @@
-"""The files that hold models: estimators for tables, and networks with a recipe for images."""
+"""The files that hold models: estimators, and networks with a recipe for images."""
 
 from __future__ import annotations
 
@@ -92,13 +92,13 @@ def load_model(path: Path) -> Any:
 
 def _foreign(model: Any) -> str:
     """How an estimator differs from those that the command makes; "" if it does not."""
-    from plainnet.estimators import ImageClassifier
+    from plainnet.estimators import ImageClassifier, TextClassifier
     from plainnet.estimators.tabular import Tabular
 
-    if isinstance(model, ImageClassifier):
+    if isinstance(model, ImageClassifier | TextClassifier):
         if not hasattr(model, "network_"):
             return "has not learned anything"
-        return "predicts more than one value per picture" if model._multilabel else ""
+        return "predicts more than one value per file" if model._multilabel else ""
     if not (isinstance(model, Tabular) and hasattr(model, "columns_")):
         return "knows no columns"
     if not hasattr(model, "feature_names_in_"):

@@ -8,20 +8,20 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet import datasets
-from plainnet.cli import checks, folders, report, sources
+from plainnet.cli import checks, class_folders, folders, report, sources
 from plainnet.cli.csv_files import TextFormat
+from plainnet.cli.folders import Broken
 from plainnet.cli.model import load_model
 from plainnet.cli.output import check_replaceable, check_writable, written_whole
 from plainnet.errors import FileError, SettingError
 
 Array = npt.NDArray[Any]
-Broken = Literal["skip", "refuse"]
 
 FILE, PREDICTION, PROBABILITY = "file", "prediction", "proba_"
 """The first column where files are predicted, the first of others, how the rest's names begin."""
@@ -41,14 +41,13 @@ def predict(
     place = None if out is None else _check_out(out, model, named)
     loaded = load_model(model)
     source = named[0]
-    if hasattr(loaded, "pixels_"):
-        from plainnet.cli import pictures
-
-        files, P = pictures.to_predict(loaded, named, broken or "skip")
+    kind = class_folders.kind_for(loaded)
+    if kind is not None:
+        files, P = class_folders.to_predict(loaded, kind, named, broken or "skip", text)
         lines = _of_files(files, _classes(loaded.classes_.tolist(), P, proba))
     elif len(named) > 1 or broken is not None or folders.is_folder(source):
         what = "--broken" if broken else "a folder" if len(named) == 1 else "more than one SOURCE"
-        raise SettingError(f"{model} was not trained on pictures, and {what} is for these")
+        raise SettingError(f"{model} was not trained on pictures or texts, and {what} is for these")
     elif isinstance(loaded, tuple):
         network, recipe = loaded
         pixels = checks.pixels(sources.to_predict(source, recipe.columns).to_numpy())

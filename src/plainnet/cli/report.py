@@ -96,6 +96,17 @@ def show_rows(
     console.print()
 
 
+def validation(networks: int, what: str = "rows") -> str:
+    """How the estimators that may average several networks choose their epochs."""
+    share = f"fifth of the {what} to learn from, at most 3,000,"
+    if networks == 1:
+        return f"A {share} decides which epoch is kept."
+    return (
+        f"{networks} networks are averaged. Each holds out another {share} and these decide which "
+        "of its epochs is kept."
+    )
+
+
 def show_columns(console: Console, described: list[tuple[str, str]]) -> None:
     """What is done with each column."""
     table = _table("column", "used as")
@@ -134,7 +145,16 @@ def show_end(
     console.print(f"{kept}Training took {seconds:.{1 if seconds >= 1 else 2}f} s.")
 
 
-def show_ends(
+def show_trained(console: Console, model: Any, epochs: int, networks: int, seconds: float) -> None:
+    """`show_end` for an estimator that may have trained several networks."""
+    if networks == 1:
+        show_end(console, model.history_, epochs, model.best_epoch_, seconds)
+    else:
+        _show_ends(console, model.histories_, epochs, networks, model.best_epochs_, seconds)
+    console.print()
+
+
+def _show_ends(
     console: Console,
     histories: list[History],
     epochs: int,
@@ -147,6 +167,12 @@ def show_ends(
         console.print(
             f"Interrupted in network {len(histories)} of {networks}, after {len(histories[-1])} of "
             f"{counted(epochs, 'epoch')}."
+        )
+    elif min(map(len, histories)) < epochs:
+        done = ", ".join(str(len(history)) for history in histories)
+        console.print(
+            f"All {networks} networks done, after {done} of {counted(epochs, 'epoch')}.",
+            soft_wrap=True,
         )
     else:
         console.print(f"All {networks} networks of {counted(epochs, 'epoch')} done.")

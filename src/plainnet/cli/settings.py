@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
 from plainnet.cli.checks import Task
 from plainnet.cli.csv_files import TextFormat
+from plainnet.cli.folders import Broken
 from plainnet.engine.settings import TrainingSettings
 from plainnet.errors import SettingError
 
@@ -40,7 +41,7 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     test_size: float | None = None
     seed: int = 0
-    broken: Literal["skip", "refuse"] | None = None
+    broken: Broken | None = None
 
     @property
     def random_state(self) -> int:

@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-VALIDATION = "A fifth of the rows to learn from, at most 3,000, decides which epoch is kept."
-VALIDATIONS = (
-    "{} networks are averaged. Each holds out another fifth of the rows to learn from, at most "
-    "3,000, and these decide which of its epochs is kept."
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -123,7 +117,7 @@ def learn(
     model = task.estimator(settings)
     networks = settings.training.n_networks or networks_for(len(task.rest))
     sizes = {"to learn from": len(task.rest), "to test": len(task.parts.test)}
-    note = VALIDATION if networks == 1 else VALIDATIONS.format(networks)
+    note = report.validation(networks)
     report.show_table(console, table)
     report.show_rows(console, sizes, settings.seed, task.is_classification, note)
 
@@ -131,15 +125,7 @@ def learn(
     shown = watching(console, _measure(task), networks)
     with shown as watcher, model.checkpointed(checkpoints.of):
         task.fit(model, [_Opening(console, model), watcher], hold_out=False)
-    seconds = perf_counter() - started
-
-    if networks == 1:
-        report.show_end(console, model.history_, watcher.epochs, model.best_epoch_, seconds)
-    else:
-        report.show_ends(
-            console, model.histories_, watcher.epochs, networks, model.best_epochs_, seconds
-        )
-    console.print()
+    report.show_trained(console, model, watcher.epochs, networks, perf_counter() - started)
     return model, partial(_test, task, model, console)
 
 

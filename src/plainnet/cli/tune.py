@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from plainnet.callbacks import Callback, Run
-from plainnet.cli import report, sources
+from plainnet.cli import folders, report, sources
 from plainnet.cli import study as studies
 from plainnet.cli.settings import Settings, as_text, option
 from plainnet.cli.tables import Task, prepare
@@ -26,6 +26,8 @@ def tune(
 ) -> None:
     """Run `plainnet tune`."""
     _check(settings, trials, timeout)
+    if folders.is_folder(settings.source):
+        raise SettingError(f"{settings.source} is a folder, and `plainnet tune` is for tables")
     optuna = optional("optuna", purpose="plainnet tune", extra="tune")
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # errors are reported once, by us
     path = study or studies.default_path(settings.source)

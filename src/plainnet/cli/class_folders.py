@@ -1,0 +1,169 @@
+"""`plainnet train` and `plainnet predict` on files that lie in a folder for each class."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+from rich.console import Console
+
+from plainnet.callbacks import Callback
+from plainnet.cli import folders, pictures, report, texts
+from plainnet.cli.checkpoints import Checkpoints
+from plainnet.cli.checks import listed
+from plainnet.cli.csv_files import TextFormat
+from plainnet.cli.folders import NAMED, Broken, Folder
+from plainnet.cli.progress import Measure, watching
+from plainnet.cli.rows import TEST_SIZE
+from plainnet.cli.settings import Settings, option
+from plainnet.data import split
+from plainnet.errors import DataError, SettingError, counted
+
+FOR_TABLES = ("target", "drop", "column", "task", "separator", "decimal", "hidden_layer_sizes")
+
+
+class Files(Protocol):
+    """What differs from one kind of files to another: a module for each."""
+
+    FOR_OTHERS: Mapping[str, str]
+    """Settings that these files do not have, and what does."""
+
+    def read(
+        self, paths: Sequence[Path], broken: Broken, encoding: str | None, *, learning: bool
+    ) -> tuple[dict[Path, Any], dict[Path, str]]:
+        """(what the estimator takes for each file, what is wrong with those that are left out)."""
+        ...
+
+    def estimator(self, settings: Settings) -> Any: ...
+
+    def networks(self, settings: Settings, files: int) -> int:
+        """How many the estimator trains."""
+        ...
+
+    def validation(self, networks: int) -> str:
+        """How the epochs are chosen."""
+        ...
+
+    def opening(self, console: Console, model: Any) -> Callback:
+        """Shows what is known when training begins."""
+        ...
+
+
+FILES: dict[folders.Kind, Files] = {"images": pictures, "texts": texts}
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def check(folder: Folder, settings: Settings, resume: bool) -> None:
+    """Refuse the settings that such a folder does not have."""
+    values = {**vars(settings), **vars(settings.training), "resume": resume or None}
+    _refuse_others(folder.kind, values, f"{settings.source} is a folder of {NAMED[folder.kind]}s")
+
+
+def learn(
+    folder: Folder, settings: Settings, console: Console, checkpoints: Checkpoints
+) -> tuple[Any, Callable[[], None]]:
+    """Train and report; returns the estimator, and a function that tests it."""
+    from plainnet.estimators.checkpointing import Checkpointed
+
+    files, named = FILES[folder.kind], NAMED[folder.kind]
+    broken = settings.broken or "skip"
+    contents, wrong = files.read(folder.paths, broken, settings.encoding, learning=True)
+    folder = folder.without(wrong)
+    folders.say_left_out(folder.left_out)
+    rest, test = _parts(folder, settings)
+    model, networks = files.estimator(settings), files.networks(settings, len(rest))
+    classes = len(set(folder.labels))
+    console.print(
+        f"{folder.name}: {counted(len(folder.paths), named)} in {classes} classes", soft_wrap=True
+    )
+    sizes = {"to learn from": len(rest), "to test": len(test)}
+    note, what = files.validation(networks), f"{named.capitalize()}s"
+    report.show_rows(console, sizes, settings.seed, True, note, what)
+
+    X, y = [contents[path] for path in folder.paths], folder.labels
+    started = perf_counter()
+    shown = watching(console, Measure("validation accuracy", "val_accuracy"), networks)
+    kept = model.checkpointed(checkpoints.of) if isinstance(model, Checkpointed) else nullcontext()
+    with shown as watcher, kept:
+        model.set_params(callbacks=[files.opening(console, model), watcher])
+        with warnings.catch_warnings():  # it is reported below
+            warnings.filterwarnings("ignore", "Training interrupted", UserWarning)
+            model.fit([X[i] for i in rest], [y[i] for i in rest])
+        model.set_params(callbacks=())
+    report.show_trained(console, model, watcher.epochs, networks, perf_counter() - started)
+    X_test, y_test = [X[i] for i in test], [y[i] for i in test]
+    return model, partial(_test, X_test, y_test, model, console, f"{named}s")
+
+
+def _refuse_others(kind: folders.Kind, values: Mapping[str, Any], why: str) -> None:
+    whose = {**dict.fromkeys(FOR_TABLES, "tables"), **FILES[kind].FOR_OTHERS}
+    for name, others in whose.items():
+        if values.get(name) not in (None, ()):
+            raise SettingError(f"{why}, and {option(name)} is for {others}; leave it out")
+
+
+def _parts(folder: Folder, settings: Settings) -> tuple[list[int], list[int]]:
+    """Which files to learn from, and which to test on."""
+    from plainnet.estimators.tabular.held_out import LEAST_ROWS
+
+    named = NAMED[folder.kind]
+    counts = Counter(sorted(folder.labels))
+    if len(counts) < 2:
+        found = f"one class, {listed(counts)}" if counts else "broken or empty files"
+        raise DataError(f"{folder.name} has only {found}: there is nothing to learn")
+    alone = [label for label, count in counts.items() if count < 2]
+    if alone:
+        raise DataError(
+            f"of the classes in {folder.name}, {listed(alone)} have one {named}, and learning and "
+            f"testing need one each: add {named}s, or remove the folders"
+        )
+    rest, test = split(
+        len(folder.labels),
+        settings.test_size or TEST_SIZE,
+        seed=np.random.default_rng(settings.seed),
+        stratify=np.array(folder.labels),
+    )
+    if len(rest) < LEAST_ROWS:
+        raise DataError(
+            f"{folder.name} has {counted(len(rest), named)} to learn from and {len(test)} to "
+            f"test, and learning takes {LEAST_ROWS} or more"
+        )
+    return rest.tolist(), test.tolist()
+
+
+def _test(X: list[Any], y: list[str], model: Any, console: Console, what: str) -> None:
+    ids = np.searchsorted(model.classes_, y)
+    report.show_classes(console, ids, model.predict_proba(X), model.classes_.tolist(), what)
+
+
+# --- predictions ----------------------------------------------------------------------------------
+
+
+def kind_for(model: Any) -> folders.Kind | None:
+    """The kind of the files that a model predicts; None if it predicts rows."""
+    if hasattr(model, "pixels_"):
+        return "images"
+    return "texts" if hasattr(model, "reader_") else None
+
+
+def to_predict(
+    model: Any, kind: folders.Kind, sources: Sequence[str], broken: Broken, text: TextFormat
+) -> tuple[list[Path], Any]:
+    """(files, probabilities) of the files that are named, or are in folders that are."""
+    _refuse_others(kind, vars(text), f"the model was trained on {NAMED[kind]}s")
+    found, left_out = folders.to_predict(sources, kind)
+    contents, wrong = FILES[kind].read(found, broken, text.encoding, learning=False)
+    folders.say_left_out([*left_out, *wrong.values()])
+    paths = [path for path in found if path in contents]
+    if not paths:
+        raise DataError(f"there is no {NAMED[kind]} in {listed(sources, quote=False)}")
+    return paths, model.predict_proba([contents[path] for path in paths])
