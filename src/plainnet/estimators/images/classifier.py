@@ -22,7 +22,6 @@ from sklearn.utils.validation import (
 from plainnet.arguments.arrays import as_array
 from plainnet.augmentation import Flip, Transform
 from plainnet.callbacks import Callback, EarlyStopping
-from plainnet.engine.cache import Cache
 from plainnet.engine.settings import LIMITS, TrainingSettings
 from plainnet.errors import (
     DataError,
@@ -38,9 +37,10 @@ from plainnet.estimators.base import Rows, generator, interval
 from plainnet.estimators.checkpointing import Checkpointed
 from plainnet.estimators.images import recipe as recipes
 from plainnet.estimators.images.pictures import is_path, is_picture
-from plainnet.estimators.images.pixels import Pixels
+from plainnet.estimators.images.pixels import AT_ONCE, Pixels
 from plainnet.estimators.tabular.calibration import Refinement, fit_temperature
 from plainnet.estimators.tabular.held_out import LEAST_ROWS, MOST_HELD_OUT, folds
+from plainnet.estimators.tabular.prediction import mean_outputs
 from plainnet.estimators.targets import Classifier
 from plainnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.optimizers import AdamW
@@ -56,8 +56,6 @@ PSEUDO_ROWS = 1
 """Held-out images that, for the temperature, are spread over the classes."""
 MOST = 4096
 """Pixels along a side."""
-PREDICTED_AT_ONCE = 32
-"""Images of every pass of a prediction, of which some may be blank; see `_outputs`."""
 OF_LIMITS = (
     "dropout", "weight_decay", "learning_rate", "epochs", "batch_size", "label_smoothing",
     "validation_fraction",
@@ -345,19 +343,11 @@ class ImageClassifier(Checkpointed, Classifier):
     # --- predictions out -------------------------------------------------------------------------
 
     def _outputs(self, X: Array) -> Array:
-        """The last pre-activations over the temperature, shape (m, outputs).
-
-        Every pass has the same number of images, blank ones if need be: the sums of a matrix
-        product come in another order, and so with other bits, where its shape is another.
-        """
-        network = self.network_
-        Z = np.empty((len(X), *network.output_shape), network.dtype)
-        cache, batch = Cache(), np.zeros((PREDICTED_AT_ONCE, *X.shape[1:]), network.dtype)
-        for first in range(0, len(X), PREDICTED_AT_ONCE):
-            images = X[first : first + PREDICTED_AT_ONCE]
-            batch[: len(images)] = self.pixels_.standardised(images)
-            Z[first : first + len(images)] = network.forward(batch, cache)[: len(images)]
-        return Z / np.float32(self.temperature_)
+        """The last pre-activations over the temperature, shape (m, outputs), in float64."""
+        starts = range(0, len(X), AT_ONCE)
+        some = (self.pixels_.standardised(X[start : start + AT_ONCE]) for start in starts)
+        Z = np.concatenate([mean_outputs([self.network_], images) for images in some])
+        return Z / self.temperature_
 
     def predict_proba(self, X: Any) -> Array:
         """Calibrated probabilities, shape (m, classes), in the order of `classes_`."""
