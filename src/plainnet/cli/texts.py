@@ -87,8 +87,8 @@ class _Opening(Callback):
     def begin_training(self, run: Run) -> None:
         if self.model.networks_:  # the first has been shown
             return
-        features = counted(len(self.model.vocabulary_), "feature")
-        self.console.print(f"They have {features}: words, pairs of words and parts of words.")
+        n = len(self.model.vocabulary_)
+        self.console.print(f"The vocabulary has {n:,} words, pairs of words and parts of words.")
         self.console.print()
         report.show_network(self.console, run.network)
 
