@@ -427,7 +427,7 @@ class Network(Tensors):
         time = max(each.shape[1] if len(each.shape) > 1 else 1 for each in arrays_of(X))
         largest: int = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
         if isinstance(X, DenseSlices):  # a slice takes memory too, while the next is made
-            largest = max(largest, 4 * prod(X.shape[1:]))
+            largest = max(largest, 5 * prod(X.shape[1:]))
         return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
 
     @spelled

@@ -109,7 +109,7 @@ def test_texts_as_they_come(given):
         (pd.Series([], dtype=object), DataError, "has no texts"),
         (np.empty((0, 1), object), DataError, "has no texts"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_anything_else_is_refused_in_words(given, error, message):
     with pytest.raises(error, match=message):
