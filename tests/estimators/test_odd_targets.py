@@ -130,7 +130,7 @@ def test_other_classifiers_take_classes_of_few_rows(make, y):
     assert set(model.predict(A)) <= set(y)
     counts = np.unique(y, return_counts=True)[1]
     if len(y) <= 10 or (len(counts) == 2 and counts.min() == 1):
-        with pytest.raises(DataError, match=r"set is too small|have only 1 member"):
+        with pytest.raises(DataError, match=r"set is too small|only 1 member"):
             make(early_stopping=True).fit(A, y)
     else:
         model = make(early_stopping=True).fit(A, y)
