@@ -211,7 +211,8 @@ class Date:
         """The column as datetime64[s], NaT for missing values; refuses all that is not a date."""
         if column.dtype.kind == "M":
             return column.astype("datetime64[s]")
-        return np.array(_each(column, self._date, self._holds, np.datetime64("NaT")), "M8[s]")
+        missing = np.datetime64("NaT", "s")  # a NaT of no unit is deprecated
+        return np.array(_each(column, self._date, self._holds, missing), "M8[s]")
 
     def _date(self, value: object) -> np.datetime64 | None:
         if is_date(value):
@@ -219,11 +220,11 @@ class Date:
         if is_number(value) and self.notation.order == "compact":  # 20240131
             value = label_of(value)
         if not isinstance(value, str):
-            return np.datetime64("NaT") if label_of(value) in self.words else None
+            return np.datetime64("NaT", "s") if label_of(value) in self.words else None
         text = value.strip()
         when = self.notation.read(text)
         if when is None and (text in self.words or says_no_date(text)):
-            return np.datetime64("NaT")
+            return np.datetime64("NaT", "s")
         return when
 
     @property
