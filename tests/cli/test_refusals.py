@@ -209,6 +209,12 @@ TYPED = {
     "test size zero": (["iris", "--test-size", "0"], "above 0 and below 1; got 0"),
     "no number": (["iris", "--epochs", "many"], "Invalid value for '--epochs'"),
     "unknown option": (["iris", "--layers", "3"], "See plainnet train --help"),
+    "no file": (["no.xlsx"], "there is no file no.xlsx"),
+    "no folder of classes": (["no/"], "there is no file no"),
+    "the target's kind": (
+        ["flowers.csv", "--target", "species", "--column", "species=category"],
+        "--column: 'species' is the target; --task says what it is",
+    ),
     "no source": ([], "See plainnet train --help"),
     "no folder": (["iris", "--out", "no/m.npz"], "cannot write no/m.npz: there is no folder"),
     "out is a folder": (["iris", "--out", "here.csv"], "it is a folder; name a file in it"),

@@ -164,6 +164,10 @@ def test_codes_are_not_numbers_unless_declared():
     assert values("007", "12", declared=True) == [7, 12]
     assert values("+4915112345678", "+1") is None
     assert values("0", "0.5", "10") == [0, 0.5, 10]
+    for beyond in (str(2**53 + 1), "4929123456789012345", "9" * 5000):  # floats would merge some
+        assert values("12", beyond) is None
+    assert values("12", str(2**53)) == [12, 2**53]
+    assert values("1e300", "12345678901234567.5") == [1e300, 12345678901234567.5]
     assert values("1", "2", "3", "A", "1", "2") is None
     assert numbers_in(["1", "x", "y"]) is None
     assert numbers_in(["1", "x", "y"], declared=True).others == {"x": 1, "y": 1}

@@ -282,7 +282,14 @@ def root(
 
 @app.command(help=TRAIN_HELP)
 def train(
-    source: Source,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help=SOURCES + " Or a folder with a folder of pictures or texts for each class.",
+            show_default=False,
+        ),
+    ],
     target: Target = None,
     drop: Drop = None,
     column: Columns = None,

@@ -25,9 +25,9 @@ UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
 def read_table(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
     """The table in a CSV or Parquet file, columns as they are named there; rows count from 1."""
-    read = _reader(path)
+    read = _reader(_existing(path))
     try:
-        table = read(_existing(path), text)
+        table = read(path, text)
     except UNPACKING as error:
         raise FileError(f"{path} cannot be unpacked: {error}") from error
     if len(table) == 0:

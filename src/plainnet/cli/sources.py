@@ -134,6 +134,8 @@ def _table(
             raise _unknown(option, name, unwanted, features)
     features = features.drop(columns=[unwanted for _, unwanted in settings.dropped])
     for known in settings.kinds or ():
+        if known == target:
+            raise SettingError(f"--column: {target!r} is the target; --task says what it is")
         if known not in features.columns:
             raise _unknown("--column", name, known, features)
     if features.shape[1] == 0:

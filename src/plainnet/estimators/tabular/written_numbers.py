@@ -190,8 +190,8 @@ def numbers_in(
     - and the numbers are not codes: they have more than nine different values, or fractions or
       affixes, or are five or more that hardly repeat.
 
-    Integers that begin with 0, and those of eight digits or more behind a plus, are codes and
-    telephone numbers, and so is their column.
+    Integers that begin with 0, those of eight digits or more behind a plus, and those beyond 2^53
+    are codes and telephone numbers, and so is their column.
 
     Parameters
     ----------
@@ -298,10 +298,16 @@ def _is_padded(body: str) -> bool:
     return len(body) > 1 and body[0] == "0" and body.isdigit()
 
 
+LARGEST_COUNT = str(2**53)
+
+
 def _is_code(parts: _Parts) -> bool:
-    return _is_padded(parts.body) or (
-        parts.plus and len(parts.body) >= 8 and parts.body.isdigit() and not parts.affix
-    )
+    """Whether digits name something rather than count it; beyond 2^53 floats would merge them."""
+    digits = parts.body
+    if parts.affix or parts.exponent or not digits.isdigit() or _is_padded(digits):
+        return _is_padded(digits)
+    beyond = (len(digits), digits) > (len(LARGEST_COUNT), LARGEST_COUNT)
+    return beyond or (parts.plus and len(digits) >= 8)
 
 
 # --- a column -------------------------------------------------------------------------------------
