@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_numbers
-from plainnet.errors import DataError, ShapeError, counted, shown
+from plainnet.errors import DataError, ShapeError, shown
 from plainnet.estimators.images.pictures import is_path, is_picture, pixels_of, size_of
 from plainnet.estimators.images.resizing import Size, resized
 
@@ -62,8 +62,8 @@ def _refuse_rows(X: Array) -> NoReturn:
     side = round(n**0.5)
     shape = (side, side) if side * side == n else "(height, width)"
     raise ShapeError(
-        f"X has the shape {X.shape}, rows of {counted(n, 'number')}: if a row holds the pixels of "
-        f"an image, say which with image_shape={shape}"
+        f"X has the shape {X.shape}, and images have (m, height, width): if each row holds the "
+        f"pixels of one, image_shape={shape} says so; a single image is X[None]"
     )
 
 

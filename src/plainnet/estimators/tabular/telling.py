@@ -115,7 +115,7 @@ def _category(column: Column, present: list[Any], doubt: str) -> Told:
         then = "uses them" if better == "category" else f"reads them as {better}s"
     typed = quote(f"{column.name}={better}")
     advice = f"columns={{{column.name!r}: {better!r}}} (--column {typed}) {then}"
-    made = kind.note if kind.is_name else "they are used as categories"
+    made = kind.note if kind.is_name else "They are used as categories"
     return kind, [f"{doubt}. {made}; {advice}" if doubt else f"{made}; {advice}"]
 
 
