@@ -226,7 +226,7 @@ def test_categories_that_occur_once_share_a_vector_with_the_unseen():
     towns = [f"town {i}" for i in range(12)] * 3 + ["hamlet", "farm"]
     columns = Columns(pd.DataFrame({"town": towns}))
     assert dict(columns.describe()) == {
-        "town": "14 categories, embedded; the 2 that occur once share a vector"
+        "town": "14 categories, embedded; those seen once (2) share a vector"
     }
     assert columns.id_sizes == [13]
     ids = columns.transform(pd.DataFrame({"town": ["farm", "elsewhere", "town 0", "hamlet"]}))

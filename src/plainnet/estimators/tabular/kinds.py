@@ -271,7 +271,7 @@ class Category:
         else:
             self.note = f"{count:,} categories, " + ("embedded" if self.embedded else "one-hot")
             if once:
-                self.note += f"; the {once:,} that occur once share a vector"
+                self.note += f"; those seen once ({once:,}) share a vector"
 
     @property
     def size(self) -> int:

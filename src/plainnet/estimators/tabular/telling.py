@@ -34,7 +34,8 @@ WORDS_OF_A_NAME, WORDS_OF_A_SENTENCE = 2, 4
 """From how many words in half of the cells on a column is text rather than categories: where more
 than half of the cells are different, and where more than a fifth are."""
 SHARE_OF_SENTENCES = 0.2
-ROWS_PER_NUMBER, FEWEST, MOST = 100, 8, 24
+FEWEST, PER_ROW_OF_NAMES, MOST_OF_A_NAME = 8, 1 / 100, 24
+PER_ROW_OF_SENTENCES, MOST_OF_A_SENTENCE = 1 / 10, 96
 """How many numbers a text becomes: few in small tables, which would be learned by heart."""
 
 Told = tuple[Kind, list[str]]
@@ -131,11 +132,20 @@ def _what_most_are(texts: list[str]) -> str:
 def _text(column: Column) -> Told:
     from plainnet.estimators.texts.features import TextFeatures  # which imports this package
 
-    m = len(column.values)
-    features = TextFeatures(texts_of(column.values), min(max(m // ROWS_PER_NUMBER, FEWEST), MOST))
+    texts = texts_of(column.values)
+    share, most = PER_ROW_OF_NAMES, MOST_OF_A_NAME
+    if _usual_words(texts) >= WORDS_OF_A_SENTENCE:
+        share, most = PER_ROW_OF_SENTENCES, MOST_OF_A_SENTENCE
+    features = TextFeatures(texts, min(max(int(share * len(texts)), FEWEST), most))
     if not features.n_features:
         return LeftOut(column.name, "texts without a word in common, left out"), []
     return Text(column.name, features), []
+
+
+def _usual_words(texts: list[str]) -> int:
+    """How many words the median of the texts that are not empty has."""
+    counts = sorted(len(WORD.findall(text)) for text in texts if text)
+    return counts[len(counts) // 2] if counts else 0
 
 
 def _is_prose(column: Column, kind: Category) -> bool:
@@ -143,7 +153,7 @@ def _is_prose(column: Column, kind: Category) -> bool:
     if not kind.embedded:
         return False
     texts = list(filter(None, texts_of(column.values)))
-    words = sorted(len(WORD.findall(text)) for text in texts)[len(texts) // 2]
+    words = _usual_words(texts)
     share = len(set(texts)) / len(texts)
     return (kind.is_name and words >= WORDS_OF_A_NAME) or (
         share > SHARE_OF_SENTENCES and words >= WORDS_OF_A_SENTENCE
