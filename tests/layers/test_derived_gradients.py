@@ -97,7 +97,8 @@ def test_in_prediction(case: LayerCase, rng):
     ],
 )
 def test_of_a_padded_batch(make, rng):
-    expect_derivatives([Masking(), make()], (4, 2), rng, training=True)
+    # a LayerNorm of two features is nearly a sign: its gradient is what rounding leaves of two terms
+    expect_derivatives([Masking(), make()], (4, 6), rng, training=True)
 
 
 def test_of_layers_in_layers_in_layers(rng):
