@@ -7,6 +7,11 @@ networks   NetworkClassifier, NetworkRegressor: any layers
 images     ImageClassifier: images as they come
 tabular    TabularClassifier, TabularRegressor: tables as they come
 texts      TextClassifier, TextRegressor: a column of texts as it comes
+
+held_out     how many networks learn the rows, and which rows each holds out
+calibration  the temperature of probabilities
+prediction   the mean of the networks' outputs, which no other row changes
+
 state      what pickles, copies and files keep of an estimator
 saving     estimators as files; schema.py looks at a file before anything is made from it
 """

@@ -34,13 +34,13 @@ from plainnet.errors import (
     shown,
 )
 from plainnet.estimators.base import Rows, generator, interval
+from plainnet.estimators.calibration import Refinement, fit_temperature
 from plainnet.estimators.checkpointing import Checkpointed
+from plainnet.estimators.held_out import LEAST_ROWS, MOST_HELD_OUT, folds
 from plainnet.estimators.images import recipe as recipes
 from plainnet.estimators.images.pictures import is_path, is_picture
 from plainnet.estimators.images.pixels import AT_ONCE, Pixels
-from plainnet.estimators.tabular.calibration import Refinement, fit_temperature
-from plainnet.estimators.tabular.held_out import LEAST_ROWS, MOST_HELD_OUT, folds
-from plainnet.estimators.tabular.prediction import mean_outputs
+from plainnet.estimators.prediction import mean_outputs
 from plainnet.estimators.targets import Classifier
 from plainnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.optimizers import AdamW

@@ -24,16 +24,17 @@ from plainnet.engine.settings import LIMITS, TrainingSettings
 from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, generator, interval
 from plainnet.estimators.checkpointing import Checkpointed
-from plainnet.estimators.tabular import recipe as recipes
-from plainnet.estimators.tabular.columns import Columns
-from plainnet.estimators.tabular.held_out import (
+from plainnet.estimators.held_out import (
     LEAST_ROWS,
     folds,
     held_out_share,
     may_be_held_out,
+    networks_for,
 )
-from plainnet.estimators.tabular.prediction import mean_outputs
-from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for, networks_for
+from plainnet.estimators.prediction import mean_outputs
+from plainnet.estimators.tabular import recipe as recipes
+from plainnet.estimators.tabular.columns import Columns
+from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for
 from plainnet.estimators.tabular.table import as_table
 from plainnet.layers import Dropout
 from plainnet.losses import Loss

@@ -13,10 +13,10 @@ from plainnet.arguments.arrays import as_numbers, exponents
 from plainnet.callbacks import Callback
 from plainnet.errors import DataError, require_number
 from plainnet.estimators.base import Rows
+from plainnet.estimators.calibration import Refinement, fit_temperature
+from plainnet.estimators.held_out import LEAST_ROWS
 from plainnet.estimators.tabular import recipe as recipes
-from plainnet.estimators.tabular.calibration import Refinement, fit_temperature
 from plainnet.estimators.tabular.ensemble import Tabular
-from plainnet.estimators.tabular.held_out import LEAST_ROWS
 from plainnet.estimators.tabular.intervals import Intervals, checked_coverage, fitted
 from plainnet.estimators.targets import Classifier, Regressor
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy

@@ -25,6 +25,7 @@ from plainnet.estimators.tabular.kinds import Category, Date, Kind, LeftOut, Num
 from plainnet.estimators.tabular.table import Column
 from plainnet.estimators.tabular.written_dates import DateReading, dates_in
 from plainnet.estimators.tabular.written_numbers import NumberReading, numbers_in
+from plainnet.estimators.texts.features import TextFeatures
 
 KINDS = ("number", "text", "category", "date", "drop")
 """What the user can say that a column is."""
@@ -129,8 +130,6 @@ def _what_most_are(texts: list[str]) -> str:
 
 
 def _text(column: Column) -> Told:
-    from plainnet.estimators.texts.features import TextFeatures  # which imports this package
-
     m = len(column.values)
     features = TextFeatures(texts_of(column.values), min(max(m // ROWS_PER_NUMBER, FEWEST), MOST))
     if not features.n_features:

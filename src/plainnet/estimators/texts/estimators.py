@@ -22,9 +22,8 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.settings import LIMITS, Limits, TrainingSettings
 from plainnet.errors import DataError, require_number, require_sequence
 from plainnet.estimators.base import NeuralEstimator, Rows, generator
-from plainnet.estimators.tabular import folds, networks_for
-from plainnet.estimators.tabular.calibration import fit_temperature
-from plainnet.estimators.tabular.held_out import LEAST_ROWS, held_out_share
+from plainnet.estimators.calibration import fit_temperature
+from plainnet.estimators.held_out import LEAST_ROWS, folds, held_out_share, networks_for
 from plainnet.estimators.targets import Classifier, Regressor
 from plainnet.estimators.texts import recipe as recipes
 from plainnet.estimators.texts.column import as_texts
