@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.data import split
+from plainnet.training.history import History
 
 Array = npt.NDArray[Any]
 
@@ -24,9 +25,16 @@ def networks_for(rows: int) -> int:
     return NETWORKS if rows <= FEW_ROWS else 1
 
 
-def held_out_share(rows: int) -> float:
+def held_out_share(rows: int, share: float = HELD_OUT) -> float:
     """The share of `rows` rows that a network holds out, unless the user says otherwise."""
-    return min(HELD_OUT, MOST_HELD_OUT / rows)
+    return min(share, MOST_HELD_OUT / rows)
+
+
+def best_epoch(history: History, monitor: str) -> int:
+    """The epoch, counted from 0, whose parameters are kept: with the least of this measure."""
+    if monitor in history:  # Ctrl-C may have come before the first epoch's end
+        return int(np.nanargmin(history[monitor]))
+    return len(history) - 1
 
 
 def may_be_held_out(n: int, strata: Array | None) -> Array:

@@ -1,7 +1,7 @@
 """TabularClassifier and TabularRegressor: tables as they come.
 
 estimators     the two: what differs between classes and numbers
-ensemble       what they share: several networks on one table, and their mean
+base           what they share: the table, and a network's training
 sizes          what the number of rows decides: epochs, rows in a batch
 intervals      prediction intervals from the errors on the rows held out
 recipe         the network: RealMLP, its settings and its start
@@ -9,7 +9,7 @@ columns        what each column is, and its numbers; table.py has it as it comes
 """
 
 from plainnet.estimators.held_out import HELD_OUT, MOST_HELD_OUT, folds, networks_for
-from plainnet.estimators.tabular.ensemble import Tabular
+from plainnet.estimators.tabular.base import Tabular
 from plainnet.estimators.tabular.estimators import TabularClassifier, TabularRegressor
 
 __all__ = [
