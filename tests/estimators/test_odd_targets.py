@@ -15,7 +15,6 @@ from plainnet.estimators import (
     TabularClassifier,
     TabularRegressor,
 )
-from plainnet.estimators.tabular import folds
 from plainnet.layers import Dense, ReLU
 from plainnet.losses import MeanAbsoluteError
 from plainnet.metrics import r2_score
@@ -88,22 +87,6 @@ def test_classes_of_one_row_are_learned():
     model = TabularClassifier("fast", epochs=100, random_state=0).fit(A, y)
     assert model.temperature_ == 1  # nothing was held out to fit it to
     assert model.score(A, y) == 1
-
-
-@pytest.mark.parametrize("seed", range(30))
-@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.2, 0.5, 0.9])
-def test_folds_of_any_classes(seed, fraction):
-    draw = np.random.default_rng(seed)
-    n = int(draw.integers(12, 80))
-    labels = draw.integers(draw.integers(1, n), size=n)
-    alone = np.isin(labels, np.flatnonzero(np.bincount(labels) == 1))
-    if np.count_nonzero(~alone) < 10:
-        return
-    for learns, holds in folds(n, fraction, 5, draw, labels):
-        np.testing.assert_array_equal(np.sort(np.r_[learns, holds]), np.arange(n))
-        assert set(labels[learns]) == set(labels)
-        assert 1 <= len(holds) <= 1.5 * fraction * n + 1
-        assert not alone[holds].any()
 
 
 def test_a_share_of_nine_tenths_is_what_was_asked_for(learned):

@@ -1,4 +1,4 @@
-"""A tabular prediction: the same bits for a row whatever stands beside it, and from any thread."""
+"""A prediction of several networks: the same bits for a row in any company and from any thread."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor

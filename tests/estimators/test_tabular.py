@@ -15,9 +15,9 @@ from sklearn.preprocessing import FunctionTransformer
 from plainnet import Cache
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.errors import DataError
-from plainnet.estimators import TabularClassifier, TabularRegressor
+from plainnet.estimators import TabularClassifier, TabularRegressor, held_out
 from plainnet.estimators.base import generator
-from plainnet.estimators.tabular import folds, sizes
+from plainnet.estimators.held_out import folds
 from plainnet.estimators.tabular.columns import Columns
 from plainnet.estimators.tabular.recipe import CLASSIFIER, MOST_WAVES, bin_edges, build
 from plainnet.layers import (
@@ -226,38 +226,8 @@ def test_very_few_rows_are_all_trained_on():
 def test_small_tables_get_five_networks_and_large_ones_one(monkeypatch, table, answers):
     settings = QUICK | {"epochs": 1, "n_networks": None}
     assert len(TabularClassifier(**settings).fit(table, answers).networks_) == 5
-    monkeypatch.setattr(sizes, "SMALL_TABLE", 399)
+    monkeypatch.setattr(held_out, "FEW_ROWS", 399)
     assert len(TabularClassifier(**settings).fit(table, answers).networks_) == 1
-
-
-def test_every_row_is_held_out_by_one_of_the_networks_and_learned_by_the_others():
-    rng = np.random.default_rng(0)
-    labels = rng.choice(["a", "b", "rare"], 203, p=[0.5, 0.47, 0.03])
-    drawn = list(folds(203, 0.2, 5, rng, labels))
-    np.testing.assert_array_equal(
-        np.sort(np.concatenate([out for _, out in drawn])), np.arange(203)
-    )
-    for learned, out in drawn:
-        np.testing.assert_array_equal(np.sort([*learned, *out]), np.arange(203))
-        assert abs(len(out) - 203 / 5) <= 3
-        assert "rare" in labels[learned]
-
-
-@pytest.mark.parametrize(("fraction", "count"), [(0.5, 3), (0.3, 7), (0.04, 2), (0.9, 2), (0.2, 6)])
-def test_folds_of_any_size_have_rows_on_both_sides(fraction, count):
-    drawn = list(folds(25, fraction, count, np.random.default_rng(0), np.arange(25) % 9))
-    assert len(drawn) == count
-    for learned, out in drawn:
-        assert len(learned) > 0
-        assert 0 < len(out)
-        assert not set(learned) & set(out)
-
-
-def test_classes_of_few_rows_do_not_empty_a_fold():
-    labels = np.repeat(np.arange(10), 2)
-    for learned, out in folds(20, 0.2, 5, np.random.default_rng(0), labels):
-        assert len(learned) > 0
-        assert len(out) > 0
 
 
 def test_a_network_never_learns_from_the_rows_that_it_holds_out(table, answers):

@@ -113,7 +113,7 @@ def _refuse_others(kind: folders.Kind, values: Mapping[str, Any], why: str) -> N
 
 def _parts(folder: Folder, settings: Settings) -> tuple[list[int], list[int]]:
     """Which files to learn from, and which to test on."""
-    from plainnet.estimators.tabular.held_out import LEAST_ROWS
+    from plainnet.estimators.held_out import LEAST_ROWS
 
     named = NAMED[folder.kind]
     counts = Counter(sorted(folder.labels))

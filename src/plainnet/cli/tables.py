@@ -98,7 +98,7 @@ class Task:
 
 def prepare(table: Table, settings: Settings) -> Task:
     """The rows in three parts; as many validate as the estimators would hold out."""
-    from plainnet.estimators.tabular import HELD_OUT, MOST_HELD_OUT
+    from plainnet.estimators.held_out import HELD_OUT, MOST_HELD_OUT
 
     y = table.target
     labels = y.values if y.task == "classification" else None
@@ -111,7 +111,7 @@ def learn(
     table: Table, settings: Settings, console: Console, checkpoints: Checkpoints
 ) -> tuple[Any, Callable[[], None]]:
     """Train and report; returns the estimator, and a function that tests it."""
-    from plainnet.estimators.tabular import networks_for
+    from plainnet.estimators.held_out import networks_for
 
     task = prepare(table, settings)
     model = task.estimator(settings)

@@ -63,7 +63,7 @@ def estimator(settings: Settings) -> Any:
 
 def networks(settings: Settings, files: int) -> int:
     """How many it trains."""
-    from plainnet.estimators.tabular import networks_for
+    from plainnet.estimators.held_out import networks_for
 
     return settings.training.n_networks or networks_for(files)
 

@@ -4,9 +4,18 @@ base       what all share: data in, a network that train() trains, predictions o
 targets    classes and numbers: what the labels are
 mlp        MLPClassifier, MLPRegressor: scikit-learn's, parameter for parameter
 networks   NetworkClassifier, NetworkRegressor: any layers
-images     ImageClassifier: images as they come
 tabular    TabularClassifier, TabularRegressor: tables as they come
 texts      TextClassifier, TextRegressor: a column of texts as it comes
+images     ImageClassifier: images as they come
+
+What the last three kinds share:
+
+ensemble      several networks on the same examples, each of which holds out others
+held_out      which examples these are, and the epoch that they choose
+calibration   classes: the temperature of their probabilities
+standardised  numbers: targets on one scale
+prediction    the mean of the networks' outputs, which no other row changes
+
 state      what pickles, copies and files keep of an estimator
 saving     estimators as files; schema.py looks at a file before anything is made from it
 """

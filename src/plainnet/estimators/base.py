@@ -7,7 +7,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, prod
 from typing import Any
 
@@ -18,7 +18,12 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _check_y,
+    check_is_fitted,
+    validate_data,
+)
 
 from plainnet.arguments.arrays import as_numbers
 from plainnet.arguments.config import rebuild
@@ -50,17 +55,21 @@ class Rows:
 
     def take(self, rows: Array) -> Rows:
         """Some of the rows."""
-        X = _safe_indexing(self.X, rows)
-        return Rows(
-            X,
-            self.y[rows],
-            self.targets[rows],
-            None if self.weights is None else self.weights[rows],
-            X if self.raw is self.X else _safe_indexing(self.raw, rows),
+        X = self._some(self.X, rows)
+        return replace(
+            self,
+            X=X,
+            y=self.y[rows],
+            targets=self.targets[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            raw=X if self.raw is self.X else _safe_indexing(self.raw, rows),
         )
 
+    def _some(self, X: Any, rows: Array) -> Any:
+        return _safe_indexing(X, rows)
+
     def __len__(self) -> int:
-        return int(self.X.shape[0])
+        return len(self.y)
 
     @property
     def weight(self) -> float:
@@ -224,7 +233,7 @@ class NeuralEstimator(BaseEstimator, ABC):
         if factors is None:
             return rows
         weights = factors if rows.weights is None else rows.weights * factors
-        return Rows(rows.X, rows.y, rows.targets, weights, rows.raw)
+        return replace(rows, weights=weights)
 
     def _given_validation(self, X: Any, y: Any) -> Rows | None:
         if X is None and y is None:
@@ -327,6 +336,17 @@ def plain_targets(y: Any) -> Any:
         raise DataError(f"Input y contains NaN: {missing} of {len(y)} rows have no target")
     dtype = getattr(y.dtype, "numpy_dtype", None)
     return y if dtype is None or dtype.kind not in "biu" else y.to_numpy(dtype)
+
+
+def checked_targets(estimator: NeuralEstimator, y: Any) -> Array:
+    """y as scikit-learn checks it; refuses None, which is no targets at all."""
+    if y is None:
+        raise DataError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None"
+        )
+    with np.errstate(invalid="ignore"):  # it takes a sum, which may be infinity less infinity
+        y = _check_y(y, multi_output=True, y_numeric=is_regressor(estimator), estimator=estimator)
+    return np.asarray(y)
 
 
 def interval(limits: Limits) -> Any:

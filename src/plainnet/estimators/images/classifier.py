@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
-    _check_y,
     check_consistent_length,
     check_is_fitted,
     validate_data,
@@ -24,25 +23,21 @@ from plainnet.augmentation import Flip, Transform
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.engine.settings import LIMITS, TrainingSettings
 from plainnet.errors import (
-    DataError,
     SettingError,
     ShapeError,
     counted,
     require_integer,
-    require_number,
     require_sequence,
     shown,
 )
-from plainnet.estimators.base import Rows, generator, interval
+from plainnet.estimators.base import Rows, checked_targets, generator, interval
+from plainnet.estimators.calibration import CalibratedClassifier
 from plainnet.estimators.checkpointing import Checkpointed
+from plainnet.estimators.held_out import LEAST_ROWS, best_epoch, folds, held_out_share
 from plainnet.estimators.images import recipe as recipes
 from plainnet.estimators.images.pictures import is_path, is_picture
 from plainnet.estimators.images.pixels import AT_ONCE, Pixels
-from plainnet.estimators.tabular.calibration import Refinement, fit_temperature
-from plainnet.estimators.tabular.held_out import LEAST_ROWS, MOST_HELD_OUT, folds
-from plainnet.estimators.tabular.prediction import mean_outputs
-from plainnet.estimators.targets import Classifier
-from plainnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from plainnet.estimators.prediction import mean_outputs
 from plainnet.optimizers import AdamW
 from plainnet.schedules import OneCycle
 from plainnet.training import train
@@ -51,9 +46,6 @@ from plainnet.training.history import History
 Array = npt.NDArray[Any]
 
 HELD_OUT = 0.1
-MONITOR = "val_refined_loss"
-PSEUDO_ROWS = 1
-"""Held-out images that, for the temperature, are spread over the classes."""
 MOST = 4096
 """Pixels along a side."""
 OF_LIMITS = (
@@ -77,7 +69,7 @@ class Standardised:
         return self.pixels.standardised(self.images[rows])
 
 
-class ImageClassifier(Checkpointed, Classifier):
+class ImageClassifier(CalibratedClassifier, Checkpointed):
     """Classes from images as they come, with a small residual network.
 
     X may be an array of shape (m, height, width) or (m, height, width, channels) with one channel
@@ -143,6 +135,7 @@ class ImageClassifier(Checkpointed, Classifier):
     """
 
     scoring = None
+    _pseudo_rows = 1
     pixels_: Pixels
     history_: History
 
@@ -218,17 +211,12 @@ class ImageClassifier(Checkpointed, Classifier):
         if held is None and fraction and len(rows) >= LEAST_ROWS:
             kept, out = next(iter(folds(len(rows), fraction, 1, rng, self._strata(rows.y))))
             rows, held = rows.take(kept), rows.take(out)
-        validation = None if held is None else self._arrays(self._balanced(held))
-        self._train(self._balanced(rows), validation, rng)
+        validation = None if held is None else self._arrays(held)
+        self._train(rows, validation, rng)
         if self.history_.stopped == "Ctrl-C":
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
-        self.temperature_ = 1.0
-        if validation is not None:
-            X_held, *truth = validation
-            Z = self.network_.outputs(X_held)
-            self.temperature_, _ = fit_temperature(
-                self.network_, Z, *truth, pseudo_rows=PSEUDO_ROWS
-            )
+        found = [] if validation is None else [(self.network_.outputs(validation[0]), validation)]
+        self._calibrate(found)
         return self
 
     def _validate_params(self) -> None:
@@ -241,12 +229,12 @@ class ImageClassifier(Checkpointed, Classifier):
     def _fraction(self, images: int) -> float:
         if self.validation_fraction is not None:
             return float(self.validation_fraction)
-        return min(HELD_OUT, MOST_HELD_OUT / images)
+        return held_out_share(images, HELD_OUT)
 
     def _arrays(self, rows: Rows) -> tuple[Any, ...]:
         """(X, targets), and the weights if there are any, as `train` takes them."""
-        targets = np.asarray(rows.targets, np.float32) if self._multilabel else rows.targets
-        arrays = Standardised(rows.X, self.pixels_), targets
+        rows = self._balanced(rows)
+        arrays = Standardised(rows.X, self.pixels_), self._learnable(rows)
         return arrays if rows.weights is None else (*arrays, rows.weights)
 
     def _train(
@@ -256,14 +244,14 @@ class ImageClassifier(Checkpointed, Classifier):
         recipe = recipes.PRESETS[self.preset].adapted(TrainingSettings.of(self))
         X, targets, *weights = self._arrays(rows)
         shape = X.shape[1:]
-        self.network_ = recipes.build(recipe, shape, self._n_targets, self._loss(recipe), rng)
+        loss = self._loss(recipe.label_smoothing)
+        self.network_ = recipes.build(recipe, shape, self._n_targets, loss, rng)
         epochs = recipe.epochs_for(len(rows))
-        chosen: list[Callback] = []
+        watch: list[Callback] = []
+        keep: list[Callback] = []
         if validation is not None:
-            chosen = [
-                Refinement(*validation, pseudo_rows=PSEUDO_ROWS),
-                EarlyStopping(MONITOR, patience=self.patience or epochs, mode="min"),
-            ]
+            watch = self._watch(validation)
+            keep = [EarlyStopping(self._monitor, patience=self.patience or epochs, mode="min")]
         saving, resume = self._saving()
         self.history_ = train(
             self.network_,
@@ -277,32 +265,21 @@ class ImageClassifier(Checkpointed, Classifier):
             augment=self._augmentation(shape),
             callbacks=[
                 OneCycle(),
-                *chosen[:1],
+                *watch,
                 *require_sequence("callbacks", self.callbacks, "Callback objects"),
-                *chosen[1:],
+                *keep,
                 *saving,
             ],
             seed=rng,
             progress=self.verbose,
             resume=resume,
         )
-        self.best_epoch_ = len(self.history_) - 1
-        if MONITOR in self.history_:  # Ctrl-C may have come before the first epoch's end
-            self.best_epoch_ = int(np.argmin(self.history_[MONITOR]))
-
-    def _loss(self, recipe: recipes.Recipe) -> Loss:
-        if self._multilabel:
-            return SigmoidCrossEntropy()
-        return SoftmaxCrossEntropy(label_smoothing=recipe.label_smoothing)
+        self.best_epoch_ = best_epoch(self.history_, self._monitor)
 
     def _augmentation(self, shape: tuple[int, int, int]) -> list[Transform]:
         shifts = recipes.shift_for(shape, self.shift, self.pixels_.border.tolist())
         more = require_sequence("augment", self.augment, "functions (X, rng) -> X")
         return [*shifts, *([Flip()] if self.flip else []), *more]
-
-    @property
-    def _n_targets(self) -> int:
-        return len(self.classes_) if self._multilabel else max(2, len(self.classes_))
 
     @property
     def n_iter_(self) -> int:
@@ -311,11 +288,7 @@ class ImageClassifier(Checkpointed, Classifier):
     # --- data in ---------------------------------------------------------------------------------
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array]:
-        if y is None:
-            raise DataError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
-        y = _check_y(y, multi_output=True, estimator=self)
+        y = checked_targets(self, y)
         X = self._unfolded(X, reset)
         if reset:
             self.pixels_ = Pixels(_sides(self.size))
@@ -349,15 +322,9 @@ class ImageClassifier(Checkpointed, Classifier):
         Z = np.concatenate([mean_outputs([self.network_], images) for images in some])
         return Z / self.temperature_
 
-    def predict_proba(self, X: Any) -> Array:
-        """Calibrated probabilities, shape (m, classes), in the order of `classes_`."""
-        P = super().predict_proba(X)
-        return np.ones((len(P), 1)) if len(self.classes_) == 1 else P
-
     def expect_to_work(self) -> None:
         self._validate_params()
         if hasattr(self, "network_"):
-            require_number("temperature_", self.temperature_, above=0)
             self.pixels_.expect_to_work(self.network_.input_shape)
             self._expect_prediction(np.zeros((1, *self.network_.input_shape), np.float32))
 

@@ -9,22 +9,20 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from plainnet.arguments.arrays import as_numbers, exponents
 from plainnet.callbacks import Callback
-from plainnet.errors import DataError, require_number
-from plainnet.estimators.base import Rows
+from plainnet.errors import DataError
+from plainnet.estimators.calibration import CalibratedClassifier
+from plainnet.estimators.ensemble import Learned
+from plainnet.estimators.held_out import LEAST_ROWS
+from plainnet.estimators.standardised import StandardisedRegressor
 from plainnet.estimators.tabular import recipe as recipes
-from plainnet.estimators.tabular.calibration import Refinement, fit_temperature
-from plainnet.estimators.tabular.ensemble import Tabular
-from plainnet.estimators.tabular.held_out import LEAST_ROWS
+from plainnet.estimators.tabular.base import Tabular
 from plainnet.estimators.tabular.intervals import Intervals, checked_coverage, fitted
-from plainnet.estimators.targets import Classifier, Regressor
-from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 Array = npt.NDArray[Any]
 
 
-class TabularClassifier(Tabular, Classifier):
+class TabularClassifier(CalibratedClassifier, Tabular):
     """Classes from a table as it comes, with the defaults of RealMLP and calibrated probabilities.
 
     The recipe is after RealMLP-TD (Holzmueller et al. 2024, Better by Default, table A.1);
@@ -79,7 +77,6 @@ class TabularClassifier(Tabular, Classifier):
     """
 
     _presets = recipes.CLASSIFIER
-    _monitor = "val_refined_loss"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Tabular._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -107,47 +104,11 @@ class TabularClassifier(Tabular, Classifier):
     ) -> None:
         self._store(locals())
 
-    @property
-    def _n_targets(self) -> int:
-        return len(self.classes_) if self._multilabel else max(2, len(self.classes_))
-
-    def _loss(self, recipe: recipes.Recipe) -> Loss:
-        if self._multilabel:
-            return SigmoidCrossEntropy()
-        return SoftmaxCrossEntropy(label_smoothing=recipe.label_smoothing)
-
-    def _standardised(self, rows: Rows) -> Array:
-        return np.asarray(rows.targets, np.float32) if self._multilabel else rows.targets
-
-    def _watch(self, held: tuple[Array, ...]) -> list[Callback]:
-        return [Refinement(*held)]
-
-    def _finish(self, held: Sequence[tuple[Array, ...]], shared: bool) -> None:
-        self.temperature_ = 1.0
-        if not held:
-            return
-        Z = [net.outputs(X) for net, (X, *_) in zip(self.networks_, held, strict=True)]
-        if shared:
-            truth = held[0][1:]
-            self.temperature_, _ = fit_temperature(self.network_, np.mean(Z, axis=0), *truth)
-        else:
-            truth = tuple(np.concatenate(arrays) for arrays in zip(*held, strict=True))[1:]
-            self.temperature_, _ = fit_temperature(self.network_, np.concatenate(Z), *truth)
-
-    def _outputs(self, X: Array) -> Array:
-        return super()._outputs(X) / self.temperature_
-
-    def _expect_prediction(self, X: Array) -> None:
-        require_number("temperature_", self.temperature_, above=0)
-        super()._expect_prediction(X)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Calibrated probabilities, shape (m, classes), in the order of `classes_`."""
-        P = super().predict_proba(X)
-        return np.ones((len(P), 1)) if len(self.classes_) == 1 else P
+    def _finish(self, held: Sequence[Learned], shared: bool) -> None:
+        self._calibrate(self._predicted(held, shared))
 
 
-class TabularRegressor(Tabular, Regressor):
+class TabularRegressor(StandardisedRegressor, Tabular):
     """Numbers from a table as it comes, with the defaults of RealMLP.
 
     Targets are standardised for training; predictions stay between the least and the largest target
@@ -217,35 +178,6 @@ class TabularRegressor(Tabular, Regressor):
     ) -> None:
         self._store(locals())
 
-    def _loss(self, recipe: recipes.Recipe) -> Loss:
-        return MeanSquaredError()
-
-    _exponent: Array | int = 0
-    """Of 2, by which targets are divided whose squares would leave the range of floats."""
-
-    def _scale(self, rows: Rows) -> None:
-        y = _float64(rows.targets)
-        self._exponent = exponents(y)
-        y = np.ldexp(y, -self._exponent)
-        self._center, self._spread = y.mean(axis=0), y.std(axis=0)
-        self._spread = np.where(self._spread > 0, self._spread, 1.0)
-        self._least, self._largest = y.min(axis=0), y.max(axis=0)
-
-    def _standardised(self, rows: Rows) -> Array:
-        with np.errstate(over="ignore"):
-            y = np.ldexp(_float64(rows.targets), -self._exponent)
-            z = np.asarray((y - self._center) / self._spread, np.float32)
-        if not (np.abs(z) < MOST_SPREADS).all():
-            raise DataError(
-                "y_val has targets that are more than 1e18 standard deviations away from those "
-                "trained on: are they in another unit?"
-            )
-        return z
-
-    def _decide(self, Z: Array) -> Array:
-        y = super()._decide(Z) * self._spread + self._center
-        return np.asarray(np.ldexp(np.clip(y, self._least, self._largest), self._exponent))
-
     # --- intervals -------------------------------------------------------------------------------
 
     _intervals: Sequence[Intervals] = ()
@@ -253,17 +185,13 @@ class TabularRegressor(Tabular, Regressor):
     _mean_is_held = False
     """All networks held out the same rows, so that these tell the errors of their mean."""
 
-    def _finish(self, held: Sequence[tuple[Array, ...]], shared: bool) -> None:
+    def _finish(self, held: Sequence[Learned], shared: bool) -> None:
         self._intervals, self._mean_is_held = (), shared
-        if not held:
-            return
-        Z = [net.outputs(A) for net, (A, *_) in zip(self.networks_, held, strict=True)]
-        rows = held
-        if shared:
-            Z, rows = [np.mean(Z, axis=0)], held[:1]
-        Z = [self._in_range(each) for each in Z]
-        targets = [y.reshape(len(y), -1) for _, y, *_ in rows]
-        self._intervals = fitted([self._numbers(A) for A, *_ in rows], Z, targets)
+        found = self._predicted(held, shared)
+        if found:
+            Z = [self._in_range(each) for each, _ in found]
+            targets = [y.reshape(len(y), -1) for _, (_, y, *_) in found]
+            self._intervals = fitted([self._numbers(A) for _, (A, *_) in found], Z, targets)
 
     def _numbers(self, A: Array) -> Array:
         return A[:, : self.columns_.n_numbers + self.columns_.n_flags]
@@ -324,15 +252,3 @@ class TabularRegressor(Tabular, Regressor):
         super()._expect_prediction(X)
         if self._intervals:
             self._ends(X, 0.5)
-
-
-MOST_SPREADS = 1e18
-"""Of float32, whose squares must not overflow."""
-
-
-def _float64(targets: Array) -> Array:
-    with np.errstate(over="ignore"):
-        y = as_numbers("targets y", targets).astype(np.float64)
-    if not np.isfinite(y).all():
-        raise DataError("targets must be finite as float64; got NaN or infinity")
-    return y

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,9 +36,7 @@ from plainnet.estimators.tabular.written_numbers import (
     NumberNotation,
     says_missing,
 )
-
-if TYPE_CHECKING:
-    from plainnet.estimators.texts.features import TextFeatures
+from plainnet.estimators.texts.features import TextFeatures
 
 Array = npt.NDArray[Any]
 

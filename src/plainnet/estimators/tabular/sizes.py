@@ -1,17 +1,10 @@
-"""What the number of rows decides, unless the user does: networks, epochs, rows in a batch."""
+"""What the number of rows decides, unless the user does: epochs, rows in a batch."""
 
 from __future__ import annotations
 
-SMALL_TABLE, NETWORKS = 20_000, 5
-"""Up to how many rows, how many networks."""
 ROWS_TO_SEE = 600_000
 FEWEST_EPOCHS, MOST_EPOCHS = 16, 120
 STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 16, 16, 256
-
-
-def networks_for(rows: int) -> int:
-    """How many networks a table of this many rows gets."""
-    return NETWORKS if rows <= SMALL_TABLE else 1
 
 
 def epochs_for(rows: int, networks: int) -> int:

@@ -25,6 +25,7 @@ from plainnet.estimators.tabular.kinds import Category, Date, Kind, LeftOut, Num
 from plainnet.estimators.tabular.table import Column
 from plainnet.estimators.tabular.written_dates import DateReading, dates_in
 from plainnet.estimators.tabular.written_numbers import NumberReading, numbers_in
+from plainnet.estimators.texts.features import TextFeatures
 
 KINDS = ("number", "text", "category", "date", "drop")
 """What the user can say that a column is."""
@@ -130,8 +131,6 @@ def _what_most_are(texts: list[str]) -> str:
 
 
 def _text(column: Column) -> Told:
-    from plainnet.estimators.texts.features import TextFeatures  # which imports this package
-
     texts = texts_of(column.values)
     share, most = PER_ROW_OF_NAMES, MOST_OF_A_NAME
     if _usual_words(texts) >= WORDS_OF_A_SENTENCE:

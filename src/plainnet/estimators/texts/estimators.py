@@ -1,31 +1,25 @@
-"""TextClassifier and TextRegressor: several networks on one column of texts, and their mean."""
+"""TextClassifier and TextRegressor: one column of texts as it comes."""
 
 from __future__ import annotations
 
-import warnings
-from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from itertools import repeat
-from math import inf
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import is_regressor
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_y, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from plainnet.arguments.arrays import as_numbers
 from plainnet.callbacks import Callback, EarlyStopping, Run
 from plainnet.engine.cache import Cache
-from plainnet.engine.settings import LIMITS, Limits, TrainingSettings
-from plainnet.errors import DataError, require_number, require_sequence
-from plainnet.estimators.base import NeuralEstimator, Rows, generator
-from plainnet.estimators.tabular import folds, networks_for
-from plainnet.estimators.tabular.calibration import fit_temperature
-from plainnet.estimators.tabular.held_out import LEAST_ROWS, held_out_share
-from plainnet.estimators.targets import Classifier, Regressor
+from plainnet.engine.settings import LIMITS, TrainingSettings
+from plainnet.errors import DataError, require_sequence
+from plainnet.estimators.base import Rows, checked_targets, generator, interval
+from plainnet.estimators.calibration import CalibratedClassifier, fit_temperature
+from plainnet.estimators.ensemble import Ensemble, Learned
+from plainnet.estimators.held_out import LEAST_ROWS, folds, networks_for
+from plainnet.estimators.standardised import StandardisedRegressor
 from plainnet.estimators.texts import recipe as recipes
 from plainnet.estimators.texts.column import as_texts
 from plainnet.estimators.texts.features import MOST
@@ -38,7 +32,6 @@ from plainnet.estimators.texts.reading import (
     outputs,
 )
 from plainnet.layers import Embedding, EmbeddingBag
-from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
 from plainnet.optimizers import AdamW
 from plainnet.schedules import Polynomial
@@ -46,14 +39,6 @@ from plainnet.training import train
 from plainnet.training.history import History
 
 Array = npt.NDArray[Any]
-Held = tuple[Examples, Array, Array | None]
-"""Examples, targets and weights."""
-
-
-def _interval(limits: Limits) -> Any:
-    """Limits as scikit-learn checks them."""
-    high = None if limits.high == inf else limits.high
-    return Interval(limits.kind, limits.low, high, closed="neither" if limits.above else "left")
 
 
 def _at_least_one() -> Any:
@@ -66,47 +51,21 @@ SETTINGS = (
 )  # fmt: skip
 
 
-class Texts(NeuralEstimator):
+class ReadRows(Rows):
+    """Rows whose texts have been read."""
+
+    def _some(self, X: Examples, rows: Array) -> Examples:
+        return X.take(rows)
+
+
+class Texts(Ensemble):
     """What the classifier and the regressor share: the vocabulary, the recipe, the training."""
 
     preset: str
     width: int | None
     min_count: int
     max_features: int
-    n_networks: int | None
-    validation_fraction: float | None
-    callbacks: Sequence[Callback]
-    random_state: Any
-    verbose: bool
-    scoring = None
     reader_: Reader
-    networks_: list[Network]
-    histories_: list[History]
-    best_epochs_: list[int]
-
-    # --- what the two say ------------------------------------------------------------------------
-
-    _monitor: ClassVar[str]
-    """The history's measure that chooses the epoch; less is better."""
-
-    @abstractmethod
-    def _loss(self) -> Loss: ...
-
-    @abstractmethod
-    def _standardised(self, rows: Rows) -> Array:
-        """The targets as the networks learn them."""
-
-    def _scale(self, rows: Rows) -> None:
-        """Look at all targets before `_standardised` is called."""
-
-    def _measures(self, network: Network, Z: Array, held: Held) -> dict[str, float]:
-        """What is measured on held-out texts, from the network's outputs for them."""
-        targets, weights = network.check_targets(len(Z), *held[1:])
-        measures = network.loss.measures(Z, targets, Cache(), weights)
-        return {f"val_{name}": value for name, (value, _) in measures.items()}
-
-    def _finish(self, held: Sequence[Held], shared: bool) -> None:
-        """The last step, with the texts that each network held out, or those that all did."""
 
     # --- training --------------------------------------------------------------------------------
 
@@ -115,10 +74,8 @@ class Texts(NeuralEstimator):
         "width": [_at_least_one(), None],
         "min_count": [_at_least_one()],
         "max_features": [_at_least_one()],
-        **{name: [_interval(LIMITS[name]), None] for name in SETTINGS},
-        "callbacks": ["array-like"],
-        "random_state": ["random_state", np.random.Generator],
-        "verbose": ["boolean"],
+        **{name: [interval(LIMITS[name]), None] for name in SETTINGS},
+        **Ensemble._parameter_constraints,
     }
 
     def fit(
@@ -144,47 +101,30 @@ class Texts(NeuralEstimator):
         self._validate_params()
         rng = generator(self.random_state)
         rows = self._training_rows(X, y, sample_weight, fresh=True, incremental=False)
-        rows.raw = rows.X  # which a scorer would ask for, and there is none
-        given = self._given_validation(X_val, y_val)
+        held = self._given_validation(X_val, y_val)
         recipe = self._recipe()
-        networks = self.n_networks or recipe.networks or networks_for(len(rows))
         self.reader_ = self._reader(rows.X, recipe)
-        self._scale(rows)
-        everything = self._read(self.reader_.read(rows.X), rows)
-        shared = None if given is None else self._read(self.reader_.read(given.X), given)
-        parts: Iterable[tuple[Held, Held | None]] = repeat((everything, shared), networks)
-        if given is None and self._holds_out(rows):
-            fraction = self._fraction(rows)
-            drawn = folds(len(rows), fraction, networks, rng, self._common(rows.y, fraction))
-            texts = everything[0]
-            parts = (
-                (self._read(texts.take(a), rows.take(a)), self._read(texts.take(b), rows.take(b)))
-                for a, b in drawn
-            )
-        self.networks_, self.histories_, self.best_epochs_ = [], [], []
-        validations = []
-        for learned, held in parts:
-            self._train(learned, held, recipe, rng)
-            if held is not None:
-                validations.append(held)
-            if self.histories_[-1].stopped == "Ctrl-C":
-                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
-                break
-        self._finish(validations, shared=shared is not None)
-        return self
+        networks = self.n_networks or recipe.networks or networks_for(len(rows))
+        return self._train_all(
+            self._read(rows), None if held is None else self._read(held), networks, rng
+        )
 
     def _reader(self, texts: Array, recipe: recipes.Recipe) -> Reader:
         if recipe.in_order:
             return TokenReader(texts)
         return BagReader(texts, self.min_count, self.max_features)
 
-    def _holds_out(self, rows: Rows) -> bool:
-        return self._fraction(rows) > 0 and len(rows) >= LEAST_ROWS
+    def _read(self, rows: Rows) -> Rows:
+        examples = self.reader_.read(rows.X)
+        return ReadRows(examples, rows.y, rows.targets, rows.weights, raw=examples)
 
-    def _fraction(self, rows: Rows) -> float:
-        if self.validation_fraction is not None:
-            return self.validation_fraction
-        return held_out_share(len(rows))
+    def _folds(
+        self, rows: Rows, networks: int, rng: np.random.Generator
+    ) -> Iterable[tuple[Array, Array]] | None:
+        fraction = self._fraction(rows)
+        if not fraction or len(rows) < LEAST_ROWS:
+            return None
+        return folds(len(rows), fraction, networks, rng, self._common(rows.y, fraction))
 
     def _common(self, y: Array, fraction: float) -> Array | None:
         """The labels whose shares a split keeps, unless most classes have too few texts for it."""
@@ -193,17 +133,25 @@ class Texts(NeuralEstimator):
             return None
         return strata
 
-    def _read(self, examples: Examples, rows: Rows) -> Held:
-        """The rows, whose texts have been read, as the networks learn them."""
-        rows = self._balanced(rows)
-        return examples, self._standardised(rows), rows.weights
+    def _inputs(self, X: Examples) -> Examples:
+        return X
+
+    def _outputs_of(self, network: Network, X: Examples) -> Array:
+        return outputs([network], X)
+
+    def _measures(self, network: Network, Z: Array, held: Learned) -> dict[str, float]:
+        """What is measured on held-out texts, from the network's outputs for them."""
+        _, *truth = held
+        targets, weights = network.check_targets(len(Z), *truth)
+        measures = network.loss.measures(Z, targets, Cache(), weights)
+        return {f"val_{name}": value for name, (value, _) in measures.items()}
 
     def _train(
-        self, learned: Held, held: Held | None, recipe: recipes.Recipe, rng: np.random.Generator
-    ) -> None:
-        """One network, and what its training was like."""
-        reader, n_rows = self.reader_, len(learned[1])
-        loss = self._loss()
+        self, rows: Rows, held: Learned | None, networks: int, rng: np.random.Generator
+    ) -> tuple[Network, History]:
+        recipe, reader, loss = self._recipe(), self.reader_, self._loss()
+        examples, targets, *weights = self._arrays(rows)
+        batch_size = recipe.batch_for(len(rows))
         network = recipes.build(
             recipe, reader.vocabulary, reader.length, self._n_targets, loss, rng
         )
@@ -214,7 +162,7 @@ class Texts(NeuralEstimator):
             keep = [EarlyStopping(self._monitor, patience=recipe.patience, mode="min")]
         history = train(
             network,
-            Batches(*learned, recipe.batch_for(n_rows), rng),
+            Batches(examples, targets, weights[0] if weights else None, batch_size, rng),
             optimizer=AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay),
             epochs=recipe.epochs,
             callbacks=[
@@ -227,30 +175,7 @@ class Texts(NeuralEstimator):
             seed=rng,
             progress=self.verbose,
         )
-        best = len(history) - 1
-        if self._monitor in history:  # Ctrl-C may have come before the first epoch's end
-            best = int(np.nanargmin(history[self._monitor]))
-        self.networks_.append(network)
-        self.histories_.append(history)
-        self.best_epochs_.append(best)
-
-    # The first of the networks stands for what every estimator has.
-
-    @property
-    def network_(self) -> Network:  # type: ignore[override]  # the others assign theirs
-        return self.networks_[0]
-
-    @property
-    def history_(self) -> History:
-        return self.histories_[0]
-
-    @property
-    def best_epoch_(self) -> int:
-        return self.best_epochs_[0]
-
-    @property
-    def n_iter_(self) -> int:
-        return len(self.history_)
+        return network, history
 
     @property
     def vocabulary_(self) -> list[str]:
@@ -263,12 +188,8 @@ class Texts(NeuralEstimator):
     # --- data in and out -------------------------------------------------------------------------
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Array, Array]:
-        if y is None:
-            raise DataError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
         texts = as_texts(X)
-        y = _check_y(y, multi_output=True, y_numeric=is_regressor(self), estimator=self)
+        y = checked_targets(self, y)
         check_consistent_length(texts, y)
         return texts, y
 
@@ -315,7 +236,7 @@ class Texts(NeuralEstimator):
 class HeldOut(Callback):
     """Measures the held-out texts after each epoch."""
 
-    def __init__(self, estimator: Texts, held: Held) -> None:
+    def __init__(self, estimator: Texts, held: Learned) -> None:
         self.estimator, self.held = estimator, held
 
     def begin_training(self, run: Run) -> None:
@@ -329,7 +250,7 @@ class HeldOut(Callback):
 # --- the two --------------------------------------------------------------------------------------
 
 
-class TextClassifier(Texts, Classifier):
+class TextClassifier(CalibratedClassifier, Texts):
     """Classes from texts as they come, with calibrated probabilities.
 
     By default a text is a bag of words, pairs of words and character n-grams of a vocabulary that
@@ -385,7 +306,6 @@ class TextClassifier(Texts, Classifier):
     array(['good', 'bad'], dtype='<U4')
     """
 
-    _monitor = "val_refined_loss"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Texts._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -412,48 +332,15 @@ class TextClassifier(Texts, Classifier):
     ) -> None:
         self._store(locals())
 
-    @property
-    def _n_targets(self) -> int:
-        return len(self.classes_) if self._multilabel else max(2, len(self.classes_))
+    def _measures(self, network: Network, Z: Array, held: Learned) -> dict[str, float]:
+        refined = fit_temperature(network, Z, *held[1:], pseudo_rows=self._pseudo_rows)[1]
+        return {**super()._measures(network, Z, held), self._monitor: refined}
 
-    def _loss(self) -> Loss:
-        return SigmoidCrossEntropy() if self._multilabel else SoftmaxCrossEntropy()
-
-    def _standardised(self, rows: Rows) -> Array:
-        return np.asarray(rows.targets, np.float32) if self._multilabel else rows.targets
-
-    def _measures(self, network: Network, Z: Array, held: Held) -> dict[str, float]:
-        _, refined = fit_temperature(network, Z, *held[1:])
-        return {**super()._measures(network, Z, held), "val_refined_loss": refined}
-
-    def _finish(self, held: Sequence[Held], shared: bool) -> None:
-        self.temperature_ = 1.0
-        if not held:
-            return
-        if shared:
-            Z, (_, targets, weights) = outputs(self.networks_, held[0][0]), held[0]
-        else:
-            each = zip(self.networks_, held, strict=True)
-            Z = np.concatenate([outputs([network], examples) for network, (examples, *_) in each])
-            targets = np.concatenate([targets for _, targets, _ in held])
-            given = [weights for *_, weights in held if weights is not None]
-            weights = np.concatenate(given) if given else None
-        self.temperature_, _ = fit_temperature(self.network_, Z, targets, weights)
-
-    def _outputs(self, X: Array) -> Array:
-        return super()._outputs(X) / self.temperature_
-
-    def _expect_prediction(self, X: Array) -> None:
-        require_number("temperature_", self.temperature_, above=0)
-        super()._expect_prediction(X)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Calibrated probabilities, shape (m, classes), in the order of `classes_`."""
-        P = super().predict_proba(X)
-        return np.ones((len(P), 1)) if len(self.classes_) == 1 else P
+    def _finish(self, held: Sequence[Learned], shared: bool) -> None:
+        self._calibrate(self._predicted(held, shared))
 
 
-class TextRegressor(Texts, Regressor):
+class TextRegressor(StandardisedRegressor, Texts):
     """Numbers from texts as they come.
 
     The networks are those of `TextClassifier`, with the mean squared error of standardised targets.
@@ -491,22 +378,3 @@ class TextRegressor(Texts, Regressor):
         verbose: bool = False,
     ) -> None:
         self._store(locals())
-
-    def _loss(self) -> Loss:
-        return MeanSquaredError()
-
-    def _scale(self, rows: Rows) -> None:
-        y = as_numbers("targets y", rows.targets).astype(np.float64)
-        unit = np.abs(y).max(axis=0)
-        unit = np.where(unit > 0, unit, 1.0)  # squares of very large or small numbers overflow
-        self._center, self._spread = (y / unit).mean(axis=0) * unit, (y / unit).std(axis=0) * unit
-        self._spread = np.where(self._spread > 0, self._spread, 1.0)
-        self._least, self._largest = y.min(axis=0), y.max(axis=0)
-
-    def _standardised(self, rows: Rows) -> Array:
-        y = as_numbers("targets y", rows.targets).astype(np.float64)
-        return np.asarray((y - self._center) / self._spread, np.float32)
-
-    def _decide(self, Z: Array) -> Array:
-        y = super()._decide(Z) * self._spread + self._center
-        return np.asarray(np.clip(y, self._least, self._largest))

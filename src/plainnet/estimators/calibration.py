@@ -1,10 +1,11 @@
-"""Calibrated probabilities: a temperature, and the log-loss at the best one."""
+"""Calibrated probabilities: a temperature, and the classifiers that fit one to held-out rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from math import log
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,10 @@ from scipy.optimize import minimize_scalar
 
 from plainnet.callbacks import Callback, Run
 from plainnet.engine.cache import Cache
-from plainnet.losses import SoftmaxCrossEntropy
+from plainnet.errors import require_number
+from plainnet.estimators.base import Rows
+from plainnet.estimators.targets import Classifier
+from plainnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -78,3 +82,54 @@ class Refinement(Callback):
             run.network, Z, self.targets, self.weights, pseudo_rows=self.pseudo_rows
         )
         run.history.append({"val_refined_loss": refined})
+
+
+class CalibratedClassifier(Classifier):
+    """Classes whose probabilities come from the last pre-activations divided by a temperature.
+
+    The class that stands behind it gives the outputs before that, by its own `_outputs`.
+    """
+
+    temperature_: float
+    _pseudo_rows: ClassVar[float | None] = None
+    """See `fit_temperature`."""
+    _monitor: ClassVar[str] = "val_refined_loss"
+
+    @property
+    def _n_targets(self) -> int:
+        """Outputs that the network needs: one for each class, even if these are two."""
+        return len(self.classes_) if self._multilabel else max(2, len(self.classes_))
+
+    def _loss(self, label_smoothing: float = 0.0) -> Loss:
+        if self._multilabel:
+            return SigmoidCrossEntropy()
+        return SoftmaxCrossEntropy(label_smoothing=label_smoothing)
+
+    def _learnable(self, rows: Rows) -> Array:
+        return np.asarray(rows.targets, np.float32) if self._multilabel else rows.targets
+
+    def _watch(self, held: tuple[Any, ...]) -> list[Callback]:
+        """What measures `_monitor`, on (X, targets) or (X, targets, weights)."""
+        return [Refinement(*held, pseudo_rows=self._pseudo_rows)]
+
+    def _calibrate(self, held: Iterable[tuple[Array, tuple[Any, ...]]]) -> None:
+        """Fit the temperature to outputs for held-out rows (X, targets) or with weights."""
+        self.temperature_ = 1.0
+        parts = [(Z, *truth) for Z, (_, *truth) in held]
+        if parts:
+            Z, *truth = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+            self.temperature_, _ = fit_temperature(
+                self.network_, Z, *truth, pseudo_rows=self._pseudo_rows
+            )
+
+    def _outputs(self, X: Any) -> Array:
+        return super()._outputs(X) / self.temperature_
+
+    def _expect_prediction(self, X: Array) -> None:
+        require_number("temperature_", self.temperature_, above=0)
+        super()._expect_prediction(X)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Calibrated probabilities, shape (m, classes), in the order of `classes_`."""
+        P = super().predict_proba(X)
+        return np.ones((len(P), 1)) if len(self.classes_) == 1 else P

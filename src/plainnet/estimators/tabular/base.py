@@ -1,19 +1,14 @@
-"""What the two tabular estimators share: several networks on one table, and their mean."""
+"""What the two tabular estimators share: the table, the recipe, a network's training."""
 
 from __future__ import annotations
 
-import warnings
-from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import is_regressor
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import (
-    _check_y,
     check_consistent_length,
     check_is_fitted,
     validate_data,
@@ -22,21 +17,21 @@ from sklearn.utils.validation import (
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.engine.settings import LIMITS, TrainingSettings
 from plainnet.errors import DataError, require_sequence
-from plainnet.estimators.base import NeuralEstimator, Rows, expect_names, generator, interval
+from plainnet.estimators.base import Rows, checked_targets, expect_names, generator, interval
 from plainnet.estimators.checkpointing import Checkpointed
-from plainnet.estimators.tabular import recipe as recipes
-from plainnet.estimators.tabular.columns import Columns
-from plainnet.estimators.tabular.held_out import (
+from plainnet.estimators.ensemble import Ensemble, Learned
+from plainnet.estimators.held_out import (
     LEAST_ROWS,
     folds,
-    held_out_share,
     may_be_held_out,
+    networks_for,
 )
-from plainnet.estimators.tabular.prediction import mean_outputs
-from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for, networks_for
+from plainnet.estimators.prediction import mean_outputs
+from plainnet.estimators.tabular import recipe as recipes
+from plainnet.estimators.tabular.columns import Columns
+from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for
 from plainnet.estimators.tabular.table import as_table
 from plainnet.layers import Dropout
-from plainnet.losses import Loss
 from plainnet.network import Network
 from plainnet.optimizers import AdamW
 from plainnet.schedules import CosLog4, FlatCos
@@ -46,45 +41,15 @@ from plainnet.training.history import History
 Array = npt.NDArray[Any]
 
 
-class Tabular(Checkpointed, NeuralEstimator):
+class Tabular(Checkpointed, Ensemble):
     """What the classifier and the regressor share: the table, the recipe, the training."""
 
     preset: str
     columns: Mapping[str, str] | None = None  # files of earlier versions lack these two
     decimal: str | None = None
-    n_networks: int | None
-    validation_fraction: float | None
-    callbacks: Sequence[Callback]
-    random_state: Any
-    verbose: bool
-    scoring = None
     columns_: Columns
-    networks_: list[Network]
-    histories_: list[History]
-    best_epochs_: list[int]
-
-    # --- what the two say ------------------------------------------------------------------------
 
     _presets: ClassVar[dict[str, recipes.Recipe]]
-    _monitor: ClassVar[str]
-    """The history's measure that chooses the epoch; less is better."""
-
-    @abstractmethod
-    def _loss(self, recipe: recipes.Recipe) -> Loss: ...
-
-    @abstractmethod
-    def _standardised(self, rows: Rows) -> Array:
-        """The targets as the networks learn them."""
-
-    def _scale(self, rows: Rows) -> None:
-        """Look at all targets before `_standardised` is called."""
-
-    def _watch(self, held: tuple[Array, ...]) -> list[Callback]:
-        """Callbacks that measure on the held-out rows."""
-        return []
-
-    def _finish(self, held: Sequence[tuple[Array, ...]], shared: bool) -> None:
-        """The last step, with the rows that each network held out, or those that all did."""
 
     # --- training --------------------------------------------------------------------------------
 
@@ -97,9 +62,7 @@ class Tabular(Checkpointed, NeuralEstimator):
         "decimal": [StrOptions({".", ","}), None],
         "hidden_layer_sizes": ["array-like", None],
         **{name: [interval(limits), None] for name, limits in LIMITS.items()},
-        "callbacks": ["array-like"],
-        "random_state": ["random_state", np.random.Generator],
-        "verbose": ["boolean"],
+        **Ensemble._parameter_constraints,
     }
 
     def fit(
@@ -127,50 +90,32 @@ class Tabular(Checkpointed, NeuralEstimator):
         rows = self._training_rows(as_table(X), y, sample_weight, fresh=True, incremental=False)
         self.columns_ = Columns(rows.X, self.columns, self.decimal, self._whole)
         held = self._given_validation(X_val, y_val)
-        networks = self.n_networks or networks_for(len(rows))
-        parts: Iterable[tuple[Rows, Rows | None]] = repeat((rows, held), networks)
-        if held is None and self._holds_out(rows):
-            drawn = [*folds(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))]
-            parts = ((rows.take(kept), rows.take(out)) for kept, out in drawn)  # one copy at a time
-        self._scale(rows)
-        self.networks_, self.histories_, self.best_epochs_ = [], [], []
-        validations = []
-        for learned, out in parts:
-            validation = None if out is None else self._arrays(self._balanced(out))
-            self._train(self._balanced(learned), validation, networks, rng)
-            if validation is not None:
-                validations.append(validation)
-            if self.histories_[-1].stopped == "Ctrl-C":
-                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
-                break
-        self._finish(validations, shared=held is not None)
-        return self
+        return self._train_all(rows, held, self.n_networks or networks_for(len(rows)), rng)
 
-    def _holds_out(self, rows: Rows) -> bool:
-        candidates = may_be_held_out(len(rows), self._strata(rows.y))
-        return self._fraction(rows) > 0 and len(candidates) >= LEAST_ROWS
+    def _folds(
+        self, rows: Rows, networks: int, rng: np.random.Generator
+    ) -> list[tuple[Array, Array]] | None:
+        fraction, strata = self._fraction(rows), self._strata(rows.y)
+        if not fraction or len(may_be_held_out(len(rows), strata)) < LEAST_ROWS:
+            return None
+        return [*folds(len(rows), fraction, networks, rng, strata)]  # before training draws
 
-    def _fraction(self, rows: Rows) -> float:
-        if self.validation_fraction is not None:
-            return self.validation_fraction
-        return held_out_share(len(rows))
+    def _inputs(self, X: Any) -> Array:
+        return self.columns_.transform(X)
 
-    def _arrays(self, rows: Rows) -> tuple[Array, ...]:
-        """(X, targets), and the weights if there are any, as `train` takes them."""
-        arrays = self.columns_.transform(rows.X), self._standardised(rows)
-        return arrays if rows.weights is None else (*arrays, rows.weights)
+    def _outputs_of(self, network: Network, X: Array) -> Array:
+        return np.asarray(network.outputs(X))
+
+    def _watch(self, held: Learned) -> list[Callback]:
+        """Callbacks that measure on the held-out rows."""
+        return []
 
     def _train(
-        self,
-        rows: Rows,
-        validation: tuple[Array, ...] | None,
-        networks: int,
-        rng: np.random.Generator,
-    ) -> None:
-        """One network, and what its training was like."""
+        self, rows: Rows, held: Learned | None, networks: int, rng: np.random.Generator
+    ) -> tuple[Network, History]:
         recipe = self._recipe()
         A, targets, *weights = self._arrays(rows)
-        loss = self._loss(recipe)
+        loss = self._loss(recipe.label_smoothing)
         network = recipes.build(recipe, self.columns_, A, self._n_targets, loss, rng)
         epochs = recipe.epochs or epochs_for(len(rows), networks)
         optimizer = AdamW(recipe.learning_rate, betas=(0.9, 0.95), weight_decay=recipe.weight_decay)
@@ -180,10 +125,9 @@ class Tabular(Checkpointed, NeuralEstimator):
             schedules.append(FlatCos(of="weight_decay"))
         if dropouts:
             schedules.append(FlatCos(of="rate", on=dropouts))
-        watch: list[Callback] = []
         keep: list[Callback] = []
-        if validation is not None:
-            watch = self._watch(validation)
+        if held is not None:
+            schedules += self._watch(held)
             keep = [EarlyStopping(self._monitor, patience=epochs, mode="min")]
         saving, resume = self._saving(len(self.networks_))
         history = train(
@@ -194,10 +138,9 @@ class Tabular(Checkpointed, NeuralEstimator):
             epochs=epochs,
             batch_size=min(recipe.batch_size or batch_size_for(len(rows)), len(rows)),
             sample_weight=weights[0] if weights else None,
-            validation_data=validation,
+            validation_data=held,
             callbacks=[
                 *schedules,
-                *watch,
                 *require_sequence("callbacks", self.callbacks, "Callback objects"),
                 *keep,
                 *saving,
@@ -206,30 +149,7 @@ class Tabular(Checkpointed, NeuralEstimator):
             progress=self.verbose,
             resume=resume,
         )
-        best = len(history) - 1
-        if self._monitor in history:  # Ctrl-C may have come before the first epoch's end
-            best = int(np.argmin(history[self._monitor]))
-        self.networks_.append(network)
-        self.histories_.append(history)
-        self.best_epochs_.append(best)
-
-    # The first of the networks stands for what every estimator has.
-
-    @property
-    def network_(self) -> Network:  # type: ignore[override]  # the others assign theirs
-        return self.networks_[0]
-
-    @property
-    def history_(self) -> History:
-        return self.histories_[0]
-
-    @property
-    def best_epoch_(self) -> int:
-        return self.best_epochs_[0]
-
-    @property
-    def n_iter_(self) -> int:
-        return len(self.history_)
+        return network, history
 
     def _recipe(self) -> recipes.Recipe:
         return self._presets[self.preset].adapted(TrainingSettings.of(self))
@@ -237,13 +157,8 @@ class Tabular(Checkpointed, NeuralEstimator):
     # --- data in ---------------------------------------------------------------------------------
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
-        if y is None:
-            raise DataError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
         X = self._table(X, reset)
-        with np.errstate(invalid="ignore"):  # it takes a sum, which may be infinity less infinity
-            y = _check_y(y, multi_output=True, y_numeric=is_regressor(self), estimator=self)
+        y = checked_targets(self, y)
         check_consistent_length(X, y)
         return X, y
 
@@ -291,6 +206,3 @@ class Tabular(Checkpointed, NeuralEstimator):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
-
-
-# --- the two --------------------------------------------------------------------------------------

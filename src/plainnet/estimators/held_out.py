@@ -1,4 +1,4 @@
-"""Which rows each network learns and which it holds out, to choose its epoch by."""
+"""How many networks learn, which rows each learns and which it holds out to choose its epoch."""
 
 from __future__ import annotations
 
@@ -9,17 +9,32 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.data import split
+from plainnet.training.history import History
 
 Array = npt.NDArray[Any]
 
+FEW_ROWS, NETWORKS = 20_000, 5
+"""Up to how many rows, how many networks."""
 HELD_OUT, MOST_HELD_OUT = 0.2, 3000
 LEAST_ROWS = 10
 """With fewer rows that could be, none are held out, and the last epoch's parameters are kept."""
 
 
-def held_out_share(rows: int) -> float:
+def networks_for(rows: int) -> int:
+    """How many networks so many rows get, unless the user says otherwise."""
+    return NETWORKS if rows <= FEW_ROWS else 1
+
+
+def held_out_share(rows: int, share: float = HELD_OUT) -> float:
     """The share of `rows` rows that a network holds out, unless the user says otherwise."""
-    return min(HELD_OUT, MOST_HELD_OUT / rows)
+    return min(share, MOST_HELD_OUT / rows)
+
+
+def best_epoch(history: History, monitor: str) -> int:
+    """The epoch, counted from 0, whose parameters are kept: with the least of this measure."""
+    if monitor in history:  # Ctrl-C may have come before the first epoch's end
+        return int(np.nanargmin(history[monitor]))
+    return len(history) - 1
 
 
 def may_be_held_out(n: int, strata: Array | None) -> Array:

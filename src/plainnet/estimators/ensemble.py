@@ -1,0 +1,154 @@
+"""Several networks on the same examples, each of which holds out others, and their mean."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.callbacks import Callback
+from plainnet.estimators.base import NeuralEstimator, Rows
+from plainnet.estimators.held_out import best_epoch, held_out_share
+from plainnet.losses import Loss
+from plainnet.network import Network
+from plainnet.training.history import History
+
+Array = npt.NDArray[Any]
+Learned = tuple[Any, ...]
+"""X and targets as networks learn them, and the weights if there are any."""
+
+
+class Ensemble(NeuralEstimator):
+    """What the estimators of tables and of texts share."""
+
+    n_networks: int | None
+    validation_fraction: float | None
+    callbacks: Sequence[Callback]
+    random_state: Any
+    verbose: bool
+    scoring = None
+    networks_: list[Network]
+    histories_: list[History]
+    best_epochs_: list[int]
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "callbacks": ["array-like"],
+        "random_state": ["random_state", np.random.Generator],
+        "verbose": ["boolean"],
+    }
+
+    # --- what classes and numbers say ------------------------------------------------------------
+
+    _monitor: ClassVar[str]
+    """The history's measure that chooses the epoch; less is better."""
+
+    @abstractmethod
+    def _loss(self, label_smoothing: float = 0.0) -> Loss: ...
+
+    def _scale(self, rows: Rows) -> None:
+        """Look at all targets before `_learnable` is called."""
+
+    @abstractmethod
+    def _learnable(self, rows: Rows) -> Array:
+        """The targets as the networks learn them."""
+
+    def _finish(self, held: Sequence[Learned], shared: bool) -> None:
+        """The last step, with the rows that each network held out, or those that all did."""
+
+    # --- what tables and texts say ---------------------------------------------------------------
+
+    @abstractmethod
+    def _folds(
+        self, rows: Rows, networks: int, rng: np.random.Generator
+    ) -> Iterable[tuple[Array, Array]] | None:
+        """For each network the rows that it learns and those that it holds out; or None."""
+
+    @abstractmethod
+    def _inputs(self, X: Any) -> Any:
+        """X of some rows as the networks take it."""
+
+    @abstractmethod
+    def _train(
+        self, rows: Rows, held: Learned | None, networks: int, rng: np.random.Generator
+    ) -> tuple[Network, History]:
+        """One of so many networks, and what its training was like."""
+
+    @abstractmethod
+    def _outputs_of(self, network: Network, X: Any) -> Array:
+        """One network's last pre-activations for what `_inputs` gave: fast, to measure by."""
+
+    # --- training --------------------------------------------------------------------------------
+
+    def _train_all(
+        self, rows: Rows, held: Rows | None, networks: int, rng: np.random.Generator
+    ) -> Self:
+        """So many networks, with the best epoch of each; `held` is what the user has held out."""
+        self._scale(rows)
+        self.networks_, self.histories_, self.best_epochs_ = [], [], []
+        validations = []
+        for learned, out in self._parts(rows, held, networks, rng):
+            validation = None if out is None else self._arrays(out)
+            network, history = self._train(learned, validation, networks, rng)
+            self.networks_.append(network)
+            self.histories_.append(history)
+            self.best_epochs_.append(best_epoch(history, self._monitor))
+            if validation is not None:
+                validations.append(validation)
+            if history.stopped == "Ctrl-C":
+                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=3)
+                break
+        self._finish(validations, shared=held is not None)
+        return self
+
+    def _parts(
+        self, rows: Rows, held: Rows | None, networks: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Rows, Rows | None]]:
+        """What each network learns and holds out, one copy of rows at a time."""
+        drawn = None if held is not None else self._folds(rows, networks, rng)
+        if drawn is None:
+            yield from repeat((rows, held), networks)
+        else:
+            for kept, out in drawn:
+                yield rows.take(kept), rows.take(out)
+
+    def _fraction(self, rows: Rows) -> float:
+        if self.validation_fraction is not None:
+            return self.validation_fraction
+        return held_out_share(len(rows))
+
+    def _arrays(self, rows: Rows) -> Learned:
+        rows = self._balanced(rows)
+        arrays = self._inputs(rows.X), self._learnable(rows)
+        return arrays if rows.weights is None else (*arrays, rows.weights)
+
+    def _predicted(self, held: Sequence[Learned], shared: bool) -> list[tuple[Array, Learned]]:
+        """(outputs, rows) of what each network held out; or of their mean, where that is shared."""
+        if not held:
+            return []
+        Z = [self._outputs_of(net, X) for net, (X, *_) in zip(self.networks_, held, strict=True)]
+        if shared:
+            return [(np.mean(Z, axis=0), held[0])]
+        return list(zip(Z, held, strict=True))
+
+    # The first of the networks stands for what every estimator has.
+
+    @property
+    def network_(self) -> Network:  # type: ignore[override]  # the others assign theirs
+        return self.networks_[0]
+
+    @property
+    def history_(self) -> History:
+        return self.histories_[0]
+
+    @property
+    def best_epoch_(self) -> int:
+        return self.best_epochs_[0]
+
+    @property
+    def n_iter_(self) -> int:
+        return len(self.history_)
