@@ -209,7 +209,7 @@ TYPED = {
     "test size zero": (["iris", "--test-size", "0"], "above 0 and below 1; got 0"),
     "no number": (["iris", "--epochs", "many"], "Invalid value for '--epochs'"),
     "unknown option": (["iris", "--layers", "3"], "See plainnet train --help"),
-    "no file": (["no.xlsx"], "there is no file no.xlsx"),
+    "no Excel file": (["no.xlsx"], "there is no file no.xlsx"),
     "no folder of classes": (["no/"], "there is no file no"),
     "the target's kind": (
         ["flowers.csv", "--target", "species", "--column", "species=category"],

@@ -1,7 +1,11 @@
 """Text estimators: texts as they come, vocabulary, company, calibration, scikit-learn's ways."""
 
 import math
+import os
 import pickle
+import signal
+import subprocess
+import sys
 import warnings
 from collections import Counter
 from itertools import pairwise
@@ -391,6 +395,33 @@ def test_company_does_not_matter_for_odd_sizes(K, width, texts):
     for start in range(0, 100, 9):
         part = model.predict_proba(texts[start : start + 11])
         np.testing.assert_array_equal(part, together[start : start + 11])
+
+
+COMPANY = """
+import numpy as np
+from plainnet.estimators import TextClassifier
+rng = np.random.default_rng(0)
+words = np.array(["fine", "dull", "film", "actor", "long", "short", "late"])
+texts = [" ".join(rng.choice(words, rng.integers(1, 12))) for _ in range(80)]
+for preset in ("default", "gru"):
+    model = TextClassifier(preset, epochs=1, n_networks=1, random_state=0)
+    model.fit(texts, rng.integers(0, 3, 80))
+    together = model.predict_proba(texts)
+    for rows in (slice(7, 8), slice(40, 41), slice(5, None)):
+        np.testing.assert_array_equal(model.predict_proba(texts[rows]), together[rows])
+"""
+
+
+@pytest.mark.parametrize("processor", ["Haswell", "SkylakeX"])
+def test_company_does_not_matter_to_other_processors(processor):
+    """The kernels that OpenBLAS takes there, where this one can run them."""
+    environment = {**os.environ, "OPENBLAS_CORETYPE": processor}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPANY], env=environment, stderr=subprocess.PIPE, check=False
+    )
+    if done.returncode == -signal.SIGILL:
+        pytest.skip(f"this processor lacks instructions of {processor}")
+    assert done.returncode == 0, done.stderr.decode()
 
 
 # --- the best epoch, calibration, weights ---------------------------------------------------------

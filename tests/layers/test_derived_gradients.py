@@ -97,7 +97,7 @@ def test_in_prediction(case: LayerCase, rng):
     ],
 )
 def test_of_a_padded_batch(make, rng):
-    # a LayerNorm of two features is nearly a sign: its gradient is what rounding leaves of two terms
+    # a LayerNorm of two features is nearly a sign, its gradient what rounding leaves of two terms
     expect_derivatives([Masking(), make()], (4, 6), rng, training=True)
 
 

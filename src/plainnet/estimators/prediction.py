@@ -9,13 +9,15 @@ is left, some 1e-15, goes when the result is rounded to float32, in which the ne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from copy import deepcopy
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
+from plainnet.layers import EmbeddingBag
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -28,54 +30,98 @@ FEW_ROWS = 64
 """Up to here, making a cache takes as long as a pass through it, so that caches are kept."""
 
 
-class Twin:
-    """A network in float64, kept for later predictions."""
+class Blocks(Protocol):
+    """Rows as networks take them, some at a time."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network.astype(np.float64)
-        largest = max(layer.numbers(1) for layer in network.body.walk())
+    time: int
+    """The steps of a row, if it is a sequence; else 1."""
+
+    def __len__(self) -> int: ...
+
+    def block(self, start: int, stop: int, m: int) -> Any:
+        """The input for the rows from `start` to `stop`, followed by blank ones up to m rows."""
+        ...
+
+
+class Matrix:
+    """The rows of an array."""
+
+    time = 1
+
+    def __init__(self, X: Array) -> None:
+        self.X = X
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def block(self, start: int, stop: int, m: int) -> Array:
+        block = np.zeros((m, *self.X.shape[1:]))
+        block[: stop - start] = self.X[start:stop]
+        return block
+
+
+class Twin:
+    """A network in float64, kept for later predictions.
+
+    A first layer that sums bags of ids stays as it is. It takes each row by itself, and its vectors
+    are by far the most of the parameters.
+    """
+
+    def __init__(self, network: Network, time: int) -> None:
+        first, *others = network.layers
+        self.reads_bags = isinstance(first, EmbeddingBag)
+        if isinstance(first, EmbeddingBag):
+            self.network = Network(
+                deepcopy(others), loss=network.loss, input_shape=first.width, dtype=np.float64
+            )
+        else:
+            self.network = network.astype(np.float64)
+        largest = max(layer.numbers(time) for layer in self.network.body.walk())
         self.rows_at_once = min(max(NUMBERS_AT_ONCE // largest // TILE, 1), 64) * TILE
-        self._spare: list[Cache] = []
+        self._spare: list[tuple[Cache, Cache]] = []
 
     def follow(self, network: Network) -> None:
         """Take the network's numbers, which may have changed; a second thread writes the same."""
-        self.network.parameters[:] = network.parameters
+        own = self.network.parameters
+        own[:] = network.parameters[-len(own) :]  # the bags' vectors, which decay, come first
         self.network.state[:] = network.state
 
-    def add_outputs(self, X: Array, Z: Array) -> None:
+    def add_outputs(self, network: Network, X: Blocks, Z: Array) -> None:
         """Add to Z what the network gives for each row of X."""
-        cache = self._cache() if len(X) <= FEW_ROWS else Cache()
+        caches = self._caches() if len(X) <= FEW_ROWS else (Cache(), Cache())
         for start in range(0, len(X), self.rows_at_once):
-            rows = X[start : start + self.rows_at_once]
-            block = np.zeros((-(-len(rows) // TILE) * TILE, *X.shape[1:]))
-            block[: len(rows)] = rows
-            Z[start : start + len(rows)] += self.network.forward(block, cache)[: len(rows)]
+            stop = min(start + self.rows_at_once, len(X))
+            block = X.block(start, stop, -(-(stop - start) // TILE) * TILE)
+            if self.reads_bags:
+                block = network.layers[0].forward(block, caches[0])
+            Z[start:stop] += self.network.forward(block, caches[1])[: stop - start]
         if len(X) <= FEW_ROWS:
-            self._spare.append(cache)
+            self._spare.append(caches)
 
-    def _cache(self) -> Cache:
-        """One that no thread is using."""
+    def _caches(self) -> tuple[Cache, Cache]:
+        """Two that no thread is using."""
         try:
             return self._spare.pop()
         except IndexError:
-            return Cache()
+            return Cache(), Cache()
 
 
 _twins: WeakKeyDictionary[Network, Twin] = WeakKeyDictionary()
 
 
-def mean_outputs(networks: Sequence[Network], X: Array) -> Array:
+def mean_outputs(networks: Sequence[Network], X: Array | Blocks) -> Array:
     """The mean of what the networks give for each row of X, shape (m, *output_shape), float64."""
-    Z = np.zeros((len(X), *networks[0].output_shape))
+    blocks = Matrix(X) if isinstance(X, np.ndarray) else X
+    Z = np.zeros((len(blocks), *networks[0].output_shape))
     for network in networks:
-        _twin_of(network).add_outputs(X, Z)
+        _twin_of(network, blocks.time).add_outputs(network, blocks, Z)
     Z /= len(networks)
     return Z.astype(np.float32).astype(np.float64)
 
 
-def _twin_of(network: Network) -> Twin:
+def _twin_of(network: Network, time: int) -> Twin:
     twin = _twins.get(network)
     if twin is None:
-        twin = _twins[network] = Twin(network)
+        twin = _twins[network] = Twin(network, time)
     twin.follow(network)
     return twin

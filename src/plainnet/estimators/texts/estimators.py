@@ -29,7 +29,8 @@ from plainnet.estimators.texts.reading import (
     Examples,
     Reader,
     TokenReader,
-    outputs,
+    measured,
+    predicted,
 )
 from plainnet.layers import Embedding, EmbeddingBag
 from plainnet.network import Network
@@ -137,7 +138,7 @@ class Texts(Ensemble):
         return X
 
     def _outputs_of(self, network: Network, X: Examples) -> Array:
-        return outputs([network], X)
+        return measured(network, X)
 
     def _measures(self, network: Network, Z: Array, held: Learned) -> dict[str, float]:
         """What is measured on held-out texts, from the network's outputs for them."""
@@ -198,8 +199,7 @@ class Texts(Ensemble):
         return as_texts(X)
 
     def _outputs(self, X: Array) -> Array:
-        """The mean of the networks' outputs."""
-        return outputs(self.networks_, self.reader_.read(X))
+        return predicted(self.networks_, self.reader_.read(X))
 
     # --- out of a file ---------------------------------------------------------------------------
 
@@ -243,7 +243,7 @@ class HeldOut(Callback):
         run.validates = True
 
     def end_epoch(self, run: Run) -> None:
-        Z = outputs([run.network], self.held[0])
+        Z = measured(run.network, self.held[0])
         run.history.append(self.estimator._measures(run.network, Z, self.held))
 
 

@@ -6,7 +6,7 @@ give the network's input for some of their rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
 from plainnet.errors import DataError, require_integer, require_type
+from plainnet.estimators.prediction import mean_outputs
 from plainnet.estimators.texts.features import Bags, NGrams
 from plainnet.network import Network
 from plainnet.text import PADDING, UNKNOWN, BytePairs, pad
@@ -21,7 +22,7 @@ from plainnet.text import PADDING, UNKNOWN, BytePairs, pad
 Array = npt.NDArray[Any]
 
 ROWS = 32
-"""Texts in a pass of prediction, always as many: products of the same shapes have the same bits."""
+"""Texts that are measured at once."""
 POOL = 16
 """Batches whose texts are sorted by length, so that a batch has little padding."""
 LARGEST_VOCABULARY, LONGEST = 2_000, 128
@@ -34,6 +35,10 @@ class Examples(Protocol):
 
     lengths: Array
     """The features or tokens of each, shape (m,)."""
+    time: int
+    """Steps of a block, if the network takes one after the other; else 1."""
+
+    def __len__(self) -> int: ...
 
     def take(self, rows: Array) -> Self:
         """Some of the texts."""
@@ -43,8 +48,8 @@ class Examples(Protocol):
         """The network's input for these texts."""
         ...
 
-    def block(self, rows: Array) -> Any:
-        """The same for a prediction, `ROWS` texts long."""
+    def block(self, start: int, stop: int, m: int) -> Any:
+        """The same for the texts from `start` to `stop`, followed by empty ones up to m texts."""
         ...
 
 
@@ -99,8 +104,13 @@ class BagReader:
 class BagExamples:
     """(ids, weights) of bags, padded."""
 
+    time = 1
+
     def __init__(self, bags: Bags) -> None:
         self.bags, self.lengths = bags, bags.lengths
+
+    def __len__(self) -> int:
+        return len(self.lengths)
 
     def take(self, rows: Array) -> BagExamples:
         return BagExamples(self.bags.take(rows))
@@ -108,8 +118,8 @@ class BagExamples:
     def batch(self, rows: Array) -> tuple[Array, Array]:
         return self._padded(rows, len(rows))
 
-    def block(self, rows: Array) -> tuple[Array, Array]:
-        return self._padded(rows, ROWS)
+    def block(self, start: int, stop: int, m: int) -> tuple[Array, Array]:
+        return self._padded(np.arange(start, stop), m)
 
     def _padded(self, rows: Array, m: int) -> tuple[Array, Array]:
         bags = self.bags.take(rows)
@@ -156,18 +166,21 @@ class TokenExamples:
         nothing = np.array([UNKNOWN])  # an empty text: attention needs a step to look at
         self.sequences = [ids[:length] if len(ids) else nothing for ids in sequences]
         self.lengths = np.array([len(ids) for ids in self.sequences], np.intp)
-        self.length = length
+        self.time = length
+
+    def __len__(self) -> int:
+        return len(self.sequences)
 
     def take(self, rows: Array) -> TokenExamples:
-        return TokenExamples([self.sequences[i] for i in rows], self.length)
+        return TokenExamples([self.sequences[i] for i in rows], self.time)
 
     def batch(self, rows: Array) -> Array:
         return pad([self.sequences[i] for i in rows])
 
-    def block(self, rows: Array) -> Array:
-        block = np.full((ROWS, self.length), PADDING)
-        block[len(rows) :, 0] = UNKNOWN
-        block[: len(rows)] = pad([self.sequences[i] for i in rows], self.length)
+    def block(self, start: int, stop: int, m: int) -> Array:
+        block = np.full((m, self.time), PADDING)
+        block[stop - start :, 0] = UNKNOWN
+        block[: stop - start] = pad(self.sequences[start:stop], self.time)
         return block
 
 
@@ -201,20 +214,25 @@ class Batches:
                 yield batch if self.weights is None else (*batch, self.weights[rows])
 
 
-def outputs(networks: list[Network], examples: Examples) -> Array:
-    """The mean of the networks' last pre-activations, shape (m, outputs), float64.
+def measured(network: Network, examples: Examples) -> Array:
+    """One network's last pre-activations in float32, to measure by."""
+    m, cache = len(examples), Cache()
+    Z = np.empty((m, *network.output_shape))
+    with np.errstate(over="ignore", invalid="ignore"):  # the outputs are checked instead
+        for start in range(0, m, ROWS):
+            stop = min(start + ROWS, m)
+            X = examples.block(start, stop, ROWS)
+            Z[start:stop] = network.forward(X, cache)[: stop - start]
+    return _finite(Z)
 
-    A text's numbers do not depend on the texts beside it: each pass has the same shapes.
-    """
-    m, caches = len(examples.lengths), [Cache() for _ in networks]
-    Z = np.zeros((m, *networks[0].output_shape))
-    for start in range(0, m, ROWS):
-        rows = np.arange(start, min(start + ROWS, m))
-        X = examples.block(rows)
-        with np.errstate(over="ignore", invalid="ignore"):  # the outputs are checked instead
-            for network, cache in zip(networks, caches, strict=True):
-                Z[rows] += network.forward(X, cache)[: len(rows)]
-    Z /= len(networks)
+
+def predicted(networks: Sequence[Network], examples: Examples) -> Array:
+    """The mean of the networks' last pre-activations, the same for a text in any company."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _finite(mean_outputs(networks, examples))
+
+
+def _finite(Z: Array) -> Array:
     if not np.isfinite(Z).all():
         raise DataError(
             "the outputs of a network are not finite: with a smaller learning_rate or weight_decay "
