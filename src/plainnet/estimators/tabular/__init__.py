@@ -5,7 +5,16 @@ base           what they share: the table, and a network's training
 sizes          what the number of rows decides: epochs, rows in a batch
 intervals      prediction intervals from the errors on the rows held out
 recipe         the network: RealMLP, its settings and its start
-columns        what each column is, and its numbers; table.py has it as it comes
+
+From a table to numbers:
+
+table            the table as it comes, column by column
+cells            single values: which are missing, which are numbers or dates
+telling          what a column is, by all its cells
+kinds            number, date, category, text, left out: each gives its numbers
+written_numbers  numbers as people write them
+written_dates    dates as people write them; date_texts takes one apart
+columns          all columns together
 """
 
 from plainnet.estimators.held_out import HELD_OUT, MOST_HELD_OUT, folds, networks_for
