@@ -121,6 +121,17 @@ def test_it_goes_on_with_the_trials_of_the_file(run: Run, flowers: Path) -> None
     assert done.splitlines()[-1] == out.splitlines()[-1]
 
 
+def test_it_goes_on_with_the_choices_of_an_earlier_version(
+    run: Run, flowers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(tune, "HIDDEN", ("7,5", "9"))
+        assert run("tune", flowers, *SMALL, "--trials", 2).code == 0
+    result = run("tune", flowers, *SMALL, "--trials", 4)
+    assert (result.code, result.err) == (0, "")
+    assert {trial.params["hidden"] for trial in stored(flowers)} <= {"128,128", "7,5", "9"}
+
+
 def test_ctrl_c_in_a_trial_keeps_the_others_and_that_one_is_tried_anew(
     run: Run, flowers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,9 +15,10 @@ from sklearn.preprocessing import FunctionTransformer
 from plainnet import Cache
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.errors import DataError
-from plainnet.estimators import TabularClassifier, TabularRegressor, held_out
+from plainnet.estimators import TabularClassifier, TabularRegressor
 from plainnet.estimators.base import generator
 from plainnet.estimators.held_out import folds
+from plainnet.estimators.tabular import sizes
 from plainnet.estimators.tabular.columns import Columns
 from plainnet.estimators.tabular.recipe import CLASSIFIER, MOST_WAVES, bin_edges, build
 from plainnet.layers import (
@@ -226,7 +227,7 @@ def test_very_few_rows_are_all_trained_on():
 def test_small_tables_get_five_networks_and_large_ones_one(monkeypatch, table, answers):
     settings = QUICK | {"epochs": 1, "n_networks": None}
     assert len(TabularClassifier(**settings).fit(table, answers).networks_) == 5
-    monkeypatch.setattr(held_out, "FEW_ROWS", 399)
+    monkeypatch.setattr(sizes, "ROWS_FOR_SEVERAL", 399)
     assert len(TabularClassifier(**settings).fit(table, answers).networks_) == 1
 
 

@@ -198,9 +198,7 @@ Hidden = Annotated[
 ]
 Networks = Annotated[
     int | None,
-    _option(
-        "For tables and texts: how many are averaged. [default: 5 up to 20,000 rows, else 1]", "N"
-    ),
+    _option("For tables and texts: how many are averaged. [default: 5; 1 of many rows]", "N"),
 ]
 Epochs = Annotated[int | None, _option("Passes over the rows. [default: the preset's]", "N")]
 BatchSize = Annotated[int | None, _option("Rows in one step. [default: the preset's]", "N")]

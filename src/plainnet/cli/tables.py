@@ -111,7 +111,7 @@ def learn(
     table: Table, settings: Settings, console: Console, checkpoints: Checkpoints
 ) -> tuple[Any, Callable[[], None]]:
     """Train and report; returns the estimator, and a function that tests it."""
-    from plainnet.estimators.held_out import networks_for
+    from plainnet.estimators.tabular.sizes import networks_for
 
     task = prepare(table, settings)
     model = task.estimator(settings)

@@ -63,9 +63,9 @@ def estimator(settings: Settings) -> Any:
 
 def networks(settings: Settings, files: int) -> int:
     """How many it trains."""
-    from plainnet.estimators.held_out import networks_for
+    from plainnet.estimators.texts.recipe import RECIPES
 
-    return settings.training.n_networks or networks_for(files)
+    return settings.training.n_networks or RECIPES["default"].networks_for(files)
 
 
 def validation(networks: int) -> str:

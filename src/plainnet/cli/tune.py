@@ -17,6 +17,7 @@ from plainnet.cli.settings import Settings, as_text, option
 from plainnet.cli.tables import Task, prepare
 from plainnet.errors import DivergedError, SettingError, counted, optional
 from plainnet.estimators.tabular import recipe
+from plainnet.estimators.tabular.sizes import hidden_layer_sizes_for
 
 HIDDEN = ("256,256,256", "128,128", "512,512", "256", "64,64,64,64,64")
 
@@ -57,9 +58,8 @@ class _Search:
     ) -> None:
         self.study, self.task, self.settings, self.console = study, task, settings, console
         self.states = optuna.trial.TrialState
-        presets = recipe.CLASSIFIER if task.is_classification else recipe.REGRESSOR
-        self.preset = presets[settings.training.preset or "default"]
-        self.space = _space(optuna.distributions, self.preset, task.is_classification)
+        self.preset = _preset(task, settings)
+        self.space = _space(optuna.distributions, self.preset) | self._kept_choices()
 
     # --- trials ----------------------------------------------------------------------------------
 
@@ -104,20 +104,24 @@ class _Search:
     def _again_what_was_cut_off(self) -> None:
         """Trials that a killed process left are tried again; the very first is the preset."""
         if not self.study.get_trials(deepcopy=False):
-            self.study.enqueue_trial(self._preset_params())
+            self.study.enqueue_trial(self.preset)
         for trial in self.study.get_trials(states=(self.states.RUNNING,)):
             self._cut_off(trial.number, trial.params)
+
+    def _kept_choices(self) -> dict[str, Any]:
+        """Choices in a study must stay what they were, also if an earlier version began it."""
+        return {
+            name: distribution
+            for trial in self.study.get_trials(deepcopy=False)
+            for name, distribution in trial.distributions.items()
+            if hasattr(distribution, "choices")
+        }
 
     def _cut_off(self, number: int, params: dict[str, Any]) -> None:
         self.study.tell(number, state=self.states.FAIL)
         self.study.enqueue_trial(params)
 
     # --- settings --------------------------------------------------------------------------------
-
-    def _preset_params(self) -> dict[str, Any]:
-        hidden = as_text(self.preset.hidden_layer_sizes)
-        values = {**vars(self.preset), "hidden": hidden}
-        return {name: values[name] for name in self.space}
 
     def _settings(self, params: dict[str, Any]) -> Settings:
         """The settings of a trial, as they can be typed: three digits of a rate are enough."""
@@ -192,20 +196,34 @@ def command(settings: Settings) -> str:
     return join(words)
 
 
-def _space(distributions: Any, preset: Any, classes: bool) -> dict[str, Any]:
+def _preset(task: Task, settings: Settings) -> dict[str, Any]:
+    """The settings that the preset has for the first network of this table."""
+    presets = recipe.CLASSIFIER if task.is_classification else recipe.REGRESSOR
+    preset = presets[settings.training.preset or "default"]
+    hidden = preset.hidden_layer_sizes or hidden_layer_sizes_for(len(task.rest))
+    values = {
+        "learning_rate": preset.learning_rate,
+        "dropout": preset.dropout[0],
+        "weight_decay": preset.weight_decay,
+        "hidden": as_text(hidden),
+    }
+    if task.is_classification:
+        values["label_smoothing"] = preset.label_smoothing
+    return values
+
+
+def _space(distributions: Any, preset: dict[str, Any]) -> dict[str, Any]:
     """Where each setting is looked for: around the preset's value."""
     number, choice = distributions.FloatDistribution, distributions.CategoricalDistribution
-    rate = preset.learning_rate
-    hidden = dict.fromkeys([as_text(preset.hidden_layer_sizes), *HIDDEN])
+    rate = preset["learning_rate"]
     space = {
         "learning_rate": number(rate / 8, rate * 8, log=True),
         "dropout": number(0, 0.5, step=0.05),
         "weight_decay": number(0, 0.1, step=0.005),
-        "hidden": choice(list(hidden)),
+        "hidden": choice(list(dict.fromkeys([preset["hidden"], *HIDDEN]))),
+        "label_smoothing": number(0, 0.2, step=0.02),
     }
-    if classes:
-        space["label_smoothing"] = number(0, 0.2, step=0.02)
-    return space
+    return {name: space[name] for name in preset}
 
 
 def _check(settings: Settings, trials: int, timeout: float | None) -> None:

@@ -23,26 +23,22 @@ Array = npt.NDArray[Any]
 
 HOTTEST = 20.0
 """Temperatures are looked for between 1 / HOTTEST and HOTTEST."""
+PSEUDO_ROWS = 1.0
+"""A row of which each class has an equal share."""
 
 
 def fit_temperature(
-    network: Network,
-    Z: Array,
-    targets: Array,
-    weights: Array | None = None,
-    *,
-    pseudo_rows: float | None = None,
+    network: Network, Z: Array, targets: Array, weights: Array | None = None
 ) -> tuple[float, float]:
     """(temperature, mean log-loss) that make the probabilities of Z / temperature most likely.
 
     (Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2.) Even if all rows are
-    right, that does not prove certainty: by Laplace's rule of succession, K pseudo-rows are spread
-    over the K classes, as Platt 1999 smooths his targets (section 2.2 there). Where there are many
-    classes that are rarely mistaken, fewer `pseudo_rows` say less of what is not so.
+    right, that does not prove certainty: a pseudo-row is added, which is spread over the classes
+    (Perks 1947, Some Observations on Inverse Probability), as Platt 1999 smooths his targets
+    (section 2.2 there). With one for each class, probabilities of many classes would be too low.
     """
     loss, cache, scaled = copy(network.loss), Cache(), np.empty_like(Z)
-    pseudo = max(2, Z.shape[1]) if pseudo_rows is None else pseudo_rows
-    share = pseudo / (len(Z) + pseudo)
+    share = PSEUDO_ROWS / (len(Z) + PSEUDO_ROWS)
     if isinstance(loss, SoftmaxCrossEntropy):
         loss.label_smoothing = share
     else:
@@ -64,23 +60,13 @@ class Refinement(Callback):
     al. 2025, Rethinking Early Stopping: Refine, Then Calibrate).
     """
 
-    def __init__(
-        self,
-        X: Array,
-        targets: Array,
-        weights: Array | None = None,
-        *,
-        pseudo_rows: float | None = None,
-    ) -> None:
+    def __init__(self, X: Array, targets: Array, weights: Array | None = None) -> None:
         self.X, self.targets, self.weights = X, targets, weights
-        self.pseudo_rows = pseudo_rows
         self._cache = Cache()
 
     def end_epoch(self, run: Run) -> None:
         Z = run.network.outputs(self.X, self._cache)
-        _, refined = fit_temperature(
-            run.network, Z, self.targets, self.weights, pseudo_rows=self.pseudo_rows
-        )
+        _, refined = fit_temperature(run.network, Z, self.targets, self.weights)
         run.history.append({"val_refined_loss": refined})
 
 
@@ -91,8 +77,6 @@ class CalibratedClassifier(Classifier):
     """
 
     temperature_: float
-    _pseudo_rows: ClassVar[float | None] = None
-    """See `fit_temperature`."""
     _monitor: ClassVar[str] = "val_refined_loss"
 
     @property
@@ -110,7 +94,7 @@ class CalibratedClassifier(Classifier):
 
     def _watch(self, held: tuple[Any, ...]) -> list[Callback]:
         """What measures `_monitor`, on (X, targets) or (X, targets, weights)."""
-        return [Refinement(*held, pseudo_rows=self._pseudo_rows)]
+        return [Refinement(*held)]
 
     def _calibrate(self, held: Iterable[tuple[Array, tuple[Any, ...]]]) -> None:
         """Fit the temperature to outputs for held-out rows (X, targets) or with weights."""
@@ -118,9 +102,7 @@ class CalibratedClassifier(Classifier):
         parts = [(Z, *truth) for Z, (_, *truth) in held]
         if parts:
             Z, *truth = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-            self.temperature_, _ = fit_temperature(
-                self.network_, Z, *truth, pseudo_rows=self._pseudo_rows
-            )
+            self.temperature_, _ = fit_temperature(self.network_, Z, *truth)
 
     def _outputs(self, X: Any) -> Array:
         return super()._outputs(X) / self.temperature_

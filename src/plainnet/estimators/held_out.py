@@ -1,4 +1,4 @@
-"""How many networks learn, which rows each learns and which it holds out to choose its epoch."""
+"""Which rows each network learns, and which it holds out to choose its epoch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,11 @@ from plainnet.training.history import History
 
 Array = npt.NDArray[Any]
 
-FEW_ROWS, NETWORKS = 20_000, 5
-"""Up to how many rows, how many networks."""
+NETWORKS = 5
+"""Learn where there are few rows: each row is held out by one of them."""
 HELD_OUT, MOST_HELD_OUT = 0.2, 3000
 LEAST_ROWS = 10
 """With fewer rows that could be, none are held out, and the last epoch's parameters are kept."""
-
-
-def networks_for(rows: int) -> int:
-    """How many networks so many rows get, unless the user says otherwise."""
-    return NETWORKS if rows <= FEW_ROWS else 1
 
 
 def held_out_share(rows: int, share: float = HELD_OUT) -> float:

@@ -135,7 +135,6 @@ class ImageClassifier(CalibratedClassifier, Checkpointed):
     """
 
     scoring = None
-    _pseudo_rows = 1
     pixels_: Pixels
     history_: History
 

@@ -2,7 +2,7 @@
 
 estimators     the two: what differs between classes and numbers
 base           what they share: the table, and a network's training
-sizes          what the number of rows decides: epochs, rows in a batch
+sizes          what the number of rows decides: networks, units, epochs, rows in a batch
 intervals      prediction intervals from the errors on the rows held out
 recipe         the network: RealMLP, its settings and its start
 
@@ -17,9 +17,10 @@ written_dates    dates as people write them; date_texts takes one apart
 columns          all columns together
 """
 
-from plainnet.estimators.held_out import HELD_OUT, MOST_HELD_OUT, folds, networks_for
+from plainnet.estimators.held_out import HELD_OUT, MOST_HELD_OUT, folds
 from plainnet.estimators.tabular.base import Tabular
 from plainnet.estimators.tabular.estimators import TabularClassifier, TabularRegressor
+from plainnet.estimators.tabular.sizes import networks_for
 
 __all__ = [
     "HELD_OUT",

@@ -24,12 +24,11 @@ from plainnet.estimators.held_out import (
     LEAST_ROWS,
     folds,
     may_be_held_out,
-    networks_for,
 )
 from plainnet.estimators.prediction import mean_outputs
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
-from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for
+from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for, networks_for
 from plainnet.estimators.tabular.table import as_table
 from plainnet.layers import Dropout
 from plainnet.network import Network
@@ -116,7 +115,8 @@ class Tabular(Checkpointed, Ensemble):
         recipe = self._recipe()
         A, targets, *weights = self._arrays(rows)
         loss = self._loss(recipe.label_smoothing)
-        network = recipes.build(recipe, self.columns_, A, self._n_targets, loss, rng)
+        number = len(self.networks_)
+        network = recipes.build(recipe, self.columns_, A, self._n_targets, loss, rng, number)
         epochs = recipe.epochs or epochs_for(len(rows), networks)
         optimizer = AdamW(recipe.learning_rate, betas=(0.9, 0.95), weight_decay=recipe.weight_decay)
         dropouts = [layer for layer in network.layers if isinstance(layer, Dropout)]
@@ -129,7 +129,7 @@ class Tabular(Checkpointed, Ensemble):
         if held is not None:
             schedules += self._watch(held)
             keep = [EarlyStopping(self._monitor, patience=epochs, mode="min")]
-        saving, resume = self._saving(len(self.networks_))
+        saving, resume = self._saving(number)
         history = train(
             network,
             A,

@@ -43,7 +43,7 @@ class TabularClassifier(CalibratedClassifier, Tabular):
         The preset's values, unless given.
     class_weight : dict, "balanced" or None
     n_networks : int or None
-        How many networks are averaged, each trained without other rows. None: five for up to 20,000
+        How many networks are averaged, each trained without other rows. None: five for up to 50,000
         rows, of fewer epochs each; else one.
     validation_fraction : float or None
         Share of the rows that a network holds out, to choose its epoch and the temperature; 0 for
@@ -127,7 +127,7 @@ class TabularRegressor(StandardisedRegressor, Tabular):
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size
         The preset's values, unless given.
     n_networks : int or None
-        How many networks are averaged, each trained without other rows. None: five for up to 20,000
+        How many networks are averaged, each trained without other rows. None: five for up to 50,000
         rows, of fewer epochs each; else one.
     validation_fraction : float or None
         Share of the rows that a network holds out, to choose its epoch; 0 for none. None is a

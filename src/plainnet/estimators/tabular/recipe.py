@@ -19,6 +19,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.settings import TrainingSettings
 from plainnet.errors import require_integer, require_sequence
 from plainnet.estimators.tabular.columns import Columns
+from plainnet.estimators.tabular.sizes import hidden_layer_sizes_for
 from plainnet.layers import (
     SELU,
     CategoryEmbedding,
@@ -60,19 +61,22 @@ class Recipe:
 
     learning_rate: float
     activation: type[Layer]
-    hidden_layer_sizes: tuple[int, ...] = (192, 128)
     label_smoothing: float = 0.0
-    dropout: float = 0.15
+    dropout: tuple[float, ...] = (0.15, 0.05, 0.3, 0.1, 0.2)
+    """Of each network in turn: a noisy table needs more of it, and one without noise less."""
     weight_decay: float = 0.02
     embed: bool = True
     """Numbers as waves, and a learned share of each activation."""
+    hidden_layer_sizes: tuple[int, ...] | None = None
     epochs: int | None = None
     batch_size: int | None = None
-    """None: chosen by the number of rows, like the epochs."""
+    """None: these three are chosen by the number of rows."""
 
     def adapted(self, settings: TrainingSettings) -> Recipe:
         """A copy, with the given settings in place of its own."""
         own = {name: value for name, value in settings.given().items() if name in vars(self)}
+        if settings.dropout is not None:
+            own["dropout"] = (settings.dropout,)
         if settings.hidden_layer_sizes is not None:
             own["hidden_layer_sizes"] = tuple(
                 require_integer("each of hidden_layer_sizes", size, at_least=1)
@@ -84,12 +88,12 @@ class Recipe:
 
 
 CLASSIFIER = {
-    "default": Recipe(0.05, SELU, dropout=0.3),
-    "fast": Recipe(0.05, SELU, dropout=0.0, weight_decay=0.0, embed=False),
+    "default": Recipe(0.05, SELU),
+    "fast": Recipe(0.05, SELU, dropout=(0.0,), weight_decay=0.0, embed=False),
 }
 REGRESSOR = {
     "default": Recipe(0.065, Mish),
-    "fast": Recipe(0.07, Mish, dropout=0.0, weight_decay=0.0, embed=False),
+    "fast": Recipe(0.07, Mish, dropout=(0.0,), weight_decay=0.0, embed=False),
 }
 
 
@@ -100,8 +104,13 @@ def build(
     n_outputs: int,
     loss: Loss,
     rng: np.random.Generator,
+    number: int = 0,
 ) -> Network:
-    """The network for these columns, whose bins are those of X, with its start on X's scale."""
+    """The network for these columns, whose bins are those of X, with its start on X's scale.
+
+    It is the first, second ... of an ensemble, by its `number` from 0 on.
+    """
+    dropout = recipe.dropout[number % len(recipe.dropout)]
     numbers = columns.n_numbers
     flags = numbers + columns.n_flags
     ids = flags + len(columns.id_sizes)
@@ -117,12 +126,12 @@ def build(
         parts.append(((flags, ids), CategoryEmbedding(columns.id_sizes)))
     inputs, scale = Parallel([p for p, _ in parts], [layer for _, layer in parts]), Scale()
     layers: list[Layer] = [inputs, scale]
-    for width in recipe.hidden_layer_sizes:
+    for width in recipe.hidden_layer_sizes or hidden_layer_sizes_for(len(X)):
         layers.append(Dense(width))
         activation = recipe.activation()
         layers.append(ParametricActivation(activation) if recipe.embed else activation)
-        if recipe.dropout:
-            layers.append(Dropout(recipe.dropout))
+        if dropout:
+            layers.append(Dropout(dropout))
     layers.append(Dense(n_outputs))
     network = Network(layers, loss=loss, input_shape=X.shape[1], seed=rng)
     for layer, (first, last) in zip(inputs.layers, inputs.columns, strict=True):

@@ -1,10 +1,25 @@
-"""What the number of rows decides, unless the user does: epochs, rows in a batch."""
+"""What the number of rows decides, unless the user does: networks, units, epochs, batches."""
 
 from __future__ import annotations
 
+from plainnet.estimators.held_out import NETWORKS
+
+ROWS_FOR_SEVERAL = 50_000
+ROWS_FOR_FEW_UNITS = 2500
+FEW_UNITS, UNITS = (128, 128), (192, 128)
 ROWS_TO_SEE = 600_000
-FEWEST_EPOCHS, MOST_EPOCHS = 16, 120
+FEWEST_EPOCHS, MOST_EPOCHS = 16, 180
 STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 16, 16, 256
+
+
+def networks_for(rows: int) -> int:
+    """How many networks learn: several, unless one takes long enough."""
+    return NETWORKS if rows <= ROWS_FOR_SEVERAL else 1
+
+
+def hidden_layer_sizes_for(rows: int) -> tuple[int, ...]:
+    """Units of the hidden layers."""
+    return FEW_UNITS if rows <= ROWS_FOR_FEW_UNITS else UNITS
 
 
 def epochs_for(rows: int, networks: int) -> int:

@@ -18,7 +18,7 @@ from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import Rows, checked_targets, generator, interval
 from plainnet.estimators.calibration import CalibratedClassifier, fit_temperature
 from plainnet.estimators.ensemble import Ensemble, Learned
-from plainnet.estimators.held_out import LEAST_ROWS, folds, networks_for
+from plainnet.estimators.held_out import LEAST_ROWS, folds
 from plainnet.estimators.standardised import StandardisedRegressor
 from plainnet.estimators.texts import recipe as recipes
 from plainnet.estimators.texts.column import as_texts
@@ -105,7 +105,7 @@ class Texts(Ensemble):
         held = self._given_validation(X_val, y_val)
         recipe = self._recipe()
         self.reader_ = self._reader(rows.X, recipe)
-        networks = self.n_networks or recipe.networks or networks_for(len(rows))
+        networks = self.n_networks or recipe.networks_for(len(rows))
         return self._train_all(
             self._read(rows), None if held is None else self._read(held), networks, rng
         )
@@ -333,7 +333,7 @@ class TextClassifier(CalibratedClassifier, Texts):
         self._store(locals())
 
     def _measures(self, network: Network, Z: Array, held: Learned) -> dict[str, float]:
-        refined = fit_temperature(network, Z, *held[1:], pseudo_rows=self._pseudo_rows)[1]
+        refined = fit_temperature(network, Z, *held[1:])[1]
         return {**super()._measures(network, Z, held), self._monitor: refined}
 
     def _finish(self, held: Sequence[Learned], shared: bool) -> None:

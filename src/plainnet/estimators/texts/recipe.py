@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from plainnet.engine.settings import TrainingSettings
+from plainnet.estimators.held_out import NETWORKS
 from plainnet.initializers import Normal
 from plainnet.layers import (
     GRU,
@@ -30,6 +31,8 @@ from plainnet.losses import Loss
 from plainnet.network import Network
 from plainnet.text import PADDING
 
+TEXTS_FOR_SEVERAL = 20_000
+"""Up to so many, several networks learn."""
 STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 20, 16, 256
 SHORT_VECTORS = 0.05
 """The standard deviation of the first vectors: what no training text has says next to nothing."""
@@ -52,12 +55,16 @@ class Recipe:
     in_order: bool = True
     """The network reads tokens one after the other, not a bag of features."""
     networks: int | None = None
-    """None: as many as the tabular estimators average."""
+    """None: several, unless there are many texts."""
 
     def adapted(self, settings: TrainingSettings, width: int | None) -> Recipe:
         """A copy, with the given settings in place of its own."""
         own = {name: value for name, value in settings.given().items() if name in vars(self)}
         return replace(self, **own | ({} if width is None else {"width": width}))
+
+    def networks_for(self, texts: int) -> int:
+        """How many networks learn."""
+        return self.networks or (NETWORKS if texts <= TEXTS_FOR_SEVERAL else 1)
 
     def batch_for(self, rows: int) -> int:
         """How many rows a batch has."""
