@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from plainnet import Cache
-from plainnet.callbacks import Callback, EarlyStopping
+from plainnet.callbacks import Callback, EarlyStopping, Run
 from plainnet.errors import DataError
 from plainnet.estimators import TabularClassifier, TabularRegressor
 from plainnet.estimators.base import generator
@@ -352,3 +352,60 @@ def test_the_fast_preset_leaves_out_what_is_slow(table, answers):
     kinds = {type(layer) for layer in model.network_.body.walk()}
     assert not kinds & {Dropout, ParametricActivation}
     assert PiecewiseLinearEmbedding in kinds
+
+
+# --- epochs ---------------------------------------------------------------------------------------
+
+
+def spiral(noise: float) -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(0)
+    t = rng.uniform(3, 12, 400)
+    X = pd.DataFrame({"x": t * np.cos(t), "y": t * np.sin(t)})
+    return X, t + noise * rng.standard_normal(400)
+
+
+def test_a_table_without_noise_is_learned_for_longer():
+    usual = TabularRegressor(preset="fast", random_state=0).fit(*spiral(9.0))
+    longer = TabularRegressor(preset="fast", random_state=0).fit(*spiral(0.0))
+    assert usual.epochs_ == 36
+    assert longer.epochs_ in (72, 144)
+    assert {len(history) for history in longer.histories_} == {longer.epochs_}
+
+
+def test_epochs_that_are_given_are_kept_to():
+    model = TabularRegressor(preset="fast", epochs=20, random_state=0).fit(*spiral(0.0))
+    assert model.epochs_ == 20
+    assert [len(history) for history in model.histories_] == [20] * 5
+
+
+class Interrupts(Callback):
+    """Presses Ctrl-C in the third epoch of the second training."""
+
+    trainings = 0
+
+    def begin_training(self, run: Run) -> None:
+        self.trainings += 1
+
+    def end_epoch(self, run: Run) -> None:
+        if self.trainings == 2 and run.epoch == 2:
+            run.stop("Ctrl-C")
+
+
+def test_ctrl_c_while_it_learns_for_longer_leaves_the_shorter_training():
+    model = TabularRegressor(preset="fast", callbacks=[Interrupts()], random_state=0)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.fit(*spiral(0.0))
+    assert [len(history) for history in model.histories_] == [36]
+    assert model.epochs_ == 36
+
+
+def test_each_network_has_its_own_dropout_unless_the_user_gives_one(table, answers):
+    def dropouts(**settings):
+        model = TabularClassifier(epochs=1, random_state=0, **settings).fit(table, answers)
+        return [
+            next(layer.rate for layer in network.layers if isinstance(layer, Dropout))
+            for network in model.networks_
+        ]
+
+    assert len(set(dropouts())) == 5
+    assert set(dropouts(dropout=0.4)) == {0.4}

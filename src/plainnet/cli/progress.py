@@ -61,7 +61,8 @@ class Bar(Callback):
         )
 
     def begin_training(self, run: Run) -> None:
-        self.epochs, self.network = run.epochs, self.network + 1
+        self.network += _is_another(run, self.epochs)
+        self.epochs = run.epochs
         self.steps = run.steps_per_epoch or 1
         self.loss, self.begun = "-", perf_counter()
         if self.network == 1:
@@ -126,7 +127,8 @@ class Lines(Callback):
         self.epochs, self.network, self.networks = 0, 0, networks
 
     def begin_training(self, run: Run) -> None:
-        self.epochs, self.network = run.epochs, self.network + 1
+        self.network += _is_another(run, self.epochs)
+        self.epochs = run.epochs
         self.every = -(-run.epochs // (LINES if self.networks == 1 else 1))
         self.printed = -1
 
@@ -162,6 +164,11 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _is_another(run: Run, epochs: int) -> bool:
+    """Another network, not the one before, of so many epochs, anew and for longer."""
+    return not 0 < epochs < run.epochs
 
 
 def _network(number: int, of: int) -> str:

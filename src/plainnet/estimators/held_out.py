@@ -16,6 +16,8 @@ Array = npt.NDArray[Any]
 NETWORKS = 5
 """Learn where there are few rows: each row is held out by one of them."""
 HELD_OUT, MOST_HELD_OUT = 0.2, 3000
+STILL_FALLS = 0.6
+"""Of a measure at half the epochs: with less than that at their end, more epochs are worth it."""
 LEAST_ROWS = 10
 """With fewer rows that could be, none are held out, and the last epoch's parameters are kept."""
 
@@ -30,6 +32,24 @@ def best_epoch(history: History, monitor: str) -> int:
     if monitor in history:  # Ctrl-C may have come before the first epoch's end
         return int(np.nanargmin(history[monitor]))
     return len(history) - 1
+
+
+def least(history: History, monitor: str) -> float:
+    """The best value of this measure; infinity if there is none yet."""
+    return float(np.nanmin(history[monitor])) if monitor in history else np.inf
+
+
+def still_falls(history: History, monitor: str) -> bool:
+    """This measure of the held-out rows is still much less than at half the epochs.
+
+    By the schedule `CosLog4`, the learning rate is 0 at 7/15 of the epochs as it is at their end,
+    so that what is compared are the ends of a shorter and of a longer training.
+    """
+    measured = np.asarray(history[monitor])
+    half = round(len(measured) * 7 / 15)
+    if not half:
+        return False
+    return bool(np.nanmin(measured) < STILL_FALLS * np.nanmin(measured[:half]))
 
 
 def may_be_held_out(n: int, strata: Array | None) -> Array:

@@ -23,12 +23,14 @@ from plainnet.estimators.ensemble import Ensemble, Learned
 from plainnet.estimators.held_out import (
     LEAST_ROWS,
     folds,
+    least,
     may_be_held_out,
+    still_falls,
 )
 from plainnet.estimators.prediction import mean_outputs
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
-from plainnet.estimators.tabular.sizes import batch_size_for, epochs_for, networks_for
+from plainnet.estimators.tabular.sizes import DOUBLINGS, batch_size_for, epochs_for, networks_for
 from plainnet.estimators.tabular.table import as_table
 from plainnet.layers import Dropout
 from plainnet.network import Network
@@ -47,6 +49,7 @@ class Tabular(Checkpointed, Ensemble):
     columns: Mapping[str, str] | None = None  # files of earlier versions lack these two
     decimal: str | None = None
     columns_: Columns
+    epochs_: int
 
     _presets: ClassVar[dict[str, recipes.Recipe]]
 
@@ -112,12 +115,38 @@ class Tabular(Checkpointed, Ensemble):
     def _train(
         self, rows: Rows, held: Learned | None, networks: int, rng: np.random.Generator
     ) -> tuple[Network, History]:
-        recipe = self._recipe()
-        A, targets, *weights = self._arrays(rows)
+        """The first network is trained anew for longer, if it needs that; the others as long."""
+        number, chosen = len(self.networks_), self._recipe().epochs
+        learned = self._arrays(rows)
+        if number == 0:
+            self.epochs_ = chosen or epochs_for(len(rows), networks)
+        network, history = self._train_once(learned, held, rng, number)
+        if number or chosen or held is None:
+            return network, history
+        for again in range(DOUBLINGS):
+            if len(history) < self.epochs_ or not still_falls(history, self._monitor):
+                break
+            self.epochs_ *= 2
+            longer = self._train_once(learned, held, rng, number, networks + again)
+            if least(longer[1], self._monitor) > least(history, self._monitor):
+                self.epochs_ //= 2
+                history.stopped = longer[1].stopped  # "Ctrl-C", perhaps
+                break
+            network, history = longer
+        return network, history
+
+    def _train_once(
+        self,
+        learned: Learned,
+        held: Learned | None,
+        rng: np.random.Generator,
+        number: int,
+        saved_as: int | None = None,
+    ) -> tuple[Network, History]:
+        recipe, epochs = self._recipe(), self.epochs_
+        A, targets, *weights = learned
         loss = self._loss(recipe.label_smoothing)
-        number = len(self.networks_)
         network = recipes.build(recipe, self.columns_, A, self._n_targets, loss, rng, number)
-        epochs = recipe.epochs or epochs_for(len(rows), networks)
         optimizer = AdamW(recipe.learning_rate, betas=(0.9, 0.95), weight_decay=recipe.weight_decay)
         dropouts = [layer for layer in network.layers if isinstance(layer, Dropout)]
         schedules: list[Callback] = [CosLog4()]
@@ -129,14 +158,14 @@ class Tabular(Checkpointed, Ensemble):
         if held is not None:
             schedules += self._watch(held)
             keep = [EarlyStopping(self._monitor, patience=epochs, mode="min")]
-        saving, resume = self._saving(number)
+        saving, resume = self._saving(number if saved_as is None else saved_as)
         history = train(
             network,
             A,
             targets,
             optimizer=optimizer,
             epochs=epochs,
-            batch_size=min(recipe.batch_size or batch_size_for(len(rows)), len(rows)),
+            batch_size=min(recipe.batch_size or batch_size_for(len(A)), len(A)),
             sample_weight=weights[0] if weights else None,
             validation_data=held,
             callbacks=[

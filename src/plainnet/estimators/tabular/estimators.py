@@ -59,6 +59,9 @@ class TabularClassifier(CalibratedClassifier, Tabular):
     histories_ : list of History
     best_epochs_ : list of int
         The epoch, counted from 0, whose parameters each network has.
+    epochs_ : int
+        How many epochs each network had: by the number of rows, and two or four times as many where
+        the first network's held-out rows show that it has more to learn.
     network_, history_, best_epoch_
         Those of the first network.
     columns_ : Columns
@@ -144,6 +147,9 @@ class TabularRegressor(StandardisedRegressor, Tabular):
         In units of standardised targets.
     best_epochs_ : list of int
         The epoch, counted from 0, whose parameters each network has.
+    epochs_ : int
+        How many epochs each network had: by the number of rows, and two or four times as many where
+        the first network's held-out rows show that it has more to learn.
     network_, history_, best_epoch_
         Those of the first network.
     columns_ : Columns

@@ -9,6 +9,8 @@ ROWS_FOR_FEW_UNITS = 2500
 FEW_UNITS, UNITS = (128, 128), (192, 128)
 ROWS_TO_SEE = 600_000
 FEWEST_EPOCHS, MOST_EPOCHS = 16, 180
+DOUBLINGS = 2
+"""Of the epochs, where the first network's held-out rows show that it has more to learn."""
 STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 16, 16, 256
 
 
