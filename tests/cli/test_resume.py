@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from plainnet.cli import checkpoints
 from plainnet.cli.checkpoints import Timed
 from plainnet.cli.settings import Settings
 from plainnet.errors import FileError, SettingError
+from plainnet.estimators import held_out
+from plainnet.estimators.tabular import sizes
 
 from .conftest import Refused, Run
 
@@ -75,6 +78,27 @@ def test_a_run_that_is_cut_off(
     assert parameters(name) == expected
     assert result.out.splitlines()[-3:] == whole.out.splitlines()[-3:]
     assert folders() == []
+
+
+def test_a_run_that_is_cut_off_while_a_network_learns_anew_for_longer(
+    run: Run, flowers: Path, cut_off: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_out, "STILL_FALLS", 2.0)  # as if they all had more to learn
+    monkeypatch.setattr(sizes, "FEWEST_EPOCHS", 3)
+    monkeypatch.setattr(sizes, "MOST_EPOCHS", 6)
+    command = (*TABLE[:5], "--networks", 2, "--hidden", 8, "--out", "m.skops")
+    whole = run("train", *command)
+    assert whole.code == 0
+    trainings = re.findall(r"network (\d/\d), epoch (\d+/\d+)", whole.out)
+    assert trainings == [("1/2", "3/3"), ("1/2", "6/6"), ("1/2", "12/12"), ("2/2", "6/6")]
+    expected = parameters("m.skops")
+    Path("m.skops").unlink()
+    cut_off += [5, 20, 40, 60]  # steps: in each of the trainings
+    for _ in range(4):
+        assert run("train", *command, "--resume").code == 1
+    result = run("train", *command, "--resume")
+    assert (result.code, result.err) == (0, "")
+    assert parameters("m.skops") == expected
 
 
 def test_where_there_is_nothing_to_resume_it_begins(run: Run, images: Path) -> None:
