@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 import plainnet
-from plainnet.errors import DataError
+from plainnet.errors import DataError, ShapeError
 from plainnet.estimators import (
+    ImageClassifier,
     MLPClassifier,
     MLPRegressor,
     NetworkClassifier,
     NetworkRegressor,
     TabularClassifier,
     TabularRegressor,
+    TextClassifier,
+    TextRegressor,
 )
 from plainnet.layers import Dense, ReLU
 from plainnet.losses import MeanAbsoluteError
@@ -156,6 +159,31 @@ def test_validation_rows_may_lack_a_class():
     y = np.arange(80) % 3
     model = TabularClassifier("fast", epochs=1).fit(X, y, X_val=X[:6], y_val=y[:6] * 0)
     assert model.predict_proba(X).shape == (80, 3)
+
+
+# --- several to a row -----------------------------------------------------------------------------
+
+SEVERAL = {
+    "tables, numbers": (lambda: TabularRegressor("fast", epochs=1), X, f),
+    "tables, labels": (lambda: TabularClassifier("fast", epochs=1), X, f > 0),
+    "texts, numbers": (lambda: TextRegressor(epochs=1), X[:, 0].astype(str), f),
+    "texts, labels": (lambda: TextClassifier(epochs=1), X[:, 0].astype(str), f > 0),
+    "images": (lambda: ImageClassifier("fast", epochs=1), X[:, :, None] * np.ones(4), f > 0),
+    "MLP": (lambda: MLPRegressor(max_iter=1), X, f),
+    "network": (lambda: NetworkRegressor(lambda n, k: [Dense(k)], epochs=1), X, f),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("make", "A", "y"), SEVERAL.values(), ids=SEVERAL)
+def test_validation_rows_have_as_many_targets_as_the_others(make, A, y):
+    two, three = (np.stack([y] * k, axis=1).astype(float) for k in (2, 3))
+    make().fit(A, two, X_val=A, y_val=two)
+    with pytest.raises(ShapeError, match="3 targets to a row, and training began with 2"):
+        make().fit(A, two, X_val=A, y_val=three)
+    if y.dtype == float:
+        with pytest.raises(ShapeError, match="1 target to a row, and training began with 3"):
+            make().fit(A, three, X_val=A, y_val=y)
 
 
 # --- numbers of any size --------------------------------------------------------------------------
