@@ -328,6 +328,20 @@ def test_many_classes_of_few_texts():
     assert np.isfinite(model.predict_proba(texts)).all()
 
 
+def test_each_network_learns_all_classes(monkeypatch):
+    """Also where most classes have two texts, both of which might be held out."""
+    learned, train = [], TextClassifier._train
+
+    def spy(self, rows, *others):
+        learned.append(set(rows.y))
+        return train(self, rows, *others)
+
+    monkeypatch.setattr(TextClassifier, "_train", spy)
+    y = np.arange(60) % 29
+    TextClassifier(epochs=1, random_state=0).fit([f"number {i} of them" for i in range(60)], y)
+    assert learned == [set(y)] * 5
+
+
 @pytest.mark.filterwarnings("ignore:The number of unique classes")
 @pytest.mark.parametrize("n", [1, 2, 3, 9, 10, 11, 50])
 @every_preset

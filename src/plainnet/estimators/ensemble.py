@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any, ClassVar, Self
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from plainnet.callbacks import Callback
 from plainnet.estimators.base import NeuralEstimator, Rows
-from plainnet.estimators.held_out import best_epoch, held_out_share
+from plainnet.estimators.held_out import best_epoch, drawn, held_out_share
 from plainnet.losses import Loss
 from plainnet.network import Network
 from plainnet.training.history import History
@@ -63,12 +63,6 @@ class Ensemble(NeuralEstimator):
     # --- what tables and texts say ---------------------------------------------------------------
 
     @abstractmethod
-    def _folds(
-        self, rows: Rows, networks: int, rng: np.random.Generator
-    ) -> Iterable[tuple[Array, Array]] | None:
-        """For each network the rows that it learns and those that it holds out; or None."""
-
-    @abstractmethod
     def _inputs(self, X: Any) -> Any:
         """X of some rows as the networks take it."""
 
@@ -109,12 +103,13 @@ class Ensemble(NeuralEstimator):
         self, rows: Rows, held: Rows | None, networks: int, rng: np.random.Generator
     ) -> Iterator[tuple[Rows, Rows | None]]:
         """What each network learns and holds out, one copy of rows at a time."""
-        drawn = None if held is not None else self._folds(rows, networks, rng)
-        if drawn is None:
+        parts = []
+        if held is None:
+            parts = drawn(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))
+        if not parts:
             yield from repeat((rows, held), networks)
-        else:
-            for kept, out in drawn:
-                yield rows.take(kept), rows.take(out)
+        for kept, out in parts:
+            yield rows.take(kept), rows.take(out)
 
     def _fraction(self, rows: Rows) -> float:
         if self.validation_fraction is not None:

@@ -40,6 +40,15 @@ def may_be_held_out(n: int, strata: Array | None) -> Array:
     return np.flatnonzero(counts[ids] > 1)
 
 
+def drawn(
+    n: int, fraction: float, count: int, rng: np.random.Generator, strata: Array | None
+) -> list[tuple[Array, Array]]:
+    """All `folds`, drawn before training draws; none if too few rows may be held out."""
+    if not fraction or len(may_be_held_out(n, strata)) < LEAST_ROWS:
+        return []
+    return [*folds(n, fraction, count, rng, strata)]
+
+
 def folds(
     n: int, fraction: float, count: int, rng: np.random.Generator, strata: Array | None
 ) -> Iterator[tuple[Array, Array]]:
