@@ -88,13 +88,17 @@ class Ensemble(NeuralEstimator):
         for learned, out in self._parts(rows, held, networks, rng):
             validation = None if out is None else self._arrays(out)
             network, history = self._train(learned, validation, networks, rng)
+            interrupted = history.stopped == "Ctrl-C"
+            if interrupted:
+                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=3)
+            if interrupted and self.networks_ and not len(history):
+                break  # in the mean with the others, its first weights would be noise
             self.networks_.append(network)
             self.histories_.append(history)
             self.best_epochs_.append(best_epoch(history, self._monitor))
             if validation is not None:
                 validations.append(validation)
-            if history.stopped == "Ctrl-C":
-                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=3)
+            if interrupted:
                 break
         self._finish(validations, shared=held is not None)
         return self
@@ -134,7 +138,12 @@ class Ensemble(NeuralEstimator):
 
     @property
     def network_(self) -> Network:  # type: ignore[override]  # the others assign theirs
+        if not self.networks_:
+            raise AttributeError("no network has been trained: fit was broken off")
         return self.networks_[0]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
 
     @property
     def history_(self) -> History:
