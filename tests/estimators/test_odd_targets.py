@@ -230,11 +230,15 @@ def test_a_constant_is_predicted(value):
     assert model.score(X, y * 2 + 1) == 0
 
 
-def test_a_power_of_two_changes_no_digit():
-    small, large = (
-        TabularRegressor("fast", epochs=3, n_networks=1, random_state=0).fit(X, f * unit).predict(X)
-        for unit in (1.0, 2.0**900)
-    )
+STANDARDISING = {
+    "tables": (lambda: TabularRegressor("fast", epochs=3, n_networks=1, random_state=0), X),
+    "texts": (lambda: TextRegressor(epochs=3, n_networks=1, random_state=0), X[:, 0].astype(str)),
+}
+
+
+@pytest.mark.parametrize(("make", "A"), STANDARDISING.values(), ids=STANDARDISING)
+def test_a_power_of_two_changes_no_digit(make, A):
+    small, large = (make().fit(A, f * unit).predict(A) for unit in (1.0, 2.0**900))
     np.testing.assert_array_equal(large, small * 2.0**900)
 
 
@@ -248,11 +252,11 @@ def test_the_scale_is_saved(tmp_path):
     np.testing.assert_array_equal(loaded.predict(X), unscaled)
 
 
-def test_validation_targets_in_another_unit_are_refused():
-    model = TabularRegressor("fast", epochs=1)
+@pytest.mark.parametrize(("make", "A"), STANDARDISING.values(), ids=STANDARDISING)
+def test_validation_targets_in_another_unit_are_refused(make, A):
     for unit in (1e30, 1e300):
         with pytest.raises(DataError, match="more than 1e18 standard deviations away"):
-            model.fit(X, f, X_val=X, y_val=f * unit)
+            make().fit(A, f, X_val=A, y_val=f * unit)
 
 
 REGRESSORS = {
