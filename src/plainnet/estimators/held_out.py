@@ -26,8 +26,11 @@ def held_out_share(rows: int, share: float = HELD_OUT) -> float:
 
 
 def best_epoch(history: History, monitor: str) -> int:
-    """The epoch, counted from 0, whose parameters are kept: with the least of this measure."""
-    if monitor in history:  # Ctrl-C may have come before the first epoch's end
+    """The epoch, counted from 0, whose parameters are kept: with the least of this measure.
+
+    Without the measure, the last; -1 if Ctrl-C came before the first one's end.
+    """
+    if monitor in history:
         return int(np.nanargmin(history[monitor]))
     return len(history) - 1
 
