@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from plainnet.estimators.held_out import folds
+from plainnet.estimators.held_out import LEAST_ROWS, best_epoch, drawn, folds, held_out_share
+from plainnet.training.history import History
 
 
 def test_every_row_is_held_out_by_one_of_the_networks_and_learned_by_the_others():
@@ -50,3 +51,24 @@ def test_folds_of_any_classes(seed, fraction):
         assert set(labels[learns]) == set(labels)
         assert 1 <= len(holds) <= 1.5 * fraction * n + 1
         assert not alone[holds].any()
+
+
+def test_nothing_is_held_out_of_few_rows():
+    """Nor of many, if most of them are the only ones of their class."""
+    rng, few = np.random.default_rng(0), LEAST_ROWS - 1
+    assert drawn(few, 0.2, 5, rng, None) == drawn(30, 0.0, 5, rng, None) == []
+    assert drawn(30, 0.2, 5, rng, np.arange(30)) == []
+    assert drawn(30, 0.2, 5, rng, np.r_[np.zeros(few), np.arange(1, 31 - few)]) == []
+    assert len(drawn(few + 1, 0.2, 5, rng, np.zeros(few + 1))) == 5
+
+
+def test_large_data_need_smaller_shares():
+    assert [held_out_share(n) for n in (10, 15_000, 30_000)] == [0.2, 0.2, 0.1]
+    assert [held_out_share(n, 0.1) for n in (10, 30_000, 60_000)] == [0.1, 0.1, 0.05]
+
+
+def test_the_epoch_with_the_least_measure_is_the_best():
+    history = History({"loss": [4, 3, 2, 1], "val_loss": [2, np.nan, 1, 3]})
+    assert best_epoch(history, "val_loss") == 2
+    assert best_epoch(history, "val_refined_loss") == 3  # nothing was held out
+    assert best_epoch(History(), "val_loss") == -1  # Ctrl-C

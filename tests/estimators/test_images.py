@@ -158,6 +158,14 @@ def test_ctrl_c_keeps_what_was_learned():
     assert model.predict(X).shape == (80,)
 
 
+@pytest.mark.filterwarnings("ignore:The number of unique classes")
+def test_every_class_once():
+    X, _ = stripes(12)
+    model = ImageClassifier(**QUICK).fit(X, np.arange(12))
+    assert model.temperature_ == 1  # nothing was held out to fit it to
+    assert model.predict_proba(X).shape == (12, 12)
+
+
 def test_training_moves_and_mirrors_images():
     seen = []
 

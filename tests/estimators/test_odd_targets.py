@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 import plainnet
-from plainnet.errors import DataError
+from plainnet.errors import DataError, ShapeError
 from plainnet.estimators import (
+    ImageClassifier,
     MLPClassifier,
     MLPRegressor,
     NetworkClassifier,
     NetworkRegressor,
     TabularClassifier,
     TabularRegressor,
+    TextClassifier,
+    TextRegressor,
 )
 from plainnet.layers import Dense, ReLU
 from plainnet.losses import MeanAbsoluteError
@@ -158,6 +161,31 @@ def test_validation_rows_may_lack_a_class():
     assert model.predict_proba(X).shape == (80, 3)
 
 
+# --- several to a row -----------------------------------------------------------------------------
+
+SEVERAL = {
+    "tables, numbers": (lambda: TabularRegressor("fast", epochs=1), X, f),
+    "tables, labels": (lambda: TabularClassifier("fast", epochs=1), X, f > 0),
+    "texts, numbers": (lambda: TextRegressor(epochs=1), X[:, 0].astype(str), f),
+    "texts, labels": (lambda: TextClassifier(epochs=1), X[:, 0].astype(str), f > 0),
+    "images": (lambda: ImageClassifier("fast", epochs=1), X[:, :, None] * np.ones(4), f > 0),
+    "MLP": (lambda: MLPRegressor(max_iter=1), X, f),
+    "network": (lambda: NetworkRegressor(lambda n, k: [Dense(k)], epochs=1), X, f),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("make", "A", "y"), SEVERAL.values(), ids=SEVERAL)
+def test_validation_rows_have_as_many_targets_as_the_others(make, A, y):
+    two, three = (np.stack([y] * k, axis=1).astype(float) for k in (2, 3))
+    make().fit(A, two, X_val=A, y_val=two)
+    with pytest.raises(ShapeError, match="3 targets to a row, and training began with 2"):
+        make().fit(A, two, X_val=A, y_val=three)
+    if y.dtype == float:
+        with pytest.raises(ShapeError, match="1 target to a row, and training began with 3"):
+            make().fit(A, three, X_val=A, y_val=y)
+
+
 # --- numbers of any size --------------------------------------------------------------------------
 
 NUMBERS = {
@@ -202,11 +230,15 @@ def test_a_constant_is_predicted(value):
     assert model.score(X, y * 2 + 1) == 0
 
 
-def test_a_power_of_two_changes_no_digit():
-    small, large = (
-        TabularRegressor("fast", epochs=3, n_networks=1, random_state=0).fit(X, f * unit).predict(X)
-        for unit in (1.0, 2.0**900)
-    )
+STANDARDISING = {
+    "tables": (lambda: TabularRegressor("fast", epochs=3, n_networks=1, random_state=0), X),
+    "texts": (lambda: TextRegressor(epochs=3, n_networks=1, random_state=0), X[:, 0].astype(str)),
+}
+
+
+@pytest.mark.parametrize(("make", "A"), STANDARDISING.values(), ids=STANDARDISING)
+def test_a_power_of_two_changes_no_digit(make, A):
+    small, large = (make().fit(A, f * unit).predict(A) for unit in (1.0, 2.0**900))
     np.testing.assert_array_equal(large, small * 2.0**900)
 
 
@@ -220,11 +252,11 @@ def test_the_scale_is_saved(tmp_path):
     np.testing.assert_array_equal(loaded.predict(X), unscaled)
 
 
-def test_validation_targets_in_another_unit_are_refused():
-    model = TabularRegressor("fast", epochs=1)
+@pytest.mark.parametrize(("make", "A"), STANDARDISING.values(), ids=STANDARDISING)
+def test_validation_targets_in_another_unit_are_refused(make, A):
     for unit in (1e30, 1e300):
         with pytest.raises(DataError, match="more than 1e18 standard deviations away"):
-            model.fit(X, f, X_val=X, y_val=f * unit)
+            make().fit(A, f, X_val=A, y_val=f * unit)
 
 
 REGRESSORS = {

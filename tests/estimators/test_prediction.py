@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from plainnet import load, save
-from plainnet.estimators import TabularClassifier, TabularRegressor
+from plainnet.estimators import TabularClassifier, TabularRegressor, TextClassifier
 
 QUICK = {"epochs": 2, "n_networks": 3, "random_state": 0}
 
@@ -99,3 +99,41 @@ def test_threads_predict_what_one_predicts(model):
         found = list(pool.map(fresh.predict_proba, parts))
     for X, P in zip(parts, found, strict=True):
         np.testing.assert_array_equal(P, model.predict_proba(X))
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def texts(n: int, seed: int = 0) -> list[str]:
+    words = np.array(["fine", "dull", "film", "actor", "long", "short"])
+    rng = np.random.default_rng(seed)
+    return [" ".join(rng.choice(words, rng.integers(1, 12))) for _ in range(n)]
+
+
+@pytest.fixture(scope="module", params=["default", "gru"])
+def reads(request: pytest.FixtureRequest) -> TextClassifier:
+    model = TextClassifier(request.param, **QUICK | {"epochs": 1})
+    return model.fit(texts(60), np.arange(60) % 3)
+
+
+def test_copies_predict_from_their_own_parameters(reads):
+    X, other = texts(50, seed=1), deepcopy(reads)
+    before = other.predict_proba(X)
+    np.testing.assert_array_equal(before, reads.predict_proba(X))
+    size = len(pickle.dumps(other))
+    for layer, name in ((0, "E"), (-1, "W"), (-1, "b")):
+        getattr(other.networks_[1].layers[layer], name)[1:] *= 2
+        changed = other.predict_proba(X)
+        assert not np.array_equal(changed, before)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(other)).predict_proba(X), changed)
+        before = changed
+    assert len(pickle.dumps(other)) == size
+
+
+def test_threads_predict_texts_as_one_does(reads):
+    parts = [texts(1 + 37 * i, seed=i) for i in range(8)]
+    fresh = deepcopy(reads)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(fresh.predict_proba, parts))
+    for X, P in zip(parts, found, strict=True):
+        np.testing.assert_array_equal(P, reads.predict_proba(X))

@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from collections import Counter
 from itertools import pairwise
@@ -327,6 +328,20 @@ def test_many_classes_of_few_texts():
     assert np.isfinite(model.predict_proba(texts)).all()
 
 
+def test_each_network_learns_all_classes(monkeypatch):
+    """Also where most classes have two texts, both of which might be held out."""
+    learned, train = [], TextClassifier._train
+
+    def spy(self, rows, *others):
+        learned.append(set(rows.y))
+        return train(self, rows, *others)
+
+    monkeypatch.setattr(TextClassifier, "_train", spy)
+    y = np.arange(60) % 29
+    TextClassifier(epochs=1, random_state=0).fit([f"number {i} of them" for i in range(60)], y)
+    assert learned == [set(y)] * 5
+
+
 @pytest.mark.filterwarnings("ignore:The number of unique classes")
 @pytest.mark.parametrize("n", [1, 2, 3, 9, 10, 11, 50])
 @every_preset
@@ -395,6 +410,21 @@ def test_company_does_not_matter_for_odd_sizes(K, width, texts):
     for start in range(0, 100, 9):
         part = model.predict_proba(texts[start : start + 11])
         np.testing.assert_array_equal(part, together[start : start + 11])
+
+
+def test_a_long_text_does_not_lengthen_all_others():
+    """As many features as there are, for each of a thousand texts, would be half a gigabyte."""
+    several = [" ".join(f"{letter}{i}" for i in range(1500)) for letter in "aabb"]
+    model = TextClassifier(**QUICK | {"epochs": 1}).fit(several, [0, 0, 1, 1])
+    assert len(model.vocabulary_) > 6000
+    together = ["a1", "b2", "", "a3 a4"] * 250 + [" ".join(several)]
+    model.predict_proba(together[:1])  # which makes what later predictions keep
+    tracemalloc.start()
+    P = model.predict_proba(together)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(P[:4], model.predict_proba(together[:4]))
+    assert peak < 30e6
 
 
 COMPANY = """

@@ -73,7 +73,8 @@ class Refinement(Callback):
 class CalibratedClassifier(Classifier):
     """Classes whose probabilities come from the last pre-activations divided by a temperature.
 
-    The class that stands behind it gives the outputs before that, by its own `_outputs`.
+    Of a subclass with two bases, the second gives the outputs before that, by its own `_outputs`; a
+    subclass that gives outputs itself divides them.
     """
 
     temperature_: float

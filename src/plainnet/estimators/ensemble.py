@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any, ClassVar, Self
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from plainnet.callbacks import Callback
 from plainnet.estimators.base import NeuralEstimator, Rows
-from plainnet.estimators.held_out import best_epoch, held_out_share
+from plainnet.estimators.held_out import best_epoch, drawn, held_out_share
 from plainnet.losses import Loss
 from plainnet.network import Network
 from plainnet.training.history import History
@@ -63,12 +63,6 @@ class Ensemble(NeuralEstimator):
     # --- what tables and texts say ---------------------------------------------------------------
 
     @abstractmethod
-    def _folds(
-        self, rows: Rows, networks: int, rng: np.random.Generator
-    ) -> Iterable[tuple[Array, Array]] | None:
-        """For each network the rows that it learns and those that it holds out; or None."""
-
-    @abstractmethod
     def _inputs(self, X: Any) -> Any:
         """X of some rows as the networks take it."""
 
@@ -94,13 +88,17 @@ class Ensemble(NeuralEstimator):
         for learned, out in self._parts(rows, held, networks, rng):
             validation = None if out is None else self._arrays(out)
             network, history = self._train(learned, validation, networks, rng)
+            interrupted = history.stopped == "Ctrl-C"
+            if interrupted:
+                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=3)
+            if interrupted and self.networks_ and not len(history):
+                break  # in the mean with the others, its first weights would be noise
             self.networks_.append(network)
             self.histories_.append(history)
             self.best_epochs_.append(best_epoch(history, self._monitor))
             if validation is not None:
                 validations.append(validation)
-            if history.stopped == "Ctrl-C":
-                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=3)
+            if interrupted:
                 break
         self._finish(validations, shared=held is not None)
         return self
@@ -109,12 +107,13 @@ class Ensemble(NeuralEstimator):
         self, rows: Rows, held: Rows | None, networks: int, rng: np.random.Generator
     ) -> Iterator[tuple[Rows, Rows | None]]:
         """What each network learns and holds out, one copy of rows at a time."""
-        drawn = None if held is not None else self._folds(rows, networks, rng)
-        if drawn is None:
+        parts = []
+        if held is None:
+            parts = drawn(len(rows), self._fraction(rows), networks, rng, self._strata(rows.y))
+        if not parts:
             yield from repeat((rows, held), networks)
-        else:
-            for kept, out in drawn:
-                yield rows.take(kept), rows.take(out)
+        for kept, out in parts:
+            yield rows.take(kept), rows.take(out)
 
     def _fraction(self, rows: Rows) -> float:
         if self.validation_fraction is not None:
@@ -139,7 +138,12 @@ class Ensemble(NeuralEstimator):
 
     @property
     def network_(self) -> Network:  # type: ignore[override]  # the others assign theirs
+        if not self.networks_:
+            raise AttributeError("no network has been trained: fit was broken off")
         return self.networks_[0]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
 
     @property
     def history_(self) -> History:

@@ -28,8 +28,11 @@ def held_out_share(rows: int, share: float = HELD_OUT) -> float:
 
 
 def best_epoch(history: History, monitor: str) -> int:
-    """The epoch, counted from 0, whose parameters are kept: with the least of this measure."""
-    if monitor in history:  # Ctrl-C may have come before the first epoch's end
+    """The epoch, counted from 0, whose parameters are kept: with the least of this measure.
+
+    Without the measure, the last; -1 if Ctrl-C came before the first one's end.
+    """
+    if monitor in history:
         return int(np.nanargmin(history[monitor]))
     return len(history) - 1
 
@@ -58,6 +61,15 @@ def may_be_held_out(n: int, strata: Array | None) -> Array:
         return np.arange(n)
     _, ids, counts = np.unique(strata, return_inverse=True, return_counts=True)
     return np.flatnonzero(counts[ids] > 1)
+
+
+def drawn(
+    n: int, fraction: float, count: int, rng: np.random.Generator, strata: Array | None
+) -> list[tuple[Array, Array]]:
+    """All `folds`, drawn before training draws; none if too few rows may be held out."""
+    if not fraction or len(may_be_held_out(n, strata)) < LEAST_ROWS:
+        return []
+    return [*folds(n, fraction, count, rng, strata)]
 
 
 def folds(

@@ -28,6 +28,8 @@ NUMBERS_AT_ONCE = 2**17
 """In the largest layer's output for a block: a megabyte about fits the processor's cache."""
 FEW_ROWS = 64
 """Up to here, making a cache takes as long as a pass through it, so that caches are kept."""
+BAGS_AT_ONCE = 32
+"""Bags that are padded to the longest of them: one long text would lengthen a whole block."""
 
 
 class Blocks(Protocol):
@@ -69,7 +71,6 @@ class Twin:
 
     def __init__(self, network: Network, time: int) -> None:
         first, *others = network.layers
-        self.reads_bags = isinstance(first, EmbeddingBag)
         if isinstance(first, EmbeddingBag):
             self.network = Network(
                 deepcopy(others), loss=network.loss, input_shape=first.width, dtype=np.float64
@@ -88,12 +89,15 @@ class Twin:
 
     def add_outputs(self, network: Network, X: Blocks, Z: Array) -> None:
         """Add to Z what the network gives for each row of X."""
+        first = network.layers[0]
         caches = self._caches() if len(X) <= FEW_ROWS else (Cache(), Cache())
         for start in range(0, len(X), self.rows_at_once):
             stop = min(start + self.rows_at_once, len(X))
-            block = X.block(start, stop, -(-(stop - start) // TILE) * TILE)
-            if self.reads_bags:
-                block = network.layers[0].forward(block, caches[0])
+            m = -(-(stop - start) // TILE) * TILE
+            if isinstance(first, EmbeddingBag):
+                block = _sums_of_bags(first, X, start, stop, m, caches[0])
+            else:
+                block = X.block(start, stop, m)
             Z[start:stop] += self.network.forward(block, caches[1])[: stop - start]
         if len(X) <= FEW_ROWS:
             self._spare.append(caches)
@@ -104,6 +108,18 @@ class Twin:
             return self._spare.pop()
         except IndexError:
             return Cache(), Cache()
+
+
+def _sums_of_bags(
+    layer: EmbeddingBag, X: Blocks, start: int, stop: int, m: int, cache: Cache
+) -> Array:
+    """What the layer gives for the rows from `start` to `stop`, followed by zeros up to m rows."""
+    sums = np.zeros((m, layer.width))
+    for first in range(start, stop, BAGS_AT_ONCE):
+        last = min(first + BAGS_AT_ONCE, stop)
+        bags = X.block(first, last, last - first)
+        sums[first - start : last - start] = layer.forward(bags, cache)
+    return sums
 
 
 _twins: WeakKeyDictionary[Network, Twin] = WeakKeyDictionary()

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from plainnet.arguments.arrays import REAL, as_array, as_labels, exact_ids, exponents
-from plainnet.errors import DataError, SettingError
+from plainnet.errors import DataError, SettingError, ShapeError, counted
 from plainnet.estimators.base import Array, NeuralEstimator, plain_targets
 from plainnet.metrics import r2_score
 
@@ -102,6 +102,7 @@ class Classifier(ClassifierMixin, NeuralEstimator):
         if several:
             if fresh:
                 self.classes_ = np.arange(y.shape[1])
+            _expect_columns(y, len(self.classes_))
             return y
         y = column_or_1d(y, warn=True)
         if not fresh or incremental:
@@ -184,6 +185,16 @@ def _in_the_dtype_of(classes: Array, y: Array) -> Array:
     return y.astype(classes.dtype)
 
 
+def _expect_columns(y: Array, known: int) -> None:
+    """Refuse targets that are more or fewer to a row than those that training began with."""
+    given = 1 if y.ndim == 1 else y.shape[1]
+    if given != known:
+        raise ShapeError(
+            f"y has the shape {y.shape}, {counted(given, 'target')} to a row, and training began "
+            f"with {known}"
+        )
+
+
 class Regressor(RegressorMixin, NeuralEstimator):
     """Numbers, one or several to a row."""
 
@@ -221,6 +232,7 @@ class Regressor(RegressorMixin, NeuralEstimator):
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         if fresh:
             self._n_outputs = 1 if y.ndim == 1 else y.shape[1]
+        _expect_columns(y, self._n_outputs)
         return y
 
     def _targets(self, y: Array) -> Array:

@@ -33,7 +33,7 @@ from plainnet.errors import (
 from plainnet.estimators.base import Rows, checked_targets, generator, interval
 from plainnet.estimators.calibration import CalibratedClassifier
 from plainnet.estimators.checkpointing import Checkpointed
-from plainnet.estimators.held_out import LEAST_ROWS, best_epoch, folds, held_out_share
+from plainnet.estimators.held_out import best_epoch, drawn, held_out_share
 from plainnet.estimators.images import recipe as recipes
 from plainnet.estimators.images.pictures import is_path, is_picture
 from plainnet.estimators.images.pixels import AT_ONCE, Pixels
@@ -206,10 +206,10 @@ class ImageClassifier(CalibratedClassifier, Checkpointed):
         rows = self._training_rows(X, y, sample_weight, fresh=True, incremental=False)
         self.pixels_.measure(rows.X)
         held = self._given_validation(X_val, y_val)
-        fraction = self._fraction(len(rows))
-        if held is None and fraction and len(rows) >= LEAST_ROWS:
-            kept, out = next(iter(folds(len(rows), fraction, 1, rng, self._strata(rows.y))))
-            rows, held = rows.take(kept), rows.take(out)
+        if held is None:
+            fraction, strata = self._fraction(len(rows)), self._strata(rows.y)
+            for kept, out in drawn(len(rows), fraction, 1, rng, strata):
+                rows, held = rows.take(kept), rows.take(out)
         validation = None if held is None else self._arrays(held)
         self._train(rows, validation, rng)
         if self.history_.stopped == "Ctrl-C":

@@ -20,13 +20,7 @@ from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import Rows, checked_targets, expect_names, generator, interval
 from plainnet.estimators.checkpointing import Checkpointed
 from plainnet.estimators.ensemble import Ensemble, Learned
-from plainnet.estimators.held_out import (
-    LEAST_ROWS,
-    folds,
-    least,
-    may_be_held_out,
-    still_falls,
-)
+from plainnet.estimators.held_out import least, still_falls
 from plainnet.estimators.prediction import mean_outputs
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
@@ -93,14 +87,6 @@ class Tabular(Checkpointed, Ensemble):
         self.columns_ = Columns(rows.X, self.columns, self.decimal, self._whole)
         held = self._given_validation(X_val, y_val)
         return self._train_all(rows, held, self.n_networks or networks_for(len(rows)), rng)
-
-    def _folds(
-        self, rows: Rows, networks: int, rng: np.random.Generator
-    ) -> list[tuple[Array, Array]] | None:
-        fraction, strata = self._fraction(rows), self._strata(rows.y)
-        if not fraction or len(may_be_held_out(len(rows), strata)) < LEAST_ROWS:
-            return None
-        return [*folds(len(rows), fraction, networks, rng, strata)]  # before training draws
 
     def _inputs(self, X: Any) -> Array:
         return self.columns_.transform(X)

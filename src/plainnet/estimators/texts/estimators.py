@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -18,7 +18,6 @@ from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import Rows, checked_targets, generator, interval
 from plainnet.estimators.calibration import CalibratedClassifier, fit_temperature
 from plainnet.estimators.ensemble import Ensemble, Learned
-from plainnet.estimators.held_out import LEAST_ROWS, folds
 from plainnet.estimators.standardised import StandardisedRegressor
 from plainnet.estimators.texts import recipe as recipes
 from plainnet.estimators.texts.column import as_texts
@@ -118,21 +117,6 @@ class Texts(Ensemble):
     def _read(self, rows: Rows) -> Rows:
         examples = self.reader_.read(rows.X)
         return ReadRows(examples, rows.y, rows.targets, rows.weights, raw=examples)
-
-    def _folds(
-        self, rows: Rows, networks: int, rng: np.random.Generator
-    ) -> Iterable[tuple[Array, Array]] | None:
-        fraction = self._fraction(rows)
-        if not fraction or len(rows) < LEAST_ROWS:
-            return None
-        return folds(len(rows), fraction, networks, rng, self._common(rows.y, fraction))
-
-    def _common(self, y: Array, fraction: float) -> Array | None:
-        """The labels whose shares a split keeps, unless most classes have too few texts for it."""
-        strata = self._strata(y)
-        if strata is None or len(np.unique(strata)) > min(fraction, 1 - fraction) * len(y):
-            return None
-        return strata
 
     def _inputs(self, X: Examples) -> Examples:
         return X
