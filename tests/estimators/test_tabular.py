@@ -367,8 +367,8 @@ def spiral(noise: float) -> tuple[pd.DataFrame, np.ndarray]:
 def test_a_table_without_noise_is_learned_for_longer():
     usual = TabularRegressor(preset="fast", random_state=0).fit(*spiral(9.0))
     longer = TabularRegressor(preset="fast", random_state=0).fit(*spiral(0.0))
-    assert usual.epochs_ == 36
-    assert longer.epochs_ in (72, 144)
+    assert usual.epochs_ == 32
+    assert longer.epochs_ in (64, 128)
     assert {len(history) for history in longer.histories_} == {longer.epochs_}
 
 
@@ -395,8 +395,8 @@ def test_ctrl_c_while_it_learns_for_longer_leaves_the_shorter_training():
     model = TabularRegressor(preset="fast", callbacks=[Interrupts()], random_state=0)
     with pytest.warns(UserWarning, match="interrupted"):
         model.fit(*spiral(0.0))
-    assert [len(history) for history in model.histories_] == [36]
-    assert model.epochs_ == 36
+    assert [len(history) for history in model.histories_] == [32]
+    assert model.epochs_ == 32
 
 
 def test_each_network_has_its_own_dropout_unless_the_user_gives_one(table, answers):
