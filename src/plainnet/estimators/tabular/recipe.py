@@ -88,7 +88,7 @@ class Recipe:
 
 
 CLASSIFIER = {
-    "default": Recipe(0.05, SELU),
+    "default": Recipe(0.05, SELU, dropout=(0.3, 0.05, 0.5, 0.1, 0.4)),
     "fast": Recipe(0.05, SELU, dropout=(0.0,), weight_decay=0.0, embed=False),
 }
 REGRESSOR = {
