@@ -41,7 +41,7 @@ def test_what_is_given_takes_the_place_of_a_presets_own():
     preset = CLASSIFIER["default"]
     settings = TrainingSettings("default", dropout=0, epochs=3, hidden_layer_sizes=[8, 2])
     adapted = preset.adapted(settings)
-    assert (adapted.dropout, adapted.epochs, adapted.hidden_layer_sizes) == (0, 3, (8, 2))
+    assert (adapted.dropout, adapted.epochs, adapted.hidden_layer_sizes) == ((0,), 3, (8, 2))
     assert adapted.learning_rate == preset.learning_rate
     assert preset.adapted(TrainingSettings()) == preset
     with pytest.raises(SettingError, match="each of hidden_layer_sizes"):
