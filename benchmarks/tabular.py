@@ -243,9 +243,10 @@ def _ahead(tables: Iterable[str], lines: Mapping[tuple[str, str], Any], model: s
     behind = [t for t in both if _mean(lines[t, OURS], LOSS) >= _mean(lines[t, model], LOSS)]
     classes = [table for table in both if table not in REGRESSION]
     right = sum(_mean(lines[t, OURS], ACCURACY) > _mean(lines[t, model], ACCURACY) for t in classes)
+    others = f" (not on {', '.join(behind)})" if behind else ""
     return (
-        f"ahead of {model} in RMSE or log-loss on {len(both) - len(behind)} of {len(both)}, not on "
-        f"{', '.join(behind) or 'none'}; in accuracy on {right} of {len(classes)}"
+        f"ahead of {model} in RMSE or log-loss on {len(both) - len(behind)} of {len(both)}"
+        f"{others}, in accuracy on {right} of {len(classes)}"
     )
 
 
@@ -262,7 +263,10 @@ def _cell(lines: list[dict[str, Any]]) -> str:
 
 
 def _seconds(lines: list[dict[str, Any]]) -> str:
-    return f"{median(line['seconds'] for line in lines):.2g}" if lines else ""
+    if not lines:
+        return ""
+    seconds = median(line["seconds"] for line in lines)
+    return f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
 
 
 def main() -> None:
