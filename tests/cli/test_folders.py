@@ -252,7 +252,7 @@ def make(root: Path, *names: str) -> None:
         ([], "x is a folder without a folder for each class"),
         (["a.png", "b.png"], "without a folder for each class"),
         (["only/a.png", "only/b.png"], "only one class, 'only'"),
-        (["a/1.png", "a/2.png", "b/1.png"], "'b' have one picture"),
+        (["a/1.png", "a/2.png", "b/1.png"], "'b' has one picture"),
         (["a/1.png", "a/2.png", "b/1.png", "b/2.png"], "2 pictures to learn from and 2 to test"),
         (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "such as x/test"),
         (["x/a/1.png", "x/b/1.png"], "such as x/x"),

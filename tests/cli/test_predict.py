@@ -61,6 +61,28 @@ def test_a_number_for_each_row(run: Run, houses: Path, refused: Refused) -> None
     assert "predicts numbers, which do not have probabilities" in message
 
 
+def test_intervals_of_numbers_are_those_of_the_model(
+    run: Run, houses: Path, model: Path, refused: Refused
+) -> None:
+    run("train", houses, "--target", "price", *FAST)
+    arguments = ("predict", "houses-model.skops", houses, "--interval", 0.8)
+    header, *rows = table(run(*arguments).out)
+    assert header == ["prediction", "low", "high"]
+    found, X = load("houses-model.skops"), pd.read_csv(houses).drop(columns="price")
+    expected = np.column_stack([found.predict(X), found.predict_interval(X, 0.8)])
+    np.testing.assert_allclose(np.array(rows, float), expected, rtol=1e-8)
+
+    for _ in range(2):  # the second time it replaces what it wrote
+        assert run(*arguments, "--out", "found.csv").code == 0
+    assert table(Path("found.csv").read_text()) == [header, *rows]
+    message = refused("predict", "houses-model.skops", houses, "--interval", 90)
+    assert "--interval must be > 0 and < 1; got 90" in message
+    message = refused("predict", "houses-model.skops", houses, "--interval", 0.999)
+    assert "coverage=0.999 needs 999 held-out rows; there are" in message
+    message = refused("predict", model, model, "--interval", 0.9)
+    assert "predicts classes, which have no intervals: see --proba" in message
+
+
 def test_gaps_and_categories_never_seen_are_fine(run: Run, houses: Path) -> None:
     run("train", houses, "--target", "price", *FAST)
     new = pd.DataFrame({"sold": [None, "2031-05-01"], "size": [None, 80], "kind": ["boat", None]})

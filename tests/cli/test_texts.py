@@ -157,7 +157,7 @@ def test_what_leaves_nothing_to_learn_is_refused(run: Run, folder: Path) -> None
         path.write_text("words")
     assert "x has only one class, 'a'" in run("train", "x").err
     (folder / "x/b/1.txt").write_text("others")
-    assert "'b' have one text, and learning and testing need one each" in run("train", "x").err
+    assert "'b' has one text, and learning and testing need one each" in run("train", "x").err
 
 
 def test_a_model_from_python_predicts_files(run: Run, refused: Refused, reviews: Path) -> None:

@@ -70,7 +70,7 @@ class Spelled:
 
     def _features(self, X):
         check_is_fitted(self)
-        return spelled(validate_data(self, X, reset=False))
+        return self.reader_.read(spelled(validate_data(self, X, reset=False)))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -356,6 +356,14 @@ def predict(
     proba: Annotated[
         bool, typer.Option("--proba", help="Add a column with each class's probability.")
     ] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Of predicted numbers: add two columns, low and high, between which the true "
+            "number lies in this share of rows, such as 0.9.",
+        ),
+    ] = None,
     separator: Separator = None,
     encoding: Encoding = None,
     broken: Broken = None,
@@ -369,6 +377,7 @@ def predict(
         sources,
         out,
         proba,
+        interval,
         None if broken is None else broken.value,
         TextFormat(separator, encoding),
     )

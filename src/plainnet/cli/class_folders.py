@@ -123,8 +123,9 @@ def _parts(folder: Folder, settings: Settings) -> tuple[list[int], list[int]]:
     alone = [label for label, count in counts.items() if count < 2]
     if alone:
         raise DataError(
-            f"of the classes in {folder.name}, {listed(alone)} have one {named}, and learning and "
-            f"testing need one each: add {named}s, or remove the folders"
+            f"of the classes in {folder.name}, {listed(alone)} {'has' if len(alone) == 1 else 'have'} "
+            f"one {named}, and learning and testing need one each: add {named}s, or remove the "
+            f"folder{'s' * (len(alone) > 1)}"
         )
     rest, test = split(
         len(folder.labels),

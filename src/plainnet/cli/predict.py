@@ -19,12 +19,12 @@ from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.folders import Broken
 from plainnet.cli.model import load_model
 from plainnet.cli.output import check_replaceable, check_writable, written_whole
-from plainnet.errors import FileError, SettingError
+from plainnet.errors import FileError, SettingError, require_number
 
 Array = npt.NDArray[Any]
 
-FILE, PREDICTION, PROBABILITY = "file", "prediction", "proba_"
-"""The first column where files are predicted, the first of others, how the rest's names begin."""
+FILE, PREDICTION, PROBABILITY, ENDS = "file", "prediction", "proba_", ["low", "high"]
+"""The first column where files are predicted, the first of others, and what comes after it."""
 LONGEST_HEADER = 2**20
 
 
@@ -33,13 +33,18 @@ def predict(
     named: Sequence[str],
     out: Path | None,
     proba: bool,
+    interval: float | None,
     broken: Broken | None,
     text: TextFormat,
 ) -> None:
     """Run `plainnet predict`."""
     text.check()
+    if interval is not None:
+        require_number("--interval", interval, above=0, below=1)
     place = None if out is None else _check_out(out, model, named)
     loaded = load_model(model)
+    if interval is not None and not hasattr(loaded, "predict_interval"):
+        raise SettingError(f"{model} predicts classes, which have no intervals: see --proba")
     source = named[0]
     kind = class_folders.kind_for(loaded)
     if kind is not None:
@@ -63,7 +68,7 @@ def predict(
                 f"{model} predicts numbers, which do not have probabilities: leave out --proba"
             )
         else:
-            lines = _numbers(loaded.predict(X))
+            lines = _numbers(loaded, X, interval)
     if out is None or place is None:
         _write(sys.stdout, lines)
         return
@@ -93,7 +98,9 @@ def are_predictions(path: Path) -> bool:
     except (UnicodeDecodeError, csv.Error, ValueError):
         return False
     columns = header[1:] if header[:1] == [FILE] else header
-    return columns[:1] == [PREDICTION] and all(name.startswith(PROBABILITY) for name in columns[1:])
+    others = columns[1:]
+    known = others == ENDS or all(name.startswith(PROBABILITY) for name in others)
+    return columns[:1] == [PREDICTION] and known
 
 
 def _classes(classes: list[Any], P: Array, proba: bool) -> Iterator[list[Any]]:
@@ -109,10 +116,13 @@ def _of_files(files: Sequence[Path], lines: Iterator[list[Any]]) -> Iterator[lis
         yield [str(path).encode("utf-8", "backslashreplace").decode(), *line]
 
 
-def _numbers(y: Array) -> Iterator[list[Any]]:
-    yield [PREDICTION]
-    for value in np.asarray(y, np.float64):
-        yield [f"{value:.9g}"]
+def _numbers(model: Any, X: Any, interval: float | None) -> Iterator[list[Any]]:
+    columns = [model.predict(X)]
+    if interval is not None:
+        columns += list(model.predict_interval(X, interval).T)
+    yield [PREDICTION, *(ENDS if interval else [])]
+    for row in np.stack(columns, axis=1).astype(np.float64):
+        yield [f"{value:.9g}" for value in row]
 
 
 def _write(file: TextIO, lines: Iterator[list[Any]]) -> None:

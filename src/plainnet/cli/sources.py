@@ -112,8 +112,8 @@ def _file(source: str) -> Path:
     path = Path(source)
     if not path.exists() and path.name == source and not path.suffix:
         raise SettingError(
-            f"there is no dataset {source!r}; known are {', '.join(datasets.NAMES)}, and files: "
-            f"{KINDS}"
+            f"there is no dataset {source!r}; known are {', '.join(datasets.NAMES)}, files "
+            f"({KINDS}) and folders of pictures or texts"
         )
     return path
 

@@ -25,6 +25,7 @@ MOVED = {
     "plainnet.divergence": "plainnet.training.divergence",
     "plainnet.estimators.columns": "plainnet.estimators.tabular.columns",
     "plainnet.estimators.losses": "plainnet.estimators.mlp.losses",
+    "plainnet.estimators.tabular.intervals": "plainnet.estimators.intervals",
     "plainnet.history": "plainnet.training.history",
     "plainnet.installation": "plainnet.arguments.installation",
     "plainnet.interrupts": "plainnet.training.interrupts",

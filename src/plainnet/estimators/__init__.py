@@ -14,6 +14,7 @@ ensemble      several networks on the same examples, each of which holds out oth
 held_out      which examples these are, and the epoch that they choose
 calibration   classes: the temperature of their probabilities
 standardised  numbers: targets on one scale
+intervals     numbers: prediction intervals, from the errors on the rows held out
 prediction    the mean of the networks' outputs, which no other row changes
 
 state      what pickles, copies and files keep of an estimator

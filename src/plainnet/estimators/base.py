@@ -124,9 +124,9 @@ class NeuralEstimator(BaseEstimator, ABC):
             expect_names(names, n)
         self._expect_prediction(np.zeros((1, *shape), network.dtype))
 
-    def _expect_prediction(self, X: Array) -> None:
-        """A prediction for these inputs of the network, if it takes little memory."""
-        time = X.shape[1] if X.ndim > 1 else 1
+    def _expect_prediction(self, X: Any) -> None:
+        """A prediction for X as `_features` gives it, if it takes little memory."""
+        time = X.time if hasattr(X, "time") else X.shape[1] if X.ndim > 1 else 1
         if sum(layer.numbers(time) for layer in self.network_.body.walk()) > TRIED_WITH:
             return
         with np.errstate(all="ignore"):

@@ -108,7 +108,7 @@ class CalibratedClassifier(Classifier):
     def _outputs(self, X: Any) -> Array:
         return super()._outputs(X) / self.temperature_
 
-    def _expect_prediction(self, X: Array) -> None:
+    def _expect_prediction(self, X: Any) -> None:
         require_number("temperature_", self.temperature_, above=0)
         super()._expect_prediction(X)
 

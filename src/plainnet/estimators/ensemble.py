@@ -14,6 +14,7 @@ import numpy.typing as npt
 from plainnet.callbacks import Callback
 from plainnet.estimators.base import NeuralEstimator, Rows
 from plainnet.estimators.held_out import best_epoch, drawn, held_out_share
+from plainnet.estimators.prediction import mean_outputs
 from plainnet.losses import Loss
 from plainnet.network import Network
 from plainnet.training.history import History
@@ -75,6 +76,11 @@ class Ensemble(NeuralEstimator):
     @abstractmethod
     def _outputs_of(self, network: Network, X: Any) -> Array:
         """One network's last pre-activations for what `_inputs` gave: fast, to measure by."""
+
+    # --- predictions -----------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> Array:
+        return mean_outputs(self.networks_, X)
 
     # --- training --------------------------------------------------------------------------------
 

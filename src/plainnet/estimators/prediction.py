@@ -135,6 +135,11 @@ def mean_outputs(networks: Sequence[Network], X: Array | Blocks) -> Array:
     return Z.astype(np.float32).astype(np.float64)
 
 
+def outputs_of_each(networks: Sequence[Network], X: Array | Blocks) -> Array:
+    """What each network gives for each row of X, shape (networks, m, *output_shape), float64."""
+    return np.stack([mean_outputs([network], X) for network in networks])
+
+
 def _twin_of(network: Network, time: int) -> Twin:
     twin = _twins.get(network)
     if twin is None:

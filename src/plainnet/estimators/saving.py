@@ -21,10 +21,10 @@ from plainnet.arguments.config import Configurable
 from plainnet.callbacks import monitor
 from plainnet.engine.moved import MOVED
 from plainnet.errors import FileError, SettingError, optional
-from plainnet.estimators import images, mlp, networks, tabular, texts
+from plainnet.estimators import images, intervals, mlp, networks, tabular, texts
 from plainnet.estimators.schema import expect_modest_schema
 from plainnet.estimators.state import noting_made, own_losses
-from plainnet.estimators.tabular import columns, intervals, kinds, written_dates, written_numbers
+from plainnet.estimators.tabular import columns, kinds, written_dates, written_numbers
 from plainnet.estimators.texts import reading
 from plainnet.files.archive import fits_its_packing, read_zip, shortened
 from plainnet.files.kinds import check_ending

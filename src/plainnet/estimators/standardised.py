@@ -1,7 +1,9 @@
-"""Regression with standardised targets, whose predictions stay within their range."""
+"""Regression with standardised targets: predictions within their range, and intervals."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,10 @@ import numpy.typing as npt
 from plainnet.arguments.arrays import as_numbers, exponents
 from plainnet.errors import DataError
 from plainnet.estimators.base import Rows
+from plainnet.estimators.ensemble import Ensemble, Learned
+from plainnet.estimators.held_out import LEAST_ROWS
+from plainnet.estimators.intervals import Intervals, checked_coverage, fitted
+from plainnet.estimators.prediction import outputs_of_each
 from plainnet.estimators.targets import Regressor
 from plainnet.losses import Loss, MeanSquaredError
 
@@ -19,7 +25,7 @@ MOST_SPREADS = 1e18
 """Of float32, whose squares must not overflow."""
 
 
-class StandardisedRegressor(Regressor):
+class StandardisedRegressor(Regressor, Ensemble):
     """Networks learn (y / 2^exponent - center) / spread, for each output.
 
     Predictions stay between the least and the largest target of the rows trained on.
@@ -53,6 +59,85 @@ class StandardisedRegressor(Regressor):
     def _decide(self, Z: Array) -> Array:
         y = super()._decide(Z) * self._spread + self._center
         return np.asarray(np.ldexp(np.clip(y, self._least, self._largest), self._exponent))
+
+    # --- intervals -------------------------------------------------------------------------------
+
+    _intervals: Sequence[Intervals] = ()
+    """For each output; none where no rows were held out."""
+    _mean_is_held = False
+    """All networks held out the same rows, so that these tell the errors of their mean."""
+
+    @abstractmethod
+    def _numbers(self, X: Any) -> Array:
+        """Of each row, what the width of its interval may depend on; shape (m, numbers)."""
+
+    def _finish(self, held: Sequence[Learned], shared: bool) -> None:
+        self._intervals, self._mean_is_held = (), shared
+        found = self._predicted(held, shared)
+        if found:
+            Z = [self._in_range(each) for each, _ in found]
+            targets = [y.reshape(len(y), -1) for _, (_, y, *_) in found]
+            self._intervals = fitted([self._numbers(X) for _, (X, *_) in found], Z, targets)
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
+        """Where the target of each row lies with a probability of `coverage`: (lower, upper).
+
+        They come from the errors on the rows that each network held out (CV+, Barber et al. 2021),
+        and are wider for rows whose errors are expected to be larger. That holds on average over
+        rows like those of fit, however they are distributed, and not for each kind of row.
+
+        Parameters
+        ----------
+        X : as for `predict`, m rows
+        coverage : float
+            Between 0 and 1. The larger it is, the more held-out rows it takes: 9 for 0.9.
+
+        Returns
+        -------
+        array of shape (m, 2), or (m, k, 2) for k outputs
+            Lower and upper ends, with the prediction between them.
+
+        Raises
+        ------
+        DataError
+            If no rows were held out, or too few.
+        """
+        coverage, X = checked_coverage(coverage), self._features(X)
+        if not self._intervals:
+            raise DataError(
+                "intervals come from rows that were held out, and this model has none: fit it to "
+                f"{LEAST_ROWS} rows or more, without validation_fraction=0"
+            )
+        ends = self._ends(X, coverage)
+        return ends[:, 0] if self._n_outputs == 1 else ends
+
+    def _ends(self, X: Any, coverage: float) -> Array:
+        """Lower and upper ends, shape (m, outputs, 2), for X as `_features` gives it.
+
+        They are rounded to float32 as predictions are, so that no other row changes them.
+        """
+        mean = self._outputs(X)
+        Z = mean[None] if self._mean_is_held else outputs_of_each(self.networks_, X)
+        Z, numbers = self._in_range(Z), self._numbers(X)
+        ends = np.stack(
+            [each.around(numbers, Z[:, :, j], coverage) for j, each in enumerate(self._intervals)],
+            axis=-1,
+        ).astype(np.float32)  # (m, 2, outputs)
+        with np.errstate(over="ignore"):
+            ends = np.ldexp(ends * self._spread + self._center, self._exponent)
+        predicted = self._decide(mean).reshape(len(ends), -1)
+        lower, upper = np.minimum(ends[:, 0], predicted), np.maximum(ends[:, 1], predicted)
+        return np.stack([lower, upper], axis=-1)
+
+    def _in_range(self, Z: Array) -> Array:
+        """Outputs within the range of the targets, as predictions are."""
+        low, high = ((end - self._center) / self._spread for end in (self._least, self._largest))
+        return np.clip(Z, low, high)
+
+    def _expect_prediction(self, X: Any) -> None:
+        super()._expect_prediction(X)
+        if self._intervals:
+            self._ends(X, 0.5)
 
 
 def _float64(targets: Array) -> Array:

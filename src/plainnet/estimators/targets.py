@@ -61,7 +61,7 @@ class Classifier(ClassifierMixin, NeuralEstimator):
             return np.repeat(self.classes_, len(Z))
         return np.asarray(self.classes_[self.network_.loss.decide(Z)])
 
-    def _expect_prediction(self, X: Array) -> None:
+    def _expect_prediction(self, X: Any) -> None:
         """Also what the labels of all classes are."""
         super()._expect_prediction(X)
         classes, several = self.classes_, self._multilabel

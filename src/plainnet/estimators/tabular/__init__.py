@@ -3,7 +3,6 @@
 estimators     the two: what differs between classes and numbers
 base           what they share: the table, and a network's training
 sizes          what the number of rows decides: networks, units, epochs, rows in a batch
-intervals      prediction intervals from the errors on the rows held out
 recipe         the network: RealMLP, its settings and its start
 
 From a table to numbers:

@@ -21,7 +21,6 @@ from plainnet.estimators.base import Rows, checked_targets, expect_names, genera
 from plainnet.estimators.checkpointing import Checkpointed
 from plainnet.estimators.ensemble import Ensemble, Learned
 from plainnet.estimators.held_out import least, still_falls
-from plainnet.estimators.prediction import mean_outputs
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
 from plainnet.estimators.tabular.sizes import DOUBLINGS, batch_size_for, epochs_for, networks_for
@@ -198,9 +197,6 @@ class Tabular(Checkpointed, Ensemble):
     def _features(self, X: Any) -> Array:
         check_is_fitted(self)
         return self.columns_.transform(self._table(as_table(X), reset=False))
-
-    def _outputs(self, X: Array) -> Array:
-        return mean_outputs(self.networks_, X)
 
     def _expect_to_predict(self) -> None:
         """From a row in which every value is missing."""

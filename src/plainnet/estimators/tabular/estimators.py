@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
 from plainnet.callbacks import Callback
-from plainnet.errors import DataError
 from plainnet.estimators.calibration import CalibratedClassifier
 from plainnet.estimators.ensemble import Learned
-from plainnet.estimators.held_out import LEAST_ROWS
 from plainnet.estimators.standardised import StandardisedRegressor
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.base import Tabular
-from plainnet.estimators.tabular.intervals import Intervals, checked_coverage, fitted
 
 Array = npt.NDArray[Any]
 
@@ -184,77 +180,5 @@ class TabularRegressor(StandardisedRegressor, Tabular):
     ) -> None:
         self._store(locals())
 
-    # --- intervals -------------------------------------------------------------------------------
-
-    _intervals: Sequence[Intervals] = ()
-    """For each output; none where no rows were held out."""
-    _mean_is_held = False
-    """All networks held out the same rows, so that these tell the errors of their mean."""
-
-    def _finish(self, held: Sequence[Learned], shared: bool) -> None:
-        self._intervals, self._mean_is_held = (), shared
-        found = self._predicted(held, shared)
-        if found:
-            Z = [self._in_range(each) for each, _ in found]
-            targets = [y.reshape(len(y), -1) for _, (_, y, *_) in found]
-            self._intervals = fitted([self._numbers(A) for _, (A, *_) in found], Z, targets)
-
     def _numbers(self, A: Array) -> Array:
         return A[:, : self.columns_.n_numbers + self.columns_.n_flags]
-
-    def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
-        """Where the target of each row lies with a probability of `coverage`: (lower, upper).
-
-        They come from the errors on the rows that each network held out (CV+, Barber et al. 2021),
-        and are wider for rows whose errors are expected to be larger. That holds on average over
-        rows like those of fit, however they are distributed, and not for each kind of row.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (m, columns)
-        coverage : float
-            Between 0 and 1. The larger it is, the more held-out rows it takes: 9 for 0.9.
-
-        Returns
-        -------
-        array of shape (m, 2), or (m, k, 2) for k outputs
-            Lower and upper ends, with the prediction between them.
-
-        Raises
-        ------
-        DataError
-            If no rows were held out, or too few.
-        """
-        coverage, A = checked_coverage(coverage), self._features(X)
-        if not self._intervals:
-            raise DataError(
-                "intervals come from rows that were held out, and this model has none: fit it to "
-                f"{LEAST_ROWS} rows or more, without validation_fraction=0"
-            )
-        ends = self._ends(A, coverage)
-        return ends[:, 0] if self._n_outputs == 1 else ends
-
-    def _ends(self, A: Array, coverage: float) -> Array:
-        """Lower and upper ends, shape (m, outputs, 2), for rows as the columns give them."""
-        Z = np.stack([network.outputs(A) for network in self.networks_]).astype(np.float64)
-        predicted = self._decide(Z.mean(axis=0)).reshape(len(A), -1)
-        Z = self._in_range(Z.mean(axis=0, keepdims=True) if self._mean_is_held else Z)
-        numbers = self._numbers(A)
-        ends = np.stack(
-            [each.around(numbers, Z[:, :, j], coverage) for j, each in enumerate(self._intervals)],
-            axis=-1,
-        )  # (m, 2, outputs)
-        with np.errstate(over="ignore"):
-            ends = np.ldexp(ends * self._spread + self._center, self._exponent)
-        lower, upper = np.minimum(ends[:, 0], predicted), np.maximum(ends[:, 1], predicted)
-        return np.stack([lower, upper], axis=-1)
-
-    def _in_range(self, Z: Array) -> Array:
-        """Outputs within the range of the targets, as predictions are."""
-        low, high = ((end - self._center) / self._spread for end in (self._least, self._largest))
-        return np.clip(Z, low, high)
-
-    def _expect_prediction(self, X: Array) -> None:
-        super()._expect_prediction(X)
-        if self._intervals:
-            self._ends(X, 0.5)

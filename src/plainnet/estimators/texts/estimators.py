@@ -28,8 +28,8 @@ from plainnet.estimators.texts.reading import (
     Examples,
     Reader,
     TokenReader,
+    finite,
     measured,
-    predicted,
 )
 from plainnet.layers import Embedding, EmbeddingBag
 from plainnet.network import Network
@@ -178,12 +178,13 @@ class Texts(Ensemble):
         check_consistent_length(texts, y)
         return texts, y
 
-    def _features(self, X: Any) -> Array:
+    def _features(self, X: Any) -> Examples:
         check_is_fitted(self)
-        return as_texts(X)
+        return self.reader_.read(as_texts(X))
 
-    def _outputs(self, X: Array) -> Array:
-        return predicted(self.networks_, self.reader_.read(X))
+    def _outputs(self, X: Examples) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite(super()._outputs(X))
 
     # --- out of a file ---------------------------------------------------------------------------
 
@@ -205,7 +206,7 @@ class Texts(Ensemble):
             layer = network.layers[0]
             if type(layer) is not first or layer.vocabulary != reader.vocabulary:
                 raise DataError(f"its network does not read {reader.vocabulary} ids")
-        self._expect_prediction(as_texts(["a"]))
+        self._expect_prediction(reader.read(as_texts(["a"])))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -342,6 +343,9 @@ class TextRegressor(StandardisedRegressor, Texts):
     """
 
     _monitor = "val_loss"
+
+    def _numbers(self, X: Examples) -> Array:
+        return np.log1p(X.lengths)[:, None]
 
     def __init__(
         self,

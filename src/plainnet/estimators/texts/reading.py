@@ -6,7 +6,7 @@ give the network's input for some of their rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
 from plainnet.errors import DataError, require_integer, require_type
-from plainnet.estimators.prediction import mean_outputs
 from plainnet.estimators.texts.features import Bags, NGrams
 from plainnet.network import Network
 from plainnet.text import PADDING, UNKNOWN, BytePairs, pad
@@ -223,16 +222,11 @@ def measured(network: Network, examples: Examples) -> Array:
             stop = min(start + ROWS, m)
             X = examples.block(start, stop, ROWS)
             Z[start:stop] = network.forward(X, cache)[: stop - start]
-    return _finite(Z)
+    return finite(Z)
 
 
-def predicted(networks: Sequence[Network], examples: Examples) -> Array:
-    """The mean of the networks' last pre-activations, the same for a text in any company."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _finite(mean_outputs(networks, examples))
-
-
-def _finite(Z: Array) -> Array:
+def finite(Z: Array) -> Array:
+    """The outputs of networks, if they are finite."""
     if not np.isfinite(Z).all():
         raise DataError(
             "the outputs of a network are not finite: with a smaller learning_rate or weight_decay "
