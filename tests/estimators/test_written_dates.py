@@ -142,7 +142,7 @@ def test_one_number_above_12_tells_the_order_of_the_column():
     ("texts", "reason"),
     [
         (["01/02/2024", "03/02/2024"], "'01/02/2024' could have the day or the month first"),
-        (["24-01-31", "24-02-05"], "could have the day or the month first"),
+        (["24-01-31", "24-02-05"], "could have the day or the year first: nothing tells which"),
         (["05/06/2024", "13/02/2024", "02/13/2024"], "like '02/13/2024' and '13/02/2024'"),
     ],
 )

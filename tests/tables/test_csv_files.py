@@ -104,6 +104,12 @@ def test_a_file(tmp_path: Path, case: str) -> None:
     assert read(tmp_path / "t.csv.gz", gzip.compress(content.encode())) == expected
 
 
+def test_a_long_cell_does_not_hide_the_separator(tmp_path: Path) -> None:
+    long = "y" * 140_000
+    expected = {"a": ["1", long], "b": ["2", "3"]}
+    assert read(tmp_path / "t.csv", f"a,b\n1,2\n{long},3\n") == expected
+
+
 def test_windows_1252_is_warned_of(tmp_path: Path) -> None:
     content = "Größe;Preis\n1,5;3 €\n"
     with pytest.warns(UserWarning, match="is not UTF-8 text and is read as Windows-1252"):
@@ -118,6 +124,7 @@ def test_windows_1252_is_warned_of(tmp_path: Path) -> None:
     ("content", "said", "expected"),
     [
         ("a b\n1 2\n", {"separator": " "}, {"a": ["1"], "b": ["2"]}),
+        ("a b\n 2\n1 2\n", {"separator": " "}, {"a": ["", "1"], "b": ["2", "2"]}),
         ("a^b\n1^2,3\n", {"separator": "^"}, {"a": ["1"], "b": ["2,3"]}),
         ("a:b\n1:2\n", {"separator": ":"}, {"a": ["1"], "b": ["2"]}),
         ("a,b\tc\n1,2\t3\n", {"separator": ","}, {"a": ["1"], "b\tc": ["2\t3"]}),
@@ -144,6 +151,7 @@ def test_what_the_user_says(
         ('"a";"b"\n"1";5;x\n', "with semicolons between its cells: rows have more fields than"),
         ("a,b\n", "column names and no rows"),
         ("sep=;\n", "is empty"),
+        ('a\n"1\n2\n', r"is not a table that can be read: EOF inside string .*names a character"),
         ("a,b\n1,2\n".encode("utf-16-le"), "zero bytes, .* name its encoding, --encoding utf-16"),
         (b"a,b\n1,\x81\n", "is neither UTF-8 nor Windows-1252 text"),
     ],
@@ -154,7 +162,14 @@ def test_what_is_refused(tmp_path: Path, content: str | bytes, message: str) -> 
 
 
 @pytest.mark.parametrize(
-    "said", [{"separator": ""}, {"separator": ";;"}, {"separator": '"'}, {"encoding": "utf-99"}]
+    "said",
+    [
+        {"separator": ""},
+        {"separator": ";;"},
+        {"separator": '"'},
+        {"separator": "§"},
+        {"encoding": "utf-99"},
+    ],
 )
 def test_options_that_cannot_be_meant(said: dict[str, str]) -> None:
     with pytest.raises(SettingError, match=f"--{next(iter(said))}"):

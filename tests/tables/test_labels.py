@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import plainnet
+from plainnet.errors import DataError
 
-from .conftest import LEARNED, QUICK, Refused, Run, predicted
+from .conftest import LEARNED, QUICK, Refused, Run, classifier, predicted, write
 
 CLASSES = {
     "codes": ["007", "07", "7"],
@@ -111,6 +113,23 @@ def test_numbers_to_predict_may_be_written_so(run: Run, folder: Path, case: str)
     found = [float(number) for number in predicted(run("predict", "t-model.skops", "t.csv"))]
     assert len(found) == 4 * len(written)
     assert min(numbers) <= min(found) <= max(found) <= max(numbers)
+
+
+@pytest.mark.parametrize("gap", [float("nan"), pd.NA, pd.NaT, np.float32("nan")])
+def test_a_missing_target_is_no_class(gap: Any) -> None:
+    X, y = np.arange(40.0)[:, None] % 7, [gap, "a", "b", "a"] * 10
+    for given in (y, tuple(y), np.array(y, object), pd.Series(y, dtype=object)):
+        with pytest.raises(DataError, match="Input y contains NaN: 10 of 40 rows have no target"):
+            classifier().fit(X, given)
+
+
+def test_infinity_is_a_class_if_it_is_said_to_be_one(
+    run: Run, refused: Refused, folder: Path
+) -> None:
+    table = pd.DataFrame({"a": np.arange(80) % 4, "target": ["0", "1", "2", "inf"] * 20})
+    write(folder / "t.csv", table)
+    assert "holds infinity; --task classification takes it for" in refused("train", "t.csv", *QUICK)
+    assert run("train", "t.csv", *QUICK, "--task", "classification").code == 0
 
 
 def test_a_class_among_numbers_is_refused_for_regression(refused: Refused, folder: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import plainnet
+from plainnet.errors import DataError
 
 from .conftest import QUICK, Refused, Run, classifier, predicted, quietly, write
 
@@ -60,6 +61,44 @@ def test_it_may_be_missing(model: Any) -> None:
     for name in LEFT_OUT:
         np.testing.assert_array_equal(model.predict_proba(X.drop(columns=name)), expected)
     np.testing.assert_array_equal(model.predict_proba(X[["number", "colour"]]), expected)
+
+
+def test_in_an_array_too() -> None:
+    X = np.column_stack([np.arange(40.0) % 5, np.full(40, 7.0)])
+    model = classifier().fit(X, np.arange(40) % 2)
+    expected = model.predict_proba(X)
+    X[3, 1] = np.inf
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+    X[3, 0] = np.inf
+    with pytest.raises(ValueError, match="column 'x0' must hold finite numbers; row 3 has inf"):
+        model.predict(X)
+
+
+@pytest.mark.parametrize("names", [[0, 1, 2], [("a", 1), ("a", 2), ("b", 1)], [2.5, None, "c"]])
+def test_names_that_are_not_texts_count_as_well(names: list[Any]) -> None:
+    """scikit-learn passes over them, and takes columns by their places."""
+    X = pd.DataFrame([[k % 10, k % 3, 7] for k in range(40)])
+    X.columns = pd.MultiIndex.from_tuples(names) if isinstance(names[0], tuple) else names
+    if "c" in names:  # texts beside others are refused by scikit-learn
+        X.columns = [2.5, None, 3]
+    model = quietly(classifier(), X, np.arange(40) % 2)
+    expected = model.predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(X.iloc[:, [1, 0, 2]]), expected)
+    np.testing.assert_array_equal(model.predict_proba(X.iloc[:, [1, 0]]), expected)
+    np.testing.assert_array_equal(model.predict_proba(X.to_numpy()), expected)
+    with pytest.raises(DataError, match="X lacks the column "):
+        model.predict(X.iloc[:, :1])
+
+
+def test_a_name_that_comes_twice_is_refused() -> None:
+    X = pd.DataFrame([[k % 10, k % 3] for k in range(40)], columns=["a", "a"])
+    with pytest.raises(DataError, match="X has more than one column of the name 'a'"):
+        classifier().fit(X, np.arange(40) % 2)
+
+
+def test_a_single_row_as_a_series_is_told_what_makes_a_table_of_it(model: Any) -> None:
+    with pytest.raises(DataError, match=r"X\.to_frame\(\)\.T a row"):
+        model.predict(table(*LEFT_OUT).iloc[0])
 
 
 def test_what_is_used_may_not(model: Any) -> None:

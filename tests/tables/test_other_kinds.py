@@ -26,9 +26,22 @@ TRAINED: dict[str, tuple[list[Any], str]] = {
     "colours": (["red", "green", "blue"] * 4, "texts like 'blue'"),
     "codes": (["01", "02", "A1"] * 4, "texts like '01'"),
     "towns": ([f"town {k}" for k in range(12)] * 2, "texts like 'town 0'"),
+    "codes and a whole number": (["01", "02", "10", "A1"] * 3, "texts like '01'"),
+    "long codes": (["01067", "10115", "80331"] * 4, "texts like '01067'"),
+    "versions": (["3.9", "3.10", "2.7.1"] * 4, "texts like '3.10'"),
+    "figures and letters": (["1", "2", "A"] * 4, "texts like '1'"),
+    "durations": (list(pd.to_timedelta([1, 2, 3] * 4, unit="D")), "durations"),
+    "sentences": ([f"the {w} fox {k} jumps" for k in range(8) for w in ("red", "sly")], "texts"),
 }
 OTHERS: dict[str, list[Any]] = {
+    "codes and a whole number": [1, 11, 2.0, np.int64(11)],
+    "long codes": [1067, 1067.0, 99],
+    "versions": [3.1, 3.11, Decimal("3.1")],
+    "figures and letters": [False, pd.Timestamp("2024-01-31")],
+    "durations": [1, 86_400.0, "3"],
+    "sentences": [20230301, True, pd.Timestamp("2024-01-31"), pd.Timedelta(1)],
     "number": [
+        pd.Timedelta(1),
         "2024-01-31",
         pd.Timestamp("2024-01-31"),
         datetime.date(2024, 1, 31),
@@ -88,6 +101,10 @@ def test_another_kind_is_refused(name: str, other: Any) -> None:
         ("percent", ["85%", "3 %", 0, "0", None, "NA"]),
         ("colours", ["red", " red", "never seen", "5", None, "2024-01-31"]),
         ("codes", ["01", "1", "1.0", None]),
+        ("codes and a whole number", ["01", "11", 10, "7", None]),
+        ("figures and letters", [1, 2.0, 7, "A", "B"]),
+        ("durations", [pd.Timedelta(1), datetime.timedelta(1), None, pd.NaT]),
+        ("sentences", ["the fox", "5", "", None]),
     ],
 )  # fmt: skip
 def test_the_same_kind_in_another_dress_is_not(name: str, same: list[Any]) -> None:
@@ -112,6 +129,28 @@ def test_odd_names_of_columns_are_shown_as_they_are(name: str) -> None:
     with pytest.raises(DataError) as caught:
         columns.transform(pd.DataFrame({name: [1, np.inf]}))
     assert str(caught.value) == f"column {name!r} must hold finite numbers; row 1 has infinity"
+
+
+def test_numbers_and_dates_beyond_what_there_is_room_for() -> None:
+    far = datetime.timezone(datetime.timedelta(hours=5))
+    cells = [datetime.datetime(1, 1, 1, tzinfo=far), datetime.datetime(9999, 12, 31, tzinfo=far)]
+    dates = pd.DataFrame({"x": pd.Series(cells * 6, dtype=object)})
+    assert np.isfinite(Columns(dates).transform(dates)).all()
+    numbers = pd.DataFrame({"x": [1.7e308, -1.7e308, 1, 2] * 3})
+    assert np.isfinite(Columns(numbers).transform(numbers)).all()
+    with pytest.raises(DataError, match="column 'x' must hold finite numbers; row 1 has infinity"):
+        Columns(numbers).transform(pd.DataFrame({"x": pd.Series([1, -(10**400)], dtype=object)}))
+
+
+@pytest.mark.parametrize("first", [10**17, 2**70, -(2**60)])
+def test_numbers_that_floats_would_merge_are_codes(first: int) -> None:
+    cells = [first + k % 4 for k in range(24)]
+    for column in (cells, np.array(cells, object), list(map(str, cells))):
+        columns = Columns(pd.DataFrame({"x": column}))
+        assert columns.describe() == [("x", "4 categories, one-hot")]
+    assert Columns(pd.DataFrame({"x": [2**53 - k % 4 for k in range(24)]})).describe()[0][1] == (
+        "number"
+    )
 
 
 def test_the_whole_numbers_of_a_column_stay_apart() -> None:

@@ -92,6 +92,8 @@ DOUBTFUL = {
     "footnotes": [f"{k}.5 {'r' if k % 3 else ''}".strip() for k in range(40)],
     "two marks": [f"{k},123" if k % 2 else f"{k}.123" for k in range(1, 41)],
     "ids": [f"00{k}" for k in range(40)],
+    "fractions": [f"{k}/200" for k in range(40)],
+    "years or days": [f"{10 + k % 9}/{k % 12 + 1:02}/{k % 28 + 1:02}" for k in range(40)],
     "dates and texts": [f"2024-01-{k % 28 + 1:02}" if k % 3 else f"about {k}" for k in range(40)],
 }
 
@@ -129,6 +131,77 @@ def test_the_remedy_can_be_pasted(run: Run, folder: Path, case: str, name: str) 
         assert result.code == 0
         assert "--column" not in result.err
         assert name not in plainnet.load("t-model.skops").columns_.unused
+
+
+def test_years_of_two_digits_are_not_taken_for_days() -> None:
+    """10/01/31: the last numbers are more different ones than years would be."""
+    years_first = [f"{10 + k % 15}/{k % 12 + 1:02}/{k % 28 + 1:02}" for k in range(84)]
+    hyphens = [text.replace("/", "-") for text in years_first]
+    for days in (years_first, hyphens):
+        table = pd.DataFrame({"x": days, "number": np.arange(84) % 5})
+        _, (message,) = warned(table)
+        assert "could have the day or the year first: nothing tells which" in message
+        assert "columns={'x': 'date:dmy'} (--column x=date:dmy) reads the day first" in message
+        assert message.endswith("date:ymd the year")
+        kind = Columns(table, {"x": "date:ymd"}).kinds[0]
+        years = {value.item().year for value in kind._read(np.array(days, object))}
+        assert years == set(range(2010, 2025))
+    days_first = [f"{k % 28 + 1:02}/{k % 12 + 1:02}/{20 + k % 5}" for k in range(84)]
+    model, messages = warned(pd.DataFrame({"x": days_first}))
+    assert messages == []
+    assert model.columns_.describe()[0][1].startswith("date: time, month, day")
+
+
+MOSTLY = {
+    "numbers": ([str(k % 30) for k in range(60)] + ["not given"] * 20, "number"),
+    "dollars": ([f"${k % 30}" for k in range(70)] + [f"€{k}" for k in range(10)], "number"),
+    "percent": ([f"{k % 30}%" for k in range(70)] + [str(k) for k in range(1, 11)], "number"),
+    "points": ([f"0.{k % 30}" for k in range(1, 71)] + [f"0,{k}" for k in range(1, 11)], "number"),
+    "dates": ([f"2024-01-{k % 28 + 1:02}" for k in range(60)] + ["not given"] * 20, "date"),
+}
+
+
+@pytest.mark.parametrize("case", MOSTLY)
+def test_what_is_mostly_numbers_is_not_a_category_without_a_word(case: str) -> None:
+    cells, kind = MOSTLY[case]
+    model, (message,) = warned(pd.DataFrame({"x": cells}))
+    assert "categories, embedded" in model.columns_.describe()[0][1]
+    assert message.endswith(
+        f"columns={{'x': '{kind}'}} (--column x={kind}) reads most of them as {kind}s"
+    )
+    model, (message,) = warned(pd.DataFrame({"x": cells}), columns={"x": kind})
+    most = len(set(cells) - {"not given"})
+    assert re.search(r"column 'x': (10|20) of 80 values count as missing, since they are", message)
+    assert model.columns_.describe()[0][1].startswith(kind), most
+
+
+def test_codes_are_categories_without_a_word() -> None:
+    for cells in ([f"{k % 40:05}" for k in range(80)], [f"{k % 13}A" for k in range(80)]):
+        model, messages = warned(pd.DataFrame({"x": cells}))
+        assert (messages, model.columns_.describe()[0][1][2:13]) == ([], " categories")
+
+
+def test_another_decimal_point_than_was_said_is_told() -> None:
+    table = pd.DataFrame({"x": [f"{k}.5" for k in range(40)], "number": np.arange(40) % 5})
+    _, (message,) = warned(table, decimal=",")
+    assert message.endswith("left out; ',' is not the decimal point in its numbers")
+    with pytest.raises(DataError, match=r"cannot be read as 'number': with decimal=','; it holds"):
+        Columns(table, {"x": "number"}, decimal=",")
+
+
+def test_a_long_text_does_not_fill_the_screen() -> None:
+    _, (message,) = warned(pd.DataFrame({"x": [*map(str, range(39)), "y" * 10_000]}))
+    assert len(message) < 400
+
+
+def test_dates_without_marks_are_the_same_as_numbers() -> None:
+    """20240131 is read by its format, as a text and as a whole number."""
+    cells = [20240101 + k % 20 for k in range(40)]
+    for trained in (cells, list(map(str, cells))):
+        for form in ("date:%Y%m%d", "date:compact", "date"):
+            columns = Columns(pd.DataFrame({"x": trained}), {"x": form})
+            Z = [columns.transform(pd.DataFrame({"x": x})) for x in (cells, list(map(str, cells)))]
+            np.testing.assert_array_equal(*Z)
 
 
 def test_ambiguous_days_are_not_guessed() -> None:

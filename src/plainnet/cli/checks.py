@@ -168,7 +168,9 @@ def _of_texts(
     finite = [text for text in filled if not INFINITE.fullmatch(text)]
     reading = None if task == "classification" else numbers_in(finite, decimal)
     if reading is not None and len(finite) < len(filled):
-        raise DataError(f"the target {name!r} holds infinity")
+        raise DataError(
+            f"the target {name!r} holds infinity; --task classification takes it for a class"
+        )
     if reading is not None:
         others = reading.others.keys() | reading.missing.keys()
         numbers = [text for text in filled if text not in others]

@@ -122,10 +122,10 @@ def _parts(folder: Folder, settings: Settings) -> tuple[list[int], list[int]]:
         raise DataError(f"{folder.name} has only {found}: there is nothing to learn")
     alone = [label for label, count in counts.items() if count < 2]
     if alone:
+        have, folders_ = ("has", "folder") if len(alone) == 1 else ("have", "folders")
         raise DataError(
-            f"of the classes in {folder.name}, {listed(alone)} {'has' if len(alone) == 1 else 'have'} "
-            f"one {named}, and learning and testing need one each: add {named}s, or remove the "
-            f"folder{'s' * (len(alone) > 1)}"
+            f"of the classes in {folder.name}, {listed(alone)} {have} one {named}, and learning "
+            f"and testing need one each: add {named}s, or remove the {folders_}"
         )
     rest, test = split(
         len(folder.labels),

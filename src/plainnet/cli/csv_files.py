@@ -34,6 +34,7 @@ BYTE_ORDER_MARKS = {
 }
 UNICODE, WINDOWS = "utf-8-sig", "cp1252"
 RECORDS_LOOKED_AT = 200
+LONGEST_CELL = 2**31 - 1
 ONE_COLUMN = "\x1f"
 """A separator that does not occur: commas in a table of one column are part of its cells."""
 EXCELS = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
@@ -50,9 +51,12 @@ class TextFormat:
 
     def check(self) -> None:
         """Refuse what cannot be meant."""
-        if self.separator is not None and len(_unescaped(self.separator)) != 1:
-            raise SettingError(f"--separator is one character, or tab; got {self.separator!r}")
-        if self.separator is not None and _unescaped(self.separator) in '"\r\n':
+        mark = None if self.separator is None else _unescaped(self.separator)
+        if mark is not None and (len(mark) != 1 or not mark.isascii()):
+            raise SettingError(
+                f"--separator is one character of ASCII, or tab; got {self.separator!r}"
+            )
+        if mark is not None and mark in '"\r\n':
             raise SettingError(f"--separator cannot be {self.separator!r}")
         if self.encoding is not None:
             try:
@@ -146,7 +150,7 @@ def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
                 skiprows=skipped,
                 header=0,
                 index_col=False,
-                skipinitialspace=True,
+                skipinitialspace=separator != " ",
                 dtype=object,
                 na_filter=False,
                 # In a table of one column, a blank line is a row without a value.
@@ -159,9 +163,10 @@ def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
         what = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         if isinstance(error, pandas.errors.ParserWarning):
             what = f"rows have more fields than the {len(names)} of the first line"
+        between = "" if separator == ONE_COLUMN else f" with {_shown(separator)} between its cells"
         raise FileError(
-            f"{path} is not a table that can be read with {_shown(separator)} between its cells: "
-            f"{what}; --separator names another character"
+            f"{path} is not a table that can be read{between}: {what}; --separator names "
+            f"{'a' if separator == ONE_COLUMN else 'another'} character"
         ) from error
     # Lines may begin or end in a separator: a column without name and cells is none.
     kept = [i for i, name in enumerate(names) if name or any(map(str.strip, table[i]))]
@@ -238,6 +243,7 @@ def _separator(lines: list[str]) -> str:
 
 
 def _records(lines: list[str], separator: str) -> Iterator[list[str]]:
+    csv.field_size_limit(LONGEST_CELL)
     return csv.reader(lines, delimiter=separator, skipinitialspace=separator != " ")
 
 

@@ -329,13 +329,20 @@ def plain_targets(y: Any) -> Any:
     """A sparse y as an array; a nullable pandas type's integers and booleans not as floats."""
     if hasattr(y, "toarray"):
         return y.toarray()
-    if getattr(y, "ndim", None) != 1 or not hasattr(y, "isna"):
-        return y
-    missing = int(y.isna().sum())
+    series = getattr(y, "ndim", None) == 1 and hasattr(y, "isna")
+    objects = isinstance(y, list | tuple) or getattr(y, "dtype", None) == np.dtype(object)
+    missing = int(y.isna().sum()) if series else sum(map(_is_nan, y)) if objects else 0
     if missing:
         raise DataError(f"Input y contains NaN: {missing} of {len(y)} rows have no target")
-    dtype = getattr(y.dtype, "numpy_dtype", None)
+    dtype = getattr(y.dtype, "numpy_dtype", None) if series else None
     return y if dtype is None or dtype.kind not in "biu" else y.to_numpy(dtype)
+
+
+def _is_nan(value: Any) -> bool:
+    """Whether a single target is NaN, NaT or pandas' NA."""
+    if isinstance(value, float | np.floating):
+        return bool(value != value)
+    return type(value).__name__ in ("NAType", "NaTType")
 
 
 def checked_targets(estimator: NeuralEstimator, y: Any) -> Array:

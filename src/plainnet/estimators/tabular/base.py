@@ -182,17 +182,32 @@ class Tabular(Checkpointed, Ensemble):
             X = X if reset else self._with_unused(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
+        # Infinity is refused by the columns, which say where it is; unused ones may hold it.
         return validate_data(
-            self, X, reset=reset, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=1
+            self, X, reset=reset, dtype=None, ensure_all_finite=False, ensure_min_samples=1
         )
 
     def _with_unused(self, X: Any) -> Any:
-        """A DataFrame with the columns that predictions do without, if it lacks any of them."""
-        present, unused = set(X.columns), set(self.columns_.unused)
-        names = [n for n in getattr(self, "feature_names_in_", ()) if n in present or n in unused]
-        if present.issuperset(names):
+        """A DataFrame with the columns that predictions do without, if it lacks any of them.
+
+        Names that are not texts, which scikit-learn passes over, are put in order as well.
+        """
+        given = dict.fromkeys(map(str, X.columns))
+        known = [kind.name for kind in self.columns_.kinds]
+        unused = set(self.columns_.unused)
+        by_name = hasattr(self, "feature_names_in_")
+        if not by_name:
+            lacking = [name for name in known if name not in given and name not in unused]
+            if lacking and (known[0] == "x0" or all(isinstance(name, str) for name in X.columns)):
+                return X  # one of the two has no names: its columns count by their places
+            if lacking:
+                raise DataError(f"X lacks the column {lacking[0]!r}; it has {list(given)}")
+            X = X.set_axis(list(given), axis=1)
+        names = [name for name in known if name in given or name in unused]
+        if by_name and given.keys() >= set(names):
             return X
-        return X.reindex(columns=[*names, *X.columns.difference(names, sort=False)])
+        X = X.reindex(columns=[*names, *X.columns.difference(names, sort=False)])
+        return X if by_name else X.set_axis(range(X.shape[1]), axis=1)
 
     def _features(self, X: Any) -> Array:
         check_is_fitted(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,8 @@ WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 DAY, MIDNIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), " 00:00:00"
 NUMBER_LABEL = re.compile(r"-?(0|[1-9][0-9]*)(\.0|\.[0-9]*[1-9])?(e[-+][0-9]+)?")
 """How `label_of` and pandas write numbers: not 01, +1 or 1.50."""
+PADDED = re.compile(r"-?(0[0-9]+|[0-9]+\.[0-9]+0)")
+"""Labels that lose a 0 where they are read as numbers: 01 and 1.10; 1.0 is 1 either way."""
 
 
 def is_missing(value: object) -> bool:
@@ -66,7 +69,9 @@ def as_utc(value: Any) -> Any:
     if type(value).__name__ == "Period":
         return value.start_time
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC).replace(tzinfo=None)
+        with suppress(OverflowError):  # on the first day there is, and the last
+            value = value.astimezone(UTC)
+        return value.replace(tzinfo=None)
     return value
 
 

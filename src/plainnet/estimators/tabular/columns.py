@@ -24,6 +24,9 @@ Array = npt.NDArray[Any]
 __all__ = ["Category", "Columns", "Date", "Number", "robust_scale", "smooth_clip"]
 # The kinds stood here, and files name them so.
 
+LARGEST = 1e300
+"""Differences of larger numbers would leave the range of floats."""
+
 # --- the arithmetic -------------------------------------------------------------------------------
 
 
@@ -133,7 +136,9 @@ class Columns:
             ids += found.ids
 
         def together(parts: list[Array]) -> Array:
-            return np.column_stack(parts).astype(float) if parts else np.empty((m, 0))
+            if not parts:
+                return np.empty((m, 0))
+            return np.asarray(np.clip(np.column_stack(parts), -LARGEST, LARGEST), float)
 
         return together(numbers), together(flags), together(ids)
 

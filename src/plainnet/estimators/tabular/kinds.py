@@ -19,6 +19,7 @@ from plainnet.estimators.tabular.cells import (
     INFINITE,
     MISSING,
     NUMBER_LABEL,
+    PADDED,
     TRUE,
     as_utc,
     is_boolean,
@@ -95,6 +96,8 @@ class Number:
     notation: NumberNotation = PLAIN
     words: tuple[str, ...] = ()
     example: str = ""
+    durations: bool | None = None
+    """Whether these are durations, in seconds. None, of files of earlier versions: not known."""
 
     def __init__(
         self,
@@ -103,8 +106,11 @@ class Number:
         notation: NumberNotation = PLAIN,
         words: tuple[str, ...] = (),
         example: str = "",
+        *,
+        durations: bool = False,
     ) -> None:
         self.name, self.notation, self.words, self.example = name, notation, words, example
+        self.durations = durations
         values = self._read(column)
         present = values[~np.isnan(values)]
         self.constant = len(present) == 0 or present.min() == present.max()
@@ -131,8 +137,10 @@ class Number:
 
     def _read(self, column: Array) -> Array:
         """The column as float64, NaN for missing values; refuses other texts, and infinity."""
-        if column.dtype.kind in "biuf" and not self._has_unit:
+        if column.dtype.kind in "biuf" and not self._has_unit and not self.durations:
             values = column.astype(np.float64)
+        elif column.dtype.kind == "m" and self.durations:
+            values = seconds(column)
         else:
             values = np.array(_each(column, self._number, self._holds), np.float64)
         if np.isinf(values).any():
@@ -145,10 +153,10 @@ class Number:
 
     def _number(self, value: object) -> float | None:
         if is_number(value) or is_boolean(value):
-            bare = float(value)  # type: ignore[arg-type]
-            return None if self._has_unit and bare else bare
+            bare = _float(value)
+            return None if (self._has_unit and bare) or self.durations else bare
         if is_duration(value):
-            return float(seconds(value))
+            return None if self.durations is False else float(seconds(value))
         if not isinstance(value, str):
             return np.nan if label_of(value) in self.words else None
         text = value.strip()
@@ -157,7 +165,7 @@ class Number:
         number = self.notation.read(text)
         if number is None and (text in self.words or says_missing(text)):
             return np.nan
-        return number
+        return None if self.durations else number
 
     @property
     def _has_unit(self) -> bool:
@@ -166,8 +174,18 @@ class Number:
 
     @property
     def _holds(self) -> str:
+        if self.durations:
+            return f"column {self.name!r} holds durations"
         like = "" if self.notation == PLAIN else f" like {self.example}"
         return f"column {self.name!r} holds numbers{like}"
+
+
+def _float(value: Any) -> float:
+    """The number, infinite if it is beyond what floats can hold."""
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
 
 
 class Date:
@@ -215,8 +233,8 @@ class Date:
     def _date(self, value: object) -> np.datetime64 | None:
         if is_date(value):
             return np.datetime64(as_utc(value), "s")
-        if is_number(value) and self.notation.order == "compact":  # 20240131
-            value = label_of(value)
+        if is_number(value) and (self.notation.order == "compact" or self.notation.format):
+            value = label_of(value)  # 20240131
         if not isinstance(value, str):
             return np.datetime64("NaT", "s") if label_of(value) in self.words else None
         text = value.strip()
@@ -296,11 +314,17 @@ class Category:
         return found
 
     def _expect_kind(self, value: object, row: int) -> None:
-        """Refuse a number, date or boolean that is not known where no category is one."""
+        """Refuse a number, date or boolean that is not known where no category is one.
+
+        Where one is 01 or 1.10, a number may be another way to write a category: 1 or 1.1.
+        """
         same = next((is_a for is_a in LABELS if is_a(value)), None)
-        if same is None or not self.known or any(map(LABELS[same], self.known)):
+        if same is None or not self.known:
             return
-        example = next((label for label in self.known if label != MISSING), MISSING)
+        codes = [label for label in self.known if same is is_number and PADDED.fullmatch(label)]
+        if not codes and any(map(LABELS[same], self.known)):
+            return
+        example = next((label for label in codes or self.known if label != MISSING), MISSING)
         raise BadCell(
             f"column {self.name!r} holds texts like {example!r}; got {shown(value)} in row ", row
         )
@@ -315,7 +339,7 @@ class Category:
 
 
 LABELS: dict[Callable[[object], bool], Callable[[str], bool]] = {
-    is_boolean: lambda label: label in (*TRUE, *FALSE),
+    is_boolean: lambda label: label in (*TRUE[:-1], *FALSE[:-1]),
     is_number: lambda label: NUMBER_LABEL.fullmatch(label) is not None,
     is_date: lambda label: ISO.read(label) is not None,
 }
@@ -329,12 +353,20 @@ class Text:
     """
 
     used = True
+    only_texts = False  # files of earlier versions do not say it
+    """Whether training had no numbers, dates or booleans among the texts."""
 
-    def __init__(self, name: str, bags: TextFeatures) -> None:
-        self.name, self.bags = name, bags
+    def __init__(self, name: str, bags: TextFeatures, *, only_texts: bool) -> None:
+        self.name, self.bags, self.only_texts = name, bags, only_texts
         self.note = f"text: {len(bags.ngrams):,} words and n-grams as {bags.n_features} numbers"
 
     def features(self, column: Array) -> Features:
+        if self.only_texts:
+            for row, value in enumerate(column.tolist()):
+                if not isinstance(value, str) and not is_missing(value):
+                    raise BadCell(
+                        f"column {self.name!r} holds texts; got {shown(value)} in row ", row
+                    )
         return Features(flags=list(self.bags.transform(texts_of(column)).T))
 
 

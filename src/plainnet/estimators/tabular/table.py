@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ from scipy import sparse
 
 from plainnet.arguments.arrays import as_array
 from plainnet.errors import DataError
-from plainnet.estimators.tabular.cells import seconds
 
 Array = npt.NDArray[Any]
 
@@ -21,7 +21,14 @@ def as_table(X: Any) -> Any:
         raise TypeError("sparse data is not a table of columns; use MLPClassifier or X.toarray()")
     if hasattr(X, "iloc"):
         if X.ndim != 2:
-            raise DataError(f"X must be a table; got a {type(X).__name__}: X.to_frame() makes one")
+            raise DataError(
+                f"X must be a table; got a {type(X).__name__}: X.to_frame() makes a column of it, "
+                "and X.to_frame().T a row"
+            )
+        names = Counter(map(str, X.columns))
+        twins = [name for name, count in names.items() if count > 1]
+        if twins:
+            raise DataError(f"X has more than one column of the name {twins[0]!r}")
         return X
     array = as_array("X", X)
     return np.asarray(X, object) if array.dtype.kind in "US" and array is not X else array
@@ -59,7 +66,7 @@ def _series(series: Any) -> tuple[Array, bool]:
     if kind in "iu" and not declared and not series.hasnans:  # exact: they may be names
         return series.to_numpy(dtype=np.int64 if kind == "i" else np.uint64), declared
     if kind == "m":
-        return seconds(series.to_numpy("m8[us]")), declared
+        return series.to_numpy("m8[us]"), declared
     if kind == "M":
         if getattr(series.dtype, "tz", None) is not None:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)

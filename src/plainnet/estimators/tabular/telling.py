@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from math import ceil, inf
 from shlex import quote
 from typing import Any
+
+import numpy as np
 
 from plainnet.errors import DataError, SettingError, counted, shown
 from plainnet.estimators.tabular.cells import (
@@ -23,8 +26,12 @@ from plainnet.estimators.tabular.cells import (
 )
 from plainnet.estimators.tabular.kinds import Category, Date, Kind, LeftOut, Number, Text, texts_of
 from plainnet.estimators.tabular.table import Column
-from plainnet.estimators.tabular.written_dates import DateReading, dates_in
-from plainnet.estimators.tabular.written_numbers import NumberReading, numbers_in
+from plainnet.estimators.tabular.written_dates import FIRST, DateReading, dates_in
+from plainnet.estimators.tabular.written_numbers import (
+    NumberNotation,
+    NumberReading,
+    numbers_in,
+)
 from plainnet.estimators.texts.features import TextFeatures
 
 KINDS = ("number", "text", "category", "date", "drop")
@@ -52,25 +59,36 @@ def kind_of(column: Column, wanted: str | None, decimal: str | None, whole: Colu
         return Category(name, values), []
     if values.dtype.kind == "M":
         return Date(name, values), []
-    if values.dtype.kind in "iuf":
+    if values.dtype.kind == "m":
+        return Number(name, values, durations=True), []
+    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and not _beyond(whole.values)):
         return Number(name, values), []
     present = _present(whole)
     if not present:
         return LeftOut(name, "empty, left out"), []
     if all(map(is_date, present)):
         return Date(name, values), []
-    if all(map(is_number, present)) or all(map(is_duration, present)):
+    if all(map(is_duration, present)):
+        return Number(name, values, durations=True), []
+    if all(map(is_number, present)) and not any(map(_is_beyond, present)):
         return Number(name, values), []
     if not all(isinstance(v, str) or is_number(v) or is_date(v) for v in present):
-        return _category(column, present, "")
-    texts, doubt = list(map(label_of, present)), ""
-    if (dates := dates_in(texts)) is not None:
-        if dates.notation is not None:
-            return _date(column, dates, present), doubts_of(dates, texts, "dates")
-        doubt = dates.doubt
+        return _category(column, present)
+    texts = list(map(label_of, present))
+    if (dates := dates_in(texts)) is not None and dates.notation is not None:
+        return _date(column, dates, present), doubts_of(dates, texts, "dates")
     if (numbers := _numbers_in(present, decimal)) is not None:
-        return _number(column, numbers, present), doubts_of(numbers, texts, "numbers")
-    return _category(column, present, doubt)
+        return _number(column, numbers, present, texts)
+    return _category(column, present, dates, decimal)
+
+
+def _is_beyond(value: Any) -> bool:
+    """Whether an integer is so large that its neighbours would become the same float."""
+    return isinstance(value, int | np.integer) and abs(int(value)) > 2**53
+
+
+def _beyond(values: Any) -> bool:
+    return bool(len(values)) and any(map(_is_beyond, (values.min(), values.max())))
 
 
 def _present(column: Column) -> list[Any]:
@@ -86,9 +104,13 @@ def _numbers_in(
     return numbers_in(finite, decimal, declared=declared)
 
 
-def _number(column: Column, reading: NumberReading, present: list[Any]) -> Number:
+def _number(
+    column: Column, reading: NumberReading, present: list[Any], texts: Sequence[str]
+) -> Told:
     words, example = tuple(reading.others), _example(present, reading)
-    return Number(column.name, column.values, reading.notation, words, example)
+    kind = Number(column.name, column.values, reading.notation, words, example)
+    what = "numbers" if reading.notation == NumberNotation() else f"numbers like {example}"
+    return kind, doubts_of(reading, texts, what)
 
 
 def _date(column: Column, reading: DateReading, present: list[Any]) -> Date:
@@ -104,30 +126,60 @@ def _example(present: list[Any], reading: NumberReading | DateReading) -> str:
     return max(islice(filter(None, read), EXAMPLES), key=len, default="")
 
 
-def _category(column: Column, present: list[Any], doubt: str) -> Told:
-    """A category; `doubt` is that of dates whose order is not told."""
+def _category(
+    column: Column,
+    present: list[Any],
+    dates: DateReading | None = None,
+    decimal: str | None = None,
+) -> Told:
+    """A category; `dates` are those whose order is not told."""
     kind = Category(column.name, column.values)
-    if not doubt and _is_prose(column, kind):
+    if dates is not None:
+        first, *others = dates.orders
+        made = kind.note if kind.is_name else "They are used as categories"
+        then = f"reads {FIRST[first]} first"
+        then += "".join(f", date:{order} {FIRST[order]}" for order in others)
+        return kind, [f"{dates.doubt}. {made}; {_advice(column, f'date:{first}')} {then}"]
+    if _is_prose(column, kind):
         return _text(column)
-    if not (kind.is_name or doubt):
+    if not kind.embedded:
         return kind, []
-    better, then = "date:dmy", "reads the day first, date:mdy the month"
-    if not doubt:
-        better = _what_most_are(list(map(label_of, present)))
-        then = "uses them" if better == "category" else f"reads them as {better}s"
-    typed = quote(f"{column.name}={better}")
-    advice = f"columns={{{column.name!r}: {better!r}}} (--column {typed}) {then}"
-    made = kind.note if kind.is_name else "They are used as categories"
-    return kind, [f"{doubt}. {made}; {advice}" if doubt else f"{made}; {advice}"]
+    texts = list(map(label_of, present))
+    better = _what_most_are(texts, decimal, surely=not kind.is_name)
+    if kind.is_name:
+        then = f"reads them as {better}s"
+        if not better and decimal and _what_most_are(texts, None, surely=False) == "number":
+            return kind, [f"{kind.note}; {decimal!r} is not the decimal point in its numbers"]
+        if not better:
+            better, then = ("category", "uses them") if kind.known else ("text", "uses its n-grams")
+        return kind, [f"{kind.note}; {_advice(column, better)} {then}"]
+    if better:
+        return kind, [f"{kind.note}; {_advice(column, better)} reads most of them as {better}s"]
+    return kind, []
 
 
-def _what_most_are(texts: list[str]) -> str:
-    """The kind as which most of these texts could be read."""
-    for kind, told in (("number", numbers_in), ("date", dates_in)):
+def _advice(column: Column, kind: str) -> str:
+    """What to pass for another kind, in Python and to the command."""
+    typed = quote(f"{column.name}={kind}")
+    return f"columns={{{column.name!r}: {kind!r}}} (--column {typed})"
+
+
+def _what_most_are(texts: list[str], decimal: str | None, *, surely: bool) -> str:
+    """The kind as which most of these texts could be read, or would be, were they alone; or ""."""
+    tell: dict[str, Callable[..., NumberReading | DateReading | None]] = {
+        "number": partial(numbers_in, decimal=decimal),
+        "date": dates_in,
+    }
+    for kind, told in tell.items():
         reading = told(texts, declared=True)
-        if reading and reading.notation and sum(reading.others.values()) < len(texts) / 2:
-            return kind
-    return "category"
+        if not reading or not reading.notation or sum(reading.others.values()) >= len(texts) / 2:
+            continue
+        if surely:
+            alone = told(text for text in texts if text not in reading.others)
+            if alone is None or alone.notation is None:
+                continue
+        return kind
+    return ""
 
 
 def _text(column: Column) -> Told:
@@ -138,7 +190,8 @@ def _text(column: Column) -> Told:
     features = TextFeatures(texts, min(max(int(share * len(texts)), FEWEST), most))
     if not features.n_features:
         return LeftOut(column.name, "texts without a word in common, left out"), []
-    return Text(column.name, features), []
+    only_texts = all(isinstance(v, str) or is_missing(v) for v in column.values.tolist())
+    return Text(column.name, features, only_texts=only_texts), []
 
 
 def _usual_words(texts: list[str]) -> int:
@@ -170,15 +223,20 @@ def _as_wanted(column: Column, wanted: str, decimal: str | None, whole: Column) 
         return _text(column)
     if kind == "number" and values.dtype.kind in "biuf":
         return Number(name, values), []
+    if kind == "number" and values.dtype.kind == "m":
+        return Number(name, values, durations=True), []
     present = _present(whole)
     texts = list(map(label_of, present))
     if kind == "number":
         if all(is_number(v) or is_boolean(v) for v in present):
             return Number(name, values), []
+        if all(map(is_duration, present)):
+            return Number(name, values, durations=True), []
         numbers = _numbers_in(present, decimal, declared=True)
         if numbers is None or any(map(is_date, present)):
-            raise _cannot_be(column, "number", present)
-        return _number(column, numbers, present), doubts_of(numbers, texts, "numbers")
+            why = "" if decimal is None else f"with decimal={decimal!r}"
+            raise _cannot_be(column, "number", present, why)
+        return _number(column, numbers, present, texts)
     if values.dtype.kind == "M" or all(map(is_date, present)):
         return Date(name, values), []
     dates = dates_in(texts, form or None, declared=True)
@@ -202,7 +260,7 @@ def doubts_of(reading: NumberReading | DateReading, texts: Sequence[str], what: 
     )
     found = [reading.doubt] if reading.doubt else []
     if others:
-        words = ", ".join(repr(word) for word, _ in others.most_common(WORDS_SHOWN))
+        words = ", ".join(shown(word) for word, _ in others.most_common(WORDS_SHOWN))
         more = ", ..." if len(others) > WORDS_SHOWN else ""
         found.append(
             f"{others.total():,} of {counted(len(texts), 'value')} count as missing, since they "

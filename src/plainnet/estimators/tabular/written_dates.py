@@ -99,14 +99,15 @@ class DateReading:
     """What `dates_in` tells of a column.
 
     `notation` is None where these are dates and it is not clear which; `doubt` says why then, and
-    otherwise what was assumed, or is empty. `others` are the texts that are not dates, and
-    `missing` those that say so, with how often each occurs.
+    otherwise what was assumed, or is empty. `orders` are those that it could be then. `others` are
+    the texts that are not dates, and `missing` those that say so, with how often each occurs.
     """
 
     notation: DateNotation | None
     others: dict[str, int]
     missing: dict[str, int]
     doubt: str = ""
+    orders: tuple[str, ...] = ()
 
 
 def dates_in(
@@ -165,11 +166,13 @@ def dates_in(
         not _are_enough(counts, dates) or _are_seasons(like_dates) or _are_versions(dates, orders)
     ):
         return None
-    order, doubt = _order(orders, like_dates)
-    if order is None:
+    possible = _possible_orders(orders, like_dates)
+    order, doubt = possible[0] if possible else "", ""
+    if len(possible) != 1:
+        doubt = _why_unclear(orders, possible)
         certain = {text: w for text, w in dates.items() if text not in orders}
         if not certain or not (declared or _are_enough(counts, certain)):
-            return _reading(None, counts, dates, doubt)
+            return _reading(None, counts, dates, doubt, tuple(possible or ("dmy", "mdy")))
         order, dates = "ymd", certain
     notation_told = DateNotation(order, any(w.short for text, w in dates.items() if text in orders))
     return _reading(notation_told, counts, dates, doubt or _doubt(dates, order))
@@ -243,7 +246,11 @@ def _declared(notation: str) -> DateNotation:
 
 
 def _reading(
-    notation: DateNotation | None, counts: Counter[str], dates: Collection[str], doubt: str = ""
+    notation: DateNotation | None,
+    counts: Counter[str],
+    dates: Collection[str],
+    doubt: str = "",
+    orders: tuple[str, ...] = (),
 ) -> DateReading | None:
     """A column of which these texts are dates; None if there are none."""
     if not dates:
@@ -253,7 +260,7 @@ def _reading(
     for text, count in counts.items():
         if text not in dates:
             (missing if says_no_date(text) else others)[text] = count
-    return DateReading(notation, others, missing, doubt)
+    return DateReading(notation, others, missing, doubt, orders)
 
 
 def _are_enough(counts: Counter[str], dates: Collection[str]) -> bool:
@@ -267,26 +274,39 @@ def _are_enough(counts: Counter[str], dates: Collection[str]) -> bool:
     return few and n_others <= MOST_OTHERS * cells
 
 
-def _order(numbers: dict[str, set[str]], written: dict[str, Written]) -> tuple[str | None, str]:
-    """The order of three numbers that all of them allow, or None and why it is not told."""
+def _possible_orders(numbers: dict[str, set[str]], written: dict[str, Written]) -> list[str]:
+    """The orders of three numbers that all of them allow; without any, that of certain dates."""
     if not numbers:
-        return "ymd", ""
+        return ["ymd"]
     possible = [order for order in ORDERS if all(order in fits for fits in numbers.values())]
     separators = {written[text].separator for text in numbers}
     if separators != {"-"} and len(possible) > 1 and "ymd" in possible:
-        possible.remove("ymd")  # 24/01/31 is rare
+        first, _, last = (
+            {field.zfill(2) for field in fields}
+            for fields in zip(*(written[text].fields for text in numbers), strict=True)
+        )
+        if len(last) <= len(first):  # 24/01/31 is rare, and there are fewer years than days
+            possible.remove("ymd")
     if separators == {"."} and "dmy" in possible:
         possible = ["dmy"]
-    if len(possible) == 1:
-        return possible[0], ""
+    return possible
+
+
+FIRST = {"dmy": "the day", "mdy": "the month", "ymd": "the year"}
+"""What each order begins with."""
+
+
+def _why_unclear(numbers: dict[str, set[str]], possible: list[str]) -> str:
     if possible:
-        return None, (
-            f"dates like {next(iter(numbers))!r} could have the day or the month first: no number "
-            "above 12 tells which"
+        *others, last = (FIRST[order] for order in possible)
+        why = "no number above 12 tells" if possible == ["dmy", "mdy"] else "nothing tells"
+        return (
+            f"dates like {next(iter(numbers))!r} could have {', '.join(others)} or {last} first: "
+            f"{why} which"
         )
     odd = [next(t for t, fits in numbers.items() if order not in fits) for order in ORDERS]
     odd = list(dict.fromkeys(odd))[:2]
-    return None, f"dates contradict each other in their order, like {' and '.join(map(repr, odd))}"
+    return f"dates contradict each other in their order, like {' and '.join(map(repr, odd))}"
 
 
 def _are_seasons(written: dict[str, Written]) -> bool:

@@ -200,8 +200,8 @@ def numbers_in(
     decimal : "." or ",", optional
         The decimal mark, where it is known.
     declared : bool
-        Whether it is known that these are numbers: codes are numbers then, and any share of them
-        will do.
+        Whether it is known that these are numbers: codes are numbers then, any share of them will
+        do, and of several notations the most frequent one is taken.
 
     Raises
     ------
@@ -228,6 +228,9 @@ def numbers_in(
             numbers[text] = parts
     if not numbers:
         return None
+    if declared:
+        numbers, odd = _in_one_notation(numbers, counts, decimal)
+        others |= {text: counts[text] for text in odd}
     affixes = {parts.affix for parts in numbers.values()} - {""}
     if len(affixes) > 1 or (not declared and any(map(_is_code, numbers.values()))):
         return None
@@ -254,6 +257,35 @@ def numbers_in(
     padded = any(_is_padded(parts.body) for parts in numbers.values())
     notation = NumberNotation(*marks, affix, padded)
     return NumberReading(notation, others, missing, _doubt(numbers, fitting))
+
+
+def _in_one_notation(
+    numbers: dict[str, _Parts], counts: Counter[str], decimal: str | None
+) -> tuple[dict[str, _Parts], list[str]]:
+    """(the numbers that agree in affix and marks with the most cells, the other texts)."""
+    affixes: Counter[str] = Counter()
+    for text, parts in numbers.items():
+        affixes[parts.affix] += counts[text]
+    affix = max(affixes, key=lambda name: (affixes[name], name))
+    if not affix and (named := [name for name in affixes if name and name not in UNIT_NAMES]):
+        affix = max(named, key=affixes.__getitem__)  # a currency may be left out
+    zero = {text for text, p in numbers.items() if not p.affix and not p.body.strip("0.,")}
+    kept = {
+        text: parts
+        for text, parts in numbers.items()
+        if parts.affix == affix or (not parts.affix and (affix not in UNIT_NAMES or text in zero))
+    }
+    shapes: Counter[str] = Counter()
+    for text, parts in kept.items():
+        shapes[_shape(parts.body)] += counts[text]
+    cells = {
+        marks: sum(n for shape, n in shapes.items() if marks in _shape_reads(shape))
+        for marks in PREFERENCE
+        if decimal in (None, marks[0])
+    }
+    marks = max(cells, key=cells.__getitem__)  # of equals the first
+    kept = {text: p for text, p in kept.items() if marks in _shape_reads(_shape(p.body))}
+    return kept, [text for text in numbers if text not in kept]
 
 
 # --- one text -------------------------------------------------------------------------------------
