@@ -90,6 +90,14 @@ def test_names_that_are_not_texts_count_as_well(names: list[Any]) -> None:
         model.predict(X.iloc[:, :1])
 
 
+def test_the_columns_of_an_array_have_places_and_no_names() -> None:
+    X = pd.DataFrame({"x1": np.arange(40.0) % 2, "x0": np.arange(40.0) % 7})
+    model = classifier().fit(X.to_numpy(), np.arange(40) % 2)
+    with pytest.warns(UserWarning, match="X has feature names, but TabularClassifier was fitted"):
+        found = model.predict_proba(X)
+    np.testing.assert_array_equal(found, model.predict_proba(X.to_numpy()))
+
+
 def test_a_name_that_comes_twice_is_refused() -> None:
     X = pd.DataFrame([[k % 10, k % 3] for k in range(40)], columns=["a", "a"])
     with pytest.raises(DataError, match="X has more than one column of the name 'a'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import warnings
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -148,9 +149,44 @@ def test_numbers_that_floats_would_merge_are_codes(first: int) -> None:
     for column in (cells, np.array(cells, object), list(map(str, cells))):
         columns = Columns(pd.DataFrame({"x": column}))
         assert columns.describe() == [("x", "4 categories, one-hot")]
-    assert Columns(pd.DataFrame({"x": [2**53 - k % 4 for k in range(24)]})).describe()[0][1] == (
-        "number"
-    )
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [2**53 - k % 4 for k in range(24)],
+        1_700_000_000_000_000_000 + 10**9 * np.arange(24),  # nanoseconds
+        [*range(23), 2**63 - 1],
+        [*range(23), -(2**63)],
+        [2**k for k in range(24, 60)],
+        pd.array([*range(22), None, 2**60], dtype="Int64"),
+    ],
+)
+def test_large_numbers_that_stay_apart_are_numbers(cells: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        columns = Columns(pd.DataFrame({"x": cells}))
+    assert columns.describe()[0][1].startswith("number")
+
+
+def test_a_float_is_not_taken_for_a_code_that_it_may_have_been() -> None:
+    """A missing value in its column makes a float of 10^17 + 1."""
+    columns = Columns(pd.DataFrame({"x": [10**17 + k % 4 for k in range(24)]}))
+    with pytest.raises(DataError, match=r"holds texts like '10000000000000000.'; got 1e\+17"):
+        columns.transform(pd.DataFrame({"x": [10**17 + 1, None]}))
+
+
+def test_the_only_gap_may_be_among_the_rows_to_test_on() -> None:
+    whole = pd.DataFrame({"x": pd.array([*range(39), None], dtype="Int64")})
+    assert Columns(whole.iloc[:30], whole=whole).describe() == [("x", "number")]
+
+
+def test_days_before_years_have_no_numbers_without_a_format_for_texts() -> None:
+    """1012024 has lost the 0 of 01012024."""
+    texts = pd.DataFrame({"x": [f"{k:02}012024" for k in range(1, 25)]})
+    columns = Columns(texts, {"x": "date:%d%m%Y"})
+    with pytest.raises(DataError, match="column 'x' holds dates like 01012024; got 1012024 in row"):
+        columns.transform(pd.DataFrame({"x": [1012024]}))
 
 
 def test_the_whole_numbers_of_a_column_stay_apart() -> None:

@@ -360,8 +360,8 @@ def predict(
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Of predicted numbers: add two columns, low and high, between which the true "
-            "number lies in this share of rows, such as 0.9.",
+            help="For numbers: add two columns, low and high, between which the true number should "
+            "lie in this share of the rows, such as 0.9.",
         ),
     ] = None,
     separator: Separator = None,

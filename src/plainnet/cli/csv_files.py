@@ -163,10 +163,11 @@ def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
         what = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         if isinstance(error, pandas.errors.ParserWarning):
             what = f"rows have more fields than the {len(names)} of the first line"
-        between = "" if separator == ONE_COLUMN else f" with {_shown(separator)} between its cells"
+        between, remedy = f" with {_shown(separator)} between its cells", "names another character"
+        if separator == ONE_COLUMN:
+            between, remedy = "", "says by which character its cells are separated, if they are"
         raise FileError(
-            f"{path} is not a table that can be read{between}: {what}; --separator names "
-            f"{'a' if separator == ONE_COLUMN else 'another'} character"
+            f"{path} is not a table that can be read{between}: {what}; --separator {remedy}"
         ) from error
     # Lines may begin or end in a separator: a column without name and cells is none.
     kept = [i for i, name in enumerate(names) if name or any(map(str.strip, table[i]))]

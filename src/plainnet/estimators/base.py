@@ -126,13 +126,17 @@ class NeuralEstimator(BaseEstimator, ABC):
 
     def _expect_prediction(self, X: Any) -> None:
         """A prediction for X as `_features` gives it, if it takes little memory."""
-        time = X.time if hasattr(X, "time") else X.shape[1] if X.ndim > 1 else 1
+        time = self._steps(X)
         if sum(layer.numbers(time) for layer in self.network_.body.walk()) > TRIED_WITH:
             return
         with np.errstate(all="ignore"):
             Z = self._outputs(X)
             if len(self._decide(Z)) != len(X):
                 raise DataError("it does not predict a value for each row")
+
+    def _steps(self, X: Any) -> int:
+        """Of X as `_features` gives it, how many steps the network takes one after the other."""
+        return X.shape[1] if X.ndim > 1 else 1
 
     # --- what the subclasses say -----------------------------------------------------------------
 
@@ -331,7 +335,11 @@ def plain_targets(y: Any) -> Any:
         return y.toarray()
     series = getattr(y, "ndim", None) == 1 and hasattr(y, "isna")
     objects = isinstance(y, list | tuple) or getattr(y, "dtype", None) == np.dtype(object)
-    missing = int(y.isna().sum()) if series else sum(map(_is_nan, y)) if objects else 0
+    missing = 0
+    if series:
+        missing = int(y.isna().sum())
+    elif objects and np.ndim(y):
+        missing = sum(map(_is_nan, y))
     if missing:
         raise DataError(f"Input y contains NaN: {missing} of {len(y)} rows have no target")
     dtype = getattr(y.dtype, "numpy_dtype", None) if series else None

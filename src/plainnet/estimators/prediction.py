@@ -132,12 +132,23 @@ def mean_outputs(networks: Sequence[Network], X: Array | Blocks) -> Array:
     for network in networks:
         _twin_of(network, blocks.time).add_outputs(network, blocks, Z)
     Z /= len(networks)
+    return _rounded(Z)
+
+
+def mean_and_each(networks: Sequence[Network], X: Array | Blocks) -> tuple[Array, Array]:
+    """`mean_outputs`, and what each network gives, shape (networks, m, *output_shape)."""
+    blocks = Matrix(X) if isinstance(X, np.ndarray) else X
+    each = np.zeros((len(networks), len(blocks), *networks[0].output_shape))
+    Z = np.zeros(each.shape[1:])
+    for network, own in zip(networks, each, strict=True):
+        _twin_of(network, blocks.time).add_outputs(network, blocks, own)
+        Z += own
+    Z /= len(networks)
+    return _rounded(Z), _rounded(each)
+
+
+def _rounded(Z: Array) -> Array:
     return Z.astype(np.float32).astype(np.float64)
-
-
-def outputs_of_each(networks: Sequence[Network], X: Array | Blocks) -> Array:
-    """What each network gives for each row of X, shape (networks, m, *output_shape), float64."""
-    return np.stack([mean_outputs([network], X) for network in networks])
 
 
 def _twin_of(network: Network, time: int) -> Twin:

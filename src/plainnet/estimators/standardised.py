@@ -15,7 +15,7 @@ from plainnet.estimators.base import Rows
 from plainnet.estimators.ensemble import Ensemble, Learned
 from plainnet.estimators.held_out import LEAST_ROWS
 from plainnet.estimators.intervals import Intervals, checked_coverage, fitted
-from plainnet.estimators.prediction import outputs_of_each
+from plainnet.estimators.prediction import mean_and_each
 from plainnet.estimators.targets import Regressor
 from plainnet.losses import Loss, MeanSquaredError
 
@@ -106,7 +106,8 @@ class StandardisedRegressor(Regressor, Ensemble):
         if not self._intervals:
             raise DataError(
                 "intervals come from rows that were held out, and this model has none: fit it to "
-                f"{LEAST_ROWS} rows or more, without validation_fraction=0"
+                f"{LEAST_ROWS} rows or more, without validation_fraction=0, and with this version "
+                "of plainnet"
             )
         ends = self._ends(X, coverage)
         return ends[:, 0] if self._n_outputs == 1 else ends
@@ -116,11 +117,10 @@ class StandardisedRegressor(Regressor, Ensemble):
 
         They are rounded to float32 as predictions are, so that no other row changes them.
         """
-        mean = self._outputs(X)
-        Z = mean[None] if self._mean_is_held else outputs_of_each(self.networks_, X)
-        Z, numbers = self._in_range(Z), self._numbers(X)
+        mean, each = mean_and_each(self.networks_, X)
+        Z, numbers = self._in_range(mean[None] if self._mean_is_held else each), self._numbers(X)
         ends = np.stack(
-            [each.around(numbers, Z[:, :, j], coverage) for j, each in enumerate(self._intervals)],
+            [own.around(numbers, Z[:, :, j], coverage) for j, own in enumerate(self._intervals)],
             axis=-1,
         ).astype(np.float32)  # (m, 2, outputs)
         with np.errstate(over="ignore"):

@@ -192,22 +192,22 @@ class Tabular(Checkpointed, Ensemble):
 
         Names that are not texts, which scikit-learn passes over, are put in order as well.
         """
-        given = dict.fromkeys(map(str, X.columns))
-        known = [kind.name for kind in self.columns_.kinds]
         unused = set(self.columns_.unused)
-        by_name = hasattr(self, "feature_names_in_")
-        if not by_name:
-            lacking = [name for name in known if name not in given and name not in unused]
-            if lacking and (known[0] == "x0" or all(isinstance(name, str) for name in X.columns)):
-                return X  # one of the two has no names: its columns count by their places
-            if lacking:
-                raise DataError(f"X lacks the column {lacking[0]!r}; it has {list(given)}")
-            X = X.set_axis(list(given), axis=1)
-        names = [name for name in known if name in given or name in unused]
-        if by_name and given.keys() >= set(names):
-            return X
-        X = X.reindex(columns=[*names, *X.columns.difference(names, sort=False)])
-        return X if by_name else X.set_axis(range(X.shape[1]), axis=1)
+        if hasattr(self, "feature_names_in_"):
+            names = [n for n in self.feature_names_in_ if n in set(X.columns) or n in unused]
+            if set(X.columns).issuperset(names):
+                return X
+            return X.reindex(columns=[*names, *X.columns.difference(names, sort=False)])
+        if not self.columns_.named or all(isinstance(name, str) for name in X.columns):
+            return X  # scikit-learn warns that one of the two has no names
+        given = [str(name).removesuffix(".0") for name in X.columns]
+        known = {kind.name.removesuffix(".0"): kind.name for kind in self.columns_.kinds}
+        lacking = [n for n in known if n not in given and known[n] not in unused]
+        if lacking:
+            raise DataError(f"X lacks the column {lacking[0]!r}; it has {given}")
+        others = [name for name in given if name not in known]
+        X = X.set_axis(given, axis=1).reindex(columns=[*known, *others])
+        return X.set_axis(range(X.shape[1]), axis=1)
 
     def _features(self, X: Any) -> Array:
         check_is_fitted(self)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,14 @@ NUMBER_LABEL = re.compile(r"-?(0|[1-9][0-9]*)(\.0|\.[0-9]*[1-9])?(e[-+][0-9]+)?"
 """How `label_of` and pandas write numbers: not 01, +1 or 1.50."""
 PADDED = re.compile(r"-?(0[0-9]+|[0-9]+\.[0-9]+0)")
 """Labels that lose a 0 where they are read as numbers: 01 and 1.10; 1.0 is 1 either way."""
+
+
+def as_float(value: Any) -> float:
+    """The number, infinite if it is beyond what floats can hold."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 def is_missing(value: object) -> bool:

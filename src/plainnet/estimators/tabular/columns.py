@@ -74,6 +74,9 @@ class Columns:
         what was assumed.
     """
 
+    named = False  # files of earlier versions do not say it
+    """Whether the columns had names of their own, as in a DataFrame."""
+
     def __init__(
         self,
         X: Any,
@@ -81,6 +84,7 @@ class Columns:
         decimal: str | None = None,
         whole: Any = None,
     ) -> None:
+        self.named = hasattr(X, "iloc")
         table = columns_of(X)
         told_by = table if whole is None else columns_of(whole)
         wanted = {str(name): kind for name, kind in (wanted or {}).items()}

@@ -21,6 +21,7 @@ from plainnet.estimators.tabular.cells import (
     NUMBER_LABEL,
     PADDED,
     TRUE,
+    as_float,
     as_utc,
     is_boolean,
     is_date,
@@ -97,7 +98,7 @@ class Number:
     words: tuple[str, ...] = ()
     example: str = ""
     durations: bool | None = None
-    """Whether these are durations, in seconds. None, of files of earlier versions: not known."""
+    """Whether these are durations, in seconds. None: both, or a file of an earlier version."""
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class Number:
         words: tuple[str, ...] = (),
         example: str = "",
         *,
-        durations: bool = False,
+        durations: bool | None = False,
     ) -> None:
         self.name, self.notation, self.words, self.example = name, notation, words, example
         self.durations = durations
@@ -153,7 +154,7 @@ class Number:
 
     def _number(self, value: object) -> float | None:
         if is_number(value) or is_boolean(value):
-            bare = _float(value)
+            bare = as_float(value)
             return None if (self._has_unit and bare) or self.durations else bare
         if is_duration(value):
             return None if self.durations is False else float(seconds(value))
@@ -178,14 +179,6 @@ class Number:
             return f"column {self.name!r} holds durations"
         like = "" if self.notation == PLAIN else f" like {self.example}"
         return f"column {self.name!r} holds numbers{like}"
-
-
-def _float(value: Any) -> float:
-    """The number, infinite if it is beyond what floats can hold."""
-    try:
-        return float(value)
-    except OverflowError:
-        return np.inf if value > 0 else -np.inf
 
 
 class Date:
@@ -233,8 +226,10 @@ class Date:
     def _date(self, value: object) -> np.datetime64 | None:
         if is_date(value):
             return np.datetime64(as_utc(value), "s")
-        if is_number(value) and (self.notation.order == "compact" or self.notation.format):
-            value = label_of(value)  # 20240131
+        if is_number(value) and (
+            self.notation.order == "compact" or self.notation.format.startswith("%Y")
+        ):
+            value = label_of(value)  # 20240131; where a day or month comes first, a 0 may be lost
         if not isinstance(value, str):
             return np.datetime64("NaT", "s") if label_of(value) in self.words else None
         text = value.strip()
@@ -309,25 +304,35 @@ class Category:
         labels = [label_of(value) for value in values]
         ids = {label: self._id(label) for label in set(labels)}
         found = np.array([ids[label] for label in labels], np.intp)
-        for row in np.flatnonzero(found == 0).tolist():
-            self._expect_kind(values[row], row)
+        strange = [not isinstance(value, str) for value in values]
+        rows = np.flatnonzero((found == 0) & strange).tolist()
+        rows += [row for row, value in enumerate(values) if _may_be_merged(value)]
+        self._expect_kinds(values, sorted(rows))
         return found
 
-    def _expect_kind(self, value: object, row: int) -> None:
-        """Refuse a number, date or boolean that is not known where no category is one.
+    def _expect_kinds(self, values: list[Any], rows: list[int]) -> None:
+        """Refuse numbers, durations, dates and booleans if no category can be one.
 
-        Where one is 01 or 1.10, a number may be another way to write a category: 1 or 1.1.
+        They are not known. Where a code is 01 or 1.10, the numbers 1 and 1.1 may be meant for it.
         """
-        same = next((is_a for is_a in LABELS if is_a(value)), None)
-        if same is None or not self.known:
+        if not rows or not self.known:
             return
-        codes = [label for label in self.known if same is is_number and PADDED.fullmatch(label)]
-        if not codes and any(map(LABELS[same], self.known)):
-            return
-        example = next((label for label in codes or self.known if label != MISSING), MISSING)
-        raise BadCell(
-            f"column {self.name!r} holds texts like {example!r}; got {shown(value)} in row ", row
-        )
+        padded = [label for label in self.known if PADDED.fullmatch(label)]
+        welcome = {
+            is_a: any(map(can_be, self.known)) and not (padded and is_a is is_number)
+            for is_a, can_be in LABELS.items()
+        }
+        for row in rows:
+            value = values[row]
+            same = next((is_a for is_a in LABELS if is_a(value)), None)
+            if same is None or (welcome[same] and not _may_be_merged(value)):
+                continue
+            labels = padded if same is is_number and padded else self.known
+            example = next((label for label in labels if label != MISSING), MISSING)
+            raise BadCell(
+                f"column {self.name!r} holds texts like {example!r}; got {shown(value)} in row ",
+                row,
+            )
 
     def _id(self, label: str) -> int:
         for same in (label, *spellings(label)):
@@ -341,9 +346,15 @@ class Category:
 LABELS: dict[Callable[[object], bool], Callable[[str], bool]] = {
     is_boolean: lambda label: label in (*TRUE[:-1], *FALSE[:-1]),
     is_number: lambda label: NUMBER_LABEL.fullmatch(label) is not None,
+    is_duration: lambda label: NUMBER_LABEL.fullmatch(label) is not None,
     is_date: lambda label: ISO.read(label) is not None,
 }
 """Values that are not texts, and whether a label can be that of one."""
+
+
+def _may_be_merged(value: object) -> bool:
+    """Whether a float may have been a larger integer: a missing value beside it is enough."""
+    return isinstance(value, float) and 2**53 < abs(value) < np.inf
 
 
 class Text:
@@ -408,7 +419,7 @@ def _each(
             texts[value] = read(value)
         return texts[value]
 
-    values = list(column) if column.dtype.kind in "mM" else column.tolist()
+    values = list(column) if column.dtype.kind == "M" else column.tolist()
     found = [cell(value) for value in values]
     row = next((i for i, each in enumerate(found) if each is None), None)
     if row is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from math import ceil, inf
@@ -17,6 +18,7 @@ from plainnet.errors import DataError, SettingError, counted, shown
 from plainnet.estimators.tabular.cells import (
     INFINITE,
     MISSING_WORDS,
+    as_float,
     is_boolean,
     is_date,
     is_duration,
@@ -28,6 +30,8 @@ from plainnet.estimators.tabular.kinds import Category, Date, Kind, LeftOut, Num
 from plainnet.estimators.tabular.table import Column
 from plainnet.estimators.tabular.written_dates import FIRST, DateReading, dates_in
 from plainnet.estimators.tabular.written_numbers import (
+    FEW_DIFFERENT,
+    MOST_OTHERS,
     NumberNotation,
     NumberReading,
     numbers_in,
@@ -36,7 +40,7 @@ from plainnet.estimators.texts.features import TextFeatures
 
 KINDS = ("number", "text", "category", "date", "drop")
 """What the user can say that a column is."""
-WORDS_SHOWN, EXAMPLES = 3, 20
+WORDS_SHOWN, EXAMPLES, SAMPLE = 3, 20, 500
 WORD = re.compile(r"[^\W\d_]{2,}")
 WORDS_OF_A_NAME, WORDS_OF_A_SENTENCE = 2, 4
 """From how many words in half of the cells on a column is text rather than categories: where more
@@ -61,7 +65,7 @@ def kind_of(column: Column, wanted: str | None, decimal: str | None, whole: Colu
         return Date(name, values), []
     if values.dtype.kind == "m":
         return Number(name, values, durations=True), []
-    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and not _beyond(whole.values)):
+    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and not _would_merge(whole)):
         return Number(name, values), []
     present = _present(whole)
     if not present:
@@ -70,7 +74,7 @@ def kind_of(column: Column, wanted: str | None, decimal: str | None, whole: Colu
         return Date(name, values), []
     if all(map(is_duration, present)):
         return Number(name, values, durations=True), []
-    if all(map(is_number, present)) and not any(map(_is_beyond, present)):
+    if all(map(is_number, present)) and not _would_merge(whole):
         return Number(name, values), []
     if not all(isinstance(v, str) or is_number(v) or is_date(v) for v in present):
         return _category(column, present)
@@ -82,17 +86,20 @@ def kind_of(column: Column, wanted: str | None, decimal: str | None, whole: Colu
     return _category(column, present, dates, decimal)
 
 
-def _is_beyond(value: Any) -> bool:
-    """Whether an integer is so large that its neighbours would become the same float."""
-    return isinstance(value, int | np.integer) and abs(int(value)) > 2**53
-
-
-def _beyond(values: Any) -> bool:
-    return bool(len(values)) and any(map(_is_beyond, (values.min(), values.max())))
+def _would_merge(column: Column) -> bool:
+    """Whether different integers become the same float, as names beyond 2^53 do that count up."""
+    values = column.values
+    ends = (values.min(), values.max()) if values.dtype.kind in "iu" and len(values) else ()
+    if ends and all(abs(int(end)) <= 2**53 for end in ends):
+        return False
+    integers = {int(v) for v in _present(column) if isinstance(v, int | np.integer)}
+    return len(set(map(as_float, integers))) < len(integers)
 
 
 def _present(column: Column) -> list[Any]:
-    return [value for value in column.values if not is_missing(value)]
+    values = column.values
+    cells = list(values) if values.dtype.kind == "M" else values.tolist()
+    return [value for value in cells if not is_missing(value)]
 
 
 def _numbers_in(
@@ -109,7 +116,8 @@ def _number(
 ) -> Told:
     words, example = tuple(reading.others), _example(present, reading)
     kind = Number(column.name, column.values, reading.notation, words, example)
-    what = "numbers" if reading.notation == NumberNotation() else f"numbers like {example}"
+    marked = replace(reading.notation, padded=False) != NumberNotation()
+    what = f"numbers like {example}" if marked else "numbers"
     return kind, doubts_of(reading, texts, what)
 
 
@@ -154,7 +162,8 @@ def _category(
             better, then = ("category", "uses them") if kind.known else ("text", "uses its n-grams")
         return kind, [f"{kind.note}; {_advice(column, better)} {then}"]
     if better:
-        return kind, [f"{kind.note}; {_advice(column, better)} reads most of them as {better}s"]
+        then = f"reads most of them as {better}s, and the others count as missing"
+        return kind, [f"{kind.note}; {_advice(column, better)} {then}"]
     return kind, []
 
 
@@ -165,21 +174,42 @@ def _advice(column: Column, kind: str) -> str:
 
 
 def _what_most_are(texts: list[str], decimal: str | None, *, surely: bool) -> str:
-    """The kind as which most of these texts could be read, or would be, were they alone; or ""."""
+    """The kind as which most of these texts could be read, or "".
+
+    Surely: they would be, were it not for a few texts that come again and again, or a few cells in
+    another notation.
+    """
     tell: dict[str, Callable[..., NumberReading | DateReading | None]] = {
         "number": partial(numbers_in, decimal=decimal),
         "date": dates_in,
     }
     for kind, told in tell.items():
-        reading = told(texts, declared=True)
-        if not reading or not reading.notation or sum(reading.others.values()) >= len(texts) / 2:
-            continue
-        if surely:
-            alone = told(text for text in texts if text not in reading.others)
-            if alone is None or alone.notation is None:
-                continue
-        return kind
+        for some in (texts[:: max(1, len(texts) // SAMPLE)], texts):  # most are told by a sample
+            reading = told(some, declared=True)
+            if not reading or not reading.notation:
+                break
+            if sum(reading.others.values()) >= len(some) / 2:
+                break
+        else:
+            assert reading is not None
+            if not surely or _are_disturbed(reading.others, texts, told):
+                return kind
     return ""
+
+
+def _are_disturbed(
+    others: Mapping[str, int],
+    texts: list[str],
+    told: Callable[..., NumberReading | DateReading | None],
+) -> bool:
+    """Whether texts would be of a kind but for these others."""
+    strange = set(islice((t for t in others if not told([t], declared=True)), FEW_DIFFERENT + 1))
+    if len(strange) > FEW_DIFFERENT:
+        return False
+    if sum(n for text, n in others.items() if text not in strange) > MOST_OTHERS * len(texts):
+        return False
+    alone = told(text for text in texts if text not in others)
+    return alone is not None and alone.notation is not None
 
 
 def _text(column: Column) -> Told:
@@ -230,8 +260,9 @@ def _as_wanted(column: Column, wanted: str, decimal: str | None, whole: Column) 
     if kind == "number":
         if all(is_number(v) or is_boolean(v) for v in present):
             return Number(name, values), []
-        if all(map(is_duration, present)):
-            return Number(name, values, durations=True), []
+        if all(is_number(v) or is_duration(v) for v in present):
+            only = all(map(is_duration, present))
+            return Number(name, values, durations=True if only else None), []
         numbers = _numbers_in(present, decimal, declared=True)
         if numbers is None or any(map(is_date, present)):
             why = "" if decimal is None else f"with decimal={decimal!r}"

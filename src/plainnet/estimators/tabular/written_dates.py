@@ -29,6 +29,8 @@ EPOCH = date(1970, 1, 1).toordinal()
 
 ORDERS = {"dmy": (2, 1, 0), "mdy": (2, 0, 1), "ymd": (0, 1, 2)}
 """Where year, month and day are among three numbers."""
+MOST_YEARS = 20
+"""More different numbers than these at the end of dates like 10/01/31 may be days."""
 FIRST_SHORT_YEAR = 69
 """Two-digit years are 1969 to 2068, as POSIX has it."""
 
@@ -116,10 +118,12 @@ def dates_in(
     """The notation of a column of texts, or None if they are not dates.
 
     Whether the day or the month comes first is told by a number above 12 anywhere in the column,
-    or by points, between which the day does. Among the dates there may be any number of
-    MISSING_WORDS, 0000-00-00 and 9999-99-99, and other texts and impossible dates if they are at
-    most a fifth of the cells that are not missing, and at most nine different ones or a twentieth
-    of those cells.
+    or by points, between which the day does. Two digits in front can be the year between hyphens,
+    and where those at the end vary more than years would.
+
+    Among the dates there may be any number of MISSING_WORDS, 0000-00-00 and 9999-99-99, and other
+    texts and impossible dates if they are at most a fifth of the cells that are not missing, and at
+    most nine different ones or a twentieth of those cells.
 
     Parameters
     ----------
@@ -168,6 +172,11 @@ def dates_in(
         return None
     possible = _possible_orders(orders, like_dates)
     order, doubt = possible[0] if possible else "", ""
+    if len(possible) == 1 and order != "ymd" and _end_in_days(orders, like_dates):
+        if declared:
+            doubt = f"{next(iter(orders))!r} is read with {FIRST[order]} first, not with the year"
+        else:
+            possible.append("ymd")
     if len(possible) != 1:
         doubt = _why_unclear(orders, possible)
         certain = {text: w for text, w in dates.items() if text not in orders}
@@ -281,15 +290,19 @@ def _possible_orders(numbers: dict[str, set[str]], written: dict[str, Written]) 
     possible = [order for order in ORDERS if all(order in fits for fits in numbers.values())]
     separators = {written[text].separator for text in numbers}
     if separators != {"-"} and len(possible) > 1 and "ymd" in possible:
-        first, _, last = (
-            {field.zfill(2) for field in fields}
-            for fields in zip(*(written[text].fields for text in numbers), strict=True)
-        )
-        if len(last) <= len(first):  # 24/01/31 is rare, and there are fewer years than days
-            possible.remove("ymd")
+        possible.remove("ymd")  # 24/01/31 is rare
     if separators == {"."} and "dmy" in possible:
         possible = ["dmy"]
     return possible
+
+
+def _end_in_days(numbers: dict[str, set[str]], written: dict[str, Written]) -> bool:
+    """Whether 10/01/31 may end in the day: all can, and the ends vary more than years would."""
+    if not all("ymd" in fits for fits in numbers.values()):
+        return False
+    first, _, last = map(set, zip(*(written[text].fields for text in numbers), strict=True))
+    month_ends = min(map(int, first)) >= 28
+    return len(last) > MOST_YEARS and len(last) >= 1.5 * len(first) and not month_ends
 
 
 FIRST = {"dmy": "the day", "mdy": "the month", "ymd": "the year"}

@@ -284,6 +284,10 @@ def _in_one_notation(
         if decimal in (None, marks[0])
     }
     marks = max(cells, key=cells.__getitem__)  # of equals the first
+    if marks == (".", ",") and cells.get((",", "."), 0) == cells[marks]:  # 5.123 beside 5,123
+        points, commas = (sum(n for s, n in shapes.items() if mark in s) for mark in ".,")
+        if points and commas and points != commas:
+            marks = (".", "") if points > commas else (",", "")
     kept = {text: p for text, p in kept.items() if marks in _shape_reads(_shape(p.body))}
     return kept, [text for text in numbers if text not in kept]
 

@@ -186,6 +186,9 @@ class Texts(Ensemble):
         with np.errstate(over="ignore", invalid="ignore"):
             return finite(super()._outputs(X))
 
+    def _steps(self, X: Examples) -> int:
+        return X.time
+
     # --- out of a file ---------------------------------------------------------------------------
 
     def expect_to_work(self) -> None:
@@ -344,9 +347,6 @@ class TextRegressor(StandardisedRegressor, Texts):
 
     _monitor = "val_loss"
 
-    def _numbers(self, X: Examples) -> Array:
-        return np.log1p(X.lengths)[:, None]
-
     def __init__(
         self,
         preset: str = "default",
@@ -366,3 +366,6 @@ class TextRegressor(StandardisedRegressor, Texts):
         verbose: bool = False,
     ) -> None:
         self._store(locals())
+
+    def _numbers(self, X: Examples) -> Array:
+        return np.log1p(X.lengths)[:, None]
