@@ -1,0 +1,137 @@
+"""Terms as a line of mathematics that can be read, checked on paper, and parsed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from plainnet.inspection.terms import Function, Index, Many, Number, Operation, Term
+
+DIGITS = 3
+MOST_TERMS, AT_THE_END = 8, 2
+"""A longer sum shows its first terms and these last ones; what is between them is one number."""
+
+COMPARISON, SUM, PRODUCT, SIGNED, POWER, ATOM = range(6)
+"""How strongly an expression binds, as in Python."""
+BINDS = {
+    **dict.fromkeys((">", ">=", "<", "<=", "==", "!=", "&"), COMPARISON),
+    **dict.fromkeys(("+", "-"), SUM),
+    **dict.fromkeys(("*", "/", "//", "%"), PRODUCT),
+    "**": POWER,
+}
+
+
+def number(value: Any, digits: int = DIGITS) -> str:
+    """The value with so many significant digits; fewer only where that is the value itself.
+
+    >>> [number(x) for x in (0.3468, -1.0, 1.0009, 0.5, 12345.6, 0.00003, True)]
+    ['0.347', '-1', '1.00', '0.5', '1.23e+04', '3e-05', '1']
+    """
+    if value is None:  # a setting, such as a padding that there is not
+        return "None"
+    if isinstance(value, bool | np.bool_ | int | np.integer):
+        return str(int(value))
+    value = float(value)
+    if value.is_integer() and abs(value) < 10**digits:
+        return str(int(value))
+    short = f"{value:.{digits}g}"
+    return short if float(short) == value else f"{value:#.{digits}g}".rstrip(".")
+
+
+def reference(name: str, index: Index) -> str:
+    """A number's name in its array: W[3, 0]."""
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
+
+
+class Writer:
+    """Writes terms.
+
+    Parameters
+    ----------
+    digits : int
+        Significant digits of a number.
+    most : int
+        Terms of a sum, mean, max or min that are written out.
+    names : bool
+        Names with indices, such as W[3, 0], rather than their values.
+    """
+
+    def __init__(
+        self, digits: int = DIGITS, most: int = MOST_TERMS, *, names: bool = False
+    ) -> None:
+        self.digits, self.most, self.names = digits, most, names
+
+    def __call__(self, term: Term) -> str:
+        return self._written(term)[0]
+
+    def line(self, name: str, index: Index, term: Term) -> str:
+        """Z[0, 1] = 0.35*(-1.06) + 0.82*0.69 = 0.195."""
+        result, made = reference(name, index), self(term)
+        value = number(term.value, self.digits)
+        return f"{result} = {made}" if made == value else f"{result} = {made} = {value}"
+
+    def _written(self, term: Term) -> tuple[str, int]:
+        """The text, and how strongly it binds."""
+        match term:
+            case Number(name=name, index=index, value=value):
+                if self.names and name:
+                    return reference(name, index), ATOM
+                text = number(value, self.digits)
+                return text, SIGNED if text.startswith("-") else ATOM
+            case Operation(sign=sign, operands=[operand]):
+                return f"{sign}{self._within(operand, POWER)}", SIGNED
+            case Operation(sign=sign, operands=[left, right]):
+                return self._between(sign, left, right)
+            case Function(name=name, operands=operands):
+                return f"{name}({', '.join(map(self, operands))})", ATOM
+            case Many(kind="sum"):
+                return self._sum(term)
+            case Many(kind="mean", terms=terms):
+                return f"({self._sum(term)[0]})/{len(terms)}", PRODUCT
+            case Many(kind=kind):
+                return f"{kind}({', '.join(self._some(term, self))})", ATOM
+        raise TypeError(f"{term!r} is not a term")
+
+    def _between(self, sign: str, left: Term, right: Term) -> tuple[str, int]:
+        binds = BINDS[sign]
+        # a - (b + c), a / (b*c), a*(b//c), (a**b)**c have brackets; a + (b - c), a*(b/c) need none.
+        whole = isinstance(right, Operation) and right.sign in ("//", "%")
+        from_left = binds + (binds in (POWER, COMPARISON))
+        from_right = binds + (whole or sign not in ("+", "*", "**"))
+        first, second = self._within(left, from_left), self._within(right, from_right)
+        if second.startswith("-"):
+            second = f"({second})"
+        space = "" if binds in (PRODUCT, POWER) else " "
+        return f"{first}{space}{sign}{space}{second}", binds
+
+    def _within(self, term: Term, binds: int) -> str:
+        text, own = self._written(term)
+        return text if own >= binds else f"({text})"
+
+    def _sum(self, term: Many) -> tuple[str, int]:
+        parts = self._some(term, lambda each: self._within(each, SUM))
+        if not parts:
+            return "0", ATOM
+        if len(parts) == 1:
+            return (parts[0], SUM)
+        first, *others = parts
+        return " + ".join([first, *(f"({o})" if o[0] == "-" else o for o in others)]), SUM
+
+    def _some(self, term: Many, write: Callable[[Term], str]) -> list[str]:
+        """The terms, of many the first and the last, with what the others make together."""
+        terms = term.terms
+        if len(terms) <= self.most:
+            return [write(each) for each in terms]
+        first, last = terms[: self.most - AT_THE_END], terms[-AT_THE_END:]
+        between = terms[len(first) : -AT_THE_END]
+        made = number(_together(term.kind, between), self.digits)
+        return [*map(write, first), f"({len(between):,} more: {made})", *map(write, last)]
+
+
+def _together(kind: str, terms: Sequence[Term]) -> Any:
+    values = [term.value for term in terms]
+    if kind in ("sum", "mean"):
+        return sum(values)
+    return max(values) if kind == "max" else min(values)
