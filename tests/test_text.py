@@ -239,9 +239,10 @@ def test_settings_that_make_no_sense_are_refused(made, message):
         made()
 
 
-def test_a_description_of_something_else_is_refused():
+@pytest.mark.parametrize("config", [{"type": "Dense", "units": 3}, {}, None, "Words"])
+def test_a_description_of_something_else_is_refused(config):
     with pytest.raises((SettingError, FileError)):
-        text.from_config({"type": "Dense", "units": 3})
+        text.from_config(config)
 
 
 # --- padding and masks ----------------------------------------------------------------------------

@@ -383,6 +383,8 @@ def from_config(config: Mapping[str, Any]) -> Tokenizer:
     >>> from_config(Characters("ab").config()).encode("abc")
     array([2, 3, 1])
     """
+    if not isinstance(config, Mapping) or "type" not in config:
+        raise SettingError(f"config must describe a tokenizer; got {shown(config)}")
     made = rebuild(config, {kind.__name__: kind for kind in (Characters, Words, BytePairs)})
     if not isinstance(made, Tokenizer):
         raise SettingError(f"config must describe a tokenizer; got {shown(config)}")

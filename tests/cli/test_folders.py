@@ -254,7 +254,7 @@ def make(root: Path, *names: str) -> None:
         (["only/a.png", "only/b.png"], "only one class, 'only'"),
         (["a/1.png", "a/2.png", "b/1.png"], "'b' has one picture"),
         (["a/1.png", "a/2.png", "b/1.png", "b/2.png"], "2 pictures to learn from and 2 to test"),
-        (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "such as x/test"),
+        (["train/a/1.png", "train/b/1.png", "test/a/1.png"], "such as x/train"),
         (["x/a/1.png", "x/b/1.png"], "such as x/x"),
     ],
 )
@@ -264,6 +264,43 @@ def test_folders_without_enough_are_refused(
     (folder / "x").mkdir()
     make(folder / "x", *names)
     assert says in refused("train", "x")
+
+
+@pytest.mark.parametrize("ending", ["png", "txt"])
+def test_two_files_of_each_class_are_enough(run: Run, folder: Path, ending: str) -> None:
+    """Too few to hold any out while learning."""
+    for label in "abcdefghijkl":
+        (folder / "x" / label).mkdir(parents=True)
+        for i in range(2):
+            place = folder / "x" / label / f"{i}.{ending}"
+            if ending == "png":
+                picture("red", ord(label) + i).save(place)
+            else:
+                place.write_text(f"{label} {label}{i}")
+    result = run("train", "x", "--epochs", 2)
+    assert (result.code, result.err) == (0, "")
+    assert "are too few" in result.out
+    assert "the last epoch is kept" in result.out
+    assert "accuracy -" in result.out
+
+
+def test_no_folder_counts_for_two_classes(photos: Path) -> None:
+    os.symlink("red", photos / "a copy")
+    os.symlink("../red", photos / "blue" / "linked")
+    found = folders.to_learn("photos")
+    assert sorted(set(found.labels)) == ["blue", "red"]
+    assert len(found.paths) == 24
+    said = "\n".join(found.left_out)
+    assert "photos/a copy is a link to a folder that is there already" in said
+    assert "photos/blue/linked is a link to a folder that is there already" in said
+
+
+def test_other_pictures_of_the_same_names_and_sizes_are_other_data(folder: Path) -> None:
+    make(folder / "x", "a/1.bmp", "a/2.bmp")
+    before = folders.checksum(Path("x"))
+    assert folders.checksum(Path("x")) == before
+    picture("blue").save(folder / "x/a/1.bmp")
+    assert folders.checksum(Path("x")) != before
 
 
 def test_folders_without_files_to_learn_from(refused: Refused, folder: Path) -> None:

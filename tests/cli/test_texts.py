@@ -155,9 +155,15 @@ def test_what_leaves_nothing_to_learn_is_refused(run: Run, folder: Path) -> None
     )
     for path in (folder / "x" / "a").glob("*"):
         path.write_text("words")
-    assert "x has only one class, 'a'" in run("train", "x").err
+    assert "x has texts of only one class, 'a'" in run("train", "x").err
     (folder / "x/b/1.txt").write_text("others")
     assert "'b' has one text, and learning and testing need one each" in run("train", "x").err
+
+
+def test_a_table_is_not_one_text(run: Run, refused: Refused, reviews: Path, flowers: Path) -> None:
+    assert run("train", "reviews", *QUICK).code == 0
+    message = refused("predict", "reviews-model.skops", flowers)
+    assert f"{flowers} is a table, and the model was trained on texts" in message
 
 
 def test_a_model_from_python_predicts_files(run: Run, refused: Refused, reviews: Path) -> None:

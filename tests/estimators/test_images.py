@@ -291,6 +291,12 @@ def test_rows_of_pixels_need_their_shape():
         ImageClassifier(**QUICK, image_shape=(7, 9)).fit(X.reshape(40, -1), y)
 
 
+def test_the_shape_of_rows_has_its_channels_last():
+    X, y = stripes()
+    with pytest.raises(ShapeError, match=r"channels come last: \(10, 12, 1\)"):
+        ImageClassifier(**QUICK, image_shape=(1, 10, 12)).fit(X.reshape(len(X), -1), y)
+
+
 def test_any_sizes_are_brought_to_one():
     X, y = stripes(60, 12, 12)
     sizes = [(12, 12), (24, 24), (12, 24)]
@@ -349,7 +355,9 @@ def test_grey_and_colour_are_told_from_the_data(model):
     assert ImageClassifier(**QUICK | {"epochs": 1}).fit(grey, y).pixels_.channels == 1
 
 
-@pytest.mark.parametrize("change", [lambda X: X / 255, lambda X: X * 257.0])
+@pytest.mark.parametrize(
+    "change", [lambda X: X / 255, lambda X: X * 257.0, lambda X: X > 127, lambda X: (X > 127) * 1]
+)
 def test_another_scale_than_in_training_is_refused(model, change):
     X, _ = stripes()
     with pytest.raises(DataError, match="scale of the training"):
@@ -358,6 +366,22 @@ def test_another_scale_than_in_training_is_refused(model, change):
     with pytest.raises(DataError, match=r"X\[0\].*up to 0\.9"):
         fractions.predict(X)
     assert model.predict(np.zeros((2, 10, 12))).shape == (2,)
+    nearly_black = np.ones((2, 10, 12), np.uint8)  # bytes have one scale
+    assert model.predict(nearly_black).shape == (2,)
+
+
+def test_bytes_are_not_sixteen_bits():
+    X, y = stripes()
+    deep = ImageClassifier(**QUICK | {"epochs": 1}).fit(X.astype(np.uint16) * 257, y)
+    with pytest.raises(DataError, match=r"X\[0\].*its pixels are bytes"):
+        deep.predict(X)
+
+
+def test_two_scales_in_one_training_are_refused():
+    X, y = stripes()
+    both = [image if i % 2 else image / 255 for i, image in enumerate(X)]
+    with pytest.raises(DataError, match="X has images of two scales: one with fractions up to 0"):
+        ImageClassifier(**QUICK).fit(both, y)
 
 
 @pytest.mark.parametrize(
@@ -370,6 +394,7 @@ def test_another_scale_than_in_training_is_refused(model, change):
         (np.zeros(20), "have the shape"),
         (np.full((20, 3, 3), np.nan), "nan"),
         (np.full((20, 3, 3), 1e300), "float32"),
+        (iter([np.zeros((3, 3))] * 20), r"list\(X\) makes a list of it"),
         (np.zeros((20, 0, 3)), "no images"),
         (np.zeros((0, 3, 3)), "no images"),
         ([], "no images"),
@@ -436,6 +461,23 @@ def test_files_and_pictures_are_their_pixels(model, Image, tmp_path):
 
 def read(path):
     return Pixels((1, 1)).fit([path]).ravel().tolist()
+
+
+def test_paths_come_in_any_list(Image, tmp_path):
+    pd = pytest.importorskip("pandas", reason="pandas is the extra `cli`")
+    X, y = stripes(20)
+    for i, image in enumerate(X):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    paths = [str(tmp_path / f"{i}.png") for i in range(20)]
+    expected = ImageClassifier(**QUICK | {"epochs": 1}).fit(X, y).predict_proba(X)
+    for given in (
+        paths,
+        pd.Index(paths),
+        pd.Series(paths),
+        np.array(paths, np.dtypes.StringDType()),
+    ):
+        found = ImageClassifier(**QUICK | {"epochs": 1}).fit(given, y).predict_proba(given)
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_transparent_pixels_lie_on_white(Image):

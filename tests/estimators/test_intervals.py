@@ -137,6 +137,13 @@ def test_they_are_saved(model, tmp_path):
     np.testing.assert_array_equal(loaded.predict_interval(X), model.predict_interval(X))
 
 
+def test_no_rows_have_no_intervals():
+    pd = pytest.importorskip("pandas", reason="pandas is the extra `cli`")
+    X = pd.DataFrame(_table(60)[0])
+    frames = TabularRegressor(**FAST).fit(X, _table(60)[1])
+    assert frames.predict_interval(X[:0]).shape == (0, 2)
+
+
 def test_a_constant_has_no_width():
     model = TabularRegressor(**FAST).fit(_table(60)[0], np.full(60, 7.0))
     np.testing.assert_allclose(model.predict_interval(_table(5)[0]), 7)

@@ -248,6 +248,24 @@ def test_a_text_gets_the_same_numbers_in_any_company(texts):
     np.testing.assert_array_equal(copied.transform(texts), together)
 
 
+@pytest.mark.parametrize("different", [2, 4, 9, 30])
+def test_repeated_texts_get_the_same_numbers_each_time(different):
+    """No more different texts than numbers: the decomposition has nothing left to find."""
+    some = [f"word{k} and word{k // 2}" for k in range(different)] * 5
+    first, *others = (TextFeatures(some, 12) for _ in range(4))
+    for other in others:
+        np.testing.assert_array_equal(other.projection, first.projection)
+    M = first.ngrams.bags(as_texts(some)).matrix(len(first.ngrams)).toarray().astype(float)
+    sizes = np.linalg.svd(M, compute_uv=False)[: first.n_features]
+    found = np.linalg.norm(first.transform(some), axis=0)
+    np.testing.assert_allclose(found, sizes, rtol=1e-6)
+
+
+def test_the_width_that_heads_divide_is_named(texts):
+    with pytest.raises(SettingError, match="width must be a multiple of 4 for the preset 'trans"):
+        TextClassifier("transformer", width=5).fit(texts[:40], [0, 1] * 20)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("projection", None), ("projection", np.ones((3, 2))), ("ngrams", "words")],

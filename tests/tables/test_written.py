@@ -205,6 +205,23 @@ def test_another_decimal_point_than_was_said_is_told() -> None:
         Columns(table, {"x": "number"}, decimal=",")
 
 
+def test_a_declared_category_is_not_left_out_without_a_word() -> None:
+    for cells in ([f"person {k}" for k in range(40)], [f"ID{k}" for k in range(40)]):
+        table = pd.DataFrame({"x": pd.Series(cells, dtype="category"), "n": np.arange(40) % 5})
+        _, (message,) = warned(table)
+        assert "40 different texts in 40 rows, left out; columns={'x': 'text'}" in message
+        model, messages = warned(table, columns={"x": "text"})
+        assert (messages, model.columns_.unused) == ([], [])
+
+
+def test_sentences_without_blanks_are_texts() -> None:
+    words = ["这部电影", "非常好看", "剧情拖沓", "画面精美", "ภาพสวยมาก", "น่าเบื่อ"]
+    cells = ["".join(words[(k * j) % 6] for j in (1, 5, 7)) + str(k) for k in range(60)]
+    model, messages = warned(pd.DataFrame({"x": cells, "n": np.arange(60) % 5}))
+    assert messages == []
+    assert model.columns_.describe()[0][1].startswith("text: ")
+
+
 def test_a_long_text_does_not_fill_the_screen() -> None:
     _, (message,) = warned(pd.DataFrame({"x": [*map(str, range(39)), "y" * 10_000]}))
     assert len(message) < 400

@@ -181,7 +181,8 @@ def _is_real(values: Any) -> bool:
 
 
 def _column_dtypes(values: Any) -> list[Any]:
-    return list(values.dtypes) if np.iterable(values.dtypes) else [values.dtypes]
+    dtypes = values.dtypes if hasattr(values, "dtypes") else values.dtype  # an Index has one
+    return list(dtypes) if np.iterable(dtypes) else [dtypes]
 
 
 def _from_pandas(values: Any) -> Array:

@@ -26,6 +26,7 @@ from plainnet.cli.settings import Settings, option
 from plainnet.data import split
 from plainnet.errors import DataError, SettingError, counted
 
+TABLES = (".csv", ".csv.gz", ".parquet", ".npz")
 FOR_TABLES = ("target", "drop", "column", "task", "separator", "decimal", "hidden_layer_sizes")
 
 
@@ -73,6 +74,7 @@ def learn(
 ) -> tuple[Any, Callable[[], None]]:
     """Train and report; returns the estimator, and a function that tests it."""
     from plainnet.estimators.checkpointing import Checkpointed
+    from plainnet.estimators.held_out import LEAST_ROWS, may_be_held_out
 
     files, named = FILES[folder.kind], NAMED[folder.kind]
     broken = settings.broken or "skip"
@@ -87,6 +89,8 @@ def learn(
     )
     sizes = {"to learn from": len(rest), "to test": len(test)}
     note, what = files.validation(networks), f"{named.capitalize()}s"
+    if len(may_be_held_out(len(rest), np.array([folder.labels[i] for i in rest]))) < LEAST_ROWS:
+        note = f"These are too few {named}s to hold any of them out: the last epoch is kept."
     report.show_rows(console, sizes, settings.seed, True, note, what)
 
     X, y = [contents[path] for path in folder.paths], folder.labels
@@ -118,8 +122,14 @@ def _parts(folder: Folder, settings: Settings) -> tuple[list[int], list[int]]:
     named = NAMED[folder.kind]
     counts = Counter(sorted(folder.labels))
     if len(counts) < 2:
-        found = f"one class, {listed(counts)}" if counts else "broken or empty files"
-        raise DataError(f"{folder.name} has only {found}: there is nothing to learn")
+        if not counts:
+            raise DataError(
+                f"{folder.name} has only broken or empty files: there is nothing to learn"
+            )
+        raise DataError(
+            f"{folder.name} has {named}s of only one class, {listed(counts)}: there is nothing to "
+            "learn"
+        )
     alone = [label for label, count in counts.items() if count < 2]
     if alone:
         have, folders_ = ("has", "folder") if len(alone) == 1 else ("have", "folders")
@@ -161,6 +171,9 @@ def to_predict(
 ) -> tuple[list[Path], Any]:
     """(files, probabilities) of the files that are named, or are in folders that are."""
     _refuse_others(kind, vars(text), f"the model was trained on {NAMED[kind]}s")
+    for source in sources:
+        if source.lower().endswith(TABLES):
+            raise DataError(f"{source} is a table, and the model was trained on {NAMED[kind]}s")
     found, left_out = folders.to_predict(sources, kind)
     contents, wrong = FILES[kind].read(found, broken, text.encoding, learning=False)
     folders.say_left_out([*left_out, *wrong.values()])

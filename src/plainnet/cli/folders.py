@@ -28,6 +28,7 @@ ENDINGS: dict[str, Kind] = {
 }
 NAMED: dict[Kind, str] = {"images": "picture", "texts": "text"}
 LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db")
+READ_AT_ONCE = 2**20
 CHECKPOINT = ".checkpoint"
 """The ending of the folder that a run of `plainnet train` keeps beside its model."""
 
@@ -81,7 +82,12 @@ def to_learn(source: str) -> Folder:
             f"{root} is a folder without a folder for each class: put the files of each class into "
             "a folder in it that has the class's name"
         )
-    found = [(entry.name, path) for entry in classes for path in _below(entry, left_out)]
+    taken = {_identity(entry) for entry in classes if not entry.is_symlink()}
+    found = []
+    for entry in classes:
+        if not entry.is_symlink():
+            taken.remove(_identity(entry))
+        found += [(entry.name, path) for path in _below(entry, left_out, taken)]
     kind = _kind_of([path for _, path in found], root)
     of_kind = [(label, path) for label, path in found if ENDINGS.get(_ending(path)) == kind]
     left_out += [
@@ -122,11 +128,14 @@ def say_left_out(lines: Sequence[str]) -> None:
 
 
 def checksum(root: Path) -> int:
-    """Of the names and sizes of all files."""
+    """Of the names and contents of all files."""
     found = 0
     for path in _below(root, []):
         line = f"{path.relative_to(root)}\0{path.stat().st_size}\0"
         found = crc32(line.encode("utf-8", "surrogateescape"), found)
+        with path.open("rb") as file:
+            while part := file.read(READ_AT_ONCE):
+                found = crc32(part, found)
     return found
 
 
@@ -137,8 +146,7 @@ def _below(
     folder: Path, left_out: list[str], seen: set[tuple[int, int]] | None = None
 ) -> list[Path]:
     """All files in a folder and the folders in it; links are followed, but to no folder twice."""
-    status, seen = folder.stat(), set() if seen is None else seen
-    own = status.st_dev, status.st_ino
+    own, seen = _identity(folder), set() if seen is None else seen
     if own in seen:
         left_out.append(f"{folder} is a link to a folder that is there already")
         return []
@@ -152,6 +160,12 @@ def _below(
         else:
             left_out.append(f"{path} is a link that leads nowhere, or not an ordinary file")
     return files
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """The same for a folder and a link to it."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -186,7 +200,8 @@ def _expect_classes_here(root: Path, classes: Sequence[Path], paths: Sequence[Pa
     parents = {path.parent for path in paths}
     if not parents.isdisjoint(classes):
         return
-    inner = min(parents).relative_to(root).parts[0]
+    counts = Counter(path.relative_to(root).parts[0] for path in paths)
+    inner = max(sorted(counts), key=counts.__getitem__)
     raise DataError(
         f"the folders in {root} hold folders and no files, as if the classes were one level below: "
         f"name the folder whose folders are the classes, such as {root / inner}"

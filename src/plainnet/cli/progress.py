@@ -28,8 +28,9 @@ class Measure:
     shown: Callable[[float], str] = "{:.4f}".format
 
     def of(self, run: Run) -> str:
-        """Its last value."""
-        return self.shown(run.history.last()[self.column])
+        """Its last value; a dash where nothing was held out to measure it on."""
+        last = run.history.last()
+        return self.shown(last[self.column]) if self.column in last else "-"
 
 
 @contextmanager

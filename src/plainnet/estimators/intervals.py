@@ -4,7 +4,8 @@ Barber et al. 2021, Predictive Inference with the Jackknife+, section 3: a netwo
 learn row i errs there by R_i, and the interval of a new row x reaches from one quantile of all
 f_k(x) - R_i to another of all f_k(x) + R_i. If rows are exchangeable, it holds the target with a
 probability of at least 1 - 2 alpha, and in practice of about 1 - alpha. With one network it is a
-split conformal interval (Papadopoulos et al. 2002), for which 1 - alpha is certain.
+split conformal interval (Papadopoulos et al. 2002), for which 1 - alpha would be certain, had the
+same rows not chosen the epoch too.
 
 So that intervals are wide where errors are large, R_i is divided by the error s(x_i) to be expected
 there, and multiplied by s(x) (Lei et al. 2018, Distribution-Free Predictive Inference for

@@ -84,7 +84,9 @@ class StandardisedRegressor(Regressor, Ensemble):
 
         They come from the errors on the rows that each network held out (CV+, Barber et al. 2021),
         and are wider for rows whose errors are expected to be larger. That holds on average over
-        rows like those of fit, however they are distributed, and not for each kind of row.
+        rows like those of fit, however they are distributed, and not for each kind of row. Of
+        several networks they are rather too wide, most of all in small tables; of one network, or
+        with X_val, somewhat too narrow, since the same rows have chosen the epoch.
 
         Parameters
         ----------
@@ -125,7 +127,7 @@ class StandardisedRegressor(Regressor, Ensemble):
         ).astype(np.float32)  # (m, 2, outputs)
         with np.errstate(over="ignore"):
             ends = np.ldexp(ends * self._spread + self._center, self._exponent)
-        predicted = self._decide(mean).reshape(len(ends), -1)
+        predicted = self._decide(mean).reshape(ends[:, 0].shape)
         lower, upper = np.minimum(ends[:, 0], predicted), np.maximum(ends[:, 1], predicted)
         return np.stack([lower, upper], axis=-1)
 

@@ -36,7 +36,7 @@ from plainnet.estimators.checkpointing import Checkpointed
 from plainnet.estimators.held_out import best_epoch, drawn, held_out_share
 from plainnet.estimators.images import recipe as recipes
 from plainnet.estimators.images.pictures import is_path, is_picture
-from plainnet.estimators.images.pixels import AT_ONCE, Pixels
+from plainnet.estimators.images.pixels import AT_ONCE, CHANNELS, Pixels
 from plainnet.estimators.prediction import mean_outputs
 from plainnet.optimizers import AdamW
 from plainnet.schedules import OneCycle
@@ -304,6 +304,12 @@ class ImageClassifier(CalibratedClassifier, Checkpointed):
         if self.image_shape is None or _holds_images(X):
             return X
         X = validate_data(self, X, reset=reset)
+        shape = tuple(self.image_shape)
+        if len(shape) == 3 and shape[2] not in CHANNELS and shape[0] in CHANNELS:
+            raise ShapeError(
+                f"image_shape is {shape}; channels come last: {(*shape[1:], shape[0])}, if the "
+                "pixels of a row lie in this order"
+            )
         try:
             return X.reshape(len(X), *self.image_shape)
         except ValueError as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.arrays import as_numbers
+from plainnet.arguments.arrays import REAL, as_numbers
 from plainnet.errors import DataError, ShapeError, shown
 from plainnet.estimators.images.pictures import is_path, is_picture, pixels_of, size_of
 from plainnet.estimators.images.resizing import Size, resized
@@ -23,8 +24,8 @@ NO_IMAGES = "X holds no images: 0 sample(s), while a minimum of 1 is required"
 AT_ONCE = 256
 LOOKED_AT = 1024
 """Images from which the colour of the border is told."""
-TOO_BRIGHT = 16
-"""How many times the largest pixel of training a pixel may be."""
+TOO_BRIGHT = 8
+"""How many times the largest pixel of training a pixel may not be."""
 
 
 def as_images(X: Any) -> Array | list[Any]:
@@ -36,10 +37,10 @@ def as_images(X: Any) -> Array | list[Any]:
         raise DataError(f"X must hold images; got one, {shown(X)}: put it in a list")
     if hasattr(X, "iloc") and X.ndim == 2 and X.shape[1] == 1:
         X = X.iloc[:, 0]
-    if hasattr(X, "iloc") and X.ndim == 1:
-        X = X.tolist()
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OU" and X.ndim == 1:
-        X = X.tolist()
+    if isinstance(X, Iterator):
+        raise DataError(f"X must hold images; got {shown(X)}: list(X) makes a list of it")
+    if getattr(X, "ndim", 0) == 1 and hasattr(X, "tolist"):  # an array, a Series, an Index
+        X = X if getattr(X.dtype, "kind", "O") in REAL else X.tolist()
     if isinstance(X, list | tuple):
         if not X:
             raise DataError(NO_IMAGES)
@@ -170,6 +171,8 @@ class Pixels:
         self.scale = np.where(spread > 0, spread, 1.0)
         self.largest = max(abs(float(pixels.min())), abs(float(pixels.max())))
         self.whole = pixels.dtype == np.uint8 or bool((np.rint(pixels) == pixels).all())
+        if not self.whole and self.largest >= TOO_BRIGHT:
+            self._expect_one_scale(pixels)
         self.border = self.standardised(_border(pixels[:LOOKED_AT]))
 
     def take(self, X: Any) -> Array:
@@ -238,14 +241,30 @@ class Pixels:
         """Refuse what was scaled otherwise than in training, each image by itself."""
         if not self.largest:
             return
-        each = pixels.reshape(len(pixels), -1)
-        top = np.maximum(each.max(axis=1), -each.min(axis=1).astype(np.float32))
-        for i in np.flatnonzero(top > TOO_BRIGHT * self.largest).tolist():
+        each, top = _flat_and_top(pixels)
+        for i in np.flatnonzero(top >= TOO_BRIGHT * self.largest).tolist():
             self._refuse_scale(i, f"up to {top[i]:g}")
+        if pixels.dtype == np.uint8:
+            if self.largest > 255:
+                self._refuse_scale(0, "bytes")
+            return
         if self.whole and self.largest > 1:
             for i in np.flatnonzero((top > 0) & (top <= 1)).tolist():
-                if (each[i] != np.rint(each[i])).any():
-                    self._refuse_scale(i, f"fractions up to {top[i]:g}")
+                fractions = (each[i] != np.rint(each[i])).any()
+                if fractions or self.largest >= TOO_BRIGHT:
+                    self._refuse_scale(i, f"{'fractions ' if fractions else ''}up to {top[i]:g}")
+
+    def _expect_one_scale(self, pixels: Array) -> None:
+        """Refuse images from 0 to 1 beside others with whole numbers in training."""
+        each, top = _flat_and_top(pixels)
+        fractions = (each != np.rint(each)).any(axis=1)
+        small, large = fractions & (top <= 1), ~fractions & (top >= TOO_BRIGHT)
+        if small.any() and large.any():
+            i, j = int(small.argmax()), int(large.argmax())
+            raise DataError(
+                f"X has images of two scales: one with fractions up to {top[i]:g}, and one with "
+                f"whole numbers up to {top[j]:g}"
+            )
 
     def _refuse_scale(self, i: int, what: str) -> NoReturn:
         whole = "whole numbers " if self.whole else ""
@@ -253,6 +272,12 @@ class Pixels:
             f"{_named(i)} does not have the scale of the training: its pixels are {what}, and "
             f"there they were {whole}up to {self.largest:g}"
         )
+
+
+def _flat_and_top(pixels: Array) -> tuple[Array, Array]:
+    """Each image as a row, and its largest absolute pixel."""
+    each = pixels.reshape(len(pixels), -1)
+    return each, np.maximum(each.max(axis=1), -each.min(axis=1).astype(np.float32))
 
 
 def _in_channels(pixels: Array, channels: int) -> Array:

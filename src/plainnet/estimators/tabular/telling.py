@@ -42,6 +42,10 @@ KINDS = ("number", "text", "category", "date", "drop")
 """What the user can say that a column is."""
 WORDS_SHOWN, EXAMPLES, SAMPLE = 3, 20, 500
 WORD = re.compile(r"[^\W\d_]{2,}")
+UNSEPARATED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+)
+"""Characters of scripts without blanks: Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 WORDS_OF_A_NAME, WORDS_OF_A_SENTENCE = 2, 4
 """From how many words in half of the cells on a column is text rather than categories: where more
 than half of the cells are different, and where more than a fifth are."""
@@ -59,8 +63,13 @@ def kind_of(column: Column, wanted: str | None, decimal: str | None, whole: Colu
     name, values = column.name, column.values
     if wanted is not None:
         return _as_wanted(column, wanted, decimal, whole)
-    if column.declared or values.dtype.kind == "b":
+    if values.dtype.kind == "b":
         return Category(name, values), []
+    if column.declared:
+        kind = Category(name, values)
+        better, then = ("category", "uses them") if kind.known else ("text", "uses its n-grams")
+        left_out = [f"{kind.note}; {_advice(column, better)} {then}"] if kind.is_name else []
+        return kind, left_out
     if values.dtype.kind == "M":
         return Date(name, values), []
     if values.dtype.kind == "m":
@@ -226,8 +235,16 @@ def _text(column: Column) -> Told:
 
 def _usual_words(texts: list[str]) -> int:
     """How many words the median of the texts that are not empty has."""
-    counts = sorted(len(WORD.findall(text)) for text in texts if text)
+    counts = sorted(map(_words, filter(None, texts)))
     return counts[len(counts) // 2] if counts else 0
+
+
+def _words(text: str) -> int:
+    """How many words a text has; where nothing separates them, two characters count as one."""
+    if text.isascii():
+        return len(WORD.findall(text))
+    separated, count = UNSEPARATED.subn(" ", text)
+    return len(WORD.findall(separated)) + count // 2
 
 
 def _is_prose(column: Column, kind: Category) -> bool:

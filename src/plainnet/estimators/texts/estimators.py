@@ -255,7 +255,7 @@ class TextClassifier(CalibratedClassifier, Texts):
         blocks: one network, slower, and better only where the order of words matters and there are
         many texts.
     width : int or None
-        Length of a learned vector; None is the preset's.
+        Length of a learned vector, of "transformer" a multiple of 4; None is the preset's.
     learning_rate, epochs, batch_size, dropout, weight_decay
         The preset's values, unless given. Training stops earlier when it no longer helps.
     min_count, max_features : int

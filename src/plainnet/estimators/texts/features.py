@@ -320,8 +320,15 @@ def _directions(M: Any, k: int) -> Array:
     k = min(k, min(M.shape) - 1)
     if k < 1 or not M.nnz:
         return np.zeros((M.shape[1], 0))
-    start = np.random.default_rng(0).standard_normal(min(M.shape))
-    _, sizes, Vt = svds(M, k=k, v0=start, solver="arpack")
+    _, first, counts = np.unique(
+        M @ np.sqrt(1 + np.arange(M.shape[1])), return_index=True, return_counts=True
+    )
+    if len(first) <= k:  # different texts; ARPACK would go on with random vectors
+        rows = M[first].toarray() * np.sqrt(counts)[:, None]
+        _, sizes, Vt = np.linalg.svd(rows, full_matrices=False)
+    else:
+        start = np.random.default_rng(0).standard_normal(min(M.shape))
+        _, sizes, Vt = svds(M, k=k, v0=start, solver="arpack")
     order = np.argsort(-sizes, kind="stable")
     V, sizes = Vt[order].T, sizes[order]
     V = V[:, sizes > 1e-9 * sizes[0]]

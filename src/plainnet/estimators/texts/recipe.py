@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from plainnet.engine.settings import TrainingSettings
+from plainnet.errors import SettingError
 from plainnet.estimators.held_out import NETWORKS
 from plainnet.initializers import Normal
 from plainnet.layers import (
@@ -103,6 +104,10 @@ def build(
         )
         layers: list[Layer] = [bag, Dropout(recipe.dropout), Dense(n_outputs)]
         return Network(layers, loss=loss, input_shape=((None,), (None,)), seed=rng)
+    if recipe.preset == "transformer" and width % HEADS:
+        raise SettingError(
+            f"width must be a multiple of {HEADS} for the preset 'transformer'; got {width}"
+        )
     readers: list[Layer] = [Bidirectional(GRU(width, return_sequences=True))]
     if recipe.preset == "transformer":
         blocks = [TransformerBlock(HEADS, dropout=recipe.dropout) for _ in range(BLOCKS)]
