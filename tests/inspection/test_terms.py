@@ -14,11 +14,14 @@ import pytest
 from scipy import special
 
 from layer_cases import CASES, LayerCase
+from loss_cases import CASES as LOSSES
+from loss_cases import LossCase
 from plainnet import Cache, Network
 from plainnet.engine.formulas import LAYERS
 from plainnet.engine.recording import Window, WindowOfRows, WindowOfSteps, _as_rows
 from plainnet.inspection.terms import Function, Line, Many, Number, Operation, Term
 from plainnet.inspection.writing import Writer
+from plainnet.layers import Identity
 from plainnet.losses import Loss
 
 SIGNS = {
@@ -44,7 +47,7 @@ FUNCTIONS: dict[str, Any] = {
     "abs": abs,
     "maximum": max,
     "minimum": min,
-    "sign": lambda z: (z > 0) - (z < 0),
+    "sign": lambda z: int(z > 0) - int(z < 0),
     "sigmoid": special.expit,
     "softplus": lambda z: np.logaddexp(0, z),
     "Phi": special.ndtr,
@@ -74,6 +77,9 @@ def recomputed(term: Term) -> Any:
             return OF_MANY[term.kind]([recomputed(each) for each in term.terms])
 
 
+Case = LayerCase | LossCase
+
+
 class AnyShape(Loss):
     """Lets a network end in any shape; never evaluated."""
 
@@ -84,8 +90,16 @@ class AnyShape(Loss):
         return np.empty(0)
 
 
-def windows(case: LayerCase, rng: np.random.Generator) -> Iterator[Window]:
-    """What a recording shows of the layer and of those inside it."""
+def windows(case: Case, rng: np.random.Generator) -> Iterator[Window]:
+    """What a recording shows of the layer and of those inside it, or of the loss."""
+    if isinstance(case, LossCase):
+        cache = Cache(training=True, record=True, seed=0)
+        network = Network([Identity()], loss=case.loss, input_shape=case.outputs, dtype=np.float64)
+        network.loss_and_gradients(rng.standard_normal((5, case.outputs)), case.y, cache)
+        window = cache.children["loss"].window
+        assert window is not None
+        yield window
+        return
     layer = case.make()
     network = Network(
         [layer], loss=AnyShape(), input_shape=case.input_shape, seed=0, dtype=np.float64
@@ -105,7 +119,9 @@ def windows(case: LayerCase, rng: np.random.Generator) -> Iterator[Window]:
         ahead += here.children.values()
 
 
-def lines(case: LayerCase, rng: np.random.Generator) -> Iterator[tuple[Line, np.ndarray]]:
+def lines(
+    case: LayerCase | LossCase, rng: np.random.Generator
+) -> Iterator[tuple[Line, np.ndarray]]:
     """Each formula that can be evaluated, with the recorded array that is its result."""
     for window in windows(case, rng):
         if isinstance(window, WindowOfSteps):
@@ -126,8 +142,12 @@ def some_of(array: np.ndarray, rng: np.random.Generator) -> list[tuple[int, ...]
     return [tuple(int(rng.integers(n)) for n in array.shape) for _ in range(4)]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
-def test_the_numbers_of_each_layer(case: LayerCase, rng):
+ALL = [*CASES, *LOSSES]
+every_case = pytest.mark.parametrize("case", ALL, ids=[case.id for case in ALL])
+
+
+@every_case
+def test_the_numbers_of_each_layer_and_loss(case: Case, rng):
     for line, array in lines(case, rng):
         assert line.value.shape == array.shape
         for index in some_of(array, rng):
@@ -267,8 +287,8 @@ def parsed(text: str, digits: int) -> Rounded:
 
 
 @pytest.mark.parametrize("digits", [3, 15])
-@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
-def test_what_is_printed_can_be_checked(case: LayerCase, digits: int, rng):
+@every_case
+def test_what_is_printed_can_be_checked(case: Case, digits: int, rng):
     write, checked, undecided = Writer(digits), 0, 0
     for line, array in lines(case, rng):
         for index in some_of(array, rng):
