@@ -334,11 +334,13 @@ def plain_targets(y: Any) -> Any:
     if hasattr(y, "toarray"):
         return y.toarray()
     series = getattr(y, "ndim", None) == 1 and hasattr(y, "isna")
-    objects = isinstance(y, list | tuple) or getattr(y, "dtype", None) == np.dtype(object)
+    objects = isinstance(y, list | tuple) or (
+        getattr(y, "dtype", None) == np.dtype(object) and y.ndim > 0
+    )
     missing = 0
     if series:
         missing = int(y.isna().sum())
-    elif objects and np.ndim(y):
+    elif objects:
         missing = sum(map(_is_nan, y))
     if missing:
         raise DataError(f"Input y contains NaN: {missing} of {len(y)} rows have no target")
