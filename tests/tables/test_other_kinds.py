@@ -181,6 +181,16 @@ def test_the_only_gap_may_be_among_the_rows_to_test_on() -> None:
     assert Columns(whole.iloc[:30], whole=whole).describe() == [("x", "number")]
 
 
+def test_what_training_has_seen_once_is_welcome_again() -> None:
+    """Categories that occur once are not known, and their cells are no strange ones for that."""
+    day, codes = datetime.date(2024, 1, 31), [f"0{k}" for k in range(9)]
+    for once in (day, 2.5, True, datetime.timedelta(1), 1e300, 2**70):
+        cells = [*codes, "1", "2", "a,b", *codes, once]
+        table = pd.DataFrame({"x": pd.Series(cells, dtype=object), "n": range(len(cells))})
+        Z = Columns(table).transform(table)
+        np.testing.assert_array_equal(Columns(table).transform(table.iloc[-1:]), Z[-1:])
+
+
 def test_days_before_years_have_no_numbers_without_a_format_for_texts() -> None:
     """1012024 has lost the 0 of 01012024."""
     texts = pd.DataFrame({"x": [f"{k:02}012024" for k in range(1, 25)]})

@@ -7,7 +7,7 @@ its own: what a cell gives never depends on the cells beside it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -264,10 +264,15 @@ class Category:
     seen: their own would learn the row by heart.
     """
 
+    welcome: tuple[str, ...] | None = None  # files of earlier versions do not say it
+    """The values that are not texts which later cells may hold, known or not; of `LABELS`."""
+
     def __init__(self, name: str, column: Array, *, wanted: bool = False) -> None:
         self.name = name
-        labels = [label_of(value) for value in column.tolist()]
+        values = column.tolist()
+        labels = [label_of(value) for value in values]
         times = Counter(labels)
+        self.welcome = _welcome(times, values)
         count, once = len(times), 0
         if count > ONE_HOT_UP_TO:
             once = sum(number == 1 for number in times.values())
@@ -306,7 +311,8 @@ class Category:
         found = np.array([ids[label] for label in labels], np.intp)
         strange = [not isinstance(value, str) for value in values]
         rows = np.flatnonzero((found == 0) & strange).tolist()
-        rows += [row for row, value in enumerate(values) if _may_be_merged(value)]
+        if self.welcome is not None and LARGE_FLOATS not in self.welcome:
+            rows += [row for row, value in enumerate(values) if _may_be_merged(value)]
         self._expect_kinds(values, sorted(rows))
         return found
 
@@ -317,16 +323,15 @@ class Category:
         """
         if not rows or not self.known:
             return
-        padded = [label for label in self.known if PADDED.fullmatch(label)]
-        welcome = {
-            is_a: any(map(can_be, self.known)) and not (padded and is_a is is_number)
-            for is_a, can_be in LABELS.items()
-        }
+        welcome = _welcome(self.known) if self.welcome is None else self.welcome
+        merged_is_fine = self.welcome is None or LARGE_FLOATS in welcome
         for row in rows:
             value = values[row]
             same = next((is_a for is_a in LABELS if is_a(value)), None)
-            if same is None or (welcome[same] and not _may_be_merged(value)):
+            merged = not merged_is_fine and _may_be_merged(value)
+            if same is None or (same.__name__ in welcome and not merged):
                 continue
+            padded = [label for label in self.known if PADDED.fullmatch(label)]
             labels = padded if same is is_number and padded else self.known
             example = next((label for label in labels if label != MISSING), MISSING)
             raise BadCell(
@@ -350,6 +355,25 @@ LABELS: dict[Callable[[object], bool], Callable[[str], bool]] = {
     is_date: lambda label: ISO.read(label) is not None,
 }
 """Values that are not texts, and whether a label can be that of one."""
+
+
+LARGE_FLOATS = "large floats"
+
+
+def _welcome(labels: Collection[str], values: Sequence[Any] = ()) -> tuple[str, ...]:
+    """Of `LABELS`, what the values of training were, or could have been by their labels.
+
+    Where a label is 01 or 1.10, a later number may be another way to write one: 1 or 1.1.
+    """
+    padded = any(map(PADDED.fullmatch, labels))
+    of_each_type = list({type(value): value for value in values}.values())
+    found = [
+        is_a.__name__
+        for is_a, can_be in LABELS.items()
+        if any(map(is_a, of_each_type))
+        or (any(map(can_be, labels)) and not (padded and is_a is is_number))
+    ]
+    return (*found, *([LARGE_FLOATS] if any(map(_may_be_merged, values)) else []))
 
 
 def _may_be_merged(value: object) -> bool:
