@@ -50,6 +50,8 @@ WORDS_OF_A_NAME, WORDS_OF_A_SENTENCE = 2, 4
 """From how many words in half of the cells on a column is text rather than categories: where more
 than half of the cells are different, and where more than a fifth are."""
 SHARE_OF_SENTENCES = 0.2
+MOST_WORDS_OF_A_NAME = 4
+"""In half of the cells, as in: Braund, Mr. Owen Harris."""
 FEWEST, PER_ROW_OF_NAMES, MOST_OF_A_NAME = 8, 1 / 100, 24
 PER_ROW_OF_SENTENCES, MOST_OF_A_SENTENCE = 1 / 10, 96
 """How many numbers a text becomes: few in small tables, which would be learned by heart."""
@@ -224,7 +226,7 @@ def _are_disturbed(
 def _text(column: Column) -> Told:
     texts = texts_of(column.values)
     share, most = PER_ROW_OF_NAMES, MOST_OF_A_NAME
-    if _usual_words(texts) >= WORDS_OF_A_SENTENCE:
+    if _usual_words(texts) > MOST_WORDS_OF_A_NAME:
         share, most = PER_ROW_OF_SENTENCES, MOST_OF_A_SENTENCE
     features = TextFeatures(texts, min(max(int(share * len(texts)), FEWEST), most))
     if not features.n_features:
