@@ -17,7 +17,7 @@ from layer_cases import CASES, LayerCase
 from loss_cases import CASES as LOSSES
 from loss_cases import LossCase
 from plainnet import Cache, Network
-from plainnet.engine.formulas import LAYERS
+from plainnet.engine.formulas import LAYERS, Formula
 from plainnet.engine.recording import Window, WindowOfRows, WindowOfSteps, _as_rows
 from plainnet.inspection.terms import Function, Line, Many, Number, Operation, Term
 from plainnet.inspection.writing import Writer
@@ -284,6 +284,24 @@ def parsed(text: str, digits: int) -> Rounded:
     names = {name: of_rounded(function) for name, function in FUNCTIONS.items()}
     names |= {name: of_rounded(lambda *n, f=f: f(n)) for name, f in OF_MANY.items()}
     return Rounded.of(eval(code, {"Rounded": Rounded, "inf": math.inf, **names}))
+
+
+def test_a_line_as_a_textbook_has_it():
+    known = {
+        "A": np.array([[0.35, -1.06, 0.5]]),
+        "W": np.array([[0.2, 0.1, 4.0], [-0.82, 0.69, 0.0]]),
+        "b": np.array([0.25, 1.0]),
+    }
+    line = Line(Formula("Z", "A @ W.T + b", ""), known)
+    term = line.element((0, 1))
+    assert Writer().line("Z", (0, 1), term) == (
+        "Z[0, 1] = 0.35*(-0.82) + (-1.06*0.69) + 0.5*0 + 1 = -0.0184"
+    )
+    assert Writer(names=True)(term) == (
+        "A[0, 0]*W[1, 0] + A[0, 1]*W[1, 1] + A[0, 2]*W[1, 2] + b[1]"
+    )
+    long = Line(Formula("s", "x.sum()", ""), {"x": np.arange(1.0, 1001)}).element(())
+    assert Writer()(long) == "1 + 2 + 3 + 4 + 5 + 6 + (992 more: 498480) + 999 + 1000"
 
 
 @pytest.mark.parametrize("digits", [3, 15])

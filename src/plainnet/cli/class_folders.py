@@ -19,6 +19,7 @@ from plainnet.cli import folders, pictures, report, texts
 from plainnet.cli.checkpoints import Checkpoints
 from plainnet.cli.checks import listed
 from plainnet.cli.csv_files import TextFormat
+from plainnet.cli.files import ENDINGS
 from plainnet.cli.folders import NAMED, Broken, Folder
 from plainnet.cli.progress import Measure, watching
 from plainnet.cli.rows import TEST_SIZE
@@ -26,7 +27,6 @@ from plainnet.cli.settings import Settings, option
 from plainnet.data import split
 from plainnet.errors import DataError, SettingError, counted
 
-TABLES = (".csv", ".csv.gz", ".parquet", ".npz")
 FOR_TABLES = ("target", "drop", "column", "task", "separator", "decimal", "hidden_layer_sizes")
 
 
@@ -172,7 +172,7 @@ def to_predict(
     """(files, probabilities) of the files that are named, or are in folders that are."""
     _refuse_others(kind, vars(text), f"the model was trained on {NAMED[kind]}s")
     for source in sources:
-        if source.lower().endswith(TABLES):
+        if source.lower().endswith(ENDINGS):
             raise DataError(f"{source} is a table, and the model was trained on {NAMED[kind]}s")
     found, left_out = folders.to_predict(sources, kind)
     contents, wrong = FILES[kind].read(found, broken, text.encoding, learning=False)

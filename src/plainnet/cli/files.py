@@ -19,7 +19,8 @@ from plainnet.errors import DataError, FileError, PlainnetError, optional
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ".csv, .csv.gz, .parquet or .npz"
+ENDINGS = (".csv", ".csv.gz", ".parquet", ".npz")
+KINDS = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
 UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
 

@@ -333,19 +333,20 @@ def plain_targets(y: Any) -> Any:
     """A sparse y as an array; a nullable pandas type's integers and booleans not as floats."""
     if hasattr(y, "toarray"):
         return y.toarray()
-    series = getattr(y, "ndim", None) == 1 and hasattr(y, "isna")
-    objects = isinstance(y, list | tuple) or (
-        getattr(y, "dtype", None) == np.dtype(object) and y.ndim > 0
-    )
-    missing = 0
-    if series:
-        missing = int(y.isna().sum())
-    elif objects:
-        missing = sum(map(_is_nan, y))
+    missing = _missing_in(y)
     if missing:
         raise DataError(f"Input y contains NaN: {missing} of {len(y)} rows have no target")
-    dtype = getattr(y.dtype, "numpy_dtype", None) if series else None
+    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
     return y if dtype is None or dtype.kind not in "biu" else y.to_numpy(dtype)
+
+
+def _missing_in(y: Any) -> int:
+    """How many single targets of a list, a Series or an array of objects are missing."""
+    if getattr(y, "ndim", None) == 1 and hasattr(y, "isna"):
+        return int(y.isna().sum())
+    if isinstance(y, list | tuple) or (isinstance(y, np.ndarray) and y.dtype == object and y.ndim):
+        return sum(map(_is_nan, y))
+    return 0
 
 
 def _is_nan(value: Any) -> bool:

@@ -108,8 +108,8 @@ class StandardisedRegressor(Regressor, Ensemble):
         if not self._intervals:
             raise DataError(
                 "intervals come from rows that were held out, and this model has none: fit it to "
-                f"{LEAST_ROWS} rows or more, without validation_fraction=0, and with this version "
-                "of plainnet"
+                f"{LEAST_ROWS} rows or more, without validation_fraction=0; a file of an earlier "
+                "version may lack them"
             )
         ends = self._ends(X, coverage)
         return ends[:, 0] if self._n_outputs == 1 else ends

@@ -11,7 +11,7 @@ found by moving an array of places in the same way.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache as computed_once
 from itertools import product
@@ -300,15 +300,3 @@ def _parsed(plain: str) -> ast.expr:
 @computed_once
 def _code(node: ast.expr) -> Any:
     return compile(ast.fix_missing_locations(ast.Expression(node)), "<formula>", "eval")
-
-
-# --- a term computed again ------------------------------------------------------------------------
-
-
-def leaves(term: Term) -> Iterator[Number]:
-    """The numbers that a term begins with, in order."""
-    if isinstance(term, Number):
-        yield term
-        return
-    for each in term.terms if isinstance(term, Many) else term.operands:
-        yield from leaves(each)

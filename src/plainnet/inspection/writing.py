@@ -10,6 +10,8 @@ import numpy as np
 from plainnet.inspection.terms import Function, Index, Many, Number, Operation, Term
 
 DIGITS = 3
+WHOLE_DIGITS = 6
+"""Whole numbers are written out up to here."""
 MOST_TERMS, AT_THE_END = 8, 2
 """A longer sum shows its first terms and these last ones; what is between them is one number."""
 
@@ -26,15 +28,17 @@ BINDS = {
 def number(value: Any, digits: int = DIGITS) -> str:
     """The value with so many significant digits; fewer only where that is the value itself.
 
-    >>> [number(x) for x in (0.3468, -1.0, 1.0009, 0.5, 12345.6, 0.00003, True)]
-    ['0.347', '-1', '1.00', '0.5', '1.23e+04', '3e-05', '1']
+    Whole numbers are written out.
+
+    >>> [number(x) for x in (0.3468, -1.0, 1.0009, 0.5, 1000.0, 12345.6, 0.00003, True)]
+    ['0.347', '-1', '1.00', '0.5', '1000', '1.23e+04', '3e-05', '1']
     """
     if value is None:  # a setting, such as a padding that there is not
         return "None"
     if isinstance(value, bool | np.bool_ | int | np.integer):
         return str(int(value))
     value = float(value)
-    if value.is_integer() and abs(value) < 10**digits:
+    if value.is_integer() and abs(value) < 10 ** max(digits, WHOLE_DIGITS):
         return str(int(value))
     short = f"{value:.{digits}g}"
     return short if float(short) == value else f"{value:#.{digits}g}".rstrip(".")

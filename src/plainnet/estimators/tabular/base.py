@@ -194,8 +194,9 @@ class Tabular(Checkpointed, Ensemble):
         """
         unused = set(self.columns_.unused)
         if hasattr(self, "feature_names_in_"):
-            names = [n for n in self.feature_names_in_ if n in set(X.columns) or n in unused]
-            if set(X.columns).issuperset(names):
+            present = set(X.columns)
+            names = [n for n in self.feature_names_in_ if n in present or n in unused]
+            if present.issuperset(names):
                 return X
             return X.reindex(columns=[*names, *X.columns.difference(names, sort=False)])
         if not self.columns_.named or all(isinstance(name, str) for name in X.columns):

@@ -309,27 +309,25 @@ class Category:
         labels = [label_of(value) for value in values]
         ids = {label: self._id(label) for label in set(labels)}
         found = np.array([ids[label] for label in labels], np.intp)
-        strange = [not isinstance(value, str) for value in values]
-        rows = np.flatnonzero((found == 0) & strange).tolist()
-        if self.welcome is not None and LARGE_FLOATS not in self.welcome:
-            rows += [row for row, value in enumerate(values) if _may_be_merged(value)]
-        self._expect_kinds(values, sorted(rows))
+        strange = [
+            row
+            for row, value in enumerate(values)
+            if not isinstance(value, str) and (found[row] == 0 or is_large_float(value))
+        ]
+        self._expect_kinds(values, strange)
         return found
 
     def _expect_kinds(self, values: list[Any], rows: list[int]) -> None:
-        """Refuse numbers, durations, dates and booleans if no category can be one.
-
-        They are not known. Where a code is 01 or 1.10, the numbers 1 and 1.1 may be meant for it.
-        """
+        """Refuse numbers, durations, dates and booleans that no category can be."""
         if not rows or not self.known:
             return
-        welcome = _welcome(self.known) if self.welcome is None else self.welcome
-        merged_is_fine = self.welcome is None or LARGE_FLOATS in welcome
+        welcome = self.welcome
+        if welcome is None:
+            welcome = (*_welcome(self.known), is_large_float.__name__)
         for row in rows:
             value = values[row]
             same = next((is_a for is_a in LABELS if is_a(value)), None)
-            merged = not merged_is_fine and _may_be_merged(value)
-            if same is None or (same.__name__ in welcome and not merged):
+            if same is None or same.__name__ in welcome:
                 continue
             padded = [label for label in self.known if PADDED.fullmatch(label)]
             labels = padded if same is is_number and padded else self.known
@@ -348,7 +346,13 @@ class Category:
         return self.known.get(MISSING, 0) if says_missing(label) else 0
 
 
+def is_large_float(value: object) -> bool:
+    """Whether a float may have been another integer: a missing value beside it is enough."""
+    return isinstance(value, float) and 2**53 < abs(value) < np.inf
+
+
 LABELS: dict[Callable[[object], bool], Callable[[str], bool]] = {
+    is_large_float: lambda label: False,
     is_boolean: lambda label: label in (*TRUE[:-1], *FALSE[:-1]),
     is_number: lambda label: NUMBER_LABEL.fullmatch(label) is not None,
     is_duration: lambda label: NUMBER_LABEL.fullmatch(label) is not None,
@@ -357,28 +361,19 @@ LABELS: dict[Callable[[object], bool], Callable[[str], bool]] = {
 """Values that are not texts, and whether a label can be that of one."""
 
 
-LARGE_FLOATS = "large floats"
-
-
 def _welcome(labels: Collection[str], values: Sequence[Any] = ()) -> tuple[str, ...]:
     """Of `LABELS`, what the values of training were, or could have been by their labels.
 
     Where a label is 01 or 1.10, a later number may be another way to write one: 1 or 1.1.
     """
     padded = any(map(PADDED.fullmatch, labels))
-    of_each_type = list({type(value): value for value in values}.values())
-    found = [
+    of_each_type = list({(type(v), is_large_float(v)): v for v in values}.values())
+    return tuple(
         is_a.__name__
         for is_a, can_be in LABELS.items()
         if any(map(is_a, of_each_type))
         or (any(map(can_be, labels)) and not (padded and is_a is is_number))
-    ]
-    return (*found, *([LARGE_FLOATS] if any(map(_may_be_merged, values)) else []))
-
-
-def _may_be_merged(value: object) -> bool:
-    """Whether a float may have been a larger integer: a missing value beside it is enough."""
-    return isinstance(value, float) and 2**53 < abs(value) < np.inf
+    )
 
 
 class Text:
