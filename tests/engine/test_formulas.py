@@ -56,7 +56,7 @@ def test_a_condition_names_settings(case):
         if formula.when:
             expect_condition(formula.when)
             names = {node.id for node in ast.walk(ast.parse(formula.when)) if hasattr(node, "id")}
-            assert names <= {*layer.config(), *vars(type(layer)), *vars(layer)}
+            assert names <= {"training", *layer.config(), *vars(type(layer)), *vars(layer)}
     held = layer.formulas
     assert {f.result for f in held} >= {held.output, f"d{held.input}"}
     results = [formula.result for formula in held]

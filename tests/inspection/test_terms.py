@@ -18,8 +18,8 @@ from loss_cases import CASES as LOSSES
 from loss_cases import LossCase
 from plainnet import Cache, Network
 from plainnet.engine.formulas import LAYERS, Formula
-from plainnet.engine.recording import Window, WindowOfRows, WindowOfSteps, _as_rows
-from plainnet.inspection.terms import Function, Line, Many, Number, Operation, Term
+from plainnet.engine.recording import Window, WindowOfSteps
+from plainnet.inspection.terms import Function, Many, Number, Operation, Term, Terms
 from plainnet.inspection.writing import Writer
 from plainnet.layers import Identity
 from plainnet.losses import Loss
@@ -121,7 +121,7 @@ def windows(case: Case, rng: np.random.Generator) -> Iterator[Window]:
 
 def lines(
     case: LayerCase | LossCase, rng: np.random.Generator
-) -> Iterator[tuple[Line, np.ndarray]]:
+) -> Iterator[tuple[Terms, np.ndarray]]:
     """Each formula that can be evaluated, with the recorded array that is its result."""
     for window in windows(case, rng):
         if isinstance(window, WindowOfSteps):
@@ -129,13 +129,9 @@ def lines(
         for formula in window.formulas:
             if formula.names & LAYERS:  # what the layers inside make has its own formulas
                 continue
-            known = {name: window.known(name) for name in formula.names}
-            array = np.asarray(window[formula.result])
-            if isinstance(window, WindowOfRows):
-                axes = window.noted[window.formulas.input].shape[:-1]
-                known = {name: _as_rows(value, axes) for name, value in known.items()}
-                array = _as_rows(array, axes)
-            yield Line(formula, known), array
+            frame = window.frame()
+            known = {name: frame.known(name) for name in formula.names}
+            yield Terms(formula, known), np.asarray(frame.known(formula.result))
 
 
 def some_of(array: np.ndarray, rng: np.random.Generator) -> list[tuple[int, ...]]:
@@ -149,7 +145,7 @@ every_case = pytest.mark.parametrize("case", ALL, ids=[case.id for case in ALL])
 @every_case
 def test_the_numbers_of_each_layer_and_loss(case: Case, rng):
     for line, array in lines(case, rng):
-        assert line.value.shape == array.shape
+        assert line.shape == array.shape
         for index in some_of(array, rng):
             found = recomputed(line.element(index))
             expected = float(array[index])
@@ -292,7 +288,7 @@ def test_a_line_as_a_textbook_has_it():
         "W": np.array([[0.2, 0.1, 4.0], [-0.82, 0.69, 0.0]]),
         "b": np.array([0.25, 1.0]),
     }
-    line = Line(Formula("Z", "A @ W.T + b", ""), known)
+    line = Terms(Formula("Z", "A @ W.T + b", ""), known)
     term = line.element((0, 1))
     assert Writer().line("Z", (0, 1), term) == (
         "Z[0, 1] = 0.35*(-0.82) + (-1.06*0.69) + 0.5*0 + 1 = -0.0184"
@@ -300,7 +296,7 @@ def test_a_line_as_a_textbook_has_it():
     assert Writer(names=True)(term) == (
         "A[0, 0]*W[1, 0] + A[0, 1]*W[1, 1] + A[0, 2]*W[1, 2] + b[1]"
     )
-    long = Line(Formula("s", "x.sum()", ""), {"x": np.arange(1.0, 1001)}).element(())
+    long = Terms(Formula("s", "x.sum()", ""), {"x": np.arange(1.0, 1001)}).element(())
     assert Writer()(long) == "1 + 2 + 3 + 4 + 5 + 6 + (992 more: 498480) + 999 + 1000"
 
 

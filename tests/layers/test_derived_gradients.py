@@ -17,11 +17,8 @@ from plainnet.layers import (
     BatchNorm,
     Bidirectional,
     Conv1d,
-    Dropout,
-    Dropout2d,
     Embedding,
     EncoderDecoder,
-    GaussianNoise,
     GlobalAveragePool1d,
     GlobalMaxPool1d,
     Layer,
@@ -71,12 +68,7 @@ def test_in_training(case: LayerCase, rng):
     expect_derivatives([case.make()], case.input_shape, rng, training=True)
 
 
-IN_TRAINING_ONLY = (BatchNorm, Dropout, Dropout2d, GaussianNoise)
-"""Their formulas are those of training: in prediction, their numbers are fixed."""
-ALIKE = [case for case in CASES if not isinstance(case.make(), IN_TRAINING_ONLY)]
-
-
-@pytest.mark.parametrize("case", ALIKE, ids=[case.id for case in ALIKE])
+@every_case
 def test_in_prediction(case: LayerCase, rng):
     expect_derivatives([case.make()], case.input_shape, rng, training=False)
 

@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache as computed_once
+from inspect import getattr_static
 from types import CodeType
 from typing import Any
 
@@ -35,7 +36,8 @@ class Formula:
     plain: str
     latex: str
     when: str = ""
-    """Settings of the layer under which the line holds, such as `bias` or `not bias`."""
+    """Settings of the layer under which the line holds, such as `bias` or `not bias`; `training`
+    is one more, False in prediction."""
 
     def __str__(self) -> str:
         return f"{self.result} = {self.plain}"
@@ -45,10 +47,13 @@ class Formula:
         with np.errstate(all="ignore"):
             return eval(_compiled(self.plain), {**FUNCTIONS, **known})
 
-    def holds(self, subject: Any) -> bool:
+    def holds(self, subject: Any, *, training: bool = True) -> bool:
         """Whether it is a formula of this layer or loss, with the settings that it has."""
-        settings = {name: getattr(subject, name) for name in _names(self.when or "True")}
-        return not self.when or bool(eval(_compiled(self.when), {}, settings))
+        if not self.when:
+            return True
+        names = _names(self.when)
+        settings = {n: training if n == "training" else getattr(subject, n) for n in names}
+        return bool(eval(_compiled(self.when), {}, settings))
 
     @property
     def names(self) -> frozenset[str]:
@@ -60,7 +65,8 @@ class Formula:
 class Formulas:
     """A layer's mathematics as data: from `input` to `output`, and the gradients back.
 
-    It stands in the class; a layer object's own `formulas` are those that hold for its settings.
+    It stands in the class; a layer object's own `formulas` are those that hold for its settings,
+    in training.
     """
 
     input: str
@@ -73,13 +79,30 @@ class Formulas:
         yield from self.backward
 
     def __get__(self, subject: Any, kind: type | None = None) -> Formulas:
-        if subject is None or not any(formula.when for formula in self):
+        return self if subject is None else self.holding(subject, training=True)
+
+    def holding(self, subject: Any, *, training: bool) -> Formulas:
+        """Those that hold for the settings of this layer or loss, in training or in prediction."""
+        if not any(formula.when for formula in self):
             return self
         forward, backward = (
-            tuple(formula for formula in side if formula.holds(subject))
+            tuple(formula for formula in side if formula.holds(subject, training=training))
             for side in (self.forward, self.backward)
         )
         return Formulas(self.input, self.output, forward, backward)
+
+
+UNKNOWN = Formulas("A", "Y", (), ())
+"""Of a custom layer without formulas: only its input and output have names."""
+
+
+def formulas_of(subject: Any, *, training: bool) -> Formulas:
+    """The formulas of a layer or loss with its settings, in training or in prediction."""
+    written = getattr_static(subject, "formulas", UNKNOWN)
+    if type(written) is Formulas:  # others make their own for each layer
+        return written.holding(subject, training=training)
+    formulas: Formulas = subject.formulas
+    return formulas
 
 
 def sigmoid(Z: Array) -> Array:

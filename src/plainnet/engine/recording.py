@@ -14,12 +14,86 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.engine.formulas import Formulas
+from plainnet.engine.formulas import LAYERS, Formula, formulas_of
 
 Array = npt.NDArray[Any]
+Index = tuple[int, ...]
 
-UNKNOWN = Formulas("A", "Y", (), ())
-"""For a custom layer without formulas: only its input and output have names."""
+# --- in which axes a formula speaks ---------------------------------------------------------------
+
+
+class Frame:
+    """What the names in a window's formulas stand for, and the axes that they have there."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+
+    def known(self, name: str) -> Any:
+        """What a name in a formula stands for: an array, or a setting."""
+        return self.window.known(name)
+
+    def inside(self, name: str, index: Index) -> Index:
+        """Where an element of the window's array of this name is in that of the formula."""
+        return index
+
+    def outside(self, name: str, index: Index) -> Index:
+        """And back."""
+        return index
+
+
+class Rows(Frame):
+    """All axes of the layer's input but the last are one."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self.axes = window.noted[window.formulas.input].shape[:-1]
+
+    def known(self, name: str) -> Any:
+        value = self.window.known(name)
+        if self._is_spread(value):
+            return value.reshape(-1, *value.shape[len(self.axes) :])
+        return value
+
+    def inside(self, name: str, index: Index) -> Index:
+        n = len(self.axes)
+        if not self._is_spread(self.window[name]):
+            return index
+        return int(np.ravel_multi_index(index[:n], self.axes)), *index[n:]
+
+    def outside(self, name: str, index: Index) -> Index:
+        if not self._is_spread(self.window[name]):
+            return index
+        return *map(int, np.unravel_index(index[0], self.axes)), *index[1:]
+
+    def _is_spread(self, value: Any) -> bool:
+        n = len(self.axes)
+        return isinstance(value, np.ndarray) and value.ndim > n and value.shape[:n] == self.axes
+
+
+class Step(Frame):
+    """One step of a sequence, the one at this place of the time axis."""
+
+    def __init__(self, window: WindowOfSteps, t: int) -> None:
+        super().__init__(window)
+        self.t = t
+
+    def known(self, name: str) -> Any:
+        if self.window.has_steps(name):
+            return self.window[name][:, self.t]
+        return self.window.known(name)
+
+    def inside(self, name: str, index: Index) -> Index:
+        return (index[0], *index[2:]) if self.window.has_steps(name) else index
+
+    def outside(self, name: str, index: Index) -> Index:
+        return (index[0], self.t, *index[1:]) if self.window.has_steps(name) else index
+
+
+Made = tuple[Formula, Frame, Index]
+"""A formula, the frame in which it speaks, and which element of its result."""
+
+
+# --- windows --------------------------------------------------------------------------------------
 
 
 class Window(Mapping[str, Array]):
@@ -32,17 +106,23 @@ class Window(Mapping[str, Array]):
     def __init__(self, subject: Any, arrays: Mapping[str, Array]) -> None:
         self.subject = subject
         self.arrays = arrays
-        self.formulas: Formulas = getattr(subject, "formulas", UNKNOWN)
-        self.by_name = {formula.result: formula for formula in self.formulas}
-        self.on_the_way_back = {formula.result for formula in self.formulas.backward}
         self.noted: dict[str, Array] = {}
         self.went_back = False
         self._computed: dict[str, Array] = {}
+        self._speak(training=True)
+
+    def _speak(self, *, training: bool) -> None:
+        """Take the formulas that hold in this kind of pass."""
+        self.formulas = formulas_of(self.subject, training=training)
+        self.by_name = {formula.result: formula for formula in self.formulas}
+        self.on_the_way_back = {formula.result for formula in self.formulas.backward}
+        self._frames: dict[int, Frame] = {}
 
     # --- what a pass notes -----------------------------------------------------------------------
 
-    def begin(self, A: Array, tensors: Mapping[str, Array]) -> None:
+    def begin(self, A: Array, tensors: Mapping[str, Array], *, training: bool = True) -> None:
         """Before forward."""
+        self._speak(training=training)
         self.went_back = False
         self._computed.clear()
         self.noted = {name: tensor.copy() for name, tensor in tensors.items()}
@@ -56,8 +136,7 @@ class Window(Mapping[str, Array]):
         """Before backward."""
         self.went_back = True
         self._computed.clear()
-        gradients = named(f"d{self.formulas.output}", dY)
-        self.noted |= {name: gradient.copy() for name, gradient in gradients.items()}
+        self.noted |= named(f"d{self.formulas.output}", dY)
 
     def end_back(self, dA: Array, gradients: Mapping[str, Array]) -> None:
         """After backward."""
@@ -112,6 +191,25 @@ class Window(Mapping[str, Array]):
         own = name in self.noted or name in self.by_name
         return not own and hasattr(self.subject, name)
 
+    # --- how an element is made ------------------------------------------------------------------
+
+    def made(self, name: str, index: Index) -> list[Made]:
+        """What makes this element: a formula, or several whose results are added up, or none."""
+        formula = self.by_name.get(name)
+        if formula is None or formula.names & LAYERS:
+            return []
+        frame = self.frame()
+        return [(formula, frame, frame.inside(name, index))]
+
+    def frame(self, t: int = 0) -> Frame:
+        """Of the formulas; of those of step t, where they speak of one step."""
+        if t not in self._frames:
+            self._frames[t] = self._make_frame(t)
+        return self._frames[t]
+
+    def _make_frame(self, t: int) -> Frame:
+        return Frame(self)
+
     def cast(self, result: Any) -> Array:
         """In the dtype of the pass: Python's numbers and counting make float64 of float32."""
         array = np.asarray(result)
@@ -131,20 +229,16 @@ def named(name: str, arrays: Array | tuple[Array, ...]) -> dict[str, Array]:
 class WindowOfRows(Window):
     """For a layer whose formulas speak of rows: all axes of the input but the last are one."""
 
+    def _make_frame(self, t: int) -> Frame:
+        return Rows(self)
+
     def compute(self, name: str) -> Array:
-        formula, axes = self.by_name[name], self.noted[self.formulas.input].shape[:-1]
-        known = {each: _as_rows(self.known(each), axes) for each in formula.names}
-        result = self.cast(formula.evaluate(known))
+        formula, frame = self.by_name[name], self.frame()
+        result = self.cast(formula.evaluate({each: frame.known(each) for each in formula.names}))
+        axes = self.noted[self.formulas.input].shape[:-1]
         if len(axes) > 1 and result.ndim == 2 and len(result) == prod(axes):
             return result.reshape(*axes, result.shape[1])
         return result
-
-
-def _as_rows(value: Any, axes: tuple[int, ...]) -> Any:
-    n = len(axes)
-    if isinstance(value, np.ndarray) and value.ndim > n and value.shape[:n] == axes:
-        return value.reshape(-1, *value.shape[n:])
-    return value
 
 
 class WindowOfLoss(Window):
@@ -167,8 +261,8 @@ class WindowOfSteps(Window):
     which of the names a pass has made, (time, m, ...) in the order of the steps.
     """
 
-    def begin(self, A: Array, tensors: Mapping[str, Array]) -> None:
-        super().begin(A, tensors)
+    def begin(self, A: Array, tensors: Mapping[str, Array], *, training: bool = True) -> None:
+        super().begin(A, tensors, training=training)
         self._tensors = set(tensors)
 
     def end(self, Y: Array) -> None:

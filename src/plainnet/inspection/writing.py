@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from plainnet.inspection.terms import Function, Index, Many, Number, Operation, Term
+from plainnet.inspection.terms import Function, Index, Many, Number, Operation, Term, together
 
 DIGITS = 3
 WHOLE_DIGITS = 6
@@ -128,14 +128,9 @@ class Writer:
         terms = term.terms
         if len(terms) <= self.most:
             return [write(each) for each in terms]
-        first, last = terms[: self.most - AT_THE_END], terms[-AT_THE_END:]
-        between = terms[len(first) : -AT_THE_END]
-        made = number(_together(term.kind, between), self.digits)
-        return [*map(write, first), f"({len(between):,} more: {made})", *map(write, last)]
-
-
-def _together(kind: str, terms: Sequence[Term]) -> Any:
-    values = [term.value for term in terms]
-    if kind in ("sum", "mean"):
-        return sum(values)
-    return max(values) if kind == "max" else min(values)
+        first = self.most - AT_THE_END
+        between = term.values[first:-AT_THE_END]
+        kind = "sum" if term.kind == "mean" else term.kind
+        made = number(together(kind, between), self.digits)
+        shown = f"({len(between):,} more: {made})"
+        return [*map(write, terms[:first]), shown, *map(write, terms[-AT_THE_END:])]

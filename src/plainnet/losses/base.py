@@ -171,7 +171,7 @@ class Loss(Configurable, Planned, ABC):
             )
         cache.watches_forward = cache.record
         if cache.window is not None:
-            cache.window.begin(Z, {"Y": self.shown(y, Z.dtype)})
+            cache.window.begin(Z, {"Y": self.shown(y, Z.dtype)}, training=cache.training)
             cache.window.end(losses)
         if sample_weight is None:
             return float(np.add.reduce(losses)) / len(losses)

@@ -43,8 +43,13 @@ ATTEND = (
     ),
     Formula("n", "E.sum(axis=3, keepdims=True)", r"n_{ht} = \sum_s E_{hts}"),
     Formula("P", "E / (n + (n == 0))", r"P_{hts} = E_{hts} / n_{ht}, \quad 0/0 = 0"),
-    Formula("kept", "P", r"\tilde P = P", when="not dropout"),
-    Formula("kept", "P * M / (1 - dropout)", r"\tilde P = P \odot M / (1 - p)", when="dropout"),
+    Formula("kept", "P", r"\tilde P = P", when="not dropout or not training"),
+    Formula(
+        "kept",
+        "P * M / (1 - dropout)",
+        r"\tilde P = P \odot M / (1 - p)",
+        when="dropout and training",
+    ),
     Formula("O", "einsum('mhts,mshd->mthd', kept, V[:, :, share])", r"O_h = \tilde P_h V_{g(h)}"),
 )
 ATTEND_BACK = (
@@ -58,13 +63,13 @@ ATTEND_BACK = (
         "dP",
         "einsum('mthd,mshd->mhts', dO, V[:, :, share])",
         r"dP_h = dO_h V_{g(h)}^\top",
-        when="not dropout",
+        when="not dropout or not training",
     ),
     Formula(
         "dP",
         "einsum('mthd,mshd->mhts', dO, V[:, :, share]) * M / (1 - dropout)",
         r"dP_h = dO_h V_{g(h)}^\top \odot M_h / (1 - p)",
-        when="dropout",
+        when="dropout and training",
     ),
     Formula(
         "dS",

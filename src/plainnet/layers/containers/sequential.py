@@ -138,7 +138,7 @@ def watched_forward(layer: Layer, A: Any, cache: Cache) -> Any:
         if layer.uses_mask:  # as the formulas have it, None or not
             one = layer.inputs_of(A)[0]
             known["data"] = np.ones(one.shape[:-1], bool) if mask is None else mask
-        cache.window.begin(given, known)
+        cache.window.begin(given, known, training=cache.training)
     try:
         Y = layer.forward(given, cache)
     except ValueError as error:

@@ -25,8 +25,14 @@ class Dropout(Layer):
     formulas = Formulas(
         input="A",
         output="Y",
-        forward=(Formula("Y", "A * M / (1 - rate)", r"Y = A \odot M / (1 - p)"),),
-        backward=(Formula("dA", "dY * M / (1 - rate)", r"dA = dY \odot M / (1 - p)"),),
+        forward=(
+            Formula("Y", "A * M / (1 - rate)", r"Y = A \odot M / (1 - p)", when="training"),
+            Formula("Y", "A", "Y = A", when="not training"),
+        ),
+        backward=(
+            Formula("dA", "dY * M / (1 - rate)", r"dA = dY \odot M / (1 - p)", when="training"),
+            Formula("dA", "dY", "dA = dY", when="not training"),
+        ),
     )
 
     def forward(self, A: Array, cache: Cache) -> Array:
@@ -96,7 +102,10 @@ class GaussianNoise(Layer):
     formulas = Formulas(
         input="A",
         output="Y",
-        forward=(Formula("Y", "A + E", r"Y = A + E,\; E \sim \mathcal N(0, \sigma^2)"),),
+        forward=(
+            Formula("Y", "A + E", r"Y = A + E,\; E \sim \mathcal N(0, \sigma^2)", when="training"),
+            Formula("Y", "A", "Y = A", when="not training"),
+        ),
         backward=(Formula("dA", "dY", r"dA = dY"),),
     )
 

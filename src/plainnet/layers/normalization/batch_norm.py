@@ -99,13 +99,23 @@ class BatchNorm(Layer):
         input="A",
         output="Y",
         forward=(
-            Formula("w", "data.reshape(-1, 1)", r"w_i = \mathrm{data}_i"),
-            Formula("N", "maximum(w.sum(), 1)", r"N = \max(\sum_i w_i, 1)"),
-            Formula("mean", "(w * A).sum(axis=0) / N", r"\mu = \tfrac1N \sum_i w_i A_i"),
+            Formula("w", "data.reshape(-1, 1)", r"w_i = \mathrm{data}_i", when="training"),
+            Formula("N", "maximum(w.sum(), 1)", r"N = \max(\sum_i w_i, 1)", when="training"),
+            Formula(
+                "mean",
+                "(w * A).sum(axis=0) / N",
+                r"\mu = \tfrac1N \sum_i w_i A_i",
+                when="training",
+            ),
             Formula(
                 "variance",
                 "(w * (A - mean) ** 2).sum(axis=0) / N",
                 r"\sigma^2 = \tfrac1N \sum_i w_i (A_i - \mu)^2",
+                when="training",
+            ),
+            Formula("mean", "running_mean", r"\mu = \bar\mu", when="not training"),
+            Formula(
+                "variance", "running_variance", r"\sigma^2 = \bar\sigma^2", when="not training"
             ),
             INVERSE_STD,
             A_HAT,
@@ -119,6 +129,13 @@ class BatchNorm(Layer):
                 "gamma * inverse_std * (dY - w * (dbeta + A_hat * dgamma) / N)",
                 r"dA_i = \gamma \odot s \odot (dY_i"
                 r" - \tfrac{w_i}{N} (d\beta + \hat A_i \odot d\gamma))",
+                when="training",
+            ),
+            Formula(
+                "dA",
+                "gamma * inverse_std * dY",
+                r"dA_i = \gamma \odot s \odot dY_i",
+                when="not training",
             ),
         ),
     )
