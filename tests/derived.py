@@ -71,7 +71,7 @@ class Written:
         Y = self._once(layer, names | {layer.formulas.input: rows})
         return self.let(f"{Y}.reshape(*{A}.shape[:-1], -1)")
 
-    def inside(self, container: Layer, called: str, *arguments: str) -> str:
+    def inside(self, container: Layer, called: str, which: int, *arguments: str) -> str:
         """What the layers inside a container make of an array, by what its formulas call them."""
         A, layers = arguments[0], container.layers
         if isinstance(container, Graph):
@@ -81,9 +81,7 @@ class Written:
                 values[name] = self.layer(layer, *(values[source] for source in sources))
             return values[container.outputs[0]]
         if isinstance(container, Parallel):
-            pairs = zip(layers, container.parts, strict=True)
-            outs = [self.layer(layer, self.let(f"{A}[:, {a}:{b}]")) for layer, (a, b) in pairs]
-            return self.let(f"concatenate([{', '.join(outs)}], axis=1)")
+            return self.layer(layers[which], A)
         if isinstance(container, EncoderDecoder):
             layers = container.encoder if called == "encode" else container.decoder
             (*_, self.source) = arguments
@@ -162,4 +160,7 @@ class Renaming(ast.NodeTransformer):
         if not (isinstance(node.func, ast.Name) and node.func.id in LAYERS):
             return self.generic_visit(node)
         arguments = [self.written.let(ast.unparse(self.visit(each))) for each in node.args]
-        return ast.Name(self.written.inside(self.layer, node.func.id, *arguments))
+        which = 0
+        if isinstance(self.layer, Parallel):  # layers(A_1), layers(A_2) ...
+            which = int(ast.unparse(node.args[0]).removeprefix("A_")) - 1
+        return ast.Name(self.written.inside(self.layer, node.func.id, which, *arguments))

@@ -9,7 +9,7 @@ functions in `FUNCTIONS`. There are no comprehensions, no lambdas and no keyword
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache as computed_once
 from inspect import getattr_static
@@ -90,6 +90,19 @@ class Formulas:
             for side in (self.forward, self.backward)
         )
         return Formulas(self.input, self.output, forward, backward)
+
+
+class WrittenOut:
+    """Formulas that a layer writes out for as many inputs or layers inside it as it has.
+
+    As a decorator of a function of the layer, or of its class, that returns them.
+    """
+
+    def __init__(self, made: Callable[[Any], Formulas]) -> None:
+        self.made = made
+
+    def __get__(self, subject: Any, kind: type) -> Formulas:
+        return self.made(kind if subject is None else subject)
 
 
 UNKNOWN = Formulas("A", "Y", (), ())

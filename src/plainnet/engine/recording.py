@@ -73,6 +73,8 @@ class Rows(Frame):
 class Step(Frame):
     """One step of a sequence, the one at this place of the time axis."""
 
+    window: WindowOfSteps
+
     def __init__(self, window: WindowOfSteps, t: int) -> None:
         super().__init__(window)
         self.t = t
@@ -94,6 +96,10 @@ Made = tuple[Formula, Frame, Index]
 
 
 # --- windows --------------------------------------------------------------------------------------
+
+
+ABOVE = "dY_above"
+"""In a recurrent layer, what comes to a step's dY from above the layer, not from a later step."""
 
 
 class Window(Mapping[str, Array]):
@@ -267,20 +273,24 @@ class WindowOfSteps(Window):
 
     def end(self, Y: Array) -> None:
         """Y is the state after every step; the layer may return only the last one."""
+        self.returned = Y
 
     def begin_back(self, dY: Array) -> None:
         self.went_back = True
         self._computed.clear()
-        self._returned = dY.copy()
+        self.given_back = dY
 
     def __iter__(self) -> Iterator[str]:
         states = [n for before, after in self.subject.flow for n in (before, after, f"d{after}")]
+        states.append(ABOVE)
         names = dict.fromkeys((*self.noted, *states, *self.by_name, *self.arrays))
         return (name for name in names if name in self)
 
     def __contains__(self, name: object) -> bool:
         flow = self.subject.flow
-        if name in self.on_the_way_back or any(name == f"d{after}" for _, after in flow):
+        if name == ABOVE or name in self.on_the_way_back:
+            return self.went_back
+        if any(name == f"d{after}" for _, after in flow):
             return self.went_back
         states = {state for pair in flow for state in pair}
         return any(name in names for names in (self.by_name, states, self.noted, self.arrays))
@@ -328,7 +338,8 @@ class WindowOfSteps(Window):
         found: list[dict[str, Array]] = []
         for t in reversed(range(time)):
             step = {f"d{after}": coming[before] for before, after in flow}
-            step["dY"] = step["dY"] + self._from_outside(t, time, padded)
+            step[ABOVE] = self._from_above(t, time, padded)
+            step["dY"] = step["dY"] + step[ABOVE]
             known = self._settings() | {name: each[t] for name, each in steps.items()} | step
             for formula in formulas:
                 value = formula.evaluate(known)
@@ -340,9 +351,73 @@ class WindowOfSteps(Window):
             found.append(step)
         return {name: np.stack([step[name] for step in reversed(found)]) for name in found[0]}
 
-    def _from_outside(self, t: int, time: int, padded: Array | None) -> Array | int:
+    def _from_above(self, t: int, time: int, padded: Array | None) -> Array:
         """The gradient that comes to a step's state from above the layer, not from a later step."""
         if not self.subject.return_sequences:
-            return self._returned if t == time - 1 else 0
-        here = self._returned[:, time - 1 - t if self.subject.reverse else t]
+            return self.given_back if t == time - 1 else np.zeros_like(self.given_back)
+        here = self.given_back[:, time - 1 - t if self.subject.reverse else t]
         return here if padded is None else np.where(padded[t], 0, here)
+
+    # --- how an element is made ------------------------------------------------------------------
+
+    def has_steps(self, name: str) -> bool:
+        """Whether the array of this name has a time axis."""
+        return name in self and name.removeprefix("d") not in self._tensors
+
+    @property
+    def steps(self) -> range:
+        """The places on the time axis, in the order in which the states are made."""
+        steps = range(self.noted[self.formulas.input].shape[1])
+        return steps[::-1] if self.subject.reverse else steps
+
+    def _make_frame(self, t: int) -> Frame:
+        return Step(self, t)
+
+    def made(self, name: str, index: Index) -> list[Made]:
+        if name not in self or name in self._tensors:
+            return []
+        if not self.has_steps(name):  # a tensor's gradient: each step has its share
+            if name in self.by_name:
+                return [(self.by_name[name], self.frame(t), index) for t in self.steps]
+            return self._made_at_the_start(name, index)
+        i, t, *rest = index
+        order = self.steps.index(t)
+        if name in self.by_name:
+            return [(self._at_step(name, i, order), self.frame(t), (i, *rest))]
+        return self._passed_on(name, order, (i, *rest))
+
+    def _made_at_the_start(self, name: str, index: Index) -> list[Made]:
+        """The gradient of a state that is learned: that of the first step, of all sequences."""
+        for state, (before, _) in zip(self.subject.states, self.subject.flow, strict=True):
+            if name == f"d{state}0" and self.arrays["learned"]:
+                formula = Formula(name, f"d{before}.sum(axis=0)", rf"{name} = \sum_i d{before}_i")
+                return [(formula, self.frame(self.steps[0]), index)]
+        return []
+
+    def _at_step(self, name: str, i: int, order: int) -> Formula:
+        """The formula at this step; in one that is masked, what goes through unchanged."""
+        padded = self.arrays["padded"]
+        if padded is None or not padded[order, i, 0]:
+            return self.by_name[name]
+        through = {after: before for before, after in self.subject.flow}
+        through |= {f"d{before}": f"d{after}" for after, before in through.items()}
+        same = through.get(name, "0" if name in self.on_the_way_back else "")
+        return Formula(name, same, f"{name} = {same}") if same else self.by_name[name]
+
+    def _passed_on(self, name: str, order: int, inner: Index) -> list[Made]:
+        """A state from the step before; a gradient from the step after, and from above."""
+        steps = self.steps
+        for state, (before, after) in zip(self.subject.states, self.subject.flow, strict=True):
+            if name == before and order:
+                return [(Formula(name, after, after), self.frame(steps[order - 1]), inner)]
+            if name == before and f"{state}0" in self._tensors and self.arrays["learned"]:
+                return [(Formula(name, f"{state}0", ""), self.frame(steps[0]), inner[1:])]
+            if name == f"d{after}":
+                later, above = f"d{before}", ABOVE if after == "Y" else ""
+                parts = []
+                if order + 1 < len(steps):
+                    parts.append((Formula(name, later, later), self.frame(steps[order + 1]), inner))
+                if above and (self.subject.return_sequences or order + 1 == len(steps)):
+                    parts.append((Formula(name, ABOVE, ABOVE), self.frame(steps[order]), inner))
+                return parts
+        return []

@@ -271,17 +271,16 @@ class EncoderDecoder(Layer):
         input="A",
         output="Y",
         forward=(
-            Formula("X", "encode(A[:, :source_length])", r"X = f(A_{\cdot,\, 1 \dots s})"),
-            Formula("Y", "decode(A[:, source_length:], X)", r"Y = g(A_{\cdot,\, s+1 \dots}, X)"),
+            Formula("S", "A[:, :source_length]", r"S = A_{\cdot,\, 1 \dots s}"),
+            Formula("T", "A[:, source_length:]", r"T = A_{\cdot,\, s+1 \dots}"),
+            Formula("X", "encode(S)", r"X = f(S)"),
+            Formula("Y", "decode(T, X)", r"Y = g(T, X)"),
         ),
         backward=(
             Formula("dT", "decode_back(dY)", r"dT = g'_T(dY)"),
             Formula("dX", "attend_back(dY)", r"dX = g'_X(dY)"),
-            Formula(
-                "dA",
-                "concatenate([encode_back(dX), dT], axis=1)",
-                r"dA = [f'(dX),\; dT]",
-            ),
+            Formula("dS", "encode_back(dX)", r"dS = f'(dX)"),
+            Formula("dA", "concatenate([dS, dT], axis=1)", r"dA = [dS \; dT]"),
         ),
     )
 
@@ -297,7 +296,7 @@ class EncoderDecoder(Layer):
                 f"layer {self.name} ({self!r}) needs more than its {s} steps of the source; got an "
                 f"input of shape {A.shape}"
             )
-        source, target = _copies(cache, ("source", A[:, :s]), ("target", A[:, s:]))
+        source, target = _copies(cache, ("S", A[:, :s]), ("T", A[:, s:]))
         sequences.mask = None if mask is None else mask[:, :s]
         X = cache["X"] = self._encoder.forward(source, in_encoder)
         sequences.source = Source(X, sequences.mask)
@@ -312,15 +311,15 @@ class EncoderDecoder(Layer):
         dX = cache.array("dX", X.shape, dY.dtype)
         dX.fill(0)
         cache.sequences.source = Source(X, dX=dX)  # each CrossAttention adds to it
-        d_target = cache["dT"] = self._decoder.backward(dY, in_decoder)
-        d_source = self._encoder.backward(dX, in_encoder)
+        dT = cache["dT"] = self._decoder.backward(dY, in_decoder)
+        dS = cache["dS"] = self._encoder.backward(dX, in_encoder)
         if self.takes_ids or not cache.needs_input_gradient:
             return NO_GRADIENT
-        m, T, *features = d_target.shape
+        m, time, *features = dT.shape
         s = self.source_length
-        dA = cache.array("dA", (m, s + T, *features), dY.dtype)
-        np.copyto(dA[:, :s], d_source)
-        np.copyto(dA[:, s:], d_target)
+        dA = cache.array("dA", (m, s + time, *features), dY.dtype)
+        np.copyto(dA[:, :s], dS)
+        np.copyto(dA[:, s:], dT)
         return dA
 
 

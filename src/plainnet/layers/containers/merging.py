@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from plainnet.engine.cache import Cache
-from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.formulas import Formula, Formulas, WrittenOut
 from plainnet.errors import SettingError, ShapeError, require_integer
 from plainnet.layers.base import Array, Layer, Shape
 
@@ -16,15 +15,9 @@ Arrays = tuple[Array, ...]
 BOOL = np.dtype(bool)
 
 
-class WrittenOut:
-    """The formulas of a layer, written out for as many inputs as it has; in the class, for two."""
-
-    def __init__(self, made: Callable[[list[str], Any], Formulas]) -> None:
-        self.made = made
-
-    def __get__(self, subject: Any, kind: type) -> Formulas:
-        n = len(getattr(subject, "input_shape", "12"))
-        return self.made([f"A_{i}" for i in range(1, n + 1)], kind if subject is None else subject)
+def _inputs(layer: Any) -> list[str]:
+    """What the formulas call the inputs of a layer; of a class, two."""
+    return [f"A_{i}" for i in range(1, 1 + len(getattr(layer, "input_shape", "12")))]
 
 
 class Merge(Layer):
@@ -67,14 +60,15 @@ def in_all(masks: tuple[Array | None, ...], cache: Cache) -> Array | None:
 class Add(Merge):
     """Y = A_1 + ... + A_n, of inputs of one shape."""
 
-    formulas = WrittenOut(
-        lambda A, _: Formulas(
+    @WrittenOut
+    def formulas(layer: Any) -> Formulas:  # noqa: N805
+        A = _inputs(layer)
+        return Formulas(
             input="A",
             output="Y",
             forward=(Formula("Y", " + ".join(A), "Y = " + " + ".join(A)),),
             backward=tuple(Formula(f"d{each}", "dY", f"d{each} = dY") for each in A),
         )
-    )
 
     def forward(self, A: Any, cache: Cache) -> Array:
         self._begin(A, cache)
@@ -90,8 +84,10 @@ class Add(Merge):
 class Multiply(Merge):
     r"""Y = A_1 \odot ... \odot A_n, of inputs of one shape: one of them may be a gate."""
 
-    formulas = WrittenOut(
-        lambda A, _: Formulas(
+    @WrittenOut
+    def formulas(layer: Any) -> Formulas:  # noqa: N805
+        A = _inputs(layer)
+        return Formulas(
             input="A",
             output="Y",
             forward=(Formula("Y", " * ".join(A), "Y = " + r" \odot ".join(A)),),
@@ -104,7 +100,6 @@ class Multiply(Merge):
                 for i, each in enumerate(A)
             ),
         )
-    )
 
     def forward(self, A: Any, cache: Cache) -> Array:
         self._begin(A, cache)
@@ -182,8 +177,10 @@ class Concatenate(Layer):
     before = "..., "
     """The axes before that one, in an index."""
 
-    formulas = WrittenOut(
-        lambda A, layer: Formulas(
+    @WrittenOut
+    def formulas(layer: Any) -> Formulas:  # noqa: N805
+        A = _inputs(layer)
+        return Formulas(
             input="A",
             output="Y",
             forward=(
@@ -202,7 +199,6 @@ class Concatenate(Layer):
                 for i, each in enumerate(A)
             ),
         )
-    )
 
     def build(self, input_shape: Shape) -> Shape:
         _expect_several(input_shape)

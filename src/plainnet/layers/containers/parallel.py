@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from plainnet.engine.cache import Cache
-from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.formulas import Formula, Formulas, WrittenOut
 from plainnet.engine.plan import Place
 from plainnet.errors import SettingError, ShapeError, require_integer, require_sequence, shown
 from plainnet.initializers import Initializer
@@ -71,20 +72,49 @@ class Parallel(Layer):
                 needs_input_gradient=own.needs_input_gradient,
             )
 
-    formulas = Formulas(
-        input="A",
-        output="Y",
-        forward=(Formula("Y", "layers(A)", r"Y = [f_1(A_{p_1}), \dots, f_n(A_{p_n})]"),),
-        backward=(Formula("dA", "layers_back(dY)", r"dA_j = \sum_{i:\, j \in p_i} f_i'(dY_i)_j"),),
-    )
+    @WrittenOut
+    def formulas(layer: Any) -> Formulas:  # noqa: N805
+        n = range(1, 1 + len(getattr(layer, "layers", ())) or 3)
+        forward, backward, widened = [], [], []
+        for i in n:
+            part, columns = f"parts[{i - 1}]", f"columns[{i - 1}]"
+            forward += [
+                Formula(f"A_{i}", f"A[:, {part}[0] : {part}[1]]", f"A_{i} = A_{{p_{i}}}"),
+                Formula(f"Y_{i}", f"layers(A_{i})", f"Y_{i} = f_{i}(A_{i})"),
+            ]
+            backward += [
+                Formula(f"dY_{i}", f"dY[:, {columns}[0] : {columns}[1]]", f"dY_{i} = dY_{{q_{i}}}"),
+                Formula(f"dA_{i}", f"layers_back(dY_{i})", f"dA_{i} = f_{i}'(dY_{i})"),
+            ]
+            before, after = f"A[:, : {part}[0]]", f"A[:, {part}[1] :]"
+            widened.append(
+                f"concatenate([zeros_like({before}), dA_{i}, zeros_like({after})], axis=1)"
+            )
+        outputs = [f"Y_{i}" for i in n]
+        forward.append(
+            Formula(
+                "Y",
+                f"concatenate([{', '.join(outputs)}], axis=1)",
+                "Y = [" + r" \; ".join(outputs) + "]",
+            )
+        )
+        backward.append(
+            Formula(
+                "dA", " + ".join(widened), r"dA_{\cdot j} = \sum_{i:\, j \in p_i} dA_{i, \cdot j}"
+            )
+        )
+        return Formulas("A", "Y", tuple(forward), tuple(backward))
 
     def forward(self, A: Array, cache: Cache) -> Array:
         Y = cache.array("Y", (len(A), *self.output_shape), A.dtype)
         parts = zip(cache.layers_of(self), self.parts, self.columns, strict=True)
-        for (layer, own), (start, stop), (first, last) in parts:
+        for i, ((layer, own), (start, stop), (first, last)) in enumerate(parts, 1):
             part = own.array("part", (len(A), stop - start), A.dtype)
             np.copyto(part, A[:, start:stop])
-            Y[:, first:last] = forward_through(layer, part, own)
+            Y_i = forward_through(layer, part, own)
+            Y[:, first:last] = Y_i
+            if cache.record:
+                cache[f"A_{i}"], cache[f"Y_{i}"] = part, Y_i
         return Y
 
     def backward(self, dY: Array, cache: Cache) -> Array:
@@ -93,13 +123,15 @@ class Parallel(Layer):
             dA = cache.array("dA", (len(dY), self.width), dY.dtype)
             dA.fill(0)
         parts = zip(cache.layers_of(self), self.parts, self.columns, strict=True)
-        for (layer, own), (start, stop), (first, last) in parts:
+        for i, ((layer, own), (start, stop), (first, last)) in enumerate(parts, 1):
             dpart = own.array("dpart", (len(dY), last - first), dY.dtype)
             np.copyto(dpart, dY[:, first:last])
-            dpart = backward_through(layer, dpart, own)
+            dA_i = backward_through(layer, dpart, own)
+            if cache.record:
+                cache[f"dY_{i}"], cache[f"dA_{i}"] = dpart, dA_i
             if cache.needs_input_gradient:
                 for column in range(stop - start):  # by columns, NumPy needs no buffer
-                    dA[:, start + column] += dpart[:, column]
+                    dA[:, start + column] += dA_i[:, column]
         return dA
 
 

@@ -261,10 +261,11 @@ class Highway(Layer):
             ),
             Formula("dW", "dZ.T @ A", r"dW = dZ^\top A"),
             Formula("db", "dZ.sum(axis=0)", r"db = \sum_i dZ_i"),
+            Formula("dA_F", "layers_back(dF)", r"dA_F = f_1'(f_2'(\dots f_n'(dF)))"),
             Formula(
                 "dA",
-                "dY * (1 - T) + dZ @ W + layers_back(dF)",
-                r"dA = dY \odot (1 - T) + dZ\, W + F'(dF)",
+                "dY * (1 - T) + dZ @ W + dA_F",
+                r"dA = dY \odot (1 - T) + dZ\, W + dA_F",
             ),
         ),
     )
@@ -287,8 +288,8 @@ class Highway(Layer):
         highway_backward(dY, T, change, dF, carried, dZ)
         dA = cache.array("dA", A.shape, dY.dtype) if cache.needs_input_gradient else None
         affine_backward(dZ, A, self.W, self.dW, self.db, dA)
-        from_F = self.branch.backward(dF, cache.inside(self))
+        dA_F = cache["dA_F"] = self.branch.backward(dF, cache.inside(self))
         if dA is None:
             return NO_GRADIENT
         dA += carried
-        return np.add(dA, from_F, out=dA)
+        return np.add(dA, dA_F, out=dA)

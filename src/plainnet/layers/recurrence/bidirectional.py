@@ -90,11 +90,9 @@ class Bidirectional(Layer):
             ),
             Formula("dF", "dY", "dF = dY", when=SUM),
             Formula("dR", "dY", "dR = dY", when=SUM),
-            Formula(
-                "dA",
-                "forwards_back(dF) + backwards_back(dR)",
-                r"dA = \vec{f}'(dF) + \bar{f}'(dR)",
-            ),
+            Formula("dA_F", "forwards_back(dF)", r"dA_F = \vec{f}'(dF)"),
+            Formula("dA_R", "backwards_back(dR)", r"dA_R = \bar{f}'(dR)"),
+            Formula("dA", "dA_F + dA_R", "dA = dA_F + dA_R"),
         ),
     )
 
@@ -120,6 +118,7 @@ class Bidirectional(Layer):
             backward_through(layer, part, own)
             for part, (layer, own) in zip(parts, cache.layers_of(self), strict=True)
         )
+        cache["dA_F"], cache["dA_R"] = there, back
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA: Array = np.add(there, back, out=cache.array("dA", there.shape, dY.dtype))
