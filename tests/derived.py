@@ -14,7 +14,7 @@ import numpy as np
 from plainnet import Cache
 from plainnet.engine.differentiation import Tape
 from plainnet.engine.formulas import FUNCTIONS, LAYERS, Formula, formulas_of
-from plainnet.engine.recording import WindowOfRows
+from plainnet.engine.recording import Window, WindowOfRows
 from plainnet.layers import EncoderDecoder, Graph, Layer, Parallel, Transposed
 from plainnet.layers.recurrence.recurrent import Recurrent
 
@@ -98,7 +98,7 @@ class Written:
 
     def _once(self, layer: Layer, names: dict[str, str]) -> str:
         """Each of the formulas, in order; `names` grows by their results."""
-        for formula in formulas_of(layer, training=self.recorded.training).forward:
+        for formula in formulas_of(layer, Window.unknown, training=self.recorded.training).forward:
             plain = ast.unparse(Renaming(self, layer, names).visit(ast.parse(formula.plain)))
             names[formula.result] = self.let(plain)
         return names[layer.formulas.output]

@@ -105,13 +105,12 @@ class WrittenOut:
         return self.made(kind if subject is None else subject)
 
 
-UNKNOWN = Formulas("A", "Y", (), ())
-"""Of a custom layer without formulas: only its input and output have names."""
+def formulas_of(subject: Any, unknown: Formulas, *, training: bool) -> Formulas:
+    """The formulas of a layer or loss with its settings, in training or in prediction.
 
-
-def formulas_of(subject: Any, *, training: bool) -> Formulas:
-    """The formulas of a layer or loss with its settings, in training or in prediction."""
-    written = getattr_static(subject, "formulas", UNKNOWN)
+    `unknown` is for one that has none.
+    """
+    written = getattr_static(subject, "formulas", unknown)
     if type(written) is Formulas:  # others make their own for each layer
         return written.holding(subject, training=training)
     formulas: Formulas = subject.formulas

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.engine.formulas import LAYERS, Formula, formulas_of
+from plainnet.engine.formulas import LAYERS, Formula, Formulas, formulas_of
 
 Array = npt.NDArray[Any]
 Index = tuple[int, ...]
@@ -109,17 +109,20 @@ class Window(Mapping[str, Array]):
     from outside, with copies of its tensors, which the next step of an optimizer changes.
     """
 
+    unknown = Formulas("A", "Y", (), ())
+    """For a custom layer without formulas: only its input and output have names."""
+
     def __init__(self, subject: Any, arrays: Mapping[str, Array]) -> None:
         self.subject = subject
         self.arrays = arrays
         self.noted: dict[str, Array] = {}
         self.went_back = False
         self._computed: dict[str, Array] = {}
-        self._speak(training=True)
+        self._take(formulas_of(subject, self.unknown, training=True))
 
-    def _speak(self, *, training: bool) -> None:
-        """Take the formulas that hold in this kind of pass."""
-        self.formulas = formulas_of(self.subject, training=training)
+    def _take(self, formulas: Formulas) -> None:
+        """Speak in these formulas."""
+        self.formulas = formulas
         self.by_name = {formula.result: formula for formula in self.formulas}
         self.on_the_way_back = {formula.result for formula in self.formulas.backward}
         self._frames: dict[int, Frame] = {}
@@ -128,7 +131,7 @@ class Window(Mapping[str, Array]):
 
     def begin(self, A: Array, tensors: Mapping[str, Array], *, training: bool = True) -> None:
         """Before forward."""
-        self._speak(training=training)
+        self._take(formulas_of(self.subject, self.unknown, training=training))
         self.went_back = False
         self._computed.clear()
         self.noted = {name: tensor.copy() for name, tensor in tensors.items()}
@@ -148,6 +151,10 @@ class Window(Mapping[str, Array]):
         """After backward."""
         self.noted |= {f"d{name}": gradient.copy() for name, gradient in gradients.items()}
         self.noted |= named(f"d{self.formulas.input}", dA)
+
+    def note(self, name: str, array: Array) -> None:
+        """Show an array that the formulas name and the cache does not hold."""
+        self.noted[name] = array
 
     # --- what is read ----------------------------------------------------------------------------
 
@@ -248,11 +255,40 @@ class WindowOfRows(Window):
 
 
 class WindowOfLoss(Window):
-    """For a loss: what comes back is dL, the gradient of the sum of its examples' losses."""
+    """For a loss: after its own formulas come those of the mean, L, over the examples.
+
+    On the way back, dL is the gradient of the sum of their losses, and dZ that of the mean.
+    """
+
+    unknown = Formulas("Z", "losses", (), ())
+
+    def begin(self, A: Array, tensors: Mapping[str, Array], *, training: bool = True) -> None:
+        super().begin(A, tensors, training=training)
+        own = self.formulas
+        mean, gradient = mean_of_losses(A.ndim, weighted="w" in tensors)
+        self._take(Formulas(own.input, own.output, (*own.forward, mean), (*own.backward, gradient)))
+
+    def end_mean(self, loss: float) -> None:
+        """After the mean."""
+        self.noted["L"] = self.cast(loss)
 
     def begin_back(self, dY: Array) -> None:
         super().begin_back(dY)
         self.noted["dL"] = self.noted.pop(f"d{self.formulas.output}")
+
+
+def mean_of_losses(ndim: int, *, weighted: bool) -> tuple[Formula, Formula]:
+    """The mean over the examples, with their weights w, and its gradient, an array of `ndim`."""
+    if not weighted:
+        return (
+            Formula("L", "losses.mean()", r"L = \tfrac1m \sum_i L_i"),
+            Formula("dZ", "dL / len(losses)", r"dZ = \tfrac1m\, dL"),
+        )
+    share = f"(w / w.sum()).reshape(-1{', 1' * (ndim - 1)})"
+    return (
+        Formula("L", "(w * losses).sum() / w.sum()", r"L = \sum_i w_i L_i \,/ \sum_i w_i"),
+        Formula("dZ", f"{share} * dL", r"dZ_i = \frac{w_i}{\sum_j w_j}\, dL_i"),
+    )
 
 
 class WindowOfSteps(Window):

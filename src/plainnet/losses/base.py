@@ -20,7 +20,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formulas
 from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Planned
-from plainnet.engine.recording import WindowOfLoss
+from plainnet.engine.recording import Window, WindowOfLoss
 from plainnet.errors import DataError, ShapeError
 from plainnet.layers.base import name_who_writes, seen
 
@@ -58,7 +58,7 @@ class Loss(Configurable, Planned, ABC):
     includes: str = ""
     """The built-in activation, which must not be the network's last layer as well."""
 
-    shown_by = WindowOfLoss
+    shown_by: type[Window] = WindowOfLoss
 
     is_classifier: bool = False
     """`decide` gives classes, so accuracy is defined."""
@@ -170,9 +170,18 @@ class Loss(Configurable, Planned, ABC):
                 f"their mean; it returned {seen(losses)}"
             )
         cache.watches_forward = cache.record
-        if cache.window is not None:
-            cache.window.begin(Z, {"Y": self.shown(y, Z.dtype)}, training=cache.training)
-            cache.window.end(losses)
+        window: Any = cache.window
+        if window is not None:
+            known = {"Y": self.shown(y, Z.dtype)}
+            known |= {} if sample_weight is None else {"w": sample_weight}
+            window.begin(Z, known, training=cache.training)
+            window.end(losses)
+        mean = self._mean(losses, cache, sample_weight)
+        if window is not None:
+            window.end_mean(mean)
+        return mean
+
+    def _mean(self, losses: Array, cache: Cache, sample_weight: Array | None) -> float:
         if sample_weight is None:
             return float(np.add.reduce(losses)) / len(losses)
         total = float(np.add.reduce(sample_weight))

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from plainnet.arguments.parts import Parts, arrays_of, expect_same_rows, named_values
 from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import Formula, Formulas, WrittenOut
 from plainnet.engine.plan import Place
+from plainnet.engine.recording import Window
 from plainnet.errors import (
     DataError,
     DTypeError,
@@ -39,6 +41,8 @@ class EachOutput(Loss):
     losses : mapping of str to Loss or (Loss, weight)
         By the names of the outputs; a weight >= 0, 1 if it is left out.
     """
+
+    shown_by = Window
 
     def __init__(self, losses: Mapping[str, Weighted] | Iterable[tuple[str, Weighted]]) -> None:
         self.losses: dict[str, tuple[Loss, float]] = {}
@@ -115,6 +119,25 @@ class EachOutput(Loss):
         each = zip(self.losses.values(), arrays_of(y), strict=True)
         return any(loss.counts(part, sample_weight) for (loss, _), part in each)
 
+    @WrittenOut
+    def formulas(loss: Any) -> Formulas:  # noqa: N805
+        known = getattr(loss, "losses", {"1": (None, 1.0), "2": (None, 1.0)})
+        weights = {name: f"{weight!r}" for name, (_, weight) in known.items()}
+        total = Formula(
+            "L",
+            " + ".join(f"{w} * L_{name}" for name, w in weights.items()),
+            "L = " + " + ".join(rf"{w}\, L_\text{{{name}}}" for name, w in weights.items()),
+        )
+        gradients = [
+            Formula(
+                f"dZ_{name}",
+                f"{w} * dL_{name}",
+                rf"dZ_\text{{{name}}} = {w}\, dL_\text{{{name}}}",
+            )
+            for name, w in weights.items()
+        ]
+        return Formulas("Z", "L", (total,), tuple(gradients))
+
     # --- forward and backward ---------------------------------------------------------------------
 
     def forward(self, Z: Any, y: Any, cache: Cache) -> Array:
@@ -131,17 +154,28 @@ class EachOutput(Loss):
         return tuple([weight * loss.backward(own) for (loss, weight), (_, own) in layers])
 
     def mean(self, Z: Any, y: Any, cache: Cache, sample_weight: Array | None = None) -> float:
-        return sum(
-            weight * loss.mean(part, targets, own, sample_weight)
+        means = [
+            (weight, loss.mean(part, targets, own, sample_weight))
             for loss, weight, part, targets, own in self._each(Z, y, cache)
-        )
+        ]
+        total = sum(weight * mean for weight, mean in means)
+        if cache.window is not None:
+            for name, (_, mean) in zip(self.losses, means, strict=True):
+                cache.window.note(f"L_{name}", np.array(mean, Z[0].dtype))
+            cache.window.note("L", np.array(total, Z[0].dtype))
+        return total
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Any:
         """The gradient of `mean` with respect to each output, as a tuple."""
-        gradients = []
-        for (loss, weight), (_, own) in zip(self.losses.values(), cache.layers, strict=True):
-            dZ = loss.mean_gradient(own, sample_weight)
-            gradients.append(np.multiply(dZ, weight, out=dZ) if weight != 1 else dZ)
+        gradients, window = [], cache.window
+        if window is not None:
+            window.went_back = True
+        for (name, (loss, weight)), (_, own) in zip(self.losses.items(), cache.layers, strict=True):
+            dL = loss.mean_gradient(own, sample_weight)
+            dZ = cache.array(f"dZ_{name}", dL.shape, dL.dtype)
+            gradients.append(np.multiply(dL, weight, out=dZ))
+            if window is not None:
+                window.note(f"dL_{name}", dL)
         return tuple(gradients)
 
     def _each(
