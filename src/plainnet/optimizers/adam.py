@@ -1,15 +1,28 @@
 """Adam and its relatives: a mean of the gradient, divided by the root of a mean of its square."""
 
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.engine.formulas import Formula
 from plainnet.errors import require_boolean, require_number
-from plainnet.optimizers.base import Optimizer, require_betas
+from plainnet.optimizers.base import DECAY, Optimizer, require_betas, update
 
 Array = npt.NDArray[Any]
+
+
+MOMENTS = (
+    *DECAY,
+    Formula("m", "(1 - betas[0]) * M", r"m = (1 - \beta_1) M"),
+    Formula("v", "(1 - betas[1]) * V", r"v = (1 - \beta_2) V"),
+    Formula("m_next", "betas[0] * m + (1 - betas[0]) * g", r"m' = \beta_1 m + (1 - \beta_1) g"),
+    Formula(
+        "v_next", "betas[1] * v + (1 - betas[1]) * g**2", r"v' = \beta_2 v + (1 - \beta_2) g^2"
+    ),
+)
+"""The mean of the gradient and of its square, from what the accumulators hold."""
 
 
 class Adam(Optimizer):
@@ -40,6 +53,33 @@ class Adam(Optimizer):
     weight_decay : float
     amsgrad : bool
     """
+
+    formulas = (
+        *MOMENTS,
+        Formula(
+            "v_max", "(1 - betas[1]) * V_max", r"v_{max} = (1 - \beta_2) V_{max}", when="amsgrad"
+        ),
+        Formula(
+            "v_max_next", "maximum(v_max, v_next)", r"v'_{max} = \max(v_{max}, v')", when="amsgrad"
+        ),
+        Formula("m_hat", "m_next / (1 - betas[0]**t)", r"\hat m = m' / (1 - \beta_1^t)"),
+        Formula(
+            "v_hat",
+            "v_next / (1 - betas[1]**t)",
+            r"\hat v = v' / (1 - \beta_2^t)",
+            when="not amsgrad",
+        ),
+        Formula(
+            "v_hat",
+            "v_max_next / (1 - betas[1]**t)",
+            r"\hat v = v'_{max} / (1 - \beta_2^t)",
+            when="amsgrad",
+        ),
+        *update(
+            "learning_rate * m_hat / (sqrt(v_hat) + epsilon)",
+            r"\eta \hat m / (\sqrt{\hat v} + \epsilon)",
+        ),
+    )
 
     accumulators: tuple[str, ...] = ("M", "V")
     squares = ("V", "V_max")
@@ -134,6 +174,31 @@ class NAdam(Adam):
     weight_decay : float
     """
 
+    formulas = (
+        *MOMENTS,
+        Formula(
+            "mu",
+            "betas[0] * (1 - 0.96 ** (t * momentum_decay) / 2)",
+            r"\mu = \beta_1 (1 - 0.96^{t \psi} / 2)",
+        ),
+        Formula(
+            "mu_next",
+            "betas[0] * (1 - 0.96 ** ((t + 1) * momentum_decay) / 2)",
+            r"\mu' = \beta_1 (1 - 0.96^{(t + 1) \psi} / 2)",
+        ),
+        Formula(
+            "m_hat",
+            "mu_next * m_next / (1 - mu_product * mu_next) + (1 - mu) * g / (1 - mu_product)",
+            r"\hat m = \frac{\mu' m'}{1 - \mu_1 \cdots \mu_t\, \mu'}"
+            r" + \frac{(1 - \mu) g}{1 - \mu_1 \cdots \mu_t}",
+        ),
+        Formula("v_hat", "v_next / (1 - betas[1]**t)", r"\hat v = v' / (1 - \beta_2^t)"),
+        *update(
+            "learning_rate * m_hat / (sqrt(v_hat) + epsilon)",
+            r"\eta \hat m / (\sqrt{\hat v} + \epsilon)",
+        ),
+    )
+
     scratch = 2
 
     def __init__(
@@ -149,6 +214,9 @@ class NAdam(Adam):
         require_number("momentum_decay", momentum_decay, at_least=0)
         self.momentum_decay = momentum_decay
         self._products: dict[int, tuple[int, float]] = {}
+
+    def settings(self, t: int) -> dict[str, Any]:
+        return {**super().settings(t), "mu_product": prod(self._mu(i) for i in range(1, t + 1))}
 
     def _mu(self, t: int) -> float:
         missing: float = 0.96 ** (t * self.momentum_decay)

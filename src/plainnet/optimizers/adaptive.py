@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.engine.formulas import Formula
 from plainnet.errors import require_boolean, require_number
-from plainnet.optimizers.base import Optimizer
+from plainnet.optimizers.base import DECAY, Optimizer, update
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +28,12 @@ class Adagrad(Optimizer):
     epsilon : float
     weight_decay : float
     """
+
+    formulas = (
+        *DECAY,
+        Formula("V_next", "V + g**2", "V' = V + g^2"),
+        *update("learning_rate * g / (sqrt(V_next) + epsilon)", r"\eta g / (\sqrt{V'} + \epsilon)"),
+    )
 
     accumulators = squares = ("V",)
 
@@ -83,6 +90,32 @@ class RMSprop(Optimizer):
     centered : bool
     weight_decay : float
     """
+
+    formulas = (
+        *DECAY,
+        Formula("v", "(1 - rho) * V", r"v = (1 - \rho) V"),
+        Formula("v_next", "rho * v + (1 - rho) * g**2", r"v' = \rho v + (1 - \rho) g^2"),
+        Formula("m", "(1 - rho) * M", r"m = (1 - \rho) M", when="centered"),
+        Formula(
+            "m_next", "rho * m + (1 - rho) * g", r"m' = \rho m + (1 - \rho) g", when="centered"
+        ),
+        Formula(
+            "scaled",
+            "g / (sqrt(v_next) + epsilon)",
+            r"d = g / (\sqrt{v'} + \epsilon)",
+            when="not centered",
+        ),
+        Formula(
+            "scaled",
+            "g / (sqrt(abs(v_next - m_next**2)) + epsilon)",
+            r"d = g / (\sqrt{v' - m'^2} + \epsilon)",
+            when="centered",
+        ),
+        Formula("b", "B / sqrt(1 - rho)", r"b = B / \sqrt{1 - \rho}", when="momentum"),
+        Formula("b_next", "momentum * b + scaled", r"b' = \mu b + d", when="momentum"),
+        *update("learning_rate * scaled", r"\eta d", when="not momentum"),
+        *update("learning_rate * b_next", r"\eta b'", when="momentum"),
+    )
 
     squares = ("V",)
 
@@ -159,6 +192,20 @@ class Adadelta(Optimizer):
         Also sets the size of the first steps, sqrt(eps / (1 - rho)).
     weight_decay : float
     """
+
+    formulas = (
+        *DECAY,
+        Formula("v", "(1 - rho) * V", r"v = (1 - \rho) V"),
+        Formula("u", "(1 - rho) * U", r"u = (1 - \rho) U"),
+        Formula("v_next", "rho * v + (1 - rho) * g**2", r"v' = \rho v + (1 - \rho) g^2"),
+        Formula(
+            "d",
+            "sqrt(u + epsilon) / sqrt(v_next + epsilon) * g",
+            r"d = \frac{\sqrt{u + \epsilon}}{\sqrt{v' + \epsilon}}\, g",
+        ),
+        Formula("u_next", "rho * u + (1 - rho) * d**2", r"u' = \rho u + (1 - \rho) d^2"),
+        *update("learning_rate * d", r"\eta d"),
+    )
 
     accumulators = squares = ("V", "U")
     scratch = 2

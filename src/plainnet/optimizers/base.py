@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.config import Configurable
+from plainnet.engine.formulas import Formula
 from plainnet.engine.memory import aligned
 from plainnet.engine.parameters import Segment
 from plainnet.errors import SettingError, ShapeError, require_integer, require_number
@@ -35,6 +36,33 @@ An accumulator that no longer gets a gradient (the unit is dead, the input alway
 it is denormal, and stays so for good, since 0.9 of the smallest number rounds to itself. Denormal
 numbers make an update up to fifty times slower; their effect on a parameter is nil.
 """
+
+
+DECAY = (
+    Formula("g", "dp", "g = dp", when="decoupled or not weight_decay"),
+    Formula(
+        "g", "dp + weight_decay * p", r"g = dp + \lambda p", when="not decoupled and weight_decay"
+    ),
+    Formula(
+        "p_decayed",
+        "(1 - learning_rate * weight_decay) * p",
+        r"\tilde p = (1 - \eta \lambda)\, p",
+        when="decoupled and weight_decay",
+    ),
+)
+"""Before the rule of every optimizer."""
+
+
+def update(step: str, latex: str, when: str = "") -> tuple[Formula, ...]:
+    """p_next = p - step, from where decay has left p."""
+    also = f"({when}) and " if when else ""
+    decays = "decoupled and weight_decay"
+    return (
+        Formula("p_next", f"p - {step}", f"p' = p - {latex}", when=f"{also}not ({decays})"),
+        Formula(
+            "p_next", f"p_decayed - {step}", rf"p' = \tilde p - {latex}", when=f"{also}{decays}"
+        ),
+    )
 
 
 class Optimizer(Configurable, ABC):
@@ -65,6 +93,11 @@ class Optimizer(Configurable, ABC):
     array([0.855, 1.71 ])
     """
 
+    formulas: tuple[Formula, ...] = ()
+    """The update of one tensor as data: from p and its gradient dp to p_next. In them, g is dp with
+    its L2 term, p_decayed is p after decoupled decay, and t counts the steps, this one included;
+    the accumulators stand as they were before the step. Every optimizer of plainnet has them."""
+
     accumulators: tuple[str, ...] = ()
     squares: tuple[str, ...] = ()
     """The accumulators that sum squares, and so are never negative."""
@@ -88,6 +121,11 @@ class Optimizer(Configurable, ABC):
 
         `arrays` are the scratch arrays, then the accumulators, all of the piece's length.
         """
+
+    def settings(self, t: int) -> dict[str, Any]:
+        """What the formulas name beside arrays, in step t."""
+        public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return {**public, "decoupled": self.decoupled, "t": t}
 
     def prepare(self, learning_rate: float) -> None:
         """Compute what the following pieces share, and `share` it: by default, the learning rate.

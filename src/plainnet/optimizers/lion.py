@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.optimizers.base import Optimizer, require_betas
+from plainnet.engine.formulas import Formula
+from plainnet.optimizers.base import DECAY, Optimizer, require_betas, update
 
 Array = npt.NDArray[Any]
 
@@ -32,6 +33,18 @@ class Lion(Optimizer):
         beta1 and beta2, each 0 <= beta < 1.
     weight_decay : float
     """
+
+    formulas = (
+        *DECAY,
+        Formula("m", "(1 - betas[1]) * M", r"m = (1 - \beta_2) M"),
+        Formula(
+            "direction",
+            "sign(betas[0] * m + (1 - betas[0]) * g)",
+            r"d = \operatorname{sign}(\beta_1 m + (1 - \beta_1) g)",
+        ),
+        Formula("m_next", "betas[1] * m + (1 - betas[1]) * g", r"m' = \beta_2 m + (1 - \beta_2) g"),
+        *update("learning_rate * direction", r"\eta d"),
+    )
 
     accumulators = ("M",)
     decoupled = True

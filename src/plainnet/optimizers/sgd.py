@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.engine.formulas import Formula
 from plainnet.errors import SettingError, require_boolean, require_number
-from plainnet.optimizers.base import Optimizer
+from plainnet.optimizers.base import DECAY, Optimizer, update
 
 Array = npt.NDArray[Any]
 
@@ -31,6 +32,14 @@ class SGD(Optimizer):
     nesterov : bool
     weight_decay : float
     """
+
+    formulas = (
+        *DECAY,
+        Formula("v_next", "momentum * v + g", r"v' = \mu v + g", when="momentum"),
+        *update("learning_rate * g", r"\eta g", when="not momentum"),
+        *update("learning_rate * v_next", r"\eta v'", when="momentum and not nesterov"),
+        *update("learning_rate * (g + momentum * v_next)", r"\eta (g + \mu v')", when="nesterov"),
+    )
 
     def __init__(
         self,
