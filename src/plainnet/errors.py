@@ -49,6 +49,10 @@ class ArgumentError(PlainnetError, TypeError):
     """A constructor or function was given an argument that it does not have."""
 
 
+class UnknownNameError(PlainnetError, LookupError):
+    """Something is asked for by a name or number that it does not have."""
+
+
 class OutOfMemoryError(PlainnetError, MemoryError):
     """Something is larger than the memory."""
 

@@ -116,6 +116,7 @@ class Window(Mapping[str, Array]):
         self.subject = subject
         self.arrays = arrays
         self.noted: dict[str, Array] = {}
+        self.from_inside: set[str] = set()
         self.went_back = False
         self._computed: dict[str, Array] = {}
         self._take(formulas_of(subject, self.unknown, training=True))
@@ -155,6 +156,11 @@ class Window(Mapping[str, Array]):
     def note(self, name: str, array: Array) -> None:
         """Show an array that the formulas name and the cache does not hold."""
         self.noted[name] = array
+
+    def note_inner(self, name: str, array: Array) -> None:
+        """The same of an array that something inside has made."""
+        self.noted[name] = array
+        self.from_inside.add(name)
 
     # --- what is read ----------------------------------------------------------------------------
 
@@ -421,6 +427,19 @@ class WindowOfSteps(Window):
         if name in self.by_name:
             return [(self._at_step(name, i, order), self.frame(t), (i, *rest))]
         return self._passed_on(name, order, (i, *rest))
+
+    def passed_on_to(self, name: str, index: Index) -> Iterator[tuple[str, Index]]:
+        """The states and gradients of other steps that an element is handed on as."""
+        if not self.has_steps(name):
+            places = [(i, self.steps[0], *index) for i in range(len(self["H"]))]
+        else:
+            places = [(index[0], t, *index[2:]) for t in self.steps]
+        flow = [n for before, after in self.subject.flow for n in (before, f"d{after}")]
+        for other in flow:
+            for place in places if other in self else ():
+                for formula, frame, inner in self.made(other, place):
+                    if formula.plain == name and frame.outside(name, inner) == index:
+                        yield other, place
 
     def _made_at_the_start(self, name: str, index: Index) -> list[Made]:
         """The gradient of a state that is learned: that of the first step, of all sequences."""

@@ -65,7 +65,7 @@ class Function:
     value: Any
 
 
-class Made(Sequence["Term"]):
+class LazyTerms(Sequence["Term"]):
     """Terms that are made when they are looked at."""
 
     def __init__(self, n: int, make: Callable[[int], Term]) -> None:
@@ -338,7 +338,7 @@ class Terms:
             return self._term(base, tuple(at[a] for a in range(len(at))))
 
         values = found.ravel()
-        return Many(kind, Made(values.size, term), values, together(kind, values))
+        return Many(kind, LazyTerms(values.size, term), values, together(kind, values))
 
     def _product(self, left: ast.expr, right: ast.expr, index: Index) -> Many:
         a, b = self._shape(left), self._shape(right)
@@ -355,7 +355,7 @@ class Terms:
         one = self._value(left)[(*before_row, *row)]
         other = self._value(right)[(*before_column, slice(None), *column)]
         values = one * other
-        return Many("sum", Made(values.size, term), values, together("sum", values))
+        return Many("sum", LazyTerms(values.size, term), values, together("sum", values))
 
     def _einsum(self, subscripts: ast.expr, operands: list[ast.expr], index: Index) -> Term:
         letters, output = _subscripts(subscripts)
@@ -385,7 +385,7 @@ class Terms:
         if not free and len(runs) == 1:
             return term(0)
         total = together("sum", values)
-        return Many("sum", Made(len(runs), term), values, total, wanted.size - len(runs))
+        return Many("sum", LazyTerms(len(runs), term), values, total, wanted.size - len(runs))
 
     def _times(self, places: list[tuple[ast.expr, Index]]) -> Term:
         """The product of these elements."""

@@ -12,6 +12,8 @@ from plainnet.inspection.terms import Function, Index, Many, Number, Operation, 
 DIGITS = 3
 WHOLE_DIGITS = 6
 """Whole numbers are written out up to here."""
+FURTHER = 4
+"""A number with as many zeros after its digits is taken for a shorter one."""
 MOST_TERMS, AT_THE_END = 8, 2
 """A longer sum shows its first terms and these last ones; what is between them is one number."""
 
@@ -26,12 +28,12 @@ BINDS = {
 
 
 def number(value: Any, digits: int = DIGITS) -> str:
-    """The value with so many significant digits; fewer only where that is the value itself.
+    """The value with so many significant digits; fewer only where that is the value.
 
-    Whole numbers are written out.
+    What rounding in floating point adds to it does not count. Whole numbers are written out.
 
-    >>> [number(x) for x in (0.3468, -1.0, 1.0009, 0.5, 1000.0, 12345.6, 0.00003, True)]
-    ['0.347', '-1', '1.00', '0.5', '1000', '1.23e+04', '3e-05', '1']
+    >>> [number(x) for x in (0.3468, -1.0, 1.0009, 0.1 + 0.2, 1000.0, 12345.6, 0.00003, True)]
+    ['0.347', '-1', '1.00', '0.3', '1000', '1.23e+04', '3e-05', '1']
     """
     if value is None:  # a setting, such as a padding that there is not
         return "None"
@@ -41,7 +43,8 @@ def number(value: Any, digits: int = DIGITS) -> str:
     if value.is_integer() and abs(value) < 10 ** max(digits, WHOLE_DIGITS):
         return str(int(value))
     short = f"{value:.{digits}g}"
-    return short if float(short) == value else f"{value:#.{digits}g}".rstrip(".")
+    is_it = abs(float(short) - value) <= abs(value) * 10.0 ** -(digits + FURTHER)
+    return short if is_it else f"{value:#.{digits}g}".rstrip(".")
 
 
 def reference(name: str, index: Index) -> str:

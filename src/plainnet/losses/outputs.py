@@ -160,8 +160,9 @@ class EachOutput(Loss):
         ]
         total = sum(weight * mean for weight, mean in means)
         if cache.window is not None:
-            for name, (_, mean) in zip(self.losses, means, strict=True):
-                cache.window.note(f"L_{name}", np.array(mean, Z[0].dtype))
+            for name, (_, own) in zip(self.losses, cache.layers, strict=True):
+                inner: Any = own.window
+                cache.window.note_inner(f"L_{name}", inner["L"])
             cache.window.note("L", np.array(total, Z[0].dtype))
         return total
 
@@ -175,7 +176,7 @@ class EachOutput(Loss):
             dZ = cache.array(f"dZ_{name}", dL.shape, dL.dtype)
             gradients.append(np.multiply(dL, weight, out=dZ))
             if window is not None:
-                window.note(f"dL_{name}", dL)
+                window.note_inner(f"dL_{name}", dL)
         return tuple(gradients)
 
     def _each(

@@ -1,0 +1,222 @@
+"""The parts of a recorded pass: its layers, its losses, the updates of its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import LAYERS
+from plainnet.engine.recording import ABOVE, Window, WindowOfSteps
+from plainnet.inspection.origins import Made
+from plainnet.losses import EachOutput, EachPosition, Loss
+
+Array = npt.NDArray[Any]
+Index = tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Part:
+    """A layer or loss at its place, or the update of a tensor, with its window.
+
+    `begin` and `end` number the moments at which the forward pass came in and went out, so that
+    what is inside a container lies between those of the container.
+    """
+
+    path: str
+    window: Window
+    kind: Literal["layer", "loss", "update"]
+    begin: int = 0
+    end: int = 0
+
+    def names(self) -> list[str]:
+        """Its arrays: what its formulas name; of a layer without formulas, all that it has left."""
+        window = self.window
+        if not window.by_name:
+            return list(window)
+        named = {name for formula in window.formulas for name in (formula.result, *formula.names)}
+        return [name for name in window if name in named or name in window.noted]
+
+    @property
+    def code(self) -> str:
+        """The layer, loss or optimizer as code."""
+        return repr(self.window.subject)
+
+    def holds(self, other: Part) -> bool:
+        """Whether the other is inside it."""
+        return self.begin < other.begin and other.end < self.end
+
+    def full(self, name: str) -> str:
+        """The full name of its array of this name."""
+        return f"{self.path}.{name}"
+
+    def is_evaluable(self, name: str) -> bool:
+        """Whether a formula makes this array, and not the layers inside it."""
+        formula = self.window.by_name.get(name)
+        return formula is not None and not formula.names & LAYERS
+
+    def is_a_step(self, direction: str) -> bool:
+        """Whether it does anything beyond what the layers inside it do."""
+        window = self.window
+        if direction == "backward" and not window.went_back:
+            return False
+        formulas = window.formulas
+        side = formulas.backward if direction == "backward" else formulas.forward
+        if not (formulas.forward or formulas.backward):
+            return bool(self.returned(direction))
+        return any(self.is_evaluable(formula.result) for formula in side)
+
+    # --- what it was handed, and what it returned -------------------------------------------------
+
+    @property
+    def inputs(self) -> list[str]:
+        """What its formulas call its inputs: A, or A_1, A_2 ..."""
+        return _several(self.window, self.window.formulas.input)
+
+    @property
+    def _outputs(self) -> list[str]:
+        return _several(self.window, self.window.formulas.output)
+
+    def handed(self, direction: str) -> list[str]:
+        """The names of the arrays that come in."""
+        return [f"d{n}" for n in self._outputs] if direction == "backward" else self.inputs
+
+    def returned(self, direction: str) -> list[str]:
+        """The names of the arrays that go out."""
+        if direction != "backward":
+            return self._outputs
+        return [f"d{n}" for n in (*self.inputs, *getattr(self.window.subject, "declared", ()))]
+
+    def read(self) -> Iterator[str]:
+        """What it reads of others, and gives a gradient back for."""
+        window = self.window
+        for name in dict.fromkeys((*self.inputs, *window.arrays)):
+            gradient = f"d{name}"
+            own = name in window.by_name or name in getattr(window.subject, "declared", ())
+            if not own and name in window and gradient in window:
+                yield name
+
+    def made(self, *, backward: bool) -> Iterator[Made]:
+        """The arrays that it has made in this direction, as they lie in memory."""
+        window = self.window
+        if backward and not window.went_back:
+            return
+        if isinstance(window, WindowOfSteps) and not backward:
+            yield Made(window.returned, self, "Y")
+            return
+        names = dict.fromkeys(self.returned("backward" if backward else "forward"))
+        names |= dict.fromkeys(window.by_name)
+        held: Mapping[str, Array] = window.noted
+        if not isinstance(window, WindowOfSteps):  # whose own arrays have other axes
+            held = {**window.arrays, **window.noted}
+        for name in names:
+            if name in held and (name in window.on_the_way_back) == backward:
+                yield Made(held[name], self, name)
+
+    def given(self) -> Iterator[Made]:
+        """What its formulas read and it has not made itself, as it lies in memory."""
+        window = self.window
+        if isinstance(window, WindowOfSteps):
+            yield Made(window.noted[window.formulas.input], self, window.formulas.input)
+            if window.went_back:
+                yield Made(window.given_back, self, ABOVE)
+            return
+        names = {name for formula in window.formulas for name in formula.names}
+        for name in sorted(names):
+            held = window.noted.get(name, window.arrays.get(name))
+            if held is not None and not self.is_evaluable(name):
+                yield Made(held, self, name)
+
+    def own_index(self, name: str, index: Index) -> Index:
+        """The index of an element of what it was given, in its window's array."""
+        window = self.window
+        if name == ABOVE and isinstance(window, WindowOfSteps):
+            whole = window.subject.return_sequences
+            return index if whole else (index[0], window.steps[-1], *index[1:])
+        return index
+
+    def place(self, name: str, index: Index) -> tuple[Array, Index] | None:
+        """Where an element lies in memory; None for what was computed when it was asked for."""
+        window = self.window
+        if isinstance(window, WindowOfSteps):
+            if name == ABOVE:
+                returns = window.subject.return_sequences
+                return window.given_back, index if returns else (index[0], *index[2:])
+            if name == "Y":
+                return self._place_of_state(index)
+        if name in window.noted:
+            return window.noted[name], index
+        if name in window.arrays and not isinstance(window, WindowOfSteps):
+            return window.arrays[name], index
+        return None
+
+    def _place_of_state(self, index: Index) -> tuple[Array, Index] | None:
+        """Where a recurrent layer's state is in what it returned."""
+        window = self.window
+        assert isinstance(window, WindowOfSteps)
+        if window.subject.return_sequences:
+            return window.returned, index
+        i, t, *rest = index
+        return (window.returned, (i, *rest)) if t == window.steps[-1] else None
+
+    def inner_index(self, name: str, index: Index) -> Index:
+        """The index of an element of what it returned, in its window's array."""
+        window = self.window
+        if not isinstance(window, WindowOfSteps) or name != "Y":
+            return index
+        whole = window.subject.return_sequences
+        return index if whole else (index[0], window.steps[-1], *index[1:])
+
+
+def _several(window: Window, name: str) -> list[str]:
+    if name in window:
+        return [name]
+    return [each for i in range(1, 1000) if (each := f"{name}_{i}") in window]
+
+
+# --- of a whole pass ------------------------------------------------------------------------------
+
+
+def parts_of(cache: Cache, updates: Mapping[str, Window]) -> list[Part]:
+    """All parts of a pass, in the order in which the forward pass came to them."""
+    parts: list[Part] = []
+    moment = 0
+    ahead: list[tuple[Cache, str, Part | None]] = [
+        (child, name, None) for name, child in reversed(cache.children.items())
+    ]
+    while ahead:
+        here, path, leaving = ahead.pop()
+        moment += 1
+        if leaving is not None:
+            leaving.end = moment
+            continue
+        if here.window is not None and here.window.noted:
+            kind: Any = "loss" if isinstance(here.place.subject, Loss) else "layer"
+            part = Part(path, here.window, kind, moment)
+            parts.append(part)
+            ahead.append((here, path, part))
+        ahead += [
+            (child, f"{path}.{name}" if path and name else path or name, None)
+            for name, child in reversed(here.children.items())
+        ]
+    for tensor, window in updates.items():
+        moment += 1
+        parts.append(Part(f"update.{tensor}", window, "update", moment, moment))
+    return parts
+
+
+def activation_shown(loss: Loss, outputs: Any, cache: Cache) -> None:
+    """Let the windows of a loss show what it makes of the outputs without targets."""
+    if isinstance(loss, EachOutput):
+        for (name, (each, _)), (_, own) in zip(
+            loss.losses.items(), cache.layers_of(loss), strict=True
+        ):
+            activation_shown(each, outputs[name], own)
+    elif isinstance(loss, EachPosition):
+        activation_shown(loss.loss, outputs.reshape(-1, outputs.shape[-1]), cache.inside(loss))
+    elif cache.window is not None:
+        cache.window.begin(np.asarray(outputs), {}, training=False)
