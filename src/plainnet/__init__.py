@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
     from plainnet.engine.cache import Cache
     from plainnet.files import load, save
     from plainnet.generation import generate
-    from plainnet.inspection import Comparison, GradientCheck, check_gradients, compare
+    from plainnet.inspection import Comparison, GradientCheck, check_gradients, compare, trace
     from plainnet.network import Network
     from plainnet.optimizers.lbfgs import LBFGS
     from plainnet.textbook import NeuralNetwork
@@ -64,6 +64,7 @@ __all__ = [
     "schedules",
     "step",
     "text",
+    "trace",
     "train",
 ]
 
@@ -85,6 +86,7 @@ _AT_HOME = {
     "one_hot": "data",
     "save": "files",
     "step": "training",
+    "trace": "inspection",
     "train": "training",
 }
 

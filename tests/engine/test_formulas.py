@@ -7,7 +7,13 @@ import pytest
 
 from layer_cases import CASES
 from loss_cases import CASES as LOSSES
-from plainnet.engine.formulas import FUNCTIONS, Formula, expect_condition, expect_grammatical
+from plainnet.engine.formulas import (
+    FUNCTIONS,
+    LAYERS,
+    Formula,
+    expect_condition,
+    expect_grammatical,
+)
 
 ALL = {
     formula.plain: formula
@@ -47,6 +53,16 @@ def test_what_the_grammar_does_not_have(plain, message):
 WITH_CONDITIONS = [
     case for case in CASES if any(f.when for f in getattr(type(case.make()), "formulas", ()))
 ]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_what_layers_make_has_a_formula_of_its_own(case):
+    """So that the pass records it, and the other formulas can be evaluated."""
+    for formula in case.make().formulas:
+        if formula.names & LAYERS:
+            tree = ast.parse(formula.plain, mode="eval").body
+            assert isinstance(tree, ast.Call)
+            assert {type(each) for each in tree.args} == {ast.Name}
 
 
 @pytest.mark.parametrize("case", WITH_CONDITIONS, ids=[case.id for case in WITH_CONDITIONS])

@@ -425,7 +425,8 @@ class WindowOfSteps(Window):
         i, t, *rest = index
         order = self.steps.index(t)
         if name in self.by_name:
-            return [(self._at_step(name, i, order), self.frame(t), (i, *rest))]
+            formula = self._at_step(name, i, order)
+            return [] if formula is None else [(formula, self.frame(t), (i, *rest))]
         return self._passed_on(name, order, (i, *rest))
 
     def passed_on_to(self, name: str, index: Index) -> Iterator[tuple[str, Index]]:
@@ -435,11 +436,32 @@ class WindowOfSteps(Window):
         else:
             places = [(index[0], t, *index[2:]) for t in self.steps]
         flow = [n for before, after in self.subject.flow for n in (before, f"d{after}")]
+        if self.has_steps(name):  # in a masked step, a state is handed on to the next at once
+            ends = [n for before, after in self.subject.flow for n in (after, f"d{before}")]
+            order = self.steps.index(index[1])
+            for other in ends:
+                formula = self._at_step(other, index[0], order) if other in self else None
+                if formula is not None and formula.plain == name:
+                    yield other, index
+        flow += [f"d{state}0" for state in self.subject.states if f"d{state}0" in self]
         for other in flow:
+            if other in self and not self.has_steps(other):
+                is_first = self.has_steps(name) and index[1] == self.steps[0]
+                if is_first and self.arrays["learned"] and name == f"d{self._before(other)}":
+                    yield other, index[2:]
+                continue
             for place in places if other in self else ():
                 for formula, frame, inner in self.made(other, place):
                     if formula.plain == name and frame.outside(name, inner) == index:
                         yield other, place
+
+    def _before(self, gradient: str) -> str:
+        """What the formulas call the state that begins as h0, from the name of its gradient."""
+        names: dict[str, str] = {
+            state: before
+            for state, (before, _) in zip(self.subject.states, self.subject.flow, strict=True)
+        }
+        return names[gradient[1:-1]]
 
     def _made_at_the_start(self, name: str, index: Index) -> list[Made]:
         """The gradient of a state that is learned: that of the first step, of all sequences."""
@@ -449,15 +471,15 @@ class WindowOfSteps(Window):
                 return [(formula, self.frame(self.steps[0]), index)]
         return []
 
-    def _at_step(self, name: str, i: int, order: int) -> Formula:
-        """The formula at this step; in one that is masked, what goes through unchanged."""
+    def _at_step(self, name: str, i: int, order: int) -> Formula | None:
+        """The formula at this step; in one that is masked, only states go through, unchanged."""
         padded = self.arrays["padded"]
         if padded is None or not padded[order, i, 0]:
             return self.by_name[name]
         through = {after: before for before, after in self.subject.flow}
         through |= {f"d{before}": f"d{after}" for after, before in through.items()}
         same = through.get(name, "0" if name in self.on_the_way_back else "")
-        return Formula(name, same, f"{name} = {same}") if same else self.by_name[name]
+        return Formula(name, same, f"{name} = {same}") if same else None
 
     def _passed_on(self, name: str, order: int, inner: Index) -> list[Made]:
         """A state from the step before; a gradient from the step after, and from above."""

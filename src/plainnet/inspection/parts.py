@@ -39,7 +39,8 @@ class Part:
         if not window.by_name:
             return list(window)
         named = {name for formula in window.formulas for name in (formula.result, *formula.names)}
-        return [name for name in window if name in named or name in window.noted]
+        scratch = set(window.arrays) - named - set(window.noted)
+        return [name for name in window if name not in scratch]
 
     @property
     def code(self) -> str:
@@ -83,6 +84,8 @@ class Part:
 
     def handed(self, direction: str) -> list[str]:
         """The names of the arrays that come in."""
+        if direction == "update":
+            return [name for name in self.window.noted if name not in self._outputs]
         return [f"d{n}" for n in self._outputs] if direction == "backward" else self.inputs
 
     def returned(self, direction: str) -> list[str]:

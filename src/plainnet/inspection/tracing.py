@@ -320,12 +320,12 @@ class Trace(Mapping[str, Array]):
             raise UnknownNameError(
                 f'name must be that of an array, such as "0.dense.Z"; got {shown(name)}'
             )
-        path, local = name, ""
+        path, _, local = name.rpartition(".")
         while path and path not in self._parts:
             path, _, last = path.rpartition(".")
-            local = f"{last}.{local}" if local else last
+            local = f"{last}.{local}"
         part = self._parts.get(path)
-        if part is None or not local:
+        if part is None:
             known = ", ".join([*self._data, *self._parts])
             raise UnknownNameError(
                 f"no array {name!r}: a name is a layer's and an array's, such as "
@@ -417,10 +417,12 @@ class Trace(Mapping[str, Array]):
             known = [(p, local, line.index) for p in self._passing if p.window.subject is layer]
         update = self._parts.get(f"update.{getattr(layer, 'name', '')}.{local.removeprefix('d')}")
         tensor = local.removeprefix("d") in getattr(layer, "declared", ())
+        sums = self._sums_with(part, local, line.index)
         if update is not None and tensor:
-            known.append((update, "dp" if local.startswith("d") else "p", line.index))
-        uses = self._uses.of(part.place(local, line.index), known)
-        return self._numbers(uses + self._sums_with(part, local, line.index))
+            name = "dp" if local.startswith("d") else "p"
+            is_sum = self._line(update, name, line.index).name == update.full(name)
+            (sums if is_sum else known).append((update, name, line.index))
+        return self._numbers(sums + self._uses.of(part.place(local, line.index), known))
 
     def _numbers(self, places: list[Place]) -> tuple[Number, ...]:
         return tuple(self._number(*place) for place in dict.fromkeys(places))
@@ -431,16 +433,23 @@ class Trace(Mapping[str, Array]):
         if name == read or read not in set(part.read()):
             return []
         place = part.place(read, index)
-        made = [] if place is None else self._forward.at(*place)
+        if place is None:
+            return []
+        makers = [(each, own) for each, own in self._forward.at(*place) if each.owner is not None]
+        around = [(each, own) for each, own in self._read.at(*place) if each.owner.holds(part)]
         found = []
-        for each, own in made:
+        for each, own in makers + around:
             owner = each.owner
-            if owner is None or not owner.window.went_back:
+            if not owner.window.went_back:
                 continue
             gradient = ABOVE if isinstance(owner.window, WindowOfSteps) else f"d{each.name}"
             inner = owner.inner_index(each.name, own)
-            readers = self._readers(owner, gradient, inner) if gradient in owner.window else []
-            if len(readers) > 1 and any(n.array == part.full(name) for n in readers):
+            if gradient not in owner.window or owner.is_evaluable(gradient):
+                continue
+            line = self._line(owner, gradient, inner)
+            parts = [self.unit(n.array, n.index) for n in line.numbers]
+            here = part.full(name), index
+            if line.name == owner.full(gradient) and here in [(p.name, p.index) for p in parts]:
                 found.append((owner, gradient, inner))
         return found
 
@@ -489,11 +498,26 @@ class Trace(Mapping[str, Array]):
                 nearness = -owner.begin if backward else owner.end
                 found.append((owner.is_evaluable(made.name), nearness, made, own))
         if not found:
-            return None
+            return self._handed_on(part, place, backward)
         *_, made, own = max(found, key=lambda each: each[:2])
         if made.owner is None:
             return None, made.name, own
-        return made.owner, made.name, made.owner.inner_index(made.name, own)
+        inner = made.owner.inner_index(made.name, own)
+        # What a recurrent layer returns for a masked step is not its state.
+        alike = made.owner.window[made.name][inner] == window[name][index]
+        return (made.owner, made.name, inner) if alike else None
+
+    def _handed_on(
+        self, part: Part, place: tuple[Array, Index], backward: bool
+    ) -> tuple[Part, str, Index] | None:
+        """Which container around the part was handed this element, and handed it on."""
+        around = [each for each in self._passing if each.holds(part)]
+        for owner in reversed(around):
+            direction = "backward" if backward else "forward"
+            handed = [Made(owner.window[n], owner, n) for n in owner.handed(direction)]
+            for made, own in Memory(handed).at(*place):
+                return owner, made.name, own
+        return None
 
     def _may_come_from(self, part: Part, name: str, owner: Part, made: str, backward: bool) -> bool:
         """Whether the owner had made it when the part was handed it."""

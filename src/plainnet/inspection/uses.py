@@ -1,8 +1,9 @@
-"""What a number goes into: whatever changes when the number changes."""
+"""What a number goes into."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,71 +13,160 @@ from plainnet.engine.formulas import Formula
 from plainnet.engine.recording import Frame, WindowOfSteps
 from plainnet.inspection.origins import Memory
 from plainnet.inspection.parts import Part
+from plainnet.inspection.reading import ELEMENTWISE, OF_MANY, Reading
 from plainnet.inspection.terms import Index
 
 Array = npt.NDArray[Any]
 Place = tuple[Part, str, Index]
 
 
+class Reach(Reading):
+    """Which elements of a formula's result have an element of one of its arrays among their terms.
+
+    The element's index is marked in an array of booleans, which goes up through the syntax tree: an
+    operation marks what it makes of a marked element, a sum what has a marked term.
+    """
+
+    def elements(self, name: str, index: Index) -> Array:
+        """The indices of those elements, one a row."""
+        self._name = name
+        self._marked = np.zeros(self.known[name].shape, bool)
+        self._marked[index] = True
+        marks = self._marks(self.tree)
+        return np.argwhere(np.zeros((), bool) if marks is None else marks)
+
+    def _marks(self, node: ast.expr) -> Array | None:
+        """The marked elements of a node's value; None where there are none."""
+        match node:
+            case ast.Name(id=name):
+                return self._marked if name == self._name else None
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+                return self._of_product(node, left, right)
+            case ast.BinOp(left=left, right=right) | ast.Compare(left=left, comparators=[right]):
+                return self._of_any(node, [left, right])
+            case ast.UnaryOp(operand=operand):
+                return self._marks(operand)
+            case ast.Subscript(value=base, slice=places) if not self.is_setting(base):
+                return self._moved(base, lambda marks: marks[self.value(places)])
+            case ast.Attribute(value=base, attr="T"):
+                return self._moved(base, lambda marks: marks.T)
+            case ast.Call(func=ast.Attribute(value=base, attr="reshape"), args=sizes):
+                return self._moved(base, lambda marks: marks.reshape(*self.arguments(sizes)))
+            case ast.Call(func=ast.Attribute(value=base, attr=name)) if name in OF_MANY:
+                axes, keeps = self.axes(node, base)
+                return self._moved(base, lambda marks: marks.any(tuple(axes), keepdims=keeps))
+            case ast.Call(func=ast.Name(id="concatenate"), args=[ast.List(elts=parts), *axis]):
+                axis += [word.value for word in node.keywords]
+                joined = [self._marks_or_none(part) for part in parts]
+                return np.asarray(np.concatenate(joined, *map(self.value, axis)))
+            case ast.Call(func=ast.Name(id="einsum"), args=[subscripts, *operands]):
+                return self._of_einsum(ast.literal_eval(subscripts), operands)
+            case ast.Call(func=ast.Name(id="where"), args=[condition, yes, no]):
+                branches = self._marks_or_none(yes), self._marks_or_none(no)
+                return np.where(self.value(condition), *branches)
+            case ast.Call(func=ast.Name(id=name), args=operands) if name in ELEMENTWISE:
+                return self._of_any(node, operands)
+        return None
+
+    def _marks_or_none(self, node: ast.expr) -> Array:
+        """The marks, False everywhere where there are none."""
+        marks = self._marks(node)
+        return np.zeros(self.shape(node), bool) if marks is None else marks
+
+    def _moved(self, base: ast.expr, move: Callable[[Array], Any]) -> Array | None:
+        marks = self._marks(base)
+        return None if marks is None else np.asarray(move(marks))
+
+    def _of_any(self, node: ast.expr, operands: list[ast.expr]) -> Array | None:
+        marked = [marks for each in operands if (marks := self._marks(each)) is not None]
+        if not marked:
+            return None
+        whole: Array = np.zeros(self.shape(node), bool)
+        for marks in marked:
+            whole |= marks
+        return whole
+
+    def _of_product(self, node: ast.expr, left: ast.expr, right: ast.expr) -> Array | None:
+        """What a row on the left or a column on the right with a mark makes."""
+        a, b = self._marks(left), self._marks(right)
+        whole: Array = np.zeros(self.shape(node), bool)
+        if a is not None:
+            rows = np.asarray(a.any(axis=-1))
+            whole |= rows[..., None] if len(self.shape(right)) > 1 else rows
+        if b is not None and b.ndim > 1:
+            columns = np.asarray(b.any(axis=-2))
+            whole |= columns[..., None, :] if len(self.shape(left)) > 1 else columns
+        elif b is not None:
+            whole |= b.any()
+        return whole
+
+    def _of_einsum(self, letters: str, operands: list[ast.expr]) -> Array | None:
+        """What has a marked element in a product that no mask hides."""
+        masks = [self._is_mask(each) for each in operands]
+        whole: Array | None = None
+        for i, marked in enumerate(operands):
+            marks = None if masks[i] else self._marks(marked)
+            if marks is None:
+                continue
+            factors = [
+                marks if j == i else self.value(each) if masks[j] else self._ones(each)
+                for j, each in enumerate(operands)
+            ]
+            reached = np.einsum(letters, *(np.asarray(each, np.int64) for each in factors)) > 0
+            whole = reached if whole is None else whole | reached
+        return whole
+
+    def _is_mask(self, node: ast.expr) -> bool:
+        return bool(np.asarray(self.value(node)).dtype == bool)
+
+    def _ones(self, node: ast.expr) -> Array:
+        return np.broadcast_to(np.int64(1), self.shape(node))
+
+
 class Uses:
     """Which formulas of which parts read a number, and what they make of it."""
 
     def __init__(self, parts: list[Part]) -> None:
-        self.parts = parts
         self._read = Memory([each for part in parts for each in part.given()])
+        self._reach: dict[tuple[Frame, Formula], Reach] = {}
 
     def of(self, place: tuple[Array, Index] | None, known: list[Place]) -> list[Place]:
-        """The elements that are made of a number, each once, in the order of the pass.
+        """The elements that are made of a number, each once.
 
         Parameters
         ----------
         place : array and index, or None
             Where it lies in memory.
         known : list of part, name and index
-            By what names it is known that memory does not tell.
+            What is known to be the same number although it lies elsewhere.
         """
         aliases = list(known)
         if place is not None:
             aliases += [
-                (m.owner, m.name, m.owner.own_index(m.name, i)) for m, i in self._read.at(*place)
+                (made.owner, made.name, made.owner.own_index(made.name, own))
+                for made, own in self._read.at(*place)
             ]
-        found = dict.fromkeys(use for alias in aliases for use in self._made_of(*alias))
-        return list(found)
+        return list(dict.fromkeys(use for alias in aliases for use in self._made_of(*alias)))
 
     def _made_of(self, part: Part, name: str, index: Index) -> Iterator[Place]:
         window = part.window
         frames = [window.frame()]
         if isinstance(window, WindowOfSteps):
-            frames = [
-                window.frame(t) for t in (index[1:2] if window.has_steps(name) else window.steps)
-            ]
+            steps = index[1:2] if window.has_steps(name) else window.steps
+            frames = [window.frame(t) for t in steps]
             yield from ((part, *use) for use in window.passed_on_to(name, index))
         for formula in window.formulas:
             evaluable = formula.result in window and part.is_evaluable(formula.result)
             if name in formula.names and evaluable:
                 for frame in frames:
                     inner = frame.inside(name, index)
-                    for result in _changed(formula, frame, name, inner):
-                        yield part, formula.result, frame.outside(formula.result, result)
+                    for place in self._reach_of(formula, frame).elements(name, inner):
+                        result = frame.outside(formula.result, tuple(map(int, place)))
+                        if any(by is formula for by, *_ in window.made(formula.result, result)):
+                            yield part, formula.result, result
 
-
-def _changed(formula: Formula, frame: Frame, name: str, index: Index) -> Iterator[Index]:
-    """The elements of a formula's result that change when one element that it reads does."""
-    known = {each: frame.known(each) for each in formula.names}
-    before = np.asarray(formula.evaluate(known))
-    changed = np.zeros(before.shape, bool)
-    for value in _others(np.asarray(known[name])[index]):
-        array = np.array(known[name])
-        array[index] = value
-        after = np.asarray(formula.evaluate({**known, name: array}))
-        changed |= (after != before) & ~(np.isnan(after) & np.isnan(before))
-    return (tuple(map(int, place)) for place in np.argwhere(changed))
-
-
-def _others(value: Any) -> tuple[Any, ...]:
-    """Other values, of which at least one makes a difference wherever the number is used."""
-    if value.dtype.kind == "b":
-        return (not value,)
-    if value.dtype.kind != "f":
-        return (0,) if value else (1,)
-    return value + 1, -value - 1, np.nan
+    def _reach_of(self, formula: Formula, frame: Frame) -> Reach:
+        if (frame, formula) not in self._reach:
+            known = {name: frame.known(name) for name in formula.names}
+            self._reach[frame, formula] = Reach(formula, known)
+        return self._reach[frame, formula]

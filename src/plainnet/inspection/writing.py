@@ -96,7 +96,9 @@ class Writer:
             case Many(kind="sum"):
                 return self._sum(term)
             case Many(kind="mean", terms=terms):
-                return f"({self._sum(term)[0]})/{len(terms)}", PRODUCT
+                text, binds = self._sum(term)
+                total = text if binds > PRODUCT else f"({text})"
+                return f"{total}/{len(terms)}", PRODUCT
             case Many(kind=kind):
                 return f"{kind}({', '.join(self._some(term, self))})", ATOM
         raise TypeError(f"{term!r} is not a term")
@@ -118,11 +120,11 @@ class Writer:
         return text if own >= binds else f"({text})"
 
     def _sum(self, term: Many) -> tuple[str, int]:
+        if len(term.terms) == 1:
+            return self._written(term.terms[0])
         parts = self._some(term, lambda each: self._within(each, SUM))
         if not parts:
             return "0", ATOM
-        if len(parts) == 1:
-            return (parts[0], SUM)
         first, *others = parts
         return " + ".join([first, *(f"({o})" if o[0] == "-" else o for o in others)]), SUM
 

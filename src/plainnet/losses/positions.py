@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from copy import copy
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +99,11 @@ class EachPosition(Loss):
     def mean(self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         own = cache.inside(self)
         Z, y, weights = self._flat(Z, y, sample_weight, cache)
-        return self.loss.mean(Z, y, own, weights)
+        mean = self.loss.mean(Z, y, own, weights)
+        if cache.window is not None:
+            inner: Any = own.window
+            cache.window.note_inner("L", inner["L"])
+        return mean
 
     def weight(self, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         return float(np.add.reduce(cache["weights"]))

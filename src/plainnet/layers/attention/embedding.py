@@ -185,20 +185,21 @@ class TiedEmbedding(Layer):
         output="Z",
         forward=(
             Formula(
-                "H",
-                "layers(E[ids] * (ids != padding)[..., None])",
-                r"H = F(E_{\mathrm{id}}\, [\mathrm{id} \ne \mathrm{padding}])",
+                "Y",
+                "E[ids] * (ids != padding)[..., None]",
+                r"Y = E_{\mathrm{id}}\, [\mathrm{id} \ne \mathrm{padding}]",
             ),
+            Formula("H", "layers(Y)", "H = F(Y)"),
             Formula("Z", "H @ E.T", r"Z = H E^\top"),
         ),
         backward=(
             Formula("dH", "dZ @ E", r"dH = dZ\, E"),
+            Formula("dY", "layers_back(dH)", "dY = F'(dH)"),
             Formula(
                 "dE",
                 "dZ.reshape(-1, len(E)).T @ H.reshape(-1, width)"
-                f" + {_ONE_HOT}.T @ (layers_back(dH) * (ids != padding)[..., None])"
-                ".reshape(-1, width)",
-                r"dE_k = \sum_{it} dZ_{itk} H_{it} + \sum_{it:\,\mathrm{id}_{it} = k} F'(dH)_{it}",
+                f" + {_ONE_HOT}.T @ (dY * (ids != padding)[..., None]).reshape(-1, width)",
+                r"dE_k = \sum_{it} dZ_{itk} H_{it} + \sum_{it:\,\mathrm{id}_{it} = k} dY_{it}",
             ),
         ),
     )
@@ -216,7 +217,8 @@ class TiedEmbedding(Layer):
         dH = cache.array("dH", H.shape, dZ.dtype)
         np.dot(rows(dZ), self.E, out=rows(dH))
         inner = cache.inside(self)
-        add_to_vectors(self.branch.backward(dH, inner), self, cache)
+        dY = cache["dY"] = self.branch.backward(dH, inner)
+        add_to_vectors(dY, self, cache)
         return NO_GRADIENT
 
 

@@ -191,11 +191,9 @@ class ParametricActivation(Layer):
             Formula(
                 "dalpha", "(dY * (A - Z)).sum(axis=0)", r"d\alpha = \sum_i dY_i \odot (A_i - Z_i)"
             ),
-            Formula(
-                "dZ",
-                "(1 - alpha) * dY + layers_back(alpha * dY)",
-                r"dZ = (1 - \alpha) \odot dY + g'(Z) \odot \alpha \odot dY",
-            ),
+            Formula("dA", "alpha * dY", r"dA = \alpha \odot dY"),
+            Formula("bent", "layers_back(dA)", r"b = g'(Z) \odot dA"),
+            Formula("dZ", "(1 - alpha) * dY + bent", r"dZ = (1 - \alpha) \odot dY + b"),
         ),
     )
 
@@ -210,7 +208,7 @@ class ParametricActivation(Layer):
         product = cache.array("product", dY.shape, dY.dtype)
         straight = cache.gradient("dZ", dY)
         mix_backward(dY, cache["bend"], self.alpha, self.dalpha, dA, straight, product)
-        bent = self.branch.backward(dA, cache.inside(self))
+        bent = cache["bent"] = self.branch.backward(dA, cache.inside(self))
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         return np.add(straight, bent, out=straight)
