@@ -16,7 +16,7 @@ import pytest
 from layer_cases import CASES, LayerCase
 from loss_cases import CASES as LOSSES
 from loss_cases import LossCase
-from plainnet import Network, trace
+from plainnet import Network
 from plainnet.inspection import Trace, trace
 from plainnet.layers import (
     GRU,

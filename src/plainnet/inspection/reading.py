@@ -76,6 +76,10 @@ class Reading:
                 return self.shape(operand)
             case ast.Attribute(value=base, attr="T"):
                 return self.shape(base)[::-1]
+            case ast.Subscript(value=base, slice=places) if not self.is_setting(base):
+                return np.asarray(self._nothing(base)[self.value(places)]).shape
+            case ast.Call(func=ast.Attribute(value=base, attr="reshape"), args=sizes):
+                return self._nothing(base).reshape(*self.arguments(sizes)).shape
             case ast.Call(func=ast.Attribute(value=base, attr=name)) if name in OF_MANY:
                 shape, (run_over, keeps) = self.shape(base), self.axes(node, base)
                 if keeps:
@@ -83,13 +87,17 @@ class Reading:
                 return tuple(n for a, n in enumerate(shape) if a not in run_over)
             case ast.Call(func=ast.Name(id="einsum"), args=[subscripts, *operands]):
                 letters, output = subscripts_of(subscripts)
-                sizes = self.sizes(letters, operands)
-                return tuple(sizes[letter] for letter in output)
+                lengths = self.sizes(letters, operands)
+                return tuple(lengths[letter] for letter in output)
             case ast.Call(func=ast.Name(id=name), args=operands) if (
                 name in ELEMENTWISE or name == "where"
             ):
                 return np.broadcast_shapes(*map(self.shape, operands))
         return np.shape(self.value(node))
+
+    def _nothing(self, node: ast.expr) -> Array:
+        """An array of the shape of a node's value, which takes no memory."""
+        return np.broadcast_to(np.False_, self.shape(node))
 
     def axes(self, node: ast.Call, base: ast.expr) -> tuple[list[int], bool]:
         """Over which axes a sum, mean, max or min runs, and whether they are kept."""

@@ -272,31 +272,30 @@ class Terms(Reading):
         letters, output = subscripts_of(subscripts)
         sizes = self.sizes(letters, operands)
         fixed = dict(zip(output, index, strict=True))
-        free = [letter for letter in sizes if letter not in fixed]
-        wanted = np.ones([sizes[letter] for letter in free], bool)
-        products: Any = 1
-        factors = []
+        runs = _Runs([letter for letter in sizes if letter not in fixed])
+        factors: list[tuple[str, ast.expr]] = []
         for names, operand in zip(letters, operands, strict=True):
-            part = np.asarray(self.value(operand)[tuple(fixed.get(n, slice(None)) for n in names)])
-            own = [letter for letter in names if letter not in fixed]
-            order = [own.index(letter) for letter in free if letter in own]
-            spread = part.transpose(order).reshape([sizes[n] if n in own else 1 for n in free])
+            part = self.value(operand)
             if part.dtype == bool:  # what a mask hides is no term
-                wanted &= spread
+                runs.keep([n for n in names if n not in fixed], _slice(part, names, fixed))
             else:
-                products = products * spread
                 factors.append((names, operand))
-        runs = np.argwhere(wanted)
-        values = np.broadcast_to(products, wanted.shape)[wanted]
+        runs.over_all({letter: n for letter, n in sizes.items() if letter not in fixed})
+        values: Any = 1
+        for names, operand in factors:
+            values = (
+                values * self.value(operand)[tuple(fixed.get(n, runs.at.get(n)) for n in names)]
+            )
+        values = np.broadcast_to(values, (runs.n,))
 
         def term(k: int) -> Term:
-            at = fixed | dict(zip(free, map(int, runs[k]), strict=True))
+            at = fixed | {letter: int(place[k]) for letter, place in runs.at.items()}
             return self._times([(o, tuple(at[n] for n in names)) for names, o in factors])
 
-        if not free and len(runs) == 1:
+        if not runs.letters and runs.n == 1:
             return term(0)
-        total = together("sum", values)
-        return Many("sum", LazyTerms(len(runs), term), values, total, wanted.size - len(runs))
+        every = prod(sizes[letter] for letter in runs.letters)
+        return Many("sum", LazyTerms(runs.n, term), values, together("sum", values), every - runs.n)
 
     def _times(self, places: list[tuple[ast.expr, Index]]) -> Term:
         """The product of these elements."""
@@ -306,3 +305,38 @@ class Terms(Reading):
             factor = self._term(other, at)
             term = Operation("*", (term, factor), term.value * factor.value)
         return term
+
+
+class _Runs:
+    """What the letters of a sum run over: `n` places, for each letter an array of them."""
+
+    def __init__(self, letters: list[str]) -> None:
+        self.letters, self.n = letters, 1
+        self.at: dict[str, Array] = {}
+
+    def keep(self, letters: list[str], mask: Array) -> None:
+        """Go over the places of a mask only; `letters` are those of its axes."""
+        new = np.argwhere(mask)
+        old = self.n
+        self.at = {letter: np.repeat(at, len(new)) for letter, at in self.at.items()}
+        wanted = np.ones(old * len(new), bool)
+        for axis, letter in enumerate(letters):
+            column = np.tile(new[:, axis], old)
+            if letter in self.at:
+                wanted &= self.at[letter] == column
+            self.at[letter] = column
+        self.at = {letter: at[wanted] for letter, at in self.at.items()}
+        self.n = int(np.count_nonzero(wanted))
+
+    def over_all(self, sizes: dict[str, int]) -> None:
+        """Go over all of the letters without a mask; then bring the places into order."""
+        for letter, size in sizes.items():
+            if letter not in self.at:
+                self.keep([letter], np.ones(size, bool))
+        if self.letters:
+            order = np.lexsort([self.at[letter] for letter in reversed(self.letters)])
+            self.at = {letter: at[order] for letter, at in self.at.items()}
+
+
+def _slice(array: Array, names: str, fixed: Mapping[str, int]) -> Array:
+    return np.asarray(array[tuple(fixed.get(letter, slice(None)) for letter in names)])

@@ -41,6 +41,17 @@ _DOWN = _under(0, "down", r"D_{yr} = [\,0 \le r - t y + p < k\,]")
 _ACROSS = _under(1, "across", r"E_{xs} = [\,0 \le s - t x + p < k\,]")
 
 
+def _reached(axis: int, result: str, latex: str) -> Formula:
+    """Which line or column of the image lies under each cell of the window; (places, cells)."""
+    start = f"arange(output_shape[{axis}])[:, None] * window.stride[{axis}] - window.before[{axis}]"
+    return Formula(result, f"{start} + arange(window.kernel[{axis}])", latex)
+
+
+def _bounded(name: str, axis: int) -> str:
+    """What lies outside the image, and is never used, stands for the nearest pixel."""
+    return f"minimum(maximum({name}, 0), input_shape[{axis}] - 1)"
+
+
 @dataclass(frozen=True, slots=True)
 class Spans:
     """Where the windows along an axis start and stop, (start, stop) for each."""
@@ -141,30 +152,43 @@ class MaxPool2d(_Pool):
         input="A",
         output="Y",
         forward=(
-            _DOWN,
-            _ACROSS,
+            _reached(0, "r", "r_{yi} = t y + i - p"),
+            _reached(1, "s", "s_{xj} = t x + j - p"),
+            Formula(
+                "inside",
+                "((r >= 0) & (r < input_shape[0]))[:, None, :, None]"
+                " & ((s >= 0) & (s < input_shape[1]))[:, None]",
+                r"I_{yxij} = [\,0 \le r_{yi} < h,\; 0 \le s_{xj} < w\,]",
+            ),
             Formula(
                 "under",
-                "(down[:, None, :, None] & across[:, None]).reshape(*output_shape[:2], -1, 1)",
-                r"U_{yx} = \{(r, s) : D_{yr} E_{xs} = 1\}",
+                f"A[:, {_bounded('r', 0)}[:, None, :, None], {_bounded('s', 1)}[:, None]]",
+                r"U_{yxij} = A_{r_{yi} s_{xj}}",
             ),
             Formula(
                 "seen",
-                "where(under, A.reshape(len(A), 1, 1, -1, A.shape[3]), A.min() - 1)",
-                r"S_{yx} = \{A_{rs} : (r, s) \in U_{yx}\}",
+                "where(inside[..., None], under, A.min() - 1)"
+                ".reshape(len(A), *output_shape[:2], -1, A.shape[3])",
+                r"S_{yx} = \{U_{yxij} : I_{yxij} = 1\}",
             ),
             Formula("Y", "seen.max(axis=3)", r"Y_{yx} = \max S_{yx}"),
         ),
         backward=(
             Formula(
                 "first",
-                "seen.argmax(axis=3)[..., None] == arange(seen.shape[3])",
-                r"F_{yxrs} = [\,A_{rs} \text{ is the first of } \max S_{yx}\,]",
+                "seen.argmax(axis=3)[:, :, :, None] == arange(seen.shape[3])[:, None]",
+                r"F_{yxij} = [\,U_{yxij} \text{ is the first of } \max S_{yx}\,]",
+            ),
+            Formula(
+                "pixel",
+                "(r[:, None, :, None] * input_shape[1] + s[:, None])"
+                ".reshape(*output_shape[:2], -1, 1) == arange(input_shape[0] * input_shape[1])",
+                r"P_{yxij,rs} = [\,r_{yi} = r,\; s_{xj} = s\,]",
             ),
             Formula(
                 "dA",
-                "einsum('myxc,myxcp->mpc', dY, first).reshape(A.shape)",
-                r"dA_{rs} = \sum_{yx} F_{yxrs} dY_{yx}",
+                "einsum('myxc,myxkc,yxkp->mpc', dY, first, pixel).reshape(A.shape)",
+                r"dA_{rs} = \sum_{yxij} P_{yxij,rs} F_{yxij} dY_{yx}",
             ),
         ),
     )
