@@ -1,7 +1,20 @@
-"""The glass box: whether the gradient is right, and what the numbers are."""
+"""The glass box: whether the gradient is right, what the numbers are, and which inputs mattered."""
 
+from plainnet.inspection.attribution import gradient_times_input, integrated_gradients
 from plainnet.inspection.comparing import Comparison, compare
 from plainnet.inspection.differences import GradientCheck
 from plainnet.inspection.gradients import check_gradients
+from plainnet.inspection.layer_maps import attention_rollout, grad_cam
+from plainnet.inspection.occluding import occlusion
 
-__all__ = ["Comparison", "GradientCheck", "check_gradients", "compare"]
+__all__ = [
+    "Comparison",
+    "GradientCheck",
+    "attention_rollout",
+    "check_gradients",
+    "compare",
+    "grad_cam",
+    "gradient_times_input",
+    "integrated_gradients",
+    "occlusion",
+]
