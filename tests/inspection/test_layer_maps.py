@@ -164,7 +164,7 @@ def test_the_one_input_that_is_images():
             "0.lstm",
             "not recurrent",
         ),
-        ([Conv2d(1, 1), Flatten(), Dense(2)], (2, 2, 1), 0, "name must be a string"),
+        ([Conv2d(1, 1), Flatten(), Dense(2)], (2, 2, 1), 0, "layer must be a string"),
     ],
 )
 def test_layers_without_feature_maps_are_refused(layers, shape, name, message):

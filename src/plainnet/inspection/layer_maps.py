@@ -120,6 +120,7 @@ def _mapped(network: Network, name: str | None) -> Place:
                 "whose output is images or sequences; the network has no convolution"
             )
     else:
+        require_type("layer", name, str)
         network.layer(name)  # which says what names there are
         found = [place for place in places if place.path == name]
     subject: Any = found[0].subject  # a container comes before what is inside it

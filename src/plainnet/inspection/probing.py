@@ -226,7 +226,7 @@ class Probe:
         self._maskings = [
             (place.path, place.subject)
             for place in self.network.plan.walk()
-            if isinstance(place.subject, Masking)
+            if type(place.subject) is Masking
         ]
         Z, recorded = self._recorded()
         self.target = chosen(self.network, Z, target)
@@ -247,7 +247,7 @@ class Probe:
         names += [f"{path}.M" for path, _ in self._maskings]
         outputs, arrays = [], []
         for rows in pieces(self.network, self.X):
-            cache = Cache(record=True)
+            cache = Cache(record=bool(names))
             outputs.append(self.network.forward(as_given(some(self.X, rows)), cache))
             arrays.append({name: cache[name] for name in names})
         return _joined(outputs), _joined(arrays)
@@ -294,7 +294,7 @@ def _embeddings(network: Network) -> dict[str, Place]:
     for i, name in enumerate(names):
         if network.body.takes_ids_at(i):
             found = [*_readers(body, i)]
-            if len(found) > 1 or not isinstance(found[0].subject, Embedding):
+            if len(found) > 1 or type(found[0].subject) is not Embedding:
                 who = " and ".join(f"{place.path} ({place.subject!r})" for place in found)
                 raise SettingError(
                     f"{called(name)} is ids, whose gradient is that of the vectors of one "
