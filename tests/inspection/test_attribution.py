@@ -353,6 +353,17 @@ def test_what_does_not_add_up_is_said_with_figures():
     with pytest.warns(UserWarning, match=message):
         R = integrated_gradients(network, [[0.2], [0.5]])
     np.testing.assert_allclose(R, [[0.2], [0.5]])
+    lines = Lines(Probe(network, [[0.5]], None), {"": np.zeros((1, 1))})
+    assert len(lines.parts(np.array([1e-3])).row) < 50  # a jump is not chased for ever
+
+
+def test_outputs_that_are_equal_but_for_rounding():
+    """2 tanh(0.4) - tanh(x) is 0, and so are errors of 1e-9 of outputs near 1."""
+    network = network_of([Tanh(), Dense(1)], 2, loss=MeanSquaredError(), biases=False)
+    network["1.dense.W"], network["1.dense.b"] = [[2, -1]], [1]
+    same = np.arctanh(2 * np.tanh(0.4))
+    R = integrated_gradients(network, [[0.4, same]])
+    np.testing.assert_allclose(R, [[2 * np.tanh(0.4), -2 * np.tanh(0.4)]])
 
 
 def test_parts_are_short_where_the_output_is_steep():

@@ -253,7 +253,10 @@ class Probe:
         return _joined(outputs), _joined(arrays)
 
     def follow(self, points: Arrays, rows: Any) -> tuple[Array, Arrays]:
-        """The target at these points, and its gradient there; `rows` says whose points they are."""
+        """The target at these points, and its gradient there; `rows` says whose points they are.
+
+        The next call overwrites the gradients.
+        """
         given = {name: self.X[name][rows] if name in self.ids else points[name] for name in points}
         found: Arrays = {}
         vectors = {place.path: points[name] for name, place in self.ids.items()}
@@ -265,9 +268,8 @@ class Probe:
         Z = self.network.forward(as_given(given), self._cache)
         dX = self.network.backward(self.target.gradient(Z, rows), self._cache)
         dX = dX if self.network.body.takes_several else {"": dX}
-        paths = {name: place.path for name, place in self.ids.items()}
         gradients = {
-            name: found[paths[name]] if name in paths else dX[name].copy() for name in points
+            name: found[self.ids[name].path] if name in self.ids else dX[name] for name in points
         }
         return self.target.of(Z, rows), gradients
 
