@@ -31,8 +31,8 @@ from plainnet.layers.containers.sequential import Sequential
 from plainnet.layers.convolution import Conv1d, Conv2d
 from plainnet.network import Network
 
-IN_ORDER = Sequential | Residual | TransformerBlock | TiedEmbedding
-"""Containers whose layers follow one another."""
+IN_ORDER = Sequential | Residual | TransformerBlock | TiedEmbedding | None
+"""Containers whose layers follow one another; None stands for the network around them."""
 
 
 def grad_cam(network: Network, X: Any, target: Any = None, layer: str | None = None) -> Array:
@@ -167,7 +167,8 @@ def attention_rollout(network: Network, X: Any) -> Array:
     Parameters
     ----------
     network : Network
-        With `MultiHeadAttention`, by itself or in a `TransformerBlock`, one after the other.
+        With `MultiHeadAttention`, by itself or in a `TransformerBlock`, one after the other:
+        branches, as of a `Graph` or an `EncoderDecoder`, are refused.
     X : array of shape (m, *input_shape)
 
     Returns
@@ -216,7 +217,7 @@ def _attention(network: Network) -> list[str]:
     for place in network.plan.walk():
         inside = [each.subject for each in place.walk() if each is not place]
         attends = any(isinstance(each, MultiHeadAttention | CrossAttention) for each in inside)
-        branches = attends and not isinstance(place.subject, IN_ORDER | None)
+        branches = attends and not isinstance(place.subject, IN_ORDER)
         if branches or isinstance(place.subject, CrossAttention):
             raise SettingError(
                 "attention_rollout follows self-attention one layer after the other; "
