@@ -1,8 +1,11 @@
-"""The glass box: whether the gradient is right, and what the numbers are."""
+"""The glass box: whether the gradient is right, what the numbers are, and which inputs mattered."""
 
+from plainnet.inspection.attribution import gradient_times_input, integrated_gradients
 from plainnet.inspection.comparing import Comparison, compare
 from plainnet.inspection.differences import GradientCheck
 from plainnet.inspection.gradients import check_gradients
+from plainnet.inspection.layer_maps import attention_rollout, grad_cam
+from plainnet.inspection.occluding import occlusion
 from plainnet.inspection.tracing import Line, Step, Trace, trace
 
 __all__ = [
@@ -11,7 +14,12 @@ __all__ = [
     "Line",
     "Step",
     "Trace",
+    "attention_rollout",
     "check_gradients",
     "compare",
+    "grad_cam",
+    "gradient_times_input",
+    "integrated_gradients",
+    "occlusion",
     "trace",
 ]
