@@ -105,6 +105,7 @@ def words(root: ElementTree.Element) -> str:
 @every_output
 def test_it_is_a_document_that_needs_nothing_from_outside(make):
     html = make()._repr_html_()
+    assert type(html) is str
     root = ElementTree.fromstring(html)
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
     assert "url(" not in html

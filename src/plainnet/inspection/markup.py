@@ -60,9 +60,9 @@ def _escaped(text: str) -> str:
 
 
 def output(*content: str) -> str:
-    """All that a cell shows."""
+    """All that a cell shows; marimo takes a plain string only."""
     style = Markup(f"<style>{STYLE}</style>")
-    return element("div", style, *content, class_="plainnet-output")
+    return str(element("div", style, *content, class_="plainnet-output"))
 
 
 def paragraph(*content: str) -> Markup:
