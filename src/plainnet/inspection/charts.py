@@ -158,9 +158,10 @@ def chart(
         x = LEFT + across(mark.x)
         frame.append(f"M{x:.1f} {TOP + height}V{TOP - 4}")
         labels.append(_text(x, TOP - 8, mark.label, "middle"))
+    labels += _legend(curves)
     lines = element("path", d="".join(frame), fill="none", stroke="currentColor", opacity=0.6)
     return element(
-        "svg", element("title", title), plotted, lines, *_legend(curves), *labels,
+        "svg", Markup("\n".join([element("title", title), plotted, lines, *labels])),
         xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {WIDTH} {HEIGHT}", width=WIDTH,
         height=HEIGHT, role="img", aria_label=title, font_size=11, font_family="sans-serif",
         fill="currentColor", style="max-width:100%",
