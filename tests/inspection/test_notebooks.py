@@ -291,7 +291,7 @@ def test_a_comparison_says_what_agrees_and_what_differs_first():
     assert cells(root) == ["array", "verdict", "W0", "agrees", "W1", "agrees", "W2", "WRONG"]
     same = parsed(compare(arrays, arrays))
     assert words(same.find("p")).startswith("right all agree")
-    assert words(same.find("details/summary")) == "20 of 20 arrays compared agree"
+    assert words(same.find("details/summary")) == "20 of 20 agree"
 
 
 # --- charts ---------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_numbers, described
 from plainnet.engine.tables import Table
-from plainnet.errors import SettingError, counted, require_number, shown
+from plainnet.errors import SettingError, require_number, shown
 from plainnet.inspection import mistakes
 from plainnet.inspection.differences import RIGHT, WRONG, at, instead
 from plainnet.network import Network
@@ -77,7 +77,7 @@ class Comparison:
             rows.append((str(self.first), judged(WRONG, right=False)))
         verdict = judged(RIGHT if self.same else WRONG, f" {self.text}", right=self.same)
         listed = table(Table(("array", "verdict"), rows))
-        title = f"{len(self.agree)} of {counted(len(rows), 'array')} compared agree"
+        title = f"{len(self.agree)} of {len(rows)} agree"
         return output(paragraph(verdict), folded(title, listed, rows=len(rows)))
 
 
