@@ -25,7 +25,7 @@ from plainnet.arguments.sparse import DenseSlices
 from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spelled
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.engine.cache import Cache
-from plainnet.engine.description import table_of
+from plainnet.engine.description import Summary, summary_of
 from plainnet.engine.memory import read_only, wake_blas
 from plainnet.engine.plan import Place, planned
 from plainnet.engine.tensors import Tensors
@@ -596,9 +596,12 @@ class Network(Tensors):
             },
         }
 
-    def summary(self) -> str:
-        """A table: every layer with its output's shape, number of parameters, what is frozen."""
-        return table_of(self)
+    def summary(self) -> Summary:
+        """A table: every layer with its output's shape, number of parameters, what is frozen.
+
+        It is a string; in a notebook it shows itself as HTML.
+        """
+        return summary_of(self)
 
     def draw(self, *, depth: int = 1) -> Drawing:
         """A drawing of what reads what: text where it is printed, SVG in a notebook.
@@ -631,6 +634,13 @@ class Network(Tensors):
         layers = ", ".join(map(repr, self.layers))
         body = repr(self.body) if isinstance(self.body, Graph) else f"[{layers}]"
         return f"Network({body}, loss={self.loss!r}, input_shape={self.input_shape})"
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.markup import drawn, folded, output, table
+
+        summary = self.summary()
+        listed = folded(summary.notes[-1], table(summary.table), rows=len(summary.table.rows))
+        return output(drawn(self.draw()), listed)
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in METHODS]

@@ -8,6 +8,7 @@ from typing import Any
 
 from plainnet.arguments.arrays import as_batch
 from plainnet.engine.plan import Place
+from plainnet.engine.tables import Table
 
 
 @dataclass(frozen=True)
@@ -68,26 +69,40 @@ def _layers(network: Any) -> Iterator[Row]:
         yield Row(place.path, shape, f"{size:,}" if size else "", what, reads)
 
 
-def table_of(network: Any) -> str:
+class Summary(str):
+    """The table as a string, which a prompt prints as it is and a notebook shows as HTML.
+
+    Attributes
+    ----------
+    table : Table
+    notes : tuple of str
+        The lines below it: the loss, and how many parameters there are.
+    """
+
+    table: Table
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.markup import output, paragraph, table
+
+        return output(table(self.table), *map(paragraph, self.notes))
+
+
+def summary_of(network: Any) -> Summary:
     """Every layer with its output's shape, number of parameters, what is frozen; then the loss."""
     rows = rows_of(network)
-    titles = Row("layer", "output shape", "parameters", "frozen", "reads")
-    columns = ["name", "shape", "size"]
-    columns += [name for name in ("frozen", "reads") if any(getattr(row, name) for row in rows)]
-    cells = [[getattr(row, column) for column in columns] for row in (titles, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(
-            f"{cell:>{width}}" if column == "size" else f"{cell:<{width}}"
-            for cell, width, column in zip(row, widths, columns, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    lines.insert(1, "-" * (sum(widths) + 2 * (len(widths) - 1)))
-    lines.append(repr(network.loss))
+    titles = {"name": "layer", "shape": "output shape", "size": "parameters"}
+    titles |= {name: name for name in ("frozen", "reads") if any(getattr(r, name) for r in rows)}
+    cells = [[getattr(row, name) for name in titles] for row in rows]
     frozen = sum(s.stop - s.start for s in network.segments if s.learning_rate == 0)
     of_them = f", of which {frozen:,} are frozen" if frozen else ""
     megabytes = network.parameters.nbytes / 1e6
     size_of_all = f"{network.parameters.size:,} parameters{of_them}"
-    lines.append(f"{size_of_all}, {network.dtype}, {megabytes:.2f} MB")
-    return "\n".join(lines)
+    table = Table([*titles.values()], cells, numbers=("parameters",))
+    notes = repr(network.loss), f"{size_of_all}, {network.dtype}, {megabytes:.2f} MB"
+    summary = Summary("\n".join([str(table), *notes]))
+    summary.table, summary.notes = table, notes
+    return summary

@@ -9,8 +9,9 @@ functions in `FUNCTIONS`. There are no comprehensions, no lambdas and no keyword
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache as computed_once
 from inspect import getattr_static
 from types import CodeType
@@ -61,12 +62,13 @@ class Formula:
         return _names(self.plain)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Formulas:
     """A layer's mathematics as data: from `input` to `output`, and the gradients back.
 
-    It stands in the class; a layer object's own `formulas` are those that hold for its settings,
-    in training.
+    It stands in the class, where each line that does not always hold says when it does; a layer
+    object's own `formulas` are those that hold for its settings, in training. Printed, it is the
+    plain forms, a line each; a notebook sets the LaTeX.
     """
 
     input: str
@@ -86,10 +88,40 @@ class Formulas:
         if not any(formula.when for formula in self):
             return self
         forward, backward = (
-            tuple(formula for formula in side if formula.holds(subject, training=training))
+            tuple(
+                replace(formula, when="")
+                for formula in side
+                if formula.holds(subject, training=training)
+            )
             for side in (self.forward, self.backward)
         )
         return Formulas(self.input, self.output, forward, backward)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{each}  if {each.when}" if each.when else str(each) for each in self)
+
+    __repr__ = __str__
+
+    def _repr_markdown_(self) -> str:
+        """Markdown, not `_repr_latex_`: VS Code renders only this one by itself."""
+        lines = []
+        for name, side in (("forward", self.forward), ("backward", self.backward)):
+            titles = [rf"\text{{{name}}} ", *[""] * len(side)]
+            lines += [f"{t}&& {_aligned(each)}" for t, each in zip(titles, side, strict=False)]
+        return "\n".join(["$$", r"\begin{aligned}", " \\\\\n".join(lines), r"\end{aligned}", "$$"])
+
+
+def _aligned(formula: Formula) -> str:
+    """The LaTeX with a mark before its first relation outside braces, and when it holds."""
+    latex, when, at = formula.latex, formula.when, 0
+    for found in re.finditer(r"(\\mathrel\{\+\})?=", latex):
+        if latex.count("{", 0, found.start()) == latex.count("}", 0, found.start()):
+            at = found.start()
+            break
+    latex = f"{latex[:at]}&{latex[at:]}"
+    if when:  # neither KaTeX's \text nor MathJax's takes an underscore that suits the other
+        latex += r" \quad " + r"\_".join(rf"\text{{{part}}}" for part in f"if {when}".split("_"))
+    return latex
 
 
 class WrittenOut:

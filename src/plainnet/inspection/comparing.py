@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_numbers, described
+from plainnet.engine.tables import Table
 from plainnet.errors import SettingError, require_number, shown
 from plainnet.inspection import mistakes
-from plainnet.inspection.differences import at, instead
+from plainnet.inspection.differences import RIGHT, WRONG, at, instead
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -33,7 +34,9 @@ ROUNDING = 1e-14
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """Which array differs first, in the order of computation; `print` says it in words.
+    """Which array differs first, in the order of computation.
+
+    Printed, it says so in words; a notebook adds a table of what agrees.
 
     Attributes
     ----------
@@ -65,6 +68,17 @@ class Comparison:
         return self.text
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.markup import folded, judged, output, paragraph, table
+
+        rows = [(str(name), judged("agrees", right=True)) for name in self.agree]
+        if self.first is not None:
+            rows.append((str(self.first), judged(WRONG, right=False)))
+        verdict = judged(RIGHT if self.same else WRONG, f" {self.text}", right=self.same)
+        listed = table(Table(("array", "verdict"), rows))
+        title = f"{len(self.agree)} of {len(rows)} agree"
+        return output(paragraph(verdict), folded(title, listed, rows=len(rows)))
 
 
 def compare(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.engine.tables import Table
+
 Array = npt.NDArray[Any]
 
 STEP = 1e-5
+RIGHT, WRONG = "right", "WRONG"
 
 
 class Element(NamedTuple):
@@ -23,9 +26,11 @@ class Element(NamedTuple):
     numeric: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientCheck:
     """The relative error of each gradient: max |analytic - numeric| / max(|analytic|, |numeric|).
+
+    Printed, and in a notebook, it is a table with a verdict on each.
 
     Attributes
     ----------
@@ -46,15 +51,32 @@ class GradientCheck:
         return all(error <= self.tolerance for error in self.errors.values())
 
     def __str__(self) -> str:
-        width = max(map(len, self.errors))
-        lines = [
-            f"{name:<{width}}  {error:8.1e}  "
-            + ("right" if error <= self.tolerance else f"WRONG{self._where(name)}")
-            for name, error in self.errors.items()
+        width = max(map(len, self.errors), default=0)
+        lines = [f"{name:<{width}}  {error:>8}  {verdict}{where}"
+                 for name, error, verdict, where in self._rows()]  # fmt: skip
+        return "\n".join([self._title(), *lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.markup import judged, output, paragraph, table
+
+        rows = [
+            (name, error, judged(verdict, where, right=verdict == RIGHT))
+            for name, error, verdict, where in self._rows()
         ]
-        return "\n".join(
-            [f"relative error of the gradients (tolerance {self.tolerance:g})", *lines]
-        )
+        titles = ("gradient", "relative error", "verdict")
+        listed = table(Table(titles, rows, numbers=titles[1:2]))
+        return output(paragraph(self._title()), listed)
+
+    def _title(self) -> str:
+        return f"relative error of the gradients (tolerance {self.tolerance:g})"
+
+    def _rows(self) -> Iterator[tuple[str, str, str, str]]:
+        """The name, the error, the verdict and, if it is wrong, where."""
+        for name, error in self.errors.items():
+            right = error <= self.tolerance
+            yield name, f"{error:.1e}", *((RIGHT, "") if right else (WRONG, self._where(name)))
 
     def _where(self, name: str) -> str:
         if name not in self.worst:

@@ -77,7 +77,8 @@ class Reading:
             case ast.Attribute(value=base, attr="T"):
                 return self.shape(base)[::-1]
             case ast.Subscript(value=base, slice=places) if not self.is_setting(base):
-                return np.asarray(self._nothing(base)[self.value(places)]).shape
+                part: Array = self._nothing(base)[self.value(places)]
+                return part.shape
             case ast.Call(func=ast.Attribute(value=base, attr="reshape"), args=sizes):
                 return self._nothing(base).reshape(*self.arguments(sizes)).shape
             case ast.Call(func=ast.Attribute(value=base, attr=name)) if name in OF_MANY:

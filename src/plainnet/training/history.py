@@ -8,7 +8,11 @@ from math import isnan, nan
 from typing import Any
 
 from plainnet.arguments.spelling import Elsewhere
+from plainnet.engine.tables import Table
 from plainnet.errors import DataError, counted
+
+SHOWN = 10
+"""Epochs of the printed table, the last ones."""
 
 
 class History(dict[str, list[float]]):
@@ -16,7 +20,7 @@ class History(dict[str, list[float]]):
 
     A dict of its columns, so `dict(history)` and `pandas.DataFrame(history)` give the table. As
     with a DataFrame, `len` counts rows, which are epochs; `in` and iteration see the columns'
-    names.
+    names. Printed, it is a table of the last epochs; a notebook adds the curves.
 
     Parameters
     ----------
@@ -129,7 +133,33 @@ class History(dict[str, list[float]]):
         ax.legend()
         return ax
 
+    def _table(self) -> Table:
+        """The last epochs, as text."""
+        first = max(len(self) - SHOWN, 0)
+        rows = [
+            [f"{epoch + 1:,}", *(_shown(values[epoch]) for values in self.values())]
+            for epoch in range(first, len(self))
+        ]
+        return Table(["epoch", *self], rows, numbers=["epoch", *self])
+
+    def __str__(self) -> str:
+        return "\n".join([str(self._table()), self._done()] if len(self) else [self._done()])
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.charts import curves_of
+        from plainnet.inspection.markup import output, paragraph, table
+
+        done = paragraph(self._done())
+        return output(curves_of(self), table(self._table()), done) if len(self) else output(done)
+
+    def _done(self) -> str:
+        return "; ".join(filter(None, (counted(len(self), "epoch"), self.stopped)))
+
     def __repr__(self) -> str:
         measures = ", ".join(f"{name}={value:.4g}" for name, value in self.last().items())
         epochs = counted(len(self), "epoch")
         return f"<History of {epochs}: {measures or 'nothing yet'}; {self.stopped}>"
+
+
+def _shown(value: float) -> str:
+    return "-" if isnan(value) else f"{value:.4g}"

@@ -17,6 +17,7 @@ from plainnet.callbacks.base import Callback, Run
 from plainnet.errors import (
     DivergedError,
     SettingError,
+    counted,
     require_integer,
     require_number,
     require_type,
@@ -35,9 +36,12 @@ HARMLESS = 1e-3
 """A change of the loss by less than this share does not count."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LearningRates:
-    """What `find_learning_rate` saw: a learning rate and a loss for each step."""
+    """What `find_learning_rate` saw: a learning rate and a loss for each step.
+
+    Printed, it says what it suggests; a notebook adds the curve.
+    """
 
     learning_rates: list[float]
     losses: list[float]
@@ -48,6 +52,23 @@ class LearningRates:
     with the initial parameters. The suggestion follows from it."""
     suggestion: float
     """A tenth of the learning rate at which the change is lowest, or less; not below `lowest`."""
+
+    def __str__(self) -> str:
+        lowest = min(self.smoothed)
+        at, rates = self.smoothed.index(lowest), self.learning_rates
+        return (
+            f"suggested learning rate: {self.suggestion:.2g}; in {counted(len(rates), 'step')} at "
+            f"rates from {rates[0]:.2g} to {rates[-1]:.2g}, the smoothed loss began at "
+            f"{self.smoothed[0]:.4g} and was lowest, {lowest:.4g}, at {rates[at]:.2g}"
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.charts import rates_of
+        from plainnet.inspection.markup import output, paragraph
+
+        return output(rates_of(self), paragraph(str(self)))
 
     def plot(self, ax: Any = None) -> Any:
         """Plot the losses over the learning rate; the axes are returned."""

@@ -1,0 +1,109 @@
+"""HTML for notebooks: it runs no script, asks no other host and is readable on light and dark."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from plainnet.engine.tables import Table
+
+if TYPE_CHECKING:
+    from plainnet.inspection.drawing import Drawing
+
+MANY = 20
+"""Rows from which on a table is folded."""
+LARGEST = 50
+"""Boxes of a drawing that is shown unasked."""
+
+STYLE = """
+.plainnet-output{line-height:1.4;overflow-x:auto}
+.plainnet-output table{border-collapse:collapse;border:0;margin:.4em 0;width:auto}
+.plainnet-output.plainnet-output :is(th,td){background:none;border:0;
+border-bottom:1px solid #80808055;color:inherit;font-size:13px;padding:.2em .9em;text-align:left;
+vertical-align:baseline;white-space:nowrap}
+.plainnet-output.plainnet-output thead th{border-bottom:1px solid #808080;font-weight:bold}
+.plainnet-output.plainnet-output tbody th{font-weight:normal}
+.plainnet-output.plainnet-output .plainnet-number{text-align:right;
+font-variant-numeric:tabular-nums}
+.plainnet-output p{margin:.4em 0}
+.plainnet-output summary{cursor:pointer}
+.plainnet-right,.plainnet-wrong{background:#15803d;border-radius:3px;color:#fff;padding:.05em .4em}
+.plainnet-wrong{background:#b91c1c;font-weight:bold}
+.plainnet-scrolling{max-height:480px;overflow:auto}
+@media print{.plainnet-scrolling{max-height:none}}
+"""
+"""Every rule is of a class that nobody else has, named twice where Jupyter has a rule for tables.
+Where a viewer drops them, the words remain."""
+
+
+class Markup(str):
+    """What is markup already; all other text is escaped."""
+
+
+def element(tag: str, *content: str, **attributes: object) -> Markup:
+    """An element; `class_` is the attribute class, and `stroke_width` is stroke-width."""
+    named = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{_escaped(str(value))}"'
+        for name, value in attributes.items()
+    )
+    return Markup(f"<{tag}{named}>{_joined(content)}</{tag}>")
+
+
+def _joined(content: tuple[str, ...]) -> str:
+    return "".join(each if isinstance(each, Markup) else _escaped(each) for each in content)
+
+
+def _escaped(text: str) -> str:
+    """Some of the characters that cannot be printed may be in no document."""
+    shown = "".join(" " if c.isspace() else c if c.isprintable() else "\ufffd" for c in text)
+    return escape(shown)
+
+
+def output(*content: str) -> str:
+    """All that a cell shows; marimo takes a plain string only."""
+    style = Markup(f"<style>{STYLE}</style>")
+    return str(element("div", style, *content, class_="plainnet-output"))
+
+
+def paragraph(*content: str) -> Markup:
+    """Text and words in colour."""
+    return element("p", *content)
+
+
+def table(shown: Table) -> Markup:
+    """The first cell of each row is its name."""
+    looks = [{"class_": "plainnet-number"} if t in shown.numbers else {} for t in shown.titles]
+    head = [
+        element("th", title, scope="col", **look)
+        for title, look in zip(shown.titles, looks, strict=True)
+    ]
+    rows = [
+        element(
+            "tr",
+            element("th", row[0], scope="row", **looks[0]),
+            *(element("td", cell, **look) for cell, look in zip(row[1:], looks[1:], strict=True)),
+        )
+        for row in shown.rows
+    ]
+    return element("table", element("thead", element("tr", *head)), element("tbody", *rows))
+
+
+def folded(title: str, content: Markup, *, rows: int) -> Markup:
+    """The content under a title that opens it, if it has many rows."""
+    if rows < MANY:
+        return Markup(paragraph(title) + content)
+    return element("details", element("summary", title), content)
+
+
+def drawn(drawing: Drawing) -> Markup:
+    """A drawing, in a box that scrolls if it is high, which the keyboard does too."""
+    nodes = len(drawing.nodes)
+    if nodes > LARGEST:
+        return paragraph(f"draw() shows the network, a drawing of {nodes:,} boxes")
+    return element("div", Markup(drawing.svg), class_="plainnet-scrolling", tabindex=0)
+
+
+def judged(verdict: str, said: str = "", *, right: bool) -> Markup:
+    """A verdict, in a word and a colour; then what is said about it."""
+    word = element("span", verdict, class_="plainnet-right" if right else "plainnet-wrong")
+    return Markup(word + _escaped(said))
