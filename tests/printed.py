@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from plainnet.inspection.terms import Function, Many, Number, Operation, Term
+from plainnet.inspection.tracing.terms import Function, Many, Number, Operation, Term
 
 SIGNS = {
     "+": operator.add,

@@ -1,11 +1,11 @@
 """The glass box: whether the gradient is right, what the numbers are, and which inputs mattered."""
 
-from plainnet.inspection.attribution import gradient_times_input, integrated_gradients
+from plainnet.inspection.attribution.gradients import gradient_times_input, integrated_gradients
+from plainnet.inspection.attribution.layer_maps import attention_rollout, grad_cam
+from plainnet.inspection.attribution.occlusion import occlusion
 from plainnet.inspection.comparing import Comparison, compare
 from plainnet.inspection.differences import GradientCheck
 from plainnet.inspection.gradients import check_gradients
-from plainnet.inspection.layer_maps import attention_rollout, grad_cam
-from plainnet.inspection.occluding import occlusion
 from plainnet.inspection.tracing import Line, Step, Trace, trace
 
 __all__ = [

@@ -14,8 +14,8 @@ from plainnet.inspection import (
     integrated_gradients,
     occlusion,
 )
-from plainnet.inspection.lines import Lines
-from plainnet.inspection.probing import Probe
+from plainnet.inspection.attribution.lines import Lines
+from plainnet.inspection.attribution.probing import Probe
 from plainnet.layers import (
     GELU,
     LSTM,
@@ -331,7 +331,7 @@ def test_rows_do_not_depend_on_their_company(monkeypatch):
     for method in [*BY_GRADIENT, occlusion]:
         whole = method(network, X)
         with monkeypatch.context() as patch:
-            patch.setattr("plainnet.inspection.probing.NUMBERS_AT_ONCE", 100)
+            patch.setattr("plainnet.inspection.attribution.probing.NUMBERS_AT_ONCE", 100)
             np.testing.assert_allclose(method(network, X), whole, rtol=1e-9)
         alone = [method(network, X[i : i + 1]) for i in range(len(X))]
         np.testing.assert_allclose(np.concatenate(alone), whole, rtol=1e-9)

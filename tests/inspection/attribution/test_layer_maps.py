@@ -136,7 +136,7 @@ def test_rows_in_pieces(rng, monkeypatch):
     network = network_of([Conv2d(2, 3), ReLU(), GlobalAveragePool2d(), Dense(2)], (4, 4, 2))
     X = rng.standard_normal((7, 4, 4, 2))
     whole = grad_cam(network, X)
-    monkeypatch.setattr("plainnet.inspection.probing.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("plainnet.inspection.attribution.probing.ROWS_AT_ONCE", 3)
     np.testing.assert_allclose(grad_cam(network, X), whole)
 
 
@@ -253,7 +253,7 @@ def test_rollout_of_ids_in_blocks(rng, monkeypatch):
     assert R.dtype == np.float32
     np.testing.assert_allclose(R.sum(axis=2), 1, rtol=1e-6)
     assert not R[0, :2, 2:].any()  # padding gives nothing to what is data
-    monkeypatch.setattr("plainnet.inspection.probing.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("plainnet.inspection.attribution.probing.ROWS_AT_ONCE", 2)
     np.testing.assert_allclose(attention_rollout(network, X), R, rtol=1e-6)
 
 

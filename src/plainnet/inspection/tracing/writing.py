@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from plainnet.inspection.terms import Function, Index, Many, Number, Operation, Term, together
+from plainnet.inspection.tracing.terms import (
+    Function,
+    Index,
+    Many,
+    Number,
+    Operation,
+    Term,
+    together,
+)
 
 DIGITS = 3
 WHOLE_DIGITS = 6

@@ -10,7 +10,7 @@ import numpy as np
 
 from plainnet.arguments.arrays import as_floats
 from plainnet.errors import SettingError, ShapeError, require_number, require_type, shown
-from plainnet.inspection.probing import (
+from plainnet.inspection.attribution.probing import (
     Array,
     Arrays,
     Target,

@@ -64,7 +64,7 @@ def test_patches_of_an_image_are_those_of_a_loop(rng, size, stride, down, across
 def test_many_patches_go_through_in_several_passes(rng, monkeypatch):
     network, X = images(), rng.standard_normal((3, 5, 7, 2))
     whole = occlusion(network, X)
-    monkeypatch.setattr("plainnet.inspection.probing.ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("plainnet.inspection.attribution.probing.ROWS_AT_ONCE", 7)
     np.testing.assert_allclose(occlusion(network, X), whole, atol=1e-12)
 
 

@@ -77,10 +77,9 @@ class Reading:
             case ast.Attribute(value=base, attr="T"):
                 return self.shape(base)[::-1]
             case ast.Subscript(value=base, slice=places) if not self.is_setting(base):
-                part: Array = self._nothing(base)[self.value(places)]
-                return part.shape
+                return np.shape(self._nothing(base)[self.value(places)])
             case ast.Call(func=ast.Attribute(value=base, attr="reshape"), args=sizes):
-                return self._nothing(base).reshape(*self.arguments(sizes)).shape
+                return np.shape(self._nothing(base).reshape(*self.arguments(sizes)))
             case ast.Call(func=ast.Attribute(value=base, attr=name)) if name in OF_MANY:
                 shape, (run_over, keeps) = self.shape(base), self.axes(node, base)
                 if keeps:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from plainnet.engine.formulas import Formula
-from plainnet.inspection.terms import Terms
-from plainnet.inspection.writing import Writer
+from plainnet.inspection.tracing.terms import Terms
+from plainnet.inspection.tracing.writing import Writer
 
 
 def test_a_line_as_a_textbook_has_it():

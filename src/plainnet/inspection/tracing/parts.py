@@ -12,7 +12,7 @@ import numpy.typing as npt
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import LAYERS
 from plainnet.engine.recording import ABOVE, Window, WindowOfSteps
-from plainnet.inspection.origins import Made
+from plainnet.inspection.tracing.memory import Made
 from plainnet.losses import EachOutput, EachPosition, Loss
 
 Array = npt.NDArray[Any]

@@ -24,7 +24,13 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.formulas import FUNCTIONS, Formula
-from plainnet.inspection.reading import ELEMENTWISE, OF_MANY, Reading, repeated, subscripts_of
+from plainnet.inspection.tracing.reading import (
+    ELEMENTWISE,
+    OF_MANY,
+    Reading,
+    repeated,
+    subscripts_of,
+)
 
 Array = npt.NDArray[Any]
 Index = tuple[int, ...]

@@ -11,7 +11,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
 from plainnet.engine.recording import WindowOfSteps
 from plainnet.errors import SettingError, ShapeError, require_type
-from plainnet.inspection.probing import (
+from plainnet.inspection.attribution.probing import (
     Array,
     Arrays,
     as_given,

@@ -23,8 +23,8 @@ from plainnet.errors import (
     require_number,
     shown,
 )
-from plainnet.inspection.lines import MOST_PARTS, Lines
-from plainnet.inspection.probing import (
+from plainnet.inspection.attribution.lines import MOST_PARTS, Lines
+from plainnet.inspection.attribution.probing import (
     Arrays,
     Probe,
     as_given,

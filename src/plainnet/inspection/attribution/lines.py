@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from plainnet.inspection.probing import Array, Arrays, Probe, beside, rows_at_once
+from plainnet.inspection.attribution.probing import Array, Arrays, Probe, beside, rows_at_once
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 """Of the Gauss-Legendre rule on (-1, 1), exact for polynomials up to degree 15."""

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
 from plainnet.engine.recording import Frame, WindowOfSteps
-from plainnet.inspection.origins import Memory
-from plainnet.inspection.parts import Part
-from plainnet.inspection.reading import ELEMENTWISE, OF_MANY, Reading
-from plainnet.inspection.terms import Index
+from plainnet.inspection.tracing.memory import Memory
+from plainnet.inspection.tracing.parts import Part
+from plainnet.inspection.tracing.reading import ELEMENTWISE, OF_MANY, Reading
+from plainnet.inspection.tracing.terms import Index
 
 Array = npt.NDArray[Any]
 Place = tuple[Part, str, Index]

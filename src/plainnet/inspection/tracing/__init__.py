@@ -1,0 +1,19 @@
+"""Every number of a pass, in its formula.
+
+A trace is one pass over a few examples: forward, loss, backward, and the update that an optimizer
+makes of it. Its arrays are those of a recording; how a number is made of others is read off the
+formulas of the layers when it is asked for.
+
+    networks.py   trace(), the door          trace.py    Trace and its steps
+    lines.py      how one number is made     links.py    from part to part
+    parts.py      layers, losses, updates    memory.py   by the addresses of numbers
+    terms.py      down a formula             uses.py     and up
+    reading.py    its values and shapes      writing.py  as it is printed
+    updates.py    what an optimizer does
+"""
+
+from plainnet.inspection.tracing.lines import Line
+from plainnet.inspection.tracing.networks import trace
+from plainnet.inspection.tracing.trace import Step, Trace
+
+__all__ = ["Line", "Step", "Trace", "trace"]

@@ -1,0 +1,237 @@
+"""Lines: one number each, with the formula and the numbers that it is made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.engine.formulas import Formula
+from plainnet.engine.recording import Frame
+from plainnet.errors import UnknownNameError, counted, shown
+from plainnet.inspection.tracing.links import Links
+from plainnet.inspection.tracing.parts import Part
+from plainnet.inspection.tracing.terms import Index, LazyTerms, Many, Number, Term, Terms
+from plainnet.inspection.tracing.writing import Writer
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number, and how it is made.
+
+    Attributes
+    ----------
+    name : str
+        The full name of its array, such as "0.dense.Z".
+    index : tuple of int
+    value : number
+    formula : Formula or None
+        None for what no formula makes: data, targets, parameters, what is drawn at random.
+    term : Number, Operation, Function or Many
+        What it is made of, as a tree.
+    """
+
+    name: str
+    index: Index
+    value: Any
+    formula: Formula | None
+    term: Term
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """The numbers of other arrays that it is made of, each once, from left to right."""
+        if self.formula is None:
+            return ()
+        found: dict[tuple[str, Index], Number] = {}
+        ahead: list[Term] = [self.term]
+        while ahead:
+            term = ahead.pop()
+            if isinstance(term, Number):
+                if term.array:
+                    found.setdefault((term.array, term.index), term)
+            else:
+                ahead += reversed(term.terms if isinstance(term, Many) else term.operands)
+        return tuple(found.values())
+
+    def text(self, *, digits: int = 3, most: int = 8, names: bool = False) -> str:
+        """The line as it is printed.
+
+        Parameters
+        ----------
+        digits : int
+            Significant digits.
+        most : int
+            The terms of a sum that are written out.
+        names : bool
+            Names with indices, such as W[3, 0], in the place of their values.
+        """
+        local = self.name.rpartition(".")[2]
+        return Writer(digits, most, names=names).line(local, self.index, self.term)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+class Lines:
+    """The lines of a pass, made when they are asked for.
+
+    Parameters
+    ----------
+    parts : mapping of str to Part
+        By their paths.
+    data : mapping of str to array
+        What came in, by names of its own.
+    """
+
+    def __init__(self, parts: Mapping[str, Part], data: Mapping[str, Array]) -> None:
+        self.parts, self.data = parts, data
+        self.links = Links(parts, data)
+        self._terms: dict[tuple[Frame, Formula], Terms] = {}
+
+    def find(self, name: Any) -> tuple[Part | None, str, Array]:
+        """The part that has an array of this name, what the part calls it, and the array.
+
+        Of the data, the part is None.
+        """
+        if not isinstance(name, str):
+            raise UnknownNameError(
+                f'name must be that of an array, such as "0.dense.Z"; got {shown(name)}'
+            )
+        if name in self.data:
+            return None, name, self.data[name]
+        path, _, local = name.rpartition(".")
+        while path and path not in self.parts:
+            path, _, last = path.rpartition(".")
+            local = f"{last}.{local}"
+        part = self.parts.get(path)
+        if part is None:
+            known = ", ".join([*self.data, *self.parts])
+            raise UnknownNameError(
+                f"no array {name!r}: a name is a layer's and an array's, such as "
+                f'"0.dense.Z"; the trace has {known}'
+            )
+        if local not in part.names():
+            raise UnknownNameError(
+                f"no array {name!r}; {path or 'the trace'} has {', '.join(part.names())}"
+            )
+        return part, local, part.window[local]
+
+    def line(self, name: Any, index: Any) -> Line:
+        """The line of an element, by the full name of its array."""
+        name, index = _split(name, index)
+        part, local, array = self.find(name)
+        return self.of(part, local, _checked(name, array, index))
+
+    def of(self, part: Part | None, name: str, index: Index) -> Line:
+        """The line of an element, which may be that of another part that has made it."""
+        if part is None:
+            value = self.data[name][index]
+            return Line(name, index, value, None, Number(name, index, value))
+        full, value = part.full(name), part.window[name][index]
+        made = part.window.made(name, index)
+        if made:  # by a formula, or by several that add up
+            terms = [self._terms_of(part, by, frame).element(i) for by, frame, i in made]
+            term = terms[0] if len(terms) == 1 else _sum(terms, value)
+            return Line(full, index, value, made[0][0], term)
+        origin = self.links.origin(part, name, index)
+        if origin is not None:
+            return self.of(*origin)
+        readers = [self.number(*place) for place in self.links.readers(part, name, index)]
+        values = np.array([reader.value for reader in readers])
+        if readers and np.isclose(values.sum(), value, equal_nan=True):
+            names = " + ".join(reader.array for reader in readers)
+            total = Many("sum", LazyTerms(len(readers), readers.__getitem__), values, value)
+            return Line(full, index, value, Formula(name, names, ""), total)
+        return Line(full, index, value, None, Number(name, index, value))
+
+    def number(self, part: Part, name: str, index: Index) -> Number:
+        """An element as a number with its names."""
+        return Number(name, index, part.window[name][index], part.full(name))
+
+    def uses(self, name: Any, index: Any) -> tuple[Number, ...]:
+        """The numbers that one number goes into directly."""
+        line = self.line(name, index)
+        part, local, _ = self.find(line.name)
+        found = self.links.uses(part, local, line.index)
+        if part is not None:
+            found += [
+                place
+                for place in self.links.sums(part, local, line.index)
+                if self._is_a_sum_with(line, *place)
+            ]
+        return tuple(self.number(*place) for place in dict.fromkeys(found))
+
+    def _is_a_sum_with(self, line: Line, part: Part, name: str, index: Index) -> bool:
+        total = self.of(part, name, index)
+        if total.name != part.full(name):
+            return False
+        parts = [self.line(number.array, number.index) for number in total.numbers]
+        return (line.name, line.index) in [(each.name, each.index) for each in parts]
+
+    def _terms_of(self, part: Part, formula: Formula, frame: Frame) -> Terms:
+        if (frame, formula) not in self._terms:
+            window = part.window
+
+            def place(name: str, index: Index) -> tuple[str, Index]:
+                if name in window:
+                    return part.full(name), frame.outside(name, index)
+                return "", index
+
+            known = {name: frame.known(name) for name in formula.names}
+            result = frame.known(formula.result) if part.is_evaluable(formula.result) else None
+            self._terms[frame, formula] = Terms(formula, known, result, place)
+        return self._terms[frame, formula]
+
+
+def _sum(terms: list[Term], value: Any) -> Many:
+    """The sum of terms; of those that are sums, of their terms."""
+    parts = [
+        term if isinstance(term, Many) and term.kind == "sum" else _alone(term) for term in terms
+    ]
+    ends = np.cumsum([len(part.terms) for part in parts])
+
+    def pick(i: int) -> Term:
+        which = int(np.searchsorted(ends, i, side="right"))
+        first = ends[which] - len(parts[which].terms)
+        return parts[which].terms[i - int(first)]
+
+    values = np.concatenate([part.values for part in parts])
+    return Many("sum", LazyTerms(len(values), pick), values, value)
+
+
+def _alone(term: Term) -> Many:
+    return Many("sum", [term], np.array([term.value]), term.value)
+
+
+# --- names and indices ----------------------------------------------------------------------------
+
+WITH_INDEX = re.compile(r"(.+)\[([-\d\s,]+)\]")
+
+
+def _split(name: Any, index: Any) -> tuple[Any, Any]:
+    """A name and its index, of which the name may hold both: "0.dense.Z[0, 3]"."""
+    match = WITH_INDEX.fullmatch(name) if isinstance(name, str) and index is None else None
+    if match:
+        return match[1], tuple(int(i) for i in match[2].split(",") if i.strip())
+    if index is None:
+        return name, ()
+    return name, index
+
+
+def _checked(name: str, array: Array, index: Any) -> Index:
+    """The index of an element, if the array has it."""
+    given = index if isinstance(index, tuple | list) else (index,)
+    whole = all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in given)
+    fits = whole and len(given) == array.ndim
+    if not fits or not all(-n <= i < n for i, n in zip(given, array.shape, strict=True)):
+        raise UnknownNameError(
+            f"{name} has the shape {array.shape}, so an index is "
+            f"{counted(array.ndim, 'whole number')} within it; got {index!r}"
+        )
+    return tuple(int(i) % n for i, n in zip(given, array.shape, strict=True))

@@ -1,0 +1,97 @@
+"""The trace of a network: a recorded pass over a copy of it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.arguments.parts import Parts
+from plainnet.arguments.spelling import require_object, spelled
+from plainnet.engine.cache import Cache
+from plainnet.errors import SettingError, require_boolean, require_optional
+from plainnet.inspection.tracing.parts import activation_shown, parts_of
+from plainnet.inspection.tracing.trace import Trace
+from plainnet.inspection.tracing.updates import updated
+from plainnet.network import Network
+from plainnet.optimizers import Optimizer
+
+
+@spelled
+def trace(
+    network: Network,
+    X: Any,
+    y: Any = None,
+    optimizer: Optimizer | None = None,
+    *,
+    sample_weight: npt.ArrayLike | None = None,
+    training: bool | None = None,
+    seed: int | np.random.Generator | None = 0,
+) -> Trace:
+    """Record one pass over a few examples, so that every number in it can be looked at.
+
+    Nothing changes: neither the network's parameters, gradients and running state, nor the
+    optimizer, nor any random numbers.
+
+    Parameters
+    ----------
+    network : Network
+    X : array of shape (m, *input_shape)
+        One example or a few. With several inputs, a dict of arrays.
+    y : array of m targets, optional
+        As the network's loss takes them. Without them, the pass ends with the output.
+    optimizer : Optimizer, optional
+        The trace ends with the update that its next step makes.
+    sample_weight : array of shape (m,), optional
+    training : bool, optional
+        Whether dropout drops and batch norm uses the batch; by default if there are targets.
+    seed : int, numpy.random.Generator or None
+        For dropout.
+
+    Raises
+    ------
+    SettingError
+        If there is an optimizer and no y.
+
+    Examples
+    --------
+    >>> from plainnet.layers import Dense
+    >>> from plainnet.losses import MeanSquaredError
+    >>> from plainnet.optimizers import SGD
+    >>> network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=2, dtype=np.float64)
+    >>> network["0.dense.W"] = [[0.5, -0.25]]
+    >>> record = trace(network, [[3.0, 2.0]], [2.0], SGD(0.1))
+    >>> print(record.unit("0.dense.Z", (0, 0)))
+    Z[0, 0] = 3*0.5 + 2*(-0.25) + 0 = 1
+    >>> print(record.unit("0.dense.dW", (0, 1)))
+    dW[0, 1] = -2*2 = -4
+    >>> print(record.unit("update.0.dense.W.p_next", (0, 1)))
+    p_next[0, 1] = -0.25 - 0.1*(-4) = 0.15
+    """
+    require_object("network", network, Network)
+    require_optional("optimizer", optimizer, Optimizer)
+    if training is not None:
+        require_boolean("training", training)
+    if optimizer is not None and y is None and network.loss.needs_targets:
+        raise SettingError("an update follows from a loss: pass the targets y with the optimizer")
+    own = deepcopy(network)
+    cache = Cache(training=y is not None if training is None else training, record=True, seed=seed)
+    loss, updates = None, {}
+    if y is None:
+        X = own.inputs(X)
+        outputs = own.forward(X.arrays if isinstance(X, Parts) else X, cache)
+        activation_shown(own.loss, outputs, cache.children["loss"])
+    else:
+        X, targets, weights = own.check(X, y, sample_weight)
+        loss = own.step(X, targets, cache, weights)
+        updates = {} if optimizer is None else dict(updated(own, deepcopy(optimizer)))
+    return Trace(parts_of(cache, updates), _named(X), loss)
+
+
+def _named(X: Any) -> dict[str, Any]:
+    """The data by the names that a trace has for it: X, or X.left and X.right."""
+    if isinstance(X, Parts):
+        return {f"X.{name}": array for name, array in X.arrays.items()}
+    return {"X": X}

@@ -1,0 +1,180 @@
+"""A pass as a sequence of steps, with all of its arrays and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.engine.formulas import Formula
+from plainnet.errors import UnknownNameError, counted
+from plainnet.inspection.tracing.lines import Line, Lines
+from plainnet.inspection.tracing.parts import Part
+from plainnet.inspection.tracing.terms import Index, Number
+
+Array = npt.NDArray[Any]
+Direction = Literal["forward", "backward", "update"]
+
+
+class Step:
+    """What one layer does in one direction, or the loss, or an optimizer to one tensor.
+
+    Attributes
+    ----------
+    number : int
+        Its place in `Trace.steps`.
+    layer : str
+        The name of the layer, "loss", or "update" with the tensor's name.
+    direction : "forward", "backward" or "update"
+    """
+
+    def __init__(self, trace: Trace, number: int, part: Part, direction: Direction) -> None:
+        self.trace, self.number, self.part, self.direction = trace, number, part, direction
+        self.layer = part.path
+
+    @property
+    def subject(self) -> str:
+        """The layer, loss or optimizer as code."""
+        return self.part.code
+
+    @cached_property
+    def formulas(self) -> tuple[Formula, ...]:
+        """Those of the layer in this direction, as far as the pass has computed them."""
+        formulas = self.part.window.formulas
+        side = formulas.backward if self.direction == "backward" else formulas.forward
+        return tuple(formula for formula in side if formula.result in self.part.window)
+
+    @property
+    def inputs(self) -> dict[str, Array]:
+        """The arrays that the formulas read and do not make, by their names in them."""
+        made = {formula.result for formula in self.formulas}
+        names = dict.fromkeys(
+            name for formula in self.formulas for name in sorted(formula.names) if name not in made
+        )
+        return self._arrays(names or self.part.handed(self.direction))
+
+    @property
+    def outputs(self) -> dict[str, Array]:
+        """The arrays that they make."""
+        names = [formula.result for formula in self.formulas]
+        return self._arrays(names or self.part.returned(self.direction))
+
+    def _arrays(self, names: Any) -> dict[str, Array]:
+        window = self.part.window
+        return {name: window[name] for name in names if name in window}
+
+    def line(self, name: str, index: int | Index) -> Line:
+        """How an element of one of its arrays is made."""
+        return self.trace.unit(self.part.full(name), index)
+
+    def lines(self) -> Iterator[Line]:
+        """All elements of its outputs, one line each."""
+        for name, array in self.outputs.items():
+            for index in np.ndindex(array.shape):
+                yield self.line(name, index)
+
+    def __repr__(self) -> str:
+        return f"<Step {self.number}: {self.layer}, {self.direction}>"
+
+
+class Trace(Mapping[str, Array]):
+    """One pass, of which `plainnet.trace` has kept every number.
+
+    `trace["0.dense.Z"]` is an array, and iteration goes over the names of all of them.
+
+    Attributes
+    ----------
+    loss : float or None
+    steps : tuple of Step
+        In the order in which they were made.
+    """
+
+    def __init__(self, parts: Iterable[Part], data: Mapping[str, Any], loss: float | None) -> None:
+        self.loss = loss
+        self._parts = {part.path: part for part in parts}
+        self._data = {name: np.asarray(array) for name, array in data.items()}
+        self._lines = Lines(self._parts, self._data)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        each = [(part, direction, ()) for part, direction in _in_order(self._parts.values())]
+        return tuple(Step(self, i, part, direction) for i, (part, direction, _) in enumerate(each))
+
+    def step(self, which: int | str, direction: Direction = "forward") -> Step:
+        """A step by its number, or by the name of its layer and the direction."""
+        if isinstance(which, str):
+            if which.startswith("update"):
+                direction = "update"
+            for step in self.steps:
+                if (step.layer, step.direction) == (which, direction):
+                    return step
+            known = ", ".join(step.layer for step in self.steps if step.direction == direction)
+            raise UnknownNameError(f"no step {direction} of {which!r}; there are {known or 'none'}")
+        if not -len(self.steps) <= which < len(self.steps):
+            n = counted(len(self.steps), "step")
+            raise UnknownNameError(f"no step {which}; the trace has {n}")
+        return self.steps[which]
+
+    # --- arrays ----------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> Array:
+        *_, array = self._lines.find(name)
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._data
+        for part in self._parts.values():
+            yield from map(part.full, part.names())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == each for each in self)
+
+    # --- numbers ---------------------------------------------------------------------------------
+
+    def unit(self, name: str, index: int | Index | None = None) -> Line:
+        """How one number is made.
+
+        Of a number that another layer has made, such as a layer's input, the line is that of the
+        other layer.
+
+        Parameters
+        ----------
+        name : str
+            The full name of its array, "0.dense.Z", or with the index, "0.dense.Z[0, 3]".
+        index : int or tuple of int
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such array or element; it lists what there is.
+        """
+        return self._lines.line(name, index)
+
+    def goes_into(self, name: str, index: int | Index | None = None) -> tuple[Number, ...]:
+        """The numbers that one number goes into directly.
+
+        Parameters
+        ----------
+        name, index
+            As `unit` takes them. Of a number that another layer has made, it is what goes on from
+            there.
+        """
+        return self._lines.uses(name, index)
+
+
+def _in_order(parts: Iterable[Part]) -> list[tuple[Part, Direction]]:
+    """The parts as they run: forward, back in the opposite order, then the updates."""
+    ordered = sorted(parts, key=lambda part: part.end)
+    passes = [part for part in ordered if part.kind != "update"]
+    steps: list[tuple[Part, Direction]] = []
+    steps += [(part, "forward") for part in passes if part.is_a_step("forward")]
+    back = sorted(passes, key=lambda part: -part.begin)
+    steps += [(part, "backward") for part in back if part.is_a_step("backward")]
+    steps += [(part, "update") for part in ordered if part.kind == "update"]
+    return steps
