@@ -107,11 +107,11 @@ class Formulas:
         lines = []
         for name, side in (("forward", self.forward), ("backward", self.backward)):
             titles = [rf"\text{{{name}}} ", *[""] * len(side)]
-            lines += [f"{t}&& {_aligned(each)}" for t, each in zip(titles, side, strict=False)]
+            lines += [f"{t}&& {aligned(each)}" for t, each in zip(titles, side, strict=False)]
         return "\n".join(["$$", r"\begin{aligned}", " \\\\\n".join(lines), r"\end{aligned}", "$$"])
 
 
-def _aligned(formula: Formula) -> str:
+def aligned(formula: Formula) -> str:
     """The LaTeX with a mark before its first relation outside braces, and when it holds."""
     latex, when, at = formula.latex, formula.when, 0
     for found in re.finditer(r"(\\mathrel\{\+\})?=", latex):
@@ -119,9 +119,14 @@ def _aligned(formula: Formula) -> str:
             at = found.start()
             break
     latex = f"{latex[:at]}&{latex[at:]}"
-    if when:  # neither KaTeX's \text nor MathJax's takes an underscore that suits the other
-        latex += r" \quad " + r"\_".join(rf"\text{{{part}}}" for part in f"if {when}".split("_"))
+    if when:
+        latex += rf" \quad {text_in_latex(f'if {when}')}"
     return latex
+
+
+def text_in_latex(text: str) -> str:
+    """As LaTeX sets it: KaTeX and MathJax differ in what an underscore is in a text."""
+    return r"\_".join(rf"\text{{{part}}}" for part in text.split("_"))
 
 
 class WrittenOut:

@@ -6,10 +6,11 @@ from plainnet.inspection.attribution.occlusion import occlusion
 from plainnet.inspection.comparing import Comparison, compare
 from plainnet.inspection.differences import GradientCheck
 from plainnet.inspection.gradients import check_gradients
-from plainnet.inspection.tracing import Line, Step, Trace, trace
+from plainnet.inspection.tracing import Derivation, Line, Step, Trace, trace, trace_schema
 
 __all__ = [
     "Comparison",
+    "Derivation",
     "GradientCheck",
     "Line",
     "Step",
@@ -22,4 +23,5 @@ __all__ = [
     "integrated_gradients",
     "occlusion",
     "trace",
+    "trace_schema",
 ]

@@ -30,11 +30,9 @@ from plainnet.losses.base import (
 
 INTP, BOOL = np.dtype(np.intp), np.dtype(bool)
 
-SOFTMAX = Formula(
-    "P",
-    "exp(Z - Z.max(axis=1, keepdims=True))"
-    " / exp(Z - Z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)",
-    r"P = \mathrm{softmax}(Z)",
+SOFTMAX = (
+    Formula("E", "exp(Z - Z.max(axis=1, keepdims=True))", r"E_{ik} = e^{Z_{ik} - \max_j Z_{ij}}"),
+    Formula("P", "E / E.sum(axis=1, keepdims=True)", r"P_{ik} = E_{ik} / \sum_j E_{ij}"),
 )
 
 
@@ -89,11 +87,13 @@ class SoftmaxCrossEntropy(OneOfK):
         input="Z",
         output="losses",
         forward=(
-            SOFTMAX,
+            *SOFTMAX,
+            Formula("Q", "Y", "Q = Y", when="not label_smoothing"),
             Formula(
                 "Q",
                 "(1 - label_smoothing) * Y + label_smoothing / Y.shape[1]",
                 r"Q = (1 - s) Y + s / K",
+                when="label_smoothing",
             ),
             Formula("losses", "-(Q * log(P)).sum(axis=1)", r"L_i = -\sum_k Q_{ik} \log P_{ik}"),
         ),
@@ -278,7 +278,7 @@ class Focal(OneOfK):
         input="Z",
         output="losses",
         forward=(
-            SOFTMAX,
+            *SOFTMAX,
             Formula("p", "(P * Y).sum(axis=1)", r"p_i = \sum_k Y_{ik} P_{ik}"),
             Formula("losses", "-(1 - p)**gamma * log(p)", r"L_i = -(1 - p_i)^\gamma \log p_i"),
         ),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.arguments.config import Configurable
+from plainnet.arguments.config import Configurable, arguments_of
 from plainnet.engine.formulas import Formula
 from plainnet.engine.memory import aligned
 from plainnet.engine.parameters import Segment
@@ -124,8 +124,8 @@ class Optimizer(Configurable, ABC):
 
     def settings(self, t: int) -> dict[str, Any]:
         """What the formulas name beside arrays, in step t."""
-        public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
-        return {**public, "decoupled": self.decoupled, "t": t}
+        arguments = {name: getattr(self, name) for name in arguments_of(type(self))}
+        return {**arguments, "decoupled": self.decoupled, "t": t}
 
     def prepare(self, learning_rate: float) -> None:
         """Compute what the following pieces share, and `share` it: by default, the learning rate.

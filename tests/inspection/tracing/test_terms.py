@@ -18,7 +18,7 @@ def test_a_line_as_a_textbook_has_it():
     line = Terms(Formula("Z", "A @ W.T + b", ""), known)
     term = line.element((0, 1))
     assert Writer().line("Z", (0, 1), term) == (
-        "Z[0, 1] = 0.35*(-0.82) + (-1.06*0.69) + 0.5*0 + 1 = -0.0184"
+        "Z[0, 1] = 0.35*(-0.82) + (-1.06)*0.69 + 0.5*0 + 1 = -0.0184"
     )
     assert Writer(names=True)(term) == (
         "A[0, 0]*W[1, 0] + A[0, 1]*W[1, 1] + A[0, 2]*W[1, 2] + b[1]"

@@ -9,11 +9,14 @@ formulas of the layers when it is asked for.
     parts.py      layers, losses, updates    memory.py   by the addresses of numbers
     terms.py      down a formula             uses.py     and up
     reading.py    its values and shapes      writing.py  as it is printed
-    updates.py    what an optimizer does
+    updates.py    what an optimizer does     printing.py as a whole
+    derivation.py from loss to weight        json_form.py  for programs
 """
 
+from plainnet.inspection.tracing.derivation import Derivation
+from plainnet.inspection.tracing.json_form import schema as trace_schema
 from plainnet.inspection.tracing.lines import Line
 from plainnet.inspection.tracing.networks import trace
 from plainnet.inspection.tracing.trace import Step, Trace
 
-__all__ = ["Line", "Step", "Trace", "trace"]
+__all__ = ["Derivation", "Line", "Step", "Trace", "trace", "trace_schema"]

@@ -13,15 +13,17 @@ from plainnet.arguments.spelling import require_object, spelled
 from plainnet.engine.cache import Cache
 from plainnet.errors import SettingError, require_boolean, require_optional
 from plainnet.inspection.tracing.parts import activation_shown, parts_of
+from plainnet.inspection.tracing.textbook import trace_of_textbook
 from plainnet.inspection.tracing.trace import Trace
 from plainnet.inspection.tracing.updates import updated
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
+from plainnet.textbook import NeuralNetwork
 
 
 @spelled
 def trace(
-    network: Network,
+    network: Network | NeuralNetwork,
     X: Any,
     y: Any = None,
     optimizer: Optimizer | None = None,
@@ -37,7 +39,9 @@ def trace(
 
     Parameters
     ----------
-    network : Network
+    network : Network or NeuralNetwork
+        Of a textbook network, the step is one of gradient descent, X and Y have a column for each
+        example, and the names are the guide's: A0, Z1, dW1.
     X : array of shape (m, *input_shape)
         One example or a few. With several inputs, a dict of arrays.
     y : array of m targets, optional
@@ -70,6 +74,8 @@ def trace(
     >>> print(record.unit("update.0.dense.W.p_next", (0, 1)))
     p_next[0, 1] = -0.25 - 0.1*(-4) = 0.15
     """
+    if isinstance(network, NeuralNetwork):
+        return trace_of_textbook(network, X, y)
     require_object("network", network, Network)
     require_optional("optimizer", optimizer, Optimizer)
     if training is not None:

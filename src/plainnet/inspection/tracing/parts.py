@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
-from plainnet.engine.formulas import LAYERS
+from plainnet.engine.formulas import LAYERS, Formula
 from plainnet.engine.recording import ABOVE, Window, WindowOfSteps
 from plainnet.inspection.tracing.memory import Made
 from plainnet.losses import EachOutput, EachPosition, Loss
@@ -53,12 +53,18 @@ class Part:
 
     def full(self, name: str) -> str:
         """The full name of its array of this name."""
-        return f"{self.path}.{name}"
+        return f"{self.path}.{name}" if self.path else name
 
     def is_evaluable(self, name: str) -> bool:
         """Whether a formula makes this array, and not the layers inside it."""
         formula = self.window.by_name.get(name)
         return formula is not None and not formula.names & LAYERS
+
+    def formulas(self, direction: str) -> tuple[Formula, ...]:
+        """Those of one direction, as far as the pass has computed what they make."""
+        own = self.window.formulas
+        side = own.backward if direction == "backward" else own.forward
+        return tuple(formula for formula in side if formula.result in self.window)
 
     def is_a_step(self, direction: str) -> bool:
         """Whether it does anything beyond what the layers inside it do."""

@@ -11,8 +11,17 @@ import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
 from plainnet.errors import UnknownNameError, counted
+from plainnet.inspection.tracing.derivation import Derivation, derivation_of
+from plainnet.inspection.tracing.json_form import json_of
 from plainnet.inspection.tracing.lines import Line, Lines
 from plainnet.inspection.tracing.parts import Part
+from plainnet.inspection.tracing.printing import (
+    DIGITS,
+    MOST_ELEMENTS,
+    MOST_TERMS,
+    text_of,
+    text_of_step,
+)
 from plainnet.inspection.tracing.terms import Index, Number
 
 Array = npt.NDArray[Any]
@@ -28,24 +37,25 @@ class Step:
         Its place in `Trace.steps`.
     layer : str
         The name of the layer, "loss", or "update" with the tensor's name.
+    subject : str
+        The layer, loss or optimizer as code.
     direction : "forward", "backward" or "update"
+    formulas : tuple of Formula
+        Those of the layer in this direction, as far as the pass has computed them.
     """
 
-    def __init__(self, trace: Trace, number: int, part: Part, direction: Direction) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        number: int,
+        part: Part,
+        direction: Direction,
+        layer: str,
+        subject: str,
+        formulas: tuple[Formula, ...],
+    ) -> None:
         self.trace, self.number, self.part, self.direction = trace, number, part, direction
-        self.layer = part.path
-
-    @property
-    def subject(self) -> str:
-        """The layer, loss or optimizer as code."""
-        return self.part.code
-
-    @cached_property
-    def formulas(self) -> tuple[Formula, ...]:
-        """Those of the layer in this direction, as far as the pass has computed them."""
-        formulas = self.part.window.formulas
-        side = formulas.backward if self.direction == "backward" else formulas.forward
-        return tuple(formula for formula in side if formula.result in self.part.window)
+        self.layer, self.subject, self.formulas = layer, subject, formulas
 
     @property
     def inputs(self) -> dict[str, Array]:
@@ -66,6 +76,23 @@ class Step:
         window = self.part.window
         return {name: window[name] for name in names if name in window}
 
+    @property
+    def origins(self) -> dict[str, str]:
+        """The arrays that it reads as they are from elsewhere: their full names, by its own."""
+        found = {}
+        for name, array in self.inputs.items():
+            if array.size:
+                made = self.line(name, (0,) * array.ndim).name
+                if made != self.part.full(name):
+                    found[name] = made
+        return found
+
+    @property
+    def how_to_add_formulas(self) -> str:
+        """For a layer, loss or optimizer of one's own, why no formula is shown."""
+        kind = type(self.part.window.subject).__name__
+        return f"{kind} has no formulas: add them to the class, see plainnet.layers.Formulas"
+
     def line(self, name: str, index: int | Index) -> Line:
         """How an element of one of its arrays is made."""
         return self.trace.unit(self.part.full(name), index)
@@ -75,6 +102,15 @@ class Step:
         for name, array in self.outputs.items():
             for index in np.ndindex(array.shape):
                 yield self.line(name, index)
+
+    def text(
+        self, *, digits: int = DIGITS, most: int = MOST_TERMS, elements: int = MOST_ELEMENTS
+    ) -> str:
+        """The step as it is printed; see `Trace.text`."""
+        return text_of_step(self, digits, most, elements)
+
+    def __str__(self) -> str:
+        return self.text()
 
     def __repr__(self) -> str:
         return f"<Step {self.number}: {self.layer}, {self.direction}>"
@@ -100,8 +136,10 @@ class Trace(Mapping[str, Array]):
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
-        each = [(part, direction, ()) for part, direction in _in_order(self._parts.values())]
-        return tuple(Step(self, i, part, direction) for i, (part, direction, _) in enumerate(each))
+        return tuple(
+            Step(self, i, part, direction, part.path, part.code, part.formulas(direction))
+            for i, (part, direction) in enumerate(_in_order(self._parts.values()))
+        )
 
     def step(self, which: int | str, direction: Direction = "forward") -> Step:
         """A step by its number, or by the name of its layer and the direction."""
@@ -155,6 +193,56 @@ class Trace(Mapping[str, Array]):
             If there is no such array or element; it lists what there is.
         """
         return self._lines.line(name, index)
+
+    def derivation(self, name: str, index: int | Index | None = None) -> Derivation:
+        """The chain rule from the loss to one gradient, in symbols and in numbers.
+
+        Parameters
+        ----------
+        name : str
+            What the gradient is of, "0.dense.W", or its own name, "0.dense.dW".
+        index : int or tuple of int, optional
+            The element whose numbers are shown; the first by default.
+        """
+        return derivation_of(self._lines, name, index)
+
+    def to_json(self, units: Iterable[str] = ()) -> str:
+        """The steps and arrays as JSON.
+
+        Parameters
+        ----------
+        units : iterable of str
+            Numbers that are written with all that they are made of, such as "0.dense.Z[0, 3]".
+
+        Returns
+        -------
+        str
+            `plainnet.inspection.trace_schema()` describes it.
+        """
+        return json_of(self, units)
+
+    def text(
+        self, *, digits: int = DIGITS, most: int = MOST_TERMS, elements: int = MOST_ELEMENTS
+    ) -> str:
+        """The pass as it is printed.
+
+        Parameters
+        ----------
+        digits : int
+            Significant digits of a number.
+        most : int
+            The terms of a sum that are written out.
+        elements : int
+            An array of at most so many elements is written out; of a larger one, a few.
+        """
+        return text_of(self, digits, most, elements)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        loss = "" if self.loss is None else f", loss {self.loss:.4g}"
+        return f"<Trace of {counted(len(self.steps), 'step')}{loss}>"
 
     def goes_into(self, name: str, index: int | Index | None = None) -> tuple[Number, ...]:
         """The numbers that one number goes into directly.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ FURTHER = 4
 """A number with as many zeros after its digits is taken for a shorter one."""
 MOST_TERMS, AT_THE_END = 8, 2
 """A longer sum shows its first terms and these last ones; what is between them is one number."""
+
+SIGNED_NUMBER = re.compile(r"-[\d.]+(e[+-]\d+)?(?=[*/]|$)")
 
 COMPARISON, SUM, PRODUCT, SIGNED, POWER, ATOM = range(6)
 """How strongly an expression binds, as in Python."""
@@ -58,6 +61,14 @@ def number(value: Any, digits: int = DIGITS) -> str:
 def reference(name: str, index: Index) -> str:
     """A number's name in its array: W[3, 0]."""
     return f"{name}[{', '.join(map(str, index))}]" if index else name
+
+
+def _bracketed(text: str) -> str:
+    """What begins with a minus sign, where it follows an operation: (-2)*3, (-exp(0.5))."""
+    if not text.startswith("-"):
+        return text
+    sign = SIGNED_NUMBER.match(text)
+    return f"({sign[0]}){text[sign.end() :]}" if sign else f"({text})"
 
 
 class Writer:
@@ -118,8 +129,7 @@ class Writer:
         from_left = binds + (binds in (POWER, COMPARISON))
         from_right = binds + (whole or sign not in ("+", "*", "**"))
         first, second = self._within(left, from_left), self._within(right, from_right)
-        if second.startswith("-"):
-            second = f"({second})"
+        second = _bracketed(second)
         space = "" if binds in (PRODUCT, POWER) else " "
         return f"{first}{space}{sign}{space}{second}", binds
 
@@ -134,7 +144,7 @@ class Writer:
         if not parts:
             return "0", ATOM
         first, *others = parts
-        return " + ".join([first, *(f"({o})" if o[0] == "-" else o for o in others)]), SUM
+        return " + ".join([first, *map(_bracketed, others)]), SUM
 
     def _some(self, term: Many, write: Callable[[Term], str]) -> list[str]:
         """The terms, of many the first and the last, with what the others make together."""

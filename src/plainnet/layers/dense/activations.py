@@ -339,15 +339,19 @@ class Softmax(Layer):
         expect_axes(input_shape, 1, "(..., classes)")
         return input_shape
 
-    formulas = _elementwise(
-        (
-            "exp(Z - Z.max(axis=-1, keepdims=True))"
-            " / exp(Z - Z.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True)",
-            r"A_j = \frac{e^{Z_j - \max_k Z_k}}{\sum_k e^{Z_k - \max_k Z_k}}",
+    formulas = Formulas(
+        input="Z",
+        output="A",
+        forward=(
+            Formula("E", "exp(Z - Z.max(axis=-1, keepdims=True))", r"E_j = e^{Z_j - \max_k Z_k}"),
+            Formula("A", "E / E.sum(axis=-1, keepdims=True)", r"A_j = E_j / \sum_k E_k"),
         ),
-        (
-            "A * (dA - (dA * A).sum(axis=-1, keepdims=True))",
-            r"dZ_j = A_j (dA_j - \sum_k dA_k A_k)",
+        backward=(
+            Formula(
+                "dZ",
+                "A * (dA - (dA * A).sum(axis=-1, keepdims=True))",
+                r"dZ_j = A_j (dA_j - \sum_k dA_k A_k)",
+            ),
         ),
     )
 

@@ -1,0 +1,60 @@
+"""A trace as text: what each step computes, in symbols and then in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from plainnet.inspection.tracing.terms import Index
+
+if TYPE_CHECKING:
+    from plainnet.inspection.tracing.trace import Step, Trace
+
+DIGITS, MOST_TERMS, MOST_ELEMENTS = 3, 8, 6
+"""Of a number, a sum and an array, what is written out."""
+FIRST = 3
+"""Elements of a larger array."""
+INDENT = "  "
+
+
+def text_of(trace: Trace, digits: int, most: int, elements: int) -> str:
+    """All steps, under a heading for each direction."""
+    parts: list[str] = []
+    direction = ""
+    for step in trace.steps:
+        if step.direction != direction:
+            direction = step.direction
+            parts.append(direction.capitalize())
+        parts.append(text_of_step(step, digits, most, elements))
+    return "\n\n".join(parts)
+
+
+def text_of_step(step: Step, digits: int, most: int, elements: int) -> str:
+    """Each formula with the shape of what it makes, and below it the lines of its elements."""
+    lines = [f"{step.layer}  {step.subject}".rstrip()]
+    lines += [f"{INDENT}{name} is {origin}" for name, origin in step.origins.items()]
+    if not step.formulas:
+        lines += [f"{INDENT}{name}  {array.shape}" for name, array in step.outputs.items()]
+        lines.append(f"{INDENT}{step.how_to_add_formulas}")
+    for formula in step.formulas:
+        array = step.outputs[formula.result]
+        shape = f"  # {array.shape}" if array.ndim else ""
+        lines.append(f"{INDENT}{formula}{shape}")
+        shown = [
+            step.line(formula.result, index).text(digits=digits, most=most)
+            for index in chosen(array.shape, elements)
+        ]
+        # What is moved or copied, and constants, say no more than the formula.
+        lines += [f"{INDENT}{INDENT}{line}" for line in shown]
+        if array.size > len(shown):
+            lines.append(f"{INDENT}{INDENT}... and {array.size - len(shown):,} more")
+    return "\n".join(lines)
+
+
+def chosen(shape: Any, elements: int) -> Iterator[Index]:
+    """All elements of a small array, the first few of a larger one."""
+    size = int(np.prod(shape))
+    return islice(np.ndindex(*shape), size if size <= elements else min(FIRST, elements))
