@@ -31,6 +31,7 @@ from plainnet.arguments.sparse import DenseSlices, SparseRows
 from plainnet.engine.cache import Cache
 from plainnet.engine.settings import Limits
 from plainnet.errors import DataError, SettingError, require_integer, require_type
+from plainnet.estimators.stages import Stage
 from plainnet.estimators.state import note_made, packed, unpacked
 from plainnet.layers import Dense, Sequential
 from plainnet.network import ROWS_AT_ONCE, Network
@@ -303,6 +304,24 @@ class NeuralEstimator(BaseEstimator, ABC):
         scorer = check_scoring(self, scoring=self.scoring)
         given = {} if rows.weights is None else {"sample_weight": rows.weights}
         return lambda: float(scorer(self, rows.raw, rows.y, **given))
+
+    # --- for a trace -----------------------------------------------------------------------------
+
+    def stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:
+        """What is done to rows before the networks, if anything is, and what the networks get.
+
+        X is what the user has, `rows` what `_features` made of it.
+        """
+        return None, self._for_training(rows)
+
+    def stage_after(self, Z: str) -> Stage | None:
+        """What is done to the mean Z of the networks' outputs before the loss's activation."""
+        return None
+
+    def notes_on(self, Z: Array) -> tuple[str, ...]:
+        """What the outputs of some rows mean, a line for each."""
+        predicted = self._decide(Z)
+        return tuple(f"row {i}: {value}" for i, value in enumerate(predicted.tolist()))
 
     # --- predictions out -------------------------------------------------------------------------
 

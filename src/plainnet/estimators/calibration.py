@@ -13,8 +13,10 @@ from scipy.optimize import minimize_scalar
 
 from plainnet.callbacks import Callback, Run
 from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import Formula
 from plainnet.errors import require_number
 from plainnet.estimators.base import Rows
+from plainnet.estimators.stages import Stage
 from plainnet.estimators.targets import Classifier
 from plainnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
@@ -107,6 +109,11 @@ class CalibratedClassifier(Classifier):
 
     def _outputs(self, X: Any) -> Array:
         return super()._outputs(X) / self.temperature_
+
+    def stage_after(self, Z: str) -> Stage | None:
+        calibrated = Formula("Z_calibrated", f"{Z} / temperature", r"\hat Z = Z / T")
+        known = {"temperature": self.temperature_}
+        return Stage("calibration", "temperature scaling", (calibrated,), known)
 
     def _expect_prediction(self, X: Any) -> None:
         require_number("temperature_", self.temperature_, above=0)

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_numbers, exponents
+from plainnet.engine.formulas import Formula
 from plainnet.errors import DataError
 from plainnet.estimators.base import Rows
 from plainnet.estimators.ensemble import Ensemble, Learned
 from plainnet.estimators.held_out import LEAST_ROWS
 from plainnet.estimators.intervals import Intervals, checked_coverage, fitted
 from plainnet.estimators.prediction import mean_and_each
+from plainnet.estimators.stages import Stage
 from plainnet.estimators.targets import Regressor
 from plainnet.losses import Loss, MeanSquaredError
 
@@ -59,6 +61,24 @@ class StandardisedRegressor(Regressor, Ensemble):
     def _decide(self, Z: Array) -> Array:
         y = super()._decide(Z) * self._spread + self._center
         return np.asarray(np.ldexp(np.clip(y, self._least, self._largest), self._exponent))
+
+    def stage_after(self, Z: str) -> Stage | None:
+        known = {
+            "spread": np.atleast_1d(self._spread),
+            "center": np.atleast_1d(self._center),
+            "least": np.atleast_1d(self._least),
+            "largest": np.atleast_1d(self._largest),
+            "unit": np.ldexp(1.0, np.atleast_1d(self._exponent)),
+        }
+        formulas = (
+            Formula("unbounded", f"{Z} * spread + center", r"u = Z s + \mu"),
+            Formula(
+                "y",
+                "minimum(maximum(unbounded, least), largest) * unit",
+                r"\hat y = \min(\max(u, y_{min}), y_{max})",
+            ),
+        )
+        return Stage("prediction", "standardised targets", formulas, known)
 
     # --- intervals -------------------------------------------------------------------------------
 

@@ -54,6 +54,10 @@ class Classifier(ClassifierMixin, NeuralEstimator):
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
 
+    def notes_on(self, Z: Array) -> tuple[str, ...]:
+        columns = ", ".join(map(str, self.classes_.tolist()))
+        return (f"the classes are {columns}", *super().notes_on(Z))
+
     def _decide(self, Z: Array) -> Array:
         if self._multilabel:
             return self.network_.loss.decide(Z).reshape(len(Z), -1)

@@ -38,6 +38,7 @@ from plainnet.estimators.images import recipe as recipes
 from plainnet.estimators.images.pictures import is_path, is_picture
 from plainnet.estimators.images.pixels import AT_ONCE, CHANNELS, Pixels
 from plainnet.estimators.prediction import mean_outputs
+from plainnet.estimators.stages import Stage
 from plainnet.optimizers import AdamW
 from plainnet.schedules import OneCycle
 from plainnet.training import train
@@ -326,6 +327,9 @@ class ImageClassifier(CalibratedClassifier, Checkpointed):
         some = (self.pixels_.standardised(X[start : start + AT_ONCE]) for start in starts)
         Z = np.concatenate([mean_outputs([self.network_], images) for images in some])
         return Z / self.temperature_
+
+    def stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:
+        return self.pixels_.stage(rows), self.pixels_.standardised(rows)
 
     def expect_to_work(self) -> None:
         self._validate_params()

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.arrays import REAL, as_numbers
-from plainnet.errors import DataError, ShapeError, shown
+from plainnet.engine.formulas import Formula
+from plainnet.errors import DataError, ShapeError, counted, shown
 from plainnet.estimators.images.pictures import is_path, is_picture, pixels_of, size_of
 from plainnet.estimators.images.resizing import Size, resized
+from plainnet.estimators.stages import Stage
 
 Array = npt.NDArray[Any]
 
@@ -190,6 +192,14 @@ class Pixels:
         floats -= self.mean.astype(np.float32)
         floats /= self.scale.astype(np.float32)
         return floats
+
+    def stage(self, pixels: Array) -> Stage:
+        """How `standardised` makes these pixels."""
+        known = {"pixels": pixels.astype(np.float64), "mean": self.mean, "scale": self.scale}
+        formulas = (Formula("X", "(pixels - mean) / scale", r"X = (x - \mu) / \sigma"),)
+        height, width = self.size
+        code = f"{height} x {width} pixels, {counted(self.channels, 'channel')}"
+        return Stage("pixels", code, formulas, known)
 
     def expect_to_work(self, input_shape: tuple[int, ...]) -> None:
         """Refuse what a file has brought, if it does not suit a network of this input shape."""

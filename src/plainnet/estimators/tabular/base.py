@@ -21,6 +21,7 @@ from plainnet.estimators.base import Rows, checked_targets, expect_names, genera
 from plainnet.estimators.checkpointing import Checkpointed
 from plainnet.estimators.ensemble import Ensemble, Learned
 from plainnet.estimators.held_out import least, still_falls
+from plainnet.estimators.stages import Stage
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
 from plainnet.estimators.tabular.sizes import DOUBLINGS, batch_size_for, epochs_for, networks_for
@@ -213,6 +214,9 @@ class Tabular(Checkpointed, Ensemble):
     def _features(self, X: Any) -> Array:
         check_is_fitted(self)
         return self.columns_.transform(self._table(as_table(X), reset=False))
+
+    def stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:
+        return self.columns_.stage(self._table(as_table(X), reset=False)), rows
 
     def _expect_to_predict(self) -> None:
         """From a row in which every value is missing."""

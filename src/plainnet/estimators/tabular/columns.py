@@ -8,14 +8,16 @@ categories that training has not seen, columns that say nothing.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.engine.formulas import Formula
 from plainnet.errors import DataError
-from plainnet.estimators.tabular.kinds import BadCell, Category, Date, Kind, Number
+from plainnet.estimators.stages import Stage
+from plainnet.estimators.tabular.kinds import BadCell, Category, Date, Features, Kind, Number
 from plainnet.estimators.tabular.table import Column, columns_of
 from plainnet.estimators.tabular.telling import expect_kinds, kind_of
 
@@ -26,6 +28,9 @@ __all__ = ["Category", "Columns", "Date", "Number", "robust_scale", "smooth_clip
 
 LARGEST = 1e300
 """Differences of larger numbers would leave the range of floats."""
+
+MOST_SHOWN = 4
+"""Numbers of a cell that a trace writes out."""
 
 # --- the arithmetic -------------------------------------------------------------------------------
 
@@ -122,6 +127,53 @@ class Columns:
         numbers, flags, ids = self._parts(columns_of(X))
         scaled = smooth_clip((np.hstack([numbers, flags]) - self.centre) * self.factor)
         return np.ascontiguousarray(np.hstack([scaled, ids]), np.float32)
+
+    def stage(self, X: Any) -> Stage:
+        """How `transform` makes the matrix of these rows, with what each cell gives."""
+        table = columns_of(X)
+        numbers, flags, ids = self._parts(table)
+        known = {
+            "numbers": np.hstack([numbers, flags]),
+            "centre": self.centre,
+            "factor": self.factor,
+            "ids": ids,
+        }
+        formulas = (
+            Formula("scaled", "(numbers - centre) * factor", r"s = (x - c) f"),
+            Formula(
+                "clipped", "scaled / sqrt(1 + (scaled / 3) ** 2)", r"a = s / \sqrt{1 + (s/3)^2}"
+            ),
+            Formula("X", "concatenate([clipped, ids], axis=1)", r"X = [a \; \mathrm{ids}]")
+            if ids.size
+            else Formula("X", "clipped", "X = a"),
+        )
+        code = f"{len(self.kinds)} columns"
+        return Stage("columns", code, formulas, known, tuple(self._notes(table)))
+
+    def _notes(self, table: list[Column]) -> Iterator[str]:
+        """What each column of the first row gives: which numbers, and which ids."""
+        first = [column._replace(values=column.values[:1]) for column in table]
+        given = [
+            kind.features(column.values) if kind.used else Features()
+            for kind, column in zip(self.kinds, first, strict=True)
+        ]
+        n_numbers = sum(len(found.numbers) for found in given)
+        number, flag, place = 0, n_numbers, 0
+        for kind, column, found in zip(self.kinds, first, given, strict=True):
+            (cell,) = column.values.tolist()
+            parts = []
+            for values in found.numbers:
+                parts.append(f"numbers[0, {number}] = {float(values[0]):g}")
+                number += 1
+            for values in found.flags:
+                parts.append(f"numbers[0, {flag}] = {float(values[0]):g}")
+                flag += 1
+            for values in found.ids:
+                parts.append(f"ids[0, {place}] = {int(values[0])}")
+                place += 1
+            if len(parts) > MOST_SHOWN:
+                parts = [*parts[: MOST_SHOWN - 1], f"... {parts[-1]}"]
+            yield f"{kind.name} is {cell!r}: {', '.join(parts) or 'left out'}"
 
     def _parts(self, table: list[Column]) -> tuple[Array, Array, Array]:
         m = len(table[0].values) if table else 0

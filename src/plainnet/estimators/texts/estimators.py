@@ -18,6 +18,7 @@ from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import Rows, checked_targets, generator, interval
 from plainnet.estimators.calibration import CalibratedClassifier, fit_temperature
 from plainnet.estimators.ensemble import Ensemble, Learned
+from plainnet.estimators.stages import Stage
 from plainnet.estimators.standardised import StandardisedRegressor
 from plainnet.estimators.texts import recipe as recipes
 from plainnet.estimators.texts.column import as_texts
@@ -44,6 +45,9 @@ Array = npt.NDArray[Any]
 def _at_least_one() -> Any:
     return Interval(Integral, 1, None, closed="left")
 
+
+WORDS_SHOWN = 12
+"""Of a text, in a trace."""
 
 SETTINGS = (
     "n_networks", "epochs", "batch_size", "learning_rate", "dropout", "weight_decay",
@@ -188,6 +192,15 @@ class Texts(Ensemble):
 
     def _steps(self, X: Examples) -> int:
         return X.time
+
+    def stage_before(self, X: Any, rows: Examples) -> tuple[Stage | None, Any]:
+        given = rows.block(0, len(rows), len(rows))
+        ids = given[0] if isinstance(given, tuple) else given
+        words = [self.vocabulary_[i - 1] for i in ids[0].tolist() if i > 0]
+        shown = ", ".join(map(repr, words[:WORDS_SHOWN]))
+        more = f" and {len(words) - WORDS_SHOWN:,} more" if len(words) > WORDS_SHOWN else ""
+        note = f"the first text has {shown or 'nothing known'}{more}"
+        return Stage("words", f"{len(self.vocabulary_):,} known", notes=(note,)), given
 
     # --- out of a file ---------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from copy import deepcopy
 from typing import Any
 
@@ -23,7 +24,7 @@ from plainnet.textbook import NeuralNetwork
 
 @spelled
 def trace(
-    network: Network | NeuralNetwork,
+    network: Any,
     X: Any,
     y: Any = None,
     optimizer: Optimizer | None = None,
@@ -39,9 +40,10 @@ def trace(
 
     Parameters
     ----------
-    network : Network or NeuralNetwork
+    network : Network, NeuralNetwork or estimator
         Of a textbook network, the step is one of gradient descent, X and Y have a column for each
-        example, and the names are the guide's: A0, Z1, dW1.
+        example, and the names are the guide's: A0, Z1, dW1. Of an estimator, it is a prediction,
+        from the cells of the rows X on.
     X : array of shape (m, *input_shape)
         One example or a few. With several inputs, a dict of arrays.
     y : array of m targets, optional
@@ -74,6 +76,12 @@ def trace(
     >>> print(record.unit("update.0.dense.W.p_next", (0, 1)))
     p_next[0, 1] = -0.25 - 0.1*(-4) = 0.15
     """
+    estimators = sys.modules.get("plainnet.estimators.base")
+    if estimators is not None and isinstance(network, estimators.NeuralEstimator):
+        from plainnet.inspection.tracing.estimators import trace_of_estimator
+
+        _expect_prediction(y, optimizer)
+        return trace_of_estimator(network, X)
     if isinstance(network, NeuralNetwork):
         return trace_of_textbook(network, X, y)
     require_object("network", network, Network)
@@ -86,17 +94,31 @@ def trace(
     cache = Cache(training=y is not None if training is None else training, record=True, seed=seed)
     loss, updates = None, {}
     if y is None:
-        X = own.inputs(X)
-        outputs = own.forward(X.arrays if isinstance(X, Parts) else X, cache)
+        X, outputs = recorded_outputs(own, X, cache)
         activation_shown(own.loss, outputs, cache.children["loss"])
     else:
         X, targets, weights = own.check(X, y, sample_weight)
         loss = own.step(X, targets, cache, weights)
         updates = {} if optimizer is None else dict(updated(own, deepcopy(optimizer)))
-    return Trace(parts_of(cache, updates), _named(X), loss)
+    return Trace(parts_of(cache, updates), named(X), loss)
 
 
-def _named(X: Any) -> dict[str, Any]:
+def _expect_prediction(y: Any, optimizer: Any) -> None:
+    """Refuse targets for what only predicts in a trace."""
+    if y is not None or optimizer is not None:
+        raise SettingError(
+            "the trace of an estimator is that of a prediction: leave y and the optimizer out, or "
+            "pass estimator.network_ and what it reads"
+        )
+
+
+def recorded_outputs(network: Network, X: Any, cache: Cache) -> tuple[Any, Any]:
+    """The data as the network takes it, and its outputs, in a pass with this cache."""
+    X = network.inputs(X)
+    return X, network.forward(X.arrays if isinstance(X, Parts) else X, cache)
+
+
+def named(X: Any) -> dict[str, Any]:
     """The data by the names that a trace has for it: X, or X.left and X.right."""
     if isinstance(X, Parts):
         return {f"X.{name}": array for name, array in X.arrays.items()}

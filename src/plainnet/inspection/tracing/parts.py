@@ -32,6 +32,10 @@ class Part:
     kind: Literal["layer", "loss", "update"]
     begin: int = 0
     end: int = 0
+    described: str = ""
+    """What it is, where that is not a layer, loss or optimizer."""
+    notes: tuple[str, ...] = ()
+    """What no formula says."""
 
     def names(self) -> list[str]:
         """Its arrays: what its formulas name; of a layer without formulas, all that it has left."""
@@ -45,7 +49,7 @@ class Part:
     @property
     def code(self) -> str:
         """The layer, loss or optimizer as code."""
-        return repr(self.window.subject)
+        return self.described or repr(self.window.subject)
 
     def holds(self, other: Part) -> bool:
         """Whether the other is inside it."""
@@ -73,6 +77,8 @@ class Part:
             return False
         formulas = window.formulas
         side = formulas.backward if direction == "backward" else formulas.forward
+        if self.notes and direction == "forward":
+            return True
         if not (formulas.forward or formulas.backward):
             return bool(self.returned(direction))
         return any(self.is_evaluable(formula.result) for formula in side)
@@ -190,12 +196,18 @@ def _several(window: Window, name: str) -> list[str]:
 # --- of a whole pass ------------------------------------------------------------------------------
 
 
-def parts_of(cache: Cache, updates: Mapping[str, Window]) -> list[Part]:
-    """All parts of a pass, in the order in which the forward pass came to them."""
+def parts_of(
+    cache: Cache, updates: Mapping[str, Window], *, prefix: str = "", after: int = 0
+) -> list[Part]:
+    """All parts of a pass, in the order in which the forward pass came to them.
+
+    Their paths begin with `prefix`, and their moments come after this one.
+    """
     parts: list[Part] = []
-    moment = 0
+    moment = after
     ahead: list[tuple[Cache, str, Part | None]] = [
-        (child, name, None) for name, child in reversed(cache.children.items())
+        (child, f"{prefix}.{name}".strip("."), None)
+        for name, child in reversed(cache.children.items())
     ]
     while ahead:
         here, path, leaving = ahead.pop()

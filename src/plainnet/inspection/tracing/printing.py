@@ -35,8 +35,9 @@ def text_of(trace: Trace, digits: int, most: int, elements: int) -> str:
 def text_of_step(step: Step, digits: int, most: int, elements: int) -> str:
     """Each formula with the shape of what it makes, and below it the lines of its elements."""
     lines = [f"{step.layer}  {step.subject}".rstrip()]
+    lines += [f"{INDENT}{note}" for note in step.notes]
     lines += [f"{INDENT}{name} is {origin}" for name, origin in step.origins.items()]
-    if not step.formulas:
+    if not step.formulas and not step.notes:
         lines += [f"{INDENT}{name}  {array.shape}" for name, array in step.outputs.items()]
         lines.append(f"{INDENT}{step.how_to_add_formulas}")
     for formula in step.formulas:

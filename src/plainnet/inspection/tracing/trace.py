@@ -77,6 +77,11 @@ class Step:
         return {name: window[name] for name in names if name in window}
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What no formula says, such as which cell of a table became which number."""
+        return self.part.notes if self.direction == "forward" else ()
+
+    @property
     def origins(self) -> dict[str, str]:
         """The arrays that it reads as they are from elsewhere: their full names, by its own."""
         found = {}

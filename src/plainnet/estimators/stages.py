@@ -1,0 +1,37 @@
+"""What an estimator does around its networks, as formulas: from cells to numbers, and to answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy.typing as npt
+
+from plainnet.engine.formulas import Formula
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage before or after the networks.
+
+    Attributes
+    ----------
+    name : str
+        Such as "columns" or "prediction".
+    code : str
+        What does it, in a few words.
+    formulas : tuple of Formula
+    known : mapping of str to array or number
+        What the formulas name and do not make, and what they make.
+    notes : tuple of str
+        What no formula says: which cell became which number.
+    """
+
+    name: str
+    code: str
+    formulas: tuple[Formula, ...] = ()
+    known: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
