@@ -30,8 +30,8 @@ from plainnet.arguments.config import rebuild
 from plainnet.arguments.sparse import DenseSlices, SparseRows
 from plainnet.engine.cache import Cache
 from plainnet.engine.settings import Limits
+from plainnet.engine.stages import Stage
 from plainnet.errors import DataError, SettingError, require_integer, require_type
-from plainnet.estimators.stages import Stage
 from plainnet.estimators.state import note_made, packed, unpacked
 from plainnet.layers import Dense, Sequential
 from plainnet.network import ROWS_AT_ONCE, Network

@@ -14,9 +14,9 @@ from scipy.optimize import minimize_scalar
 from plainnet.callbacks import Callback, Run
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula
+from plainnet.engine.stages import Stage
 from plainnet.errors import require_number
 from plainnet.estimators.base import Rows
-from plainnet.estimators.stages import Stage
 from plainnet.estimators.targets import Classifier
 from plainnet.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network

@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from plainnet.arguments.arrays import as_numbers, exponents
 from plainnet.engine.formulas import Formula
+from plainnet.engine.stages import Stage
 from plainnet.errors import DataError
 from plainnet.estimators.base import Rows
 from plainnet.estimators.ensemble import Ensemble, Learned
 from plainnet.estimators.held_out import LEAST_ROWS
 from plainnet.estimators.intervals import Intervals, checked_coverage, fitted
 from plainnet.estimators.prediction import mean_and_each
-from plainnet.estimators.stages import Stage
 from plainnet.estimators.targets import Regressor
 from plainnet.losses import Loss, MeanSquaredError
 

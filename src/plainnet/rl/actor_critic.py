@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 
 from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import Formula
+from plainnet.engine.stages import Stage
 from plainnet.errors import SettingError, require_one_of, require_type
 from plainnet.initializers import Orthogonal
 from plainnet.kernels.softmax import softmax
@@ -123,6 +125,17 @@ class ActorCritic(Agent, ABC):
             raise SettingError(f"only discrete actions have probabilities; got {self!r}")
         theta = self.outputs(self.scaled(observations))[:, :-1]
         return softmax(theta, np.empty_like(theta), np.empty_like(theta[:, :1]))
+
+    @property
+    def acting(self) -> Network:
+        network, _ = self.learners["actor_critic"]
+        return network
+
+    def stage_after(self) -> Stage:
+        theta = Formula("theta", "Z[:, :-1]", r"\theta = Z_{\cdot,\, 1 \dots n}")
+        value = Formula("V", "Z[:, -1]", r"V = Z_{\cdot,\, n+1}")
+        policy = self.policy
+        return Stage("decision", repr(policy), (value, theta, *policy.formulas), policy.settings())
 
     def episodes_begin(self) -> None:
         self._running_returns[:] = 0

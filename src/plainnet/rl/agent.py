@@ -18,6 +18,7 @@ from plainnet.arguments.arrays import as_generator
 from plainnet.arguments.config import Configurable
 from plainnet.engine.cache import Cache
 from plainnet.engine.memory import aligned
+from plainnet.engine.stages import Stage
 from plainnet.errors import (
     DivergedError,
     FileError,
@@ -246,9 +247,15 @@ class Agent(Configurable, ABC):
         rng : numpy.random.Generator, optional
             Explore as in learning, with random numbers from it; without it, take the best action.
         """
-        environments = self.environments
         if rng is not None:
             require_type("rng", rng, np.random.Generator)
+        X, several = self.seen(observation)
+        actions = self.environments.as_env(self.choose(X, rng))
+        return actions if several else actions[0]
+
+    def seen(self, observation: npt.ArrayLike) -> tuple[Array, bool]:
+        """One observation or several, checked, shape (n, width); and whether they were several."""
+        environments = self.environments
         try:
             seen = np.asarray(observation)
         except ValueError as error:  # of several shapes
@@ -260,9 +267,28 @@ class Agent(Configurable, ABC):
                 f"an observation has the shape {one}, several have ({shown}); got {seen.shape}"
             )
         several = seen.ndim > len(one)
-        X = environments.observed(seen if several else seen[None])
-        actions = environments.as_env(self.choose(X, rng))
-        return actions if several else actions[0]
+        return environments.observed(seen if several else seen[None]), several
+
+    # --- for a trace -----------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def acting(self) -> Network:
+        """The network that decides."""
+
+    def stage_before(self, observations: Array) -> tuple[Stage | None, Array]:
+        """What is done to observations before the network, if anything is, and what that gets."""
+        X = self.scaled(observations)
+        return self._normalization(observations), X
+
+    def _normalization(self, observations: Array) -> Stage | None:
+        if "observations" not in self.statistics:
+            return None
+        return self.statistics["observations"].stage(observations)
+
+    @abstractmethod
+    def stage_after(self) -> Stage:
+        """How the action follows from the network's output Z."""
 
     def evaluate(self, episodes: int = 100, *, seed: int = 0, greedy: bool = True) -> Array:
         """The returns of new episodes, shape (episodes,), in separate environments.

@@ -10,6 +10,7 @@ import numpy as np
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
+from plainnet.engine.stages import Stage
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -167,6 +168,15 @@ class DQN(Agent):
         n = len(observations)
         at_random = rng.random(n) < self._explores
         return np.where(at_random, rng.integers(0, self.n_actions, n), best)
+
+    @property
+    def acting(self) -> Network:
+        network, _ = self.learners["value"]
+        return network
+
+    def stage_after(self) -> Stage:
+        best = Formula("best", "Z.max(axis=1)", r"\max_a Q(s, a) = \max_a Z_a")
+        return Stage("decision", "the action of the largest value", (best,))
 
     def values(self, observations: Array) -> Array:
         network, _ = self.learners["value"]

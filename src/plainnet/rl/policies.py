@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import e, log, pi
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,13 @@ class Policy(Configurable, ABC):
 
     numbers: int
     """How many numbers describe an action."""
+
+    formulas: tuple[Formula, ...]
+    """What theta says about the actions."""
+
+    def settings(self) -> dict[str, Any]:
+        """The numbers that the formulas name."""
+        return {}
 
     @abstractmethod
     def sample(self, theta: Array, rng: np.random.Generator) -> Array:
@@ -66,6 +74,13 @@ class Categorical(Policy):
     """
 
     numbers = 1
+
+    formulas = (
+        Formula(
+            "E", "exp(theta - theta.max(axis=1, keepdims=True))", r"E = e^{\theta - \max\theta}"
+        ),
+        Formula("P", "E / E.sum(axis=1, keepdims=True)", r"\pi(a) = E_a / \sum_b E_b"),
+    )
 
     def __init__(self, n: int) -> None:
         self.n = self.outputs = require_integer("n", n, at_least=2)
@@ -105,6 +120,14 @@ class Gaussian(Policy):
         d log pi / d mu = D / sigma       d log pi / d log sigma = D^2 - 1
         H = sum_j (log sigma_j + log(2 pi e) / 2)       dH / d log sigma = 1
     """
+
+    formulas = (
+        Formula("mu", "theta[:, :k]", r"\mu = \theta_{1 \dots k}"),
+        Formula("sigma", "exp(theta[:, k:])", r"\sigma = e^{\theta_{k+1 \dots 2k}}"),
+    )
+
+    def settings(self) -> dict[str, Any]:
+        return {"k": self.k}
 
     def __init__(self, k: int) -> None:
         self.k = self.numbers = require_integer("k", k, at_least=1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from plainnet.engine.formulas import Formula
+from plainnet.engine.stages import Stage
 from plainnet.layers.base import Array, Shape
 
 LIMIT = 10.0
@@ -53,6 +55,20 @@ class RunningStatistics:
         """(X - mean) / deviation within LIMIT, in float32: rounded only when it is small."""
         scaled = (X - self.mean) / self.deviation
         return np.asarray(np.clip(scaled, -LIMIT, LIMIT), np.float32)
+
+    def stage(self, observations: Array) -> Stage:
+        """How `normalized` makes these observations."""
+        known = {
+            "observations": observations.astype(np.float64),
+            "mean": self.mean.copy(),
+            "deviation": self.deviation,
+            "limit": LIMIT,
+        }
+        formulas = (
+            Formula("scaled", "(observations - mean) / deviation", r"s = (o - \mu) / \sigma"),
+            Formula("X", "minimum(maximum(scaled, -limit), limit)", r"X = \min(\max(s, -c), c)"),
+        )
+        return Stage("observation", f"normalized, {int(self.count):,} seen", formulas, known)
 
     def state(self) -> dict[str, Array]:
         return {

@@ -22,6 +22,7 @@ from plainnet.arguments.arrays import as_array
 from plainnet.augmentation import Flip, Transform
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.engine.settings import LIMITS, TrainingSettings
+from plainnet.engine.stages import Stage
 from plainnet.errors import (
     SettingError,
     ShapeError,
@@ -38,7 +39,6 @@ from plainnet.estimators.images import recipe as recipes
 from plainnet.estimators.images.pictures import is_path, is_picture
 from plainnet.estimators.images.pixels import AT_ONCE, CHANNELS, Pixels
 from plainnet.estimators.prediction import mean_outputs
-from plainnet.estimators.stages import Stage
 from plainnet.optimizers import AdamW
 from plainnet.schedules import OneCycle
 from plainnet.training import train

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from plainnet.arguments.arrays import REAL, as_numbers
 from plainnet.engine.formulas import Formula
+from plainnet.engine.stages import Stage
 from plainnet.errors import DataError, ShapeError, counted, shown
 from plainnet.estimators.images.pictures import is_path, is_picture, pixels_of, size_of
 from plainnet.estimators.images.resizing import Size, resized
-from plainnet.estimators.stages import Stage
 
 Array = npt.NDArray[Any]
 

@@ -16,12 +16,12 @@ from sklearn.utils.validation import (
 
 from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.engine.settings import LIMITS, TrainingSettings
+from plainnet.engine.stages import Stage
 from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import Rows, checked_targets, expect_names, generator, interval
 from plainnet.estimators.checkpointing import Checkpointed
 from plainnet.estimators.ensemble import Ensemble, Learned
 from plainnet.estimators.held_out import least, still_falls
-from plainnet.estimators.stages import Stage
 from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
 from plainnet.estimators.tabular.sizes import DOUBLINGS, batch_size_for, epochs_for, networks_for

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
+from plainnet.engine.stages import Stage
 from plainnet.errors import DataError
-from plainnet.estimators.stages import Stage
 from plainnet.estimators.tabular.kinds import BadCell, Category, Date, Features, Kind, Number
 from plainnet.estimators.tabular.table import Column, columns_of
 from plainnet.estimators.tabular.telling import expect_kinds, kind_of

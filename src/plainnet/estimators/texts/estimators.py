@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from plainnet.callbacks import Callback, EarlyStopping, Run
 from plainnet.engine.cache import Cache
 from plainnet.engine.settings import LIMITS, TrainingSettings
+from plainnet.engine.stages import Stage
 from plainnet.errors import DataError, require_sequence
 from plainnet.estimators.base import Rows, checked_targets, generator, interval
 from plainnet.estimators.calibration import CalibratedClassifier, fit_temperature
 from plainnet.estimators.ensemble import Ensemble, Learned
-from plainnet.estimators.stages import Stage
 from plainnet.estimators.standardised import StandardisedRegressor
 from plainnet.estimators.texts import recipe as recipes
 from plainnet.estimators.texts.column import as_texts

@@ -112,7 +112,8 @@ def _chain(lines: Lines, first: Line) -> list[Link]:
     ends = [lines.line(name, ()) for name, _ in totals]
     forward = _needed(lines, ends, lambda part, name: part in losses)
     back = _needed(lines, [first], _is_gradient)
-    return [*_links(lines, forward, backward=False), *_links(lines, back, backward=True)]
+    links = [*_links(lines, forward, backward=False), *_links(lines, back, backward=True)]
+    return sorted(links, key=lambda link: link.lines[0].name == first.name)
 
 
 def _needed(

@@ -21,7 +21,7 @@ from plainnet.inspection.tracing.writing import Writer
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line:
     """One number, and how it is made.
 

@@ -40,10 +40,10 @@ def trace(
 
     Parameters
     ----------
-    network : Network, NeuralNetwork or estimator
+    network : Network, NeuralNetwork, estimator or agent
         Of a textbook network, the step is one of gradient descent, X and Y have a column for each
         example, and the names are the guide's: A0, Z1, dW1. Of an estimator, it is a prediction,
-        from the cells of the rows X on.
+        from the cells of the rows X on, and of an agent, the decision for an observation X.
     X : array of shape (m, *input_shape)
         One example or a few. With several inputs, a dict of arrays.
     y : array of m targets, optional
@@ -82,6 +82,12 @@ def trace(
 
         _expect_prediction(y, optimizer)
         return trace_of_estimator(network, X)
+    agents = sys.modules.get("plainnet.rl.agent")
+    if agents is not None and isinstance(network, agents.Agent):
+        from plainnet.inspection.tracing.agents import trace_of_agent
+
+        _expect_prediction(y, optimizer)
+        return trace_of_agent(network, X)
     if isinstance(network, NeuralNetwork):
         return trace_of_textbook(network, X, y)
     require_object("network", network, Network)
@@ -107,8 +113,8 @@ def _expect_prediction(y: Any, optimizer: Any) -> None:
     """Refuse targets for what only predicts in a trace."""
     if y is not None or optimizer is not None:
         raise SettingError(
-            "the trace of an estimator is that of a prediction: leave y and the optimizer out, or "
-            "pass estimator.network_ and what it reads"
+            "the trace of an estimator or agent is that of a prediction: leave y and the optimizer "
+            "out, or pass its network, estimator.network_, with what that reads"
         )
 
 

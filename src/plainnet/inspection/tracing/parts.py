@@ -75,13 +75,11 @@ class Part:
         window = self.window
         if direction == "backward" and not window.went_back:
             return False
-        formulas = window.formulas
-        side = formulas.backward if direction == "backward" else formulas.forward
         if self.notes and direction == "forward":
             return True
-        if not (formulas.forward or formulas.backward):
+        if not window.by_name:
             return bool(self.returned(direction))
-        return any(self.is_evaluable(formula.result) for formula in side)
+        return any(self.is_evaluable(formula.result) for formula in self.formulas(direction))
 
     # --- what it was handed, and what it returned -------------------------------------------------
 
@@ -123,13 +121,14 @@ class Part:
         if isinstance(window, WindowOfSteps) and not backward:
             yield Made(window.returned, self, "Y")
             return
+        gradients = {*window.on_the_way_back, *self.returned("backward")}
         names = dict.fromkeys(self.returned("backward" if backward else "forward"))
         names |= dict.fromkeys(window.by_name)
         held: Mapping[str, Array] = window.noted
         if not isinstance(window, WindowOfSteps):  # whose own arrays have other axes
             held = {**window.arrays, **window.noted}
         for name in names:
-            if name in held and (name in window.on_the_way_back) == backward:
+            if name in held and (name in gradients) == backward:
                 yield Made(held[name], self, name)
 
     def given(self) -> Iterator[Made]:

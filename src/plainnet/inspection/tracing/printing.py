@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from plainnet.engine.formulas import LAYERS
 from plainnet.inspection.tracing.terms import Index
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 DIGITS, MOST_TERMS, MOST_ELEMENTS = 3, 8, 6
 """Of a number, a sum and an array, what is written out."""
+LONGEST = 72
+"""Characters of a layer's code."""
 FIRST = 3
 """Elements of a larger array."""
 INDENT = "  "
@@ -34,7 +37,7 @@ def text_of(trace: Trace, digits: int, most: int, elements: int) -> str:
 
 def text_of_step(step: Step, digits: int, most: int, elements: int) -> str:
     """Each formula with the shape of what it makes, and below it the lines of its elements."""
-    lines = [f"{step.layer}  {step.subject}".rstrip()]
+    lines = [f"{step.layer}  {shortened(step.subject)}".rstrip()]
     lines += [f"{INDENT}{note}" for note in step.notes]
     lines += [f"{INDENT}{name} is {origin}" for name, origin in step.origins.items()]
     if not step.formulas and not step.notes:
@@ -44,15 +47,21 @@ def text_of_step(step: Step, digits: int, most: int, elements: int) -> str:
         array = step.outputs[formula.result]
         shape = f"  # {array.shape}" if array.ndim else ""
         lines.append(f"{INDENT}{formula}{shape}")
+        if formula.names & LAYERS:  # what layers inside make, they have shown
+            continue
         shown = [
             step.line(formula.result, index).text(digits=digits, most=most)
             for index in chosen(array.shape, elements)
         ]
-        # What is moved or copied, and constants, say no more than the formula.
         lines += [f"{INDENT}{INDENT}{line}" for line in shown]
         if array.size > len(shown):
             lines.append(f"{INDENT}{INDENT}... and {array.size - len(shown):,} more")
     return "\n".join(lines)
+
+
+def shortened(code: str) -> str:
+    """The beginning of long code."""
+    return code if len(code) <= LONGEST else f"{code[: LONGEST - 1]}…"
 
 
 def chosen(shape: Any, elements: int) -> Iterator[Index]:

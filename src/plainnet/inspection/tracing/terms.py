@@ -92,7 +92,7 @@ class LazyTerms(Sequence["Term"]):
         return map(self._make, range(self._n))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Many:
     """A sum, mean, max or min of terms.
 

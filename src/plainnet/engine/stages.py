@@ -1,4 +1,4 @@
-"""What an estimator does around its networks, as formulas: from cells to numbers, and to answers."""
+"""What estimators and agents do around their networks, as formulas and in words."""
 
 from __future__ import annotations
 

@@ -1,0 +1,24 @@
+"""The trace of an agent's decision: from what it observes to what it does."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from plainnet.inspection.tracing.stages import Way
+from plainnet.inspection.tracing.trace import Trace
+from plainnet.rl.agent import Agent
+
+
+def trace_of_agent(agent: Agent, observation: Any) -> Trace:
+    """The best action for an observation, or for each of several."""
+    X, _ = agent.seen(observation)
+    way = Way()
+    before, given = agent.stage_before(X)
+    if before is not None:
+        given = way.add_before(before, given, agent.acting.dtype)
+    Z = way.add_network(deepcopy(agent.acting), given)
+    way.add(agent.stage_after(), Z=Z)
+    actions = agent.environments.as_env(agent.choose(X, None)).tolist()
+    way.parts[-1].notes = tuple(f"row {i}: action {action}" for i, action in enumerate(actions))
+    return Trace(way.parts, way.data, None)

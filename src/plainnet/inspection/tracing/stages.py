@@ -1,0 +1,83 @@
+"""The way of a row through what comes before a network, the network, and what follows."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.engine.cache import Cache
+from plainnet.engine.formulas import Formulas
+from plainnet.engine.recording import Window
+from plainnet.engine.stages import Stage
+from plainnet.inspection.tracing.networks import named, recorded_outputs
+from plainnet.inspection.tracing.parts import Part, parts_of
+from plainnet.losses import Loss
+from plainnet.network import Network
+
+Array = npt.NDArray[Any]
+
+
+class Way:
+    """The parts that a row goes through, one after the other."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.data: dict[str, Any] = {}
+
+    @property
+    def moment(self) -> int:
+        """When the last of them ended."""
+        return max((part.end for part in self.parts), default=0)
+
+    def add_before(self, stage: Stage, given: Any, dtype: Any) -> Any:
+        """A stage that makes what the networks read; returns that, as they will find it."""
+        if stage.formulas:
+            given = np.array(given, dtype)
+            self.add(stage, X=given)
+        else:
+            self.add(stage)
+        return given
+
+    def add_network(self, network: Network, given: Any, prefix: str = "") -> Array:
+        """A pass of prediction through a network of one's own; returns its output."""
+        cache = Cache(record=True)
+        X, Z = recorded_outputs(network, given, cache)
+        made = any(part.window.noted.get("X") is given for part in self.parts)
+        if not made:
+            self.data = named(X)
+        self.parts += parts_of(cache, {}, prefix=prefix, after=self.moment)
+        return np.asarray(Z)
+
+    def add(self, stage: Stage, **known: Array) -> Any:
+        """A stage, whose formulas are evaluated in order; returns what the last of them makes."""
+        arrays = {n: v for n, v in stage.known.items() if isinstance(v, np.ndarray)} | known
+        subject = SimpleNamespace(
+            **{name: value for name, value in stage.known.items() if name not in arrays}
+        )
+        made = [formula.result for formula in stage.formulas]
+        read = [n for f in stage.formulas for n in sorted(f.names) if n in arrays and n not in made]
+        subject.formulas = Formulas(
+            read[0] if read else "X", made[-1] if made else "X", stage.formulas, ()
+        )
+        window = Window(subject, {})
+        for name, array in arrays.items():
+            window.note(name, array)
+        for name in made:
+            window.note(name, window[name])
+        self._append(stage.name, window).described = stage.code
+        self.parts[-1].notes = stage.notes
+        return window[made[-1]] if made else None
+
+    def add_activation(self, loss: Loss, Z: Array) -> None:
+        """What the loss makes of the outputs: probabilities, say."""
+        window = loss.shown_by(loss, {})
+        window.begin(Z, {}, training=False)
+        self._append("loss", window).kind = "loss"
+
+    def _append(self, name: str, window: Window) -> Part:
+        moment = self.moment
+        self.parts.append(Part(name, window, "layer", moment + 1, moment + 2))
+        return self.parts[-1]
