@@ -1,13 +1,14 @@
 """The command `plainnet`. This file works without the extra `cli`, so that it can ask for it.
 
 process    the process around a command: its streams and signals
-app        what can be typed; settings.py is what was chosen
+app        what can be typed; help.py is what it says, settings.py what was chosen
 sources    what to learn from or to predict: files.py and csv_files.py read it, checks.py checks it
 folders    a folder with a folder for each class: which files there are
 learn      `plainnet train`: tables.py, images.py or class_folders.py, which knows pictures.py and
            texts.py, on parts of the rows that rows.py makes; progress.py and report.py show it,
            checkpoints.py keeps how far it has got
 predict    `plainnet predict`
+explain    `plainnet explain`
 tune       `plainnet tune`: study.py is its file
 rl         `plainnet rl train` and `plainnet rl watch`
 model      the files that hold models

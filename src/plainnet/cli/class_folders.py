@@ -170,6 +170,14 @@ def to_predict(
     model: Any, kind: folders.Kind, sources: Sequence[str], broken: Broken, text: TextFormat
 ) -> tuple[list[Path], Any]:
     """(files, probabilities) of the files that are named, or are in folders that are."""
+    paths, contents = contents_of(kind, sources, broken, text)
+    return paths, model.predict_proba(contents)
+
+
+def contents_of(
+    kind: folders.Kind, sources: Sequence[str], broken: Broken, text: TextFormat
+) -> tuple[list[Path], list[Any]]:
+    """(files, what is in them) of the files that are named, or are in folders that are."""
     _refuse_others(kind, vars(text), f"the model was trained on {NAMED[kind]}s")
     for source in sources:
         if source.lower().endswith(ENDINGS):
@@ -180,4 +188,4 @@ def to_predict(
     paths = [path for path in found if path in contents]
     if not paths:
         raise DataError(f"there is no {NAMED[kind]} in {listed(sources, quote=False)}")
-    return paths, model.predict_proba([contents[path] for path in paths])
+    return paths, [contents[path] for path in paths]
