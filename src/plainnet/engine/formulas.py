@@ -156,26 +156,27 @@ def formulas_of(subject: Any, unknown: Formulas, *, training: bool) -> Formulas:
 
 def sigmoid(Z: Array) -> Array:
     """1 / (1 + exp(-Z))."""
-    Z = np.asarray(Z)
-    return activations.sigmoid(Z, np.empty_like(Z))
+    row = np.reshape(Z, -1)  # kernels take arrays, and numbers are none
+    return activations.sigmoid(row, np.empty_like(row)).reshape(np.shape(Z))
 
 
 def softplus(Z: Array) -> Array:
     """log(1 + exp(Z))."""
-    Z = np.asarray(Z)
-    return activations.softplus(Z, np.empty_like(Z), np.empty_like(Z))
+    row = np.reshape(Z, -1)
+    return activations.softplus(row, np.empty_like(row), np.empty_like(row)).reshape(np.shape(Z))
 
 
 def Phi(Z: Array) -> Array:
     """The standard normal distribution function."""
-    Z = np.asarray(Z)
-    return normal.normal_cdf(Z, np.empty_like(Z), np.empty((2, *Z.shape), Z.dtype))
+    row = np.reshape(Z, -1)
+    scratch = np.empty((2, *row.shape), row.dtype)
+    return normal.normal_cdf(row, np.empty_like(row), scratch).reshape(np.shape(Z))
 
 
 def phi(Z: Array) -> Array:
     """The standard normal density."""
-    Z = np.asarray(Z)
-    return normal.normal_pdf(Z, np.empty_like(Z))
+    row = np.reshape(Z, -1)
+    return normal.normal_pdf(row, np.empty_like(row)).reshape(np.shape(Z))
 
 
 FUNCTIONS: Mapping[str, Any] = {
