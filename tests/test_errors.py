@@ -32,6 +32,7 @@ BUILT_IN = {
     "DTypeError": TypeError,
     "SettingError": ValueError,
     "ArgumentError": TypeError,
+    "UnknownNameError": LookupError,
     "OutOfMemoryError": MemoryError,
     "FileError": ValueError,
     "MissingExtraError": ImportError,

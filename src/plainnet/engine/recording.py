@@ -151,8 +151,7 @@ class Window(Mapping[str, Array]):
     def end_back(self, dA: Array, gradients: Mapping[str, Array]) -> None:
         """After backward."""
         self.noted |= {f"d{name}": gradient.copy() for name, gradient in gradients.items()}
-        of_input = named(f"d{self.formulas.input}", dA)
-        self.noted |= {name: each for name, each in of_input.items() if each.size}  # ids have none
+        self.noted |= named(f"d{self.formulas.input}", dA)
 
     def note(self, name: str, array: Array) -> None:
         """Show an array that the formulas name and the cache does not hold."""

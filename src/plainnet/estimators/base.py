@@ -307,18 +307,18 @@ class NeuralEstimator(BaseEstimator, ABC):
 
     # --- for a trace -----------------------------------------------------------------------------
 
-    def stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:
+    def _stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:
         """What is done to rows before the networks, if anything is, and what the networks get.
 
         X is what the user has, `rows` what `_features` made of it.
         """
         return None, self._for_training(rows)
 
-    def stage_after(self, Z: str) -> Stage | None:
+    def _stage_after(self, Z: str) -> Stage | None:
         """What is done to the mean Z of the networks' outputs before the loss's activation."""
         return None
 
-    def notes_on(self, Z: Array) -> tuple[str, ...]:
+    def _notes_on(self, Z: Array) -> tuple[str, ...]:
         """What the outputs of some rows mean, a line for each."""
         predicted = self._decide(Z)
         return tuple(f"row {i}: {value}" for i, value in enumerate(predicted.tolist()))

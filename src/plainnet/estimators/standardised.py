@@ -62,7 +62,7 @@ class StandardisedRegressor(Regressor, Ensemble):
         y = super()._decide(Z) * self._spread + self._center
         return np.asarray(np.ldexp(np.clip(y, self._least, self._largest), self._exponent))
 
-    def stage_after(self, Z: str) -> Stage | None:
+    def _stage_after(self, Z: str) -> Stage | None:
         known = {
             "spread": np.atleast_1d(self._spread),
             "center": np.atleast_1d(self._center),

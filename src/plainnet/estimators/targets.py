@@ -54,9 +54,9 @@ class Classifier(ClassifierMixin, NeuralEstimator):
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
 
-    def notes_on(self, Z: Array) -> tuple[str, ...]:
+    def _notes_on(self, Z: Array) -> tuple[str, ...]:
         columns = ", ".join(map(str, self.classes_.tolist()))
-        return (f"the classes are {columns}", *super().notes_on(Z))
+        return (f"the classes are {columns}", *super()._notes_on(Z))
 
     def _decide(self, Z: Array) -> Array:
         if self._multilabel:

@@ -127,11 +127,11 @@ class ActorCritic(Agent, ABC):
         return softmax(theta, np.empty_like(theta), np.empty_like(theta[:, :1]))
 
     @property
-    def acting(self) -> Network:
+    def _deciding(self) -> Network:
         network, _ = self.learners["actor_critic"]
         return network
 
-    def stage_after(self) -> Stage:
+    def _stage_after(self) -> Stage:
         theta = Formula("theta", "Z[:, :-1]", r"\theta = Z_{\cdot,\, 1 \dots n}")
         value = Formula("V", "Z[:, -1]", r"V = Z_{\cdot,\, n+1}")
         policy = self.policy

@@ -249,11 +249,11 @@ class Agent(Configurable, ABC):
         """
         if rng is not None:
             require_type("rng", rng, np.random.Generator)
-        X, several = self.seen(observation)
+        X, several = self._seen(observation)
         actions = self.environments.as_env(self.choose(X, rng))
         return actions if several else actions[0]
 
-    def seen(self, observation: npt.ArrayLike) -> tuple[Array, bool]:
+    def _seen(self, observation: npt.ArrayLike) -> tuple[Array, bool]:
         """One observation or several, checked, shape (n, width); and whether they were several."""
         environments = self.environments
         try:
@@ -273,10 +273,10 @@ class Agent(Configurable, ABC):
 
     @property
     @abstractmethod
-    def acting(self) -> Network:
+    def _deciding(self) -> Network:
         """The network that decides."""
 
-    def stage_before(self, observations: Array) -> tuple[Stage | None, Array]:
+    def _stage_before(self, observations: Array) -> tuple[Stage | None, Array]:
         """What is done to observations before the network, if anything is, and what that gets."""
         X = self.scaled(observations)
         return self._normalization(observations), X
@@ -287,7 +287,7 @@ class Agent(Configurable, ABC):
         return self.statistics["observations"].stage(observations)
 
     @abstractmethod
-    def stage_after(self) -> Stage:
+    def _stage_after(self) -> Stage:
         """How the action follows from the network's output Z."""
 
     def evaluate(self, episodes: int = 100, *, seed: int = 0, greedy: bool = True) -> Array:

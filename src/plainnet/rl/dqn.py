@@ -170,11 +170,11 @@ class DQN(Agent):
         return np.where(at_random, rng.integers(0, self.n_actions, n), best)
 
     @property
-    def acting(self) -> Network:
+    def _deciding(self) -> Network:
         network, _ = self.learners["value"]
         return network
 
-    def stage_after(self) -> Stage:
+    def _stage_after(self) -> Stage:
         best = Formula("best", "Z.max(axis=1)", r"\max_a Q(s, a) = \max_a Z_a")
         return Stage("decision", "the action of the largest value", (best,))
 

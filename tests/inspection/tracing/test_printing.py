@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +92,13 @@ def test_one_step_as_it_is_printed():
         "1.relu   dZ[0, 1] = -0.058*(1.8 > 0) = -0.058",
         "0.dense  dW[1, 0] = -0.058*1 = -0.058",
     ]
+
+
+def test_the_page_shows_what_is_printed():
+    page = Path(__file__).parents[3] / "docs" / "tracing.md"
+    shown = re.findall(r"^```text\n(.*?)\n```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    record = trace(two_two_two(), [[1.0, 2.0]], [[-0.5, 1.5]], SGD(0.5))
+    assert shown == [str(record), str(record.derivation("0.dense.W", (1, 0)))]
 
 
 def test_what_is_long_is_elided(rng):

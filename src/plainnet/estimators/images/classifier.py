@@ -328,7 +328,7 @@ class ImageClassifier(CalibratedClassifier, Checkpointed):
         Z = np.concatenate([mean_outputs([self.network_], images) for images in some])
         return Z / self.temperature_
 
-    def stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:
+    def _stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:
         return self.pixels_.stage(rows), self.pixels_.standardised(rows)
 
     def expect_to_work(self) -> None:

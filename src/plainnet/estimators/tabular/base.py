@@ -215,7 +215,7 @@ class Tabular(Checkpointed, Ensemble):
         check_is_fitted(self)
         return self.columns_.transform(self._table(as_table(X), reset=False))
 
-    def stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:
+    def _stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:
         return self.columns_.stage(self._table(as_table(X), reset=False)), rows
 
     def _expect_to_predict(self) -> None:

@@ -193,7 +193,7 @@ class Texts(Ensemble):
     def _steps(self, X: Examples) -> int:
         return X.time
 
-    def stage_before(self, X: Any, rows: Examples) -> tuple[Stage | None, Any]:
+    def _stage_before(self, X: Any, rows: Examples) -> tuple[Stage | None, Any]:
         given = rows.block(0, len(rows), len(rows))
         ids = given[0] if isinstance(given, tuple) else given
         words = [self.vocabulary_[i - 1] for i in ids[0].tolist() if i > 0]

@@ -12,13 +12,13 @@ from plainnet.rl.agent import Agent
 
 def trace_of_agent(agent: Agent, observation: Any) -> Trace:
     """The best action for an observation, or for each of several."""
-    X, _ = agent.seen(observation)
+    X, _ = agent._seen(observation)
     way = Way()
-    before, given = agent.stage_before(X)
+    before, given = agent._stage_before(X)
     if before is not None:
-        given = way.add_before(before, given, agent.acting.dtype)
-    Z = way.add_network(deepcopy(agent.acting), given)
-    way.add(agent.stage_after(), Z=Z)
+        given = way.add_before(before, given, agent._deciding.dtype)
+    Z = way.add_network(deepcopy(agent._deciding), given)
+    way.add(agent._stage_after(), Z=Z)
     actions = agent.environments.as_env(agent.choose(X, None)).tolist()
     way.parts[-1].notes = tuple(f"row {i}: action {action}" for i, action in enumerate(actions))
     return Trace(way.parts, way.data, None)

@@ -29,7 +29,7 @@ def trace_of_estimator(estimator: NeuralEstimator, X: Any) -> Trace:
     several = isinstance(estimator, Ensemble)
     exact = several or isinstance(estimator, ImageClassifier)  # they predict in float64
     networks = estimator.networks_ if several else [estimator.network_]
-    before, given = estimator.stage_before(X, rows)
+    before, given = estimator._stage_before(X, rows)
     if before is not None:
         given = way.add_before(before, given, np.float64 if exact else networks[0].dtype)
     outputs = []
@@ -42,10 +42,10 @@ def trace_of_estimator(estimator: NeuralEstimator, X: Any) -> Trace:
         mean = Formula("Z", f"({' + '.join(names)}) / {len(names)}", r"Z = \tfrac1n \sum_i Z_i")
         known = dict(zip(names, outputs, strict=True))
         Z = way.add(Stage("mean", f"of {len(names)} networks", (mean,), known))
-    after = estimator.stage_after("Z")
+    after = estimator._stage_after("Z")
     if after is not None:
         Z = way.add(after, Z=Z)
     if after is None or after.formulas[-1].result.startswith("Z"):
         way.add_activation(estimator.network_.loss, Z)
-    way.parts[-1].notes = estimator.notes_on(estimator._outputs(rows))
+    way.parts[-1].notes = estimator._notes_on(estimator._outputs(rows))
     return Trace(way.parts, way.data, None)

@@ -40,11 +40,12 @@ class Part:
     def names(self) -> list[str]:
         """Its arrays: what its formulas name; of a layer without formulas, all that it has left."""
         window = self.window
+        ids = {f"d{n}" for n in self.inputs if f"d{n}" in window and _is_of_ids(window, n)}
         if not window.by_name:
-            return list(window)
+            return [name for name in window if name not in ids]
         named = {name for formula in window.formulas for name in (formula.result, *formula.names)}
         scratch = set(window.arrays) - named - set(window.noted)
-        return [name for name in window if name not in scratch]
+        return [name for name in window if name not in scratch | ids]
 
     @property
     def code(self) -> str:
@@ -184,6 +185,12 @@ class Part:
             return index
         whole = window.subject.return_sequences
         return index if whole else (index[0], window.steps[-1], *index[1:])
+
+
+def _is_of_ids(window: Window, name: str) -> bool:
+    """Whether an input has no gradient."""
+    gradient = window.noted.get(f"d{name}")
+    return gradient is not None and gradient.size == 0 < window[name].size
 
 
 def _several(window: Window, name: str) -> list[str]:
