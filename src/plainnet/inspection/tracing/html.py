@@ -67,10 +67,11 @@ STYLE = """
 .plainnet-said{opacity:.75}
 .plainnet-step{border-left:2px solid #80808055;margin:.4em 0;padding-left:.8em}
 .plainnet-step>summary{margin-left:-.4em}
-.plainnet-output .plainnet-step pre{background:none;border:0;color:inherit;font-size:13px;
-margin:.4em 0;padding:0;white-space:pre}
-.plainnet-output .plainnet-formula{align-items:baseline;display:flex;flex-flow:row-reverse wrap;
-gap:.2em 1.5em;justify-content:flex-end;margin:1em 0 .4em}
+.plainnet-output .plainnet-step pre{background:none;border:0;color:inherit;font-family:monospace;
+font-size:13px;margin:.4em 0;overflow-wrap:break-word;padding:0;white-space:pre-wrap;
+word-break:normal}
+.plainnet-output .plainnet-formula{align-items:baseline;display:flex;
+flex-flow:row-reverse wrap-reverse;gap:.2em 1.5em;justify-content:flex-end;margin:1em 0 .4em}
 .plainnet-formula math{font-size:1.15em}
 .plainnet-output.plainnet-output .plainnet-values tr{background:none}
 .plainnet-output.plainnet-output .plainnet-values :is(th,td){border:0;padding:.15em .6em;

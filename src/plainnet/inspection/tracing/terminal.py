@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 STYLES = {
-    r"(?m)^\S+": "bold",  # a direction, or the name of a layer
+    r"(?m)^\S+( \S+)*": "bold",  # a direction, or the name of a layer
     r"(?m)^  \w+ is .*$": "dim",
     r"(?m)  # \(.*\)$": "dim",
     r"(?m)^    \.\.\. and .*$": "dim",
