@@ -13,7 +13,7 @@ import pytest
 from layer_cases import CASES
 from loss_cases import CASES as LOSS_CASES
 from plainnet import Network, check_gradients, compare, find_learning_rate, train
-from plainnet.inspection import GradientCheck
+from plainnet.inspection import GradientCheck, Trace, trace
 from plainnet.inspection.markup import LARGEST, MANY, Markup, element, judged
 from plainnet.layers import Dense, Formula, Formulas, Layer, ReLU
 from plainnet.losses import MeanSquaredError
@@ -59,6 +59,10 @@ def rates():
     return find_learning_rate(network(), *data(), optimizer=SGD(), batch_size=16, steps=60, seed=0)
 
 
+def traced() -> Trace:
+    return trace(network(), [[1.0, 2.0, -0.5]], [[1.0]])
+
+
 def with_an_odd_layer() -> Network:
     return Network([Odd(), Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
 
@@ -82,6 +86,10 @@ SHOWN = {
     "arrays that agree": lambda: compare({"W": [1.0]}, {"W": [1.0]}),
     "arrays that differ": lambda: compare({"W": 1.0, HOSTILE: 2.0}, {"W": 1.0, HOSTILE: 3.0}),
     "learning rates": rates,
+    "trace": traced,
+    "odd trace": lambda: trace(with_an_odd_layer(), [[1.0, 2.0]], [2.0]),
+    "step": lambda: traced().steps[0],
+    "line": lambda: traced().unit("0.dense.Z[0, 1]"),
     **{f"history {name}": make for name, make in HISTORIES.items()},
 }
 every_output = pytest.mark.parametrize("make", SHOWN.values(), ids=SHOWN)
@@ -158,6 +166,8 @@ def test_the_colours_of_text_are_the_readers_own(make):
 def test_what_the_table_says_is_printed_too(make):
     shown = make()
     printed = shown.summary() if isinstance(shown, Network) else str(shown)
+    if isinstance(shown, Trace):
+        printed = shown.text(elements=50)
     printed = printed.replace("\x00", "\ufffd").replace("\x1b", "\ufffd")
     for cell in cells(parsed(shown)):
         if cell not in ("array", "gradient", "verdict", "agrees", "WRONG"):
@@ -401,6 +411,10 @@ network""": ("text/html", "Network([Dense(5)"),
     "progress=False, **settings)": ("text/html", "<History of 3 epochs"),
     "plainnet.find_learning_rate(network, X, y, optimizer=plainnet.optimizers.SGD(), steps=30, "
     "**settings)": ("text/html", "suggested learning rate"),
+    "record = plainnet.trace(network, X[:2], y[:2])\nrecord": ("text/html", "<Trace of 8 steps"),
+    "record.steps[0]": ("text/html", "<Step 0: 0.dense, forward>"),
+    "record.unit('0.dense.Z', (0, 1))": ("text/html", "Z[0, 1] = "),
+    "record.derivation('0.dense.W')": ("text/markdown", "2.dense  Z = A @ W.T + b"),
 }
 """Each cell with the kind of its output, and what the plain text beside it begins with."""
 

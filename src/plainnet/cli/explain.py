@@ -11,8 +11,10 @@ from plainnet.cli.model import load_model
 from plainnet.cli.output import check_replaceable, check_writable, written_whole
 from plainnet.errors import SettingError, UnknownNameError, require_integer
 from plainnet.inspection import Trace, trace
+from plainnet.inspection.tracing.html import page_of
 
 PAGE = "<!-- plainnet explain -->"
+"""By which its pages are known; after the first line."""
 
 
 def explain(
@@ -33,7 +35,8 @@ def explain(
     record = _traced(load_model(model), model, source, row, text)
     if html is not None and place is not None:
         with written_whole(html, place) as file:
-            file.write(record.page(f"{model.name}, row {row} of {source}", PAGE))
+            document = page_of(record, f"{model.name}, row {row} of {source}")
+            file.write(document.replace("\n", f"\n{PAGE}\n", 1))
         return
     console = report.make_console(False)
     if unit is None:

@@ -486,15 +486,15 @@ class WindowOfSteps(Window):
         steps = self.steps
         for state, (before, after) in zip(self.subject.states, self.subject.flow, strict=True):
             if name == before and order:
-                return [(Formula(name, after, after), self.frame(steps[order - 1]), inner)]
+                return [(Formula(name, after, ""), self.frame(steps[order - 1]), inner)]
             if name == before and f"{state}0" in self._tensors and self.arrays["learned"]:
                 return [(Formula(name, f"{state}0", ""), self.frame(steps[0]), inner[1:])]
             if name == f"d{after}":
                 later, above = f"d{before}", ABOVE if after == "Y" else ""
                 parts = []
                 if order + 1 < len(steps):
-                    parts.append((Formula(name, later, later), self.frame(steps[order + 1]), inner))
+                    parts.append((Formula(name, later, ""), self.frame(steps[order + 1]), inner))
                 if above and (self.subject.return_sequences or order + 1 == len(steps)):
-                    parts.append((Formula(name, ABOVE, ABOVE), self.frame(steps[order]), inner))
+                    parts.append((Formula(name, ABOVE, ""), self.frame(steps[order]), inner))
                 return parts
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,26 @@ font-variant-numeric:tabular-nums}
 """Every rule is of a class that nobody else has, named twice where Jupyter has a rule for tables.
 Where a viewer drops them, the words remain."""
 
+PAGE = """
+:root{color-scheme:light dark}
+body{font-family:system-ui,sans-serif;margin:1.5em auto;max-width:75em;padding:0 1em}
+"""
+"""Of a page of its own, which is light or dark as its reader has it."""
+
 
 class Markup(str):
     """What is markup already; all other text is escaped."""
+
+
+class Cell(str):
+    """The text of a table's cell that has attributes, such as a title."""
+
+    attributes: Mapping[str, object]
+
+    def __new__(cls, text: str, **attributes: object) -> Cell:
+        cell = super().__new__(cls, text)
+        cell.attributes = attributes
+        return cell
 
 
 def element(tag: str, *content: str, **attributes: object) -> Markup:
@@ -59,10 +77,21 @@ def _escaped(text: str) -> str:
     return escape(shown)
 
 
-def output(*content: str) -> str:
-    """All that a cell shows; marimo takes a plain string only."""
-    style = Markup(f"<style>{STYLE}</style>")
-    return str(element("div", style, *content, class_="plainnet-output"))
+def output(*content: str, style: str = "") -> str:
+    """All that a cell shows, with more rules of style; marimo takes a plain string only."""
+    rules = Markup(f"<style>{STYLE}{style}</style>")
+    return str(element("div", rules, *content, class_="plainnet-output"))
+
+
+def page(title: str, content: str) -> str:
+    """A document of its own around what a cell shows."""
+    head = (
+        '<meta charset="utf-8"/>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        f"{element('title', title)}<style>{PAGE}</style>"
+    )
+    body = f"<body>\n{content}\n</body>"
+    return f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n{body}\n</html>\n'
 
 
 def paragraph(*content: str) -> Markup:
@@ -70,7 +99,12 @@ def paragraph(*content: str) -> Markup:
     return element("p", *content)
 
 
-def table(shown: Table) -> Markup:
+def lines(texts: Iterable[str]) -> Markup:
+    """Lines of text, as they would be printed."""
+    return element("pre", Markup("\n".join(map(_escaped, texts))))
+
+
+def table(shown: Table, **attributes: object) -> Markup:
     """The first cell of each row is its name."""
     looks = [{"class_": "plainnet-number"} if t in shown.numbers else {} for t in shown.titles]
     head = [
@@ -81,18 +115,28 @@ def table(shown: Table) -> Markup:
         element(
             "tr",
             element("th", row[0], scope="row", **looks[0]),
-            *(element("td", cell, **look) for cell, look in zip(row[1:], looks[1:], strict=True)),
+            *(
+                element("td", cell, **{**look, **getattr(cell, "attributes", {})})
+                for cell, look in zip(row[1:], looks[1:], strict=True)
+            ),
         )
         for row in shown.rows
     ]
-    return element("table", element("thead", element("tr", *head)), element("tbody", *rows))
+    parts = element("thead", element("tr", *head)), element("tbody", *rows)
+    return element("table", *parts, **attributes)
 
 
 def folded(title: str, content: Markup, *, rows: int) -> Markup:
     """The content under a title that opens it, if it has many rows."""
     if rows < MANY:
         return Markup(paragraph(title) + content)
-    return element("details", element("summary", title), content)
+    return details(title, content)
+
+
+def details(title: str, *content: str, is_open: bool = False, **attributes: object) -> Markup:
+    """The content under a title that opens and closes it."""
+    opened = {"open": ""} if is_open else {}
+    return element("details", element("summary", title), *content, **opened, **attributes)
 
 
 def drawn(drawing: Drawing) -> Markup:

@@ -11,6 +11,7 @@ formulas of the layers when it is asked for.
     reading.py    its values and shapes      writing.py  as it is printed
     updates.py    what an optimizer does     printing.py as a whole
     derivation.py from loss to weight        json_form.py  for programs
+    html.py       for notebooks and pages    terminal.py   in colour
 """
 
 from plainnet.inspection.tracing.derivation import Derivation

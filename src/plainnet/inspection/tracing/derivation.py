@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plainnet.engine.formulas import Formula, aligned, text_in_latex
+from plainnet.engine.recording import ABOVE
 from plainnet.errors import SettingError, UnknownNameError
 from plainnet.inspection.tracing.lines import Line, Lines
 from plainnet.inspection.tracing.parts import Part
@@ -68,10 +69,17 @@ class Derivation:
     __repr__ = __str__
 
     def _repr_markdown_(self) -> str:
-        rows = [f"{text_in_latex(link.layer)} && {aligned(link.formula)}" for link in self.links]
+        rows = [f"{text_in_latex(link.layer)} && {_set(link.formula)}" for link in self.links]
         formulas = " \\\\\n".join(rows)
         lines = f"```text\n{self.numbers()}\n```"
         return f"$$\n\\begin{{aligned}}\n{formulas}\n\\end{{aligned}}\n$$\n\n{lines}"
+
+
+def _set(formula: Formula) -> str:
+    """A formula in LaTeX; what only hands a number on has a plain form alone."""
+    if formula.latex:
+        return aligned(formula)
+    return f"{text_in_latex(formula.result)} &= {text_in_latex(formula.plain)}"
 
 
 def derivation_of(lines: Lines, name: Any, index: Any) -> Derivation:
@@ -112,8 +120,9 @@ def _chain(lines: Lines, first: Line) -> list[Link]:
     ends = [lines.line(name, ()) for name, _ in totals]
     forward = _needed(lines, ends, lambda part, name: part in losses)
     back = _needed(lines, [first], _is_gradient)
-    links = [*_links(lines, forward, backward=False), *_links(lines, back, backward=True)]
-    return sorted(links, key=lambda link: link.lines[0].name == first.name)
+    gradients = [*_links(lines, back, backward=True)]
+    gradients.sort(key=lambda link: link.lines[0].name == first.name)  # which is what it leads to
+    return [*_links(lines, forward, backward=False), *gradients]
 
 
 def _needed(
@@ -135,7 +144,8 @@ def _needed(
 
 
 def _is_gradient(part: Part, name: str) -> bool:
-    return name in part.window.on_the_way_back or name in part.handed("backward")
+    handed = (*part.handed("backward"), ABOVE)
+    return name in part.window.on_the_way_back or name in handed
 
 
 def _links(lines: Lines, needed: dict[str, dict[Index, Line]], *, backward: bool) -> Iterator[Link]:
@@ -150,6 +160,7 @@ def _links(lines: Lines, needed: dict[str, dict[Index, Line]], *, backward: bool
         place = (part.kind != "loss", -part.begin, order) if backward else (True, part.end, order)
         found.append((place, part, known))
     for _, part, known in sorted(found, key=lambda each: each[0]):
-        formula = known[0].formula
-        if formula is not None:
+        formulas = [line.formula for line in known if line.formula is not None]
+        if formulas:  # at the first or last step of a sequence there is less to add up
+            formula = max(formulas, key=lambda each: len(each.names))
             yield Link(part.path, formula, tuple(known))

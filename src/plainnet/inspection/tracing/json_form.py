@@ -50,6 +50,7 @@ def _step(step: Step) -> dict[str, Any]:
         "inputs": {name: step.part.full(name) for name in step.inputs},
         "outputs": {name: step.part.full(name) for name in step.outputs},
         "origins": step.origins,
+        "notes": list(step.notes),
     }
 
 

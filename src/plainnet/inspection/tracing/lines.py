@@ -16,12 +16,12 @@ from plainnet.errors import UnknownNameError, counted, shown
 from plainnet.inspection.tracing.links import Links
 from plainnet.inspection.tracing.parts import Part
 from plainnet.inspection.tracing.terms import Index, LazyTerms, Many, Number, Term, Terms
-from plainnet.inspection.tracing.writing import Writer
+from plainnet.inspection.tracing.writing import LatexWriter, Writer
 
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Line:
     """One number, and how it is made.
 
@@ -71,11 +71,26 @@ class Line:
         names : bool
             Names with indices, such as W[3, 0], in the place of their values.
         """
-        local = self.name.rpartition(".")[2]
-        return Writer(digits, most, names=names).line(local, self.index, self.term)
+        return Writer(digits, most, names=names).line(self.local_name, self.index, self.term)
+
+    def latex(self, *, digits: int = 3, most: int = 8, names: bool = False) -> str:
+        """The line in LaTeX; see `text`."""
+        return LatexWriter(digits, most, names=names).line(self.local_name, self.index, self.term)
+
+    @property
+    def local_name(self) -> str:
+        """The name of its array in the formulas, such as "Z"."""
+        return self.name.rpartition(".")[2]
 
     def __str__(self) -> str:
         return self.text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.tracing.html import html_of_line
+
+        return html_of_line(self)
 
 
 class Lines:
@@ -138,7 +153,7 @@ class Lines:
         if made:  # by a formula, or by several that add up
             terms = [self._terms_of(part, by, frame).element(i) for by, frame, i in made]
             term = terms[0] if len(terms) == 1 else _sum(terms, value)
-            return Line(full, index, value, made[0][0], term)
+            return Line(full, index, value, _formula([by for by, *_ in made]), term)
         origin = self.links.origin(part, name, index)
         if origin is not None:
             return self.of(*origin)
@@ -187,6 +202,13 @@ class Lines:
             result = frame.known(formula.result) if part.is_evaluable(formula.result) else None
             self._terms[frame, formula] = Terms(formula, known, result, place)
         return self._terms[frame, formula]
+
+
+def _formula(made: list[Formula]) -> Formula:
+    """What makes a number, be it several that add up."""
+    first, *others = dict.fromkeys(made)
+    plain = " + ".join(each.plain for each in (first, *others))
+    return Formula(first.result, plain, "") if others else first
 
 
 def _sum(terms: list[Term], value: Any) -> Many:

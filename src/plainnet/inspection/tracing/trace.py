@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
@@ -119,6 +120,16 @@ class Step:
 
     def __repr__(self) -> str:
         return f"<Step {self.number}: {self.layer}, {self.direction}>"
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.tracing.html import html_of_step
+
+        return html_of_step(self)
+
+    def __rich__(self) -> Any:
+        from plainnet.inspection.tracing.terminal import in_colour
+
+        return in_colour(str(self))
 
 
 class Trace(Mapping[str, Array]):
@@ -248,6 +259,30 @@ class Trace(Mapping[str, Array]):
     def __repr__(self) -> str:
         loss = "" if self.loss is None else f", loss {self.loss:.4g}"
         return f"<Trace of {counted(len(self.steps), 'step')}{loss}>"
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.tracing.html import html_of
+
+        return html_of(self)
+
+    def __rich__(self) -> Any:
+        from plainnet.inspection.tracing.terminal import in_colour
+
+        return in_colour(str(self))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a page to a file that ends in .html, the text to .txt, or the arrays to .json.
+
+        The page needs nothing from outside, and its numbers show how they are made.
+
+        Raises
+        ------
+        SettingError
+            If the file has any other ending.
+        """
+        from plainnet.inspection.tracing.html import save
+
+        save(self, path)
 
     def goes_into(self, name: str, index: int | Index | None = None) -> tuple[Number, ...]:
         """The numbers that one number goes into directly.

@@ -1,0 +1,27 @@
+"""A trace in a terminal that has colours: the text that is printed, with its names marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+STYLES = {
+    r"(?m)^\S+( \S+)*": "bold",  # a direction, or the name of a layer
+    r"(?m)^  \w+ is .*$": "dim",
+    r"(?m)  # \(.*\)$": "dim",
+    r"(?m)^    \.\.\. and .*$": "dim",
+    r"(?m)(?<=^    )[\w.]+(\[[\d, ]+\])?(?= = )": "cyan",
+}
+"""By what they are for, as patterns of whole lines or of their beginnings and ends."""
+
+
+def in_colour(text: str) -> Text:
+    """The same text for rich."""
+    from rich.text import Text
+
+    shown = Text(text)
+    for pattern, style in STYLES.items():
+        shown.highlight_regex(pattern, style)
+    return shown
