@@ -271,7 +271,7 @@ class WindowOfLoss(Window):
     def begin(self, A: Array, tensors: Mapping[str, Array], *, training: bool = True) -> None:
         super().begin(A, tensors, training=training)
         own = self.formulas
-        mean, gradient = mean_of_losses(A.ndim, weighted="w" in tensors)
+        mean, gradient = mean_of_losses(A.ndim, tensors.get("w"))
         self._take(Formulas(own.input, own.output, (*own.forward, mean), (*own.backward, gradient)))
 
     def end_mean(self, loss: float) -> None:
@@ -283,9 +283,11 @@ class WindowOfLoss(Window):
         self.noted["dL"] = self.noted.pop(f"d{self.formulas.output}")
 
 
-def mean_of_losses(ndim: int, *, weighted: bool) -> tuple[Formula, Formula]:
+def mean_of_losses(ndim: int, w: Array | None) -> tuple[Formula, Formula]:
     """The mean over the examples, with their weights w, and its gradient, an array of `ndim`."""
-    if not weighted:
+    if w is not None and not w.any():  # a batch of which nothing counts
+        return Formula("L", "0 * losses.sum()", "L = 0"), Formula("dZ", "0 * dL", "dZ = 0")
+    if w is None:
         return (
             Formula("L", "losses.mean()", r"L = \tfrac1m \sum_i L_i"),
             Formula("dZ", "dL / len(losses)", r"dZ = \tfrac1m\, dL"),

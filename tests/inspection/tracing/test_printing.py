@@ -13,7 +13,17 @@ import pytest
 from plainnet import Network
 from plainnet.errors import SettingError, UnknownNameError
 from plainnet.inspection import trace, trace_schema
-from plainnet.layers import LSTM, BatchNorm, Conv2d, Dense, Dropout, Flatten, Layer, ReLU
+from plainnet.layers import (
+    LSTM,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    FromFormula,
+    Layer,
+    ReLU,
+)
 from plainnet.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam
 
@@ -261,6 +271,16 @@ class LogCosh(Loss):
 
     def backward(self, cache):
         return np.tanh(cache["D"]) / cache["D"].shape[1]
+
+
+def test_gradients_that_are_derived():
+    layers = [FromFormula("Z * sigmoid(k * Z)", k=[1.0, 2.0]), Dense(2)]
+    network = Network(layers, loss=MeanSquaredError(), input_shape=2, seed=0, dtype=np.float64)
+    record = trace(network, [[1.0, 2.0]], [[0.5, 0.25]])
+    step = record.step("0.fromformula", "backward")
+    assert step.shapes == {"dA": (1, 2), "dZ": (1, 2), "dk": (2,)}
+    assert "by reverse-mode differentiation" in str(step)
+    assert record.unit("0.fromformula.dA[0, 1]").name == "1.dense.dA"
 
 
 def test_parts_of_ones_own_are_shown_as_their_arrays():

@@ -47,7 +47,7 @@ Array = npt.NDArray[Any]
 ROWS, FEWEST_ROWS, COLUMNS = 6, 2, 8
 """Of a table of numbers; it has fewer rows where there are many tables."""
 OPEN = 4
-"""Steps of a short trace that are not folded at first."""
+"""Steps of a short trace that are not folded at first; those with notes never are."""
 SHADES = 4
 
 
@@ -111,7 +111,8 @@ def html_of(trace: Trace, bounds: Bounds = NOTEBOOK) -> str:
         if step.direction != direction:
             direction = step.direction
             sections.append(element("p", direction.capitalize(), class_="plainnet-heading"))
-        sections.append(_section(step, room, is_open=short and step.number < OPEN))
+        is_open = (short and step.number < OPEN) or bool(step.notes)
+        sections.append(_section(step, room, is_open=is_open))
     return output(paragraph(title_of(trace)), _said(LEGEND), *sections, style=STYLE)
 
 

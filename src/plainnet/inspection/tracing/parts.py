@@ -78,7 +78,8 @@ class Part:
             return False
         if self.notes and direction == "forward":
             return True
-        if not window.by_name:
+        own = window.formulas.backward if direction == "backward" else window.formulas.forward
+        if not own:
             return bool(self.returned(direction))
         return any(self.is_evaluable(formula.result) for formula in self.formulas(direction))
 
@@ -103,7 +104,8 @@ class Part:
         """The names of the arrays that go out."""
         if direction != "backward":
             return self._outputs
-        return [f"d{n}" for n in (*self.inputs, *getattr(self.window.subject, "declared", ()))]
+        tensors = getattr(self.window.subject, "declared", ())
+        return [f"d{n}" for n in (*self.inputs, *tensors) if f"d{n}" in self.window]
 
     def read(self) -> Iterator[str]:
         """What it reads of others, and gives a gradient back for."""

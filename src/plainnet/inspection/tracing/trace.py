@@ -24,6 +24,7 @@ from plainnet.inspection.tracing.printing import (
     text_of_step,
 )
 from plainnet.inspection.tracing.terms import Index, Number
+from plainnet.layers import FromFormula
 
 Array = npt.NDArray[Any]
 Direction = Literal["forward", "backward", "update"]
@@ -73,6 +74,11 @@ class Step:
         names = [formula.result for formula in self.formulas]
         return self._arrays(names or self.part.returned(self.direction))
 
+    @property
+    def shapes(self) -> dict[str, Index]:
+        """Of all arrays that it reads and makes."""
+        return {name: array.shape for name, array in {**self.inputs, **self.outputs}.items()}
+
     def _arrays(self, names: Any) -> dict[str, Array]:
         window = self.part.window
         return {name: window[name] for name in names if name in window}
@@ -95,8 +101,11 @@ class Step:
 
     @property
     def how_to_add_formulas(self) -> str:
-        """For a layer, loss or optimizer of one's own, why no formula is shown."""
-        kind = type(self.part.window.subject).__name__
+        """Why no formula is shown of a layer, loss or optimizer."""
+        subject = self.part.window.subject
+        if isinstance(subject, FromFormula):
+            return "these follow from its formulas forward, by reverse-mode differentiation"
+        kind = type(subject).__name__
         return f"{kind} has no formulas: add them to the class, see plainnet.layers.Formulas"
 
     def line(self, name: str, index: int | Index) -> Line:
