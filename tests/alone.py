@@ -24,6 +24,8 @@ def numpy() -> None:
     network, _ = _trained(plainnet.optimizers.Adam(0.01))
     plainnet.save(network, "network.npz")
     np.testing.assert_array_equal(plainnet.load("network.npz").predict(X), network.predict(X))
+    plainnet.trace(network, X[:2], y[:2]).save("trace.html")
+    assert "<math" not in Path("trace.html").read_text("utf-8")
 
 
 def progress() -> None:
@@ -71,6 +73,11 @@ def plots() -> None:
     history.plot().figure.savefig("history.png")
 
 
+def notebooks() -> None:
+    network, _ = _trained(plainnet.optimizers.Adam(0.01))
+    assert "<math" in plainnet.trace(network, _blobs()[0][:2])._repr_html_()
+
+
 def tensorboard() -> None:
     _trained(plainnet.optimizers.Adam(0.01), callbacks=[plainnet.callbacks.TensorBoardLog("log")])
     assert list(Path("log").glob("events*"))
@@ -110,13 +117,14 @@ def rl() -> None:
 
 
 def cli() -> None:
-    for command in ("", "train", "predict", "tune", "rl", "rl train", "rl watch"):
+    for command in ("", "train", "predict", "tune", "rl", "rl train", "rl watch", "explain"):
         _command(f"{command} --help")
     _command("train digits --epochs 2 --out digits.npz")
     assert _command("predict digits.npz digits").count("\n") > 300
     _table()
     _command("train flowers.csv --target species --preset fast --epochs 2 --out flowers.skops")
     assert _command("predict flowers.skops flowers.csv --proba").count("\n") == 151
+    assert "P[0, 0] = " in _command("explain flowers.skops flowers.csv --row 3")
     _command("train flowers.parquet --target species --preset fast --epochs 2 --out p.skops")
     assert "See plainnet train --help" in _command("train", code=2)
 
@@ -173,7 +181,20 @@ def _command(arguments: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-CHECKS = [numpy, progress, scipy, sklearn, images, plots, tensorboard, data, rl, cli, tune]
+CHECKS = [
+    numpy,
+    progress,
+    scipy,
+    sklearn,
+    images,
+    plots,
+    notebooks,
+    tensorboard,
+    data,
+    rl,
+    cli,
+    tune,
+]
 
 if __name__ == "__main__":
     {check.__name__: check for check in CHECKS}[sys.argv[1]]()

@@ -32,7 +32,7 @@ BUILT_IN = {
     "DTypeError": TypeError,
     "SettingError": ValueError,
     "ArgumentError": TypeError,
-    "UnknownNameError": LookupError,
+    "UnknownNameError": KeyError,
     "OutOfMemoryError": MemoryError,
     "FileError": ValueError,
     "MissingExtraError": ImportError,

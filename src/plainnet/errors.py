@@ -49,8 +49,10 @@ class ArgumentError(PlainnetError, TypeError):
     """A constructor or function was given an argument that it does not have."""
 
 
-class UnknownNameError(PlainnetError, LookupError):
+class UnknownNameError(PlainnetError, KeyError):
     """Something is asked for by a name or number that it does not have."""
+
+    __str__ = Exception.__str__  # a KeyError shows its message in quotes
 
 
 class OutOfMemoryError(PlainnetError, MemoryError):

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.errors import SettingError, shown
 from plainnet.kernels import activations, normal
 
 Array = npt.NDArray[Any]
@@ -148,9 +149,11 @@ def formulas_of(subject: Any, unknown: Formulas, *, training: bool) -> Formulas:
     `unknown` is for one that has none.
     """
     written = getattr_static(subject, "formulas", unknown)
-    if type(written) is Formulas:  # others make their own for each layer
+    if type(written) is Formulas and written is not unknown:  # others make their own for each layer
         return written.holding(subject, training=training)
-    formulas: Formulas = subject.formulas
+    formulas = written if written is unknown else subject.formulas
+    if not isinstance(formulas, Formulas):
+        raise SettingError(f"formulas of {subject!r} must be Formulas; got {shown(formulas)}")
     return formulas
 
 

@@ -56,7 +56,10 @@ class Classifier(ClassifierMixin, NeuralEstimator):
 
     def _notes_on(self, Z: Array) -> tuple[str, ...]:
         columns = ", ".join(map(str, self.classes_.tolist()))
-        return (f"the classes are {columns}", *super()._notes_on(Z))
+        known = f"the classes are {columns}"
+        if Z.shape[1] < len(self.classes_):
+            known += f", and P is the probability of {self.classes_[-1]}"
+        return (known, *super()._notes_on(Z))
 
     def _decide(self, Z: Array) -> Array:
         if self._multilabel:

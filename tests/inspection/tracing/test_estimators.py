@@ -133,7 +133,7 @@ def test_what_is_refused(rng):
     model = fitted(MLPClassifier((5,), max_iter=2, random_state=0), X, y)
     with pytest.raises(SettingError, match="that of a prediction"):
         trace(model, X[:1], y[:1])
-    with pytest.raises(DataError, match="a few rows, 256 at most; got 300"):
+    with pytest.raises(DataError, match="a few rows, 1 to 256; got 300"):
         trace(model, np.tile(X, (2, 1)))
     with pytest.raises(ValueError, match="5 features"):
         trace(model, np.ones((1, 5)))

@@ -14,9 +14,7 @@ def trace_of_agent(agent: Agent, observation: Any) -> Trace:
     """The best action for an observation, or for each of several."""
     X, _ = agent._seen(observation)
     way = Way()
-    before, given = agent._stage_before(X)
-    if before is not None:
-        given = way.add_before(before, given, agent._deciding.dtype)
+    given = way.add_before(*agent._stage_before(X), agent._deciding)
     Z = way.add_network(deepcopy(agent._deciding), given)
     way.add(agent._stage_after(), Z=Z)
     actions = agent.environments.as_env(agent.choose(X, None)).tolist()

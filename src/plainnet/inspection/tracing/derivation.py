@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from plainnet.engine.formulas import Formula, aligned, text_in_latex
 from plainnet.engine.recording import ABOVE
 from plainnet.errors import SettingError, UnknownNameError
-from plainnet.inspection.tracing.lines import Line, Lines
+from plainnet.inspection.tracing.lines import Kept, Line, Lines, split
 from plainnet.inspection.tracing.parts import Part
 from plainnet.inspection.tracing.printing import DIGITS, MOST_ELEMENTS, MOST_TERMS
 from plainnet.inspection.tracing.terms import Index
@@ -24,8 +28,12 @@ class Link:
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, repr=False)
-class Derivation:
+MOST_FOLLOWED = 64
+"""Numbers of each array, and of each line."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Derivation(Kept):
     """How the loss leads to one gradient, formula by formula.
 
     Attributes
@@ -52,10 +60,8 @@ class Derivation:
         rows = []
         for link in self.links:
             shown = [line.text(digits=digits, most=most) for line in link.lines[:MOST_ELEMENTS]]
-            left = len(link.lines) - len(shown)
-            rows += [
-                (link.layer, line) for line in [*shown, *[f"... and {left:,} more"] * (left > 0)]
-            ]
+            more = ["... and more"] * (len(link.lines) > len(shown))
+            rows += [(link.layer, line) for line in [*shown, *more]]
         return self._beside(rows)
 
     def _beside(self, rows: list[tuple[str, str]]) -> str:
@@ -84,19 +90,22 @@ def _set(formula: Formula) -> str:
 
 def derivation_of(lines: Lines, name: Any, index: Any) -> Derivation:
     """From the loss to a gradient; `name` may also be what it is the gradient of."""
+    name, index = split(name, index)
     part, local, _ = lines.find(name)
     if part is None:
         part, local = _first_reader(lines, name)
-    if local not in part.window.on_the_way_back:
-        local = f"d{local}"
+    if part.kind == "update":
+        raise SettingError(f"a derivation ends before the update; {name} is of the update")
     if not part.window.went_back:
         raise SettingError("there is no backward pass in this trace: pass the targets y to trace")
-    if local not in part.window:
+    if not _is_gradient(part, local):
+        local = f"d{local}"
+    known = [each for each in part.names if _is_gradient(part, each)]
+    if local not in known or (part.kind == "loss" and local == "dL" and name.endswith("L")):
         raise UnknownNameError(
-            f"no gradient {part.full(local)!r}; {part.path} has "
-            f"{', '.join(n for n in part.names() if n in part.window.on_the_way_back) or 'none'}"
+            f"no gradient of {name!r}; {part.path or 'the trace'} has {', '.join(known) or 'none'}"
         )
-    if index is None:
+    if index == ():
         index = (0,) * part.window[local].ndim
     first = lines.line(part.full(local), index)
     return Derivation(first.name, first.index, tuple(_chain(lines, first)))
@@ -128,24 +137,53 @@ def _chain(lines: Lines, first: Line) -> list[Link]:
 def _needed(
     lines: Lines, first: list[Line], follows: Callable[[Part, str], bool]
 ) -> dict[str, dict[Index, Line]]:
-    """The lines of all numbers that these are made of, by array and index, as far as it follows."""
+    """The lines of numbers that these are made of, by array and index, as far as it follows.
+
+    Of each array only so many: a gradient of many rows is made of all of their numbers.
+    """
     needed: dict[str, dict[Index, Line]] = {}
-    ahead = list(first)
+    ahead = deque(first)
     while ahead:
-        line = ahead.pop()
-        if line.formula is None or line.index in needed.setdefault(line.name, {}):
+        line = ahead.popleft()
+        known = needed.setdefault(line.name, {})
+        if line.index in known or len(known) >= MOST_FOLLOWED:
             continue
-        needed[line.name][line.index] = line
-        for number in line.numbers:
-            part, local, _ = lines.find(number.array)
+        known[line.index] = line
+        for array, index in islice(_made_of(lines, line), MOST_FOLLOWED):
+            part, local, _ = lines.find(array)
             if part is not None and follows(part, local):
-                ahead.append(lines.line(number.array, number.index))
-    return needed
+                ahead.append(lines.line(array, index))
+    return {name: known for name, known in needed.items() if _is_a_link(lines, name, known)}
+
+
+def _made_of(lines: Lines, line: Line) -> Iterator[tuple[str, Index]]:
+    """The numbers of a line; of a gradient that code without formulas makes, those it was given."""
+    part, local, _ = lines.find(line.name)
+    if line.formula is not None:
+        yield from ((number.array, number.index) for number in line.numbers)
+    elif part is not None and local in part.returned("backward"):
+        for handed in part.handed("backward"):
+            array = part.window[handed]
+            rows = range(len(array)) if local[1:] not in part.inputs else line.index[:1]
+            yield from (
+                (part.full(handed), (row, *rest))
+                for row in rows
+                for rest in np.ndindex(*array.shape[1:])
+            )
+
+
+def _is_a_link(lines: Lines, name: str, known: dict[Index, Line]) -> bool:
+    """Whether something is made there, by a formula or by code without one."""
+    part, local, _ = lines.find(name)
+    by_formula = any(line.formula is not None for line in known.values())
+    return by_formula or (part is not None and local in part.returned("backward"))
 
 
 def _is_gradient(part: Part, name: str) -> bool:
-    handed = (*part.handed("backward"), ABOVE)
-    return name in part.window.on_the_way_back or name in handed
+    window = part.window
+    handed = {*part.handed("backward"), *part.returned("backward"), ABOVE}
+    inside = name in window.from_inside and name.startswith("d")
+    return name in window.on_the_way_back or name in handed or inside
 
 
 def _links(lines: Lines, needed: dict[str, dict[Index, Line]], *, backward: bool) -> Iterator[Link]:
@@ -161,6 +199,10 @@ def _links(lines: Lines, needed: dict[str, dict[Index, Line]], *, backward: bool
         found.append((place, part, known))
     for _, part, known in sorted(found, key=lambda each: each[0]):
         formulas = [line.formula for line in known if line.formula is not None]
-        if formulas:  # at the first or last step of a sequence there is less to add up
-            formula = max(formulas, key=lambda each: len(each.names))
-            yield Link(part.path, formula, tuple(known))
+        # At the first or last step of a sequence there is less to add up.
+        formula = max(formulas, key=lambda each: len(each.names), default=None)
+        if formula is None:
+            _, _, local = known[0].name.rpartition(".")
+            given = ", ".join(part.handed("backward"))
+            formula = Formula(local, f"backward({given})", "")  # the code of a layer of one's own
+        yield Link(part.path, formula, tuple(known))

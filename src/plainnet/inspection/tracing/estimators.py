@@ -23,19 +23,18 @@ MOST_ROWS = 256
 def trace_of_estimator(estimator: NeuralEstimator, X: Any) -> Trace:
     """The prediction for a few rows: what comes before the networks, each network, what follows."""
     rows = estimator._features(X)
-    if len(rows) > MOST_ROWS:
-        raise DataError(f"a trace is for a few rows, {MOST_ROWS} at most; got {len(rows):,}")
+    if not 1 <= len(rows) <= MOST_ROWS:
+        raise DataError(f"a trace is for a few rows, 1 to {MOST_ROWS}; got {len(rows):,}")
     way = Way()
     several = isinstance(estimator, Ensemble)
     exact = several or isinstance(estimator, ImageClassifier)  # they predict in float64
     networks = estimator.networks_ if several else [estimator.network_]
-    before, given = estimator._stage_before(X, rows)
-    if before is not None:
-        given = way.add_before(before, given, np.float64 if exact else networks[0].dtype)
-    outputs = []
-    for i, network in enumerate(networks, 1):
-        own = network.astype(np.float64) if exact else deepcopy(network)
-        outputs.append(way.add_network(own, given, f"network_{i}" if len(networks) > 1 else ""))
+    networks = [network.astype(np.float64) if exact else deepcopy(network) for network in networks]
+    given = way.add_before(*estimator._stage_before(X, rows), networks[0])
+    outputs = [
+        way.add_network(network, given, f"network_{i}" if len(networks) > 1 else "")
+        for i, network in enumerate(networks, 1)
+    ]
     Z = outputs[0]
     if len(outputs) > 1:
         names = [f"Z_{i}" for i in range(1, len(outputs) + 1)]
@@ -45,7 +44,9 @@ def trace_of_estimator(estimator: NeuralEstimator, X: Any) -> Trace:
     after = estimator._stage_after("Z")
     if after is not None:
         Z = way.add(after, Z=Z)
-    if after is None or after.formulas[-1].result.startswith("Z"):
+    classes = getattr(estimator, "classes_", ())
+    numbers = after is not None and not after.formulas[-1].result.startswith("Z")
+    if not numbers and len(classes) != 1:  # of one class there is no doubt
         way.add_activation(estimator.network_.loss, Z)
     way.parts[-1].notes = estimator._notes_on(estimator._outputs(rows))
     return Trace(way.parts, way.data, None)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
 from plainnet.engine.tables import Table
-from plainnet.errors import SettingError, counted
+from plainnet.errors import SettingError, counted, require_path
 from plainnet.files.places import moved_into_place
 from plainnet.inspection.charts import BLUE, ORANGE
 from plainnet.inspection.markup import (
@@ -139,8 +139,8 @@ def page_of(trace: Trace, title: str) -> str:
 
 def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     """As a page, as text or as JSON, by the ending of the file."""
-    name = os.fsdecode(path)
-    ending = os.path.splitext(name)[1].lower()
+    place = require_path("path", path)
+    ending = place.suffix.lower()
     if ending == ".html":
         content = page_of(trace, title_of(trace))
     elif ending == ".txt":
@@ -148,8 +148,8 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     elif ending == ".json":
         content = f"{trace.to_json()}\n"
     else:
-        raise SettingError(f"a trace is saved as .html, .txt or .json; got {name}")
-    with moved_into_place(path) as file:
+        raise SettingError(f"a trace is saved as .html, .txt or .json; got {place}")
+    with moved_into_place(place) as file:
         file.write(content.encode("utf-8", "replace"))
 
 

@@ -3,26 +3,58 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
-from plainnet.engine.recording import Frame
-from plainnet.errors import UnknownNameError, counted, shown
+from plainnet.engine.recording import Frame, Made
+from plainnet.errors import (
+    PlainnetError,
+    SettingError,
+    UnknownNameError,
+    counted,
+    require_integer,
+    shown,
+)
 from plainnet.inspection.tracing.links import Links
 from plainnet.inspection.tracing.parts import Part
-from plainnet.inspection.tracing.terms import Index, LazyTerms, Many, Number, Term, Terms
-from plainnet.inspection.tracing.writing import LatexWriter, Writer
+from plainnet.inspection.tracing.terms import (
+    Index,
+    LazyTerms,
+    Many,
+    Number,
+    Term,
+    Terms,
+    size_of,
+    together,
+)
+from plainnet.inspection.tracing.writing import AT_THE_END, LatexWriter, Writer
 
 Array = npt.NDArray[Any]
 
 
+class Kept:
+    """What lives as long as its pass: numbers are told by where they lie in memory."""
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a {type(self).__name__} cannot be pickled, since it goes on with the arrays of its "
+            "pass: keep its text, to_json or, as a page, save"
+        )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Line:
+class Line(Kept):
     """One number, and how it is made.
 
     Attributes
@@ -35,6 +67,9 @@ class Line:
         None for what no formula makes: data, targets, parameters, what is drawn at random.
     term : Number, Operation, Function or Many
         What it is made of, as a tree.
+    agrees : bool
+        Whether the formula makes the number of the pass, but for rounding. Where code avoids an
+        overflow that its formula has, or a formula of one's own is wrong, it does not.
     """
 
     name: str
@@ -42,6 +77,7 @@ class Line:
     value: Any
     formula: Formula | None
     term: Term
+    agrees: bool = True
 
     @property
     def numbers(self) -> tuple[Number, ...]:
@@ -71,11 +107,17 @@ class Line:
         names : bool
             Names with indices, such as W[3, 0], in the place of their values.
         """
-        return Writer(digits, most, names=names).line(self.local_name, self.index, self.term)
+        writer = Writer(*checked_bounds(digits, most), names=names)
+        line = writer.line(self.local_name, self.index, self.term)
+        return line if self.agrees else f"{line}; the pass has {writer.number(self.value)[0]}"
 
     def latex(self, *, digits: int = 3, most: int = 8, names: bool = False) -> str:
         """The line in LaTeX; see `text`."""
-        return LatexWriter(digits, most, names=names).line(self.local_name, self.index, self.term)
+        writer = LatexWriter(*checked_bounds(digits, most), names=names)
+        line = writer.line(self.local_name, self.index, self.term)
+        if self.agrees:
+            return line
+        return rf"{line} \text{{; the pass has }} {writer.number(self.value)[0]}"
 
     @property
     def local_name(self) -> str:
@@ -91,6 +133,14 @@ class Line:
         from plainnet.inspection.tracing.html import html_of_line
 
         return html_of_line(self)
+
+
+def checked_bounds(digits: Any, most: Any) -> tuple[int, int]:
+    """The significant digits of a number, and how many terms of a sum are written out."""
+    return (
+        require_integer("digits", digits, at_least=1, at_most=17),
+        require_integer("most", most, at_least=AT_THE_END + 1),
+    )
 
 
 class Lines:
@@ -131,15 +181,15 @@ class Lines:
                 f"no array {name!r}: a name is a layer's and an array's, such as "
                 f'"0.dense.Z"; the trace has {known}'
             )
-        if local not in part.names():
+        if local not in part.names:
             raise UnknownNameError(
-                f"no array {name!r}; {path or 'the trace'} has {', '.join(part.names())}"
+                f"no array {name!r}; {path or 'the trace'} has {', '.join(part.names)}"
             )
         return part, local, part.window[local]
 
     def line(self, name: Any, index: Any) -> Line:
         """The line of an element, by the full name of its array."""
-        name, index = _split(name, index)
+        name, index = split(name, index)
         part, local, array = self.find(name)
         return self.of(part, local, _checked(name, array, index))
 
@@ -151,9 +201,15 @@ class Lines:
         full, value = part.full(name), part.window[name][index]
         made = part.window.made(name, index)
         if made:  # by a formula, or by several that add up
-            terms = [self._terms_of(part, by, frame).element(i) for by, frame, i in made]
-            term = terms[0] if len(terms) == 1 else _sum(terms, value)
-            return Line(full, index, value, _formula([by for by, *_ in made]), term)
+            try:
+                return self._made(part, full, index, value, made)
+            except PlainnetError:
+                raise
+            except Exception as error:  # of a formula of one's own
+                raise SettingError(
+                    f"{part.path} ({part.code}) has a formula that does not work, {made[0][0]}: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
         origin = self.links.origin(part, name, index)
         if origin is not None:
             return self.of(*origin)
@@ -165,6 +221,15 @@ class Lines:
             return Line(full, index, value, Formula(name, names, ""), total)
         return Line(full, index, value, None, Number(name, index, value))
 
+    def _made(self, part: Part, full: str, index: Index, value: Any, made: Sequence[Made]) -> Line:
+        terms = [self._terms_of(part, by, frame).element(i) for by, frame, i in made]
+        term = terms[0] if len(terms) == 1 else _sum(terms)
+        formula = _formula([by for by, *_ in made])
+        agrees = _agree(term, value, part.window[made[0][0].result])
+        if agrees and not isinstance(term, Number):
+            term = replace(term, value=value)
+        return Line(full, index, value, formula, term, agrees)
+
     def number(self, part: Part, name: str, index: Index) -> Number:
         """An element as a number with its names."""
         return Number(name, index, part.window[name][index], part.full(name))
@@ -173,7 +238,7 @@ class Lines:
         """The numbers that one number goes into directly."""
         line = self.line(name, index)
         part, local, _ = self.find(line.name)
-        found = self.links.uses(part, local, line.index)
+        found = self.links.uses(part, local, line.index, lambda *place: self._is(line, *place))
         if part is not None:
             found += [
                 place
@@ -181,6 +246,11 @@ class Lines:
                 if self._is_a_sum_with(line, *place)
             ]
         return tuple(self.number(*place) for place in dict.fromkeys(found))
+
+    def _is(self, line: Line, part: Part, name: str, index: Index) -> bool:
+        """Whether what a part has under this name is the line's number, handed on."""
+        other = self.of(part, name, index)
+        return (other.name, other.index) == (line.name, line.index)
 
     def _is_a_sum_with(self, line: Line, part: Part, name: str, index: Index) -> bool:
         total = self.of(part, name, index)
@@ -199,8 +269,7 @@ class Lines:
                 return "", index
 
             known = {name: frame.known(name) for name in formula.names}
-            result = frame.known(formula.result) if part.is_evaluable(formula.result) else None
-            self._terms[frame, formula] = Terms(formula, known, result, place)
+            self._terms[frame, formula] = Terms(formula, known, place)
         return self._terms[frame, formula]
 
 
@@ -211,7 +280,28 @@ def _formula(made: list[Formula]) -> Formula:
     return Formula(first.result, plain, "") if others else first
 
 
-def _sum(terms: list[Term], value: Any) -> Many:
+def _agree(term: Term, value: Any, array: Array) -> bool:
+    """Whether they are the same number of the array, but for rounding."""
+    made, kept = float(term.value), float(value)
+    if made == kept or (made != made and kept != kept):
+        return True
+    if not np.isfinite(made):
+        return False
+    rounding = ROUNDING.get(np.asarray(value).dtype.name, 0.0)
+    off = abs(made - kept)
+    if off <= rounding * size_of(term):
+        return True
+    # What cancels in the pass may not cancel here: it is measured by its neighbours.
+    return bool(off <= CANCELLED * np.finfo(array.dtype).eps * np.nanmax(np.abs(array)))
+
+
+ROUNDING = {"float32": 1e-4, "float64": 1e-6}
+"""As a share of the largest number in a line; estimators round some float64 to float32."""
+CANCELLED = 100
+"""How many units in the last place of an array's largest number may be left of a zero."""
+
+
+def _sum(terms: list[Term]) -> Many:
     """The sum of terms; of those that are sums, of their terms."""
     parts = [
         term if isinstance(term, Many) and term.kind == "sum" else _alone(term) for term in terms
@@ -224,7 +314,7 @@ def _sum(terms: list[Term], value: Any) -> Many:
         return parts[which].terms[i - int(first)]
 
     values = np.concatenate([part.values for part in parts])
-    return Many("sum", LazyTerms(len(values), pick), values, value)
+    return Many("sum", LazyTerms(len(values), pick), values, together("sum", values))
 
 
 def _alone(term: Term) -> Many:
@@ -233,10 +323,10 @@ def _alone(term: Term) -> Many:
 
 # --- names and indices ----------------------------------------------------------------------------
 
-WITH_INDEX = re.compile(r"(.+)\[([-\d\s,]+)\]")
+WITH_INDEX = re.compile(r"(.+)\[(\s*-?\d+\s*(?:,\s*-?\d+\s*)*),?\s*\]")
 
 
-def _split(name: Any, index: Any) -> tuple[Any, Any]:
+def split(name: Any, index: Any) -> tuple[Any, Any]:
     """A name and its index, of which the name may hold both: "0.dense.Z[0, 3]"."""
     match = WITH_INDEX.fullmatch(name) if isinstance(name, str) and index is None else None
     if match:

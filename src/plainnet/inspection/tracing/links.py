@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -155,10 +155,15 @@ class Links:
 
     # --- on to what is made of it ----------------------------------------------------------------
 
-    def uses(self, part: Part | None, name: str, index: Index) -> list[Place]:
-        """The elements that a formula makes of this one; of the data, where there is no part."""
+    def uses(
+        self, part: Part | None, name: str, index: Index, is_it: Callable[[Part, str, Index], bool]
+    ) -> list[Place]:
+        """The elements that a formula makes of this one; of the data, where there is no part.
+
+        `is_it` tells whether what another part has at the same place in memory is this number.
+        """
         if part is None:
-            return self._uses.of((self.data[name], index), [])
+            return self._uses.of((self.data[name], index), [], is_it)
         known: list[Place] = [(part, name, index)]
         layer = part.window.subject
         if name in _tensors(part):  # each place of a shared layer reads it
@@ -166,7 +171,7 @@ class Links:
         update = self._update_of(part, name)
         if update is not None and self.origin(*update, index) is not None:
             known.append((*update, index))
-        return self._uses.of(part.place(name, index), known)
+        return self._uses.of(part.place(name, index), known, is_it)
 
     def sums(self, part: Part, name: str, index: Index) -> list[Place]:
         """The gradients that may be sums of what all readers give back, of which this is one."""

@@ -76,19 +76,21 @@ def trace(
     >>> print(record.unit("update.0.dense.W.p_next", (0, 1)))
     p_next[0, 1] = -0.25 - 0.1*(-4) = 0.15
     """
+    others = {"sample_weight": sample_weight, "training": training}
     estimators = sys.modules.get("plainnet.estimators.base")
     if estimators is not None and isinstance(network, estimators.NeuralEstimator):
         from plainnet.inspection.tracing.estimators import trace_of_estimator
 
-        _expect_prediction(y, optimizer)
+        _expect_only("estimator", y=y, optimizer=optimizer, **others)
         return trace_of_estimator(network, X)
     agents = sys.modules.get("plainnet.rl.agent")
     if agents is not None and isinstance(network, agents.Agent):
         from plainnet.inspection.tracing.agents import trace_of_agent
 
-        _expect_prediction(y, optimizer)
+        _expect_only("agent", y=y, optimizer=optimizer, **others)
         return trace_of_agent(network, X)
     if isinstance(network, NeuralNetwork):
+        _expect_only("NeuralNetwork", optimizer=optimizer, **others)
         return trace_of_textbook(network, X, y)
     require_object("network", network, Network)
     require_optional("optimizer", optimizer, Optimizer)
@@ -97,31 +99,47 @@ def trace(
     if optimizer is not None and y is None and network.loss.needs_targets:
         raise SettingError("an update follows from a loss: pass the targets y with the optimizer")
     own = deepcopy(network)
+    seed = deepcopy(seed)  # a generator is not advanced
     cache = Cache(training=y is not None if training is None else training, record=True, seed=seed)
     loss, updates = None, {}
     if y is None:
-        X, outputs = recorded_outputs(own, X, cache)
+        if sample_weight is not None:
+            raise SettingError("sample_weight weighs the losses of targets: pass y too")
+        X, outputs = recorded_outputs(own, kept(own.inputs(X)), cache)
         activation_shown(own.loss, outputs, cache.children["loss"])
     else:
         X, targets, weights = own.check(X, y, sample_weight)
+        X = kept(X)
         loss = own.step(X, targets, cache, weights)
         updates = {} if optimizer is None else dict(updated(own, deepcopy(optimizer)))
     return Trace(parts_of(cache, updates), named(X), loss)
 
 
-def _expect_prediction(y: Any, optimizer: Any) -> None:
-    """Refuse targets for what only predicts in a trace."""
-    if y is not None or optimizer is not None:
+def _expect_only(kind: str, **given: Any) -> None:
+    """Refuse what a trace of this kind has no use for."""
+    wrong = [name for name, value in given.items() if value is not None]
+    if wrong:
+        what = "a step of gradient descent" if kind == "NeuralNetwork" else "a prediction"
         raise SettingError(
-            "the trace of an estimator or agent is that of a prediction: leave y and the optimizer "
-            "out, or pass its network, estimator.network_, with what that reads"
+            f"the trace of {with_article(kind)} is that of {what}: leave out {', '.join(wrong)}, "
+            "or pass its network with what that reads (to_network, network_)"
         )
+
+
+def with_article(noun: str) -> str:
+    """An estimator, a NeuralNetwork."""
+    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def recorded_outputs(network: Network, X: Any, cache: Cache) -> tuple[Any, Any]:
     """The data as the network takes it, and its outputs, in a pass with this cache."""
     X = network.inputs(X)
     return X, network.forward(X.arrays if isinstance(X, Parts) else X, cache)
+
+
+def kept(X: Any) -> Any:
+    """A copy of the data, which the caller may change."""
+    return X.map(np.array) if isinstance(X, Parts) else np.array(X)
 
 
 def named(X: Any) -> dict[str, Any]:

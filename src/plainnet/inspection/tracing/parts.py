@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -37,6 +38,7 @@ class Part:
     notes: tuple[str, ...] = ()
     """What no formula says."""
 
+    @cached_property
     def names(self) -> list[str]:
         """Its arrays: what its formulas name; of a layer without formulas, all that it has left."""
         window = self.window
@@ -161,8 +163,10 @@ class Part:
         window = self.window
         if isinstance(window, WindowOfSteps):
             if name == ABOVE:
-                returns = window.subject.return_sequences
-                return window.given_back, index if returns else (index[0], *index[2:])
+                if window.subject.return_sequences:
+                    return window.given_back, index
+                i, t, *rest = index
+                return (window.given_back, (i, *rest)) if t == window.steps[-1] else None
             if name == "Y":
                 return self._place_of_state(index)
         if name in window.noted:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from plainnet.engine.formulas import LAYERS
+from plainnet.errors import SettingError
 from plainnet.inspection.tracing.terms import Index
 
 if TYPE_CHECKING:
@@ -49,10 +50,14 @@ def text_of_step(step: Step, digits: int, most: int, elements: int) -> str:
         lines.append(f"{INDENT}{formula}{shape}")
         if formula.names & LAYERS:  # what layers inside make, they have shown
             continue
-        shown = [
-            step.line(formula.result, index).text(digits=digits, most=most)
-            for index in chosen(array.shape, elements)
-        ]
+        try:
+            shown = [
+                step.line(formula.result, index).text(digits=digits, most=most)
+                for index in chosen(array.shape, elements)
+            ]
+        except SettingError as error:  # of a formula of one's own
+            lines.append(f"{INDENT}{INDENT}{error}")
+            continue
         lines += [f"{INDENT}{INDENT}{line}" for line in shown]
         if array.size > len(shown):
             lines.append(f"{INDENT}{INDENT}... and {array.size - len(shown):,} more")

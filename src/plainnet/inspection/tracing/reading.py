@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.engine.formulas import FUNCTIONS, Formula
+from plainnet.engine.formulas import FUNCTIONS, Formula, expect_grammatical
 
 Array = npt.NDArray[Any]
 Index = tuple[int, ...]
@@ -140,6 +140,7 @@ def subscripts_of(node: ast.expr) -> tuple[list[str], str]:
 
 @computed_once
 def _parsed(plain: str) -> ast.expr:
+    expect_grammatical(plain)
     return ast.parse(plain, mode="eval").body
 
 

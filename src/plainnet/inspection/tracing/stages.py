@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formulas
 from plainnet.engine.recording import Window
 from plainnet.engine.stages import Stage
-from plainnet.inspection.tracing.networks import named, recorded_outputs
+from plainnet.inspection.tracing.networks import kept, named, recorded_outputs
 from plainnet.inspection.tracing.parts import Part, parts_of
 from plainnet.losses import Loss
 from plainnet.network import Network
@@ -32,13 +33,14 @@ class Way:
         """When the last of them ended."""
         return max((part.end for part in self.parts), default=0)
 
-    def add_before(self, stage: Stage, given: Any, dtype: Any) -> Any:
-        """A stage that makes what the networks read; returns that, as they will find it."""
-        if stage.formulas:
-            given = np.array(given, dtype)
-            self.add(stage, X=given)
-        else:
-            self.add(stage)
+    def add_before(self, stage: Stage | None, given: Any, network: Network) -> Any:
+        """What makes the networks' data, if anything does; returns a copy, as they will read it."""
+        given = kept(network.inputs(given))
+        if stage is not None:
+            known = {
+                n: np.array(v) if isinstance(v, np.ndarray) else v for n, v in stage.known.items()
+            }
+            self.add(replace(stage, known=known), **({"X": given} if stage.formulas else {}))
         return given
 
     def add_network(self, network: Network, given: Any, prefix: str = "") -> Array:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any, overload
 
@@ -86,10 +86,14 @@ class LazyTerms(Sequence["Term"]):
     def __getitem__(self, i: slice) -> tuple[Term, ...]: ...
     def __getitem__(self, i: int | slice) -> Term | tuple[Term, ...]:
         chosen = range(self._n)[i]
-        return self._make(chosen) if isinstance(chosen, int) else tuple(map(self._make, chosen))
+        return self._made(chosen) if isinstance(chosen, int) else tuple(map(self._made, chosen))
 
     def __iter__(self) -> Iterator[Term]:
-        return map(self._make, range(self._n))
+        return map(self._made, range(self._n))
+
+    def _made(self, i: int) -> Term:
+        with np.errstate(all="ignore"):
+            return self._make(i)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +111,17 @@ class Many:
 
 
 Term = Number | Operation | Function | Many
+
+
+def size_of(term: Term) -> float:
+    """The largest number in it, by which its rounding is measured."""
+    own = abs(float(term.value)) if isinstance(term.value, float | np.floating) else 0.0
+    match term:
+        case Number():
+            return abs(float(term.value or 0))
+        case Many(values=values):
+            return max(own, float(np.abs(values.astype(float)).sum()))
+    return max(own, *map(size_of, term.operands))
 
 
 def together(kind: str, values: Array) -> Any:
@@ -140,8 +155,6 @@ class Terms(Reading):
     ----------
     formula : Formula
     known : mapping of names to arrays and settings
-    result : array, optional
-        What a pass has computed by the formula; else its elements are computed from their terms.
     place : function of a name and an index, optional
         The full name of the array that this element belongs to, and its index there.
     """
@@ -150,18 +163,16 @@ class Terms(Reading):
         self,
         formula: Formula,
         known: Mapping[str, Any],
-        result: Array | None = None,
         place: Callable[[str, Index], tuple[str, Index]] = _here,
     ) -> None:
         super().__init__(formula, known)
-        self._result, self._place = result, place
+        self._place = place
         self._places: dict[ast.AST, tuple[Array, list[tuple[int, ast.expr]]]] = {}
 
     def element(self, index: Index) -> Term:
         """How the element at this index is made."""
         with np.errstate(all="ignore"):
-            term = self._term(self.tree, index)
-        return term if self._result is None else replace(term, value=self._result[index])
+            return self._term(self.tree, index)
 
     # --- terms -----------------------------------------------------------------------------------
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
-from plainnet.errors import UnknownNameError, counted
+from plainnet.engine.memory import read_only
+from plainnet.errors import (
+    UnknownNameError,
+    counted,
+    require_integer,
+    require_one_of,
+    require_sequence,
+    shown,
+)
 from plainnet.inspection.tracing.derivation import Derivation, derivation_of
 from plainnet.inspection.tracing.json_form import json_of
-from plainnet.inspection.tracing.lines import Line, Lines
+from plainnet.inspection.tracing.lines import Kept, Line, Lines, checked_bounds
 from plainnet.inspection.tracing.parts import Part
 from plainnet.inspection.tracing.printing import (
     DIGITS,
@@ -81,7 +89,7 @@ class Step:
 
     def _arrays(self, names: Any) -> dict[str, Array]:
         window = self.part.window
-        return {name: window[name] for name in names if name in window}
+        return {name: read_only(window[name]) for name in names if name in window}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -122,7 +130,7 @@ class Step:
         self, *, digits: int = DIGITS, most: int = MOST_TERMS, elements: int = MOST_ELEMENTS
     ) -> str:
         """The step as it is printed; see `Trace.text`."""
-        return text_of_step(self, digits, most, elements)
+        return text_of_step(self, *checked_bounds(digits, most), _checked(elements))
 
     def __str__(self) -> str:
         return self.text()
@@ -141,7 +149,11 @@ class Step:
         return in_colour(str(self))
 
 
-class Trace(Mapping[str, Array]):
+def _checked(elements: Any) -> int:
+    return require_integer("elements", elements, at_least=0)
+
+
+class Trace(Kept, Mapping[str, Array]):
     """One pass, of which `plainnet.trace` has kept every number.
 
     `trace["0.dense.Z"]` is an array, and iteration goes over the names of all of them.
@@ -168,6 +180,11 @@ class Trace(Mapping[str, Array]):
 
     def step(self, which: int | str, direction: Direction = "forward") -> Step:
         """A step by its number, or by the name of its layer and the direction."""
+        require_one_of("direction", direction, get_args(Direction))
+        if isinstance(which, bool) or not isinstance(which, str | int | np.integer):
+            raise UnknownNameError(
+                f"a step has a number, or the name of its layer; got {shown(which)}"
+            )
         if isinstance(which, str):
             if which.startswith("update"):
                 direction = "update"
@@ -185,12 +202,12 @@ class Trace(Mapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         *_, array = self._lines.find(name)
-        return array
+        return read_only(array)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._data
         for part in self._parts.values():
-            yield from map(part.full, part.names())
+            yield from map(part.full, part.names)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -244,7 +261,12 @@ class Trace(Mapping[str, Array]):
         str
             `plainnet.inspection.trace_schema()` describes it.
         """
-        return json_of(self, units)
+        return json_of(
+            self,
+            [units]
+            if isinstance(units, str)
+            else require_sequence("units", units, "names with indices"),
+        )
 
     def text(
         self, *, digits: int = DIGITS, most: int = MOST_TERMS, elements: int = MOST_ELEMENTS
@@ -260,7 +282,7 @@ class Trace(Mapping[str, Array]):
         elements : int
             An array of at most so many elements is written out; of a larger one, a few.
         """
-        return text_of(self, digits, most, elements)
+        return text_of(self, *checked_bounds(digits, most), _checked(elements))
 
     def __str__(self) -> str:
         return self.text()

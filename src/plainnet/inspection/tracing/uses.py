@@ -130,7 +130,12 @@ class Uses:
         self._read = Memory([each for part in parts for each in part.given()])
         self._reach: dict[tuple[Frame, Formula], Reach] = {}
 
-    def of(self, place: tuple[Array, Index] | None, known: list[Place]) -> list[Place]:
+    def of(
+        self,
+        place: tuple[Array, Index] | None,
+        known: list[Place],
+        is_it: Callable[[Part, str, Index], bool],
+    ) -> list[Place]:
         """The elements that are made of a number, each once.
 
         Parameters
@@ -139,13 +144,16 @@ class Uses:
             Where it lies in memory.
         known : list of part, name and index
             What is known to be the same number although it lies elsewhere.
+        is_it : function of a part, a name and an index
+            Whether what lies there is this number: layers that hand their input on share memory.
         """
         aliases = list(known)
         if place is not None:
-            aliases += [
+            found = [
                 (made.owner, made.name, made.owner.own_index(made.name, own))
                 for made, own in self._read.at(*place)
             ]
+            aliases += [each for each in found if each not in known and is_it(*each)]
         return list(dict.fromkeys(use for alias in aliases for use in self._made_of(*alias)))
 
     def _made_of(self, part: Part, name: str, index: Index) -> Iterator[Place]:

@@ -28,10 +28,12 @@ class _Written:
 
     def __get__(self, subject: Any, kind: type | None = None) -> Formulas:
         combine = "mean" if subject is None else subject.combine
-        ids, counted = "ids", "(ids != padding)"
+        every = subject is not None and subject.padding is None
+        test = ">= 0" if every else "!= padding"
+        ids, counted = "ids", f"(ids {test})"
         backward: tuple[Formula, ...] = ()
         if combine == "weights":
-            ids, counted = "A_1", "(A_1 != padding)"
+            ids, counted = "A_1", f"(A_1 {test})"
             share = Formula(
                 "w", f"A_2 * {counted}", r"w_t = A_{2,t} [A_{1,t} \ne \mathrm{padding}]"
             )

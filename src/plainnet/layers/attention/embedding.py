@@ -92,13 +92,22 @@ class Embedding(Layer):
                 "Y",
                 "E[ids] * (ids != padding)[..., None]",
                 r"Y_{it} = E_{\mathrm{id}_{it}}\, [\mathrm{id}_{it} \ne \mathrm{padding}]",
+                when="padding is not None",
             ),
+            Formula("Y", "E[ids]", r"Y_{it} = E_{\mathrm{id}_{it}}", when="padding is None"),
         ),
         backward=(
             Formula(
                 "dE",
                 f"{_ONE_HOT}.T @ (dY * (ids != padding)[..., None]).reshape(-1, width)",
+                r"dE_k = \sum_{it:\,\mathrm{id}_{it} = k \ne \mathrm{padding}} dY_{it}",
+                when="padding is not None",
+            ),
+            Formula(
+                "dE",
+                f"{_ONE_HOT}.T @ dY.reshape(-1, width)",
                 r"dE_k = \sum_{it:\,\mathrm{id}_{it} = k} dY_{it}",
+                when="padding is None",
             ),
         ),
     )
@@ -188,7 +197,9 @@ class TiedEmbedding(Layer):
                 "Y",
                 "E[ids] * (ids != padding)[..., None]",
                 r"Y = E_{\mathrm{id}}\, [\mathrm{id} \ne \mathrm{padding}]",
+                when="padding is not None",
             ),
+            Formula("Y", "E[ids]", r"Y = E_{\mathrm{id}}", when="padding is None"),
             Formula("H", "layers(Y)", "H = F(Y)"),
             Formula("Z", "H @ E.T", r"Z = H E^\top"),
         ),
@@ -199,7 +210,16 @@ class TiedEmbedding(Layer):
                 "dE",
                 "dZ.reshape(-1, len(E)).T @ H.reshape(-1, width)"
                 f" + {_ONE_HOT}.T @ (dY * (ids != padding)[..., None]).reshape(-1, width)",
+                r"dE_k = \sum_{it} dZ_{itk} H_{it}"
+                r" + \sum_{it:\,\mathrm{id}_{it} = k \ne \mathrm{padding}} dY_{it}",
+                when="padding is not None",
+            ),
+            Formula(
+                "dE",
+                f"dZ.reshape(-1, len(E)).T @ H.reshape(-1, width)"
+                f" + {_ONE_HOT}.T @ dY.reshape(-1, width)",
                 r"dE_k = \sum_{it} dZ_{itk} H_{it} + \sum_{it:\,\mathrm{id}_{it} = k} dY_{it}",
+                when="padding is None",
             ),
         ),
     )
