@@ -51,6 +51,7 @@ def trace(
     optimizer : Optimizer, optional
         The trace ends with the update that its next step makes.
     sample_weight : array of shape (m,), optional
+        The trace has them as the loss reads them, as shares of the largest.
     training : bool, optional
         Whether dropout drops and batch norm uses the batch; by default if there are targets.
     seed : int, numpy.random.Generator or None
