@@ -11,10 +11,25 @@ from layer_cases import LayerCase
 from loss_cases import LossCase
 from plainnet import Network
 from plainnet.inspection import Trace, trace
-from plainnet.layers import Identity
+from plainnet.layers import Identity, Layer
 from upstream import Upstream
 
 PARAMETERS, SIZE = 0.1, 3
+HOSTILE = "<b>x</b> & \"'\x00\x1b"
+"""What a page must not take for markup."""
+
+
+class Odd(Layer):
+    """With code that is hostile to pages."""
+
+    def forward(self, A, cache):
+        return A
+
+    def backward(self, dA, cache):
+        return dA
+
+    def __repr__(self):
+        return f"Odd({HOSTILE})"
 
 
 def network_of(layers: Any, loss: Any, input_shape: Any, rng: np.random.Generator) -> Network:
