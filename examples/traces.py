@@ -92,7 +92,10 @@ def some(data: Any, rows: slice) -> Any:
 def again(line: Line) -> float:
     """The number that the printed line makes."""
     text = line.text(digits=17, most=500)
-    made = re.sub(r"\([\d,]+ more: ([^()]+)\)", r"(\1)", text.split(" = ")[1])
+    _, made, *value = text.split(" = ")
+    if re.fullmatch(r"\w+\[[\d, ]+\]", made):  # the name of a number that is only moved
+        (made,) = value
+    made = re.sub(r"\([\d,]+ more: ([^()]+)\)", r"(\1)", made)
     return float(eval(made, KNOWN))
 
 

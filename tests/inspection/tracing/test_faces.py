@@ -375,6 +375,8 @@ def expect_same_in_latex(record: Trace, rng: np.random.Generator, n: int = 1) ->
             _, *said = text.split(" = ")
             _, rest = latex.split(" = ", 1)
             sides = rest.rsplit(" = ", 1) if len(said) > 1 else [rest]
+            if isinstance(line.term, Number):  # what is only moved has a name before its value
+                said, sides = said[-1:], sides[-1:]
             for one, other in zip(said, sides, strict=True):
                 try:
                     expected = parsed(one, digits).value

@@ -90,8 +90,14 @@ class Writer:
         return " = ".join(self.sides(name, index, term))
 
     def sides(self, name: str, index: Index, term: Term) -> list[str]:
-        """What stands between the signs of equality: the value only once."""
-        made, value = self(term), self.number(term.value)[0]
+        """What stands between the signs of equality: the value only once.
+
+        What is only moved is named: Q[0, 1] = Y[0, 1] = 1.
+        """
+        value = self.number(term.value)[0]
+        made = self(term)
+        if isinstance(term, Number) and term.array and (term.name, term.index) != (name, index):
+            made = self.reference(term.name, term.index)
         sides = [self.reference(name, index), made]
         return sides if self.bare(made) == value else [*sides, value]
 
