@@ -134,7 +134,8 @@ def watched_forward(layer: Layer, A: Any, cache: Cache) -> Any:
     mask = layer.mask_for(layer.inputs_of(A)[0], cache) if layer.uses_mask else None
     given = A if cache.reuse_input else _protected(A)
     if cache.window is not None:
-        known = {name: getattr(layer, name) for name in layer.declared}
+        names = (*layer.declared, *layer.declared_state)
+        known = {name: getattr(layer, name) for name in names}
         if layer.uses_mask:  # as the formulas have it, None or not
             one = layer.inputs_of(A)[0]
             known["data"] = np.ones(one.shape[:-1], bool) if mask is None else mask

@@ -113,6 +113,19 @@ class BatchNorm(Layer):
                 r"\sigma^2 = \tfrac1N \sum_i w_i (A_i - \mu)^2",
                 when="training",
             ),
+            Formula(
+                "running_mean_next",
+                "where(N > 1, momentum * running_mean + (1 - momentum) * mean, running_mean)",
+                r"\bar\mu' = \beta \bar\mu + (1 - \beta) \mu",
+                when="training",
+            ),
+            Formula(
+                "running_variance_next",
+                "where(N > 1, momentum * running_variance"
+                " + (1 - momentum) * N / maximum(N - 1, 1) * variance, running_variance)",
+                r"\bar\sigma'^2 = \beta \bar\sigma^2 + (1 - \beta) \tfrac{N}{N - 1} \sigma^2",
+                when="training",
+            ),
             Formula("mean", "running_mean", r"\mu = \bar\mu", when="not training"),
             Formula(
                 "variance", "running_variance", r"\sigma^2 = \bar\sigma^2", when="not training"
