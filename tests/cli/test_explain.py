@@ -83,5 +83,5 @@ def test_a_number(run: Run, houses: Path) -> None:
     result = run("explain", "houses-model.skops", houses)
     table = pd.read_csv(houses).drop(columns="price")
     predicted = load("houses-model.skops").predict(table.head(1))[0]
-    assert f"row 0: {predicted}" in result.out
+    assert f"predicted {predicted}" in result.out
     assert np.isfinite(predicted)

@@ -19,7 +19,9 @@ ALL = {
     formula.plain: formula
     for formulas in (
         *(case.make().formulas for case in CASES),
+        *(type(case.make()).formulas for case in CASES),
         *(case.loss.formulas for case in LOSSES),
+        *(type(case.loss).formulas for case in LOSSES),
     )
     for formula in formulas
 }

@@ -316,8 +316,8 @@ def explain(
         str | None,
         typer.Option(
             metavar="NAME[I]",
-            help="Only this number, such as 0.dense.Z[3]: what it is made of, and what it goes "
-            "into.",
+            help="Only this number, such as columns.scaled[2]: what it is made of and what it "
+            "goes into.",
         ),
     ] = None,
     html: Annotated[

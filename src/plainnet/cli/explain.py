@@ -33,16 +33,16 @@ def explain(
         place = check_writable(html)
         check_replaceable(html, place, "a page of `plainnet explain`", is_page)
     record = _traced(load_model(model), model, source, row, text)
+    asked = None if unit is None else _of_unit(record, unit)
     if html is not None and place is not None:
         with written_whole(html, place) as file:
             document = page_of(record, f"{model.name}, row {row} of {source}")
             file.write(document.replace("\n", f"\n{PAGE}\n", 1))
-        return
     console = report.make_console(False)
-    if unit is None:
+    if asked is not None:
+        console.print(asked, soft_wrap=True, markup=False, highlight=False)
+    elif html is None:
         console.print(record, soft_wrap=True)
-    else:
-        console.print(_of_unit(record, unit), soft_wrap=True, markup=False, highlight=False)
 
 
 def is_page(path: Path) -> bool:

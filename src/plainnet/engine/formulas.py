@@ -159,7 +159,7 @@ def formulas_of(subject: Any, unknown: Formulas, *, training: bool) -> Formulas:
 
 def sigmoid(Z: Array) -> Array:
     """1 / (1 + exp(-Z))."""
-    row = np.reshape(Z, -1)  # kernels take arrays, and numbers are none
+    row = np.reshape(Z, -1)  # kernels take arrays, and a number is not one
     return activations.sigmoid(row, np.empty_like(row)).reshape(np.shape(Z))
 
 

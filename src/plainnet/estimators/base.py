@@ -30,7 +30,7 @@ from plainnet.arguments.config import rebuild
 from plainnet.arguments.sparse import DenseSlices, SparseRows
 from plainnet.engine.cache import Cache
 from plainnet.engine.settings import Limits
-from plainnet.engine.stages import Stage
+from plainnet.engine.stages import Stage, each_row
 from plainnet.errors import DataError, SettingError, require_integer, require_type
 from plainnet.estimators.state import note_made, packed, unpacked
 from plainnet.layers import Dense, Sequential
@@ -314,14 +314,14 @@ class NeuralEstimator(BaseEstimator, ABC):
         """
         return None, self._for_training(rows)
 
-    def _stage_after(self, Z: str) -> Stage | None:
+    def _stage_after(self) -> Stage | None:
         """What is done to the mean Z of the networks' outputs before the loss's activation."""
         return None
 
     def _notes_on(self, Z: Array) -> tuple[str, ...]:
         """What the outputs of some rows mean, a line for each."""
         predicted = self._decide(Z)
-        return tuple(f"row {i}: {value}" for i, value in enumerate(predicted.tolist()))
+        return each_row(f"predicted {value}" for value in predicted.tolist())
 
     # --- predictions out -------------------------------------------------------------------------
 

@@ -110,8 +110,8 @@ class CalibratedClassifier(Classifier):
     def _outputs(self, X: Any) -> Array:
         return super()._outputs(X) / self.temperature_
 
-    def _stage_after(self, Z: str) -> Stage | None:
-        calibrated = Formula("Z_calibrated", f"{Z} / temperature", r"\hat Z = Z / T")
+    def _stage_after(self) -> Stage | None:
+        calibrated = Formula("Z_calibrated", "Z / temperature", r"\hat Z = Z / T")
         known = {"temperature": self.temperature_}
         return Stage("calibration", "temperature scaling", (calibrated,), known)
 

@@ -62,7 +62,7 @@ class StandardisedRegressor(Regressor, Ensemble):
         y = super()._decide(Z) * self._spread + self._center
         return np.asarray(np.ldexp(np.clip(y, self._least, self._largest), self._exponent))
 
-    def _stage_after(self, Z: str) -> Stage | None:
+    def _stage_after(self) -> Stage | None:
         known = {
             "spread": np.atleast_1d(self._spread),
             "center": np.atleast_1d(self._center),
@@ -71,14 +71,14 @@ class StandardisedRegressor(Regressor, Ensemble):
             "unit": np.ldexp(1.0, np.atleast_1d(self._exponent)),
         }
         formulas = (
-            Formula("unbounded", f"{Z} * spread + center", r"u = Z s + \mu"),
+            Formula("unbounded", "Z * spread + center", r"u = Z s + \mu"),
             Formula(
                 "y",
                 "minimum(maximum(unbounded, least), largest) * unit",
                 r"\hat y = \min(\max(u, y_{min}), y_{max})",
             ),
         )
-        return Stage("prediction", "standardised targets", formulas, known)
+        return Stage("prediction", "standardised targets", formulas, known, ends=True)
 
     # --- intervals -------------------------------------------------------------------------------
 

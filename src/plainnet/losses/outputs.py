@@ -172,11 +172,11 @@ class EachOutput(Loss):
         if window is not None:
             window.went_back = True
         for (name, (loss, weight)), (_, own) in zip(self.losses.items(), cache.layers, strict=True):
-            dL = loss.mean_gradient(own, sample_weight)
-            dZ = cache.array(f"dZ_{name}", dL.shape, dL.dtype)
-            gradients.append(np.multiply(dL, weight, out=dZ))
-            if window is not None:
+            dL = dZ = loss.mean_gradient(own, sample_weight)
+            if window is not None:  # which shows both
                 window.note_inner(f"dL_{name}", dL)
+                dZ = cache.array(f"dZ_{name}", dL.shape, dL.dtype)
+            gradients.append(dL if dZ is dL and weight == 1 else np.multiply(dL, weight, out=dZ))
         return tuple(gradients)
 
     def _each(

@@ -496,6 +496,11 @@ def test_permutation_importance_ranks_the_column_that_decides_first(kind, rng):
     found = permutation_importance(model, table, y, n_repeats=3, random_state=0)
     assert found.importances_mean.argmax() == 1
     assert found.importances_mean[1] > 5 * abs(found.importances_mean[0])
+    for name, tensor in model.network_.tensors.items():
+        if name.endswith("W"):
+            tensor[...] = rng.permutation(tensor.ravel()).reshape(tensor.shape)
+    other = permutation_importance(model, table, y, n_repeats=3, random_state=0)
+    assert other.importances_mean[1] < 0.6 * found.importances_mean[1]
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -248,8 +248,10 @@ def test_rollout_of_ids_in_blocks(rng, monkeypatch):
     network = network_of(layers, (None,), dtype=np.float32)
     X = rng.integers(1, 9, (5, 4))
     X[0, 2:] = 0
+    X[4] = 0
     R = attention_rollout(network, X)
     assert R.shape == (5, 4, 4)
+    np.testing.assert_array_equal(R[4], np.eye(4))  # nothing but padding attends to nothing
     assert R.dtype == np.float32
     np.testing.assert_allclose(R.sum(axis=2), 1, rtol=1e-6)
     assert not R[0, :2, 2:].any()  # padding gives nothing to what is data

@@ -155,7 +155,7 @@ def test_each_step_has_its_section_and_the_text_that_is_printed(make):
                 each.strip() for each in step.text().split("\n")[1:]
             ]  # fmt: skip
         else:
-            assert step.how_to_add_formulas in words(section)
+            assert step.why_no_formulas in words(section)
 
 
 @every_trace

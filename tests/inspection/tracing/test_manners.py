@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -27,10 +30,11 @@ from plainnet.layers import (
     Layer,
     Masking,
     ReLU,
+    Sample,
     Sequential,
     Tanh,
 )
-from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
+from plainnet.losses import GaussianKL, MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD
 from traced import some_of
 
@@ -64,6 +68,16 @@ def test_the_data_may_change_later():
     text = str(record)
     X[:], y[:] = 9, 9
     assert record["X"].tolist() == [[1.0, 2.0]]
+    assert str(record) == text
+
+
+@pytest.mark.parametrize("Y", [None, [[1, 0], [0, 1]]])
+def test_the_data_of_a_textbook_network_may_change_later(Y):
+    X = np.array([[1.0, 0.5], [2.0, -1.0]])
+    record = trace(NeuralNetwork(2, [2], 2, seed=0), X, Y)
+    text = str(record)
+    X[:] = 7
+    assert record["A0"].tolist() == [[1.0, 0.5], [2.0, -1.0]]
     assert str(record) == text
 
 
@@ -119,6 +133,8 @@ def test_a_loss_that_its_formula_cannot_say_in_floats():
         line = record.unit("loss.losses[0]")
         assert str(line) == "losses[0] = -(0*log(1) + 1*log(0)) = inf; the pass has 500"
         assert r"\text{; the pass has }" in line.latex()
+        assert "= inf; the pass has 500" in re.sub("<[^>]*>", "", line._repr_html_())
+        assert "; the pass has 500" in re.sub("<[^>]*>", "", record._repr_html_())
     assert not line.agrees
     assert line.value == 500
 
@@ -141,6 +157,18 @@ def test_a_formula_that_is_not_what_the_code_does():
     z = float(record["0.dense.Z"][0, 0])
     assert not line.agrees
     assert str(line) == f"Y[0, 0] = 3*({z:.3g}) = {3 * z:.3g}; the pass has {2 * z:.3g}"
+
+
+def test_infinities_beside_it_excuse_no_number():
+    network = of_two(Doubled(), loss=MeanSquaredError())
+    record = trace(network, [[1.0, 2.0]])
+    window = record.step("0.doubled").part.window
+    window.noted["Y"] = np.array([[np.inf, 4.0]])
+    assert str(record.unit("0.doubled.Y[0, 1]")) == "Y[0, 1] = 3*2 = 6; the pass has 4"
+    window.noted["Y"] = np.array([[np.nan, np.nan]])
+    assert str(record.unit("0.doubled.Y[0, 1]")) == "Y[0, 1] = 3*2 = 6; the pass has nan"
+    window.noted["Y"] = np.array([[1, 2]])
+    assert str(record.unit("0.doubled.Y[0, 1]")) == "Y[0, 1] = 3*2 = 6; the pass has 2"
 
 
 def test_numbers_are_those_of_the_arrays(rng):
@@ -237,6 +265,23 @@ def test_what_a_masked_step_goes_into(rng):
             assert (here.name, here.index) in [(each.name, each.index) for each in sources]
 
 
+def test_threads_may_ask_one_trace(rng):
+    network = of_two(Dense(3), ReLU(), Dense(2))
+    record = trace(network, rng.standard_normal((2, 2)), rng.standard_normal((2, 2)), SGD(0.1))
+    places = [*some_of(record, rng, 2)] * 8
+    alone = [(str(record.unit(*place)), record.goes_into(*place)) for place in places]
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            together = list(
+                threads.map(lambda at: (str(record.unit(*at)), record.goes_into(*at)), places)
+            )
+    finally:
+        sys.setswitchinterval(switching)
+    assert together == alone
+
+
 # --- settings and rows ----------------------------------------------------------------------------
 
 
@@ -278,12 +323,34 @@ def test_too_many_rows_and_none(rng):
     model = fitted(X, X[:, 0] > 0)
     with pytest.raises(DataError, match="1 to 256; got 300"):
         trace(model, X)
+    with pytest.raises(ValueError, match="0 sample"):
+        trace(model, X[:0])
+    network = of_two(Dense(1))
+    with pytest.raises(DataError, match="X has no rows"):
+        trace(network, X[:0])
+    with pytest.raises(DataError, match="X must be finite; got nan in row 0, column 1"):
+        trace(network, [[1.0, np.nan]])
 
 
 def test_one_class(rng):
     X = rng.standard_normal((20, 2))
     record = trace(fitted(X, ["only"] * 20), X[:2])
-    assert "row 1: only" in str(record)
+    assert "row 1: predicted only" in str(record)
+
+
+def test_an_update_needs_targets(rng):
+    """Also where the loss needs none."""
+    network = of_two(Sample(), loss=GaussianKL(), input_shape=4)
+    with pytest.raises(SettingError, match="pass the targets y"):
+        trace(network, rng.standard_normal((1, 4)), None, SGD(0.1))
+
+
+def test_a_layer_may_be_called_update(rng):
+    graph = Graph({"updated": (Dense(2), "X")}, inputs="X", outputs="updated")
+    record = trace(of_two(graph), rng.standard_normal((1, 2)), [[0.0, 1.0]], SGD(0.1))
+    (name,) = {step.layer for step in record.steps if step.layer.endswith("updated")}
+    assert record.step(name, "backward").direction == "backward"
+    assert record.step(f"update.{name}.W").direction == "update"
 
 
 def test_names_that_are_not(rng):

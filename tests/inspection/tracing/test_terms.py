@@ -1,4 +1,4 @@
-"""How one number is made of others, and how that is written; test_tracing.py has all layers."""
+"""How one number is made of others, and how that is written; test_trace.py has all layers."""
 
 from __future__ import annotations
 

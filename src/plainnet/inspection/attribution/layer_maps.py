@@ -9,7 +9,7 @@ import numpy as np
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
-from plainnet.engine.recording import WindowOfSteps
+from plainnet.engine.recorded_steps import WindowOfSteps
 from plainnet.errors import SettingError, ShapeError, require_type
 from plainnet.inspection.attribution.probing import (
     Array,
@@ -162,7 +162,7 @@ def attention_rollout(network: Network, X: Any) -> Array:
     Abnar and Zuidema 2020, section 3, eq. 1 and the text before it: attention is taken as the share
     of what flows, and I is the shortcut around it. Row t of the result is about step t, and its
     numbers sum to 1. It does not depend on an output; layers between attention count as if each
-    step kept to itself.
+    step kept to itself, and so does a step that attends to nothing, where all is padding.
 
     Parameters
     ----------
@@ -205,10 +205,12 @@ def _rolled_out(weights: list[Array]) -> Array:
     for P in weights:
         if P.shape[2:] != (T, T):
             raise ShapeError(
-                f"attention_rollout needs layers of as many steps; one has {T} and another "
-                f"{P.shape[-1]}"
+                "attention_rollout needs layers with the same number of steps; one has "
+                f"{T} and another {P.shape[-1]}"
             )
-        R = (P.mean(axis=1) @ R + R) / 2
+        P = P.mean(axis=1)
+        attends = P.any(axis=-1, keepdims=True)  # not where all is padding
+        R = np.where(attends, (P @ R + R) / 2, R)
     return R
 
 

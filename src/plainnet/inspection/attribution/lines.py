@@ -71,18 +71,24 @@ class Lines:
 
         Some at a time, with a slice that says which.
         """
+        for some, i, ways, points in self._points(row, position):
+            Z, gradients = self.probe.follow(points, i)
+            yield some, Z, {name: gradients[name] * way for name, way in ways.items()}
+
+    def outputs(self, row: Array, position: Array) -> Array:
+        """The target at these positions."""
+        found = [self.probe.outputs(points, i) for _, i, _, points in self._points(row, position)]
+        return np.concatenate(found)
+
+    def _points(self, row: Array, position: Array) -> Iterator[tuple[slice, Array, Arrays, Arrays]]:
+        """Some positions at a time: which, on whose lines, with which ways, and where they lie."""
         size = rows_at_once(self.probe.network, self.probe.X)
         for begin in range(0, len(row), size):
             some = slice(begin, begin + size)
             i, a = row[some], position[some]
             ways = {name: way[i] for name, way in self.ways.items()}
             points = {n: self.starts[n][i] + beside(a, way) * way for n, way in ways.items()}
-            Z, gradients = self.probe.follow(points, i)
-            yield some, Z, {name: gradients[name] * way for name, way in ways.items()}
-
-    def outputs(self, row: Array, position: Array) -> Array:
-        """The target at these positions."""
-        return np.concatenate([Z for _, Z, _ in self.follow(row, position)])
+            yield some, i, ways, points
 
     def parts(self, allowed: Array) -> Parts:
         """Parts whose errors, without sign, add up to at most this for each row.

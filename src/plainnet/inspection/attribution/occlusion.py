@@ -78,15 +78,16 @@ def occlusion(
     inputs = inputs_of(network, X)
     Z = network.outputs(as_given(inputs))
     explained = chosen(network, Z, target)
+    Z, ids = explained.of(Z), ids_of(network)
     R: Arrays = {}
     for name, array in inputs.items():
         spatial = _spatial(name, array)
         patches = _patches(spatial, size, stride)
-        hidden = _hidden_value(value, array, name in ids_of(network))
+        hidden = _hidden_value(value, array, name in ids)
         total = np.zeros((len(array), *spatial), network.dtype)
         covered = np.zeros(spatial, int)
         for patch, Z_hidden in _with_hidden(network, inputs, name, patches, hidden, explained):
-            total[(slice(None), *patch)] += beside(explained.of(Z) - Z_hidden, total)
+            total[(slice(None), *patch)] += beside(Z - Z_hidden, total)
             covered[patch] += 1
         R[name] = total / covered.astype(network.dtype)
     return as_given(R)

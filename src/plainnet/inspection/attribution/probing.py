@@ -1,4 +1,4 @@
-"""A network's inputs, the output that is asked about, and the gradient of the one in the other."""
+"""A network's inputs, the output that is asked about, and its gradient with respect to them."""
 
 from __future__ import annotations
 
@@ -257,21 +257,29 @@ class Probe:
 
         The next call overwrites the gradients.
         """
-        given = {name: self.X[name][rows] if name in self.ids else points[name] for name in points}
         found: Arrays = {}
-        vectors = {place.path: points[name] for name, place in self.ids.items()}
-        for place in self.ids.values():
-            embedding: Any = place.subject
-            embedding.given, embedding.found = vectors, found
-        for _, masking in self._maskings:
-            masking.given = some(self._masks, rows)
-        Z = self.network.forward(as_given(given), self._cache)
+        Z = self._forward(points, rows, found)
         dX = self.network.backward(self.target.gradient(Z, rows), self._cache)
         dX = dX if self.network.body.takes_several else {"": dX}
         gradients = {
             name: found[self.ids[name].path] if name in self.ids else dX[name] for name in points
         }
         return self.target.of(Z, rows), gradients
+
+    def outputs(self, points: Arrays, rows: Any) -> Array:
+        """The target at these points, without its gradient."""
+        return self.target.of(self._forward(points, rows, {}), rows)
+
+    def _forward(self, points: Arrays, rows: Any, found: Arrays) -> Any:
+        """All outputs at these points; a pass back puts the gradients of vectors into `found`."""
+        given = {name: self.X[name][rows] if name in self.ids else points[name] for name in points}
+        vectors = {place.path: points[name] for name, place in self.ids.items()}
+        for place in self.ids.values():
+            embedding: Any = place.subject
+            embedding.given, embedding.found = vectors, found
+        for _, masking in self._maskings:
+            masking.given = some(self._masks, rows)
+        return self.network.forward(as_given(given), self._cache)
 
     def pieces(self) -> Iterator[slice]:
         """All rows, some at a time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from plainnet.engine.stages import each_row
 from plainnet.inspection.tracing.stages import Way
 from plainnet.inspection.tracing.trace import Trace
 from plainnet.rl.agent import Agent
@@ -18,5 +19,5 @@ def trace_of_agent(agent: Agent, observation: Any) -> Trace:
     Z = way.add_network(deepcopy(agent._deciding), given)
     way.add(agent._stage_after(), Z=Z)
     actions = agent.environments.as_env(agent.choose(X, None)).tolist()
-    way.parts[-1].notes = tuple(f"row {i}: action {action}" for i, action in enumerate(actions))
+    way.parts[-1].notes = each_row(f"action {action}" for action in actions)
     return Trace(way.parts, way.data, None)

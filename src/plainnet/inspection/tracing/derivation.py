@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from plainnet.engine.formulas import Formula, aligned, text_in_latex
-from plainnet.engine.recording import ABOVE
+from plainnet.engine.recorded_steps import ABOVE
 from plainnet.errors import SettingError, UnknownNameError
 from plainnet.inspection.tracing.lines import Kept, Line, Lines, split
 from plainnet.inspection.tracing.parts import Part
-from plainnet.inspection.tracing.printing import DIGITS, MOST_ELEMENTS, MOST_TERMS
+from plainnet.inspection.tracing.printing import MOST_ELEMENTS
 from plainnet.inspection.tracing.terms import Index
+from plainnet.inspection.tracing.writing import DIGITS, MOST_TERMS
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _first_reader(lines: Lines, name: str) -> tuple[Part, str]:
             array = part.window[read]
             if array.size and lines.of(part, read, (0,) * array.ndim).name == name:
                 return part, read
-    raise UnknownNameError(f"nobody reads {name!r} as it is, so it has no gradient")
+    raise UnknownNameError(f"no layer reads {name!r} directly, so it has no gradient")
 
 
 def _chain(lines: Lines, first: Line) -> list[Link]:

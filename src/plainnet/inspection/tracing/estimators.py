@@ -41,12 +41,12 @@ def trace_of_estimator(estimator: NeuralEstimator, X: Any) -> Trace:
         mean = Formula("Z", f"({' + '.join(names)}) / {len(names)}", r"Z = \tfrac1n \sum_i Z_i")
         known = dict(zip(names, outputs, strict=True))
         Z = way.add(Stage("mean", f"of {len(names)} networks", (mean,), known))
-    after = estimator._stage_after("Z")
+    after = estimator._stage_after()
     if after is not None:
         Z = way.add(after, Z=Z)
     classes = getattr(estimator, "classes_", ())
-    numbers = after is not None and not after.formulas[-1].result.startswith("Z")
-    if not numbers and len(classes) != 1:  # of one class there is no doubt
+    ends = after is not None and after.ends
+    if not ends and len(classes) != 1:  # of one class there is no doubt
         way.add_activation(estimator.network_.loss, Z)
     way.parts[-1].notes = estimator._notes_on(estimator._outputs(rows))
     return Trace(way.parts, way.data, None)

@@ -87,8 +87,8 @@ text-align:right;font-variant-numeric:tabular-nums}
 """The colours of numbers stand out from white and from black, and leave text readable on both."""
 
 LEGEND = (
-    "Shaded by size, blue above 0 and orange below. A number under which the pointer becomes a "
-    "question mark says how it is made; “in numbers” has some of them as text."
+    "Shaded by size: blue above 0, orange below. Rest the pointer on a number to see how it is "
+    "made, wherever it turns into a question mark; “in numbers” shows some of them as text."
 )
 
 
@@ -189,7 +189,7 @@ def _section(step: Step, room: Room, *, is_open: bool) -> Markup:
         content.append(details("in numbers", lines(line.removeprefix("  ") for line in text)))
     else:
         content += [_array(step, name, room, has_lines=False) for name in outputs]
-        content.append(_said(step.how_to_add_formulas))
+        content.append(_said(step.why_no_formulas))
     heading = element("span", *title)
     return details(heading, *content, is_open=is_open, class_="plainnet-step")
 
@@ -332,7 +332,7 @@ class MarkedWriter(Writer):
             yield before.removesuffix(text)
             yield element("span", text, title=reference(made.array, made.index))
             before = after
-        yield before
+        yield before if line.agrees else f"{before}; the pass has {number(line.value)}"
 
     def bare(self, text: str) -> str:
         return re.sub("\ue000\\d+\ue001", "", text)

@@ -32,7 +32,7 @@ from plainnet.inspection.tracing.terms import (
     size_of,
     together,
 )
-from plainnet.inspection.tracing.writing import AT_THE_END, LatexWriter, Writer
+from plainnet.inspection.tracing.writing import AT_THE_END, DIGITS, MOST_TERMS, LatexWriter, Writer
 
 Array = npt.NDArray[Any]
 
@@ -95,7 +95,7 @@ class Line(Kept):
                 ahead += reversed(term.terms if isinstance(term, Many) else term.operands)
         return tuple(found.values())
 
-    def text(self, *, digits: int = 3, most: int = 8, names: bool = False) -> str:
+    def text(self, *, digits: int = DIGITS, most: int = MOST_TERMS, names: bool = False) -> str:
         """The line as it is printed.
 
         Parameters
@@ -111,7 +111,7 @@ class Line(Kept):
         line = writer.line(self.local_name, self.index, self.term)
         return line if self.agrees else f"{line}; the pass has {writer.number(self.value)[0]}"
 
-    def latex(self, *, digits: int = 3, most: int = 8, names: bool = False) -> str:
+    def latex(self, *, digits: int = DIGITS, most: int = MOST_TERMS, names: bool = False) -> str:
         """The line in LaTeX; see `text`."""
         writer = LatexWriter(*checked_bounds(digits, most), names=names)
         line = writer.line(self.local_name, self.index, self.term)
@@ -285,14 +285,15 @@ def _agree(term: Term, value: Any, array: Array) -> bool:
     made, kept = float(term.value), float(value)
     if made == kept or (made != made and kept != kept):
         return True
-    if not np.isfinite(made):
+    if array.dtype.kind != "f" or not (np.isfinite(made) and np.isfinite(kept)):
         return False
     rounding = ROUNDING.get(np.asarray(value).dtype.name, 0.0)
     off = abs(made - kept)
     if off <= rounding * size_of(term):
         return True
     # What cancels in the pass may not cancel here: it is measured by its neighbours.
-    return bool(off <= CANCELLED * np.finfo(array.dtype).eps * np.nanmax(np.abs(array)))
+    largest = np.abs(array[np.isfinite(array)]).max(initial=0)
+    return bool(off <= CANCELLED * np.finfo(array.dtype).eps * largest)
 
 
 ROUNDING = {"float32": 1e-4, "float64": 1e-6}

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from plainnet.engine.recording import ABOVE, WindowOfSteps
-from plainnet.inspection.tracing.memory import Made, Memory
+from plainnet.engine.recorded_steps import ABOVE, WindowOfSteps
+from plainnet.inspection.tracing.memory import Held, Memory
 from plainnet.inspection.tracing.parts import Part
 from plainnet.inspection.tracing.terms import Index
 from plainnet.inspection.tracing.uses import Place, Uses
@@ -39,7 +39,7 @@ class Links:
     @cached_property
     def forward(self) -> Memory:
         """What the data and the forward pass have made."""
-        made = [Made(array, None, name) for name, array in self.data.items()]
+        made = [Held(array, None, name) for name, array in self.data.items()]
         return Memory(made + [each for p in self.passing for each in p.made(backward=False)])
 
     @cached_property
@@ -50,7 +50,7 @@ class Links:
     @cached_property
     def read(self) -> Memory:
         """What each part reads of others, and gives a gradient back for."""
-        return Memory([Made(p.window[name], p, name) for p in self.passing for name in p.read()])
+        return Memory([Held(p.window[name], p, name) for p in self.passing for name in p.read()])
 
     @cached_property
     def _uses(self) -> Uses:
@@ -65,13 +65,13 @@ class Links:
         """
         if part.kind == "update":
             return self._origin_of_update(part, name, index)
-        place = part.place(name, index)
+        place = part.window.place(name, index)
         if place is None:
             return None
         window = part.window
         gradients = {*window.on_the_way_back, *part.handed("backward"), ABOVE}
         backward = name in gradients or (name in window.from_inside and name.startswith("d"))
-        found: list[tuple[bool, int, Made, Index]] = []
+        found: list[tuple[bool, int, Held, Index]] = []
         memory = self.backward if backward else self.forward
         for made, own in memory.at(*place):
             owner: Part | None = made.owner
@@ -85,7 +85,7 @@ class Links:
         *_, made, own = max(found, key=lambda each: each[:2])
         if made.owner is None:
             return None, made.name, own
-        inner = made.owner.inner_index(made.name, own)
+        inner = made.owner.window.own_index(made.name, own)
         # What a recurrent layer returns for a masked step is not its state.
         alike = _same(made.owner.window[made.name][inner], window[name][index])
         return (made.owner, made.name, inner) if alike else None
@@ -97,7 +97,7 @@ class Links:
         around = [each for each in self.passing if each.holds(part)]
         for owner in reversed(around):
             direction = "backward" if backward else "forward"
-            handed = [Made(owner.window[n], owner, n) for n in owner.handed(direction)]
+            handed = [Held(owner.window[n], owner, n) for n in owner.handed(direction)]
             for made, own in Memory(handed).at(*place):
                 return owner, made.name, own
         return None
@@ -132,7 +132,7 @@ class Links:
         inside = name in part.window.on_the_way_back and not part.is_evaluable(name)
         if not inside and name not in part.handed("backward") and name != ABOVE:
             return []
-        place = part.place("Y" if name == ABOVE else name[1:], index)
+        place = part.window.place("Y" if name == ABOVE else name[1:], index)
         if place is None:
             return []
         found = [
@@ -171,7 +171,7 @@ class Links:
         update = self._update_of(part, name)
         if update is not None and self.origin(*update, index) is not None:
             known.append((*update, index))
-        return self._uses.of(part.place(name, index), known, is_it)
+        return self._uses.of(part.window.place(name, index), known, is_it)
 
     def sums(self, part: Part, name: str, index: Index) -> list[Place]:
         """The gradients that may be sums of what all readers give back, of which this is one."""
@@ -179,7 +179,7 @@ class Links:
         if update is not None and self.origin(*update, index) is None:
             return [(*update, index)]
         read = name.removeprefix("d")
-        place = part.place(read, index) if name != read and read in part.read() else None
+        place = part.window.place(read, index) if name != read and read in part.read() else None
         if place is None:
             return []
         makers = [each for each in self.forward.at(*place) if each[0].owner is not None]
@@ -189,7 +189,7 @@ class Links:
             owner, is_recurrent = made.owner, isinstance(made.owner.window, WindowOfSteps)
             gradient = ABOVE if is_recurrent else f"d{made.name}"
             if gradient in owner.window and not owner.is_evaluable(gradient):
-                found.append((owner, gradient, owner.inner_index(made.name, own)))
+                found.append((owner, gradient, owner.window.own_index(made.name, own)))
         return found
 
     def _update_of(self, part: Part, name: str) -> tuple[Part, str] | None:

@@ -19,14 +19,14 @@ Index = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Made:
-    """An array that somebody has made.
+class Held:
+    """An array that somebody has.
 
     Attributes
     ----------
     array : Array
     owner : object
-        Who made it.
+        Who has it.
     name : str
         What the owner calls it.
     """
@@ -39,12 +39,12 @@ class Made:
 class Memory:
     """Arrays by the addresses of their numbers."""
 
-    def __init__(self, made: Sequence[Made]) -> None:
+    def __init__(self, made: Sequence[Held]) -> None:
         self.made = [each for each in made if each.array.size and _has_own_places(each.array)]
         bounds = [np.lib.array_utils.byte_bounds(each.array) for each in self.made]
         self._starts, self._stops = np.array(bounds, np.int64).reshape(-1, 2).T
 
-    def at(self, array: Array, index: Index) -> list[tuple[Made, Index]]:
+    def at(self, array: Array, index: Index) -> list[tuple[Held, Index]]:
         """All arrays that have this element of an array, each with its own index of it."""
         address = _address(array, index)
         found = []

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from plainnet.arguments.parts import Parts
 from plainnet.arguments.spelling import require_object, spelled
+from plainnet.data import check_features
 from plainnet.engine.cache import Cache
 from plainnet.errors import SettingError, require_boolean, require_optional
 from plainnet.inspection.tracing.parts import activation_shown, parts_of
@@ -47,11 +48,12 @@ def trace(
     X : array of shape (m, *input_shape)
         One example or a few. With several inputs, a dict of arrays.
     y : array of m targets, optional
-        As the network's loss takes them. Without them, the pass ends with the output.
+        As the network's loss takes them. Without them, the pass ends with what the loss makes of
+        the output, such as probabilities.
     optimizer : Optimizer, optional
         The trace ends with the update that its next step makes.
     sample_weight : array of shape (m,), optional
-        The trace has them as the loss reads them, as shares of the largest.
+        They appear in the trace as the loss reads them: divided by the largest.
     training : bool, optional
         Whether dropout drops and batch norm uses the batch; by default if there are targets.
     seed : int, numpy.random.Generator or None
@@ -82,22 +84,22 @@ def trace(
     if estimators is not None and isinstance(network, estimators.NeuralEstimator):
         from plainnet.inspection.tracing.estimators import trace_of_estimator
 
-        _expect_only("estimator", y=y, optimizer=optimizer, **others)
+        _expect_only("an estimator", y=y, optimizer=optimizer, **others)
         return trace_of_estimator(network, X)
     agents = sys.modules.get("plainnet.rl.agent")
     if agents is not None and isinstance(network, agents.Agent):
         from plainnet.inspection.tracing.agents import trace_of_agent
 
-        _expect_only("agent", y=y, optimizer=optimizer, **others)
+        _expect_only("an agent", y=y, optimizer=optimizer, **others)
         return trace_of_agent(network, X)
     if isinstance(network, NeuralNetwork):
-        _expect_only("NeuralNetwork", optimizer=optimizer, **others)
+        _expect_only("a NeuralNetwork", optimizer=optimizer, **others)
         return trace_of_textbook(network, X, y)
     require_object("network", network, Network)
     require_optional("optimizer", optimizer, Optimizer)
     if training is not None:
         require_boolean("training", training)
-    if optimizer is not None and y is None and network.loss.needs_targets:
+    if optimizer is not None and y is None:
         raise SettingError("an update follows from a loss: pass the targets y with the optimizer")
     own = deepcopy(network)
     seed = deepcopy(seed)  # a generator is not advanced
@@ -120,21 +122,17 @@ def _expect_only(kind: str, **given: Any) -> None:
     """Refuse what a trace of this kind has no use for."""
     wrong = [name for name, value in given.items() if value is not None]
     if wrong:
-        what = "a step of gradient descent" if kind == "NeuralNetwork" else "a prediction"
+        what = "a step of gradient descent" if kind == "a NeuralNetwork" else "a prediction"
         raise SettingError(
-            f"the trace of {with_article(kind)} is that of {what}: leave out {', '.join(wrong)}, "
+            f"the trace of {kind} is that of {what}: leave out {', '.join(wrong)}, "
             "or pass its network with what that reads (to_network, network_)"
         )
-
-
-def with_article(noun: str) -> str:
-    """An estimator, a NeuralNetwork."""
-    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def recorded_outputs(network: Network, X: Any, cache: Cache) -> tuple[Any, Any]:
     """The data as the network takes it, and its outputs, in a pass with this cache."""
     X = network.inputs(X)
+    check_features(X)
     return X, network.forward(X.arrays if isinstance(X, Parts) else X, cache)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count, takewhile
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +13,9 @@ import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import LAYERS, Formula
-from plainnet.engine.recording import ABOVE, Window, WindowOfSteps
-from plainnet.inspection.tracing.memory import Made
+from plainnet.engine.recorded_steps import ABOVE
+from plainnet.engine.recording import Window
+from plainnet.inspection.tracing.memory import Held
 from plainnet.losses import EachOutput, EachPosition, Loss
 
 Array = npt.NDArray[Any]
@@ -118,79 +120,26 @@ class Part:
             if not own and name in window and gradient in window:
                 yield name
 
-    def made(self, *, backward: bool) -> Iterator[Made]:
+    def made(self, *, backward: bool) -> Iterator[Held]:
         """The arrays that it has made in this direction, as they lie in memory."""
         window = self.window
         if backward and not window.went_back:
             return
-        if isinstance(window, WindowOfSteps) and not backward:
-            yield Made(window.returned, self, "Y")
-            return
         gradients = {*window.on_the_way_back, *self.returned("backward")}
         names = dict.fromkeys(self.returned("backward" if backward else "forward"))
         names |= dict.fromkeys(window.by_name)
-        held: Mapping[str, Array] = window.noted
-        if not isinstance(window, WindowOfSteps):  # whose own arrays have other axes
-            held = {**window.arrays, **window.noted}
+        held = window.held
         for name in names:
             if name in held and (name in gradients) == backward:
-                yield Made(held[name], self, name)
+                yield Held(held[name], self, name)
 
-    def given(self) -> Iterator[Made]:
+    def given(self) -> Iterator[Held]:
         """What its formulas read and it has not made itself, as it lies in memory."""
         window = self.window
-        if isinstance(window, WindowOfSteps):
-            yield Made(window.noted[window.formulas.input], self, window.formulas.input)
-            if window.went_back:
-                yield Made(window.given_back, self, ABOVE)
-            return
-        names = {name for formula in window.formulas for name in formula.names}
-        for name in sorted(names):
-            held = window.noted.get(name, window.arrays.get(name))
-            if held is not None and not self.is_evaluable(name):
-                yield Made(held, self, name)
-
-    def own_index(self, name: str, index: Index) -> Index:
-        """The index of an element of what it was given, in its window's array."""
-        window = self.window
-        if name == ABOVE and isinstance(window, WindowOfSteps):
-            whole = window.subject.return_sequences
-            return index if whole else (index[0], window.steps[-1], *index[1:])
-        return index
-
-    def place(self, name: str, index: Index) -> tuple[Array, Index] | None:
-        """Where an element lies in memory; None for what was computed when it was asked for."""
-        window = self.window
-        if isinstance(window, WindowOfSteps):
-            if name == ABOVE:
-                if window.subject.return_sequences:
-                    return window.given_back, index
-                i, t, *rest = index
-                return (window.given_back, (i, *rest)) if t == window.steps[-1] else None
-            if name == "Y":
-                return self._place_of_state(index)
-        if name in window.noted:
-            return window.noted[name], index
-        if name in window.arrays and not isinstance(window, WindowOfSteps):
-            return window.arrays[name], index
-        return None
-
-    def _place_of_state(self, index: Index) -> tuple[Array, Index] | None:
-        """Where a recurrent layer's state is in what it returned."""
-        window = self.window
-        assert isinstance(window, WindowOfSteps)
-        if window.subject.return_sequences:
-            return window.returned, index
-        i, t, *rest = index
-        return (window.returned, (i, *rest)) if t == window.steps[-1] else None
-
-    def inner_index(self, name: str, index: Index) -> Index:
-        """The index of an element of what it returned, in its window's array."""
-        window = self.window
-        if not isinstance(window, WindowOfSteps) or name != "Y":
-            return index
-        whole = window.subject.return_sequences
-        return index if whole else (index[0], window.steps[-1], *index[1:])
+        names = {ABOVE, *(name for formula in window.formulas for name in formula.names)}
+        for name, array in window.held.items():
+            if name in names and not self.is_evaluable(name):
+                yield Held(array, self, name)
 
 
 def _is_of_ids(window: Window, name: str) -> bool:
@@ -202,7 +151,7 @@ def _is_of_ids(window: Window, name: str) -> bool:
 def _several(window: Window, name: str) -> list[str]:
     if name in window:
         return [name]
-    return [each for i in range(1, 1000) if (each := f"{name}_{i}") in window]
+    return list(takewhile(window.__contains__, (f"{name}_{i}" for i in count(1))))
 
 
 # --- of a whole pass ------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from plainnet.inspection.tracing.terms import Index
 if TYPE_CHECKING:
     from plainnet.inspection.tracing.trace import Step, Trace
 
-DIGITS, MOST_TERMS, MOST_ELEMENTS = 3, 8, 6
+MOST_ELEMENTS = 6
 """Of a number, a sum and an array, what is written out."""
 LONGEST = 72
 """Characters of a layer's code."""
@@ -43,7 +43,7 @@ def text_of_step(step: Step, digits: int, most: int, elements: int) -> str:
     lines += [f"{INDENT}{name} is {origin}" for name, origin in step.origins.items()]
     if not step.formulas and not step.notes:
         lines += [f"{INDENT}{name}  {array.shape}" for name, array in step.outputs.items()]
-        lines.append(f"{INDENT}{step.how_to_add_formulas}")
+        lines.append(f"{INDENT}{step.why_no_formulas}")
     for formula in step.formulas:
         array = step.outputs[formula.result]
         shape = f"  # {array.shape}" if array.ndim else ""

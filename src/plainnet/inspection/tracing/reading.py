@@ -34,7 +34,6 @@ class Reading:
     """
 
     def __init__(self, formula: Formula, known: Mapping[str, Any]) -> None:
-        self.formula = formula
         self.known = {**FUNCTIONS, **known}
         self.tree = _parsed(formula.plain)
         self._values: dict[ast.AST, Any] = {}

@@ -7,8 +7,8 @@ elements that it reads, with axes of length 1 repeated as NumPy repeats them; a 
 reshaping, indexing and concatenating move numbers and change none: where a number came from is
 found by moving an array of places in the same way.
 
-Nothing is computed as a whole that the one element does not need, and the terms of a sum are made
-when they are looked at.
+Of what a sum or a product runs over, the whole operand is computed once; its terms are made when
+they are looked at.
 """
 
 from __future__ import annotations
@@ -114,13 +114,15 @@ Term = Number | Operation | Function | Many
 
 
 def size_of(term: Term) -> float:
-    """The largest number in it, by which its rounding is measured."""
-    own = abs(float(term.value)) if isinstance(term.value, float | np.floating) else 0.0
+    """The largest finite number in it, by which its rounding is measured."""
+    own = abs(float(term.value or 0))
+    own = own if own < np.inf else 0.0
     match term:
         case Number():
-            return abs(float(term.value or 0))
+            return own
         case Many(values=values):
-            return max(own, float(np.abs(values.astype(float)).sum()))
+            sizes = np.abs(values.astype(float))
+            return max(own, float(sizes[np.isfinite(sizes)].sum()))
     return max(own, *map(size_of, term.operands))
 
 

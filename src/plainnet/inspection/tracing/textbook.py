@@ -23,7 +23,7 @@ def trace_of_textbook(book: NeuralNetwork, X: Any, Y: Any = None) -> Trace:
     """
     book.to_network()  # refuses a class that overrides what the formulas say
     own = deepcopy(book)
-    X = np.asarray(X, float)
+    X = np.array(X, float)
     cache = own.forward_propagation(X)
     last = own.L + 1
     loss, arrays = None, {**own.parameters, **cache}

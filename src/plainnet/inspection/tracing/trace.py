@@ -25,13 +25,12 @@ from plainnet.inspection.tracing.json_form import json_of
 from plainnet.inspection.tracing.lines import Kept, Line, Lines, checked_bounds
 from plainnet.inspection.tracing.parts import Part
 from plainnet.inspection.tracing.printing import (
-    DIGITS,
     MOST_ELEMENTS,
-    MOST_TERMS,
     text_of,
     text_of_step,
 )
 from plainnet.inspection.tracing.terms import Index, Number
+from plainnet.inspection.tracing.writing import DIGITS, MOST_TERMS
 from plainnet.layers import FromFormula
 
 Array = npt.NDArray[Any]
@@ -108,7 +107,7 @@ class Step:
         return found
 
     @property
-    def how_to_add_formulas(self) -> str:
+    def why_no_formulas(self) -> str:
         """Why no formula is shown of a layer, loss or optimizer."""
         subject = self.part.window.subject
         if isinstance(subject, FromFormula):
@@ -186,10 +185,8 @@ class Trace(Kept, Mapping[str, Array]):
                 f"a step has a number, or the name of its layer; got {shown(which)}"
             )
         if isinstance(which, str):
-            if which.startswith("update"):
-                direction = "update"
             for step in self.steps:
-                if (step.layer, step.direction) == (which, direction):
+                if step.layer == which and step.direction in (direction, "update"):
                     return step
             known = ", ".join(step.layer for step in self.steps if step.direction == direction)
             raise UnknownNameError(f"no step {direction} of {which!r}; there are {known or 'none'}")

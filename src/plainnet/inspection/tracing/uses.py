@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
-from plainnet.engine.recording import Frame, WindowOfSteps
+from plainnet.engine.recorded_steps import WindowOfSteps
+from plainnet.engine.recording import Frame
 from plainnet.inspection.tracing.memory import Memory
 from plainnet.inspection.tracing.parts import Part
 from plainnet.inspection.tracing.reading import ELEMENTWISE, OF_MANY, Reading
@@ -27,12 +29,16 @@ class Reach(Reading):
     operation marks what it makes of a marked element, a sum what has a marked term.
     """
 
+    _name: str
+    _marked: Array
+
     def elements(self, name: str, index: Index) -> Array:
         """The indices of those elements, one a row."""
-        self._name = name
-        self._marked = np.zeros(self.known[name].shape, bool)
-        self._marked[index] = True
-        marks = self._marks(self.tree)
+        own = copy(self)  # threads may ask at once
+        own._name = name
+        own._marked = np.zeros(self.known[name].shape, bool)
+        own._marked[index] = True
+        marks = own._marks(self.tree)
         return np.argwhere(np.zeros((), bool) if marks is None else marks)
 
     def _marks(self, node: ast.expr) -> Array | None:
@@ -150,7 +156,7 @@ class Uses:
         aliases = list(known)
         if place is not None:
             found = [
-                (made.owner, made.name, made.owner.own_index(made.name, own))
+                (made.owner, made.name, made.owner.window.own_index(made.name, own))
                 for made, own in self._read.at(*place)
             ]
             aliases += [each for each in found if each not in known and is_it(*each)]

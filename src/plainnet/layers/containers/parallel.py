@@ -74,7 +74,7 @@ class Parallel(Layer):
 
     @WrittenOut
     def formulas(layer: Any) -> Formulas:  # noqa: N805
-        n = range(1, 1 + len(getattr(layer, "layers", ())) or 3)
+        n = range(1, 1 + (len(getattr(layer, "layers", ())) or 2))
         forward, backward, widened = [], [], []
         for i in n:
             part, columns = f"parts[{i - 1}]", f"columns[{i - 1}]"

@@ -15,7 +15,7 @@ import numpy as np
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula
-from plainnet.engine.recording import WindowOfSteps
+from plainnet.engine.recorded_steps import WindowOfSteps
 from plainnet.errors import DTypeError, SettingError, ShapeError, require_boolean, require_integer
 from plainnet.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 from plainnet.kernels.affine import affine, affine_backward
