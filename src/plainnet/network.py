@@ -142,8 +142,11 @@ class Network(Tensors):
         self._declare(as_generator(seed))
         self._bind()
         wake_blas()
-        for layer, original in copied:
-            copy_tensors(original, layer)
+        own = {id(layer) for layer in self.body.walk()}
+        for ours, theirs in copied:
+            if id(ours) in own:  # some layers make those inside them anew
+                for layer, original in zip(ours.walk(), theirs.walk(), strict=True):
+                    copy_tensors(original, layer)
 
     def _bind(self) -> None:
         super()._bind()

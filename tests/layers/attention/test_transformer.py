@@ -31,6 +31,20 @@ def network_of(*layers: Layer, width: int = 4) -> Network:
     )
 
 
+def test_a_block_of_another_network_is_copied_with_its_parameters(rng):
+    """Although it makes the layers inside it anew."""
+    block = TransformerBlock(2)
+    first = network_of(block, Dense(2))
+    first.parameters[:] = rng.standard_normal(first.parameters.size)
+    second = network_of(block)
+    X = rng.standard_normal((2, 3, 4))
+    Y = first.predict(X)
+    W, b = first["1.dense.W"], first["1.dense.b"]
+    np.testing.assert_allclose(second.predict(X) @ W.T + b, Y, rtol=1e-12)
+    second.parameters[:] = 0
+    np.testing.assert_array_equal(first.predict(X), Y)
+
+
 def wave(shape: tuple[int, ...], k: int) -> np.ndarray:
     """Numbers that another library can be given too."""
     return 0.5 * np.sin(k * np.arange(1, 1 + np.prod(shape))).reshape(shape)
