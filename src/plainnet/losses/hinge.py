@@ -41,10 +41,12 @@ class Hinge(OneOfK):
         ),
         backward=(
             Formula(
-                "R",
-                "S == S.max(axis=1, keepdims=True)",
-                r"R_{ik} = [k = \arg\max_j S_{ij}]",
+                "k",
+                "where(S == S.max(axis=1, keepdims=True), arange(S.shape[1]), S.shape[1])"
+                ".min(axis=1, keepdims=True)",
+                r"k_i = \min \{k : S_{ik} = \max_j S_{ij}\}",
             ),
+            Formula("R", "arange(S.shape[1]) == k", r"R_{ik} = [k = k_i]"),
             Formula("dL", "R - Y", r"dL = R - Y", when="not squared"),
             Formula(
                 "dL",
