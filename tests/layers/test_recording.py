@@ -71,13 +71,14 @@ def test_every_name_of_every_formula_of_a_padded_batch(case: LayerCase, rng):
 
 def expect_formulas(layer: Layer, read: Any) -> None:
     """Each array that can be read is what its formula makes of the others."""
-    settings = {n: getattr(layer, n) for n in dir(layer) if not n.startswith("_")}
+    before = layer.declared_state.keys()  # as it was when the pass began
+    settings = {n: getattr(layer, n) for n in dir(layer) if n not in before and n[0] != "_"}
     rows = layer.shown_by is WindowOfRows
     flat = lambda X: X.reshape(-1, X.shape[-1]) if rows and X.ndim > 2 else X  # noqa: E731
     names = {name for formula in layer.formulas for name in formula.names} - LAYERS
     results = {formula.result for formula in layer.formulas}
     inputs = {layer.formulas.input, f"d{layer.formulas.output}", *layer.declared}
-    for name in names - results - settings.keys():  # what is random, and ids
+    for name in names - results - settings.keys():  # state, what is random, and ids
         inputs.add(name)
     known = FUNCTIONS | settings | {name: flat(read(name)) for name in inputs}
     for formula in layer.formulas:
@@ -88,6 +89,8 @@ def expect_formulas(layer: Layer, read: Any) -> None:
         known[formula.result] = eval(formula.plain, known)
         if value.size or known[formula.result].size == 0:  # ids have no gradient
             close(value, known[formula.result])
+    for name in before:
+        close(getattr(layer, name), known.get(f"{name}_next", known[name]))
 
 
 @pytest.mark.parametrize("masked", [False, True])
