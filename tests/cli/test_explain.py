@@ -22,7 +22,7 @@ def test_a_row_from_its_cells_to_its_probabilities(run: Run, model: Path, flower
     P = load(model).predict_proba(table.iloc[2:3])[0]
     (shown,) = re.findall(r"P\[0, 0\] = .* = ([\d.e-]+)\n", result.out)
     assert float(shown) == pytest.approx(P[0], rel=0.006)
-    assert "the classes are rose, tulip" in result.out
+    assert "the classes are 'rose', 'tulip'" in result.out
     assert result.out.endswith("\n")
 
 
@@ -56,17 +56,38 @@ def test_a_page(run: Run, refused: Refused, model: Path, flowers: Path) -> None:
 
 def test_images_of_an_array(run: Run, images: Path) -> None:
     run("train", images, "--epochs", 3)
-    result = run("explain", "images-model.npz", images, "--row", 2, "--unit", "X[3]")
+    result = run("explain", "images-model.npz", images, "--row", 2, "--unit", "pixels.X[3]")
     assert result.code == 0
-    assert result.out.startswith("X[0, 3]\n")
-    assert "Dense(" in run("explain", "images-model.npz", images).out
+    where, line, *_ = result.out.splitlines()
+    assert where == "pixels.X[0, 3]"
+    assert re.fullmatch(r"X\[0, 3\] = \(\d+ - .*\)/.* = .*", line)
+    _, _, predicted, *_ = run("predict", "images-model.npz", images).out.split()
+    shown = run("explain", "images-model.npz", images, "--row", 2).out
+    assert "the classes are 0, 1\n" in shown
+    assert f"predicted {predicted}\n" in shown
+
+
+def test_it_says_first_which_row_it_is(run: Run, model: Path, flowers: Path) -> None:
+    out = run("explain", model, flowers.name, "--row", 3).out
+    assert out.startswith("row 3 of flowers.csv\n\nForward\n")
+
+
+def test_digits(run: Run, model: Path, flowers: Path) -> None:
+    """A unit beside a page is printed, to so many digits."""
+    asked = ("--unit", "columns.scaled[1]", "--digits", 9, "--html", "flower.html")
+    result = run("explain", model, flowers, *asked)
+    assert result.code == 0
+    (value,) = re.findall(r"^scaled\[0, 1\] = \(.* = (\S+)$", result.out, re.MULTILINE)[:1]
+    assert len(value.strip("-").replace(".", "").lstrip("0")) in (8, 9)
+    assert Path("flower.html").is_file()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--row", "61"], "--row is 61, and flowers.csv has 60"),
+        (["--row", "61"], "--row is 61, and flowers.csv has 60 rows"),
         (["--row", "0"], "--row must be a whole number >= 1"),
+        (["--digits", "18"], "--digits must be a whole number <= 17"),
         (["--unit", "dense.Z[1]"], "no array 'dense.Z'"),
         (["--unit", "columns.scaled[7]"], "columns.scaled has the shape"),
         (["--html", "nowhere/page.html"], "cannot write nowhere/page.html"),
@@ -82,6 +103,6 @@ def test_a_number(run: Run, houses: Path) -> None:
     run("train", houses, "--target", "price", "--epochs", 2, "--preset", "fast")
     result = run("explain", "houses-model.skops", houses)
     table = pd.read_csv(houses).drop(columns="price")
-    predicted = load("houses-model.skops").predict(table.head(1))[0]
-    assert f"predicted {predicted}" in result.out
+    predicted = load("houses-model.skops").predict(table.head(1)).tolist()[0]
+    assert f"predicted {predicted!r}" in result.out
     assert np.isfinite(predicted)

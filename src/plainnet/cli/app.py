@@ -324,6 +324,9 @@ def explain(
         Path | None,
         typer.Option(metavar="FILE", help="Write a page to look at in a browser."),
     ] = None,
+    digits: Annotated[
+        int, typer.Option(metavar="N", help="Significant digits of the printed numbers.")
+    ] = 3,
     separator: Separator = None,
     encoding: Encoding = None,
 ) -> None:
@@ -331,7 +334,7 @@ def explain(
     from plainnet.cli.csv_files import TextFormat
     from plainnet.cli.explain import explain as run_explain
 
-    run_explain(model, source, row, unit, html, TextFormat(separator, encoding))
+    run_explain(model, source, row, unit, html, digits, TextFormat(separator, encoding))
 
 
 @app.command(help=TUNE_HELP)

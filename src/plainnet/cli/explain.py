@@ -7,11 +7,16 @@ from typing import Any
 
 from plainnet.cli import checks, class_folders, folders, report, sources
 from plainnet.cli.csv_files import TextFormat
-from plainnet.cli.model import load_model
+from plainnet.cli.model import Recipe, load_model
 from plainnet.cli.output import check_replaceable, check_writable, written_whole
-from plainnet.errors import SettingError, UnknownNameError, require_integer
+from plainnet.engine.formulas import Formula
+from plainnet.engine.stages import Stage, each_row
+from plainnet.errors import SettingError, UnknownNameError, counted, require_integer
 from plainnet.inspection import Trace, trace
 from plainnet.inspection.tracing.html import page_of
+from plainnet.inspection.tracing.stages import Way
+from plainnet.inspection.tracing.terminal import in_colour
+from plainnet.network import Network
 
 PAGE = "<!-- plainnet explain -->"
 """By which its pages are known; after the first line."""
@@ -23,26 +28,30 @@ def explain(
     row: int,
     unit: str | None,
     html: Path | None,
+    digits: int,
     text: TextFormat,
 ) -> None:
     """Run `plainnet explain`."""
     text.check()
     require_integer("--row", row, at_least=1)
+    require_integer("--digits", digits, at_least=1, at_most=17)
     place = None
     if html is not None:
         place = check_writable(html)
         check_replaceable(html, place, "a page of `plainnet explain`", is_page)
-    record = _traced(load_model(model), model, source, row, text)
-    asked = None if unit is None else _of_unit(record, unit)
+    record, what = _traced(load_model(model), model, source, row, text)
+    asked = None if unit is None else _of_unit(record, unit, digits)
     if html is not None and place is not None:
         with written_whole(html, place) as file:
-            document = page_of(record, f"{model.name}, row {row} of {source}")
+            document = page_of(record, f"{model.name}, {what}")
             file.write(document.replace("\n", f"\n{PAGE}\n", 1))
     console = report.make_console(False)
     if asked is not None:
         console.print(asked, soft_wrap=True, markup=False, highlight=False)
     elif html is None:
-        console.print(record, soft_wrap=True)
+        console.print(what, soft_wrap=True, markup=False, highlight=False)
+        console.print()
+        console.print(in_colour(record.text(digits=digits)), soft_wrap=True)
 
 
 def is_page(path: Path) -> bool:
@@ -51,11 +60,14 @@ def is_page(path: Path) -> bool:
         return PAGE.encode() in file.read(4096)
 
 
-def _traced(model: Any, path: Path, source: str, row: int, text: TextFormat) -> Trace:
+def _traced(model: Any, path: Path, source: str, row: int, text: TextFormat) -> tuple[Trace, str]:
+    """The trace, and what it is of."""
+    what = f"row {row} of {source}"
     kind = class_folders.kind_for(model)
     if kind is not None:
-        _, contents = class_folders.contents_of(kind, [source], "refuse", text)
-        return trace(model, [contents[_place(row, len(contents), source)]])
+        files, contents = class_folders.contents_of(kind, [source], "refuse", text)
+        i = _place(row, len(contents), source)
+        return trace(model, [contents[i]]), str(files[i])
     if folders.is_folder(source):
         raise SettingError(
             f"{path} was not trained on pictures or texts, and a folder is for these"
@@ -64,25 +76,39 @@ def _traced(model: Any, path: Path, source: str, row: int, text: TextFormat) -> 
         network, recipe = model
         table = sources.to_predict(source, recipe.columns)
         i = _place(row, len(table), source)
-        return trace(network, recipe.inputs(checks.pixels(table.iloc[i : i + 1].to_numpy())))
+        return _of_pixels(network, recipe, checks.pixels(table.iloc[i : i + 1].to_numpy())), what
     columns = model.feature_names_in_.tolist()
     table = sources.to_predict(source, columns, model.columns_.unused, text)
     i = _place(row, len(table), source)
-    return trace(model, table.iloc[i : i + 1])
+    return trace(model, table.iloc[i : i + 1]), what
+
+
+def _of_pixels(network: Network, recipe: Recipe, pixels: Any) -> Trace:
+    """From the pixels of a row to the class that the network gives it."""
+    way = Way()
+    X = Formula("X", "(pixels - mean) / scale", r"X = (p - \mu) / s")
+    known = {"pixels": pixels, "mean": recipe.mean, "scale": recipe.scale}
+    stage = Stage("pixels", f"{len(recipe.columns)} pixels, standardised", (X,), known)
+    given = way.add_before(stage, recipe.inputs(pixels), network)
+    Z = way.add_network(network, given)
+    way.add_activation(network.loss, Z)
+    predicted = each_row(f"predicted {recipe.classes[k]!r}" for k in Z.argmax(axis=1))
+    way.parts[-1].notes = (f"the classes are {', '.join(map(repr, recipe.classes))}", *predicted)
+    return Trace(way.parts, way.data, None)
 
 
 def _place(row: int, n: int, source: str) -> int:
     if row > n:
-        raise SettingError(f"--row is {row}, and {source} has {n:,}")
+        raise SettingError(f"--row is {row}, and {source} has {counted(n, 'row')}")
     return row - 1
 
 
-def _of_unit(record: Trace, unit: str) -> str:
+def _of_unit(record: Trace, unit: str, digits: int) -> str:
     """A number, what it is made of, and what it goes into."""
     line = record.unit(_of_the_row(record, unit))
-    parts = [f"{line.name}{list(line.index)}", str(line)]
+    parts = [f"{line.name}{list(line.index)}", line.text(digits=digits)]
     if line.formula is not None:
-        parts += [line.text(names=True), f"by {line.formula}"]
+        parts += [line.text(digits=digits, names=True), f"by {line.formula}"]
     used = record.goes_into(line.name, line.index)
     shown = ", ".join(f"{number.array}{list(number.index)}" for number in used[:MOST_SHOWN])
     more = f" and {len(used) - MOST_SHOWN:,} more" if len(used) > MOST_SHOWN else ""
