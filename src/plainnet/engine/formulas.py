@@ -77,6 +77,11 @@ class Formulas:
     forward: tuple[Formula, ...]
     backward: tuple[Formula, ...]
 
+    def __post_init__(self) -> None:
+        for name, side in (("forward", self.forward), ("backward", self.backward)):
+            if not isinstance(side, tuple) or not all(isinstance(each, Formula) for each in side):
+                raise SettingError(f"{name} must be a tuple of Formula objects; got {shown(side)}")
+
     def __iter__(self) -> Iterator[Formula]:
         yield from self.forward
         yield from self.backward
@@ -242,6 +247,16 @@ def expect_grammatical(plain: str) -> None:
             )
             if not known:
                 raise ValueError(f"{plain}: a formula cannot call {ast.unparse(called)}")
+
+
+def expect_expression(formula: Formula, whose: str) -> None:
+    """Refuse a formula that Python cannot read; `whose` class it is."""
+    try:
+        _ = formula.names
+    except SyntaxError as error:
+        raise SettingError(
+            f"{whose} has a formula that is no expression, {formula}: {error.msg}"
+        ) from None
 
 
 def expect_condition(when: str) -> None:

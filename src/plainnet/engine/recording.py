@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.engine.formulas import LAYERS, Formula, Formulas, formulas_of
+from plainnet.engine.formulas import LAYERS, Formula, Formulas, expect_expression, formulas_of
 
 Array = npt.NDArray[Any]
 Index = tuple[int, ...]
@@ -98,6 +98,8 @@ class Window(Mapping[str, Array]):
 
     def _take(self, formulas: Formulas) -> None:
         """Speak in these formulas."""
+        for formula in formulas:
+            expect_expression(formula, type(self.subject).__name__)
         self.formulas = formulas
         self.by_name = {formula.result: formula for formula in self.formulas}
         self.on_the_way_back = {formula.result for formula in self.formulas.backward}

@@ -321,7 +321,7 @@ class NeuralEstimator(BaseEstimator, ABC):
     def _notes_on(self, Z: Array) -> tuple[str, ...]:
         """What the outputs of some rows mean, a line for each."""
         predicted = self._decide(Z)
-        return each_row(f"predicted {value}" for value in predicted.tolist())
+        return each_row(f"predicted {value!r}" for value in predicted.tolist())
 
     # --- predictions out -------------------------------------------------------------------------
 

@@ -55,10 +55,10 @@ class Classifier(ClassifierMixin, NeuralEstimator):
             return np.asarray(np.log(self.predict_proba(X)))
 
     def _notes_on(self, Z: Array) -> tuple[str, ...]:
-        columns = ", ".join(map(str, self.classes_.tolist()))
+        columns = ", ".join(map(repr, self.classes_.tolist()))
         known = f"the classes are {columns}"
         if Z.shape[1] < len(self.classes_):
-            known += f", and P is the probability of {self.classes_[-1]}"
+            known += f", and P is the probability of {self.classes_.tolist()[-1]!r}"
         return (known, *super()._notes_on(Z))
 
     def _decide(self, Z: Array) -> Array:

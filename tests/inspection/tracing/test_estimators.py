@@ -65,8 +65,8 @@ def test_a_table_from_cell_to_probability(networks: int, rng):
     text = str(record)
     assert f"city is '{X['city'][2]}': numbers[0, " in text
     assert f"age is {X['age'][2]}: numbers[0, 0] = {X['age'][2]:g}" in text
-    assert "the classes are old, young" in text
-    assert f"row 1: predicted {model.predict(X.iloc[2:4])[1]}" in text
+    assert "the classes are 'old', 'young'" in text
+    assert f"row 1: predicted {model.predict(X.iloc[2:4]).tolist()[1]!r}" in text
     number = record.unit("columns.scaled[0, 0]")
     assert [each.name for each in number.numbers] == ["numbers", "centre", "factor"]
     first = "network_1.0.parallel" if networks > 1 else "0.parallel"

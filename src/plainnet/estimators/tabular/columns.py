@@ -152,6 +152,8 @@ class Columns:
 
     def _notes(self, table: list[Column]) -> Iterator[str]:
         """What each column of the first row gives: which numbers, and which ids."""
+        if len(table[0].values) > 1:
+            yield "the cells of row 0:"
         first = [column._replace(values=column.values[:1]) for column in table]
         given = [
             kind.features(column.values) if kind.used else Features()
@@ -173,7 +175,11 @@ class Columns:
                 place += 1
             if len(parts) > MOST_SHOWN:
                 parts = [*parts[: MOST_SHOWN - 1], f"... {parts[-1]}"]
-            yield f"{kind.name} is {cell!r}: {', '.join(parts) or 'left out'}"
+            if parts:
+                shown = repr(cell) if isinstance(cell, str) else cell
+                yield f"{kind.name} is {shown}: {', '.join(parts)}"
+            else:  # whatever a table has there
+                yield f"{kind.name}: left out"
 
     def _parts(self, table: list[Column]) -> tuple[Array, Array, Array]:
         m = len(table[0].values) if table else 0

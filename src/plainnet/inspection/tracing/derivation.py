@@ -177,14 +177,20 @@ def _is_a_link(lines: Lines, name: str, known: dict[Index, Line]) -> bool:
     """Whether something is made there, by a formula or by code without one."""
     part, local, _ = lines.find(name)
     by_formula = any(line.formula is not None for line in known.values())
-    return by_formula or (part is not None and local in part.returned("backward"))
+    return by_formula or (part is not None and local in _by_code(part))
+
+
+def _by_code(part: Part) -> list[str]:
+    """What may be made by the code of a layer or loss of one's own, without a formula."""
+    return [*part.unexplained("forward"), *part.unexplained("backward")]
 
 
 def _is_gradient(part: Part, name: str) -> bool:
     window = part.window
     handed = {*part.handed("backward"), *part.returned("backward"), ABOVE}
     inside = name in window.from_inside and name.startswith("d")
-    return name in window.on_the_way_back or name in handed or inside
+    of_loss = part.kind == "loss" and name == "dL"
+    return name in window.on_the_way_back or name in handed or inside or of_loss
 
 
 def _links(lines: Lines, needed: dict[str, dict[Index, Line]], *, backward: bool) -> Iterator[Link]:
@@ -204,6 +210,7 @@ def _links(lines: Lines, needed: dict[str, dict[Index, Line]], *, backward: bool
         formula = max(formulas, key=lambda each: len(each.names), default=None)
         if formula is None:
             _, _, local = known[0].name.rpartition(".")
-            given = ", ".join(part.handed("backward"))
-            formula = Formula(local, f"backward({given})", "")  # the code of a layer of one's own
+            direction = "backward" if backward else "forward"
+            given = ", ".join(name for name in part.handed(direction) if name in part.window)
+            formula = Formula(local, f"{direction}({given})", "")
         yield Link(part.path, formula, tuple(known))

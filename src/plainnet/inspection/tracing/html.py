@@ -181,15 +181,18 @@ def _section(step: Step, room: Room, *, is_open: bool) -> Markup:
     title += [element("code", shortened(step.subject)), Markup(f" → {made}" if made else "")]
     content = [lines(step.notes)] if step.notes else []
     content += [_said("; ".join(f"{name} is {origin}" for name, origin in step.origins.items()))]
+    if step.unexplained:
+        content += [_array(step, name, room, has_lines=False) for name in step.unexplained]
+        content.append(_said(step.why_no_formulas))
     for formula in step.formulas:
         content.append(element("p", *_formula(formula), class_="plainnet-formula"))
-        content.append(_array(step, formula.result, room, has_lines=True))
+        try:
+            content.append(_array(step, formula.result, room, has_lines=True))
+        except SettingError as error:  # of a formula of one's own
+            content += [_said(str(error)), _array(step, formula.result, room, has_lines=False)]
     if step.formulas or step.notes:
         _, *text = step.text().split("\n")
         content.append(details("in numbers", lines(line.removeprefix("  ") for line in text)))
-    else:
-        content += [_array(step, name, room, has_lines=False) for name in outputs]
-        content.append(_said(step.why_no_formulas))
     heading = element("span", *title)
     return details(heading, *content, is_open=is_open, class_="plainnet-step")
 

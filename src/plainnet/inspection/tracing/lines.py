@@ -13,15 +13,13 @@ import numpy.typing as npt
 from plainnet.engine.formulas import Formula
 from plainnet.engine.recording import Frame, Made
 from plainnet.errors import (
-    PlainnetError,
-    SettingError,
     UnknownNameError,
     counted,
     require_integer,
     shown,
 )
 from plainnet.inspection.tracing.links import Links
-from plainnet.inspection.tracing.parts import Part
+from plainnet.inspection.tracing.parts import Part, naming
 from plainnet.inspection.tracing.terms import (
     Index,
     LazyTerms,
@@ -170,6 +168,10 @@ class Lines:
             )
         if name in self.data:
             return None, name, self.data[name]
+        if "[" in name:
+            raise UnknownNameError(
+                f'a number is "0.dense.Z[0, 3]", or "0.dense.Z" and (0, 3); got {shown(name)}'
+            )
         path, _, local = name.rpartition(".")
         while path and path not in self.parts:
             path, _, last = path.rpartition(".")
@@ -195,24 +197,15 @@ class Lines:
 
     def of(self, part: Part | None, name: str, index: Index) -> Line:
         """The line of an element, which may be that of another part that has made it."""
+        part, name, index = self._maker(part, name, index)
         if part is None:
             value = self.data[name][index]
             return Line(name, index, value, None, Number(name, index, value))
         full, value = part.full(name), part.window[name][index]
         made = part.window.made(name, index)
         if made:  # by a formula, or by several that add up
-            try:
+            with naming(part, made[0][0]):
                 return self._made(part, full, index, value, made)
-            except PlainnetError:
-                raise
-            except Exception as error:  # of a formula of one's own
-                raise SettingError(
-                    f"{part.path} ({part.code}) has a formula that does not work, {made[0][0]}: "
-                    f"{type(error).__name__}: {error}"
-                ) from error
-        origin = self.links.origin(part, name, index)
-        if origin is not None:
-            return self.of(*origin)
         readers = [self.number(*place) for place in self.links.readers(part, name, index)]
         values = np.array([reader.value for reader in readers])
         if readers and np.isclose(values.sum(), value, equal_nan=True):
@@ -220,6 +213,19 @@ class Lines:
             total = Many("sum", LazyTerms(len(readers), readers.__getitem__), values, value)
             return Line(full, index, value, Formula(name, names, ""), total)
         return Line(full, index, value, None, Number(name, index, value))
+
+    def maker(self, part: Part | None, name: str, index: Index) -> tuple[str, Index]:
+        """The full name, and the index there, of what has made an element, without its line."""
+        part, name, index = self._maker(part, name, index)
+        return (name if part is None else part.full(name)), index
+
+    def _maker(self, part: Part | None, name: str, index: Index) -> tuple[Part | None, str, Index]:
+        while part is not None and not part.window.made(name, index):
+            origin = self.links.origin(part, name, index)
+            if origin is None:
+                break
+            part, name, index = origin
+        return part, name, index
 
     def _made(self, part: Part, full: str, index: Index, value: Any, made: Sequence[Made]) -> Line:
         terms = [self._terms_of(part, by, frame).element(i) for by, frame, i in made]
@@ -249,8 +255,7 @@ class Lines:
 
     def _is(self, line: Line, part: Part, name: str, index: Index) -> bool:
         """Whether what a part has under this name is the line's number, handed on."""
-        other = self.of(part, name, index)
-        return (other.name, other.index) == (line.name, line.index)
+        return self.maker(part, name, index) == (line.name, line.index)
 
     def _is_a_sum_with(self, line: Line, part: Part, name: str, index: Index) -> bool:
         total = self.of(part, name, index)
@@ -269,7 +274,9 @@ class Lines:
                 return "", index
 
             known = {name: frame.known(name) for name in formula.names}
-            self._terms[frame, formula] = Terms(formula, known, place)
+            terms = Terms(formula, known, place)
+            terms.expect_shape(np.shape(frame.known(formula.result)))
+            self._terms[frame, formula] = terms
         return self._terms[frame, formula]
 
 
@@ -339,6 +346,7 @@ def split(name: Any, index: Any) -> tuple[Any, Any]:
 
 def _checked(name: str, array: Array, index: Any) -> Index:
     """The index of an element, if the array has it."""
+    index = index.tolist() if isinstance(index, np.ndarray) else index
     given = index if isinstance(index, tuple | list) else (index,)
     whole = all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in given)
     fits = whole and len(given) == array.ndim

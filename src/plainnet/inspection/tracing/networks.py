@@ -118,14 +118,21 @@ def trace(
     return Trace(parts_of(cache, updates), named(X), loss)
 
 
+OWN_NETWORK = {
+    "an estimator": "; a step of training can be traced of estimator.network_",
+    "an agent": "",
+    "a NeuralNetwork": "; to_network() makes a network that can be traced with them",
+}
+
+
 def _expect_only(kind: str, **given: Any) -> None:
     """Refuse what a trace of this kind has no use for."""
     wrong = [name for name, value in given.items() if value is not None]
     if wrong:
         what = "a step of gradient descent" if kind == "a NeuralNetwork" else "a prediction"
         raise SettingError(
-            f"the trace of {kind} is that of {what}: leave out {', '.join(wrong)}, "
-            "or pass its network with what that reads (to_network, network_)"
+            f"the trace of {kind} is that of {what}: leave out {', '.join(wrong)}"
+            f"{OWN_NETWORK[kind]}"
         )
 
 

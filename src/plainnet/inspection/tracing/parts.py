@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, takewhile
@@ -15,6 +16,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import LAYERS, Formula
 from plainnet.engine.recorded_steps import ABOVE
 from plainnet.engine.recording import Window
+from plainnet.errors import PlainnetError, SettingError
 from plainnet.inspection.tracing.memory import Held
 from plainnet.losses import EachOutput, EachPosition, Loss
 
@@ -111,6 +113,18 @@ class Part:
         tensors = getattr(self.window.subject, "declared", ())
         return [f"d{n}" for n in (*self.inputs, *tensors) if f"d{n}" in self.window]
 
+    def unexplained(self, direction: str) -> list[str]:
+        """The arrays that it returns and no formula makes: those of code without formulas."""
+        window = self.window
+        names = self.returned(direction)
+        if self.kind == "loss" and direction == "backward":
+            names = ["dL", *names]
+        return [
+            name
+            for name in names
+            if name in self.names and not window.made(name, (0,) * window[name].ndim)
+        ]
+
     def read(self) -> Iterator[str]:
         """What it reads of others, and gives a gradient back for."""
         window = self.window
@@ -140,6 +154,20 @@ class Part:
         for name, array in window.held.items():
             if name in names and not self.is_evaluable(name):
                 yield Held(array, self, name)
+
+
+@contextmanager
+def naming(part: Part, formula: Formula) -> Iterator[None]:
+    """Name the part and the formula, which may be one's own, where it does not work."""
+    try:
+        yield
+    except PlainnetError:
+        raise
+    except Exception as error:
+        what = f"the pass has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
+        raise SettingError(
+            f"{part.path} ({part.code}) has a formula that does not work, {formula}: {what}"
+        ) from error
 
 
 def _is_of_ids(window: Window, name: str) -> bool:

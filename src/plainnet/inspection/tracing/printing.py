@@ -41,8 +41,8 @@ def text_of_step(step: Step, digits: int, most: int, elements: int) -> str:
     lines = [f"{step.layer}  {shortened(step.subject)}".rstrip()]
     lines += [f"{INDENT}{note}" for note in step.notes]
     lines += [f"{INDENT}{name} is {origin}" for name, origin in step.origins.items()]
-    if not step.formulas and not step.notes:
-        lines += [f"{INDENT}{name}  {array.shape}" for name, array in step.outputs.items()]
+    if step.unexplained:
+        lines += [f"{INDENT}{name}  {step.outputs[name].shape}" for name in step.unexplained]
         lines.append(f"{INDENT}{step.why_no_formulas}")
     for formula in step.formulas:
         array = step.outputs[formula.result]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from plainnet.engine.formulas import FUNCTIONS, Formula, expect_grammatical
 
@@ -61,11 +62,20 @@ class Reading:
             self._shapes[node] = self._find_shape(node)
         return self._shapes[node]
 
+    def expect_shape(self, kept: Index) -> None:
+        """Refuse a formula whose result has another shape than what the pass has kept."""
+        made = self.shape(self.tree)
+        is_spread = isinstance(self.tree, ast.Name | ast.Constant)  # over the rows, such as H = h0
+        if made != (kept[len(kept) - len(made) :] if is_spread else kept):
+            raise ValueError(f"it makes the shape {made}, and the pass has {kept}")
+
     def _find_shape(self, node: ast.expr) -> Index:
         """The shape of a node's value; where it takes no more than a rule, without the value."""
         match node:
             case ast.BinOp(left=left, op=ast.MatMult(), right=right):
                 a, b = self.shape(left), self.shape(right)
+                if a[-1] != b[-2:][0]:
+                    raise ValueError(f"the shapes {a} and {b} cannot be multiplied")
                 if len(a) > 1 and len(b) > 1:
                     return (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
                 return (*a[:-1], *b[:-2], *b[len(b) - (len(b) > 1) :])
@@ -103,8 +113,8 @@ class Reading:
         ndim = len(self.shape(base))
         words = {word.arg: self.value(word.value) for word in node.keywords}
         axis = self.value(node.args[0]) if node.args else words.get("axis")
-        axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        return sorted(a % ndim for a in axes), bool(words.get("keepdims"))
+        axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
+        return sorted(axes), bool(words.get("keepdims"))
 
     def sizes(self, letters: Sequence[str], operands: list[ast.expr]) -> dict[str, int]:
         """How long the axis of each letter of an einsum is."""

@@ -30,6 +30,7 @@ from plainnet.inspection.tracing.printing import (
     text_of_step,
 )
 from plainnet.inspection.tracing.terms import Index, Number
+from plainnet.inspection.tracing.updates import Rule
 from plainnet.inspection.tracing.writing import DIGITS, MOST_TERMS
 from plainnet.layers import FromFormula
 
@@ -73,13 +74,21 @@ class Step:
         names = dict.fromkeys(
             name for formula in self.formulas for name in sorted(formula.names) if name not in made
         )
-        return self._arrays(names or self.part.handed(self.direction))
+        if self.unexplained or not names:
+            names |= dict.fromkeys(self.part.handed(self.direction))
+        return self._arrays(names)
 
     @property
     def outputs(self) -> dict[str, Array]:
-        """The arrays that they make."""
-        names = [formula.result for formula in self.formulas]
+        """The arrays that it makes, by formulas or without."""
+        names = dict.fromkeys(self.unexplained)
+        names |= dict.fromkeys(formula.result for formula in self.formulas)
         return self._arrays(names or self.part.returned(self.direction))
+
+    @cached_property
+    def unexplained(self) -> tuple[str, ...]:
+        """Those of its outputs that no formula makes."""
+        return tuple(self.part.unexplained(self.direction))
 
     @property
     def shapes(self) -> dict[str, Index]:
@@ -101,19 +110,24 @@ class Step:
         found = {}
         for name, array in self.inputs.items():
             if array.size:
-                made = self.line(name, (0,) * array.ndim).name
+                made, _ = self.trace._lines.maker(self.part, name, (0,) * array.ndim)
                 if made != self.part.full(name):
                     found[name] = made
         return found
 
     @property
     def why_no_formulas(self) -> str:
-        """Why no formula is shown of a layer, loss or optimizer."""
+        """Why no formula is shown of a layer, loss or optimizer, or of some of its arrays."""
         subject = self.part.window.subject
+        if isinstance(subject, Rule):
+            subject = subject.optimizer
         if isinstance(subject, FromFormula):
             return "these follow from its formulas forward, by reverse-mode differentiation"
+        what = "formulas: add them"
+        if getattr(subject, "formulas", ()):
+            what = f"formula of {' or '.join(self.unexplained)}: add it"
         kind = type(subject).__name__
-        return f"{kind} has no formulas: add them to the class, see plainnet.layers.Formulas"
+        return f"{kind} has no {what} to the class, see plainnet.layers.Formulas"
 
     def line(self, name: str, index: int | Index) -> Line:
         """How an element of one of its arrays is made."""

@@ -24,10 +24,10 @@ class Rule(SimpleNamespace):
     """An optimizer's formulas for one tensor, with the settings that hold for it."""
 
     formulas: Formulas
-    code: str
+    optimizer: Optimizer
 
     def __repr__(self) -> str:
-        return self.code
+        return repr(self.optimizer)
 
 
 def updated(network: Network, optimizer: Optimizer) -> Iterator[tuple[str, Window]]:
@@ -50,7 +50,7 @@ def _rule_of(optimizer: Optimizer, segment: Segment, t: int) -> Rule:
     settings = optimizer.settings(t)
     settings["learning_rate"] = optimizer.learning_rate * segment.learning_rate
     settings["weight_decay"] = optimizer.weight_decay * segment.weight_decay
-    rule = Rule(**settings, code=repr(optimizer))
+    rule = Rule(**settings, optimizer=optimizer)
     formulas = optimizer.formulas if segment.learning_rate else FROZEN
     rule.formulas = Formulas("p", "p_next", formulas, ()).holding(rule, training=True)
     return rule

@@ -14,7 +14,7 @@ from plainnet.engine.formulas import Formula
 from plainnet.engine.recorded_steps import WindowOfSteps
 from plainnet.engine.recording import Frame
 from plainnet.inspection.tracing.memory import Memory
-from plainnet.inspection.tracing.parts import Part
+from plainnet.inspection.tracing.parts import Part, naming
 from plainnet.inspection.tracing.reading import ELEMENTWISE, OF_MANY, Reading
 from plainnet.inspection.tracing.terms import Index
 
@@ -173,8 +173,10 @@ class Uses:
             evaluable = formula.result in window and part.is_evaluable(formula.result)
             if name in formula.names and evaluable:
                 for frame in frames:
-                    inner = frame.inside(name, index)
-                    for place in self._reach_of(formula, frame).elements(name, inner):
+                    with naming(part, formula):
+                        inner = frame.inside(name, index)
+                        places = self._reach_of(formula, frame).elements(name, inner)
+                    for place in places:
                         result = frame.outside(formula.result, tuple(map(int, place)))
                         if any(by is formula for by, *_ in window.made(formula.result, result)):
                             yield part, formula.result, result
@@ -182,5 +184,7 @@ class Uses:
     def _reach_of(self, formula: Formula, frame: Frame) -> Reach:
         if (frame, formula) not in self._reach:
             known = {name: frame.known(name) for name in formula.names}
-            self._reach[frame, formula] = Reach(formula, known)
+            reach = Reach(formula, known)
+            reach.expect_shape(np.shape(frame.known(formula.result)))
+            self._reach[frame, formula] = reach
         return self._reach[frame, formula]

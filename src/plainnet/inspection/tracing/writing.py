@@ -20,7 +20,7 @@ from plainnet.inspection.tracing.terms import (
 
 DIGITS = 3
 WHOLE_DIGITS = 6
-"""Whole numbers are written out up to here."""
+"""So many digits before the point are written out."""
 FURTHER = 4
 """A number with as many zeros after its digits is taken for a shorter one."""
 MOST_TERMS, AT_THE_END = 8, 2
@@ -39,10 +39,11 @@ BINDS = {
 def number(value: Any, digits: int = DIGITS) -> str:
     """The value with so many significant digits; fewer only where that is the value.
 
-    What rounding in floating point adds to it does not count. Whole numbers are written out.
+    What rounding in floating point adds to it does not count. Whole numbers are written out, and so
+    is what stands before the point.
 
     >>> [number(x) for x in (0.3468, -1.0, 1.0009, 0.1 + 0.2, 1000.0, 12345.6, 0.00003, True)]
-    ['0.347', '-1', '1.00', '0.3', '1000', '1.23e+04', '3e-05', '1']
+    ['0.347', '-1', '1.00', '0.3', '1000', '12346', '3e-05', '1']
     """
     if value is None:  # a setting, such as a padding that there is not
         return "None"
@@ -51,6 +52,8 @@ def number(value: Any, digits: int = DIGITS) -> str:
     value = float(value)
     if value.is_integer() and abs(value) < 10 ** max(digits, WHOLE_DIGITS):
         return str(int(value))
+    if 1 <= abs(value) < 10**WHOLE_DIGITS:
+        digits = max(digits, len(str(int(abs(value)))))
     short = f"{value:.{digits}g}"
     is_it = abs(float(short) - value) <= abs(value) * 10.0 ** -(digits + FURTHER)
     return short if is_it else f"{value:#.{digits}g}".rstrip(".")
@@ -95,7 +98,9 @@ class Writer:
         What is only moved is named: Q[0, 1] = Y[0, 1] = 1.
         """
         value = self.number(term.value)[0]
-        made = self(term)
+        made, binds = self._written(term)
+        if binds == COMPARISON:
+            made = self._in_brackets(made)
         if isinstance(term, Number) and term.array and (term.name, term.index) != (name, index):
             made = self.reference(term.name, term.index)
         sides = [self.reference(name, index), made]
