@@ -33,6 +33,8 @@ class Run:
     """Updates in an epoch; None where the number of batches is not known."""
     validates: bool = False
     """There is validation data."""
+    clip_norm: float | None = None
+    """The length to which gradients are shortened."""
     metrics: tuple[str, ...] = ()
     """The names of `train`'s metrics; the history has them as val_<name>."""
     epoch: int = 0
@@ -41,6 +43,9 @@ class Run:
     """The current step, from 0 over all epochs. A step ends with one update."""
     loss: float = float("nan")
     """The loss of the last step's examples, before its update."""
+    X: Any = field(default=None, repr=False)
+    """The examples of the last step, as the network took them. The next step may write over them.
+    """
     average: Array | None = None
     """Parameters that take the place of the network's for validation, for `end_epoch`, and when
     training has ended; `EMA` keeps them here. Running state is measured again for them."""

@@ -240,6 +240,7 @@ def train(
         steps_per_epoch=None if batches.n is None else -(-batches.n // accumulate),
         validates=validation is not None,
         history=History(),
+        clip_norm=clip_norm,
         metrics=() if validation is None else tuple(validation.metrics),
         measured=set() if validation is None else {"val"},
     )
@@ -304,6 +305,7 @@ class Loop:
                 for hook in self.on_begin_step:
                     hook(run)
                 run.loss, weight, unit = gradient(drawn)
+                run.X = step.X
                 if run.step % SNAPSHOT_EVERY == 0:
                     self.good.take(run.step)
                 step.update()
@@ -344,6 +346,7 @@ class Loop:
                 begun += 1
             (watched,) = self.average.watching([examples])
             loss, *_ = self.step.gradient(watched)
+            run.X = self.step.X
             if self.good.step < 0:
                 self.good.take(0)
             search.add(loss)
