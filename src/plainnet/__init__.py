@@ -25,7 +25,14 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
     from plainnet.engine.cache import Cache
     from plainnet.files import load, save
     from plainnet.generation import generate
-    from plainnet.inspection import Comparison, GradientCheck, check_gradients, compare, trace
+    from plainnet.inspection import (
+        Comparison,
+        GradientCheck,
+        check_gradients,
+        compare,
+        diagnose,
+        trace,
+    )
     from plainnet.network import Network
     from plainnet.optimizers.lbfgs import LBFGS
     from plainnet.textbook import NeuralNetwork
@@ -50,6 +57,7 @@ __all__ = [
     "check_gradients",
     "compare",
     "data",
+    "diagnose",
     "errors",
     "find_learning_rate",
     "generate",
@@ -80,6 +88,7 @@ _AT_HOME = {
     "NeuralNetwork": "textbook",
     "check_gradients": "inspection",
     "compare": "inspection",
+    "diagnose": "inspection",
     "find_learning_rate": "training.learning_rate",
     "generate": "generation",
     "load": "files",

@@ -305,6 +305,18 @@ class NeuralEstimator(BaseEstimator, ABC):
         given = {} if rows.weights is None else {"sample_weight": rows.weights}
         return lambda: float(scorer(self, rows.raw, rows.y, **given))
 
+    # --- for a diagnosis -------------------------------------------------------------------------
+
+    def _as_learned(self, X: Any, y: Any) -> tuple[Any, Array]:
+        """X and y as the networks learn them."""
+        rows = self._known_rows(X, y)
+        return self._for_training(rows.X), rows.targets
+
+    def _known_rows(self, X: Any, y: Any) -> Rows:
+        X, y = self._checked(X, plain_targets(y), reset=False)
+        y = self._labels(y, fresh=False, incremental=True)
+        return Rows(X, y, self._targets(y), None, X)
+
     # --- for a trace -----------------------------------------------------------------------------
 
     def _stage_before(self, X: Any, rows: Any) -> tuple[Stage | None, Any]:

@@ -131,6 +131,10 @@ class Ensemble(NeuralEstimator):
         arrays = self._inputs(rows.X), self._learnable(rows)
         return arrays if rows.weights is None else (*arrays, rows.weights)
 
+    def _as_learned(self, X: Any, y: Any) -> tuple[Any, Array]:
+        rows = self._known_rows(X, y)
+        return self._inputs(rows.X), self._learnable(rows)
+
     def _predicted(self, held: Sequence[Learned], shared: bool) -> list[tuple[Array, Learned]]:
         """(outputs, rows) of what each network held out; or of their mean, where that is shared."""
         if not held:

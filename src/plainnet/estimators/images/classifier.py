@@ -237,6 +237,10 @@ class ImageClassifier(CalibratedClassifier, Checkpointed):
         arrays = Standardised(rows.X, self.pixels_), self._learnable(rows)
         return arrays if rows.weights is None else (*arrays, rows.weights)
 
+    def _as_learned(self, X: Any, y: Any) -> tuple[Any, Array]:
+        rows = self._known_rows(X, y)
+        return Standardised(rows.X, self.pixels_), self._learnable(rows)
+
     def _train(
         self, rows: Rows, validation: tuple[Any, ...] | None, rng: np.random.Generator
     ) -> None:

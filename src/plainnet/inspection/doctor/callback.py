@@ -1,0 +1,139 @@
+"""`Doctor`, a callback that looks at a training while it runs, and says what is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from plainnet.callbacks.base import Run
+from plainnet.errors import SettingError, shown
+from plainnet.inspection.doctor.during import (
+    of_clipping,
+    of_gradients,
+    of_tensors,
+    of_units,
+    of_updates,
+)
+from plainnet.inspection.doctor.ending import of_rise
+from plainnet.inspection.doctor.setups import Setup
+from plainnet.inspection.doctor.thresholds import TO_BE_SILENT, TO_SPEAK
+from plainnet.inspection.doctor.verdicts import Report, Verdict
+from plainnet.inspection.doctor.watching import Recorder
+
+EVERY = 100
+"""Steps from one look to the next: a look costs about three steps."""
+
+
+class Doctor(Recorder):
+    """Watches a training, and says what is wrong with it.
+
+    Every so many steps it looks at the size of weights, gradients and updates, and at the
+    activations of some rows of the batch. What shows three times in a row is said, on stderr; what
+    has been gone nine times in a row may be said again. Nothing is changed. Passed to `diagnose` as
+    `history`, it lets what it has seen count.
+
+    Parameters
+    ----------
+    every : int
+        Steps from one look to the next. With 100, it takes less than a twentieth of the time.
+    stream : text file, optional
+        Where it speaks; by default `sys.stderr`.
+
+    Attributes
+    ----------
+    report : Report
+        What is the matter now.
+    said : list of (int, Verdict)
+        What was said, with the step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from plainnet import Network, train
+    >>> from plainnet.layers import Dense, ReLU
+    >>> from plainnet.losses import MeanSquaredError
+    >>> from plainnet.optimizers import SGD
+    >>> network = Network(
+    ...     [Dense(8), ReLU(), Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0
+    ... )
+    >>> network["0.dense.b"] = np.full(8, -100.0)
+    >>> X = np.random.default_rng(0).standard_normal((64, 2))
+    >>> doctor = Doctor(every=5, stream=sys.stdout)
+    >>> _ = train(network, X, X[:, :1], optimizer=SGD(0.01), epochs=10, batch_size=32,
+    ...           callbacks=[doctor], progress=False)
+    step 10: dead units (1.relu): 100% of its units give the same for every row; at the first step
+    it was 100%. Next to no gradient passes through them.
+    """
+
+    def __init__(self, every: int = EVERY, stream: TextIO | None = None) -> None:
+        super().__init__(every)
+        if stream is not None and not hasattr(stream, "write"):
+            raise SettingError(f"stream must be an open text file; got {shown(stream)}")
+        self.stream = stream
+        self._begin()
+
+    def _begin(self) -> None:
+        self.said: list[tuple[int, Verdict]] = []
+        self.history: Any = None
+        self._in_a_row: dict[str, int] = {}
+        self._gone: dict[str, int] = {}
+        self._now: dict[str, Verdict] = {}
+
+    def begin_training(self, run: Run) -> None:
+        super().begin_training(run)
+        self._begin()
+        self.history = run.history
+
+    def end_step(self, run: Run) -> None:
+        looks = len(self.course.moments)
+        super().end_step(run)
+        if len(self.course.moments) > looks:
+            self._look(run, list(self._of_moment(run)), "")
+
+    def end_epoch(self, run: Run) -> None:
+        setup = Setup(run.network, None, None, None, run.optimizer)
+        self._look(run, list(of_rise(setup, run.history)), "epochs")
+
+    @property
+    def report(self) -> Report:
+        said = {verdict.name for _, verdict in self.said}
+        found = [verdict for verdict in self._now.values() if verdict.name in said]
+        return Report(found, [f"{len(self.course.moments)} steps of a training"])
+
+    def _of_moment(self, run: Run) -> Iterator[Verdict]:
+        first, last = self.course.moments[0], self.course.moments[-1]
+        settings = {"clip_norm": run.clip_norm}
+        setup = Setup(run.network, None, None, None, run.optimizer, settings)
+        yield from of_units(setup, [first, last])
+        yield from of_gradients(setup, [last])
+        yield from of_tensors(setup, self.course.moments[-TO_SPEAK:])
+        yield from of_clipping(setup, [last])
+        yield from of_updates(setup, [last])
+
+    def _look(self, run: Run, found: list[Verdict], kind: str) -> None:
+        """Count what shows and what is gone; those of epochs apart from those of steps."""
+        names = {f"{kind}{v.name}": v for v in found if v.severity in ("serious", "warning")}
+        for name, verdict in names.items():
+            self._in_a_row[name] = self._in_a_row.get(name, 0) + 1
+            self._gone[name] = 0
+            if self._in_a_row[name] >= TO_SPEAK and name not in self._now:
+                self.said.append((run.step, verdict))
+                self._say(f"step {run.step}: {verdict.title}: {verdict.evidence}")
+            if self._in_a_row[name] >= TO_SPEAK:
+                self._now[name] = verdict
+        for name in [n for n in self._in_a_row if n.startswith(kind) and n not in names]:
+            if not kind and name.startswith("epochs"):
+                continue
+            self._in_a_row[name] = 0
+            self._gone[name] = self._gone.get(name, 0) + 1
+            if self._gone[name] >= TO_BE_SILENT:
+                self._now.pop(name, None)
+
+    def _say(self, text: str) -> None:
+        stream = self.stream or sys.stderr
+        if stream is not None:  # the process may have been started without one
+            try:
+                print(text, file=stream, flush=True)
+            except OSError:
+                self.stream = None

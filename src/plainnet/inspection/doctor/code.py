@@ -1,0 +1,105 @@
+"""Remedies as code: lines that a user runs, and that a trial runs first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from plainnet.layers import Dense, Graph, Layer
+from plainnet.network import Network
+from plainnet.optimizers import Optimizer
+from plainnet.optimizers.lbfgs import LBFGS
+
+DRAW = (
+    "import numpy as np\nfrom plainnet.initializers import {kind}\nrng = np.random.default_rng(0)"
+)
+
+
+def redrawn(network: Network, layer: str, *, unfreeze: bool = False) -> str:
+    """Draw the weights of a layer anew and set its biases to zero; "" where it has no weights."""
+    own = [name for name in network.tensors if name.rpartition(".")[0] == layer]
+    weights = [name for name in own if network.tensors[name].ndim > 1]
+    if not weights:
+        return ""
+    lines = [f'network["{n}"] = GlorotUniform()(rng, {network.tensors[n].shape})' for n in weights]
+    lines += [f'network["{n}"][...] = 0' for n in own if n.rpartition(".")[2].startswith("b")]
+    if unfreeze:
+        lines.append(f'network.unfreeze("{layer}")')
+    return "\n".join([DRAW.format(kind="GlorotUniform"), *lines])
+
+
+def weights_below(network: Network, path: str) -> str:
+    """The layer whose weights make what comes to the layer at this path, or its own."""
+    below = ""
+    for layer in network.body.walk():
+        has_weights = any(network.tensors[f"{layer.name}.{n}"].ndim > 1 for n in layer.declared)
+        if layer.name == path:
+            return path if has_weights else below
+        if has_weights:
+            below = layer.name
+    return below
+
+
+def rebuilt(
+    network: Network,
+    changed: Callable[[int, Layer], str],
+    *,
+    input_shape: int | None = None,
+) -> str:
+    """Build the network anew, with other layers: `changed` gives each as code.
+
+    "" where the layers are not a list of plainnet's own, whose code may not be what makes them.
+    """
+    if isinstance(network.body, Graph):
+        return ""
+    codes = [changed(i, layer) for i, layer in enumerate(network.layers)]
+    for layer, code in zip(network.layers, codes, strict=True):
+        if repr(layer) in code and not _is_plain(layer):
+            return ""
+    kinds = sorted(set(re.findall(r"\b[A-Z]\w*(?=\()", ", ".join(codes))))
+    return (
+        f"from plainnet import Network\nfrom plainnet.layers import {', '.join(kinds)}\n"
+        f"network = Network([{', '.join(codes)}], loss=network.loss, "
+        f"input_shape={input_shape or 'network.input_shape'}, seed=0)"
+    )
+
+
+def as_new(network: Network) -> str:
+    """Build the network anew, with the layers that it has."""
+    return rebuilt(network, lambda i, layer: repr(layer))
+
+
+def enlarged(network: Network) -> str:
+    """Build the network anew with wider hidden layers, or with two where it has none."""
+    layers = list(network.layers)
+    hidden = [i for i, layer in enumerate(layers) if isinstance(layer, Dense)][:-1]
+    if hidden:
+        return rebuilt(
+            network,
+            lambda i, layer: (
+                f"Dense({max(64, 4 * layer.units)})"
+                if i in hidden and isinstance(layer, Dense)
+                else repr(layer)
+            ),
+        )
+    if not layers or not isinstance(layers[-1], Dense):
+        return ""
+    more = "Dense(64), ReLU(), Dense(64), ReLU(), "
+    return rebuilt(network, lambda i, layer: (more if i == len(layers) - 1 else "") + repr(layer))
+
+
+def _is_plain(layer: Layer) -> bool:
+    return type(layer).__module__.startswith("plainnet.layers") and not layer.layers
+
+
+def with_rate(optimizer: Optimizer | LBFGS, factor: float) -> str:
+    """Another learning rate; "" for an optimizer that has none."""
+    if not isinstance(optimizer, Optimizer) or not optimizer.learning_rate:
+        return ""
+    return f"optimizer.learning_rate = {optimizer.learning_rate * factor:.2g}"
+
+
+def each_layer(change: str, layers: Sequence[Layer]) -> str:
+    """A change of a setting in several layers."""
+    names = ", ".join(f'"{layer.name}"' for layer in layers)
+    return f"for layer in map(network.layer, [{names}]): {change}"

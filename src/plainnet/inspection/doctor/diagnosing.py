@@ -1,0 +1,317 @@
+"""`diagnose`: data, start, a short training and the end, looked at in this order."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.arguments.spelling import require_object, spelled
+from plainnet.errors import SettingError, require_integer, shown
+from plainnet.initializers import Constant, Zeros
+from plainnet.inspection.doctor.callback import Doctor
+from plainnet.inspection.doctor.data import guessed, is_class, of_rows
+from plainnet.inspection.doctor.during import of_certain_rows, of_course, of_modes, of_rate
+from plainnet.inspection.doctor.ending import of_end
+from plainnet.inspection.doctor.setups import Setup, as_given, reinitialized, sampled, taken
+from plainnet.inspection.doctor.signs import products_of
+from plainnet.inspection.doctor.start import of_start
+from plainnet.inspection.doctor.trials import Outcome, Trials, relative_loss
+from plainnet.inspection.doctor.validation import of_validation
+from plainnet.inspection.doctor.verdicts import SEVERITIES, Report, Verdict
+from plainnet.network import Network
+from plainnet.optimizers import Adam, Optimizer
+from plainnet.optimizers.lbfgs import LBFGS
+from plainnet.training import train
+
+STEPS, MOST_STEPS = 300, 2000
+"""Of a short training: where nothing is known of the whole, and at most."""
+PRODUCTS = 6e8
+"""Of a short training: those of the forward passes of all its batches."""
+LEARNED, NOTHING = 0.9, 0.97
+"""A network with less of the loss of guessing has been trained; with more, it has learned nothing.
+"""
+
+OF_TRUST = (
+    "leaking_feature", "shared_rows", "too_good_validation", "shifted_validation",
+    "shuffled_labels", "imbalanced_classes",
+)  # fmt: skip
+"""Faults that no training mends or measures: it is trust in the result that they spoil."""
+CAUSES = (
+    *OF_TRUST, "constant_columns", "unscaled_target", "unscaled_inputs", "sorted_labels",
+    "not_finite", "symmetric_units", "ignores_input", "never_changes", "dead_units",
+    "saturated_units", "large_start_loss", "variance_gain", "small_batches",
+    "strong_regularization", "clipped_steps", "vanishing_gradients", "exploding_gradients",
+    "mode_mismatch", "cannot_fit_a_batch", "learning_rate_too_high", "learning_rate_too_low",
+    "overfitting", "underfitting", "loss_and_metric_disagree", "miscalibrated",
+)  # fmt: skip
+"""What leads to others comes before them."""
+
+
+@spelled
+def diagnose(
+    network: Any,
+    X: Any,
+    y: npt.ArrayLike,
+    optimizer: Optimizer | LBFGS | None = None,
+    history: Mapping[str, list[float]] | Doctor | None = None,
+    validation: tuple[Any, Any] | None = None,
+    *,
+    steps: int | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Report:
+    """Look for faults in a network, its data and its training.
+
+    Nothing is changed: whatever needs training is seen by short ones, on copies. A network that has
+    learned something is taken for trained, and is judged by what it reaches; its start and its
+    training are looked at on a copy with new initial parameters. Any other is about to be trained,
+    from the parameters that it has.
+
+    Parameters
+    ----------
+    network : Network, or an estimator
+        Of an estimator that is fitted, its table and what it has learned are judged, and, unless it
+        trains by a recipe of its own, its settings. It has its own optimizer, history and settings.
+    X, y : arrays
+        Training rows and targets, as `train` or `fit` takes them. Of many, some are drawn.
+    optimizer : Optimizer, optional
+        By default `Adam()`, and nothing is said of the learning rate.
+    history : History or Doctor, optional
+        Of its training; the callback `Doctor` has seen more of it.
+    validation : tuple of X and y, optional
+        Rows that it was not trained on.
+    steps : int, optional
+        Of each short training; by default at least 300 for small networks, and as many as the
+        training has, up to 1,500, where `epochs` or the history tell.
+    seed : int
+    **settings
+        Arguments of `train`: batch_size, epochs, shuffle, clip_norm ...
+
+    Returns
+    -------
+    Report
+        The most serious finding first.
+    """
+    estimators = sys.modules.get("plainnet.estimators.base")
+    is_estimator = estimators is not None and isinstance(network, estimators.NeuralEstimator)
+    if not is_estimator:
+        require_object("network", network, Network)
+    seed = require_integer("seed", seed, at_least=0)
+    if steps is not None:
+        steps = require_integer("steps", steps, at_least=1)
+    if not isinstance(history, Mapping | Doctor | None):
+        raise SettingError(f"history must be a History or a Doctor; got {shown(history)}")
+    if validation is not None and not (
+        isinstance(validation, tuple | list) and len(validation) == 2
+    ):
+        raise SettingError(f"validation must be a pair (X, y); got {shown(validation)}")
+    if optimizer is not None and not isinstance(optimizer, LBFGS):
+        require_object("optimizer", optimizer, Optimizer)
+    unknown = settings.keys() - inspect.signature(train).parameters.keys()
+    if unknown:
+        raise SettingError(f"train has no argument {', '.join(sorted(unknown))}")
+    if is_estimator:
+        from plainnet.inspection.doctor.of_estimators import diagnose_estimator
+
+        own = {"optimizer": optimizer, "history": history, **settings}
+        if wrong := [name for name, value in own.items() if value is not None]:
+            raise SettingError(f"an estimator has its own {', '.join(wrong)}: leave them out")
+        return diagnose_estimator(network, X, y, validation, steps, seed)
+    given = Examined(network, X, y, optimizer, history, validation, settings, seed)
+    return given.report(steps)
+
+
+class Examined:
+    """One network with all that came with it."""
+
+    def __init__(
+        self,
+        network: Network,
+        X: Any,
+        y: Any,
+        optimizer: Any,
+        history: Mapping[str, list[float]] | Doctor | None,
+        validation: tuple[Any, Any] | None,
+        settings: dict[str, Any],
+        seed: int,
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        X, y = network.examples(X), y if isinstance(y, Mapping) else np.asarray(y)
+        self.n = len(X)
+        X, y = sampled(X, y, rng)
+        network.check(X, y)
+        if validation is not None:
+            V, w = network.examples(validation[0]), validation[1]
+            V, w = sampled(V, w if isinstance(w, Mapping) else np.asarray(w), rng)
+            network.check(V, w)
+            validation = as_given(network.inputs(V)), w
+        self.course = history.course if isinstance(history, Doctor) else None
+        self.history: Mapping[str, list[float]] | None = (
+            history.history if isinstance(history, Doctor) else history
+        )
+        self.seed = seed
+        self.rate_is_known = optimizer is not None
+        self.has_validation = validation is not None
+        self.setup = Setup(
+            deepcopy(network), as_given(network.inputs(X)), y, validation,
+            Adam() if optimizer is None else fresh(optimizer),
+            settings if isinstance(optimizer, LBFGS) else {"batch_size": 32, **settings},
+        )  # fmt: skip
+        self.is_trained = self.has_learned()
+
+    @property
+    def ids(self) -> Any:
+        """The classes of the rows; None where they are numbers, or several a row."""
+        y = guessed(self.setup.network, self.setup.y)
+        return y if y is not None and is_class(y) else None
+
+    def has_learned(self) -> bool:
+        """Whether it has been trained, and with success."""
+        left = relative_loss(self.setup.network, self.setup.X, self.setup.y)
+        if self.history is None and is_pristine(self.setup.network):
+            return False
+        return left < LEARNED
+
+    def report(self, steps: int | None) -> Report:
+        """All findings, with the remedies tried."""
+        start = self.setup
+        if self.is_trained or self.history is not None:
+            start = replace(start, network=reinitialized(start.network, self.seed))
+        total = self.steps_of_training()
+        steps = self.steps_to_try(total) if steps is None else steps
+        trials = Trials(start, steps, self.seed)
+        known, base = trials.setup, trials.base
+        facts = [*of_rows(start), *of_validation(start)]
+        facts += of_start(known)
+        facts += of_course(known, base.course)
+        facts += of_modes(trials)
+        facts += of_certain_rows(trials)
+        found = [
+            judged for verdict in facts if (judged := self.judged(verdict, trials)) is not None
+        ]
+        if self.course is not None:
+            found += of_course(self.setup, self.course)
+        if not any(verdict.severity == "serious" for verdict in found):
+            found += of_nothing(base)
+        if self.rate_is_known:
+            found += of_rate(trials, whole=total is not None and total <= steps)
+        looked_at = ["data", "start", f"a training of {steps:,} steps"]
+        if self.is_trained or self.history is not None:
+            found += of_end(self.setup, self.history, self.seed)
+            looked_at.append("what is learned")
+        left_out = {}
+        if not self.has_validation:
+            left_out["whether others are predicted as well"] = "there are no validation rows"
+        if not self.rate_is_known:
+            left_out["the learning rate"] = "there is no optimizer"
+        verdicts = [self.for_user(verdict) for verdict in ranked(found, base.left)]
+        return Report(verdicts, looked_at, left_out)
+
+    def judged(self, verdict: Verdict, trials: Trials) -> Verdict | None:
+        """With the severity that a trial gives it; None where a suspicion is not proved."""
+        if verdict.name not in OF_TRUST:
+            return trials.judged(verdict)
+        if verdict.severity != "suspected":
+            return verdict
+        return verdict.as_severe_as("serious") if trials.base.left > NOTHING else None
+
+    def for_user(self, verdict: Verdict) -> Verdict:
+        """Without what the remedy does to validation rows where there are none."""
+        if self.has_validation:
+            return verdict
+        lines = [each for each in verdict.code.splitlines() if not each.startswith("validation")]
+        return replace(verdict, code="\n".join(lines))
+
+    def steps_of_training(self) -> int | None:
+        """How many steps the whole training has, if that is known."""
+        settings = self.setup.settings
+        epochs = settings.get("epochs") or (len(self.history) if self.history else None)
+        if epochs is None:
+            return None
+        return int(epochs) * ceil(self.n / (settings.get("batch_size") or self.n))
+
+    def steps_to_try(self, total: int | None) -> int:
+        """As many as the training has, within what is bearable."""
+        network = self.setup.network
+        rows = self.setup.settings.get("batch_size") or self.n
+        some = taken(network.inputs(self.setup.X), slice(8))
+        bearable = PRODUCTS / (rows * max(products_of(network, some), 1000))
+        wanted = STEPS if total is None else max(STEPS, total)
+        return int(np.clip(min(wanted, bearable), 100, MOST_STEPS))
+
+
+def of_nothing(base: Outcome) -> Iterator[Verdict]:
+    """Rows that are learned by heart, and tell nothing of others."""
+    if base.left > NOTHING and base.fitted < LEARNED * base.left:
+        yield Verdict(
+            "shuffled_labels", "serious", "y",
+            f"Of the loss of guessing, {base.fitted:.0%} is left on the rows of a short training, "
+            f"and on rows that were held out it is {base.left:.2g} times that of guessing: what is "
+            "learned of some rows tells nothing of others.",
+            "See that rows and labels are in the same order, and that the data tell something of "
+            "the target.",
+        )  # fmt: skip
+
+
+def is_pristine(network: Network) -> bool:
+    """Whether all tensors that start from the same number still hold it, as before training."""
+    constant = [
+        (getattr(layer, name), declared.initializer)
+        for layer in network.body.walk()
+        for name, declared in layer.declared.items()
+        if isinstance(declared.initializer, Zeros | Constant)
+    ]
+    return bool(constant) and all(
+        np.array_equal(
+            tensor, np.broadcast_to(np.float32(getattr(start, "value", 0)), tensor.shape)
+        )
+        for tensor, start in constant
+    )
+
+
+def fresh(optimizer: Any) -> Any:
+    """A copy that has made no step."""
+    own = deepcopy(optimizer)
+    if isinstance(own, Optimizer):
+        own.reset()
+    return own
+
+
+def ranked(found: Iterable[Verdict], left: float) -> Iterator[Verdict]:
+    """The most serious first, and causes before their symptoms.
+
+    Of those whose remedy has been tried, the ones that bring about as much as the best come in the
+    order of `CAUSES`, and the others after them. `left` is the loss without a remedy.
+    """
+    verdicts = list(found)
+    best = min((1 - v.gain for v in verdicts if v.gain is not None), default=1.0) * left
+    bearable = max(1.5 * best, best + 0.03)
+
+    def key(verdict: Verdict) -> tuple[int, int, int, float]:
+        gain = verdict.gain
+        tier = 0 if verdict.name in OF_TRUST else 4
+        if gain is not None:
+            tier = 1 if (1 - gain) * left <= bearable else 2
+            if verdict.name == "learning_rate_too_low":
+                tier = 3  # what is badly scaled learns slowly too
+            elif verdict.name == "learning_rate_too_high":
+                tier = 1  # whose symptoms other remedies may hide
+        # Where another learning rate is the remedy, the rate is the cause.
+        cause = "learning_rate_too_high" if "learning_rate = " in verdict.code else verdict.name
+        place = 2 * (CAUSES.index(cause) if cause in CAUSES else len(CAUSES))
+        place += verdict.name != cause
+        return SEVERITIES.index(verdict.severity), tier, place if tier != 2 else 0, -(gain or 0.0)
+
+    seen: set[str] = set()
+    for verdict in sorted(verdicts, key=key):
+        if verdict.name not in seen:
+            seen.add(verdict.name)
+            yield verdict

@@ -1,0 +1,380 @@
+"""What a training shows while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from plainnet.engine.cache import Cache
+from plainnet.errors import counted
+from plainnet.inspection.doctor.code import (
+    each_layer,
+    rebuilt,
+    redrawn,
+    weights_below,
+    with_rate,
+)
+from plainnet.inspection.doctor.data import guessed, is_class
+from plainnet.inspection.doctor.references import WORST, guessing
+from plainnet.inspection.doctor.setups import Setup
+from plainnet.inspection.doctor.signs import weights_of
+from plainnet.inspection.doctor.thresholds import (
+    AGAINST,
+    CLIPPED,
+    DEAD,
+    EXPLODING,
+    FADING,
+    OUTWEIGHED,
+    SATURATED,
+    SLOW_MOMENTUM,
+    UPDATES,
+    VANISHING,
+)
+from plainnet.inspection.doctor.trials import Outcome, Trials
+from plainnet.inspection.doctor.verdicts import Verdict
+from plainnet.inspection.doctor.watching import Course, Moment
+from plainnet.layers import BatchNorm, Dropout, Layer, Sigmoid, Tanh
+from plainnet.losses.classification import OneOfK
+from plainnet.network import Network
+from plainnet.optimizers import Optimizer
+
+FEW, SMALL = 4, 16
+"""Rows of a batch that are too few for its statistics; that may be."""
+
+
+def of_course(setup: Setup, course: Course) -> Iterator[Verdict]:
+    """All that one training shows."""
+    if course.moments:
+        yield from of_units(setup, course.moments)
+        yield from of_gradients(setup, course.moments)
+        yield from of_tensors(setup, course.moments)
+        yield from of_clipping(setup, course.moments)
+        yield from of_regularization(setup, course.moments)
+    yield from of_batches(setup)
+    if course.failed:
+        yield Verdict(
+            "not_finite", "serious", "", f"{course.failed[0].upper()}{course.failed[1:]}.",
+            "Lower the learning rate; if that does not help, look at the layer that is named.",
+            with_rate(setup.optimizer, 0.1),
+        )  # fmt: skip
+
+
+# --- units ----------------------------------------------------------------------------------------
+
+
+def of_units(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
+    """Units that no row moves."""
+    late = moments[len(moments) // 2 :]
+    for kind, (some, many) in (("dead", DEAD), ("saturated", (SATURATED, SATURATED))):
+        shares = {
+            layer.name: median([getattr(moment, kind).get(layer.name, 0.0) for moment in late])
+            for layer in setup.network.body.walk()
+        }
+        path, share = max(shares.items(), key=lambda each: each[1])  # of equals, the first
+        if share < some:
+            continue
+        before = getattr(moments[0], kind).get(path, 0.0)
+        what = "give the same for every row" if kind == "dead" else "are at an end of their range"
+        if before >= 0.5 * share:
+            remedy = "Start with smaller weights, and biases of zero."
+            code = redrawn(setup.network, weights_below(setup.network, path))
+        else:
+            remedy = "Lower the learning rate: a step that was too long put them there."
+            code = with_rate(setup.optimizer, 0.1)
+        yield Verdict(
+            f"{kind}_units", "warning" if share >= many else "suspected", path,
+            f"{share:.0%} of its units {what}; at the first step it was {before:.0%}. Next to no "
+            "gradient passes through them.",
+            remedy, code,
+        )  # fmt: skip
+
+
+# --- gradients ------------------------------------------------------------------------------------
+
+
+def of_gradients(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
+    """The gradient of the first weights against that of the last."""
+    names = [name for name in weights_of(setup.network) if name in moments[0].gradients]
+    if len(names) < 2:
+        return
+    first, last = names[0], names[-1]
+    early = moments[: max(len(moments) // 3, 1)]
+    size = median([moment.gradients[first] for moment in early])
+    ratio = median(
+        [moment.gradients[first] / (moment.gradients[last] or np.inf) for moment in early]
+    )
+    if ratio < FADING and size:  # without any gradient, units are dead
+        certain = ratio < VANISHING[0] and size < VANISHING[1]
+        yield Verdict(
+            "vanishing_gradients", "warning" if certain else "suspected", first,
+            f"Its gradient is {size:.2g}, {ratio:.2g} of that of {last}: the first layers hardly "
+            "learn.",
+            "Use activations that do not flatten the signal, such as ReLU, normalise between the "
+            "layers, or add residual connections.",
+            rebuilt(setup.network, _relu) if _has_flat(setup.network) else "",
+        )  # fmt: skip
+    elif ratio > EXPLODING:
+        yield Verdict(
+            "exploding_gradients", "warning", first,
+            f"Its gradient is {size:.2g}, {ratio:.3g} times that of {last}.",
+            "Start with smaller weights, and shorten the gradient.",
+            setup.train_call(clip_norm=1.0),
+        )  # fmt: skip
+
+
+def _has_flat(network: Network) -> bool:
+    return any(isinstance(layer, Sigmoid | Tanh) for layer in network.layers)
+
+
+def _relu(i: int, layer: Layer) -> str:
+    return "ReLU()" if isinstance(layer, Sigmoid | Tanh) else repr(layer)
+
+
+# --- tensors --------------------------------------------------------------------------------------
+
+
+def of_tensors(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
+    """Tensors that stay as they are."""
+    network = setup.network
+    frozen = [s.name for s in network.segments if s.learning_rate == 0]
+    still = [
+        name
+        for name in moments[0].updates
+        if not any(moment.updates[name] for moment in moments)
+        and any(moment.gradients[name] for moment in moments)
+    ]
+    names = frozen or still
+    if names:
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        verb = "is" if len(names) == 1 else "are"
+        why = "frozen" if frozen else "not moved by the optimizer, although they have a gradient"
+        yield Verdict(
+            "never_changes", "note" if frozen else "serious", names[0],
+            f"{counted(len(names), 'tensor')} of {len(network.tensors)} {verb} {why}: {shown}.",
+            "Let them learn, unless they are to stay as they are."
+            if frozen else "Raise the learning rate.",
+            'network.unfreeze("*")' if frozen else "optimizer.learning_rate = 0.001",
+        )  # fmt: skip
+
+
+def usual_update(setup: Setup, moments: Sequence[Moment]) -> float:
+    """The median ratio of the updates of weights to the weights, after the first third."""
+    late = moments[len(moments) // 3 :]
+    names = [name for name in weights_of(setup.network) if late and name in late[0].updates]
+    ratios = [moment.ratio(name) for moment in late for name in names if moment.weights[name]]
+    return median(ratios) if ratios else float("nan")
+
+
+def of_updates(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
+    """Updates of a size that is not usual; `of_rate` is more certain, and dearer."""
+    ratio, (low, high) = usual_update(setup, moments), UPDATES
+    rate = getattr(setup.optimizer, "learning_rate", None)
+    if not ratio or low <= ratio <= high or rate is None:  # zero: nothing changes at all
+        return
+    too = "low" if ratio < low else "high"
+    yield Verdict(
+        f"learning_rate_too_{too}", "warning", "",
+        f"An update is {ratio:.2g} of the weights (usual: 1e-3).",
+        "Raise the learning rate." if ratio < low else "Lower the learning rate.",
+        with_rate(setup.optimizer, 10 if ratio < low else 0.1),
+    )  # fmt: skip
+
+
+# --- the learning rate ----------------------------------------------------------------------------
+
+
+def of_rate(trials: Trials, *, whole: bool) -> Iterator[Verdict]:
+    """Whether a lower learning rate does better, or a higher one does far better.
+
+    `whole` says that the short training is as long as the real one. Otherwise a rate that has
+    learned little may yet learn the rest.
+    """
+    setup, base = trials.setup, trials.base
+    if not isinstance(setup.optimizer, Optimizer) or not setup.optimizer.learning_rate:
+        return
+    rate, usual = setup.optimizer.learning_rate, usual_update(setup, base.course.moments)
+    said = f"With learning_rate={rate:g}, {_left(base)}"
+    if np.isfinite(usual):
+        said += f"; an update is {usual:.2g} of the weights (usual: 1e-3)"
+    lower = _best(trials, [10.0**-i for i in range(1, 7)], stop=0.5)
+    if lower is not None and lower[1].helps_much(base):
+        factor, outcome = lower
+        yield Verdict(
+            "learning_rate_too_high", "serious", "",
+            f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
+            "Lower it.", with_rate(setup.optimizer, factor), outcome.gain_over(base),
+        )  # fmt: skip
+        return
+    factors = [10.0**i for i in range(1, 7) if not usual * 10.0**i > 5 * UPDATES[1]]
+    higher = _best(trials, factors, stop=0.5)
+    if higher is None or not higher[1].helps_much(base):
+        return
+    factor, outcome = higher
+    slow = usual < 3 * UPDATES[0]
+    if outcome.gain_over(base) > 0.5 and (whole or (slow and base.left > 0.9)):
+        yield Verdict(
+            "learning_rate_too_low", "serious", "",
+            f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
+            "Raise it, or train for longer.", with_rate(setup.optimizer, factor),
+            outcome.gain_over(base),
+        )  # fmt: skip
+
+
+def _best(trials: Trials, factors: Sequence[float], *, stop: float) -> tuple[float, Outcome] | None:
+    """The best of these factors of the learning rate; the next is tried while one is needed."""
+    best: tuple[float, Outcome] | None = None
+    for factor in factors:
+        outcome = trials.remedied(with_rate(trials.setup.optimizer, factor))
+        if outcome is not None and (best is None or outcome.left < best[1].left):
+            best = factor, outcome
+        if best is not None and best[1].left < stop:
+            break
+    return best
+
+
+def _left(outcome: Outcome) -> str:
+    if outcome.course.failed:
+        return "training diverges"
+    if outcome.left > 1:
+        many = f"{outcome.left:.2g}" if outcome.left < WORST else f"{WORST:g} or more"
+        return f"the loss is {many} times that of guessing after a short training"
+    return f"{outcome.left:.0%} of the loss of guessing is left after a short training"
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def of_clipping(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
+    """Gradients that are shortened at nearly every step."""
+    limit = setup.settings.get("clip_norm")
+    if limit is None:
+        return
+    sizes = {s.name: s.stop - s.start for s in setup.network.segments}
+    lengths = [
+        float(np.sqrt(sum(sizes[n] * g**2 for n, g in moment.gradients.items())))
+        for moment in moments
+    ]
+    share = float(np.mean([length > 0.99 * limit for length in lengths]))
+    if share > 0.5:
+        yield Verdict(
+            "clipped_steps", "warning" if share >= CLIPPED else "suspected", "",
+            f"The gradient was shortened to clip_norm={limit:g} in {share:.0%} of the steps that "
+            "were looked at: these are all of the same length, whatever the loss is.",
+            "Raise the limit to what only rare gradients reach, or leave it out.",
+            setup.train_call(clip_norm=None),
+        )  # fmt: skip
+
+
+def of_regularization(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
+    """Weight decay that pulls harder than the data."""
+    optimizer = setup.optimizer
+    decay = optimizer.weight_decay
+    decaying = [
+        s for s in setup.network.segments if s.weight_decay and s.name in moments[0].weights
+    ]
+    if not decay or not decaying:
+        return
+    ratios = []
+    for moment in moments[: max(len(moments) // 3, 1)]:  # later, both are in balance
+        for s in decaying:
+            pull, push = decay * s.weight_decay * moment.weights[s.name], moment.gradients[s.name]
+            if isinstance(optimizer, Optimizer) and optimizer.decoupled:
+                pull *= optimizer.learning_rate * s.learning_rate
+                push = max(moment.updates[s.name] - pull, 0.0)
+            ratios.append(pull / push if push else np.inf)
+    ratio, (some, much) = median(ratios), OUTWEIGHED
+    if ratio > some:
+        yield Verdict(
+            "strong_regularization", "warning" if ratio > much else "suspected", "",
+            f"weight_decay={decay:g} pulls {min(ratio, 1e6):.3g} times as hard at the weights as "
+            "the data do.",
+            "Lower it.", f"optimizer.weight_decay = {decay / 100:.2g}",
+        )  # fmt: skip
+
+
+def of_batches(setup: Setup) -> Iterator[Verdict]:
+    """Batch norm over next to nothing."""
+    size = setup.settings.get("batch_size")
+    if size is None or size >= SMALL:
+        return
+    if any(isinstance(layer, BatchNorm) for layer in setup.network.body.walk()):
+        yield Verdict(
+            "small_batches", "suspected" if size >= FEW else "warning", "",
+            f"Batch norm divides by the deviation within a batch, and a batch has "
+            f"{counted(size, 'row')}.",
+            "Take larger batches, or layer norm.", setup.train_call(batch_size=32),
+        )  # fmt: skip
+
+
+def of_modes(trials: Trials) -> Iterator[Verdict]:
+    """Whether prediction is what was trained."""
+    setup, base = trials.setup, trials.base
+    if base.course.failed:
+        return
+    layers = list(setup.network.body.walk())
+    trained, predicted = _in_training(base.network, setup), base.fitted
+    said = (
+        f"On the same rows, {trained:.0%} of the loss of guessing is left in training and "
+        f"{predicted:.0%} in prediction"
+    )
+    norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
+    slow = max((layer.momentum for layer in norms), default=0.0)
+    if norms and (slow > SLOW_MOMENTUM or predicted > 1.5 * trained + 0.1):
+        yield Verdict(
+            "mode_mismatch", "suspected", norms[0].name,
+            f"{said}: with a momentum of {slow:g}, the running statistics follow too slowly.",
+            "Lower the momentum of batch norm.", each_layer("layer.momentum = 0.9", norms),
+        )  # fmt: skip
+    first = next((i for i, layer in enumerate(layers) if layer.declared), 0)
+    dropping = [layer for layer in layers[first:] if isinstance(layer, Dropout)]
+    rate = max((layer.rate for layer in dropping), default=0.0)
+    if rate >= 0.2 and trained > predicted + 0.1:
+        yield Verdict(
+            "mode_mismatch", "suspected", dropping[0].name,
+            f"{said}: with a dropout of {rate:g}, what is trained is another network.",
+            "Drop less.", each_layer(f"layer.rate = {rate / 5:.2g}", dropping),
+        )  # fmt: skip
+
+
+def of_certain_rows(trials: Trials) -> Iterator[Verdict]:
+    """Labels that are wrong as often where the network is sure as where it is not."""
+    setup, network = trials.setup, trials.base.network
+    if trials.base.course.failed or setup.validation is None or not has_classes(network):
+        return
+    X, y = setup.validation
+    ids, Z = guessed(network, y), network.outputs(X).astype(np.float64)
+    if ids is None or not is_class(ids) or Z.ndim != 2 or Z.shape[1] < 2 or len(ids) < 60:
+        return
+    gaps = np.sort(Z, axis=1)
+    sure = gaps[:, -1] - gaps[:, -2]
+    wrong = Z.argmax(axis=1) != ids
+    guess = 1 - np.bincount(ids).max() / len(ids)
+    top = wrong[sure >= np.quantile(sure, 2 / 3)].mean()
+    share = float(wrong.mean())
+    if AGAINST < share < 0.8 * guess and top > 0.85 * share:
+        yield Verdict(
+            "shuffled_labels", "warning", "y",
+            f"On rows that were held out, {share:.0%} of the answers are wrong, and {top:.0%} of "
+            "those of which the network is surest.",
+            "That is so with labels that were mixed up, or with a target of which the data tell "
+            "little: look at these rows.",
+        )  # fmt: skip
+
+
+def has_classes(network: Network) -> bool:
+    """Whether it has a score for each class."""
+    return isinstance(network.loss, OneOfK)
+
+
+def _in_training(network: Network, setup: Setup) -> float:
+    """What is left of the loss of guessing in the mode of training."""
+    own: Any = deepcopy(network)
+    X, y, _ = own.check(setup.X, setup.y)
+    with np.errstate(all="ignore"):
+        loss = own.step(X, y, Cache(training=True, seed=0))
+    prior = guessing(network.loss, setup.y, network.dtype)
+    return loss / prior if prior > 0 else 0.0

@@ -1,0 +1,144 @@
+"""What a loss is worth: what guessing, a linear model and a plain network reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.callbacks import EarlyStopping
+from plainnet.callbacks.base import Callback, Run
+from plainnet.errors import DivergedError
+from plainnet.inspection.doctor.setups import Setup
+from plainnet.inspection.doctor.watching import Course, Recorder
+from plainnet.layers import Dense, Flatten, ReLU
+from plainnet.losses import EachOutput, Loss
+from plainnet.network import Network
+from plainnet.optimizers import Adam
+from plainnet.optimizers.lbfgs import LBFGS
+from plainnet.training import train
+
+Array = npt.NDArray[Any]
+
+WIDEST = 5000
+"""Features beyond which no reference is trained."""
+WORST = 10.0
+"""A relative loss beyond it is no worse: guessing has 1."""
+
+
+class Until(Callback):
+    """Ends training after so many steps."""
+
+    only_shows = True
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def end_step(self, run: Run) -> None:
+        if run.step + 1 >= self.steps:
+            run.stop(f"{self.steps} steps done")
+
+
+def short_training(
+    setup: Setup, steps: int, seed: int, *, every: int = 10, rows: Any = None
+) -> Course:
+    """Train the network of this setup, in place, and return the course."""
+    recorder = Recorder(every, rows)
+    whole = isinstance(setup.optimizer, LBFGS)
+    settings: dict[str, Any] = {} if whole else {"batch_size": 32}
+    settings |= setup.settings
+    settings |= {"progress": False, "seed": seed}
+    n = len(setup.y if not isinstance(setup.y, dict) else next(iter(setup.y.values())))
+    per_epoch = 1 if whole else ceil(n / settings["batch_size"])
+    settings["epochs"] = ceil(steps / per_epoch)
+    try:
+        with np.errstate(all="ignore"):
+            train(
+                setup.network, setup.X, setup.y, optimizer=setup.optimizer,
+                callbacks=[recorder, Until(steps)], **settings,
+            )  # fmt: skip
+    except DivergedError as error:
+        recorder.course.failed = str(error)
+    return recorder.course
+
+
+def loss_of(network: Network, X: Any, y: Any) -> float:
+    """In prediction; infinite where it is not a number."""
+    with np.errstate(all="ignore"):
+        loss = network.evaluate(X, y)["loss"]
+    return loss if np.isfinite(loss) else float("inf")
+
+
+def guessing(loss: Loss, y: Any, dtype: Any) -> float:
+    """The loss of the best constant output: of classes, the entropy of their shares."""
+    if isinstance(loss, EachOutput):
+        return sum(
+            weight * guessing(each, y[name], dtype) for name, (each, weight) in loss.losses.items()
+        )
+    shape = loss.output_shape
+    m = len(y)
+    nothing = np.zeros((m, *shape[:-1], 1), dtype)
+    network = Network([Dense(shape[-1])], loss=deepcopy(loss), input_shape=nothing.shape[1:],
+                      dtype=np.float64, seed=0)  # fmt: skip
+    network.parameters[:] = 0
+    network.freeze("*.W")
+    train(network, nothing, y, optimizer=LBFGS(), epochs=100, progress=False)
+    return network.evaluate(nothing, y)["loss"]
+
+
+def plain_networks(
+    setup: Setup, seed: int
+) -> Iterator[tuple[str, Network, tuple[Any, Any], tuple[Any, Any] | None]]:
+    """A linear model and a plain network, trained on standardised columns.
+
+    Each with what it is called, its training rows, and its validation rows. None where features
+    are ids, too many or of several inputs, or where there is no single output.
+    """
+    network = setup.network
+    loss, X = network.loss, network.inputs(setup.X)
+    is_one = isinstance(X, np.ndarray) and X.dtype.kind == "f" and prod(X.shape[1:]) <= WIDEST
+    if not is_one or isinstance(loss, EachOutput) or len(loss.output_shape) != 1:
+        return
+    fit, held = (standardized(X, X), setup.y), None
+    if setup.validation is not None:
+        held = standardized(network.inputs(setup.validation[0]), X), setup.validation[1]
+    for hidden, what in (
+        ((), "a linear model"),
+        ((64, 64), "a network with 2 hidden layers of 64"),
+    ):
+        layers = [layer for width in hidden for layer in (Dense(width), ReLU())]
+        model = Network(
+            [Flatten(), *layers, Dense(loss.output_shape[0])], loss=deepcopy(loss),
+            input_shape=X.shape[1:], seed=seed,
+        )  # fmt: skip
+        try:
+            if hidden:
+                _stopped_early(model, *fit, seed)
+            else:
+                decay = LBFGS(weight_decay=1e-3)
+                train(model, *fit, optimizer=decay, epochs=100, progress=False, seed=seed)
+        except DivergedError:
+            continue
+        yield what, model, fit, held
+
+
+def _stopped_early(model: Network, X: Array, y: Any, seed: int) -> None:
+    """Train on four fifths of the rows for as long as the others gain by it."""
+    held = np.random.default_rng(seed).random(len(X)) < 0.2
+    train(
+        model, X[~held], y[~held], optimizer=Adam(0.003), epochs=60, batch_size=32, seed=seed,
+        validation_data=(X[held], y[held]), callbacks=[EarlyStopping(patience=5)], progress=False,
+    )  # fmt: skip
+
+
+def standardized(X: Array, by: Array) -> Array:
+    """Each feature with mean 0 and deviation 1, as measured on `by`."""
+    by = by.astype(np.float64, copy=False)
+    mean, deviation = by.mean(axis=0), by.std(axis=0)
+    usual = np.median(deviation[deviation > 0]) if (deviation > 0).any() else 1.0
+    scaled = (X - mean) / np.where(deviation > 1e-6 * usual, deviation, 1)
+    return np.asarray(np.clip(scaled, -20, 20), np.float32)

@@ -1,0 +1,236 @@
+"""What keeps a network from learning however long it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.engine.cache import Cache
+from plainnet.errors import DivergedError, PlainnetError, counted
+from plainnet.inspection.doctor.code import DRAW, rebuilt, redrawn, weights_below
+from plainnet.inspection.doctor.references import guessing
+from plainnet.inspection.doctor.setups import Setup, taken
+from plainnet.inspection.doctor.signs import Signal, begins_in_training, weights_of
+from plainnet.inspection.doctor.thresholds import ALIKE, FITTED, REMEMBERED, SEEN
+from plainnet.inspection.doctor.verdicts import Verdict
+from plainnet.inspection.gradients import check_gradients
+from plainnet.layers import RNN, Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
+from plainnet.network import Network
+from plainnet.optimizers import Adam
+from plainnet.training.steps import Step
+
+Array = npt.NDArray[Any]
+
+BATCH, BATCH_STEPS = 12, 300
+"""Rows that are to be learned by heart, and the steps for it."""
+
+
+def of_structure(setup: Setup, signals: list[Signal]) -> Iterator[Verdict]:
+    """All checks of what a network can learn at all."""
+    network = setup.network
+    yield from of_symmetry(network)
+    yield from of_recurrence(network)
+    yield from of_input(network, signals)
+    yield from of_shape(network)
+    wrong = list(of_own_layers(setup))
+    yield from wrong or of_one_batch(setup)
+
+
+def of_symmetry(network: Network) -> Iterator[Verdict]:
+    """Units that start alike get the same gradient and stay alike."""
+    found = []
+    for name in weights_of(network)[:-1]:  # of the last, the targets tell outputs apart
+        W = network.tensors[name]
+        if len(W) > 1 and name.rpartition(".")[2] == "W":
+            W = W.reshape(len(W), -1).astype(np.float64)
+            left = float(np.linalg.norm(W - W.mean(axis=0)) / (np.linalg.norm(W) or 1.0))
+            if left < ALIKE:
+                found.append((name, left))
+    if not found:
+        return
+    name, left = found[0]
+    lines = [f'network["{each}"] = HeNormal()(rng, {network[each].shape})' for each, _ in found]
+    yield Verdict(
+        "symmetric_units", "serious" if left < ALIKE / 10 else "warning", name.rpartition(".")[0],
+        f"Without what the {len(network[name])} units of {name} have in common, {left:.2g} of the "
+        "norm of its weights is left; with weights drawn at random it is about 1. Units that "
+        "compute the same learn the same.",
+        "Draw the weights at random.",
+        "\n".join([DRAW.format(kind="HeNormal"), *lines]),
+    )  # fmt: skip
+
+
+def of_recurrence(network: Network) -> Iterator[Verdict]:
+    """Recurrent weights by which each step multiplies what it remembers."""
+    for layer in network.body.walk():
+        if not isinstance(layer, RNN):
+            continue
+        largest = float(np.linalg.norm(layer.U.astype(np.float64), 2))
+        low, high = REMEMBERED
+        if low <= largest <= high:
+            continue
+        name = "exploding_gradients" if largest > 1 else "vanishing_gradients"
+        what = "grow" if largest > 1 else "fade"
+        yield Verdict(
+            name, "suspected", layer.name,
+            f"Each step multiplies what is remembered by {largest:.3g} at most (the norm of U): "
+            f"over many steps, it and the gradient {what} beyond use.",
+            "Start with orthogonal recurrent weights, or take a GRU or an LSTM.",
+            "\n".join([
+                DRAW.format(kind="Orthogonal"),
+                f'network["{layer.name}.U"] = Orthogonal()(rng, {layer.U.shape})',
+            ]),
+        )  # fmt: skip
+
+
+def of_input(network: Network, signals: list[Signal]) -> Iterator[Verdict]:
+    """Outputs that are the same whatever comes in, or see only some of it."""
+    for signal in signals:
+        if signal.has_weights:
+            break
+        if isinstance(signal.layer, Dropout) and signal.layer.rate > 0.3:
+            rate = signal.layer.rate
+            yield Verdict(
+                "ignores_input", "suspected", signal.path,
+                f"It drops {rate:.0%} of what comes in, before any layer has seen it.",
+                "Drop less of the input.",
+                f'network.layer("{signal.path}").rate = {min(rate / 5, 0.1):.2g}',
+            )  # fmt: skip
+    first = next((s for s in signals if s.has_weights), None)
+    if first is not None and isinstance(first.layer, Dense):
+        blind: Array = np.asarray(~first.layer.W.any(axis=0))
+        if blind.any():
+            yield Verdict(
+                "ignores_input", "serious" if blind.all() else "warning", first.path,
+                f"Its weights from {counted(int(blind.sum()), 'column')} of {len(blind)} are all "
+                "zero.",
+                "Draw them at random, and let them learn.",
+                redrawn(network, first.path, unfreeze=True),
+            )  # fmt: skip
+            return
+    for signal in signals:
+        Y = signal.Y.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            spread, size = float(Y.std(axis=0).max()), float(np.abs(Y).max())
+        if signal.dead == 1:
+            return  # which is said of dead units
+        if np.isfinite(size) and spread <= SEEN * size:
+            yield Verdict(
+                "ignores_input", "serious", signal.path,
+                f"What it gives varies by {spread:.2g} at most over the rows, with a size of "
+                f"{size:.2g}: whatever comes in, the same comes out.",
+                "Start with weights that are not zero, and biases that do not drown them.",
+                redrawn(network, weights_below(network, signal.path), unfreeze=True),
+            )  # fmt: skip
+            return
+
+
+def of_shape(network: Network) -> Iterator[Verdict]:
+    """An activation that bounds the outputs, and layers that are too narrow."""
+    layers = network.layers
+    last = layers[-1] if layers else None
+    if isinstance(last, ReLU | Sigmoid | Tanh | Softmax):
+        yield Verdict(
+            "cannot_fit_a_batch", "suspected", last.name,
+            f"The last layer is {last!r}: the outputs cannot leave its range, whatever "
+            f"{network.loss!r} asks for.",
+            "Leave it out; the loss has the activation that it needs.",
+            "from plainnet import Network\nnetwork = Network(network.layers[:-1], "
+            "loss=network.loss, input_shape=network.input_shape)",
+        )  # fmt: skip
+    dense = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, Dense)]
+    if len(dense) < 2:
+        return
+    before = dense[0][1].W.shape[1]
+    for (i, layer), (_, after) in pairwise(dense):
+        narrow = layer.units
+        if narrow < min(before, max(after.units, 2)) / 2 or narrow == 1:
+            yield Verdict(
+                "cannot_fit_a_batch", "suspected", layer.name,
+                f"It has {counted(narrow, 'unit')}, between {before} and {after.units}: all that "
+                "is learned has to pass through them.",
+                "Make it wider.",
+                _widened(network, i, max(16, after.units)),
+            )  # fmt: skip
+            return
+        before = narrow
+
+
+def _widened(network: Network, place: int, units: int) -> str:
+    def changed(i: int, layer: Layer) -> str:
+        return f"Dense({units})" if i == place else repr(layer)
+
+    return rebuilt(network, changed)
+
+
+def of_own_layers(setup: Setup) -> Iterator[Verdict]:
+    """Whether the backward pass of layers and losses that are not plainnet's is right."""
+    network = setup.network
+    own = [
+        part
+        for part in (*network.body.walk(), network.loss)
+        if not type(part).__module__.startswith("plainnet.")
+    ]
+    if not own:
+        return
+    X, y = taken(network.inputs(setup.X), slice(5)), taken(setup.y, slice(5))
+    try:
+        checked = check_gradients(network.astype(np.float64), X, y)
+    except PlainnetError:
+        return  # what it is refused for, such as no float64, is no fault
+    if not checked.passed:
+        names = ", ".join(dict.fromkeys(type(part).__name__ for part in own))
+        yield Verdict(
+            "cannot_fit_a_batch", "serious", names,
+            f"The gradient is not the derivative of the loss: their relative difference is "
+            f"{max(checked.errors.values()):.2g}.",
+            f"Mend the backward pass of {names}; plainnet.check_gradients(layer) shows where it is "
+            "wrong.",
+        )  # fmt: skip
+
+
+def _floor(network: Network) -> float:
+    """The lowest loss that there is: with smoothed labels, their entropy."""
+    smoothing = getattr(network.loss, "label_smoothing", 0.0)
+    if not smoothing:
+        return 0.0
+    k = max(network.output_shape[-1], 2)
+    P = np.full(k, smoothing / k)
+    P[0] += 1 - smoothing
+    return -float((P * np.log(P)).sum())
+
+
+def of_one_batch(setup: Setup) -> Iterator[Verdict]:
+    """A few rows are learned by heart by nearly any network that is put together correctly."""
+    network = deepcopy(setup.network)
+    network.unfreeze("*")
+    n = len(network.inputs(setup.X))
+    rows = np.linspace(0, n - 1, min(BATCH, n)).astype(int)
+    X, y = taken(network.inputs(setup.X), rows), taken(setup.y, rows)
+    prior = guessing(network.loss, y, network.dtype)
+    batch = network.check(X, y)
+    losses: list[float] = []
+    step = Step(network, Adam(0.01), Cache(training=begins_in_training(network), seed=0))
+    step.diverged = lambda what: DivergedError(what, step=len(losses), layer="")
+    try:
+        with np.errstate(all="ignore"):
+            for _ in range(BATCH_STEPS):
+                loss, *_ = step.gradient(batch)
+                losses.append(loss)
+                step.update()
+    except DivergedError:
+        return  # which a short training says better
+    floor = _floor(network)
+    if prior <= floor or min(losses) - floor <= FITTED * (prior - floor):
+        return
+    yield Verdict(
+        "cannot_fit_a_batch", "warning", "",
+        f"After {BATCH_STEPS} steps on the same {counted(len(rows), 'row')} the loss is "
+        f"{min(losses):.4g}; it began at {losses[0]:.4g}, and a constant reaches {prior:.4g}.",
+        "Look for what limits it: an activation before the loss, a layer that is too narrow.",
+    )  # fmt: skip

@@ -1,0 +1,120 @@
+"""From where on the doctor speaks: each bound with its source.
+
+TheDeepChecker: Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs",
+and the settings in its repository. AUTOTRAINER: Zhang et al. 2021, "AUTOTRAINER: An Automatic DNN
+Training Problem Detection and Repair System", and its code. UMLAUT: Schoop et al. 2021. deepchecks,
+cleanlab: the defaults of these packages. cs231n: the notes of Stanford's course.
+
+Thresholds of symptoms raise false alarms in networks that learn well: a ReLU layer of a good
+network may have a fifth of its units dead. Therefore a bound makes a suspicion first, and what can
+be tried is tried: see `trials`.
+"""
+
+# --- data -----------------------------------------------------------------------------------------
+
+LARGE_MEAN = 3.0
+"""A column whose mean is farther from zero (TheDeepChecker asks for 0, UMLAUT for values within
+1)."""
+DEVIATIONS = 0.1, 10.0
+"""Between these the standard deviation of a column, and of the targets, is one that learns well."""
+UNEVEN = 2.0
+"""How many times the deviation of one column may be that of another without a suspicion."""
+EVENNESS = 0.5
+"""The perplexity of the classes, from 0 for one class to 1 for equal shares. TheDeepChecker has
+this bound; exp(entropy) / K would never be below 1 / 2 for two classes."""
+RARE = 0.2
+"""A class with a smaller share of what equal shares would give (cleanlab: 0.1)."""
+SHARED_ROWS = 0.02
+"""The share of validation rows that are training rows too, beyond what chance explains
+(deepchecks: 0.05, without chance)."""
+NEAR = 0.25
+"""How near a validation row is to its nearest training row, as a share of what training rows are to
+each other (cleanlab: 0.13)."""
+TELLING, TELLING_GAP, TELLING_ALL = 0.7, 0.3, 0.9
+"""How much of what there is to guess a single column knows, and how far the next lies behind it: a
+warning, since an honest column may (deepchecks: 0.7); how much is serious."""
+SHIFT = 0.2
+"""Largest distance of the distributions of a column in two samples, Kolmogorov-Smirnov
+(deepchecks)."""
+AGAINST = 0.15
+"""Of rows whose neighbours agree on a class, the share that has another."""
+
+# --- start ----------------------------------------------------------------------------------------
+
+START_LOSS = 0.5, 2.0
+"""By which share the loss at the start is above that of guessing: a suspicion, a warning (cs231n,
+"look for the correct loss at chance performance"; TheDeepChecker: 1.0)."""
+GAINS = 0.5, 2.0
+"""Of the mean square from the input of a layer to that of the next (He et al. 2015, section 2.2:
+the product of many must neither vanish nor explode)."""
+TOTAL_GAINS = 0.05, 20.0
+"""Of the mean square through all layers."""
+ALIKE = 0.4
+"""What is left of a layer's weights without what its units have in common; at random, about 1."""
+FITTED, RIGHT = 0.5, 0.9
+"""Which share of the loss of guessing is left, and which accuracy is missed, where a few rows are
+not learned by heart (cs231n, "overfit a tiny subset of data"; TheDeepChecker: 0.95)."""
+REMEMBERED = 0.5, 2.0
+"""The norm of a recurrent layer's U, by which a step multiplies what it remembers (Pascanu et al.
+2013, section 2: with 1 for the largest singular value, gradients neither vanish nor explode)."""
+SEEN = 1e-3
+"""How far outputs vary with the rows, as a share of their size."""
+STEEP = 1e5
+"""A layer whose backward pass makes a gradient so many times as large divides by next to zero."""
+
+# --- during ---------------------------------------------------------------------------------------
+
+DEAD = 0.2, 0.5
+"""The share of a layer's units that are zero on all rows: a suspicion, a warning (cs231n: "as much
+as 40%" after a learning rate that is too high)."""
+TAIL, IN_TAIL, SATURATED = 0.05, 0.85, 0.5
+"""An activation in this share of its range at either end is in the tail; so is a unit with this
+share of rows there; so many units make a layer saturated (TheDeepChecker)."""
+VANISHING = 1e-3, 1e-4
+"""The ratio of the first to the last weights' gradient, and the first itself (AUTOTRAINER)."""
+FADING = 0.1
+"""The same ratio where it is suspected."""
+EXPLODING = 70.0
+"""The same ratio (AUTOTRAINER)."""
+UPDATES = 1e-4, 1e-1
+"""Of the norm of an update to that of the tensor; about 1e-3 is usual (cs231n, "ratio of weights:
+updates")."""
+CLIPPED = 0.9
+"""The share of steps whose gradient was shortened."""
+OUTWEIGHED = 0.1, 1.0
+"""The norm of the regularization's gradient over that of the data's, early in training: a
+suspicion, a warning (TheDeepChecker: 2). Late, the two are in balance."""
+SLOW_MOMENTUM = 0.99
+"""Running statistics that follow more slowly are suspected."""
+
+# --- end ------------------------------------------------------------------------------------------
+
+GAP, WIDE_GAP = 0.1, 0.25
+"""How much more of what there is to learn is learned on training rows than on others."""
+BEHIND = 0.05
+"""How much more of it a plain reference learns."""
+RISEN = 1.15
+"""A validation loss so many times its lowest (nnscope)."""
+JUMPS = 0.3
+"""The share of epochs in which the loss rises by more than a tenth (AUTOTRAINER: 0.2 of the
+epochs)."""
+FALLS = 0.02
+"""By which share a loss has to fall so as not to be flat."""
+CALIBRATION = 0.03, 0.15
+"""Expected calibration error (Guo et al. 2017, equation 3) beyond what a calibrated network of as
+few rows has: a warning, serious."""
+TEMPERATURES = 0.67, 1.5
+"""The temperature that fits is between these (Guo et al. 2017, section 4.2)."""
+
+# --- trials ---------------------------------------------------------------------------------------
+
+HELPS, HELPS_MUCH = 0.1, 0.25
+"""The share of the loss that a remedy takes away, on training rows and on others: with less it does
+not help, with more the fault is serious."""
+WORTH, WORTH_MUCH = 0.02, 0.05
+"""The same as a share of the loss of guessing."""
+
+# --- while it watches -----------------------------------------------------------------------------
+
+TO_SPEAK, TO_BE_SILENT = 3, 9
+"""Times in a row that a sign must show, or be gone."""

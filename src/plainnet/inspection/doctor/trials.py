@@ -1,0 +1,159 @@
+"""Remedies, tried: the same short training with each, and what is left of the loss afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.errors import PlainnetError
+from plainnet.inspection.doctor.references import WORST, guessing, loss_of, short_training
+from plainnet.inspection.doctor.setups import Setup, as_given, taken
+from plainnet.inspection.doctor.thresholds import HELPS, HELPS_MUCH, WORTH, WORTH_MUCH
+from plainnet.inspection.doctor.verdicts import Verdict
+from plainnet.inspection.doctor.watching import Course
+from plainnet.network import Network
+
+Array = npt.NDArray[Any]
+
+HELD_OUT = 0.25
+OF_SIZE = "unscaled_inputs", "large_start_loss"
+"""Where what is within the bounds may still be better in another size, which is no fault."""
+FACTS = "constant_columns", "sorted_labels", "small_batches", "clipped_steps"
+"""What is so whether or not it does harm in a short training is said all the same."""
+MOMENTS = 30
+"""So many moments of a short training are looked at."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one short training.
+
+    Attributes
+    ----------
+    left : float
+        The loss in prediction on rows that were held out, as a share of that of guessing.
+    fitted : float
+        The same on the training rows.
+    course : Course
+    network : Network
+        As it is afterwards.
+    """
+
+    left: float
+    fitted: float
+    course: Course
+    network: Network
+
+    def gain_over(self, base: Outcome) -> float:
+        """The share of the loss that is gone, on training rows and on others.
+
+        Where the training rows were learned by heart already, it is that on others.
+        """
+        gain = 1 - self.left / base.left if base.left > 0 else 0.0
+        if base.fitted < WORTH and self.fitted < base.fitted + WORTH_MUCH:
+            return gain
+        return min(gain, 1 - self.fitted / base.fitted if base.fitted > 0 else 0.0)
+
+    def helps(self, base: Outcome) -> bool:
+        """Whether it is better than `base`."""
+        return self.gain_over(base) >= HELPS and base.left - self.left >= WORTH
+
+    def helps_much(self, base: Outcome) -> bool:
+        """Whether it is far better than `base`."""
+        return self.gain_over(base) >= HELPS_MUCH and base.left - self.left >= WORTH_MUCH
+
+
+class Trials:
+    """Short trainings from one start, on the same rows, with the same seed.
+
+    Parameters
+    ----------
+    setup : Setup
+        Never changed.
+    steps : int
+    seed : int
+    """
+
+    def __init__(self, setup: Setup, steps: int, seed: int) -> None:
+        self.steps, self.seed = steps, seed
+        X = setup.network.inputs(setup.X)
+        held = np.zeros(len(X), bool)
+        held[np.random.default_rng(seed).permutation(len(X))[: int(HELD_OUT * len(X))]] = True
+        (X, y), others = (
+            (as_given(taken(X, rows)), taken(setup.y, rows)) for rows in (~held, held)
+        )
+        self.setup = replace(setup, X=X, y=y, validation=others)
+        self._outcomes: dict[str, Outcome | None] = {}
+
+    @cached_property
+    def base(self) -> Outcome:
+        """As it is, without a remedy."""
+        return self.outcome(self.setup, moments=MOMENTS)
+
+    def outcome(self, setup: Setup, *, moments: int = 1) -> Outcome:
+        """A short training of a copy of this setup."""
+        own = setup.copied()
+        rows = taken(own.network.inputs(own.X), slice(256))
+        every = max(self.steps // moments, 1)
+        course = short_training(own, self.steps, self.seed, every=every, rows=rows)
+        left = fitted = WORST
+        if not course.failed and own.validation is not None:
+            left = relative_loss(own.network, *own.validation)
+            fitted = relative_loss(own.network, own.X, own.y)
+        return Outcome(left, fitted, course, own.network)
+
+    def remedied(self, code: str) -> Outcome | None:
+        """With the remedy that this code is; None where it does not work here."""
+        if code not in self._outcomes:
+            self._outcomes[code] = self._remedied(code)
+        return self._outcomes[code]
+
+    def _remedied(self, code: str) -> Outcome | None:
+        own = self.setup.copied()
+        settings: dict[str, Any] = {}
+        names: dict[str, Any] = {
+            "network": own.network,
+            "X": own.X,
+            "y": own.y,
+            "validation": own.validation,
+            "optimizer": own.optimizer,
+            "train": lambda *_, **changed: settings.update(changed),
+        }
+        try:
+            exec(code, names)
+            settings.pop("optimizer", None)
+            return self.outcome(
+                Setup(
+                    names["network"], names["X"], names["y"], names["validation"],
+                    names["optimizer"], {**own.settings, **settings},
+                )
+            )  # fmt: skip
+        except PlainnetError:
+            return None
+
+    def judged(self, verdict: Verdict) -> Verdict | None:
+        """The verdict with what its remedy brings; None for a suspicion that it does not prove."""
+        after = self.remedied(verdict.code) if verdict.code else None
+        if after is None:
+            return None if verdict.severity == "suspected" else verdict
+        verdict = replace(verdict, gain=after.gain_over(self.base))
+        is_wish = verdict.severity == "suspected" and verdict.name in OF_SIZE
+        if after.helps_much(self.base):
+            return verdict.as_severe_as("warning" if is_wish else "serious")
+        helps, severity = after.helps(self.base), verdict.severity
+        if severity == "suspected":
+            return verdict.as_severe_as("warning") if helps else None
+        if helps or severity == "note" or verdict.name in FACTS:
+            return verdict
+        return verdict.as_severe_as("warning" if severity == "serious" else "note")
+
+
+def relative_loss(network: Network, X: Any, y: Any) -> float:
+    """What is left of the loss of guessing, in prediction; at most `WORST`."""
+    prior = guessing(network.loss, y, network.dtype)
+    loss = loss_of(network, X, y)
+    return min(loss / prior, WORST) if prior > 0 and np.isfinite(loss) else WORST

@@ -1,0 +1,104 @@
+"""Validation rows that are known already, or come from somewhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.errors import counted
+from plainnet.inspection.doctor.neighbors import copies, kolmogorov, nearest
+from plainnet.inspection.doctor.setups import Setup, feature_arrays
+from plainnet.inspection.doctor.thresholds import NEAR, SHARED_ROWS, SHIFT
+from plainnet.inspection.doctor.verdicts import Verdict
+
+Array = npt.NDArray[Any]
+
+FEWEST = 20
+"""Rows of which nothing is said."""
+
+
+def of_validation(setup: Setup) -> Iterator[Verdict]:
+    """Training rows against validation rows."""
+    if setup.validation is None:
+        return
+    network = setup.network
+    arrays = feature_arrays(network.inputs(setup.X))
+    others = feature_arrays(network.inputs(setup.validation[0]))
+    if len(arrays) != 1:
+        return
+    ((name, own),) = arrays.items()
+    X = np.ascontiguousarray(own.reshape(len(own), -1))
+    V = np.ascontiguousarray(others[name].reshape(len(others[name]), -1))
+    shared = list(_shared(X, V))
+    yield from shared
+    if min(len(X), len(V)) >= FEWEST and not shared:
+        near = list(_near(X, V))
+        yield from near or _shifted(X, V)
+
+
+def _shared(X: Array, V: Array) -> Iterator[Verdict]:
+    known = {row.tobytes() for row in X}
+    is_known = np.array([row.tobytes() in known for row in V])
+    again = 1 - len(known) / len(X)  # what repeats within the training rows
+    share = float(is_known.mean())
+    if share > 2 * again + SHARED_ROWS:
+        yield Verdict(
+            "shared_rows", "serious", "validation",
+            f"{counted(int(is_known.sum()), 'row')} of {len(V)} validation rows ({share:.0%}) are "
+            f"training rows too; within the training rows {again:.1%} repeat another.",
+            "Split so that no row is on both sides: what is measured on them flatters.",
+            "import numpy as np\nknown = {row.tobytes() for row in np.asarray(X)}\n"
+            "new = np.array([row.tobytes() not in known for row in np.asarray(validation[0])])\n"
+            "validation = validation[0][new], validation[1][new]",
+        )  # fmt: skip
+
+
+def _near(X: Array, V: Array) -> Iterator[Verdict]:
+    share, chance = copies(X, V, NEAR)
+    if share > 2 * chance + 2 * SHARED_ROWS:
+        yield Verdict(
+            "too_good_validation", "serious", "validation",
+            f"{share:.0%} of the validation rows lie next to a training row, within {NEAR:g} of "
+            f"the usual distance; of the training rows, {chance:.0%} do so.",
+            "They look like training rows that were measured once more, such as frames of one "
+            "video or visits of one patient: split by where rows come from.",
+        )  # fmt: skip
+
+
+def _shifted(X: Array, V: Array) -> Iterator[Verdict]:
+    n, m = len(X), len(V)
+    columns = np.flatnonzero(X.std(axis=0) + V.std(axis=0) > 0)
+    if not len(columns):
+        return
+    apart = np.array([kolmogorov(X[:, c], V[:, c]) for c in columns])
+    worst = int(columns[apart.argmax()])
+    # By chance, one of so many columns is that far off once in a thousand samples.
+    chance = np.sqrt(np.log(2 * len(columns) / 1e-3) / 2 * (n + m) / (n * m))
+    where, off, said = "", 0.0, ""
+    if apart.max() > max(SHIFT, chance):
+        a, b = X[:, worst], V[:, worst]
+        where, off = f"column {worst}", float(apart.max()) / max(SHIFT, chance)
+        said = (
+            f"Its distributions in the training and the validation rows are {apart.max():.2f} "
+            f"apart (Kolmogorov-Smirnov; chance stays below {chance:.2f}): means {a.mean():.3g} "
+            f"and {b.mean():.3g}, deviations {a.std():.3g} and {b.std():.3g}."
+        )
+    for among, between in nearest(X, V):
+        chance = np.sqrt(np.log(2 / 1e-3) / 2 * (1 / len(among) + 1 / len(between)))
+        farther = kolmogorov(among, between)
+        is_far = np.median(between) > np.median(among)
+        if is_far and farther / max(SHIFT, chance) > max(off, 1):
+            where, off = "validation", farther / max(SHIFT, chance)
+            said = (
+                f"From a validation row to the nearest training row it is {np.median(between):.2g} "
+                f"in the median, and from one training row to the next {np.median(among):.2g}."
+            )
+    if off > 1:
+        yield Verdict(
+            "shifted_validation", "serious" if off > 1.5 else "warning", where, said,
+            "Draw both from the same rows at random, unless the difference is what is to be "
+            "measured.",
+        )  # fmt: skip

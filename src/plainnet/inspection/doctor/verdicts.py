@@ -1,0 +1,161 @@
+"""What the doctor says: verdicts with their evidence and remedy, and the report of all of them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, overload
+
+from plainnet.errors import counted
+
+Severity = Literal["serious", "warning", "note", "suspected"]
+"""What is suspected is in no report unless its remedy helps."""
+WIDTH = 88
+SEVERITIES: tuple[Severity, ...] = ("serious", "warning", "note", "suspected")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One finding.
+
+    Attributes
+    ----------
+    name : str
+        The kind of fault, such as "dead_units"; `plainnet.inspection.FAULTS` lists them.
+    severity : "serious", "warning" or "note"
+        Serious is what spoils the result, or trust in it. A warning may do so; a note is worth
+        knowing.
+    where : str
+        The layer, tensor or columns; "" for the whole.
+    evidence : str
+        The numbers that speak for it, as a sentence.
+    remedy : str
+        What to do, as a sentence.
+    code : str
+        Python that applies the remedy to `network`, `X`, `y`, `optimizer` and `validation`, as they
+        were passed, before training begins again. "" where there is nothing to run.
+    gain : float or None
+        What the remedy brought where it was tried: the share of the loss, in prediction, that is
+        gone after a short training with it.
+    """
+
+    name: str
+    severity: Severity
+    where: str
+    evidence: str
+    remedy: str
+    code: str = ""
+    gain: float | None = None
+
+    @property
+    def title(self) -> str:
+        """The name in words, with the place."""
+        words = self.name.replace("_", " ")
+        return f"{words} ({self.where})" if self.where else words
+
+    @property
+    def advice(self) -> str:
+        """The remedy, and what it brought where it was tried."""
+        if self.gain is None or self.gain <= 0:
+            return self.remedy
+        return f"{self.remedy} In a trial, this took away {self.gain:.0%} of the loss."
+
+    def as_severe_as(self, severity: Severity) -> Verdict:
+        """The same with another severity."""
+        return replace(self, severity=severity)
+
+    def __str__(self) -> str:
+        lines = [f"{self.severity}: {self.title}"]
+        lines += textwrap.wrap(self.evidence, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += textwrap.wrap(self.advice, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += [f"    {line}" for line in self.code.splitlines()]
+        return "\n".join(lines)
+
+
+class Report(Sequence[Verdict]):
+    """The verdicts, most serious first.
+
+    A sequence of them; `report["dead_units"]` is the first of that name, and `"dead_units" in
+    report` asks for it. Printed, it is text; a notebook shows it as HTML.
+
+    Attributes
+    ----------
+    verdicts : tuple of Verdict
+    looked_at : tuple of str
+        What was looked at, in words.
+    left_out : dict of str to str
+        What could not be looked at, and why.
+    """
+
+    def __init__(
+        self,
+        verdicts: Sequence[Verdict],
+        looked_at: Sequence[str] = (),
+        left_out: dict[str, str] | None = None,
+    ) -> None:
+        self.verdicts = tuple(verdicts)
+        self.looked_at = tuple(looked_at)
+        self.left_out = {} if left_out is None else dict(left_out)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the verdicts, in their order."""
+        return [verdict.name for verdict in self.verdicts]
+
+    @property
+    def serious(self) -> list[Verdict]:
+        """Those that are serious."""
+        return [verdict for verdict in self.verdicts if verdict.severity == "serious"]
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self.verdicts)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Verdict: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Verdict, ...]: ...
+    def __getitem__(self, key: int | str | slice) -> Verdict | tuple[Verdict, ...]:
+        if isinstance(key, str):
+            for verdict in self.verdicts:
+                if verdict.name == key:
+                    return verdict
+            found = ", ".join(self.names) or "nothing"
+            raise KeyError(f"no verdict {key!r}; the report has {found}")
+        return self.verdicts[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.names if isinstance(key, str) else key in self.verdicts
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as data for JSON."""
+        return {
+            "verdicts": [vars(verdict).copy() for verdict in self.verdicts],
+            "looked_at": list(self.looked_at),
+            "left_out": dict(self.left_out),
+        }
+
+    @property
+    def headline(self) -> str:
+        """How many verdicts there are of each severity, as a sentence."""
+        words = {"serious": "serious fault", "warning": "warning", "note": "note"}
+        numbers = {word: sum(v.severity == s for v in self.verdicts) for s, word in words.items()}
+        said = [counted(n, word) for word, n in numbers.items() if n]
+        return ", ".join(said) if said else "No fault found"
+
+    def __str__(self) -> str:
+        parts = [self.headline, *map(str, self.verdicts)]
+        if self.looked_at:
+            parts.append(f"Looked at: {', '.join(self.looked_at)}.")
+        parts += [f"Not looked at: {what}; {why}." for what, why in self.left_out.items()]
+        return "\n\n".join(parts)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from plainnet.inspection.doctor.html import html_of
+
+        return html_of(self)

@@ -1,0 +1,239 @@
+"""What a network shows before and while it is trained: each fault by itself, and without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from plainnet import Network
+from plainnet.initializers import Normal
+from plainnet.inspection.doctor.diagnosing import ranked
+from plainnet.inspection.doctor.during import of_course, of_modes, of_rate
+from plainnet.inspection.doctor.setups import Setup
+from plainnet.inspection.doctor.signs import signals_of, steepest
+from plainnet.inspection.doctor.start import of_start
+from plainnet.inspection.doctor.trials import Trials
+from plainnet.inspection.doctor.verdicts import Verdict
+from plainnet.layers import (
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    FromFormula,
+    GlobalAveragePool2d,
+    Layer,
+    LayerNorm,
+    ReLU,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from plainnet.losses import SoftmaxCrossEntropy
+from plainnet.optimizers import SGD, Adam, AdamW, Optimizer
+
+Array = np.ndarray
+Change = Callable[[Network], Any]
+
+
+class WrongReLU(Layer):
+    """Half of its gradient has the wrong sign."""
+
+    def forward(self, Z, cache):
+        cache["Z"] = Z
+        return np.maximum(Z, 0)
+
+    def backward(self, dA, cache):
+        dZ = dA * (cache["Z"] > 0)
+        dZ[..., ::2] *= -1
+        return dZ
+
+
+def setup_of(
+    *layers: Layer,
+    change: Change | None = None,
+    optimizer: Optimizer | None = None,
+    n: int = 180,
+    seed: int = 0,
+    **settings: Any,
+) -> Setup:
+    """Three classes around centres in six dimensions, and these layers, or a plain network."""
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 3, n)
+    X = (1.5 * rng.standard_normal((3, 6))[y] + rng.standard_normal((n, 6))).astype(np.float32)
+    X /= X.std()
+    network = Network(
+        layers or [Dense(24), ReLU(), Dense(16), ReLU(), Dense(3)],
+        loss=SoftmaxCrossEntropy(), input_shape=6, seed=seed,
+    )  # fmt: skip
+    if change is not None:
+        change(network)
+    settings = {"batch_size": 20, **settings}
+    return Setup(network, X, y, None, optimizer or Adam(0.003), settings)
+
+
+def at_start(setup: Setup) -> dict[str, Verdict]:
+    return {verdict.name: verdict for verdict in of_start(setup)}
+
+
+def judged(setup: Setup, steps: int = 200) -> dict[str, Verdict]:
+    """All that a diagnosis of the network would find, with the remedies tried."""
+    trials = Trials(setup, steps, 0)
+    found = [*of_start(trials.setup), *of_course(trials.setup, trials.base.course)]
+    found += of_modes(trials)
+    kept = [verdict for each in found if (verdict := trials.judged(each)) is not None]
+    kept += of_rate(trials, whole=True)
+    return {verdict.name: verdict for verdict in ranked(kept, trials.base.left)}
+
+
+HEALTHY: dict[str, list[Layer]] = {
+    "relu": [],
+    "tanh": [Dense(24), Tanh(), Dense(3)],
+    "sigmoid": [Dense(24), Sigmoid(), Dense(3)],
+    "batchnorm": [Dense(24), BatchNorm(), ReLU(), Dense(3)],
+    "layernorm": [Dense(24), LayerNorm(), ReLU(), Dense(3)],
+    "dropout": [Dense(32), ReLU(), Dropout(0.2), Dense(3)],
+    "residual": [Dense(16), Residual([Dense(16), ReLU()]), ReLU(), Dense(3)],
+    "nested": [Sequential([Dense(16), ReLU()]), Dense(3)],
+    "deep": [each for _ in range(6) for each in (Dense(16), ReLU())] + [Dense(3)],
+}
+
+
+@pytest.mark.parametrize("kind", HEALTHY)
+def test_networks_without_fault(kind):
+    found = judged(setup_of(*HEALTHY[kind]))
+    assert not [verdict for verdict in found.values() if verdict.severity == "serious"]
+
+
+def times(factor: float, *names: str) -> Change:
+    def change(network: Network) -> None:
+        for name in names or network.tensors:
+            network[name] *= factor
+
+    return change
+
+
+def biases(value: float, name: str = "0.dense.b") -> Change:
+    def change(network: Network) -> None:
+        network[name][...] = value
+
+    return change
+
+
+DEEP_SIGMOID = [each for _ in range(10) for each in (Dense(16), Sigmoid())] + [Dense(3)]
+
+
+@pytest.mark.parametrize(
+    ("name", "setup"),
+    [
+        ("large_start_loss", setup_of(change=times(40, "4.dense.W"))),
+        ("symmetric_units", setup_of(change=times(0, "0.dense.W", "2.dense.W"))),
+        ("ignores_input", setup_of(change=times(0, "0.dense.W"))),
+        ("ignores_input", setup_of(Dropout(0.95), Dense(24), ReLU(), Dense(3))),
+        ("dead_units", setup_of(change=biases(-30))),
+        ("saturated_units", setup_of(Dense(24), Tanh(), Dense(3), change=times(60, "0.dense.W"))),
+        ("vanishing_gradients", setup_of(*DEEP_SIGMOID)),
+        ("never_changes", setup_of(change=lambda network: network.freeze("*"))),
+        ("learning_rate_too_high", setup_of(optimizer=SGD(30.0))),
+        ("learning_rate_too_high", setup_of(optimizer=Adam(0.9))),
+        ("learning_rate_too_low", setup_of(optimizer=SGD(1e-5))),
+        ("clipped_steps", setup_of(optimizer=SGD(0.1), clip_norm=0.001)),
+        ("strong_regularization", setup_of(optimizer=SGD(0.1, weight_decay=2.0))),
+        ("strong_regularization", setup_of(optimizer=AdamW(0.003, weight_decay=100.0))),
+        ("small_batches", setup_of(Dense(24), BatchNorm(), ReLU(), Dense(3), batch_size=2)),
+        ("mode_mismatch", setup_of(Dense(24), BatchNorm(momentum=0.9999), ReLU(), Dense(3))),
+        ("cannot_fit_a_batch", setup_of(Dense(24), ReLU(), Dense(1), ReLU(), Dense(3))),
+        ("cannot_fit_a_batch", setup_of(Dense(24), ReLU(), Dense(3), Sigmoid())),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_a_fault_is_found_and_its_remedy_helps(name, setup):
+    verdict = judged(setup)[name]
+    assert verdict.severity == "serious"
+    assert verdict.gain is not None
+    assert verdict.gain > 0.25
+
+
+def test_the_signal_shrinks_or_grows():
+    small = [each for _ in range(4) for each in (Dense(16, initializer=Normal(0.02)), ReLU())]
+    for layers, verb in (
+        (small, "shrinks"),
+        ([Dense(24, initializer=Normal(20)), ReLU()], "grows"),
+    ):
+        verdict = judged(setup_of(*layers, Dense(3)))["variance_gain"]
+        assert verb in verdict.evidence
+        assert 'network["0.dense.W"] *= ' in verdict.code
+    remedied = setup_of(*small, Dense(3))
+    exec(judged(remedied)["variance_gain"].code, {"network": remedied.network})
+    assert "variance_gain" not in at_start(remedied)
+
+
+def test_units_that_are_nearly_alike():
+    setup = setup_of()
+    setup.network["0.dense.W"] = 0.1 + 0.01 * setup.network["0.dense.W"]
+    assert at_start(setup)["symmetric_units"].severity == "warning"
+    exec(at_start(setup)["symmetric_units"].code, {"network": setup.network})
+    assert "symmetric_units" not in at_start(setup)
+
+
+def test_a_backward_pass_that_is_wrong():
+    verdict = at_start(setup_of(Dense(24), WrongReLU(), Dense(3)))["cannot_fit_a_batch"]
+    assert verdict.severity == "serious"
+    assert verdict.where == "WrongReLU"
+    assert "not the derivative of the loss" in verdict.evidence
+
+
+def test_a_logarithm_of_nearly_nothing():
+    verdict = at_start(setup_of(Dense(24), ReLU(), FromFormula("log(A + 1e-9)"), Dense(3)))
+    assert verdict["not_finite"].where == "2.fromformula"
+
+
+def test_a_training_that_diverges():
+    found = judged(setup_of(FromFormula("exp(50 * A)"), Dense(3), optimizer=SGD(1e6)))
+    assert "not_finite" in found
+
+
+def test_frozen_tensors_are_noted_where_they_do_no_harm():
+    setup = setup_of(Dense(64), ReLU(), Dense(3), change=lambda network: network.freeze("0.*"))
+    assert judged(setup)["never_changes"].severity in ("note", "warning")
+
+
+# --- what is read of a pass -----------------------------------------------------------------------
+
+
+def test_signals_of_nested_layers_and_images(rng):
+    network = Network(
+        [Sequential([Conv2d(4, 3), ReLU()]), GlobalAveragePool2d(), Flatten(), Dense(2)],
+        loss=SoftmaxCrossEntropy(), input_shape=(6, 6, 1), seed=0,
+    )  # fmt: skip
+    X = rng.standard_normal((5, 6, 6, 1)).astype(np.float32)
+    network["0.sequential.0.conv2d.b"][0] = -100
+    signals = signals_of(network, X)
+    assert [signal.path for signal in signals][:2] == [
+        "0.sequential.0.conv2d", "0.sequential.1.relu",
+    ]  # fmt: skip
+    relu = signals[1]
+    assert relu.Y.shape[-1] == 4
+    assert relu.dead == 0.25  # a channel of four
+    assert [signal.has_weights for signal in signals] == [True, False, False, False, True]
+
+
+def test_saturated_units(rng):
+    network = Network([Dense(4), Tanh(), Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=3)
+    network["0.dense.W"] = [[100, 0, 0], [0, 100, 0], [0.1, 0, 0], [0, 0, 0.1]]
+    tanh = signals_of(network, rng.standard_normal((200, 3)).astype(np.float32))[1]
+    assert tanh.saturated == 0.5
+
+
+def test_steepest(rng):
+    network = Network(
+        [Dense(4), FromFormula("1000 * A"), Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=3
+    )
+    X = rng.standard_normal((8, 3)).astype(np.float32)
+    path, factor = steepest(network, X, np.arange(8) % 2)
+    assert path == "1.fromformula"
+    assert factor == pytest.approx(1000, rel=1e-5)
