@@ -13,6 +13,7 @@ import plainnet
 from plainnet import datasets
 from plainnet.cli import INTERRUPTED, OK, complain
 from plainnet.cli.help import (
+    DOCTOR_HELP,
     EXPLAIN_HELP,
     HELP,
     PREDICT_HELP,
@@ -335,6 +336,43 @@ def explain(
     from plainnet.cli.explain import explain as run_explain
 
     run_explain(model, source, row, unit, html, digits, TextFormat(separator, encoding))
+
+
+@app.command(help=DOCTOR_HELP)
+def doctor(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="What `plainnet train` saved.", show_default=False),
+    ],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help=SOURCES + " Or a folder with a folder of pictures or texts for each class.",
+            show_default=False,
+        ),
+    ],
+    target: Target = None,
+    drop: Drop = None,
+    column: Columns = None,
+    task: Tasks = None,
+    test_size: TestSize = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    broken: Broken = None,
+    seed: Seed = 0,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page to look at in a browser."),
+    ] = None,
+) -> None:
+    """`plainnet doctor`."""
+    typed = locals()
+    from plainnet.cli.doctor import doctor as run_doctor
+    from plainnet.cli.settings import Settings
+
+    run_doctor(model, Settings.typed(typed), html)
 
 
 @app.command(help=TUNE_HELP)

@@ -57,6 +57,8 @@ class Files(Protocol):
         ...
 
 
+Labelled = tuple[list[Any], list[str]]
+"""What is in some files, and their classes."""
 FILES: dict[folders.Kind, Files] = {"images": pictures, "texts": texts}
 
 
@@ -77,10 +79,7 @@ def learn(
     from plainnet.estimators.held_out import LEAST_ROWS, may_be_held_out
 
     files, named = FILES[folder.kind], NAMED[folder.kind]
-    broken = settings.broken or "skip"
-    contents, wrong = files.read(folder.paths, broken, settings.encoding, learning=True)
-    folder = folder.without(wrong)
-    folders.say_left_out(folder.left_out)
+    folder, contents = _read(folder, settings)
     rest, test = _parts(folder, settings)
     model, networks = files.estimator(settings), files.networks(settings, len(rest))
     classes = len(set(folder.labels))
@@ -106,6 +105,37 @@ def learn(
     report.show_trained(console, model, watcher.epochs, networks, perf_counter() - started)
     X_test, y_test = [X[i] for i in test], [y[i] for i in test]
     return model, partial(_test, X_test, y_test, model, console, f"{named}s")
+
+
+def _read(folder: Folder, settings: Settings) -> tuple[Folder, dict[Path, Any]]:
+    """The folder without the files that cannot be read, and what is in the others."""
+    broken = settings.broken or "skip"
+    files = FILES[folder.kind]
+    contents, wrong = files.read(folder.paths, broken, settings.encoding, learning=True)
+    folder = folder.without(wrong)
+    folders.say_left_out(folder.left_out)
+    return folder, contents
+
+
+def rows(kind: folders.Kind, settings: Settings) -> tuple[Labelled, Labelled]:
+    """The files that `learn` would train on, and those that it would test on, with labels."""
+    if not folders.is_folder(settings.source):
+        raise SettingError(
+            f"the model was trained on a folder of {NAMED[kind]}s, with a folder for each class; "
+            f"got {settings.source}"
+        )
+    folder = folders.to_learn(settings.source)
+    if folder.kind != kind:
+        raise SettingError(
+            f"the model was trained on {NAMED[kind]}s, and {settings.source} holds "
+            f"{NAMED[folder.kind]}s"
+        )
+    check(folder, settings, False)
+    folder, contents = _read(folder, settings)
+    X, y = [contents[path] for path in folder.paths], folder.labels
+    rest, test = ([X[i] for i in part] for part in _parts(folder, settings))
+    y_rest, y_test = ([y[i] for i in part] for part in _parts(folder, settings))
+    return (rest, y_rest), (test, y_test)
 
 
 def _refuse_others(kind: folders.Kind, values: Mapping[str, Any], why: str) -> None:

@@ -63,6 +63,19 @@ Examples:
   plainnet explain flowers-model.skops new.csv --html flower.html
 """
 
+DOCTOR_HELP = """Say what is wrong with a model, or with the rows that it was trained on.
+
+Give the source and the options that it was trained with: the same rows train, and those that tested
+the model validate here. Of images, short trainings on copies show what a training would; the model
+stays as it is. Each finding has its evidence, a remedy and, where there is any, code for it.
+
+\b
+Examples:
+  plainnet doctor flowers-model.skops flowers.csv --target species
+  plainnet doctor digits-model.npz digits
+  plainnet doctor flowers-model.skops flowers.csv --target species --html flowers.html
+"""
+
 TUNE_HELP = """Look for better settings for a table's model than the preset's.
 
 Each trial trains with other settings and is judged by the loss on the validation rows; the test
