@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits, load_iris, make_moons
 
 from plainnet import Network
-from plainnet.inspection.doctor.data import knowledge, of_rows
+from plainnet.inspection.doctor.data import knowledge, of_rows, parts_of
 from plainnet.inspection.doctor.neighbors import copies, disagreement, distances, kolmogorov
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.validation import of_validation
@@ -107,10 +107,13 @@ def test_a_column_that_tells_the_target(rng):
 
 def test_knowledge_of_a_column():
     y = np.repeat([0, 1], 50)
-    assert knowledge(np.arange(100.0), y) == 1
-    assert knowledge(np.zeros(100), y) == 0
-    assert knowledge(np.arange(100.0), np.repeat([3.0, 5.0], 50)) == 1
-    assert knowledge(np.zeros(100), np.repeat([3.0, 5.0], 50)) == 0
+    numbers, constant = parts_of(np.arange(100.0)), parts_of(np.zeros(100))
+    ids = parts_of(np.tile([7, 9], 50))
+    assert (knowledge(numbers, y), knowledge(constant, y), knowledge(ids, y)) == (1, 0, 0)
+    t = np.repeat([3.0, 5.0], 50)
+    assert (knowledge(numbers, t), knowledge(constant, t), knowledge(ids, t)) == (1, 0, 0)
+    assert knowledge(ids, np.tile([2, 0], 50)) == 1
+    assert parts_of(np.arange(100)).max() == 0  # too many ids
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(100, 0), (1, 50), (0.001, 0)])

@@ -13,11 +13,12 @@ from plainnet.initializers import Normal
 from plainnet.inspection.doctor.diagnosing import ranked
 from plainnet.inspection.doctor.during import of_course, of_modes, of_rate
 from plainnet.inspection.doctor.setups import Setup
-from plainnet.inspection.doctor.signs import signals_of, steepest
+from plainnet.inspection.doctor.signs import both_ways, over_time, signals_of, steepest
 from plainnet.inspection.doctor.start import of_start
 from plainnet.inspection.doctor.trials import Trials
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.layers import (
+    RNN,
     BatchNorm,
     Conv2d,
     Dense,
@@ -229,11 +230,26 @@ def test_saturated_units(rng):
     assert tanh.saturated == 0.5
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_gradients_over_time(reverse, rng):
+    network = Network(
+        [RNN(4, activation="relu", reverse=reverse), Dense(2)], loss=SoftmaxCrossEntropy(),
+        input_shape=(12, 3), seed=0,
+    )  # fmt: skip
+    X = np.abs(rng.standard_normal((8, 12, 3)))
+    network["0.rnn.W"] = np.abs(network["0.rnn.W"])
+    for factor in (0.1, 10):  # all units stay positive: each step multiplies by U
+        network["0.rnn.U"] = factor * np.eye(4)
+        ((path, _, ratio),) = over_time(both_ways(network, X, np.arange(8) % 2))
+        assert path == "0.rnn"
+        assert ratio == pytest.approx(float(factor) ** 11, rel=1e-3)
+
+
 def test_steepest(rng):
     network = Network(
         [Dense(4), FromFormula("1000 * A"), Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=3
     )
     X = rng.standard_normal((8, 3)).astype(np.float32)
-    path, factor = steepest(network, X, np.arange(8) % 2)
+    path, factor = steepest(both_ways(network, X, np.arange(8) % 2))
     assert path == "1.fromformula"
     assert factor == pytest.approx(1000, rel=1e-5)

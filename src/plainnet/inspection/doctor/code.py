@@ -21,11 +21,15 @@ def redrawn(network: Network, layer: str, *, unfreeze: bool = False) -> str:
     weights = [name for name in own if network.tensors[name].ndim > 1]
     if not weights:
         return ""
-    lines = [f'network["{n}"] = GlorotUniform()(rng, {network.tensors[n].shape})' for n in weights]
+    rules = ["Orthogonal" if n.rpartition(".")[2] == "U" else "GlorotUniform" for n in weights]
+    lines = [
+        f'network["{n}"] = {rule}()(rng, {network.tensors[n].shape})'
+        for n, rule in zip(weights, rules, strict=True)
+    ]
     lines += [f'network["{n}"][...] = 0' for n in own if n.rpartition(".")[2].startswith("b")]
     if unfreeze:
         lines.append(f'network.unfreeze("{layer}")')
-    return "\n".join([DRAW.format(kind="GlorotUniform"), *lines])
+    return "\n".join([DRAW.format(kind=", ".join(sorted(set(rules)))), *lines])
 
 
 def weights_below(network: Network, path: str) -> str:

@@ -35,6 +35,8 @@ OF_NUMBERS = MeanSquaredError, MeanAbsoluteError, Huber, Quantile
 """Losses whose outputs are the targets themselves."""
 BINS = 10
 """A column is cut into so many parts with equal numbers of rows, to see what it knows."""
+MOST_IDS = 50
+"""A column of more different ids is not looked at: each is too rare."""
 MOST_COLUMNS = 2000
 """With more of them, none is looked at by itself."""
 ALIKE = 0.9
@@ -57,9 +59,10 @@ def of_rows(setup: Setup) -> Iterator[Verdict]:
     yield from of_numbers(setup, y)
     yield from of_classes(setup, y)
     yield from of_order(setup, y)
-    if len(arrays) == 1:
-        ((_, X),) = arrays.items()
-        yield from of_labels(network, X, y)
+    X = network.inputs(setup.X)
+    if isinstance(X, np.ndarray):
+        if arrays:
+            yield from of_labels(network, X, y)
         if prod(X.shape[1:]) <= MOST_COLUMNS:
             yield from of_telling(X, y)
 
@@ -181,7 +184,7 @@ def of_telling(X: Array, y: Array) -> Iterator[Verdict]:
     columns = X.reshape(len(X), -1)
     if columns.shape[1] < 2 or len(y) < 10 * BINS:
         return
-    known = np.array([knowledge(column, y) for column in columns.T])
+    known = np.array([knowledge(parts_of(column), y) for column in columns.T])
     best = int(known.argmax())
     others = known.copy()
     others[np.abs(_correlation(columns, best)) > ALIKE] = 0  # which say the same, such as pixels
@@ -210,14 +213,21 @@ def _correlation(columns: Array, which: int) -> Array:
     return np.asarray((centred.T @ centred[:, which]) / lengths / lengths[which])
 
 
-def knowledge(column: Array, y: Array) -> float:
-    """The share of the guessing that is saved by knowing in which part of the column a row lies.
+def parts_of(column: Array) -> Array:
+    """In which part of a column each row lies: a part for each id, or ten of as many numbers."""
+    if column.dtype.kind in "iu":
+        ids = np.unique(column, return_inverse=True)[1]
+        return np.asarray(ids if ids.max() < MOST_IDS else np.zeros(len(ids), int))
+    edges = np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return np.searchsorted(edges, column, side="right")
+
+
+def knowledge(parts: Array, y: Array) -> float:
+    """The share of the guessing that is saved by knowing in which part of a column a row lies.
 
     For classes, of the errors of the most frequent one; for numbers, of the variance.
     """
-    edges = np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1]))
-    parts = np.searchsorted(edges, column, side="right")
-    k = len(edges) + 1
+    k = int(parts.max()) + 1
     if is_class(y):
         classes, ids = np.unique(y, return_inverse=True)
         table = np.zeros((k, len(classes)))

@@ -20,7 +20,14 @@ from plainnet.inspection.doctor.callback import Doctor
 from plainnet.inspection.doctor.data import guessed, is_class, of_rows
 from plainnet.inspection.doctor.during import of_certain_rows, of_course, of_modes, of_rate
 from plainnet.inspection.doctor.ending import of_end
-from plainnet.inspection.doctor.setups import Setup, as_given, reinitialized, sampled, taken
+from plainnet.inspection.doctor.setups import (
+    Setup,
+    as_given,
+    feature_arrays,
+    reinitialized,
+    sampled,
+    taken,
+)
 from plainnet.inspection.doctor.signs import products_of
 from plainnet.inspection.doctor.start import of_start
 from plainnet.inspection.doctor.trials import Outcome, Trials, relative_loss
@@ -35,6 +42,8 @@ STEPS, MOST_STEPS = 300, 2000
 """Of a short training: where nothing is known of the whole, and at most."""
 PRODUCTS = 6e8
 """Of a short training: those of the forward passes of all its batches."""
+MANY = 500
+"""With fewer rows, what is learned by heart may tell nothing of others."""
 LEARNED, NOTHING = 0.9, 0.97
 """A network with less of the loss of guessing has been trained; with more, it has learned nothing.
 """
@@ -44,6 +53,8 @@ OF_TRUST = (
     "shuffled_labels", "imbalanced_classes",
 )  # fmt: skip
 """Faults that no training mends or measures: it is trust in the result that they spoil."""
+CERTAIN = "not_finite", "cannot_fit_a_batch"
+"""What is serious without a remedy that could be tried keeps a network from learning."""
 CAUSES = (
     *OF_TRUST, "constant_columns", "unscaled_target", "unscaled_inputs", "sorted_labels",
     "not_finite", "symmetric_units", "ignores_input", "never_changes", "dead_units",
@@ -199,8 +210,8 @@ class Examined:
         ]
         if self.course is not None:
             found += of_course(self.setup, self.course)
-        if not any(verdict.severity == "serious" for verdict in found):
-            found += of_nothing(base)
+        if self.n >= MANY and not feature_arrays(self.setup.network.inputs(self.setup.X)):
+            found += of_nothing(base)  # of numbers, neighbours have been asked
         if self.rate_is_known:
             found += of_rate(trials, whole=total is not None and total <= steps)
         looked_at = ["data", "start", f"a training of {steps:,} steps"]
@@ -250,7 +261,7 @@ class Examined:
 
 def of_nothing(base: Outcome) -> Iterator[Verdict]:
     """Rows that are learned by heart, and tell nothing of others."""
-    if base.left > NOTHING and base.fitted < LEARNED * base.left:
+    if base.left > NOTHING and base.fitted < LEARNED / 2:
         yield Verdict(
             "shuffled_labels", "serious", "y",
             f"Of the loss of guessing, {base.fitted:.0%} is left on the rows of a short training, "
@@ -297,7 +308,7 @@ def ranked(found: Iterable[Verdict], left: float) -> Iterator[Verdict]:
 
     def key(verdict: Verdict) -> tuple[int, int, int, float]:
         gain = verdict.gain
-        tier = 0 if verdict.name in OF_TRUST else 4
+        tier = 0 if verdict.name in OF_TRUST else 1 if verdict.name in CERTAIN else 4
         if gain is not None:
             tier = 1 if (1 - gain) * left <= bearable else 2
             if verdict.name == "learning_rate_too_low":

@@ -33,6 +33,7 @@ from plainnet.inspection.doctor.thresholds import (
     SLOW_MOMENTUM,
     UPDATES,
     VANISHING,
+    WORTH,
 )
 from plainnet.inspection.doctor.trials import Outcome, Trials
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -42,6 +43,8 @@ from plainnet.losses.classification import OneOfK
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 
+BEYOND = 3.0
+"""Losses so many times that of guessing are of numbers that have run away."""
 FEW, SMALL = 4, 16
 """Rows of a batch that are too few for its statistics; that may be."""
 
@@ -201,7 +204,8 @@ def of_rate(trials: Trials, *, whole: bool) -> Iterator[Verdict]:
     if np.isfinite(usual):
         said += f"; an update is {usual:.2g} of the weights (usual: 1e-3)"
     lower = _best(trials, [10.0**-i for i in range(1, 7)], stop=0.5)
-    if lower is not None and lower[1].helps_much(base):
+    by_heart = base.fitted < WORTH and base.left < BEYOND  # a rate that is too high learns nothing
+    if lower is not None and lower[1].helps_much(base) and not by_heart:
         factor, outcome = lower
         yield Verdict(
             "learning_rate_too_high", "serious", "",
@@ -332,10 +336,10 @@ def of_modes(trials: Trials) -> Iterator[Verdict]:
     first = next((i for i, layer in enumerate(layers) if layer.declared), 0)
     dropping = [layer for layer in layers[first:] if isinstance(layer, Dropout)]
     rate = max((layer.rate for layer in dropping), default=0.0)
-    if rate >= 0.2 and trained > predicted + 0.1:
+    if rate >= 0.2 and predicted > 0.1:
         yield Verdict(
             "mode_mismatch", "suspected", dropping[0].name,
-            f"{said}: with a dropout of {rate:g}, what is trained is another network.",
+            f"{said}, after a short one with a dropout of {rate:g}.",
             "Drop less.", each_layer(f"layer.rate = {rate / 5:.2g}", dropping),
         )  # fmt: skip
 

@@ -25,12 +25,17 @@ from plainnet.inspection.doctor.thresholds import (
 )
 from plainnet.inspection.doctor.trials import relative_loss
 from plainnet.inspection.doctor.verdicts import Severity, Verdict
+from plainnet.layers import Dense
 from plainnet.losses import EachOutput, SoftmaxCrossEntropy
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
 
 BINS = 10
+MOSTLY = 0.95
+"""With so much of what there is to learn, it does not matter that more would have been learned."""
+NARROW = 16
+"""A network without a wider layer is made wider before it is trained for longer."""
 SAMPLES = 200
 """Labels drawn by the network's own probabilities, to see which calibration error is chance."""
 
@@ -106,6 +111,13 @@ def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Itera
             f"learns {best[1]:.0%}" + (f" and {best[2]:.0%}." if said_val else "."),
             *_more(setup, history),
         )  # fmt: skip
+    elif own < MOSTLY and _still_falls(history):
+        yield Verdict(
+            "underfitting", "warning", "",
+            f"On the training rows {said}, and in the last fifth of the epochs the loss fell by a "
+            f"tenth or more: training has ended too early.",
+            *_more(setup, history),
+        )  # fmt: skip
     elif -gap > GAP:
         yield Verdict(
             "too_good_validation", "note", "validation",
@@ -125,13 +137,20 @@ def _stopped_early(setup: Setup) -> str:
     return new and f"{new}\nfrom plainnet.callbacks import EarlyStopping\n{call}"
 
 
+def _still_falls(history: Mapping[str, list[float]]) -> bool:
+    losses = np.array(history.get("val_loss", history.get("loss", ())), float)
+    tail = max(len(losses) // 5, 1)
+    return len(losses) > 1 and bool(losses[-1] < 0.9 * losses[-1 - tail])
+
+
 def _more(setup: Setup, history: Mapping[str, list[float]]) -> tuple[str, str]:
     """What to do where too little is learned, and the code: longer, or with more units."""
     losses = np.array(history.get("loss", ()), float)
     tail = max(len(losses) // 5, 1)
     still_falls = len(losses) < 3 or losses[-1] < 0.95 * losses[-1 - tail]
     epochs = setup.settings.get("epochs") or max(len(losses), 10)
-    if still_falls:
+    widths = [layer.units for layer in setup.network.body.walk() if isinstance(layer, Dense)]
+    if still_falls and max(widths[:-1], default=0) >= NARROW:
         said = "The loss is still falling: train for longer."
         return said, setup.train_call(epochs=5 * epochs)
     return "Take a wider or deeper network.", enlarged(setup.network)

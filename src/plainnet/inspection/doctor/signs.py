@@ -14,6 +14,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.recording import Window
 from plainnet.inspection.doctor.thresholds import IN_TAIL, TAIL
 from plainnet.layers import ELU, GELU, RNN, SELU, Layer, Mish, ReLU, Sigmoid, SiLU, Tanh
+from plainnet.layers.recurrence.recurrent import Recurrent
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -101,14 +102,30 @@ def signals_of(network: Network, X: Any, *, new: bool = False) -> list[Signal]:
     ]
 
 
-def steepest(network: Network, X: Any, y: Any) -> tuple[str, float]:
-    """The layer whose backward pass makes the largest gradient so many times as large."""
+def both_ways(network: Network, X: Any, y: Any) -> list[tuple[str, Window]]:
+    """The layers after a forward and a backward pass of a network that begins."""
     own = deepcopy(network)
     cache = Cache(record=True, training=begins_in_training(own), seed=0)
     with np.errstate(all="ignore"):
         own.loss_and_gradients(X, y, cache)
+    return list(_recorded(cache))
+
+
+def over_time(layers: list[tuple[str, Window]]) -> Iterator[tuple[str, Recurrent, float]]:
+    """Of each recurrent layer, the gradient at the first step that it reads over the last's."""
+    for path, window in layers:
+        layer, dA = window.subject, window.noted.get("dA")
+        if isinstance(layer, Recurrent) and dA is not None and dA.ndim == 3:
+            sizes = np.linalg.norm(dA.astype(np.float64), axis=(0, 2))
+            first, last = sizes[:: -1 if layer.reverse else 1][[0, -1]]
+            if last:
+                yield path, layer, float(first / last)
+
+
+def steepest(layers: list[tuple[str, Window]]) -> tuple[str, float]:
+    """The layer whose backward pass makes the largest gradient so many times as large."""
     factors = {"": 0.0}
-    for path, window in _recorded(cache):
+    for path, window in layers:
         formulas = window.formulas
         above, below = (window.noted.get(f"d{name}") for name in (formulas.output, formulas.input))
         if above is not None and below is not None and below.size and above.any():

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
+from plainnet.engine.recording import Window
 from plainnet.errors import counted
 from plainnet.initializers import GlorotUniform, Initializer
 from plainnet.inspection.doctor.data import OF_NUMBERS
@@ -18,6 +19,7 @@ from plainnet.inspection.doctor.setups import Setup, taken
 from plainnet.inspection.doctor.signs import (
     Signal,
     begins_in_training,
+    both_ways,
     mean_square,
     signals_of,
     steepest,
@@ -45,12 +47,13 @@ def of_start(setup: Setup) -> Iterator[Verdict]:
     network = setup.network
     X = taken(network.inputs(setup.X), slice(ROWS))
     signals = signals_of(network, X, new=True)
-    yield from of_first_loss(setup)
+    layers = both_ways(network, X, taken(setup.y, slice(ROWS)))
+    yield from of_first_loss(setup, layers)
     yield from of_gains(network, signals, X)
-    yield from of_structure(setup, signals)
+    yield from of_structure(setup, signals, layers)
 
 
-def of_first_loss(setup: Setup) -> Iterator[Verdict]:
+def of_first_loss(setup: Setup, layers: list[tuple[str, Window]]) -> Iterator[Verdict]:
     """Before training nothing is known, and the loss is about that of guessing."""
     network = deepcopy(setup.network)
     X, y, _ = network.check(setup.X, setup.y)
@@ -60,7 +63,7 @@ def of_first_loss(setup: Setup) -> Iterator[Verdict]:
     if prior <= 0:
         return
     names = weights_of(network)
-    path, steep = steepest(network, taken(X, slice(ROWS)), taken(setup.y, slice(ROWS)))
+    path, steep = steepest(layers)
     if not np.isfinite(loss) or not steep <= STEEP:
         yield Verdict(
             "not_finite", "serious", path,

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
+from plainnet.engine.recording import Window
 from plainnet.errors import DivergedError, PlainnetError, counted
 from plainnet.inspection.doctor.code import DRAW, rebuilt, redrawn, weights_below
 from plainnet.inspection.doctor.references import guessing
 from plainnet.inspection.doctor.setups import Setup, taken
-from plainnet.inspection.doctor.signs import Signal, begins_in_training, weights_of
-from plainnet.inspection.doctor.thresholds import ALIKE, FITTED, REMEMBERED, SEEN
+from plainnet.inspection.doctor.signs import Signal, begins_in_training, over_time, weights_of
+from plainnet.inspection.doctor.thresholds import ALIKE, FITTED, LONG_AGO, REMEMBERED, SEEN
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.inspection.gradients import check_gradients
 from plainnet.layers import RNN, Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
@@ -30,11 +31,13 @@ BATCH, BATCH_STEPS = 12, 300
 """Rows that are to be learned by heart, and the steps for it."""
 
 
-def of_structure(setup: Setup, signals: list[Signal]) -> Iterator[Verdict]:
+def of_structure(
+    setup: Setup, signals: list[Signal], layers: list[tuple[str, Window]]
+) -> Iterator[Verdict]:
     """All checks of what a network can learn at all."""
     network = setup.network
     yield from of_symmetry(network)
-    yield from of_recurrence(network)
+    yield from of_recurrence(network, layers)
     yield from of_input(network, signals)
     yield from of_shape(network)
     wrong = list(of_own_layers(setup))
@@ -65,27 +68,36 @@ def of_symmetry(network: Network) -> Iterator[Verdict]:
     )  # fmt: skip
 
 
-def of_recurrence(network: Network) -> Iterator[Verdict]:
-    """Recurrent weights by which each step multiplies what it remembers."""
-    for layer in network.body.walk():
-        if not isinstance(layer, RNN):
-            continue
+def of_recurrence(network: Network, layers: list[tuple[str, Window]]) -> Iterator[Verdict]:
+    """Steps that multiply what is remembered, until the first and the last know nothing."""
+    for path, layer, ratio in over_time(layers):
         largest = float(np.linalg.norm(layer.U.astype(np.float64), 2))
         low, high = REMEMBERED
-        if low <= largest <= high:
+        if LONG_AGO[0] <= ratio <= LONG_AGO[1] and (
+            not isinstance(layer, RNN) or low <= largest <= high
+        ):
             continue
-        name = "exploding_gradients" if largest > 1 else "vanishing_gradients"
-        what = "grow" if largest > 1 else "fade"
+        grows = ratio > 1 if isinstance(layer, RNN) and low <= largest <= high else largest > 1
+        code = [f'network["{path}.U"] = Orthogonal()(rng, {layer.U.shape})']
+        code.insert(0, DRAW.format(kind="Orthogonal"))
         yield Verdict(
-            name, "suspected", layer.name,
-            f"Each step multiplies what is remembered by {largest:.3g} at most (the norm of U): "
-            f"over many steps, it and the gradient {what} beyond use.",
+            "exploding_gradients" if grows else "vanishing_gradients", "suspected", path,
+            f"At the first step the gradient is {ratio:.3g} of that at the last; the norm of U, by "
+            f"which a step multiplies what is remembered, is {largest:.3g}.",
             "Start with orthogonal recurrent weights, or take a GRU or an LSTM.",
-            "\n".join([
-                DRAW.format(kind="Orthogonal"),
-                f'network["{layer.name}.U"] = Orthogonal()(rng, {layer.U.shape})',
-            ]),
+            _with_gates(network)
+            if low <= largest <= high else "\n".join(code),
         )  # fmt: skip
+
+
+def _with_gates(network: Network) -> str:
+    def changed(i: int, layer: Layer) -> str:
+        if not isinstance(layer, RNN):
+            return repr(layer)
+        options = [name for name in ("return_sequences", "reverse") if getattr(layer, name)]
+        return f"GRU({', '.join([str(layer.units), *(f'{name}=True' for name in options)])})"
+
+    return rebuilt(network, changed)
 
 
 def of_input(network: Network, signals: list[Signal]) -> Iterator[Verdict]:

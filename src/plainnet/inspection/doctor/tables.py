@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import counted
-from plainnet.inspection.doctor.data import knowledge
+from plainnet.inspection.doctor.data import knowledge, parts_of
 from plainnet.inspection.doctor.neighbors import kolmogorov
 from plainnet.inspection.doctor.thresholds import (
     SHARED_ROWS,
@@ -83,13 +83,9 @@ def _telling(columns: list[Raw], y: Array) -> Iterator[Verdict]:
 
 
 def _share(column: Raw, y: Array) -> float:
-    values = np.where(np.isfinite(column.values), column.values, -1e300)
-    if not column.is_category:
-        return knowledge(values, y)
-    order = np.argsort([y[values == code].mean() for code in range(int(values.max()) + 1)])
-    place = np.empty(len(order))
-    place[order] = np.arange(len(order))
-    return knowledge(place[values.astype(int)], y)
+    if column.is_category:
+        return knowledge(column.values.astype(int), y)
+    return knowledge(parts_of(np.where(np.isfinite(column.values), column.values, -1e300)), y)
 
 
 def _keys(X: Any) -> list[tuple[Any, ...]]:

@@ -57,6 +57,8 @@ not learned by heart (cs231n, "overfit a tiny subset of data"; TheDeepChecker: 0
 REMEMBERED = 0.5, 2.0
 """The norm of a recurrent layer's U, by which a step multiplies what it remembers (Pascanu et al.
 2013, section 2: with 1 for the largest singular value, gradients neither vanish nor explode)."""
+LONG_AGO = 1e-3, 1e3
+"""The gradient at the first step of a sequence over that at the last."""
 SEEN = 1e-3
 """How far outputs vary with the rows, as a share of their size."""
 STEEP = 1e5

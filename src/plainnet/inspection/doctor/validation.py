@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from plainnet.errors import counted
 from plainnet.inspection.doctor.neighbors import copies, kolmogorov, nearest
-from plainnet.inspection.doctor.setups import Setup, feature_arrays
+from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.thresholds import NEAR, SHARED_ROWS, SHIFT
 from plainnet.inspection.doctor.verdicts import Verdict
 
@@ -25,17 +25,15 @@ def of_validation(setup: Setup) -> Iterator[Verdict]:
     if setup.validation is None:
         return
     network = setup.network
-    arrays = feature_arrays(network.inputs(setup.X))
-    others = feature_arrays(network.inputs(setup.validation[0]))
-    if len(arrays) != 1:
-        return
-    ((name, own),) = arrays.items()
+    own, others = network.inputs(setup.X), network.inputs(setup.validation[0])
+    if not isinstance(own, np.ndarray) or own.shape[1:] != others.shape[1:]:
+        return  # several inputs, or sequences of another length
     X = np.ascontiguousarray(own.reshape(len(own), -1))
-    V = np.ascontiguousarray(others[name].reshape(len(others[name]), -1))
+    V = np.ascontiguousarray(others.reshape(len(others), -1))
     shared = list(_shared(X, V))
     yield from shared
     if min(len(X), len(V)) >= FEWEST and not shared:
-        near = list(_near(X, V))
+        near = list(_near(X, V)) if X.dtype.kind == "f" else []
         yield from near or _shifted(X, V)
 
 
@@ -86,7 +84,7 @@ def _shifted(X: Array, V: Array) -> Iterator[Verdict]:
             f"apart (Kolmogorov-Smirnov; chance stays below {chance:.2f}): means {a.mean():.3g} "
             f"and {b.mean():.3g}, deviations {a.std():.3g} and {b.std():.3g}."
         )
-    for among, between in nearest(X, V):
+    for among, between in nearest(X, V) if X.dtype.kind == "f" else ():
         chance = np.sqrt(np.log(2 / 1e-3) / 2 * (1 / len(among) + 1 / len(between)))
         farther = kolmogorov(among, between)
         is_far = np.median(between) > np.median(among)
