@@ -73,6 +73,17 @@ def as_new(network: Network) -> str:
     return rebuilt(network, lambda i, layer: repr(layer))
 
 
+def linear_of(network: Network) -> str:
+    """Build a linear model for the same inputs and outputs."""
+    flat = "" if len(network.input_shape) == 1 else "Flatten(), "
+    kinds = "Dense, Flatten" if flat else "Dense"
+    return (
+        f"from plainnet import Network\nfrom plainnet.layers import {kinds}\n"
+        f"network = Network([{flat}Dense({network.output_shape[-1]})], loss=network.loss, "
+        "input_shape=network.input_shape, seed=0)"
+    )
+
+
 def enlarged(network: Network) -> str:
     """Build the network anew with wider hidden layers, or with two where it has none."""
     layers = list(network.layers)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from plainnet.errors import counted
 from plainnet.inspection.doctor.code import rebuilt
-from plainnet.inspection.doctor.neighbors import disagreement
+from plainnet.inspection.doctor.neighbors import disagreement, explained
 from plainnet.inspection.doctor.setups import Setup, feature_arrays
 from plainnet.inspection.doctor.thresholds import (
     AGAINST,
@@ -307,7 +307,19 @@ def of_order(setup: Setup, y: Array) -> Iterator[Verdict]:
 
 def of_labels(network: Network, X: Array, y: Array) -> Iterator[Verdict]:
     """Labels that have little to do with the rows, against the same labels permuted."""
-    if not is_class(y) or len(y) < 200 or np.bincount(y - y.min()).max() > MOSTLY * len(y):
+    if len(y) < 200:
+        return
+    if not is_class(y):
+        known, error = explained(X.reshape(len(X), -1), y)
+        if known < 3 * error:
+            yield Verdict(
+                "shuffled_labels", "suspected", "y",
+                f"The targets of a row and of its nearest neighbours have a correlation of "
+                f"{known:.2f}, within what chance gives.",
+                "See that rows and targets are in the same order.",
+            )  # fmt: skip
+        return
+    if np.bincount(y - y.min()).max() > MOSTLY * len(y):
         return
     found = disagreement(X.reshape(len(X), -1), y)
     if found.agreement < 3 * found.error:

@@ -44,9 +44,9 @@ PRODUCTS = 6e8
 """Of a short training: those of the forward passes of all its batches."""
 MANY = 500
 """With fewer rows, what is learned by heart may tell nothing of others."""
-LEARNED, NOTHING = 0.9, 0.97
-"""A network with less of the loss of guessing has been trained; with more, it has learned nothing.
-"""
+LEARNED, NOTHING, HALF_KNOWN = 0.9, 0.97, 0.7
+"""A network with less of the loss of guessing has been trained; with more, it has learned nothing;
+with less of that of its training rows, it knows them by heart."""
 
 OF_TRUST = (
     "leaking_feature", "shared_rows", "too_good_validation", "shifted_validation",
@@ -261,7 +261,7 @@ class Examined:
 
 def of_nothing(base: Outcome) -> Iterator[Verdict]:
     """Rows that are learned by heart, and tell nothing of others."""
-    if base.left > NOTHING and base.fitted < LEARNED / 2:
+    if base.left > NOTHING and base.fitted < HALF_KNOWN:
         yield Verdict(
             "shuffled_labels", "serious", "y",
             f"Of the loss of guessing, {base.fitted:.0%} is left on the rows of a short training, "
@@ -315,6 +315,8 @@ def ranked(found: Iterable[Verdict], left: float) -> Iterator[Verdict]:
                 tier = 3  # what is badly scaled learns slowly too
             elif verdict.name == "learning_rate_too_high":
                 tier = 1  # whose symptoms other remedies may hide
+            elif verdict.name == "unscaled_inputs" and verdict.severity == "warning":
+                tier = 5  # within bounds, and better in another size
         # Where another learning rate is the remedy, the rate is the cause.
         cause = "learning_rate_too_high" if "learning_rate = " in verdict.code else verdict.name
         place = 2 * (CAUSES.index(cause) if cause in CAUSES else len(CAUSES))

@@ -19,7 +19,7 @@ from plainnet.inspection.doctor.code import (
     with_rate,
 )
 from plainnet.inspection.doctor.data import guessed, is_class
-from plainnet.inspection.doctor.references import WORST, guessing
+from plainnet.inspection.doctor.references import WORST, floor_of, guessing
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.signs import weights_of
 from plainnet.inspection.doctor.thresholds import (
@@ -43,6 +43,8 @@ from plainnet.losses.classification import OneOfK
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 
+UNLEARNED = 0.3
+"""With less of the loss of guessing, a rate that would have done better was not a fault."""
 BEYOND = 3.0
 """Losses so many times that of guessing are of numbers that have run away."""
 FEW, SMALL = 4, 16
@@ -221,7 +223,7 @@ def of_rate(trials: Trials, *, whole: bool) -> Iterator[Verdict]:
     slow = usual < 3 * UPDATES[0]
     if outcome.gain_over(base) > 0.5 and (whole or (slow and base.left > 0.9)):
         yield Verdict(
-            "learning_rate_too_low", "serious", "",
+            "learning_rate_too_low", "serious" if base.left > UNLEARNED else "warning", "",
             f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
             "Raise it, or train for longer.", with_rate(setup.optimizer, factor),
             outcome.gain_over(base),
@@ -380,5 +382,6 @@ def _in_training(network: Network, setup: Setup) -> float:
     X, y, _ = own.check(setup.X, setup.y)
     with np.errstate(all="ignore"):
         loss = own.step(X, y, Cache(training=True, seed=0))
-    prior = guessing(network.loss, setup.y, network.dtype)
-    return loss / prior if prior > 0 else 0.0
+    floor = floor_of(network.loss, setup.y)
+    span = guessing(network.loss, setup.y, network.dtype) - floor
+    return (loss - floor) / span if span > 0 else 0.0

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.inspection.doctor.code import as_new, enlarged
+from plainnet.inspection.doctor.code import as_new, enlarged, linear_of
 from plainnet.inspection.doctor.data import guessed, is_class
-from plainnet.inspection.doctor.references import loss_of, plain_networks
+from plainnet.inspection.doctor.references import LINEAR, guessing, loss_of, plain_networks
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.signs import weights_of
 from plainnet.inspection.doctor.thresholds import (
@@ -45,11 +45,15 @@ def of_end(setup: Setup, history: Mapping[str, list[float]] | None, seed: int) -
     if isinstance(setup.network.loss, EachOutput):
         return
     history = {} if history is None else history
-    yield from of_fit(setup, history, seed)
+    fit = list(of_fit(setup, history, seed))
+    yield from fit
     yield from of_jumps(setup, history)
     if setup.validation is not None:
         yield from of_recall(setup)
-        yield from of_calibration(setup.network, *setup.validation)
+        off = list(of_calibration(setup.network, *setup.validation))
+        # What has learned too little is not sure of it either.
+        is_early = any(verdict.name == "underfitting" for verdict in fit)
+        yield from (each.as_severe_as("warning") if is_early else each for each in off)
 
 
 # --- what is learned ------------------------------------------------------------------------------
@@ -99,7 +103,7 @@ def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Itera
             "overfitting", severity, "",
             f"On the training rows {said}, on the validation rows {said_val}.{more}",
             "Take more rows, a smaller network, weight decay or dropout, or stop earlier.",
-            _stopped_early(setup),
+            _stopped_early(setup, linear=behind and best is not None and best[0] == LINEAR),
         )  # fmt: skip
         return
     if best is not None and behind and best[1] > own + BEHIND:
@@ -128,9 +132,10 @@ def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Itera
     yield from of_rise(setup, history)
 
 
-def _stopped_early(setup: Setup) -> str:
-    """Train from the beginning, and keep the best epoch."""
-    new = as_new(setup.network)
+def _stopped_early(setup: Setup, *, linear: bool = False) -> str:
+    """Train from the beginning, a linear model if that is enough, and keep the best epoch."""
+    network = setup.network
+    new = linear_of(network) if linear else as_new(network)
     call = setup.train_call(
         validation_data=Name("validation"), callbacks=Name("[EarlyStopping(patience=5)]")
     )
@@ -204,6 +209,9 @@ def of_rise(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdic
     now = val[-1]
     if setup.validation is not None:  # the best epoch may have been restored
         now = min(now, loss_of(setup.network, *setup.validation))
+        prior = guessing(setup.network.loss, setup.validation[1], setup.network.dtype)
+        if now - val[at] < GAP * prior:
+            return
     if at > 0.8 * len(val) or now < RISEN * val[at]:
         return
     said = (

@@ -101,6 +101,18 @@ def disagreement(X: Array, y: Array) -> Disagreement:
     return Disagreement(right, chance, float(error), against, inside, is_even)
 
 
+def explained(X: Array, y: Array) -> tuple[float, float]:
+    """The correlation of numbers with the mean of those of the nearest rows, and chance's error."""
+    rows = drawn(X)
+    A, t = scaled(X, X)[rows], y[rows]
+    apart = distances(A, A)
+    np.fill_diagonal(apart, np.inf)
+    means = t[np.argpartition(apart, K, axis=1)[:, :K]].mean(axis=1)
+    if not t.std() or not means.std():
+        return 0.0, 1.0
+    return float(np.corrcoef(t, means)[0, 1]), 1 / np.sqrt(len(t))
+
+
 def nearest(X: Array, V: Array) -> Iterator[tuple[Array, Array]]:
     """The distances of training rows to the nearest other, and of validation rows to the nearest.
 

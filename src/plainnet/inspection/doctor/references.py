@@ -16,7 +16,7 @@ from plainnet.errors import DivergedError
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.watching import Course, Recorder
 from plainnet.layers import Dense, Flatten, ReLU
-from plainnet.losses import EachOutput, Loss
+from plainnet.losses import EachOutput, EachPosition, Loss, Poisson
 from plainnet.network import Network
 from plainnet.optimizers import Adam
 from plainnet.optimizers.lbfgs import LBFGS
@@ -24,6 +24,7 @@ from plainnet.training import train
 
 Array = npt.NDArray[Any]
 
+LINEAR = "a linear model"
 WIDEST = 5000
 """Features beyond which no reference is trained."""
 WORST = 10.0
@@ -90,6 +91,21 @@ def guessing(loss: Loss, y: Any, dtype: Any) -> float:
     return network.evaluate(nothing, y)["loss"]
 
 
+def floor_of(loss: Loss, y: Any) -> float:
+    """The lowest loss that there can be: of smoothed labels their entropy, of counts their own."""
+    own = loss.loss if isinstance(loss, EachPosition) else loss
+    if isinstance(own, Poisson):
+        k = np.asarray(y, np.float64)
+        return float((k - k * np.log(np.where(k > 0, k, 1))).mean())
+    smoothing = getattr(own, "label_smoothing", 0.0)
+    if not smoothing:
+        return 0.0
+    classes = max(own.output_shape[-1], 2)
+    P = np.full(classes, smoothing / classes)
+    P[0] += 1 - smoothing
+    return -float((P * np.log(P)).sum())
+
+
 def plain_networks(
     setup: Setup, seed: int
 ) -> Iterator[tuple[str, Network, tuple[Any, Any], tuple[Any, Any] | None]]:
@@ -107,7 +123,7 @@ def plain_networks(
     if setup.validation is not None:
         held = standardized(network.inputs(setup.validation[0]), X), setup.validation[1]
     for hidden, what in (
-        ((), "a linear model"),
+        ((), LINEAR),
         ((64, 64), "a network with 2 hidden layers of 64"),
     ):
         layers = [layer for width in hidden for layer in (Dense(width), ReLU())]

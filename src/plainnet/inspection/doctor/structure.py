@@ -14,7 +14,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.recording import Window
 from plainnet.errors import DivergedError, PlainnetError, counted
 from plainnet.inspection.doctor.code import DRAW, rebuilt, redrawn, weights_below
-from plainnet.inspection.doctor.references import guessing
+from plainnet.inspection.doctor.references import floor_of, guessing
 from plainnet.inspection.doctor.setups import Setup, taken
 from plainnet.inspection.doctor.signs import Signal, begins_in_training, over_time, weights_of
 from plainnet.inspection.doctor.thresholds import ALIKE, FITTED, LONG_AGO, REMEMBERED, SEEN
@@ -206,17 +206,6 @@ def of_own_layers(setup: Setup) -> Iterator[Verdict]:
         )  # fmt: skip
 
 
-def _floor(network: Network) -> float:
-    """The lowest loss that there is: with smoothed labels, their entropy."""
-    smoothing = getattr(network.loss, "label_smoothing", 0.0)
-    if not smoothing:
-        return 0.0
-    k = max(network.output_shape[-1], 2)
-    P = np.full(k, smoothing / k)
-    P[0] += 1 - smoothing
-    return -float((P * np.log(P)).sum())
-
-
 def of_one_batch(setup: Setup) -> Iterator[Verdict]:
     """A few rows are learned by heart by nearly any network that is put together correctly."""
     network = deepcopy(setup.network)
@@ -237,7 +226,7 @@ def of_one_batch(setup: Setup) -> Iterator[Verdict]:
                 step.update()
     except DivergedError:
         return  # which a short training says better
-    floor = _floor(network)
+    floor = floor_of(network.loss, y)
     if prior <= floor or min(losses) - floor <= FITTED * (prior - floor):
         return
     yield Verdict(

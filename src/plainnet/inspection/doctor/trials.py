@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import PlainnetError
-from plainnet.inspection.doctor.references import WORST, guessing, loss_of, short_training
+from plainnet.inspection.doctor.references import (
+    WORST,
+    floor_of,
+    guessing,
+    loss_of,
+    short_training,
+)
 from plainnet.inspection.doctor.setups import Setup, as_given, taken
 from plainnet.inspection.doctor.thresholds import HELPS, HELPS_MUCH, WORTH, WORTH_MUCH
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -154,6 +160,7 @@ class Trials:
 
 def relative_loss(network: Network, X: Any, y: Any) -> float:
     """What is left of the loss of guessing, in prediction; at most `WORST`."""
-    prior = guessing(network.loss, y, network.dtype)
-    loss = loss_of(network, X, y)
-    return min(loss / prior, WORST) if prior > 0 and np.isfinite(loss) else WORST
+    floor = floor_of(network.loss, y)
+    span = guessing(network.loss, y, network.dtype) - floor
+    loss = loss_of(network, X, y) - floor
+    return min(loss / span, WORST) if span > 0 and np.isfinite(loss) else WORST
