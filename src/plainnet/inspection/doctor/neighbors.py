@@ -141,6 +141,14 @@ def copies(X: Array, V: Array, near: float) -> tuple[float, float]:
     return found
 
 
+def apart_by_chance(n: int, m: int, samples: int = 1) -> float:
+    """What `kolmogorov` of so many pairs of samples of one distribution stays below.
+
+    But for one in a thousand times (Dvoretzky-Kiefer-Wolfowitz; Massart 1990).
+    """
+    return float(np.sqrt(np.log(2 * samples / 1e-3) / 2 * (n + m) / (n * m)))
+
+
 def kolmogorov(a: Array, b: Array) -> float:
     """The largest distance of two empirical distribution functions."""
     a, b = np.sort(a), np.sort(b)

@@ -173,9 +173,3 @@ def weights_of(network: Network) -> list[str]:
     learning = {s.name for s in network.segments if s.learning_rate > 0}
     order = [f"{layer.name}.{name}" for layer in network.body.walk() for name in layer.declared]
     return [name for name in order if name in learning and network.tensors[name].ndim > 1]
-
-
-def norms(tensors: dict[str, Array]) -> dict[str, float]:
-    """The root mean square of each."""
-    with np.errstate(over="ignore"):
-        return {name: float(np.sqrt(mean_square(tensor))) for name, tensor in tensors.items()}

@@ -101,10 +101,6 @@ def undecided(network: Network, X: Any, y: Any) -> float:
         return own.step(X, y, Cache(training=begins_in_training(own), seed=0)) if names else 0.0
 
 
-def _norm(A: Array) -> float:
-    return float(np.linalg.norm(A))
-
-
 def of_gains(network: Network, signals: list[Signal], X: Any) -> Iterator[Verdict]:
     """Whether the signal keeps its size from layer to layer, as with the usual weights."""
     spans = list(_spans(signals))

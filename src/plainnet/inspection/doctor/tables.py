@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from plainnet.errors import counted
 from plainnet.inspection.doctor.data import knowledge, parts_of
-from plainnet.inspection.doctor.neighbors import kolmogorov
+from plainnet.inspection.doctor.neighbors import apart_by_chance, kolmogorov
 from plainnet.inspection.doctor.thresholds import (
     SHARED_ROWS,
     SHIFT,
@@ -116,8 +116,7 @@ def _shifted(columns: list[Raw], others: dict[str, Raw]) -> Iterator[Verdict]:
     if not apart:
         return
     largest, name, a, b = max(apart, key=lambda each: each[0])
-    n, m = len(a), len(b)
-    chance = float(np.sqrt(np.log(2 * len(apart) / 1e-3) / 2 * (n + m) / (n * m)))
+    chance = apart_by_chance(len(a), len(b), len(apart))
     if largest > max(SHIFT, chance):
         yield Verdict(
             "shifted_validation", "serious" if largest > 1.5 * max(SHIFT, chance) else "warning",

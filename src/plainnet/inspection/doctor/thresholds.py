@@ -51,9 +51,9 @@ TOTAL_GAINS = 0.05, 20.0
 """Of the mean square through all layers."""
 ALIKE = 0.4
 """What is left of a layer's weights without what its units have in common; at random, about 1."""
-FITTED, RIGHT = 0.5, 0.9
-"""Which share of the loss of guessing is left, and which accuracy is missed, where a few rows are
-not learned by heart (cs231n, "overfit a tiny subset of data"; TheDeepChecker: 0.95)."""
+FITTED = 0.5
+"""Which share of the loss of guessing is left where a few rows are not learned by heart (cs231n,
+"overfit a tiny subset of data")."""
 REMEMBERED = 0.5, 2.0
 """The norm of a recurrent layer's U, by which a step multiplies what it remembers (Pascanu et al.
 2013, section 2: with 1 for the largest singular value, gradients neither vanish nor explode)."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import counted
-from plainnet.inspection.doctor.neighbors import copies, kolmogorov, nearest
+from plainnet.inspection.doctor.neighbors import apart_by_chance, copies, kolmogorov, nearest
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.thresholds import NEAR, SHARED_ROWS, SHIFT
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -73,8 +73,7 @@ def _shifted(X: Array, V: Array) -> Iterator[Verdict]:
         return
     apart = np.array([kolmogorov(X[:, c], V[:, c]) for c in columns])
     worst = int(columns[apart.argmax()])
-    # By chance, one of so many columns is that far off once in a thousand samples.
-    chance = np.sqrt(np.log(2 * len(columns) / 1e-3) / 2 * (n + m) / (n * m))
+    chance = apart_by_chance(n, m, len(columns))
     where, off, said = "", 0.0, ""
     if apart.max() > max(SHIFT, chance):
         a, b = X[:, worst], V[:, worst]
@@ -85,7 +84,7 @@ def _shifted(X: Array, V: Array) -> Iterator[Verdict]:
             f"and {b.mean():.3g}, deviations {a.std():.3g} and {b.std():.3g}."
         )
     for among, between in nearest(X, V) if X.dtype.kind == "f" else ():
-        chance = np.sqrt(np.log(2 / 1e-3) / 2 * (1 / len(among) + 1 / len(between)))
+        chance = apart_by_chance(len(among), len(between))
         farther = kolmogorov(among, between)
         is_far = np.median(between) > np.median(among)
         if is_far and farther / max(SHIFT, chance) > max(off, 1):

@@ -57,7 +57,7 @@ class Verdict:
     @property
     def advice(self) -> str:
         """The remedy, and what it brought where it was tried."""
-        if self.gain is None or self.gain <= 0:
+        if self.gain is None or self.gain < 0.01:
             return self.remedy
         return f"{self.remedy} In a trial, this took away {self.gain:.0%} of the loss."
 
