@@ -38,8 +38,8 @@ from plainnet.optimizers import Adam, Optimizer
 from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.training import train
 
-STEPS, MOST_STEPS = 300, 2000
-"""Of a short training: where nothing is known of the whole, and at most."""
+STEPS, FEWEST_STEPS, MOST_STEPS = 300, 100, 2000
+"""Of a short training: where nothing is known of the whole; of a costly network; at most."""
 PRODUCTS = 6e8
 """Of a short training: those of the forward passes of all its batches."""
 MANY = 500
@@ -100,8 +100,8 @@ def diagnose(
     validation : tuple of X and y, optional
         Rows that it was not trained on.
     steps : int, optional
-        Of each short training; by default at least 300 for small networks, and as many as the
-        training has, up to 1,500, where `epochs` or the history tell.
+        Of each short training; by default as many as the training has, where `epochs` or the
+        history tell, and otherwise 300; at most 2,000, and fewer of networks that cost much.
     seed : int
     **settings
         Arguments of `train`: batch_size, epochs, shuffle, clip_norm ...
@@ -255,8 +255,8 @@ class Examined:
         rows = self.setup.settings.get("batch_size") or self.n
         some = taken(network.inputs(self.setup.X), slice(8))
         bearable = PRODUCTS / (rows * max(products_of(network, some), 1000))
-        wanted = STEPS if total is None else max(STEPS, total)
-        return int(np.clip(min(wanted, bearable), 100, MOST_STEPS))
+        wanted = STEPS if total is None else total
+        return int(min(wanted, max(bearable, FEWEST_STEPS), MOST_STEPS))
 
 
 def of_nothing(base: Outcome) -> Iterator[Verdict]:

@@ -34,6 +34,8 @@ Array = npt.NDArray[Any]
 BINS = 10
 MOSTLY = 0.95
 """With so much of what there is to learn, it does not matter that more would have been learned."""
+USUAL_SMOOTHING = 0.2
+"""Who smooths labels so far wants a network that is less sure."""
 NARROW = 16
 """A network without a wider layer is made wider before it is trained for longer."""
 SAMPLES = 200
@@ -286,8 +288,10 @@ def of_calibration(network: Network, X: Any, y: Any) -> Iterator[Verdict]:
         return
     last = weights_of(network)[-1].rpartition(".")[0]
     tensors = [name for name in network.tensors if name.rpartition(".")[0] == last]
+    is_wanted = best < 1 and 0 < loss.label_smoothing <= USUAL_SMOOTHING
+    severe = (beyond > much or then < 0.5 * now) and not is_wanted
     yield Verdict(
-        "miscalibrated", "serious" if beyond > much or then < 0.5 * now else "warning", "",
+        "miscalibrated", "serious" if severe else "warning", "",
         f"The probabilities are off by {error:.1%} on average (expected calibration error on "
         f"{len(ids)} validation rows; {by_chance.mean():.1%} would be chance): the network is "
         f"{'too sure' if best > 1 else 'not sure enough'}. With its outputs divided by the "

@@ -54,10 +54,10 @@ ALIKE = 0.4
 FITTED = 0.5
 """Which share of the loss of guessing is left where a few rows are not learned by heart (cs231n,
 "overfit a tiny subset of data")."""
-REMEMBERED = 0.5, 2.0
+REMEMBERED = 0.7, 1.3
 """The norm of a recurrent layer's U, by which a step multiplies what it remembers (Pascanu et al.
 2013, section 2: with 1 for the largest singular value, gradients neither vanish nor explode)."""
-LONG_AGO = 1e-3, 1e3
+LONG_AGO = 1e-2, 1e2
 """The gradient at the first step of a sequence over that at the last."""
 SEEN = 1e-3
 """How far outputs vary with the rows, as a share of their size."""
