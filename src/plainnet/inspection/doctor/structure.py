@@ -70,14 +70,13 @@ def of_symmetry(network: Network) -> Iterator[Verdict]:
 
 def of_recurrence(network: Network, layers: list[tuple[str, Window]]) -> Iterator[Verdict]:
     """Steps that multiply what is remembered, until the first and the last know nothing."""
+    low, high = REMEMBERED
     for path, layer, ratio in over_time(layers):
         largest = float(np.linalg.norm(layer.U.astype(np.float64), 2))
-        low, high = REMEMBERED
-        if LONG_AGO[0] <= ratio <= LONG_AGO[1] and (
-            not isinstance(layer, RNN) or low <= largest <= high
-        ):
+        is_usual = low <= largest <= high
+        if not isinstance(layer, RNN) or (is_usual and LONG_AGO[0] <= ratio <= LONG_AGO[1]):
             continue
-        grows = ratio > 1 if isinstance(layer, RNN) and low <= largest <= high else largest > 1
+        grows = ratio > 1 if is_usual else largest > 1
         code = [f'network["{path}.U"] = Orthogonal()(rng, {layer.U.shape})']
         code.insert(0, DRAW.format(kind="Orthogonal"))
         yield Verdict(
@@ -85,8 +84,7 @@ def of_recurrence(network: Network, layers: list[tuple[str, Window]]) -> Iterato
             f"At the first step the gradient is {ratio:.3g} of that at the last; the norm of U, by "
             f"which a step multiplies what is remembered, is {largest:.3g}.",
             "Start with orthogonal recurrent weights, or take a GRU or an LSTM.",
-            _with_gates(network)
-            if low <= largest <= high else "\n".join(code),
+            _with_gates(network) if is_usual else "\n".join(code),
         )  # fmt: skip
 
 
