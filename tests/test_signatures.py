@@ -24,6 +24,7 @@ MODULES = {
     "plainnet.files": None,
     "plainnet.initializers": None,
     "plainnet.inspection": None,
+    "plainnet.inspection.plots": None,
     "plainnet.layers": None,
     "plainnet.losses": None,
     "plainnet.metrics": None,
