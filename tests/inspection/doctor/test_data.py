@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits, load_iris, make_moons
 
 from plainnet import Network
 from plainnet.inspection.doctor.data import knowledge, of_rows, parts_of
-from plainnet.inspection.doctor.neighbors import copies, disagreement, distances, kolmogorov
+from plainnet.inspection.doctor.neighbors import copies, disagreement, distances, flat, kolmogorov
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.validation import of_validation
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -207,6 +207,15 @@ def test_validation_rows_from_elsewhere(rng):
 
 
 # --- what they are made of ------------------------------------------------------------------------
+
+
+def test_ids_as_numbers():
+    X = np.array([[0, 2], [1, 2]])
+    assert flat(X).tolist() == [[1, 0, 0, 0, 0, 1], [0, 1, 0, 0, 0, 1]]
+    many = np.zeros((2, 3000), int)
+    many[1, :5] = 2
+    assert flat(many).tolist() == [[3000, 0, 0], [2995, 0, 5]]
+    assert flat(np.ones((2, 3, 4))).shape == (2, 12)
 
 
 def test_distances(rng):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from plainnet import Network, train
-from plainnet.inspection.doctor.ending import calibration_error, of_end, softmax
+from plainnet.inspection.doctor.ending import calibration_error, of_end
 from plainnet.inspection.doctor.references import guessing
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -34,10 +34,17 @@ def rings(n: int, seed: int, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray
 
 
 def trained(
-    *hidden: int, n: int = 400, epochs: int = 60, noise: float = 0.0, rate: float = 0.01
+    *hidden: int,
+    loss: Loss | None = None,
+    n: int = 400,
+    epochs: int = 60,
+    noise: float = 0.0,
+    rate: float = 0.01,
 ) -> tuple[Setup, Any]:
     layers = [each for width in hidden for each in (Dense(width), ReLU())]
-    network = Network([*layers, Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=2, seed=0)
+    loss = loss or SoftmaxCrossEntropy()
+    outputs = 1 if isinstance(loss, SigmoidCrossEntropy) else 2
+    network = Network([*layers, Dense(outputs)], loss=loss, input_shape=2, seed=0)
     (X, y), validation = rings(n, 1, noise), rings(400, 2, noise)
     history = train(
         network, X, y, optimizer=Adam(rate), epochs=epochs, batch_size=20, seed=0,
@@ -97,9 +104,10 @@ def test_a_loss_that_jumps():
 # --- probabilities --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), SigmoidCrossEntropy()], ids=repr)
 @pytest.mark.parametrize("factor", [8, 0.1])
-def test_probabilities_that_are_off(factor):
-    setup, history = trained(32, noise=0.2, n=1000, epochs=20)
+def test_probabilities_that_are_off(factor, loss):
+    setup, history = trained(32, loss=loss, noise=0.2, n=1000, epochs=20)
     assert "miscalibrated" not in found(setup, history)
     setup.network["2.dense.W"] *= factor
     setup.network["2.dense.b"] *= factor
@@ -113,7 +121,7 @@ def test_probabilities_that_are_off(factor):
 def test_calibration_error():
     """By a loop over bins, of counts that one can check."""
     rng = np.random.default_rng(0)
-    P = softmax(2 * rng.standard_normal((300, 4)))
+    P = rng.dirichlet(np.full(4, 0.5), 300)
     ids = rng.integers(0, 4, 300)
     expected = 0.0
     for b in range(10):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from plainnet.errors import counted
 from plainnet.inspection.doctor.code import rebuilt
-from plainnet.inspection.doctor.neighbors import disagreement, explained
+from plainnet.inspection.doctor.neighbors import disagreement, explained, flat
 from plainnet.inspection.doctor.setups import Setup, feature_arrays
 from plainnet.inspection.doctor.thresholds import (
     AGAINST,
@@ -61,8 +61,7 @@ def of_rows(setup: Setup) -> Iterator[Verdict]:
     yield from of_order(setup, y)
     X = network.inputs(setup.X)
     if isinstance(X, np.ndarray):
-        if arrays:
-            yield from of_labels(network, X, y)
+        yield from of_labels(X, y)
         if prod(X.shape[1:]) <= MOST_COLUMNS:
             yield from of_telling(X, y)
 
@@ -305,12 +304,12 @@ def of_order(setup: Setup, y: Array) -> Iterator[Verdict]:
         )  # fmt: skip
 
 
-def of_labels(network: Network, X: Array, y: Array) -> Iterator[Verdict]:
+def of_labels(X: Array, y: Array) -> Iterator[Verdict]:
     """Labels that have little to do with the rows, against the same labels permuted."""
     if len(y) < 200:
         return
     if not is_class(y):
-        known, error = explained(X.reshape(len(X), -1), y)
+        known, error = explained(flat(X), y)
         if known < 3 * error:
             yield Verdict(
                 "shuffled_labels", "suspected", "y",
@@ -321,7 +320,7 @@ def of_labels(network: Network, X: Array, y: Array) -> Iterator[Verdict]:
         return
     if np.bincount(y - y.min()).max() > MOSTLY * len(y):
         return
-    found = disagreement(X.reshape(len(X), -1), y)
+    found = disagreement(flat(X), y)
     if found.agreement < 3 * found.error:
         yield Verdict(
             "shuffled_labels", "suspected", "y",

@@ -313,7 +313,7 @@ def ranked(found: Iterable[Verdict], left: float) -> Iterator[Verdict]:
             tier = 1 if (1 - gain) * left <= bearable else 2
             if verdict.name == "learning_rate_too_low":
                 tier = 3  # what is badly scaled learns slowly too
-            elif verdict.name == "learning_rate_too_high":
+            elif verdict.name in ("learning_rate_too_high", "constant_columns", "unscaled_target"):
                 tier = 1  # whose symptoms other remedies may hide
             elif verdict.name == "unscaled_inputs" and verdict.severity == "warning":
                 tier = 5  # within bounds, and better in another size

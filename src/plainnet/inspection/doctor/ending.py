@@ -26,7 +26,7 @@ from plainnet.inspection.doctor.thresholds import (
 from plainnet.inspection.doctor.trials import relative_loss
 from plainnet.inspection.doctor.verdicts import Severity, Verdict
 from plainnet.layers import Dense
-from plainnet.losses import EachOutput, SoftmaxCrossEntropy
+from plainnet.losses import EachOutput
 from plainnet.network import Network
 
 Array = npt.NDArray[Any]
@@ -267,28 +267,28 @@ def of_recall(setup: Setup) -> Iterator[Verdict]:
 
 def of_calibration(network: Network, X: Any, y: Any) -> Iterator[Verdict]:
     """Whether the probabilities are those with which the classes come."""
-    loss = network.loss
-    if not isinstance(loss, SoftmaxCrossEntropy) or len(y) < 50:
+    loss, ids = network.loss, guessed(network, y)
+    if not loss.gives_probabilities or ids is None or not is_class(ids) or len(ids) < 50:
         return
-    Z, ids = network.outputs(X).astype(np.float64), loss.targets(y, network.dtype)
-    if Z.ndim != 2 or ids.ndim != 1 or not np.isfinite(Z).all():
+    Z = network.outputs(X).astype(np.float64)
+    if Z.ndim != 2 or not np.isfinite(Z).all():
         return
-    P = softmax(Z)
+    P = _of_each_class(loss.probabilities(Z))
     error = calibration_error(P, ids)
     rng = np.random.default_rng(0)
     draws = (P.cumsum(axis=1)[:, None] > rng.random((len(P), SAMPLES, 1))).argmax(axis=2)
     by_chance = np.array([calibration_error(P, column) for column in draws.T])
     beyond = error - float(by_chance.mean())
     temperatures = np.geomspace(0.1, 20, 60)
-    losses = [_log_loss(Z / T, ids) for T in temperatures]
-    best, now, then = float(temperatures[np.argmin(losses)]), _log_loss(Z, ids), min(losses)
+    losses = [_log_loss(_of_each_class(loss.probabilities(Z / T)), ids) for T in temperatures]
+    best, now, then = float(temperatures[np.argmin(losses)]), _log_loss(P, ids), min(losses)
     some, much = CALIBRATION
     low, high = TEMPERATURES
     if error < np.quantile(by_chance, 0.99) or beyond < some or low <= best <= high:
         return
     last = weights_of(network)[-1].rpartition(".")[0]
     tensors = [name for name in network.tensors if name.rpartition(".")[0] == last]
-    is_wanted = best < 1 and 0 < loss.label_smoothing <= USUAL_SMOOTHING
+    is_wanted = best < 1 and 0 < getattr(loss, "label_smoothing", 0.0) <= USUAL_SMOOTHING
     severe = (beyond > much or then < 0.5 * now) and not is_wanted
     yield Verdict(
         "miscalibrated", "serious" if severe else "warning", "",
@@ -299,6 +299,11 @@ def of_calibration(network: Network, X: Any, y: Any) -> Iterator[Verdict]:
         "Divide the outputs by the temperature, or stop training earlier.",
         "\n".join(f'network["{name}"] /= {best:.3g}' for name in tensors),
     )  # fmt: skip
+
+
+def _of_each_class(P: Array) -> Array:
+    """Of two classes, a network may give the probability of the second alone."""
+    return np.hstack([1 - P, P]) if P.shape[1] == 1 else P
 
 
 def calibration_error(P: Array, ids: Array) -> float:
@@ -312,12 +317,5 @@ def calibration_error(P: Array, ids: Array) -> float:
     return float(np.abs(off).sum() / len(ids))
 
 
-def softmax(Z: Array) -> Array:
-    """Of each row."""
-    E = np.exp(Z - Z.max(axis=1, keepdims=True))
-    return np.asarray(E / E.sum(axis=1, keepdims=True))
-
-
-def _log_loss(Z: Array, ids: Array) -> float:
-    Z = Z - Z.max(axis=1, keepdims=True)
-    return float((np.log(np.exp(Z).sum(axis=1)) - Z[np.arange(len(Z)), ids]).mean())
+def _log_loss(P: Array, ids: Array) -> float:
+    return float(-np.log(np.maximum(P[np.arange(len(P)), ids], 1e-15)).mean())

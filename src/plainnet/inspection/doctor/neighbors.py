@@ -22,6 +22,21 @@ WIDEST = 2000
 """Of more features, so many are drawn."""
 
 
+def flat(X: Array) -> Array:
+    """A row of numbers for each example; of ids how often each is there, by position if few."""
+    rows = X.reshape(len(X), -1)
+    if X.dtype.kind == "f":
+        return rows
+    n, width = int(rows.max(initial=0)) + 1, rows.shape[1]
+    by_position = n * width <= WIDEST
+    columns: Array = (rows % WIDEST).astype(np.int64)
+    if by_position:
+        columns += n * np.arange(width)
+    counts = np.zeros((len(X), n * width if by_position else min(n, WIDEST)), np.float32)
+    np.add.at(counts, (np.arange(len(X))[:, None], columns), 1)
+    return counts
+
+
 def distances(A: Array, B: Array) -> Array:
     """Euclidean, between each row of A and each of B."""
     squares = np.square(A).sum(axis=1)[:, None] + np.square(B).sum(axis=1) - 2 * A @ B.T

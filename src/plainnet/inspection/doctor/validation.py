@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import counted
-from plainnet.inspection.doctor.neighbors import apart_by_chance, copies, kolmogorov, nearest
+from plainnet.inspection.doctor.neighbors import apart_by_chance, copies, flat, kolmogorov, nearest
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.thresholds import NEAR, SHARED_ROWS, SHIFT
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -33,8 +33,10 @@ def of_validation(setup: Setup) -> Iterator[Verdict]:
     shared = list(_shared(X, V))
     yield from shared
     if min(len(X), len(V)) >= FEWEST and not shared:
-        near = list(_near(X, V)) if X.dtype.kind == "f" else []
-        yield from near or _shifted(X, V)
+        both = flat(np.concatenate([own, others]))  # ids of either have their places
+        numbers = both[: len(X)], both[len(X) :]
+        near = list(_near(*numbers)) if X.dtype.kind == "f" else []
+        yield from near or _shifted(X, V, numbers)
 
 
 def _shared(X: Array, V: Array) -> Iterator[Verdict]:
@@ -66,7 +68,7 @@ def _near(X: Array, V: Array) -> Iterator[Verdict]:
         )  # fmt: skip
 
 
-def _shifted(X: Array, V: Array) -> Iterator[Verdict]:
+def _shifted(X: Array, V: Array, numbers: tuple[Array, Array]) -> Iterator[Verdict]:
     n, m = len(X), len(V)
     columns = np.flatnonzero(X.std(axis=0) + V.std(axis=0) > 0)
     if not len(columns):
@@ -83,7 +85,7 @@ def _shifted(X: Array, V: Array) -> Iterator[Verdict]:
             f"apart (Kolmogorov-Smirnov; chance stays below {chance:.2f}): means {a.mean():.3g} "
             f"and {b.mean():.3g}, deviations {a.std():.3g} and {b.std():.3g}."
         )
-    for among, between in nearest(X, V) if X.dtype.kind == "f" else ():
+    for among, between in nearest(*numbers):
         chance = apart_by_chance(len(among), len(between))
         farther = kolmogorov(among, between)
         is_far = np.median(between) > np.median(among)
