@@ -11,7 +11,7 @@ import pytest
 
 import plainnet
 from plainnet import Network, diagnose, train
-from plainnet.errors import PlainnetError, SettingError, ShapeError
+from plainnet.errors import DataError, PlainnetError, SettingError, ShapeError
 from plainnet.inspection import Doctor, Report, Verdict
 from plainnet.layers import (
     GRU,
@@ -40,6 +40,10 @@ def plain(*layers: Any, outputs: int = 2) -> Network:
         [*(layers or (Dense(16), ReLU())), Dense(outputs)],
         loss=SoftmaxCrossEntropy(), input_shape=4, seed=0,
     )  # fmt: skip
+
+
+def without_parameters() -> Network:
+    return Network([ReLU()], loss=MeanSquaredError(), input_shape=4)
 
 
 # --- the report -----------------------------------------------------------------------------------
@@ -159,6 +163,15 @@ def test_sequences_of_ids(rng):
     assert not report.serious
 
 
+@pytest.mark.parametrize("length", [6, None])
+def test_targets_of_every_position(length, rng):
+    layers = [Embedding(5, 8), GRU(8, return_sequences=True), Dense(5)]
+    network = Network(layers, loss=SoftmaxCrossEntropy(), input_shape=(length,), seed=0)
+    X = rng.integers(0, 5, (60, 6))
+    report = diagnose(network, X, np.roll(X, 1, axis=1), Adam(0.01), validation=(X, X), **FEW)
+    assert report.names[0] == "shared_rows"
+
+
 def test_lbfgs_and_no_optimizer():
     report = diagnose(plain(), *rows(60), plainnet.LBFGS(), steps=20)
     assert "learning_rate_too_low" not in report
@@ -179,7 +192,9 @@ def test_many_rows_are_drawn_from():
         ((3, [[1.0]], [1]), PlainnetError, "network must be a Network"),
         ((plain(), rows()[0][:, :2], rows()[1]), ShapeError, r"\(200, 2\)"),
         ((plain(), rows()[0], rows()[1][:7]), ShapeError, "X has 200 rows and y has 7"),
+        ((plain(), *rows(9)), DataError, "a diagnosis takes 10 rows or more; got 9"),
         ((plain(), *rows(), "adam"), PlainnetError, "optimizer must be"),
+        ((without_parameters(), *rows()), SettingError, "has no parameters"),
         ((plain(), *rows(), Adam(), None, (1, 2, 3)), SettingError, "validation must be"),
         ((plain(), *rows(), Adam(), 7), SettingError, "history must be"),
     ],
@@ -190,8 +205,10 @@ def test_what_is_refused(arguments, error, message):
 
 
 def test_settings_that_train_does_not_have():
-    with pytest.raises(PlainnetError, match="batchsize"):
-        diagnose(plain(), *rows(), Adam(), batchsize=3)
+    for wrong in ({"batchsize": 3}, {"callbacks": []}, {"sample_weight": np.ones(200)}):
+        (name,) = wrong
+        with pytest.raises(SettingError, match=f"diagnose takes batch_size, epochs.*got {name}"):
+            diagnose(plain(), *rows(), Adam(), **wrong)
     with pytest.raises(SettingError, match="steps must be"):
         diagnose(plain(), *rows(), Adam(), steps=0)
 

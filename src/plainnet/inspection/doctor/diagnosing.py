@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.arguments.spelling import require_object, spelled
-from plainnet.errors import SettingError, require_integer, shown
+from plainnet.errors import DataError, SettingError, require_integer, shown
 from plainnet.initializers import Constant, Zeros
 from plainnet.inspection.doctor.callback import Doctor
 from plainnet.inspection.doctor.data import guessed, is_class, of_rows
@@ -36,8 +35,13 @@ from plainnet.inspection.doctor.verdicts import SEVERITIES, Report, Verdict
 from plainnet.network import Network
 from plainnet.optimizers import Adam, Optimizer
 from plainnet.optimizers.lbfgs import LBFGS
-from plainnet.training import train
 
+SETTINGS = (
+    "batch_size", "epochs", "shuffle", "clip_norm", "clip_value", "accumulate", "mixup", "augment",
+    "class_weight",
+)  # fmt: skip
+"""Those of `train` that short trainings take."""
+FEWEST_ROWS = 10
 STEPS, FEWEST_STEPS, MOST_STEPS = 300, 100, 2000
 """Of a short training: where nothing is known of the whole; of a costly network; at most."""
 PRODUCTS = 6e8
@@ -104,7 +108,8 @@ def diagnose(
         history tell, and otherwise 300; at most 2,000, and fewer of networks that cost much.
     seed : int
     **settings
-        Arguments of `train`: batch_size, epochs, shuffle, clip_norm ...
+        Arguments of `train`: batch_size, epochs, shuffle, clip_norm, clip_value, accumulate, mixup,
+        augment, class_weight.
 
     Returns
     -------
@@ -115,6 +120,8 @@ def diagnose(
     is_estimator = estimators is not None and isinstance(network, estimators.NeuralEstimator)
     if not is_estimator:
         require_object("network", network, Network)
+        if not network.parameters.size:
+            raise SettingError(f"{network!r} has no parameters: there is nothing to train")
     seed = require_integer("seed", seed, at_least=0)
     if steps is not None:
         steps = require_integer("steps", steps, at_least=1)
@@ -126,9 +133,10 @@ def diagnose(
         raise SettingError(f"validation must be a pair (X, y); got {shown(validation)}")
     if optimizer is not None and not isinstance(optimizer, LBFGS):
         require_object("optimizer", optimizer, Optimizer)
-    unknown = settings.keys() - inspect.signature(train).parameters.keys()
-    if unknown:
-        raise SettingError(f"train has no argument {', '.join(sorted(unknown))}")
+    if unknown := sorted(settings.keys() - set(SETTINGS)):
+        raise SettingError(
+            f"of train's arguments, diagnose takes {', '.join(SETTINGS)}; got {', '.join(unknown)}"
+        )
     if is_estimator:
         from plainnet.inspection.doctor.of_estimators import diagnose_estimator
 
@@ -157,6 +165,8 @@ class Examined:
         rng = np.random.default_rng(seed)
         X, y = network.examples(X), y if isinstance(y, Mapping) else np.asarray(y)
         self.n = len(X)
+        if self.n < FEWEST_ROWS:
+            raise DataError(f"a diagnosis takes {FEWEST_ROWS} rows or more; got {self.n}")
         X, y = sampled(X, y, rng)
         network.check(X, y)
         if validation is not None:
@@ -209,7 +219,8 @@ class Examined:
             judged for verdict in facts if (judged := self.judged(verdict, trials)) is not None
         ]
         if self.course is not None:
-            found += of_course(self.setup, self.course)
+            seen = of_course(self.setup, self.course)
+            found += [verdict for verdict in seen if verdict.severity != "suspected"]
         if self.n >= MANY and not feature_arrays(self.setup.network.inputs(self.setup.X)):
             found += of_nothing(base)  # of numbers, neighbours have been asked
         if self.rate_is_known:

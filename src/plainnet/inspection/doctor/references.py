@@ -81,8 +81,8 @@ def guessing(loss: Loss, y: Any, dtype: Any) -> float:
             weight * guessing(each, y[name], dtype) for name, (each, weight) in loss.losses.items()
         )
     shape = loss.output_shape
-    m = len(y)
-    nothing = np.zeros((m, *shape[:-1], 1), dtype)
+    positions = np.shape(y)[1 : len(shape)]  # whose number may differ from batch to batch
+    nothing = np.zeros((len(y), *positions, 1), dtype)
     network = Network([Dense(shape[-1])], loss=deepcopy(loss), input_shape=nothing.shape[1:],
                       dtype=np.float64, seed=0)  # fmt: skip
     network.parameters[:] = 0

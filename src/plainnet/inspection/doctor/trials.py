@@ -130,7 +130,8 @@ class Trials:
             "train": lambda *_, **changed: settings.update(changed),
         }
         try:
-            exec(code, names)
+            with np.errstate(all="ignore"):
+                exec(code, names)
             settings.pop("optimizer", None)
             return self.outcome(
                 Setup(
