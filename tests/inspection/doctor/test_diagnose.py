@@ -192,6 +192,8 @@ def test_many_rows_are_drawn_from():
         ((3, [[1.0]], [1]), PlainnetError, "network must be a Network"),
         ((plain(), rows()[0][:, :2], rows()[1]), ShapeError, r"\(200, 2\)"),
         ((plain(), rows()[0], rows()[1][:7]), ShapeError, "X has 200 rows and y has 7"),
+        ((plain(), rows(3000)[0], rows(2500)[1]), ShapeError, "X has 3,000 rows and y has 2500"),
+        ((plain(), rows()[0], None), PlainnetError, "y|targets|class ids"),
         ((plain(), *rows(9)), DataError, "a diagnosis takes 10 rows or more; got 9"),
         ((plain(), *rows(), "adam"), PlainnetError, "optimizer must be"),
         ((without_parameters(), *rows()), SettingError, "has no parameters"),

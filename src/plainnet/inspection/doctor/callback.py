@@ -36,7 +36,8 @@ class Doctor(Recorder):
     Parameters
     ----------
     every : int
-        Steps from one look to the next. With 250, it takes less than a twentieth of the time.
+        Steps from one look to the next. With 250, it takes less than a twentieth of the
+        time of all but very small networks.
     stream : text file, optional
         Where it speaks; by default `sys.stderr`.
 

@@ -167,10 +167,12 @@ class Examined:
         self.n = len(X)
         if self.n < FEWEST_ROWS:
             raise DataError(f"a diagnosis takes {FEWEST_ROWS} rows or more; got {self.n}")
+        network.check_targets(self.n, y)
         X, y = sampled(X, y, rng)
         network.check(X, y)
         if validation is not None:
             V, w = network.examples(validation[0]), validation[1]
+            network.check_targets(len(V), w)
             V, w = sampled(V, w if isinstance(w, Mapping) else np.asarray(w), rng)
             network.check(V, w)
             validation = as_given(network.inputs(V)), w

@@ -105,7 +105,7 @@ def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Itera
             "overfitting", severity, "",
             f"On the training rows {said}, on the validation rows {said_val}.{more}",
             "Take more rows, a smaller network, weight decay or dropout, or stop earlier.",
-            _stopped_early(setup, linear=behind and best is not None and best[0] == LINEAR),
+            _early_stopping(setup, linear=behind and best is not None and best[0] == LINEAR),
         )  # fmt: skip
         return
     if best is not None and behind and best[1] > own + BEHIND:
@@ -134,7 +134,7 @@ def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Itera
     yield from of_rise(setup, history)
 
 
-def _stopped_early(setup: Setup, *, linear: bool = False) -> str:
+def _early_stopping(setup: Setup, *, linear: bool = False) -> str:
     """Train from the beginning, a linear model if that is enough, and keep the best epoch."""
     network = setup.network
     new = linear_of(network) if linear else as_new(network)
@@ -228,12 +228,12 @@ def of_rise(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdic
             "network is ever surer of its mistakes.",
             "Stop by the measure that counts; where it is the probabilities, smooth the labels or "
             "stop by the loss.",
-            _stopped_early(setup),
+            _early_stopping(setup),
         )  # fmt: skip
     else:
         yield Verdict(
             "overfitting", "serious" if now > 1.5 * val[at] else "warning", "", f"{said}.",
-            "Stop earlier, or regularize.", _stopped_early(setup),
+            "Stop earlier, or regularize.", _early_stopping(setup),
         )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ class Verdict:
     Attributes
     ----------
     name : str
-        The kind of fault, such as "dead_units"; `plainnet.inspection.FAULTS` lists them.
+        The kind of fault, such as "dead_units"; docs/doctor.md lists them.
     severity : "serious", "warning" or "note"
         Serious is what spoils the result, or trust in it. A warning may do so; a note is worth
         knowing.
