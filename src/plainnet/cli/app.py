@@ -150,6 +150,14 @@ Seed = Annotated[
         "on one machine with the same number of threads and the same versions of the libraries.",
     ),
 ]
+Page = Annotated[
+    Path | None,
+    _option(
+        "Write a page on the data, the training and the test rows, to look at in a browser and to "
+        "print (extra `plots`).",
+        "FILE",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]
 
 
@@ -236,6 +244,7 @@ def train(
             "--resume", help="Continue the run that was cut off, if there is one; else begin."
         ),
     ] = False,
+    report: Page = None,
     quiet: Quiet = False,
 ) -> None:
     """`plainnet train`."""
@@ -243,7 +252,7 @@ def train(
     from plainnet.cli.learn import learn
     from plainnet.cli.settings import Settings
 
-    learn(Settings.typed(typed), out, resume, quiet)
+    learn(Settings.typed(typed), out, resume, quiet, report)
 
 
 @app.command(help=PREDICT_HELP)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from rich.console import Console
@@ -21,11 +22,15 @@ from plainnet.cli.checks import listed
 from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.files import ENDINGS
 from plainnet.cli.folders import NAMED, Broken, Folder
+from plainnet.cli.learned import Learned
 from plainnet.cli.progress import Measure, watching
 from plainnet.cli.rows import TEST_SIZE
 from plainnet.cli.settings import Settings, option
 from plainnet.data import split
 from plainnet.errors import DataError, SettingError, counted
+
+if TYPE_CHECKING:
+    from plainnet.cli.pages.document import Document
 
 FOR_TABLES = ("target", "drop", "column", "task", "separator", "decimal", "hidden_layer_sizes")
 
@@ -73,8 +78,8 @@ def check(folder: Folder, settings: Settings, resume: bool) -> None:
 
 def learn(
     folder: Folder, settings: Settings, console: Console, checkpoints: Checkpoints
-) -> tuple[Any, Callable[[], None]]:
-    """Train and report; returns the estimator, and a function that tests it."""
+) -> Learned:
+    """Train and report."""
     from plainnet.estimators.checkpointing import Checkpointed
     from plainnet.estimators.held_out import LEAST_ROWS, may_be_held_out
 
@@ -102,9 +107,38 @@ def learn(
             warnings.filterwarnings("ignore", "Training interrupted", UserWarning)
             model.fit([X[i] for i in rest], [y[i] for i in rest])
         model.set_params(callbacks=())
-    report.show_trained(console, model, watcher.epochs, networks, perf_counter() - started)
+    seconds = perf_counter() - started
+    report.show_trained(console, model, watcher.epochs, networks, seconds)
     X_test, y_test = [X[i] for i in test], [y[i] for i in test]
-    return model, partial(_test, X_test, y_test, model, console, f"{named}s")
+    show_test = partial(_test, X_test, y_test, model, console, f"{named}s")
+    run = Run(folder, contents, rest, test, model, settings, watcher.epochs, seconds)
+    return Learned(model, show_test, partial(_document, run))
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a training was given, and what it has made."""
+
+    folder: Folder
+    contents: Mapping[Path, Any]
+    rest: Sequence[int]
+    """The files that were learned from, by their positions."""
+    test: Sequence[int]
+    model: Any
+    settings: Settings
+    epochs: int
+    seconds: float
+
+    def of(self, files: Sequence[int]) -> Labelled:
+        """(contents, classes) of some files."""
+        paths, labels = self.folder.paths, self.folder.labels
+        return [self.contents[paths[i]] for i in files], [labels[i] for i in files]
+
+
+def _document(run: Run) -> Document:
+    from plainnet.cli.pages.files import document
+
+    return document(run)
 
 
 def _read(folder: Folder, settings: Settings) -> tuple[Folder, dict[Path, Any]]:

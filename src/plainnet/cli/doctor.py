@@ -10,37 +10,22 @@ import numpy as np
 import plainnet
 from plainnet.cli import class_folders, folders, report, sources
 from plainnet.cli.model import load_model
-from plainnet.cli.output import check_replaceable, check_writable, written_whole
+from plainnet.cli.output import PageFile
 from plainnet.cli.settings import Settings
 from plainnet.errors import SettingError
 from plainnet.inspection import Report
 from plainnet.inspection.doctor.html import page_of
 
-PAGE = "<!-- plainnet doctor -->"
-"""By which its pages are known; after the first line."""
-
 
 def doctor(model: Path, settings: Settings, html: Path | None) -> None:
     """Run `plainnet doctor`."""
     settings.check()
-    place = None
-    if html is not None:
-        place = check_writable(html)
-        check_replaceable(html, place, "a page of `plainnet doctor`", is_page)
+    page = None if html is None else PageFile(html, "doctor")
     found = _diagnosed(load_model(model), model, settings)
-    if html is not None and place is not None:
-        with written_whole(html, place) as file:
-            file.write(
-                page_of(found, f"{model.name}, {settings.source}").replace("\n", f"\n{PAGE}\n", 1)
-            )
+    if page is not None:
+        page.write(page_of(found, f"{model.name}, {settings.source}"))
         return
     report.make_console(False).print(str(found), soft_wrap=True, markup=False, highlight=False)
-
-
-def is_page(path: Path) -> bool:
-    """Whether a file begins like those that this command writes."""
-    with open(path, "rb") as file:
-        return PAGE.encode() in file.read(4096)
 
 
 def _diagnosed(model: Any, path: Path, settings: Settings) -> Report:

@@ -8,7 +8,7 @@ from typing import Any
 from plainnet.cli import checks, class_folders, folders, report, sources
 from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.model import Recipe, load_model
-from plainnet.cli.output import check_replaceable, check_writable, written_whole
+from plainnet.cli.output import PageFile
 from plainnet.engine.formulas import Formula
 from plainnet.engine.stages import Stage, each_row
 from plainnet.errors import SettingError, UnknownNameError, counted, require_integer
@@ -17,9 +17,6 @@ from plainnet.inspection.tracing.html import page_of
 from plainnet.inspection.tracing.stages import Way
 from plainnet.inspection.tracing.terminal import in_colour
 from plainnet.network import Network
-
-PAGE = "<!-- plainnet explain -->"
-"""By which its pages are known; after the first line."""
 
 
 def explain(
@@ -35,16 +32,11 @@ def explain(
     text.check()
     require_integer("--row", row, at_least=1)
     require_integer("--digits", digits, at_least=1, at_most=17)
-    place = None
-    if html is not None:
-        place = check_writable(html)
-        check_replaceable(html, place, "a page of `plainnet explain`", is_page)
+    page = None if html is None else PageFile(html, "explain")
     record, what = _traced(load_model(model), model, source, row, text)
     asked = None if unit is None else _of_unit(record, unit, digits)
-    if html is not None and place is not None:
-        with written_whole(html, place) as file:
-            document = page_of(record, f"{model.name}, {what}")
-            file.write(document.replace("\n", f"\n{PAGE}\n", 1))
+    if page is not None:
+        page.write(page_of(record, f"{model.name}, {what}"))
     console = report.make_console(False)
     if asked is not None:
         console.print(asked, soft_wrap=True, markup=False, highlight=False)
@@ -52,12 +44,6 @@ def explain(
         console.print(what, soft_wrap=True, markup=False, highlight=False)
         console.print()
         console.print(in_colour(record.text(digits=digits)), soft_wrap=True)
-
-
-def is_page(path: Path) -> bool:
-    """Whether a file is one that this command writes."""
-    with open(path, "rb") as file:
-        return PAGE.encode() in file.read(4096)
 
 
 def _traced(model: Any, path: Path, source: str, row: int, text: TextFormat) -> tuple[Trace, str]:
@@ -76,14 +62,14 @@ def _traced(model: Any, path: Path, source: str, row: int, text: TextFormat) -> 
         network, recipe = model
         table = sources.to_predict(source, recipe.columns)
         i = _place(row, len(table), source)
-        return _of_pixels(network, recipe, checks.pixels(table.iloc[i : i + 1].to_numpy())), what
+        return trace_of_pixels(network, recipe, checks.pixels(table.iloc[i : i + 1].to_numpy())), what
     columns = model.feature_names_in_.tolist()
     table = sources.to_predict(source, columns, model.columns_.unused, text)
     i = _place(row, len(table), source)
     return trace(model, table.iloc[i : i + 1]), what
 
 
-def _of_pixels(network: Network, recipe: Recipe, pixels: Any) -> Trace:
+def trace_of_pixels(network: Network, recipe: Recipe, pixels: Any) -> Trace:
     """From the pixels of a row to the class that the network gives it."""
     way = Way()
     X = Formula("X", "(pixels - mean) / scale", r"X = (p - \mu) / s")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from rich.console import Console
 from plainnet.callbacks import EarlyStopping
 from plainnet.cli import report, rows
 from plainnet.cli.checkpoints import Checkpoints
+from plainnet.cli.learned import Learned
 from plainnet.cli.model import Recipe, standardise
 from plainnet.cli.progress import Measure, watching
 from plainnet.cli.settings import Settings, option
@@ -24,6 +26,10 @@ from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.network import Network
 from plainnet.optimizers import AdamW
 from plainnet.training import train
+from plainnet.training.history import History
+
+if TYPE_CHECKING:
+    from plainnet.cli.pages.document import Document
 
 Array = npt.NDArray[Any]
 
@@ -40,8 +46,8 @@ SMOOTHING = 0.05
 
 def learn(
     images: Images, settings: Settings, console: Console, checkpoints: Checkpoints
-) -> tuple[tuple[Network, Recipe], Callable[[], None]]:
-    """Train and report; returns the network with its recipe, and a function that tests it."""
+) -> Learned:
+    """Train and report; the model is the network with its recipe."""
     training = settings.training
     for name in ("preset", "n_networks"):
         if getattr(training, name) is not None:
@@ -74,6 +80,10 @@ def learn(
     )
     report.show_network(console, network)
 
+    optimizer = AdamW(
+        training.learning_rate or LEARNING_RATE, weight_decay=training.weight_decay or 0.0
+    )
+    batch_size = training.batch_size or BATCH_SIZE
     stopping = EarlyStopping(patience=PATIENCE)
     checkpoint, resume = checkpoints.of()
     epochs = training.epochs or EPOCHS
@@ -83,11 +93,9 @@ def learn(
             network,
             recipe.inputs(X),
             y,
-            optimizer=AdamW(
-                training.learning_rate or LEARNING_RATE, weight_decay=training.weight_decay or 0.0
-            ),
+            optimizer=optimizer,
             epochs=epochs,
-            batch_size=training.batch_size or BATCH_SIZE,
+            batch_size=batch_size,
             validation_data=(recipe.inputs(held[0]), held[1]),
             callbacks=[stopping, watcher, checkpoint],
             seed=rng,
@@ -103,7 +111,35 @@ def learn(
         P = network.predict_proba(recipe.inputs(X_test))
         report.show_classes(console, y_test, P, images.classes)
 
-    return (network, recipe), test
+    run = Run(
+        images, (X, y), (X_test, y_test), network, recipe, history, stopping.best_epoch, optimizer,
+        batch_size,
+    )  # fmt: skip
+    page = partial(_document, run, settings, epochs, seconds)
+    return Learned((network, recipe), test, page)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a training was given, and what it has made."""
+
+    images: Images
+    rest: tuple[Array, Array]
+    """Pixels that were learned from, and their classes' ids."""
+    test: tuple[Array, Array]
+    network: Network
+    recipe: Recipe
+    history: History
+    best: int
+    """The epoch that is kept, counted from 0."""
+    optimizer: AdamW
+    batch_size: int
+
+
+def _document(*run: Any) -> Document:
+    from plainnet.cli.pages.images import document
+
+    return document(*run)
 
 
 def _hidden(training: TrainingSettings) -> list[Layer]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from plainnet.cli import folders, report, sources
 from plainnet.cli.checkpoints import Checkpoints
+from plainnet.cli.learned import Learned
 from plainnet.cli.model import check_model_writable, save_model
+from plainnet.cli.output import PageFile
 from plainnet.cli.settings import Settings
 from plainnet.errors import DivergedError, SettingError, optional
 from plainnet.files.kinds import check_ending
 from plainnet.training.interrupts import on_ctrl_c
 
 
-def learn(settings: Settings, out: Path | None, resume: bool, quiet: bool) -> None:
+def learn(
+    settings: Settings, out: Path | None, resume: bool, quiet: bool, page: Path | None
+) -> None:
     """Run `plainnet train`. All that can be refused is refused before training begins."""
     settings.check()
+    file = None if page is None else page_file(page)
     if out is not None:
         check_model_writable(out)
     data = _data(settings, resume)
@@ -36,7 +39,7 @@ def learn(settings: Settings, out: Path | None, resume: bool, quiet: bool) -> No
     if resume:
         report.show_resumed(console, checkpoints.shown, checkpoints.continues)
     try:
-        model, show_test = _learned(data, settings, console, checkpoints)
+        learned = _learned(data, settings, console, checkpoints)
     except DivergedError as error:
         checkpoints.remove()  # they would lead there again
         raise DivergedError(
@@ -45,15 +48,26 @@ def learn(settings: Settings, out: Path | None, resume: bool, quiet: bool) -> No
             layer=error.layer,
         ) from error
     with on_ctrl_c(lambda: None):  # a signal that comes after training must not cost the model
-        save_model(model, place)
+        save_model(learned.model, place)
         if not checkpoints.interrupted:
             checkpoints.remove()
     try:
-        show_test()
+        learned.show_test()
+        if file is not None:
+            file.write(learned.document().html())
+            report.show_page(console, file.path)
     finally:
         report.show_saved(console, out, replaces)
         if checkpoints.interrupted and checkpoints.kept:
             report.show_unfinished(console, checkpoints.shown)
+
+
+def page_file(path: Path) -> PageFile:
+    """Where the page of a run goes, refused if it cannot be made."""
+    from plainnet.cli.pages.figures import require_figures
+
+    require_figures()
+    return PageFile(path, "train --report")
 
 
 def _data(settings: Settings, resume: bool) -> sources.Table | sources.Images | folders.Folder:
@@ -75,7 +89,7 @@ def _learned(
     settings: Settings,
     console: Console,
     checkpoints: Checkpoints,
-) -> tuple[Any, Callable[[], None]]:
+) -> Learned:
     if isinstance(data, sources.Images):
         from plainnet.cli import images
 

@@ -57,6 +57,28 @@ def check_replaceable(path: Path, place: Path, kind: str, is_one: Callable[[Path
     return True
 
 
+class PageFile:
+    """A page that a command writes; one of an earlier run is replaced, and no other file.
+
+    Whatever can be refused is refused when it is made, before any work.
+    """
+
+    def __init__(self, path: Path, command: str) -> None:
+        self.path = path
+        self.mark = f"<!-- plainnet {command} -->"
+        self.place = check_writable(path)
+        check_replaceable(path, self.place, f"a page of `plainnet {command}`", self._is_one)
+
+    def write(self, document: str) -> None:
+        """The mark by which it is known comes after the first line, which says that it is HTML."""
+        with written_whole(self.path, self.place) as file:
+            file.write(document.replace("\n", f"\n{self.mark}\n", 1))
+
+    def _is_one(self, path: Path) -> bool:
+        with open(path, "rb") as file:
+            return self.mark.encode() in file.read(4096)
+
+
 @contextmanager
 def written_whole(path: Path, place: Path) -> Iterator[TextIO]:
     """A text file to write, which takes its place only if all went well."""

@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from plainnet import metrics
-from plainnet.arguments.arrays import exponents
-from plainnet.cli import process
+from plainnet.cli import measures, process
 from plainnet.engine.description import rows_of
 from plainnet.errors import counted
 from plainnet.network import Network
@@ -191,8 +190,7 @@ def show_classes(
     P : array of shape (m, K)
         Probabilities.
     """
-    matrix = np.zeros((len(classes), len(classes)), int)
-    np.add.at(matrix, (y, P.argmax(axis=1)), 1)
+    matrix = measures.counts(y, P)
     right, sizes = int(matrix.trace()), matrix.sum(axis=1)
     console.print(f"Test accuracy {right / len(y):.4f}: {right:,} of {len(y):,} {what} are right.")
     commonest = int(sizes.argmax())
@@ -208,14 +206,8 @@ def show_classes(
 def show_numbers(console: Console, y: Array, predicted: Array, seen: Array) -> None:
     """How far predictions are from y on the test rows, and from those `seen` in training."""
     table = _table("on the test rows", ">value")
-    rmse = metrics.root_mean_squared_error(y, predicted)
-    table.add_row("RMSE", number(rmse))
-    table.add_row("MAE", number(metrics.mean_absolute_error(y, predicted)))
-    table.add_row("R2", f"{metrics.r2_score(y, predicted):.4f}")
-    k = exponents(seen)
-    mean = np.ldexp(np.ldexp(seen, -k).mean(), k)
-    always = metrics.root_mean_squared_error(y, np.full(len(y), mean))
-    table.add_row("RMSE of always saying the mean", number(always))
+    for name, value in measures.of_numbers(y, predicted, seen).items():
+        table.add_row(name, f"{value:.4f}" if name == "R2" else number(value))
     table.add_row("targets", f"{number(y.min())} to {number(y.max())}")
     table.add_row("predictions", f"{number(predicted.min())} to {number(predicted.max())}")
     console.print(table)
@@ -230,6 +222,11 @@ def number(value: float) -> str:
 def precise(value: float) -> str:
     """A number to compare with others."""
     return f"{value:,.6g}"
+
+
+def show_page(console: Console, path: Path | str) -> None:
+    """Where the page of the run is."""
+    console.print(f"Wrote the report {path}, to look at in a browser.", soft_wrap=True)
 
 
 def show_saved(console: Console, path: Path | str, replaced: bool) -> None:
@@ -271,18 +268,8 @@ def _counts(column: pd.Series[Any]) -> bool:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def scores(matrix: Array) -> tuple[Array, Array, Array]:
-    """Precision, recall and F1 of each class from counts by (true, predicted); 0 for 0 / 0."""
-    hits = np.diag(matrix).astype(float)
-    precision = hits / np.maximum(matrix.sum(axis=0), 1)
-    recall = hits / np.maximum(matrix.sum(axis=1), 1)
-    total = precision + recall
-    f1 = 2 * precision * recall / np.where(total > 0, total, 1)
-    return precision, recall, f1
-
-
 def _show_rates(console: Console, matrix: Array, classes: list[Any]) -> None:
-    precision, recall, f1 = scores(matrix)
+    precision, recall, f1 = measures.rates(matrix)
     shown = np.arange(len(classes))
     if len(classes) > CLASSES_SHOWN:
         shown = np.argsort(f1, kind="stable")[:CLASSES_SHOWN]
@@ -296,23 +283,19 @@ def _show_rates(console: Console, matrix: Array, classes: list[Any]) -> None:
 
 
 def _show_confusions(console: Console, matrix: Array, classes: list[Any], what: str) -> None:
-    wrong = matrix - np.diag(np.diag(matrix))
-    pairs = np.argwhere(wrong)
-    if len(pairs) == 0:
+    found = measures.confusions(matrix)
+    if not found:
         return
-    counts = wrong[tuple(pairs.T)]
-    worst = np.argsort(-counts, kind="stable")[:CONFUSIONS_SHOWN]
+    shown, others = found[:CONFUSIONS_SHOWN], found[CONFUSIONS_SHOWN:]
     table = _table("true class", "taken for", f">{what}")
-    for true, predicted in pairs[worst]:
-        table.add_row(
-            _name(classes[true]), _name(classes[predicted]), f"{wrong[true, predicted]:,}"
-        )
+    for true, predicted, count in shown:
+        table.add_row(_name(classes[true]), _name(classes[predicted]), f"{count:,}")
     console.print("Most frequent confusions:")
     console.print(table)
-    if len(pairs) > len(worst):
-        rest = int(counts.sum() - counts[worst].sum())
+    if others:
+        rest = sum(count for *_, count in others)
         console.print(
-            f"and {counted(len(pairs) - len(worst), 'other pair')} with "
+            f"and {counted(len(others), 'other pair')} with "
             f"{counted(rest, what.removesuffix('s'))}"
         )
     console.print()

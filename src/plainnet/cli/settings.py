@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
@@ -77,6 +78,17 @@ class Settings:
         if found[HIDDEN] is not None:
             found[HIDDEN] = as_text(found[HIDDEN])
         return {TYPED.get(name, name): value for name, value in found.items()}
+
+    @property
+    def command(self) -> str:
+        """What to type to train with these settings, without where the model goes."""
+        typed = ["plainnet", "train", self.source]
+        for name, value in self.by_option().items():
+            several = value if isinstance(value, tuple) else [value]
+            if name != "source" and value != 0:
+                for each in several:
+                    typed += [] if each is None else [f"--{name.replace('_', '-')}", f"{each}"]
+        return shlex.join(typed)
 
     @property
     def text(self) -> TextFormat:

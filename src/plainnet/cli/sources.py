@@ -53,6 +53,8 @@ class Images:
     """Sorted, or in the order in which a dataset is published; of the type that the target has."""
     columns: tuple[str, ...]
     target: str
+    shape: tuple[int, ...]
+    """Of one image: (height, width), or with channels at the end."""
     test: tuple[Array, Array] | None = None
     """The (X, y) that are kept for testing, if the source says so."""
 
@@ -199,7 +201,8 @@ def _of_arrays(path: Path, target: str, settings: Settings) -> Table | Images:
         raise DataError(f"the target {target!r} has no value for {missing:,} of {len(y):,} images")
     classes, ids = np.unique(known.values, return_inverse=True)
     names = tuple(map(str, frame.columns))
-    return Images(path.name, checks.pixels(X), ids, classes.tolist(), names, target)
+    pixels = checks.pixels(X)
+    return Images(path.name, pixels, ids, classes.tolist(), names, target, array.shape[1:])
 
 
 def _array(arrays: dict[str, Array], name: str, path: Path) -> Array:
@@ -245,6 +248,7 @@ def _of_dataset(dataset: datasets.Dataset, settings: Settings) -> Table | Images
         list(dataset.class_names),
         dataset.feature_names,
         target="class",
+        shape=dataset.image_shape,
         test=dataset.test,
     )
 

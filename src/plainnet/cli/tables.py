@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import sqrt
@@ -19,6 +18,7 @@ from plainnet.arguments.arrays import exponents
 from plainnet.callbacks import Callback, Run
 from plainnet.cli import report, rows
 from plainnet.cli.checkpoints import Checkpoints
+from plainnet.cli.learned import Learned
 from plainnet.cli.progress import Measure, watching
 from plainnet.cli.settings import Settings
 from plainnet.cli.sources import Table
@@ -26,6 +26,8 @@ from plainnet.errors import SettingError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from plainnet.cli.pages.document import Document
 
 Array = npt.NDArray[Any]
 
@@ -109,8 +111,8 @@ def prepare(table: Table, settings: Settings) -> Task:
 
 def learn(
     table: Table, settings: Settings, console: Console, checkpoints: Checkpoints
-) -> tuple[Any, Callable[[], None]]:
-    """Train and report; returns the estimator, and a function that tests it."""
+) -> Learned:
+    """Train and report."""
     from plainnet.estimators.tabular.sizes import networks_for
 
     task = prepare(table, settings)
@@ -125,8 +127,16 @@ def learn(
     shown = watching(console, _measure(task), networks)
     with shown as watcher, model.checkpointed(checkpoints.of):
         task.fit(model, [_Opening(console, model), watcher], hold_out=False)
-    report.show_trained(console, model, watcher.epochs, networks, perf_counter() - started)
-    return model, partial(_test, task, model, console)
+    seconds = perf_counter() - started
+    report.show_trained(console, model, watcher.epochs, networks, seconds)
+    page = partial(_document, task, model, settings, watcher.epochs, seconds)
+    return Learned(model, partial(_test, task, model, console), page)
+
+
+def _document(*run: Any) -> Document:
+    from plainnet.cli.pages.tables import document
+
+    return document(*run)
 
 
 def _test(task: Task, model: Any, console: Console) -> None:

@@ -43,6 +43,10 @@ body{font-family:system-ui,sans-serif;margin:1.5em auto;max-width:75em;padding:0
 """Of a page of its own, which is light or dark as its reader has it."""
 
 
+EMPTY = ("img",)
+"""Elements that have no content."""
+
+
 class Markup(str):
     """What is markup already; all other text is escaped."""
 
@@ -64,6 +68,8 @@ def element(tag: str, *content: str, **attributes: object) -> Markup:
         f' {name.rstrip("_").replace("_", "-")}="{_escaped(str(value))}"'
         for name, value in attributes.items()
     )
+    if tag in EMPTY:
+        return Markup(f"<{tag}{named}/>")
     return Markup(f"<{tag}{named}>{_joined(content)}</{tag}>")
 
 

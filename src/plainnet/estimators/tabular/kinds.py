@@ -112,7 +112,7 @@ class Number:
     ) -> None:
         self.name, self.notation, self.words, self.example = name, notation, words, example
         self.durations = durations
-        values = self._read(column)
+        values = self.read(column)
         present = values[~np.isnan(values)]
         self.constant = len(present) == 0 or present.min() == present.max()
         self.gaps = 0 < len(present) < len(values)
@@ -131,12 +131,12 @@ class Number:
         return self.gaps or not self.constant
 
     def features(self, column: Array) -> Features:
-        values = self._read(column)
+        values = self.read(column)
         missing = np.isnan(values)
         numbers = [] if self.constant else [np.where(missing, self.median, values)]
         return Features(numbers, [missing] if self.gaps else [])
 
-    def _read(self, column: Array) -> Array:
+    def read(self, column: Array) -> Array:
         """The column as float64, NaN for missing values; refuses other texts, and infinity."""
         if column.dtype.kind in "biuf" and not self._has_unit and not self.durations:
             values = column.astype(np.float64)
@@ -197,7 +197,7 @@ class Date:
         example: str = "",
     ) -> None:
         self.name, self.notation, self.words, self.example = name, notation, words, example
-        when = self._read(column)
+        when = self.read(column)
         self.parts = [Number(part, values) for part, values in _split(when)]
         used = ", ".join(part.name for part in self.parts if not part.constant)
         self.note = f"date: {used}" if used else "constant date, left out"
@@ -211,12 +211,12 @@ class Date:
         return self.gaps or not all(part.constant for part in self.parts)
 
     def features(self, column: Array) -> Features:
-        when = self._read(column)
+        when = self.read(column)
         pairs = zip(self.parts, _split(when), strict=True)
         numbers = [each for part, (_, values) in pairs for each in part.features(values).numbers]
         return Features(numbers, [np.isnat(when)] if self.gaps else [])
 
-    def _read(self, column: Array) -> Array:
+    def read(self, column: Array) -> Array:
         """The column as datetime64[s], NaT for missing values; refuses all that is not a date."""
         if column.dtype.kind == "M":
             return column.astype("datetime64[s]")

@@ -125,6 +125,10 @@ class Texts(Ensemble):
     def _inputs(self, X: Examples) -> Examples:
         return X
 
+    def _as_learned(self, X: Any, y: Any) -> tuple[Any, Array]:
+        rows = self._read(self._known_rows(X, y))
+        return rows.X.batch(np.arange(len(rows))), self._learnable(rows)
+
     def _outputs_of(self, network: Network, X: Examples) -> Array:
         return measured(network, X)
 

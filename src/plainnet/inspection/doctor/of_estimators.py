@@ -12,9 +12,12 @@ from plainnet.estimators import MLPClassifier, MLPRegressor
 from plainnet.estimators.base import NeuralEstimator
 from plainnet.estimators.ensemble import Ensemble
 from plainnet.estimators.images import ImageClassifier
+from plainnet.estimators.texts.column import as_texts
+from plainnet.estimators.texts.estimators import Texts
 from plainnet.inspection.doctor.data import of_classes
 from plainnet.inspection.doctor.diagnosing import Examined, ranked
 from plainnet.inspection.doctor.ending import of_end
+from plainnet.inspection.doctor.setups import sampled
 from plainnet.inspection.doctor.tables import of_table
 from plainnet.inspection.doctor.verdicts import Report, Verdict
 from plainnet.optimizers.lbfgs import LBFGS
@@ -30,6 +33,11 @@ def diagnose_estimator(
     """What `diagnose` says of a fitted estimator; y are labels or numbers as for `fit`."""
     if not hasattr(estimator, "network_"):
         raise SettingError(f"{type(estimator).__name__} is not fitted: call fit(X, y) first")
+    if isinstance(estimator, Texts):  # all of them, padded to the longest, might take much memory
+        rng = np.random.default_rng(seed)
+        X, y = sampled(as_texts(X), np.asarray(y), rng)
+        if validation is not None:
+            validation = sampled(as_texts(validation[0]), np.asarray(validation[1]), rng)
     inputs, targets = estimator._as_learned(X, y)
     pair = None if validation is None else estimator._as_learned(*validation)
     optimizer = getattr(estimator, "_optimizer", None)

@@ -96,7 +96,12 @@ LEGEND = (
 
 
 def html_of(trace: Trace, bounds: Bounds = NOTEBOOK) -> str:
-    """All steps, under a heading for each direction."""
+    """All that a notebook shows of a trace."""
+    return output(content_of(trace, bounds), style=STYLE)
+
+
+def content_of(trace: Trace, bounds: Bounds = NOTEBOOK) -> Markup:
+    """All steps, under a heading for each direction, without the style."""
     sections: list[Markup] = []
     room = Room(bounds, sum(max(1, len(step.formulas)) for step in trace.steps))
     direction, short = "", len(trace.steps) <= MANY
@@ -113,7 +118,7 @@ def html_of(trace: Trace, bounds: Bounds = NOTEBOOK) -> str:
             sections.append(element("p", direction.capitalize(), class_="plainnet-heading"))
         is_open = (short and step.number < OPEN) or bool(step.notes)
         sections.append(_section(step, room, is_open=is_open))
-    return output(paragraph(title_of(trace)), _said(LEGEND), *sections, style=STYLE)
+    return Markup("".join([paragraph(title_of(trace)), _said(LEGEND), *sections]))
 
 
 def html_of_step(step: Step) -> str:
