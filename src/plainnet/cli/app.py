@@ -153,8 +153,8 @@ Seed = Annotated[
 Page = Annotated[
     Path | None,
     _option(
-        "Write a page on the data, the training and the test rows, to look at in a browser and to "
-        "print (extra `plots`).",
+        "Write a page on the data, the training and the test, to look at in a browser and to "
+        "print. It takes the extra `plots`.",
         "FILE",
     ),
 ]
@@ -472,12 +472,13 @@ def rl_train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue with the agent in FILE, if there is one.")
     ] = False,
+    report: Page = None,
     quiet: Quiet = False,
 ) -> None:
     """`plainnet rl train`."""
     from plainnet.cli.rl import train as run_train
 
-    run_train(env, agent.value, steps, set_ or [], seed, out, resume, quiet)
+    run_train(env, agent.value, steps, set_ or [], seed, out, resume, quiet, report)
 
 
 @rl.command("watch", help=RL_WATCH_HELP)

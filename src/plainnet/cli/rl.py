@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 from inspect import signature
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from plainnet import rl
 from plainnet.cli import report
+from plainnet.cli.learn import page_file
 from plainnet.cli.output import check_replaceable, check_writable
 from plainnet.errors import DivergedError, FileError, SettingError
 from plainnet.files.kinds import check_ending, kind_of
@@ -36,10 +38,12 @@ def train(
     out: Path | None,
     resume: bool,
     quiet: bool,
+    page: Path | None,
 ) -> None:
     """Run `plainnet rl train`."""
     if steps < 1:
         raise SettingError(f"--steps must be 1 or more; got {steps}")
+    file = None if page is None else page_file(page)
     out = out or Path(f"{env.replace('/', '-').replace(':', '-')}-{agent}.npz")
     check_ending(out, "agent")
     place = check_writable(out)
@@ -95,6 +99,14 @@ def train(
         f"{EVALUATED} new episodes, greedy: {returns.mean():.1f} ± {returns.std():.1f}",
         soft_wrap=True,
     )
+    if file is not None:
+        from plainnet.cli.pages.agents import document
+
+        typed = ["plainnet", "rl", "train", env, "--agent", agent, "--steps", f"{steps}"]
+        typed += [each for setting in settings for each in ("--set", setting)]
+        typed += ["--seed", f"{seed}"] if seed else []
+        file.write(document(learner, shlex.join(typed), returns, seconds).html())
+        report.show_page(console, file.path)
     console.print(f"saved to {out}; look at it: plainnet rl watch {out}", soft_wrap=True)
 
 

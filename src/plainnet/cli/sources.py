@@ -225,6 +225,7 @@ def _rows(X: Array, path: Path) -> Array:
 def _frame(X: Array) -> pd.DataFrame:
     pandas = optional("pandas", purpose="reading tables", extra="cli")
     frame: pd.DataFrame = pandas.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    frame.index += 1  # as the rows of a file are counted
     return frame
 
 

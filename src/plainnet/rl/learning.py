@@ -63,7 +63,8 @@ class Learning:
         """
         ax = new_axes() if ax is None else ax
         steps, returns = self.steps, self.returns
-        ax.plot(steps, returns, ".", markersize=2, alpha=0.4, label="of an episode")
+        size = np.clip(600 / max(len(steps), 1), 2, 6)
+        ax.plot(steps, returns, ".", markersize=size, alpha=0.4, label="of an episode")
         if len(returns) >= window:
             mean = np.convolve(returns, np.full(window, 1 / window), "valid")
             ax.plot(steps[window - 1 :], mean, label=f"mean of {window}")

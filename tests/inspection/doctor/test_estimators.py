@@ -50,6 +50,39 @@ def test_a_table_with_a_column_that_tells_and_rows_on_both_sides(rng):
     assert "50 rows of 150" in report[1].evidence
 
 
+def test_of_many_rows_some_are_drawn_with_their_targets():
+    X, y = patients(5000)
+    X["code"] = np.where(y == "ill", 1.0, 0.0) + np.random.default_rng(1).normal(0, 0.2, 5000)
+    model = TabularClassifier("fast", n_networks=1, epochs=2, random_state=0).fit(X, y)
+    report = diagnose(model, X, y, validation=patients_with_code(1000))
+    assert report[0].name == "leaking_feature"
+    assert report[0].where == "code"
+
+
+def patients_with_code(n):
+    X, y = patients(n, seed=1)
+    X["code"] = np.where(y == "ill", 1.0, 0.0) + np.random.default_rng(2).normal(0, 0.2, n)
+    return X, y
+
+
+def test_numbers_and_dates_that_are_texts_are_read_as_the_estimator_reads_them():
+    X, y = patients()
+    when = np.datetime64("2026-01-01") + np.arange(300)
+    X = X.assign(age=X["age"].map("{:.3f} kg".format), since=when.astype(str))
+    model = TabularClassifier(n_networks=1, epochs=2, random_state=0).fit(X, y)
+    V = X.assign(age=[f"{float(text.split()[0]) + 60:.3f} kg" for text in X["age"]])
+    assert diagnose(model, X, y, validation=(V, y))["shifted_validation"].where == "age"
+    V = X.assign(since=(when + 200).astype(str))
+    assert diagnose(model, X, y, validation=(V, y))["shifted_validation"].where == "since"
+
+
+def test_several_targets_a_row():
+    X, _ = patients()
+    Y = np.column_stack([X["age"], X["weight"]])
+    model = TabularRegressor(n_networks=1, epochs=2, random_state=0).fit(X, Y)
+    assert diagnose(model, X, Y, validation=(X, Y)).looked_at == ("the table", "what is learned")
+
+
 def test_a_table_whose_validation_rows_are_others():
     X, _ = patients()
     model = TabularRegressor(n_networks=1, epochs=5, random_state=0).fit(X, X["age"] + X["weight"])
@@ -61,10 +94,10 @@ def test_a_table_whose_validation_rows_are_others():
 def test_columns_as_they_come():
     X = pd.DataFrame({"a": [1.0, np.nan], "b": ["x", None], "c": [True, False]})
     a, b, c = columns_of(X)
-    assert (a.name, a.is_category, b.is_category, c.is_category) == ("a", False, True, False)
+    assert (a.name, a.is_category, b.is_category, c.is_category) == ("a", False, True, True)
     assert np.isnan(a.values[1])
     assert not list(of_table(X, np.array([0, 1]), None))
-    assert [column.name for column in columns_of(np.ones((3, 2)))] == ["0", "1"]
+    assert [column.name for column in columns_of(np.ones((3, 2)))] == ["x0", "x1"]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ padding-top:.7em}
 .plainnet-cells span{opacity:.75}
 .plainnet-pictures{display:flex;flex-wrap:wrap;gap:.5em}
 .plainnet-pictures figure{margin:0;width:5.5em}
+.plainnet-frames figure{width:10em}
 .plainnet-pictures img{display:block;image-rendering:pixelated;width:100%}
 .plainnet-pictures figcaption{font-size:12px;overflow-wrap:anywhere}
 @media print{

@@ -30,7 +30,7 @@ LOOK = {
 MANY = 1000
 """Points from which on a cloud is a picture of pixels, which is smaller than so many circles."""
 BAR_WIDTH, BAR_HEIGHT = 6, 24
-LARGEST = 96
+LARGEST = 160
 """Pixels along a side of a picture on the page."""
 
 
@@ -82,7 +82,8 @@ def histogram(values: Array, bins: int = 20) -> list[int]:
     """How many numbers there are in each of the bins from the least to the largest."""
     if not len(values):
         return []
-    low, high = float(values.min()), float(values.max())
+    values = values / 2  # so that their range is finite
+    low, high = values.min(), values.max()
     if not low < high:
         return [len(values)]
     counts, _ = np.histogram((values - low) / (high - low), bins, range=(0, 1))
@@ -114,6 +115,6 @@ def picture(pixels: Array, caption: str, *, signed: bool = False) -> Markup:
     return element("figure", image, element("figcaption", caption))
 
 
-def pictures(shown: Sequence[Markup]) -> Markup:
+def pictures(shown: Sequence[Markup], *, wide: bool = False) -> Markup:
     """Pictures in rows."""
-    return element("div", *shown, class_="plainnet-pictures")
+    return element("div", *shown, class_="plainnet-pictures" + " plainnet-frames" * wide)

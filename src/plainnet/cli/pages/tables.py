@@ -73,7 +73,7 @@ def document(task: Task, model: Any, settings: Settings, epochs: int, seconds: f
 
 def _place(X: Any, i: int) -> str:
     """Where a row is in its file, counted from 1, as `plainnet explain --row` takes it."""
-    return f"{int(X.index[i]) + 1:,}"
+    return f"{int(X.index[i]):,}"
 
 
 # --- columns --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +13,10 @@ from plainnet.estimators import MLPClassifier, MLPRegressor
 from plainnet.estimators.base import NeuralEstimator
 from plainnet.estimators.ensemble import Ensemble
 from plainnet.estimators.images import ImageClassifier
+from plainnet.estimators.tabular.table import as_table
 from plainnet.estimators.texts.column import as_texts
 from plainnet.estimators.texts.estimators import Texts
-from plainnet.inspection.doctor.data import of_classes
+from plainnet.inspection.doctor.data import guessed, of_classes
 from plainnet.inspection.doctor.diagnosing import Examined, ranked
 from plainnet.inspection.doctor.ending import of_end
 from plainnet.inspection.doctor.setups import sampled
@@ -52,29 +54,23 @@ def diagnose_estimator(
         estimator.network_, inputs, targets, optimizer, history, pair, settings, seed
     )
     if isinstance(estimator, Ensemble | ImageClassifier):
-        return _of_recipe(estimator, X, y, validation, examined)
+        return _of_recipe(estimator, X, targets, validation, examined)
     report = examined.report(steps)
     verdicts = [_for_estimator(verdict, estimator) for verdict in report]
     return Report(verdicts, report.looked_at, report.left_out)
 
 
 def _of_recipe(
-    estimator: NeuralEstimator, X: Any, y: Any, validation: Any, examined: Examined
+    estimator: NeuralEstimator, X: Any, targets: Any, validation: Any, examined: Examined
 ) -> Report:
     """Of one that scales columns, starts and trains by a recipe: its rows, and what is learned."""
     setup, looked_at = examined.setup, ["what is learned"]
     found: list[Verdict] = []
-    ids = examined.ids
-    if ids is not None:
-        found += of_classes(setup, ids)
+    if examined.ids is not None:
+        found += of_classes(setup, examined.ids)
     if hasattr(estimator, "columns_"):
         looked_at.insert(0, "the table")
-        numbers = estimator._as_learned(X, y)[1] if ids is None else ids
-        rows = slice(ROWS)
-        table = X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
-        others = None if validation is None else validation[0]
-        unused = estimator.columns_.unused
-        found += of_table(table, np.asarray(numbers).reshape(-1)[rows], others, unused)
+        found += _of_its_table(estimator, X, guessed(setup.network, targets), validation, examined)
     found += of_end(setup, None, examined.seed)  # the best epoch is kept, whatever came after it
     left_out = {}
     if validation is None:
@@ -83,6 +79,23 @@ def _of_recipe(
     found = [verdict for verdict in found if verdict.name != "miscalibrated"]
     verdicts = [_for_estimator(verdict, estimator) for verdict in ranked(found, 1.0)]
     return Report(verdicts, looked_at, left_out)
+
+
+def _of_its_table(
+    estimator: Any, X: Any, y: Any, validation: Any, examined: Examined
+) -> Iterator[Verdict]:
+    """What its columns say, as it reads them."""
+    if y is None:  # several targets a row
+        return
+    drawn = np.random.default_rng(examined.seed).permutation(len(y))[:ROWS]
+    rows = np.sort(drawn)
+
+    def table(X: Any, rows: Any) -> Any:
+        whole = estimator._table(as_table(X), reset=False)
+        return whole.iloc[rows] if hasattr(whole, "iloc") else whole[rows]
+
+    others = None if validation is None else table(validation[0], slice(ROWS))
+    yield from of_table(table(X, rows), y[rows], others, estimator.columns_.kinds)
 
 
 def _for_estimator(verdict: Verdict, estimator: NeuralEstimator) -> Verdict:

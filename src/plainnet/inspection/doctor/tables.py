@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import counted
+from plainnet.estimators.tabular.kinds import Date, Kind, Number
+from plainnet.estimators.tabular.table import columns_of as cells_of
 from plainnet.inspection.doctor.data import knowledge, parts_of
 from plainnet.inspection.doctor.neighbors import apart_by_chance, kolmogorov
 from plainnet.inspection.doctor.thresholds import (
@@ -34,29 +37,38 @@ class Raw(NamedTuple):
     is_category: bool
 
 
-def columns_of(X: Any) -> list[Raw]:
-    """The columns of a DataFrame or of a 2-D array."""
-    if hasattr(X, "iloc"):
-        named = [(str(name), X.iloc[:, i].to_numpy()) for i, name in enumerate(X.columns)]
-    else:
-        array = np.asarray(X)
-        named = [(str(i), column) for i, column in enumerate(array.T)] if array.ndim == 2 else []
-    return [_raw(name, values) for name, values in named]
+def columns_of(X: Any, kinds: Sequence[Kind] = ()) -> list[Raw]:
+    """The columns of a DataFrame or of a 2-D array, but for those that the kinds do without.
+
+    `kinds` are those of an estimator, which knows how numbers and dates are written.
+    """
+    return [
+        _raw(column.name, column.values, kind)
+        for column, kind in zip_longest(cells_of(X), kinds)
+        if kind is None or kind.used
+    ]
 
 
-def _raw(name: str, values: Array) -> Raw:
+def _raw(name: str, values: Array, kind: Kind | None) -> Raw:
+    if isinstance(kind, Number):
+        return Raw(name, kind.read(values), False)
+    if isinstance(kind, Date):
+        when = kind.read(values)
+        return Raw(name, np.where(np.isnat(when), np.nan, when.astype(float)), False)
     if values.dtype.kind in "fiub":
         return Raw(name, values.astype(np.float64), False)
     codes = np.unique([str(value) for value in values.tolist()], return_inverse=True)[1]
     return Raw(name, codes.astype(np.float64), True)
 
 
-def of_table(X: Any, y: Array, validation: Any, unused: Sequence[str] = ()) -> Iterator[Verdict]:
+def of_table(
+    X: Any, y: Array, validation: Any, kinds: Sequence[Kind] = ()
+) -> Iterator[Verdict]:
     """A column that gives the target away, rows on both sides, columns that have shifted."""
-    columns = [column for column in columns_of(X) if column.name not in unused]
+    columns = columns_of(X, kinds)
     yield from _telling(columns, y)
     if validation is not None:
-        others = {column.name: column for column in columns_of(validation)}
+        others = {column.name: column for column in columns_of(validation, kinds)}
         if all(column.name in others for column in columns):
             yield from _shared(X, validation)
             yield from _shifted(columns, others)
