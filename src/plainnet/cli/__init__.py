@@ -7,8 +7,10 @@ folders    a folder with a folder for each class: which files there are
 learn      `plainnet train`: tables.py, images.py or class_folders.py, which knows pictures.py and
            texts.py, on parts of the rows that rows.py makes; progress.py and report.py show it,
            checkpoints.py keeps how far it has got
+pages      what `--report` writes: a page of a run
 predict    `plainnet predict`
 explain    `plainnet explain`
+doctor     `plainnet doctor`
 tune       `plainnet tune`: study.py is its file
 rl         `plainnet rl train` and `plainnet rl watch`
 model      the files that hold models

@@ -62,7 +62,9 @@ def _traced(model: Any, path: Path, source: str, row: int, text: TextFormat) -> 
         network, recipe = model
         table = sources.to_predict(source, recipe.columns)
         i = _place(row, len(table), source)
-        return trace_of_pixels(network, recipe, checks.pixels(table.iloc[i : i + 1].to_numpy())), what
+        return trace_of_pixels(
+            network, recipe, checks.pixels(table.iloc[i : i + 1].to_numpy())
+        ), what
     columns = model.feature_names_in_.tolist()
     table = sources.to_predict(source, columns, model.columns_.unused, text)
     i = _place(row, len(table), source)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from plainnet import metrics
 from plainnet.arguments.arrays import exponents
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
-def counts(y: Array, P: Array) -> npt.NDArray[np.int64]:
+def counts(y: Array, P: Array) -> Array:
     """How many rows of each class were taken for each, shape (K, K).
 
     Parameters
@@ -25,7 +27,7 @@ def counts(y: Array, P: Array) -> npt.NDArray[np.int64]:
     return matrix
 
 
-def rates(matrix: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], ...]:
+def rates(matrix: Array) -> tuple[Array, ...]:
     """Precision, recall and F1 of each class from counts by (true, predicted); 0 for 0 / 0."""
     hits = np.diag(matrix).astype(float)
     precision = hits / np.maximum(matrix.sum(axis=0), 1)
@@ -35,7 +37,7 @@ def rates(matrix: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], ...]:
     return precision, recall, f1
 
 
-def confusions(matrix: npt.NDArray[np.int64]) -> list[tuple[int, int, int]]:
+def confusions(matrix: Array) -> list[tuple[int, int, int]]:
     """(true, predicted, count) of each confusion that has happened, the most frequent first."""
     wrong = matrix - np.diag(np.diag(matrix))
     pairs = np.argwhere(wrong)
@@ -44,7 +46,7 @@ def confusions(matrix: npt.NDArray[np.int64]) -> list[tuple[int, int, int]]:
 
 
 def of_numbers(
-    y: npt.NDArray[np.float64], predicted: npt.NDArray[np.float64], seen: npt.NDArray[np.float64]
+    y: Array, predicted: Array, seen: Array
 ) -> dict[str, float]:
     """How far predictions are from y, and how far the mean of the targets `seen` in training is."""
     k = exponents(seen)
@@ -53,7 +55,5 @@ def of_numbers(
         "RMSE": metrics.root_mean_squared_error(y, predicted),
         "MAE": metrics.mean_absolute_error(y, predicted),
         "R2": metrics.r2_score(y, predicted),
-        "RMSE of always saying the mean": metrics.root_mean_squared_error(
-            y, np.full(len(y), mean)
-        ),
+        "RMSE of always saying the mean": metrics.root_mean_squared_error(y, np.full(len(y), mean)),
     }

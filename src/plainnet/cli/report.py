@@ -295,8 +295,7 @@ def _show_confusions(console: Console, matrix: Array, classes: list[Any], what: 
     if others:
         rest = sum(count for *_, count in others)
         console.print(
-            f"and {counted(len(others), 'other pair')} with "
-            f"{counted(rest, what.removesuffix('s'))}"
+            f"and {counted(len(others), 'other pair')} with {counted(rest, what.removesuffix('s'))}"
         )
     console.print()
 

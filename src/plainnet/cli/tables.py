@@ -109,9 +109,7 @@ def prepare(table: Table, settings: Settings) -> Task:
     return Task(table, parts)
 
 
-def learn(
-    table: Table, settings: Settings, console: Console, checkpoints: Checkpoints
-) -> Learned:
+def learn(table: Table, settings: Settings, console: Console, checkpoints: Checkpoints) -> Learned:
     """Train and report."""
     from plainnet.estimators.tabular.sizes import networks_for
 

@@ -1,4 +1,4 @@
-"""The page of `plainnet train --report`: what a run has learned, and how well, to read and to print.
+"""The page of `plainnet train --report`: what was learned, and how well, to read and to print.
 
 document   its parts, and how they look
 figures    what matplotlib draws, small charts, and pictures, as parts of a document

@@ -48,7 +48,9 @@ padding-top:.7em}
 body{font-size:10pt;margin:0;max-width:none;padding:0}
 .plainnet-contents,.plainnet-screen{display:none}
 .plainnet-output :is(h1,h2,h3){break-after:avoid}
-.plainnet-output :is(figure,svg,tr,img,.plainnet-verdict,.plainnet-facts){break-inside:avoid}
+.plainnet-output h2+p{break-after:avoid}
+.plainnet-output :is(figure,svg,tr,img,.plainnet-cells,.plainnet-facts,.plainnet-verdict){
+break-inside:avoid}
 .plainnet-wide{overflow-x:visible}
 .plainnet-free table{min-width:0}
 .plainnet-output.plainnet-output :is(th,td){font-size:8.5pt;padding:.15em .5em;white-space:normal}

@@ -87,7 +87,7 @@ def histogram(values: Array, bins: int = 20) -> list[int]:
     if not low < high:
         return [len(values)]
     counts, _ = np.histogram((values - low) / (high - low), bins, range=(0, 1))
-    return counts.tolist()
+    return [int(count) for count in counts]
 
 
 def picture(pixels: Array, caption: str, *, signed: bool = False) -> Markup:

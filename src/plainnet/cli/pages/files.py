@@ -95,9 +95,7 @@ def _of_texts(
         spread = f"{words.min():.0f} to {words.max():.0f}, median {np.median(words):.0f}"
         example = " ".join(X[int(np.argmax(ids == k))].split())
         drawn = bars(histogram(words), f"words in a text: {spread}")
-        rows.append(
-            [str(scores.names[k]), f"{counts[k]:,}", spread, drawn, f"{example[:120]}"]
-        )
+        rows.append([str(scores.names[k]), f"{counts[k]:,}", spread, drawn, f"{example[:120]}"])
     titles = ["class", "texts", "words in a text", "distribution", "the first begins"]
     data = Section(
         "Data", [paragraph(said), wide(Table(titles, rows, numbers=["texts"]), wraps=True)]
@@ -153,7 +151,9 @@ def _marked(model: Any, text: str, scores: Classes, i: int) -> Markup:
         color = "217,119,6" if fall > 0 else "59,130,246"
         depth = SHADE * abs(fall) / largest
         marked += [
-            element("span", word, style=f"background:rgba({color},{depth:.2f})", title=f"{fall:.3g}"),
+            element(
+                "span", word, style=f"background:rgba({color},{depth:.2f})", title=f"{fall:.3g}"
+            ),
             " ",
         ]
     if len(text.split()) > len(words):

@@ -69,9 +69,7 @@ def document(run: Run, settings: Settings, epochs: int, seconds: float) -> Docum
     return Document(title, [of_command(settings.command)], facts, sections)
 
 
-def of_examples(
-    images: Sequence[Array], ids: Array, names: Sequence[Any], tested: int
-) -> Section:
+def of_examples(images: Sequence[Array], ids: Array, names: Sequence[Any], tested: int) -> Section:
     """How many images of each class are learned from, and the first of them."""
     counts = np.bincount(ids, minlength=len(names))
     said = f"{len(ids):,} images are learned from, and {tested:,} are held out to test on."
@@ -94,9 +92,7 @@ def _counted(counts: Array, names: Sequence[Any]) -> Markup:
     return wide(Table(["class", "images"], rows, numbers=["images"]))
 
 
-def of_maps(
-    network: Network, X: Array, scores: Classes, as_image: Any, as_map: Any
-) -> Section:
+def of_maps(network: Network, X: Array, scores: Classes, as_image: Any, as_map: Any) -> Section:
     """Which pixels speak for the class that is predicted, in one image of each class and in all."""
     wanted = []
     for k in range(min(len(scores.names), CLASSES)):

@@ -52,7 +52,9 @@ def of_training(
     took = f" Training took {seconds:,.1f} s." if seconds >= 1 else ""
     content = [paragraph(f"{said[0].upper()}{said[1:]}.{ended}{took}")]
     measures = list(dict.fromkeys(n.removeprefix("val_") for n in histories[0]))[:MOST_MEASURES]
-    figures = [_curves(histories, measure, best) for measure in measures if _is_drawn(histories, measure)]
+    figures = [
+        _curves(histories, measure, best) for measure in measures if _is_drawn(histories, measure)
+    ]
     content.append(side_by_side(*figures))
     if len(histories) > 1:
         content.append(aside("A line for each network; dots are the epochs that are kept."))

@@ -65,7 +65,7 @@ class Classes:
     @property
     def worth_a_look(self) -> Array:
         """Where the right class has not got half of the probability."""
-        return self.losses > np.log(2)
+        return np.asarray(self.losses > np.log(2))
 
     @property
     def facts(self) -> list[Fact]:
@@ -120,7 +120,7 @@ class Classes:
             shown = np.argsort(f1, kind="stable")[: report.CLASSES_SHOWN]
         titles = ["class", "precision", "recall", "F1", self.what]
         rows = []
-        for k in shown:
+        for k in shown.tolist():
             of_class = (f"{rate[k]:.3f}" for rate in (precision, recall, f1))
             rows.append([str(self.names[k]), *of_class, f"{matrix[k].sum():,}"])
         return Table(titles, rows, numbers=titles[1:])
@@ -181,7 +181,7 @@ class Numbers:
     @property
     def worth_a_look(self) -> Array:
         """Where the prediction is not exact."""
-        return self.losses > 0
+        return np.asarray(self.losses > 0)
 
     @property
     def facts(self) -> list[Fact]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from plainnet.errors import counted, optional
 from plainnet.estimators.tabular.cells import MISSING, label_of
 from plainnet.estimators.tabular.columns import Date, Number
 from plainnet.estimators.tabular.table import Column, columns_of
+from plainnet.estimators.tabular.written_numbers import says_missing
 from plainnet.inspection.charts import BLUE
 from plainnet.inspection.markup import Markup, paragraph
 
@@ -134,13 +134,20 @@ def _of_numbers(values: Array) -> list[str]:
 
 
 def _of_labels(labels: list[Any]) -> list[str]:
-    counts = Counter(label for label in labels if label != MISSING)
+    counts = Counter(
+        label for label in labels if not (isinstance(label, str) and is_missing(label))
+    )
     missing, total = len(labels) - counts.total(), counts.total()
     common = counts.most_common(DRAWN)
     shown = [f"{_short(label)} {n / total:.0%}" for label, n in common[:LABELS]]
     said = ", ".join(shown) + (" ..." if len(counts) > LABELS else "")
     drawn = bars([n for _, n in common], said) if common[:1] and common[0][1] > 1 else Markup("")
     return _cells(missing, len(labels), len(counts), said, drawn)
+
+
+def is_missing(label: str) -> bool:
+    """Whether it is that of an empty cell, or a word for one."""
+    return label == MISSING or says_missing(label)
 
 
 def _cells(missing: int, m: int, different: int, said: str, drawn: Markup) -> list[str]:

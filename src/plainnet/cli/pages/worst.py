@@ -15,6 +15,8 @@ from plainnet.inspection.markup import Markup, details, element, paragraph
 from plainnet.inspection.tracing.html import Bounds, content_of
 
 SHOWN = 5
+LONGEST = 300
+"""Characters of a cell."""
 TRACED = Bounds(formulas=60, cells=1_500, lines=300)
 """How much a page shows of each trace."""
 
@@ -65,4 +67,5 @@ def cells(names: Any, values: Any) -> Markup:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -61,9 +61,7 @@ def _raw(name: str, values: Array, kind: Kind | None) -> Raw:
     return Raw(name, codes.astype(np.float64), True)
 
 
-def of_table(
-    X: Any, y: Array, validation: Any, kinds: Sequence[Kind] = ()
-) -> Iterator[Verdict]:
+def of_table(X: Any, y: Array, validation: Any, kinds: Sequence[Kind] = ()) -> Iterator[Verdict]:
     """A column that gives the target away, rows on both sides, columns that have shifted."""
     columns = columns_of(X, kinds)
     yield from _telling(columns, y)
