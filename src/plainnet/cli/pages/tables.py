@@ -34,8 +34,8 @@ COLUMNS = 100
 """More are not shown one by one."""
 LABELS = 3
 """Of a column of categories, by name."""
-SHUFFLES, PREDICTIONS, MOST_ROWS, FEWEST_ROWS = 5, 300_000, 3_000, 100
-"""Of each column, to see what it is worth; predicted rows in all, and at once."""
+SHUFFLES, MOST_SHUFFLED, PREDICTIONS, MOST_ROWS, FEWEST_ROWS = 5, 1_000, 300_000, 3_000, 100
+"""Of each column, to see what it is worth, and in all; predicted rows in all, and at once."""
 DRAWN = 20
 
 
@@ -106,6 +106,16 @@ def _of_target(task: Task) -> list[str]:
     return [target.name, "the target: a number", *_of_numbers(np.asarray(target.values, float))]
 
 
+def _as_floats(model: Any, X: Any) -> Any:
+    """The table with numbers that are texts read once and for all."""
+    read = {
+        column.name: kind.read(column.values)
+        for column, kind in zip(columns_of(X), model.columns_.kinds, strict=True)
+        if isinstance(kind, Number) and kind.takes_floats
+    }
+    return X.assign(**read)
+
+
 def _described(column: Column, kind: Any) -> list[str]:
     """How many cells are missing, how many differ, and which there are."""
     if isinstance(kind, Number):
@@ -167,9 +177,13 @@ def of_importances(model: Any, X: Any, y: Array, task: Task) -> Section:
     """How much worse the predictions are when a column's cells are mixed up (Breiman 2001)."""
     inspection = optional("sklearn.inspection", purpose="importances", extra="cli")
     columns = X.shape[1]
+    if columns > MOST_SHUFFLED:
+        said = f"With {columns:,} columns, it would take long to see what each is worth."
+        return Section("What matters", [paragraph(said)])
     rows = min(len(X), MOST_ROWS, max(PREDICTIONS // columns, FEWEST_ROWS))
-    shuffles = int(np.clip(PREDICTIONS // (columns * rows), 1, SHUFFLES))
+    shuffles = int(np.clip(MOST_SHUFFLED // columns, 1, SHUFFLES))
     place = np.random.default_rng(0).permutation(len(X))[:rows]
+    X = _as_floats(model, X)
     classes = task.is_classification
     scoring = "neg_log_loss" if classes else "neg_root_mean_squared_error"
     if classes and len(np.unique(y[place])) < len(model.classes_):

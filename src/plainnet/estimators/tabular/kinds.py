@@ -138,7 +138,7 @@ class Number:
 
     def read(self, column: Array) -> Array:
         """The column as float64, NaN for missing values; refuses other texts, and infinity."""
-        if column.dtype.kind in "biuf" and not self._has_unit and not self.durations:
+        if column.dtype.kind in "biuf" and self.takes_floats:
             values = column.astype(np.float64)
         elif column.dtype.kind == "m" and self.durations:
             values = seconds(column)
@@ -167,6 +167,11 @@ class Number:
         if number is None and (text in self.words or says_missing(text)):
             return np.nan
         return None if self.durations else number
+
+    @property
+    def takes_floats(self) -> bool:
+        """Whether cells may be bare numbers: not where they are durations, or have units."""
+        return not self._has_unit and not self.durations
 
     @property
     def _has_unit(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from plainnet import initializers
+from plainnet import layers as families
 from plainnet.layers import Dense, Graph, Layer
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
@@ -60,9 +62,14 @@ def rebuilt(
     for layer, code in zip(network.layers, codes, strict=True):
         if repr(layer) in code and not _is_plain(layer):
             return ""
-    kinds = sorted(set(re.findall(r"\b[A-Z]\w*(?=\()", ", ".join(codes))))
+    names = sorted(set(re.findall(r"\b[A-Z]\w*(?=\()", ", ".join(codes))))
+    kinds = [name for name in names if hasattr(families, name)]
+    rules = [name for name in names if name not in kinds and hasattr(initializers, name)]
+    if len(kinds) + len(rules) < len(names):
+        return ""
+    imported = f"from plainnet.initializers import {', '.join(rules)}\n" if rules else ""
     return (
-        f"from plainnet import Network\nfrom plainnet.layers import {', '.join(kinds)}\n"
+        f"{imported}from plainnet import Network\nfrom plainnet.layers import {', '.join(kinds)}\n"
         f"network = Network([{', '.join(codes)}], loss=network.loss, "
         f"input_shape={input_shape or 'network.input_shape'}, seed=0)"
     )

@@ -94,6 +94,8 @@ class Trials:
         )
         self.setup = replace(setup, X=X, y=y, validation=others)
         self._outcomes: dict[str, Outcome | None] = {}
+        self.failed: dict[str, str] = {}
+        """Remedies that cannot be run here, with the error; they are not shown as code."""
 
     @cached_property
     def base(self) -> Outcome:
@@ -141,10 +143,15 @@ class Trials:
             )  # fmt: skip
         except PlainnetError:
             return None
+        except Exception as error:  # of a layer or loss of someone's own, which it does not suit
+            self.failed[code] = f"{type(error).__name__}: {error}"
+            return None
 
     def judged(self, verdict: Verdict) -> Verdict | None:
         """The verdict with what its remedy brings; None for a suspicion that it does not prove."""
         after = self.remedied(verdict.code) if verdict.code else None
+        if verdict.code in self.failed:
+            verdict = replace(verdict, code="")
         if after is None:
             return None if verdict.severity == "suspected" else verdict
         verdict = replace(verdict, gain=after.gain_over(self.base))
