@@ -45,9 +45,7 @@ def confusions(matrix: Array) -> list[tuple[int, int, int]]:
     return sorted(found, key=lambda confusion: -confusion[2])
 
 
-def of_numbers(
-    y: Array, predicted: Array, seen: Array
-) -> dict[str, float]:
+def of_numbers(y: Array, predicted: Array, seen: Array) -> dict[str, float]:
     """How far predictions are from y, and how far the mean of the targets `seen` in training is."""
     k = exponents(seen)
     mean = np.ldexp(np.ldexp(seen, -k).mean(), k)

@@ -105,7 +105,10 @@ class Classes:
             side = min(max(3.0, 1.6 + 0.42 * K), 7.5)
             said = f"how often each of {K} classes was taken for each"
             yield side_by_side(figure(draw, said, (side + 1.0, side)), shown)
+            if K > report.CLASSES_SHOWN:
+                yield aside(f"The table has the {report.CLASSES_SHOWN} classes with the lowest F1.")
         else:
+            yield paragraph(f"The {report.CLASSES_SHOWN} classes with the lowest F1, of {K:,}:")
             yield shown
         found = measures.confusions(matrix)[: report.CONFUSIONS_SHOWN]
         if found and K > 2:

@@ -15,8 +15,8 @@ from plainnet.inspection.markup import Markup, details, element, paragraph
 from plainnet.inspection.tracing.html import Bounds, content_of
 
 SHOWN = 5
-LONGEST = 300
-"""Characters of a cell."""
+CELLS, LONGEST = 40, 300
+"""Of a row; characters of one."""
 TRACED = Bounds(formulas=60, cells=1_500, lines=300)
 """How much a page shows of each trace."""
 
@@ -58,11 +58,13 @@ def _trace(traced: Callable[[int], Trace], i: int) -> Markup:
 
 
 def cells(names: Any, values: Any) -> Markup:
-    """Names and values, a pair below the other."""
+    """Names with their values, as many as one looks at."""
+    more = len(names) - CELLS
     pairs = [
         element("div", element("span", f"{name}"), " ", element("strong", _cell(value)))
-        for name, value in zip(names, values, strict=True)
+        for name, value in list(zip(names, values, strict=True))[:CELLS]
     ]
+    pairs += [element("div", f"and {more:,} more")] if more > 0 else []
     return element("div", *pairs, class_="plainnet-cells")
 
 
