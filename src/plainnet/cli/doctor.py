@@ -1,4 +1,4 @@
-"""`plainnet doctor`: what is wrong with a model, or with the rows that it was trained on."""
+"""`plainnet doctor`: what is wrong with a model or its rows, or with an agent."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 import plainnet
+from plainnet import rl
 from plainnet.cli import class_folders, folders, report, sources
 from plainnet.cli.model import load_model
 from plainnet.cli.output import check_replaceable, check_writable, written_whole
-from plainnet.cli.settings import Settings
-from plainnet.errors import SettingError
+from plainnet.cli.settings import Settings, option
+from plainnet.errors import FileError, SettingError
+from plainnet.files.kinds import kind_of
 from plainnet.inspection import Report
 from plainnet.inspection.doctor.html import page_of
 
@@ -20,19 +22,25 @@ PAGE = "<!-- plainnet doctor -->"
 """By which its pages are known; after the first line."""
 
 
-def doctor(model: Path, settings: Settings, html: Path | None) -> None:
+def doctor(model: Path, settings: Settings, html: Path | None, env: str | None) -> None:
     """Run `plainnet doctor`."""
     settings.check()
+    if not model.exists():
+        raise FileError(f"there is no model {model}")
+    is_agent = kind_of(model) == "agent"
+    _check_what_belongs(settings, model, is_agent, env)
     place = None
     if html is not None:
         place = check_writable(html)
         check_replaceable(html, place, "a page of `plainnet doctor`", is_page)
-    found = _diagnosed(load_model(model), model, settings)
+    if is_agent:
+        found = plainnet.diagnose(rl.load_agent(model, env=env), seed=settings.seed)
+    else:
+        found = _diagnosed(load_model(model), model, settings)
+    title = f"{model.name}, {settings.source}" if settings.source else model.name
     if html is not None and place is not None:
         with written_whole(html, place) as file:
-            file.write(
-                page_of(found, f"{model.name}, {settings.source}").replace("\n", f"\n{PAGE}\n", 1)
-            )
+            file.write(page_of(found, title).replace("\n", f"\n{PAGE}\n", 1))
         return
     report.make_console(False).print(str(found), soft_wrap=True, markup=False, highlight=False)
 
@@ -41,6 +49,23 @@ def is_page(path: Path) -> bool:
     """Whether a file begins like those that this command writes."""
     with open(path, "rb") as file:
         return PAGE.encode() in file.read(4096)
+
+
+def _check_what_belongs(settings: Settings, model: Path, is_agent: bool, env: str | None) -> None:
+    """An agent makes its own data; any other model has a source."""
+    if not is_agent:
+        if not settings.source:
+            raise SettingError(f"name what {model} was trained on: plainnet doctor MODEL SOURCE")
+        if env is not None:
+            raise SettingError(f"--env is for agents, and {model} is not one")
+        return
+    usual = Settings("", seed=settings.seed).by_option()
+    typed = {**settings.by_option(), "source": settings.source or ""}
+    if given := [name for name, value in typed.items() if value != usual[name]]:
+        words = ["SOURCE" if name == "source" else option(name) for name in given]
+        raise SettingError(
+            f"{model} holds an agent, which makes its own data: leave out {', '.join(words)}"
+        )
 
 
 def _diagnosed(model: Any, path: Path, settings: Settings) -> Report:
