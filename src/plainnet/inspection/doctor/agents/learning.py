@@ -11,6 +11,7 @@ from plainnet.inspection.doctor.agents.rolling import (
     Rolled,
     decided,
     moved,
+    observed,
     returns_in,
     rolled,
     theta_of,
@@ -104,8 +105,7 @@ class _Watcher:
 
     def _look_around(self, agent: Agent) -> None:
         course = self.course
-        course.rolled = rolled(agent, agent.env, self.seed + len(course.decided))
-        seen = course.rolled.observations
+        seen = observed(agent, agent.env, self.seed + len(course.decided))
         rows = np.random.default_rng(self.seed).permutation(len(seen))[:PROBED]
         self.probe = seen[rows]
         course.decided.append(decided(agent, seen))
@@ -122,6 +122,8 @@ class _Watcher:
             if len(self.marks) < SCORED:
                 returns, _ = returns_in(agent, self.env, EPISODES, self.seed)
                 self.course.returns.append(float(returns.mean()))
+            if not self.marks:
+                self.course.rolled = rolled(agent, agent.env, self.seed)
 
     def _compare(self, agent: ActorCritic) -> None:
         """The policy before and after an iteration; not of each, where there are many."""

@@ -111,23 +111,25 @@ def of_values(known: Known, agent: ActorCritic) -> Iterator[Suspect]:
     worst = min((each for each in explained if np.isfinite(each)), default=np.nan)
     weight = agent.value_weight  # type: ignore[attr-defined]
     usual = default_of(agent, "value_weight")
-    if worst <= NOTHING_EXPLAINED or weight < usual / 50:
-        codes = [remade(agent, value_weight=usual)] if not usual / 5 <= weight <= 5 * usual else []
+    if weight > 10 * usual:
+        yield suspected(
+            "large_value_weight",
+            "value_weight",
+            f"With value_weight={weight:g}, gradients are mostly those of the values, and are "
+            f"shortened to {agent.max_norm:g} together.",  # type: ignore[attr-defined]
+            "Give the policy its share.",
+            remade(agent, value_weight=usual),
+        )
+    elif worst <= NOTHING_EXPLAINED or weight < usual / 50:
+        codes = [remade(agent, value_weight=usual)] if weight < usual / 5 else []
         if isinstance(agent, A2C | PPO) and agent.lam < 0.9:
             codes.append(remade(agent, lam=0.95))
         told = "" if np.isnan(worst) else f" The explained variance of the values is {worst:.2g}."
         if codes:
             yield suspected(
-                "values_explain_nothing", "value_weight",
+                "values_explain_nothing",
+                "value_weight",
                 f"Values are learned with value_weight={weight:g}.{told}",
                 "Let the values learn.",
                 *codes,
-            )  # fmt: skip
-    elif weight > 10 * usual:
-        yield suspected(
-            "large_value_weight", "value_weight",
-            f"With value_weight={weight:g}, gradients are mostly those of the values, and are "
-            f"shortened to {agent.max_norm:g} together.",  # type: ignore[attr-defined]
-            "Give the policy its share.",
-            remade(agent, value_weight=usual),
-        )  # fmt: skip
+            )

@@ -16,8 +16,8 @@ from plainnet.rl.evaluation import exploring
 from plainnet.rl.policies import Categorical, Gaussian
 from plainnet.rl.returns import discounted
 
-AT_ONCE, STEPS = 8, 128
-"""Environments that are stepped together, and steps in each."""
+AT_ONCE, STEPS, FEWER_STEPS = 8, 128, 24
+"""Environments that are stepped together, and steps in each, where only observations count too."""
 FEW, SAME = 20, 0.01
 """Returns of fewer steps, or that vary less as a share of their size, tell nothing of values."""
 LONG = 2000
@@ -95,6 +95,20 @@ def rolled(agent: Agent, env: str | Make, seed: int) -> Rolled:
     R = discounted(r + gamma * np.array(after), ended, last, gamma)
     weight = discounted(np.zeros_like(r), ended, np.ones(AT_ONCE), gamma)
     return Rolled(np.concatenate(seen), np.array(values), r, R, weight < 0.1)
+
+
+def observed(agent: Agent, env: str | Make, seed: int) -> Array:
+    """What it sees in a few steps, exploring as in learning: shape (time * n, width)."""
+    environments = Environments(env, AT_ONCE)
+    rng, seen = exploring(seed), []
+    try:
+        environments.reset(seed)
+        for _ in range(FEWER_STEPS):
+            seen.append(environments.observations)
+            environments.step(agent.choose(environments.observations, rng))
+    finally:
+        environments.close()
+    return np.concatenate(seen)
 
 
 def returns_in(
