@@ -52,7 +52,8 @@ class AgentCase:
 
     @property
     def name(self) -> str:
-        return f"{self.recipe.name}/{self.fault}" if self.fault else self.recipe.name
+        name = f"agent_{self.recipe.name}"
+        return f"{name}/{self.fault}" if self.fault else name
 
     @property
     def score(self) -> float:
@@ -83,6 +84,11 @@ class AgentCase:
         unit = strength if self.wrapper is Rewarded else None
         returns, _ = returns_in(agent, self.env(strength), EVALUATED, 10_000)
         return float(returns.mean()) / (1.0 if unit is None else unit)
+
+    def reached_once(self, strength: Any, seed: int) -> float:
+        """The mean return after learning with this seed."""
+        agent, could = self.learned(strength, seed)
+        return self.returned(agent, strength) if could else self.guessing
 
     def reached(self, strength: Any, seed: int) -> float:
         """The mean return after learning, over seeds."""
@@ -162,16 +168,12 @@ SMALL = {"hidden": (32, 32)}
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        AgentRecipe("ppo_cartpole", PPO, cart_pole, {}, 35_000, 400),
+        AgentRecipe("ppo_cartpole", PPO, cart_pole, {}, 35_000, 200),
         AgentRecipe(
             "dqn_cartpole", DQN, cart_pole,
             {"n_envs": 4, "learning_rate": 1e-3, "learning_starts": 500, "tau": 0.01,
              "hidden": (64, 64)},
             20_000, 150,
-        ),
-        AgentRecipe(
-            "a2c_cartpole", A2C, cart_pole,
-            {"n_envs": 8, "n_steps": 16, "learning_rate": 5e-3, "lam": 0.95}, 50_000, 250,
         ),
         AgentRecipe(
             "a2c_corridor", A2C, Corridor, {"learning_rate": 3e-3, "entropy_weight": 0.05, **SMALL},
@@ -183,7 +185,7 @@ RECIPES = {
         ),
         AgentRecipe(
             "ppo_corridor", PPO, Corridor,
-            {"n_steps": 64, "learning_rate": 2e-3, "entropy_weight": 0.02, **SMALL}, 12_000, 0.85,
+            {"n_steps": 64, "learning_rate": 2e-3, "entropy_weight": 0.05, **SMALL}, 16_000, 0.85,
         ),
         AgentRecipe(
             "dqn_corridor", DQN, Corridor,
