@@ -49,13 +49,15 @@ SAME = {
     "variance_gain": {"exploding_gradients", "vanishing_gradients", "large_start_loss"},
     "saturated_units": {"variance_gain", "vanishing_gradients"},
     "not_finite": {"learning_rate_too_high"},
+    "unscaled_rewards": {"entropy_collapse"},
     "shared_rows": {"too_good_validation"},
     "too_good_validation": {"shared_rows"},
     "loss_and_metric_disagree": {"overfitting", "miscalibrated"},
     "miscalibrated": {"loss_and_metric_disagree"},
 }
 """What says the same of a network: weights that are too large make the signal grow, the first loss
-large, units saturated and gradients explode, and one remedy mends all."""
+large, units saturated and gradients explode, and one remedy mends all. Of A2C, entropy counts for
+little where rewards are large."""
 
 
 class Result(NamedTuple):

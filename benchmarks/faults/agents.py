@@ -168,7 +168,7 @@ SMALL = {"hidden": (32, 32)}
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        AgentRecipe("ppo_cartpole", PPO, cart_pole, {}, 35_000, 200),
+        AgentRecipe("ppo_cartpole", PPO, cart_pole, {}, 20_000, 200),
         AgentRecipe(
             "dqn_cartpole", DQN, cart_pole,
             {"n_envs": 4, "learning_rate": 1e-3, "learning_starts": 500, "tau": 0.01,
@@ -185,17 +185,17 @@ RECIPES = {
         ),
         AgentRecipe(
             "ppo_corridor", PPO, Corridor,
-            {"n_steps": 64, "learning_rate": 2e-3, "entropy_weight": 0.05, **SMALL}, 16_000, 0.85,
+            {"n_steps": 64, "learning_rate": 2e-3, "entropy_weight": 0.1, **SMALL}, 16_000, 0.85,
         ),
         AgentRecipe(
             "dqn_corridor", DQN, Corridor,
-            {"n_envs": 4, "learning_rate": 2e-3, "gamma": 0.95, "learning_starts": 500,
-             "tau": 0.02, "exploration": 0.5, "hidden": (64, 64)},
+            {"learning_rate": 3e-3, "gamma": 0.95, "learning_starts": 500, "batch_size": 64,
+             "tau": 0.03, "exploration": 0.5, "hidden": (32, 32)},
             10_000, 0.85,
         ),
         AgentRecipe(
             "ppo_glider", PPO, Glider,
-            {"n_steps": 64, "gamma": 0.9, "learning_rate": 3e-3, **SMALL}, 20_000, -5,
+            {"n_steps": 64, "gamma": 0.9, "learning_rate": 3e-3, **SMALL}, 12_000, 26,
         ),
     )
 }  # fmt: skip
@@ -223,19 +223,19 @@ def in_world(
 
 CASES = [
     fault("dqn_corridor", "short_horizon", "gamma", 0.7, 0.6, 0.4),
-    fault("dqn_corridor", "replay_starts_late", "learning_starts", 8000, 9000, 9700),
+    fault("dqn_corridor", "replay_starts_late", "learning_starts", 6000, 8000, 9500),
     fault("dqn_corridor", "slow_target", "target_every", 300, 600, 1200, tau=1.0),
-    fault("dqn_corridor", "learning_rate_too_low", "learning_rate", 1e-4, 3e-5, 1e-5),
+    fault("dqn_corridor", "learning_rate_too_low", "learning_rate", 5e-5, 2e-5, 1e-5),
     in_world("dqn_corridor", "unscaled_observations", shifted, 10.0, 30.0, 100.0),
     fault("a2c_corridor", "entropy_collapse", "entropy_weight", 0.01, 0.003, 0.0),
     fault("a2c_corridor", "learning_rate_too_low", "learning_rate", 5e-4, 3e-4, 1e-4),
     in_world("a2c_corridor", "unscaled_rewards", Rewarded, 30.0, 100.0, 1000.0),
     fault("reinforce_corridor", "short_horizon", "gamma", 0.92, 0.9, 0.8),
     fault("reinforce_corridor", "learning_rate_too_low", "learning_rate", 6e-4, 3e-4, 1e-4),
-    fault("ppo_corridor", "short_horizon", "gamma", 0.8, 0.6, 0.4),
-    fault("ppo_glider", "learning_rate_too_high", "learning_rate", 0.03, 0.1, 0.3),
-    fault("ppo_glider", "learning_rate_too_low", "learning_rate", 1e-4, 3e-5, 1e-5),
-    fault("ppo_glider", "long_rollouts", "n_steps", 400, 600, 1000),
+    fault("ppo_corridor", "short_horizon", "gamma", 0.7, 0.6, 0.4),
+    fault("ppo_glider", "learning_rate_too_high", "learning_rate", 0.05, 0.1, 0.3),
+    fault("ppo_glider", "learning_rate_too_low", "learning_rate", 4e-5, 2e-5, 1e-5),
+    fault("ppo_glider", "long_rollouts", "n_steps", 500, 750, 1500),
     in_world("ppo_glider", "unscaled_observations", shifted, 10.0, 30.0, 100.0),
     fault("ppo_cartpole", "learning_rate_too_low", "learning_rate", 5e-5, 2e-5, 1e-5),
     fault("ppo_cartpole", "learning_rate_too_high", "learning_rate", 0.1, 0.2, 0.3),

@@ -38,7 +38,10 @@ class Corridor(gymnasium.Env):
 
 
 class Glider(gymnasium.Env):
-    """A point in the plane that is pushed, with friction; the reward is minus its distance to 0."""
+    """A point in the plane that is pushed, with friction, for 30 steps.
+
+    The reward is 1 / (1 + 4 d^2), d its distance from 0: random actions get about 4, good ones 24.
+    """
 
     action_space = Box(-1, 1, (2,), np.float32)
     observation_space = Box(-10, 10, (4,), np.float32)
@@ -54,7 +57,8 @@ class Glider(gymnasium.Env):
         self.speed = 0.7 * self.speed + 0.2 * action
         self.at = np.clip(self.at + self.speed, -5, 5)
         self.steps += 1
-        return self._seen(), -float(np.hypot(*self.at)), False, self.steps >= 30, {}
+        reward = 1 / (1 + 4 * float(self.at @ self.at))
+        return self._seen(), reward, False, self.steps >= 30, {}
 
     def _seen(self) -> Any:
         return np.concatenate([self.at, self.speed]).astype(np.float32)

@@ -25,6 +25,8 @@ STEPS = 20_000
 FEWEST_STEPS, FEWEST_EPISODES = 1_000, 20
 """An agent that has made fewer has learned too little to be judged by what it reached."""
 EVALUATED = 20
+LONGER = 1.2
+"""How many times the steps of a short learning an agent must have made, to be no other sample."""
 TIED = 0.75
 """Remedies that bring this share of what the best one brings do about as well."""
 WINDOWS = 10
@@ -55,14 +57,16 @@ def diagnose_agent(agent: Agent, steps: int | None, seed: int) -> Report:
     left_out = {}
     if has_learned:
         looked_at.insert(0, f"what it has learned in {agent.steps:,} steps")
-        if agent.steps >= steps:
-            returns, _ = returns_in(agent, agent.env, EVALUATED, seed)
-            trials.reached = float(returns.mean())
+        returns, _ = returns_in(agent, agent.env, EVALUATED, seed)
+        trials.reached = float(returns.mean())
+        trials.has_learned_longer = agent.steps > LONGER * steps
     else:
         left_out["what it has learned"] = f"it has made {agent.steps:,} steps"
     seen = rolled(subject, agent.env, seed)
     lengths = np.concatenate([subject.learning.lengths[-200:], trials.lengths])
-    known = Known(subject, seen, trials.courses, steps, float(np.quantile(lengths, 0.9)))
+    known = Known(
+        subject, seen, trials.courses, steps, float(np.quantile(lengths, 0.9)), trials.largest
+    )
     found = list(of_failures(trials))
     for suspect in suspects_of(known):
         found += trials.judged(suspect)
@@ -123,7 +127,7 @@ def of_failures(trials: Trials) -> Iterator[Verdict]:
 def of_returns(subject: Agent, trials: Trials, explained: bool) -> Iterator[Verdict]:
     """Whether it does better than chance, has done better before, and owes it to its seed."""
     scores = trials.scores
-    reached = trials.before
+    reached = trials.before if trials.reached is None else trials.reached
     if reached <= trials.random + trials.spread / 2:
         yield Verdict(
             "nothing_learned", "warning" if explained else "serious", "",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from plainnet.inspection.doctor.agents.code import remade, with_rewards_scaled
+from plainnet.inspection.doctor.agents.code import remade, settings_of, with_rewards_scaled
 from plainnet.inspection.doctor.agents.suspects import Known, Suspect, suspected
 from plainnet.inspection.doctor.thresholds import (
     DEVIATIONS,
@@ -45,24 +45,20 @@ def of_rewards(known: Known) -> Iterator[Suspect]:
     agent, R = known.agent, known.rolled.returns
     if "returns" in agent.statistics or not len(R):
         return
-    # The returns' mean counts as well as their deviation: values start at zero.
+    # The returns' mean counts as well as their deviation: values start at zero. A policy that has
+    # settled for little sees little: random actions may have seen more.
     size = float(np.sqrt(np.square(R).mean()))
     low, high = REWARD_SIZES
-    if low <= size <= high or not size:
+    largest = max(known.largest, size)
+    if not size or (low <= size and size <= high and known.largest <= 2 * high):
         return
-    wanted = float(f"{1 / size:.1g}")
-    scaled = with_rewards_scaled(agent, wanted)
-    codes = (scaled,)
-    if (
-        isinstance(agent, ActorCritic)
-        and type(agent).normalize_rewards is False
-        and hasattr(agent, "lam")
-    ):
-        codes = (remade(agent, normalize_rewards=True),)
+    codes = [with_rewards_scaled(agent, float(f"{1 / largest:.1g}"))]
+    if isinstance(agent, ActorCritic) and "normalize_rewards" in settings_of(agent):
+        codes.insert(0, remade(agent, normalize_rewards=True))
     yield suspected(
         "unscaled_rewards", "",
-        f"Discounted returns have the size {size:.3g}; values and their gradients are sized for "
-        "numbers near 1.",
+        f"Discounted returns have the size {size:.3g}, and episodes of random actions returns up "
+        f"to {known.largest:.3g}; values, and weights of losses, are sized for numbers near 1.",
         "Scale the rewards.",
         *codes,
     )  # fmt: skip

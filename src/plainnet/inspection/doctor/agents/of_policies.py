@@ -59,12 +59,15 @@ def of_policy(known: Known, agent: ActorCritic) -> Iterator[Suspect]:
         f"The policy's {measure} {half:.2g} after half of a short learning and {last:.2g} at its "
         "end; at the start it is 1."
     )
+    # Advantages of A2C are of the size of the rewards; others bring theirs to deviation 1.
+    size = known.largest if isinstance(agent, A2C) else 1.0
+    weights = [float(f"{w * max(size, 1.0):.1g}") for w in (0.01, 0.05)]
     if min(half, last) < low:
         yield suspected(
             "entropy_collapse", "entropy_weight",
             f"{evidence} It no longer tries anything else.",
             "Reward entropy.",
-            *(remade(agent, entropy_weight=w) for w in (0.01, 0.05) if w > 2 * weight),
+            *(remade(agent, entropy_weight=w) for w in weights if w > 1.5 * weight),
         )  # fmt: skip
     if last > UNDECIDED and weight > 0:
         yield suspected(

@@ -35,7 +35,9 @@ class Known:
     steps : int
         Of these.
     length : float
-        The mean length of the longer episodes.
+        Of the longer episodes.
+    largest : float
+        The largest return of random actions, in absolute value.
     """
 
     agent: Agent
@@ -43,6 +45,7 @@ class Known:
     courses: list[Course]
     steps: int
     length: float
+    largest: float = 1.0
 
     @property
     def policy_step(self) -> tuple[float, float]:

@@ -45,10 +45,12 @@ class Trials:
         self.seeds = [first + 1000 * i for i in range(SEEDS)]
         returns, self.lengths = returns_in(None, agent.env, RANDOM_EPISODES, seed)
         self.random, self.spread = float(returns.mean()), float(returns.std())
+        self.largest = float(np.abs(returns).max())
         self.worst = min(self.random, float(returns.min()))
         self.courses = [self._course(new_as(agent, s), s) for s in self.seeds[:2]]
         self.reached: float | None = None
-        """What the agent itself gets, where it has learned as long or longer."""
+        """What the agent itself gets, where it has learned."""
+        self.has_learned_longer = False
         self.until = time.process_time() + SECONDS
         self.untried: list[str] = []
 
@@ -64,7 +66,9 @@ class Trials:
     def before(self) -> float:
         """The return that a remedy has to beat."""
         mean = float(np.mean(self.scores))
-        return mean if self.reached is None else max(mean, self.reached)
+        if self.reached is None or not self.has_learned_longer:
+            return mean
+        return max(mean, self.reached)
 
     def judged(self, suspect: Suspect) -> Iterator[Verdict]:
         """The verdict with the best of its remedies, if that does better."""
@@ -89,16 +93,19 @@ class Trials:
         after = float(np.mean(scores))
         if gain < BETTER or after - self.before < CHANCE * error:
             return
-        severity: Severity = "serious" if gain >= MUCH_BETTER else "warning"
+        # Where it has done well itself, by the luck of its seed, the fault is in its settings only.
+        missed = gain if self.reached is None else self._gain(scores, self.reached)
+        severity: Severity = "serious" if min(gain, missed) >= MUCH_BETTER else "warning"
         yield replace(
             verdict, severity=severity, code=code, gain=gain, returns=(self.before, after)
         )
 
-    def _gain(self, scores: list[float]) -> float:
+    def _gain(self, scores: list[float], before: float | None = None) -> float:
         """The share of the return beyond random that these have and the agent lacks."""
+        before = self.before if before is None else before
         after = float(np.mean(scores))
-        beyond = after - min(self.random, self.before)
-        return (after - self.before) / beyond if beyond > 0 else 0.0
+        beyond = after - min(self.random, before)
+        return (after - before) / beyond if beyond > 0 else 0.0
 
     def _score(self, code: str, seed: int) -> float:
         try:
