@@ -12,7 +12,7 @@ import numpy as np
 
 from faults.worlds import Corridor, Glider, InOtherUnits, Rewarded
 from plainnet.errors import DivergedError, PlainnetError
-from plainnet.inspection.doctor.agents.rolling import returns_in
+from plainnet.inspection.doctor.agents.rolling import played
 from plainnet.rl import A2C, DQN, PPO, REINFORCE, Agent
 
 SEEDS = 3
@@ -82,7 +82,7 @@ class AgentCase:
     def returned(self, agent: Agent, strength: Any) -> float:
         """Its mean return, in rewards of the healthy agent's size."""
         unit = strength if self.wrapper is Rewarded else None
-        returns, _ = returns_in(agent, self.env(strength), EVALUATED, 10_000)
+        returns = played(agent, self.env(strength), EVALUATED, 10_000).returns
         return float(returns.mean()) / (1.0 if unit is None else unit)
 
     def reached_once(self, strength: Any, seed: int) -> float:
@@ -150,7 +150,7 @@ def _healthy(recipe: AgentRecipe, seed: int) -> float:
 
 @cache
 def _guessing_in(name: str) -> float:
-    return float(returns_in(None, RECIPES[name].env, 100, 0)[0].mean())
+    return float(played(None, RECIPES[name].env, 100, 0).returns.mean())
 
 
 def _guessing(recipe: AgentRecipe) -> float:
@@ -231,11 +231,9 @@ CASES = [
     fault("a2c_corridor", "learning_rate_too_low", "learning_rate", 5e-4, 3e-4, 1e-4),
     in_world("a2c_corridor", "unscaled_rewards", Rewarded, 30.0, 100.0, 1000.0),
     fault("reinforce_corridor", "short_horizon", "gamma", 0.92, 0.9, 0.8),
-    fault("reinforce_corridor", "learning_rate_too_low", "learning_rate", 6e-4, 3e-4, 1e-4),
     fault("ppo_corridor", "short_horizon", "gamma", 0.7, 0.6, 0.4),
     fault("ppo_glider", "learning_rate_too_high", "learning_rate", 0.05, 0.1, 0.3),
     fault("ppo_glider", "learning_rate_too_low", "learning_rate", 4e-5, 2e-5, 1e-5),
-    fault("ppo_glider", "long_rollouts", "n_steps", 500, 750, 1500),
     in_world("ppo_glider", "unscaled_observations", shifted, 10.0, 30.0, 100.0),
     fault("ppo_cartpole", "learning_rate_too_low", "learning_rate", 5e-5, 2e-5, 1e-5),
     fault("ppo_cartpole", "learning_rate_too_high", "learning_rate", 0.1, 0.2, 0.3),

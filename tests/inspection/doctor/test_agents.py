@@ -19,7 +19,7 @@ from plainnet.inspection.doctor.agents.rolling import (  # noqa: E402
     Rolled,
     decided,
     moved,
-    returns_in,
+    played,
     rolled,
 )
 from plainnet.inspection.doctor.agents.suspects import Known  # noqa: E402
@@ -292,7 +292,8 @@ def test_returns_of_what_is_rolled():
     before = seen.returns[:-1] - 0.9 * seen.returns[1:]
     inside = (seen.rewards[:-1] == -0.1) & seen.complete[:-1]
     assert np.isclose(before, -0.1).sum() >= inside.sum() / 2
-    returns, lengths = returns_in(None, Corridor, 16, 0)
+    returns, lengths, largest = played(None, Corridor, 16, 0)
+    assert largest == 0.9
     assert returns.min() >= -2.0
     assert lengths.max() <= 20
 

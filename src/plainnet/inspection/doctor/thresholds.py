@@ -141,9 +141,9 @@ NOTHING_EXPLAINED = 0.0
 OVERESTIMATED = 2.0
 """How far values may lie above the returns that follow, in deviations (van Hasselt et al. 2016,
 figure 3, has Q values many times the returns)."""
-REWARD_SIZES = 0.05, 50.0
-"""The size of discounted returns between which values learn well (Schulman: rescale the rewards;
-Mnih et al. 2015 clip them to 1)."""
+REWARD_SIZES, LARGE_REWARD = (0.05, 300.0), 10.0
+"""The size of discounted returns between which values learn well, and the largest reward of a step
+(Schulman: rescale the rewards; Mnih et al. 2015 clip them to 1)."""
 HORIZON, SHORT = 3.0, 0.9
 """Episodes so many times as long as 1 / (1 - gamma) suspect gamma; so does a smaller gamma."""
 FEW_STEPS, FEW_UPDATES = 256, 12

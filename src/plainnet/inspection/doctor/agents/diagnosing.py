@@ -11,7 +11,7 @@ from plainnet.inspection.doctor.agents.of_data import of_discount, of_observatio
 from plainnet.inspection.doctor.agents.of_memories import of_exploration, of_memory, of_target
 from plainnet.inspection.doctor.agents.of_networks import of_rate, of_units, of_widths
 from plainnet.inspection.doctor.agents.of_policies import of_policy, of_rollouts, of_values
-from plainnet.inspection.doctor.agents.rolling import returns_in, rolled
+from plainnet.inspection.doctor.agents.rolling import played, rolled
 from plainnet.inspection.doctor.agents.suspects import Known, Suspect
 from plainnet.inspection.doctor.agents.trials import Trials
 from plainnet.inspection.doctor.thresholds import FELL
@@ -57,16 +57,14 @@ def diagnose_agent(agent: Agent, steps: int | None, seed: int) -> Report:
     left_out = {}
     if has_learned:
         looked_at.insert(0, f"what it has learned in {agent.steps:,} steps")
-        returns, _ = returns_in(agent, agent.env, EVALUATED, seed)
-        trials.reached = float(returns.mean())
+        trials.reached = float(played(agent, agent.env, EVALUATED, seed).returns.mean())
         trials.has_learned_longer = agent.steps > LONGER * steps
     else:
         left_out["what it has learned"] = f"it has made {agent.steps:,} steps"
     seen = rolled(subject, agent.env, seed)
-    lengths = np.concatenate([subject.learning.lengths[-200:], trials.lengths])
-    known = Known(
-        subject, seen, trials.courses, steps, float(np.quantile(lengths, 0.9)), trials.largest
-    )
+    lengths = np.concatenate([subject.learning.lengths[-200:], trials.at_random.lengths])
+    length, largest = float(np.quantile(lengths, 0.9)), trials.at_random.largest
+    known = Known(subject, seen, trials.courses, steps, length, largest)
     found = list(of_failures(trials))
     for suspect in suspects_of(known):
         found += trials.judged(suspect)

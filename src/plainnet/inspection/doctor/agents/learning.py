@@ -12,7 +12,7 @@ from plainnet.inspection.doctor.agents.rolling import (
     decided,
     moved,
     observed,
-    returns_in,
+    played,
     rolled,
     theta_of,
 )
@@ -120,7 +120,7 @@ class _Watcher:
             self.marks = self.marks[len(passed) :]
             self._look_around(agent)
             if len(self.marks) < SCORED:
-                returns, _ = returns_in(agent, self.env, EPISODES, self.seed)
+                returns = played(agent, self.env, EPISODES, self.seed).returns
                 self.course.returns.append(float(returns.mean()))
             if not self.marks:
                 self.course.rolled = rolled(agent, agent.env, self.seed)

@@ -12,6 +12,7 @@ from plainnet.inspection.doctor.thresholds import (
     DEVIATIONS,
     HORIZON,
     LARGE_MEAN,
+    LARGE_REWARD,
     REWARD_SIZES,
     SHORT,
 )
@@ -47,18 +48,17 @@ def of_rewards(known: Known) -> Iterator[Suspect]:
         return
     # The returns' mean counts as well as their deviation: values start at zero. A policy that has
     # settled for little sees little: random actions may have seen more.
-    size = float(np.sqrt(np.square(R).mean()))
+    size, largest = float(np.sqrt(np.square(R).mean())), known.largest
     low, high = REWARD_SIZES
-    largest = max(known.largest, size)
-    if not size or (low <= size and size <= high and known.largest <= 2 * high):
+    if not largest or (low <= max(size, largest) and largest <= LARGE_REWARD and size <= high):
         return
-    codes = [with_rewards_scaled(agent, float(f"{1 / largest:.1g}"))]
+    codes = [with_rewards_scaled(agent, float(f"{1 / max(largest, size / high):.1g}"))]
     if isinstance(agent, ActorCritic) and "normalize_rewards" in settings_of(agent):
         codes.insert(0, remade(agent, normalize_rewards=True))
     yield suspected(
         "unscaled_rewards", "",
-        f"Discounted returns have the size {size:.3g}, and episodes of random actions returns up "
-        f"to {known.largest:.3g}; values, and weights of losses, are sized for numbers near 1.",
+        f"Rewards go up to {largest:.3g}, and discounted returns have the size {size:.3g}; values, "
+        "and the weights of losses, are sized for numbers near 1.",
         "Scale the rewards.",
         *codes,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 
@@ -111,17 +112,27 @@ def observed(agent: Agent, env: str | Make, seed: int) -> Array:
     return np.concatenate(seen)
 
 
-def returns_in(
-    agent: Agent | None, env: str | Make, episodes: int, seed: int
-) -> tuple[Array, Array]:
-    """The returns and lengths of new episodes, one in each environment, (episodes,) both.
+class Episodes(NamedTuple):
+    """Whole episodes, one in each environment.
 
-    Of the agent's best actions; without an agent, of random ones.
+    Attributes
+    ----------
+    returns, lengths : arrays of shape (episodes,)
+    largest : float
+        The largest reward of a step, in absolute value.
     """
+
+    returns: Array
+    lengths: Array
+    largest: float
+
+
+def played(agent: Agent | None, env: str | Make, episodes: int, seed: int) -> Episodes:
+    """New episodes of the agent's best actions; without an agent, of random ones."""
     environments = Environments(env, episodes)
     rng = exploring(seed)
     returns, lengths = np.zeros(episodes), np.zeros(episodes)
-    going = np.ones(episodes, bool)
+    going, largest = np.ones(episodes, bool), 0.0
     try:
         environments.reset(seed)
         for _ in range(LONG):
@@ -130,12 +141,13 @@ def returns_in(
             step = environments.step(actions)
             returns += step.rewards * going
             lengths += going
+            largest = max(largest, float(np.abs(step.rewards[going]).max()))
             going &= ~step.done
             if not going.any():
                 break
     finally:
         environments.close()
-    return returns, lengths
+    return Episodes(returns, lengths, largest)
 
 
 def at_random(environments: Environments, rng: np.random.Generator) -> Array:

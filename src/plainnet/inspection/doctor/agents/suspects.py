@@ -37,7 +37,7 @@ class Known:
     length : float
         Of the longer episodes.
     largest : float
-        The largest return of random actions, in absolute value.
+        The largest reward that a random action got, in absolute value.
     """
 
     agent: Agent

@@ -11,7 +11,7 @@ import numpy as np
 from plainnet.errors import PlainnetError
 from plainnet.inspection.doctor.agents.code import new_as, run
 from plainnet.inspection.doctor.agents.learning import Course, learned
-from plainnet.inspection.doctor.agents.rolling import returns_in
+from plainnet.inspection.doctor.agents.rolling import played
 from plainnet.inspection.doctor.agents.suspects import Suspect
 from plainnet.inspection.doctor.thresholds import BETTER, MUCH_BETTER
 from plainnet.inspection.doctor.verdicts import Severity, Verdict
@@ -43,9 +43,9 @@ class Trials:
         self.agent, self.steps = agent, steps
         first = seed if agent.seed is None else agent.seed
         self.seeds = [first + 1000 * i for i in range(SEEDS)]
-        returns, self.lengths = returns_in(None, agent.env, RANDOM_EPISODES, seed)
+        self.at_random = played(None, agent.env, RANDOM_EPISODES, seed)
+        returns = self.at_random.returns
         self.random, self.spread = float(returns.mean()), float(returns.std())
-        self.largest = float(np.abs(returns).max())
         self.worst = min(self.random, float(returns.min()))
         self.courses = [self._course(new_as(agent, s), s) for s in self.seeds[:2]]
         self.reached: float | None = None
