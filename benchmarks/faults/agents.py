@@ -232,7 +232,7 @@ CASES = [
     in_world("a2c_corridor", "unscaled_rewards", Rewarded, 30.0, 100.0, 1000.0),
     fault("reinforce_corridor", "short_horizon", "gamma", 0.92, 0.9, 0.8),
     fault("ppo_corridor", "short_horizon", "gamma", 0.7, 0.6, 0.4),
-    fault("ppo_glider", "learning_rate_too_high", "learning_rate", 0.05, 0.1, 0.3),
+    fault("ppo_glider", "learning_rate_too_high", "learning_rate", 0.1, 0.2, 0.3),
     fault("ppo_glider", "learning_rate_too_low", "learning_rate", 4e-5, 2e-5, 1e-5),
     in_world("ppo_glider", "unscaled_observations", shifted, 10.0, 30.0, 100.0),
     fault("ppo_cartpole", "learning_rate_too_low", "learning_rate", 5e-5, 2e-5, 1e-5),
