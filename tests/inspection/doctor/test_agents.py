@@ -167,7 +167,8 @@ def known_of(agent, *, kl=0.005, outside=0.1, decided=(1.0, 0.9, 0.7, 0.6, 0.5),
     """As if it had learned in this way."""
     course = Course(agent, steps, [1.0], list(decided), [kl] * 4, [outside] * 4)
     course.rolled = rolled(agent, agent.env, 0)
-    return Known(agent, course.rolled, [course], steps, 4.0)
+    largest = played(None, agent.env, 8, 0).largest
+    return Known(agent, course.rolled, [course], steps, 4.0, largest)
 
 
 def names_of(agent, **seen):

@@ -82,7 +82,7 @@ class Trials:
         code = max(first, key=lambda each: first[each])
         scores = [first[code]]
         for seed in self.seeds[1:]:
-            if self._gain(scores) < BETTER:
+            if len(scores) > 1 and self._gain(scores) < BETTER:  # a single learning may be unlucky
                 return
             scores.append(self._score(code, seed))
         while len(self.courses) < SEEDS:
