@@ -9,7 +9,7 @@ and after. A fault counts as found if a warning or a serious finding names it, o
 another word (`SAME`). Its remedy, if it comes first and has code, is run as it is printed, and the
 network is trained and tested: it mends the fault if less than a third of the cost is left, or less
 than a tenth of what there is to learn. Agents, `faults.agents`, are asked about after they have
-learned, and a remedy is measured by the mean returns of agents with three seeds.
+learned, and a remedy is measured by the median of what agents with three seeds get.
 """
 
 from __future__ import annotations

@@ -91,10 +91,10 @@ class AgentCase:
         return self.returned(agent, strength) if could else self.guessing
 
     def reached(self, strength: Any, seed: int) -> float:
-        """The mean return after learning, over seeds."""
+        """The mean return after learning, the median over seeds."""
         if strength is None:
             return _healthy(self.recipe, seed)
-        return self._mean(lambda own: self.make(strength, own), strength, seed)
+        return self._median(lambda own: self.make(strength, own), strength, seed)
 
     def reached_with(self, code: str, agent: Agent, strength: Any, seed: int) -> float:
         """The same of the agents that this code makes, run as it is printed."""
@@ -107,9 +107,9 @@ class AgentCase:
 
             return new_as(made, own)
 
-        return self._mean(again, strength, seed)
+        return self._median(again, strength, seed)
 
-    def _mean(self, make: Callable[[int], Agent], strength: Any, seed: int) -> float:
+    def _median(self, make: Callable[[int], Agent], strength: Any, seed: int) -> float:
         scores = []
         for own in seeds_of(seed):
             try:
@@ -117,7 +117,7 @@ class AgentCase:
                 scores.append(self.returned(agent, strength) if could else self.guessing)
             except PlainnetError:
                 scores.append(self.guessing)
-        return float(np.mean(scores))
+        return float(np.median(scores))
 
     @property
     def guessing(self) -> float:
@@ -141,7 +141,7 @@ def learned(agent: Agent, steps: int) -> tuple[Agent, bool]:
 @cache
 def _healthy_of(name: str, seed: int) -> float:
     case = AgentCase(RECIPES[name])
-    return case._mean(lambda own: case.make(None, own), None, seed)
+    return case._median(lambda own: case.make(None, own), None, seed)
 
 
 def _healthy(recipe: AgentRecipe, seed: int) -> float:

@@ -20,12 +20,10 @@ from plainnet.rl.actor_critic import ActorCritic
 from plainnet.rl.agent import Agent
 from plainnet.rl.environments import Make
 
-MARKS = 0.25, 0.5, 0.8, 1.0
+MARKS = 0.25, 0.5, 1.0
 """The shares of a learning after which the agent is looked at."""
-SCORED = 2
-"""Of these, so many at the end make the score."""
-EPISODES = 6
-"""Episodes of a look that counts; others have none."""
+EPISODES = 10
+"""At the end: their mean return is the score."""
 PROBED, COMPARED = 128, 100
 """Observations on which policies are compared, and how often about."""
 CLIP = 0.2
@@ -40,8 +38,8 @@ class Course:
     ----------
     steps : int
         Made in all.
-    returns : list of float
-        The mean return of the best actions at each of the last looks.
+    reached : float or None
+        The mean return of the best actions at the end.
     decided : list of float
         See `rolling.decided`; at the start, and at each look.
     kl, outside : list of float
@@ -54,7 +52,7 @@ class Course:
 
     agent: Agent
     steps: int
-    returns: list[float] = field(default_factory=list)
+    reached: float | None = None
     decided: list[float] = field(default_factory=list)
     kl: list[float] = field(default_factory=list)
     outside: list[float] = field(default_factory=list)
@@ -63,9 +61,7 @@ class Course:
 
     def score(self, worst: float) -> float:
         """The mean return at the end; of a learning that failed, no more than `worst`."""
-        if self.failed or not self.returns:
-            return worst
-        return float(np.mean(self.returns))
+        return worst if self.failed or self.reached is None else self.reached
 
     @property
     def step_of_policy(self) -> tuple[float, float]:
@@ -119,10 +115,9 @@ class _Watcher:
         if passed:
             self.marks = self.marks[len(passed) :]
             self._look_around(agent)
-            if len(self.marks) < SCORED:
-                returns = played(agent, self.env, EPISODES, self.seed).returns
-                self.course.returns.append(float(returns.mean()))
             if not self.marks:
+                returns = played(agent, self.env, EPISODES, self.seed).returns
+                self.course.reached = float(returns.mean())
                 self.course.rolled = rolled(agent, agent.env, self.seed)
 
     def _compare(self, agent: ActorCritic) -> None:

@@ -60,10 +60,10 @@ def of_rate(known: Known) -> Iterator[Suspect]:
 
 
 def rates(rate: float, usual: float, *, higher: bool) -> list[float]:
-    """The usual rate, where it lies far enough on that side, and one that is nearer."""
-    near = float(f"{rate * 5 if higher else rate / 5:.2g}")
+    """The usual rate, where it lies far enough on that side, and two that are nearer or farther."""
+    factors = (5.0, 30.0) if higher else (1 / 5, 1 / 30)
     far = usual > 8 * rate if higher else usual < rate / 8
-    return [usual, near] if far else [near]
+    return [usual] * far + [float(f"{rate * factor:.2g}") for factor in factors]
 
 
 def of_widths(known: Known) -> Iterator[Suspect]:
