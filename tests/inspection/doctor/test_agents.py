@@ -27,7 +27,7 @@ from plainnet.inspection.doctor.verdicts import Verdict  # noqa: E402
 from plainnet.rl import A2C, DQN, PPO, REINFORCE  # noqa: E402
 from rl.corridor import Aim, Corridor  # noqa: E402
 
-STEPS = 1500
+STEPS = 1000
 
 
 class Match(gymnasium.Env):
@@ -92,14 +92,14 @@ def test_a_healthy_agent_is_not_called_faulty(kind):
     report = asked(kind)
     assert not report.serious
     assert "nothing_learned" not in report
-    assert report.looked_at[0].startswith("what it has learned in 1,5")
+    assert report.looked_at[0].startswith("what it has learned in 1,0")
 
 
 @pytest.mark.parametrize(
     ("kind", "settings", "name", "code"),
     [
         ("ppo", {"learning_rate": 1e-6}, "learning_rate_too_low", "PPO(agent.env, n_envs=4, "),
-        ("dqn", {"learning_starts": 1490}, "replay_starts_late", "learning_starts=75"),
+        ("dqn", {"learning_starts": 990}, "replay_starts_late", "learning_starts=50"),
     ],
 )
 def test_a_planted_fault_is_found_first(kind, settings, name, code):
@@ -112,7 +112,7 @@ def test_a_planted_fault_is_found_first(kind, settings, name, code):
 
 
 def test_an_agent_that_has_not_learned_is_judged_by_a_new_one():
-    report = diagnose(MAKE["ppo"](learning_rate=1e-6), steps=800)
+    report = diagnose(MAKE["ppo"](learning_rate=1e-6), steps=500)
     assert "learning_rate_too_low" in report
     assert report.left_out["what it has learned"] == "it has made 0 steps"
 

@@ -89,6 +89,17 @@ def learned(agent: Agent, env: str | Make, steps: int, seed: int) -> Course:
     return course
 
 
+def return_after(agent: Agent, env: str | Make, steps: int, seed: int) -> float | None:
+    """The mean return of the best actions of a new agent after learning; None if it fails."""
+    try:
+        with np.errstate(all="ignore"):
+            agent.learn(steps, progress=False)
+    except DivergedError:
+        return None
+    agent.environments.close()
+    return float(played(agent, env, EPISODES, seed).returns.mean())
+
+
 class _Watcher:
     """What looks at an agent after its iterations."""
 

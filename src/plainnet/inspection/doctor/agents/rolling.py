@@ -71,31 +71,31 @@ def rolled(agent: Agent, env: str | Make, seed: int) -> Rolled:
     """Some steps of the agent, exploring as in learning."""
     environments = Environments(env, AT_ONCE)
     rng = exploring(seed)
-    seen, values, rewards, done, after = [], [], [], [], []
+    seen, rewards, done, cut_off, last = [], [], [], [], []
     try:
         environments.reset(seed)
         for _ in range(STEPS):
-            X = environments.observations
-            seen.append(X)
-            values.append(agent.values(X))
-            step = environments.step(agent.choose(X, rng))
+            seen.append(environments.observations)
+            step = environments.step(agent.choose(seen[-1], rng))
             rewards.append(step.rewards)
             done.append(step.done)
-            cut_off = step.done & ~step.terminated
-            after.append(np.zeros(AT_ONCE))
-            if cut_off.any():
-                after[-1][cut_off] = agent.values(step.reached[cut_off])
+            cut_off.append(step.done & ~step.terminated)
+            last.append(step.reached[cut_off[-1]])
             environments.episodes.clear()
-        last = agent.values(environments.observations)
+        observations = np.concatenate([*seen, environments.observations])
     finally:
         environments.close()
+    values = np.asarray(agent.values(observations)).reshape(STEPS + 1, AT_ONCE)
+    after = np.zeros((STEPS, AT_ONCE))
+    if np.any(cut_off):
+        after[np.array(cut_off)] = agent.values(np.concatenate(last))
     gamma = float(getattr(agent, "gamma", 0.99))
     r, ended = np.array(rewards), np.array(done)
     if "returns" in agent.statistics:  # normalized rewards are those that the values are of
         r = r / agent.statistics["returns"].deviation
-    R = discounted(r + gamma * np.array(after), ended, last, gamma)
+    R = discounted(r + gamma * after, ended, values[-1], gamma)
     weight = discounted(np.zeros_like(r), ended, np.ones(AT_ONCE), gamma)
-    return Rolled(np.concatenate(seen), np.array(values), r, R, weight < 0.1)
+    return Rolled(observations[:-AT_ONCE], values[:-1], r, R, weight < 0.1)
 
 
 def observed(agent: Agent, env: str | Make, seed: int) -> Array:

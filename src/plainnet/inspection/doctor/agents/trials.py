@@ -10,7 +10,7 @@ import numpy as np
 
 from plainnet.errors import PlainnetError
 from plainnet.inspection.doctor.agents.code import new_as, run
-from plainnet.inspection.doctor.agents.learning import Course, learned
+from plainnet.inspection.doctor.agents.learning import Course, learned, return_after
 from plainnet.inspection.doctor.agents.rolling import played
 from plainnet.inspection.doctor.agents.suspects import Suspect
 from plainnet.inspection.doctor.thresholds import BETTER, MUCH_BETTER
@@ -115,6 +115,7 @@ class Trials:
             made = run(code, self.agent)
             agent = new_as(made, seed)
             made.environments.close()
-            return self._course(agent, seed).score(self.worst)
+            after = return_after(agent, self.agent.env, self.steps, seed)
+            return self.worst if after is None else after
         except PlainnetError:
             return self.worst
