@@ -54,10 +54,11 @@ def of_policy(known: Known, agent: ActorCritic) -> Iterator[Suspect]:
     course = known.courses[0]
     weight, low = agent.entropy_weight, COLLAPSED  # type: ignore[attr-defined]
     half, last = course.decided[len(course.decided) // 2], course.decided[-1]
-    measure = "sigma is" if agent.environments.low is not None else "entropy is, of ln n,"
+    is_gaussian = agent.environments.low is not None
+    measure = "sigma" if is_gaussian else "entropy, as a share of ln n,"
     evidence = (
-        f"The policy's {measure} {half:.2g} after half of a short learning and {last:.2g} at its "
-        "end; at the start it is 1."
+        f"The policy's {measure} is {half:.2g} after half of a short learning and {last:.2g} at "
+        "its end; at the start it is 1."
     )
     # Advantages of A2C are of the size of the rewards; others bring theirs to deviation 1.
     size = known.largest if isinstance(agent, A2C) else 1.0

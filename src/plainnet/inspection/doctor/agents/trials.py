@@ -67,7 +67,7 @@ class Trials:
     @property
     def before(self) -> float:
         """The return that a remedy has to beat."""
-        usual = float(np.mean(self.scores))  # one learning in a few may fail whatever its settings
+        usual = float(np.mean(self.scores))
         if self.reached is None or not self.has_learned_longer:
             return usual
         return max(usual, self.reached)
