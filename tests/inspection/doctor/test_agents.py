@@ -24,7 +24,7 @@ from plainnet.inspection.doctor.agents.rolling import (  # noqa: E402
 )
 from plainnet.inspection.doctor.agents.suspects import Known  # noqa: E402
 from plainnet.inspection.doctor.verdicts import Verdict  # noqa: E402
-from plainnet.rl import A2C, DQN, PPO, REINFORCE  # noqa: E402
+from plainnet.rl import A2C, DQN, PPO, REINFORCE, Agent  # noqa: E402
 from rl.corridor import Aim, Corridor  # noqa: E402
 
 STEPS = 1000
@@ -222,6 +222,29 @@ def test_rewards_of_another_size_are_scaled_by_the_agent_or_a_wrapper():
     made = run(of_dqn.verdict.code, DQN(Rich, seed=0))
     made.environments.reset(0)
     assert 0 < made.environments.step(np.array(Match.RIGHT)).rewards.max() < 10
+
+
+def test_an_agent_of_ones_own_is_judged_by_what_it_gets():
+    class Own(Agent):
+        def __init__(self, env, n_envs=2, seed=None):
+            self.env, self.n_envs, self.seed = env, n_envs, seed
+            self.begin()
+
+        def iterate(self, done):
+            self.environments.step(self.choose(self.environments.observations, self.rng))
+
+        def choose(self, observations, rng):
+            return np.zeros(len(observations), int)
+
+        def values(self, observations):
+            return np.zeros(len(observations))
+
+        _deciding = _stage_after = None
+
+    report = diagnose(Own(Match), steps=100)
+    assert report.names == ["nothing_learned"]
+    made = run(remade(Own(Match), n_envs=3), Own(Match))
+    assert (type(made).__name__, made.n_envs) == ("Own", 3)
 
 
 # --- errors ---------------------------------------------------------------------------------------

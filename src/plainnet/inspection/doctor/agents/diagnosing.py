@@ -10,13 +10,17 @@ from plainnet.inspection.doctor.agents.code import remade
 from plainnet.inspection.doctor.agents.of_data import of_discount, of_observations, of_rewards
 from plainnet.inspection.doctor.agents.of_memories import of_exploration, of_memory, of_target
 from plainnet.inspection.doctor.agents.of_networks import of_rate, of_units, of_widths
-from plainnet.inspection.doctor.agents.of_policies import of_policy, of_rollouts, of_values
+from plainnet.inspection.doctor.agents.of_policies import (
+    OnPolicy,
+    of_policy,
+    of_rollouts,
+    of_values,
+)
 from plainnet.inspection.doctor.agents.rolling import played, rolled
 from plainnet.inspection.doctor.agents.suspects import Known, Suspect
 from plainnet.inspection.doctor.agents.trials import Trials
 from plainnet.inspection.doctor.thresholds import FELL
 from plainnet.inspection.doctor.verdicts import SEVERITIES, Report, Verdict
-from plainnet.rl.actor_critic import ActorCritic
 from plainnet.rl.agent import Agent
 from plainnet.rl.dqn import DQN
 
@@ -77,7 +81,7 @@ def diagnose_agent(agent: Agent, steps: int | None, seed: int) -> Report:
 
 
 def suspects_of(known: Known) -> Iterator[Suspect]:
-    """All that is suspected, causes first."""
+    """All that is suspected, causes first; of agents of one's own, only what they get."""
     agent = known.agent
     yield from of_observations(known)
     yield from of_rewards(known)
@@ -86,12 +90,13 @@ def suspects_of(known: Known) -> Iterator[Suspect]:
         yield from of_memory(known, agent)
         yield from of_exploration(known, agent)
         yield from of_target(known, agent)
-    if isinstance(agent, ActorCritic):
+    if isinstance(agent, OnPolicy):
         yield from of_rollouts(known, agent)
         yield from of_policy(known, agent)
         yield from of_values(known, agent)
-    yield from of_rate(known)
-    yield from of_widths(known)
+    if isinstance(agent, OnPolicy | DQN):
+        yield from of_rate(known, agent)
+        yield from of_widths(agent)
 
 
 def of_numbers(agent: Agent) -> Iterator[Verdict]:

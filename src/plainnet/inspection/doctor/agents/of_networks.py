@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from plainnet.inspection.doctor.agents.code import default_of, remade
+from plainnet.inspection.doctor.agents.of_policies import OnPolicy
 from plainnet.inspection.doctor.agents.suspects import Known, Suspect, suspected
 from plainnet.inspection.doctor.signs import signals_of
 from plainnet.inspection.doctor.thresholds import (
@@ -21,15 +21,15 @@ from plainnet.inspection.doctor.thresholds import (
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.layers.base import Array
 from plainnet.rl.agent import Agent
+from plainnet.rl.dqn import DQN
 
 NARROW = 8
 """Hidden layers with fewer units are small for any environment."""
 
 
-def of_rate(known: Known) -> Iterator[Suspect]:
+def of_rate(known: Known, agent: OnPolicy | DQN) -> Iterator[Suspect]:
     """Rates that are lower and higher, as the policy's steps suggest."""
-    agent = known.agent
-    rate, usual = float(agent.learning_rate), default_of(agent, "learning_rate")  # type: ignore[attr-defined]
+    rate, usual = float(agent.learning_rate), default_of(agent, "learning_rate")
     kl, outside = known.policy_step
     failed = next((course.failed for course in known.courses if course.failed), "")
     if np.isnan(kl):
@@ -66,10 +66,9 @@ def rates(rate: float, usual: float, *, higher: bool) -> list[float]:
     return [usual] * far + [float(f"{rate * factor:.2g}") for factor in factors]
 
 
-def of_widths(known: Known) -> Iterator[Suspect]:
+def of_widths(agent: OnPolicy | DQN) -> Iterator[Suspect]:
     """Layers that are too small."""
-    agent = known.agent
-    hidden: Any = getattr(agent, "hidden", ())
+    hidden = agent.hidden
     if hidden and min(hidden) < NARROW:
         yield suspected(
             "small_network", "hidden",

@@ -18,11 +18,13 @@ from plainnet.inspection.doctor.thresholds import (
     UNDECIDED,
 )
 from plainnet.rl.a2c import A2C
-from plainnet.rl.actor_critic import ActorCritic
 from plainnet.rl.ppo import PPO
+from plainnet.rl.reinforce import REINFORCE
+
+OnPolicy = PPO | A2C | REINFORCE
 
 
-def of_rollouts(known: Known, agent: ActorCritic) -> Iterator[Suspect]:
+def of_rollouts(known: Known, agent: OnPolicy) -> Iterator[Suspect]:
     """How much there is to learn from between two updates, and how often."""
     n_steps = getattr(agent, "n_steps", None)
     if n_steps is None:
@@ -49,10 +51,10 @@ def of_rollouts(known: Known, agent: ActorCritic) -> Iterator[Suspect]:
         )  # fmt: skip
 
 
-def of_policy(known: Known, agent: ActorCritic) -> Iterator[Suspect]:
+def of_policy(known: Known, agent: OnPolicy) -> Iterator[Suspect]:
     """How decided it is, and how far an iteration moves it."""
     course = known.courses[0]
-    weight, low = agent.entropy_weight, COLLAPSED  # type: ignore[attr-defined]
+    weight, low = agent.entropy_weight, COLLAPSED
     half, last = course.decided[len(course.decided) // 2], course.decided[-1]
     is_gaussian = agent.environments.low is not None
     measure = "sigma" if is_gaussian else "entropy, as a share of ln n,"
@@ -109,18 +111,18 @@ def of_clip(known: Known, agent: PPO) -> Iterator[Suspect]:
         )  # fmt: skip
 
 
-def of_values(known: Known, agent: ActorCritic) -> Iterator[Suspect]:
+def of_values(known: Known, agent: OnPolicy) -> Iterator[Suspect]:
     """Whether the values tell returns apart."""
     explained = [course.rolled.explained for course in known.courses if course.rolled]
     worst = min((each for each in explained if np.isfinite(each)), default=np.nan)
-    weight = agent.value_weight  # type: ignore[attr-defined]
+    weight = agent.value_weight
     usual = default_of(agent, "value_weight")
     if weight > 10 * usual:
         yield suspected(
             "large_value_weight",
             "value_weight",
             f"With value_weight={weight:g}, gradients are mostly those of the values, and are "
-            f"shortened to {agent.max_norm:g} together.",  # type: ignore[attr-defined]
+            f"shortened to {agent.max_norm:g} together.",
             "Give the policy its share.",
             remade(agent, value_weight=usual),
         )
