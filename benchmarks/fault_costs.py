@@ -6,6 +6,7 @@ The cost is the share of the way from guessing to the healthy network that is lo
 Where a fault deceives about the score instead, it is what validation promises too much or too
 little; where it spoils the probabilities, the log-loss as a multiple of the healthy network's.
 A loss that is not finite costs everything at each strength: a stronger fault ends training earlier.
+Of agents, the score is the mean return of new episodes.
 """
 
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from faults.agents import AgentCase
 from faults.cases import CASES, HEALTHY
 from faults.setting import Case, Setting, guessing_score, score_on, trained
 
@@ -66,8 +68,22 @@ def cost(case: Case, strength: Any, seed: int) -> float:
     return (best - score(setting)) / (best - guessing)
 
 
-def measured(case: Case) -> str:
+def measured_agent(case: AgentCase) -> str:
+    """A line of the table, of an agent."""
+    rows = [
+        [case.reached_once(strength, seed) for seed in SEEDS]
+        for strength in (None, *case.strengths)
+    ]
+    best, *scores = np.mean(rows, axis=1)
+    missed = "!" if best < case.score else " "
+    numbers = "".join(f"{(best - each) / (best - case.guessing):9.3f}" for each in scores)
+    return f"{case.name:55} {best:7.3f}{missed}{numbers}".rstrip()
+
+
+def measured(case: Case | AgentCase) -> str:
     """A line of the table; ! says that a healthy network misses its score."""
+    if isinstance(case, AgentCase):
+        return measured_agent(case)
     scores = [of_twin(case, score, seed) for seed in SEEDS]
     costs = [np.mean([cost(case, each, seed) for seed in SEEDS]) for each in case.strengths]
     missed = "!" if min(scores) < case.score else " "

@@ -57,3 +57,42 @@ def test_what_does_not_belong_together(
     said = refused("doctor", "images-model.npz", flowers, "--target", "species")
     assert "was trained on images" in said
     assert "there is no model" in refused("doctor", "none.skops", flowers)
+
+
+@pytest.fixture
+def agent(folder: Path) -> str:
+    """A file with an agent that hardly learns."""
+    pytest.importorskip("gymnasium")
+    from plainnet.rl import PPO
+
+    learner = PPO("CartPole-v1", n_steps=32, hidden=(8,), seed=0, learning_rate=1e-6)
+    learner.learn(1100, progress=False).save("agent.npz")
+    return "agent.npz"
+
+
+def test_an_agent(run: Run, agent: str) -> None:
+    result = run("doctor", agent)
+    assert (result.code, result.err) == (0, "")
+    assert "Looked at: what it has learned in 1,280 steps, learnings of 1,280 steps" in result.out
+    assert run("doctor", agent, "--env", "CartPole-v1", "--html", "page.html").code == 0
+    page = Path("page.html").read_text("utf-8")
+    assert "<h1>agent.npz</h1>" in page
+    assert "what it has learned in 1,280 steps" in page
+
+
+def test_what_an_agent_does_not_take(run: Run, refused: Refused, agent: str, model: Path) -> None:
+    said = refused("doctor", agent, "flowers.csv", "--target", "species", "--test-size", 0.5)
+    assert "agent.npz holds an agent" in said
+    assert "leave out SOURCE, --target, --test-size" in said
+    assert "was made for 'CartPole-v1'" in refused("doctor", agent, "--env", "Acrobot-v1")
+    assert "was trained on: plainnet doctor MODEL SOURCE" in refused("doctor", model)
+    said = refused("doctor", model, "flowers.csv", "--env", "CartPole-v1")
+    assert "--env is for agents" in said
+
+
+def test_an_agent_of_a_function(refused: Refused, folder: Path) -> None:
+    gymnasium = pytest.importorskip("gymnasium")
+    from plainnet.rl import A2C
+
+    A2C(lambda: gymnasium.make("CartPole-v1"), seed=0).save("own.npz")
+    assert "had a function as env" in refused("doctor", "own.npz")

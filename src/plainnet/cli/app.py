@@ -351,16 +351,19 @@ def explain(
 def doctor(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="What `plainnet train` saved.", show_default=False),
-    ],
-    source: Annotated[
-        str,
         typer.Argument(
-            metavar="SOURCE",
-            help=SOURCES + " Or a folder with a folder of pictures or texts for each class.",
-            show_default=False,
+            metavar="MODEL", help="What `plainnet train` or `rl train` saved.", show_default=False
         ),
     ],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help=SOURCES + " Or a folder with a folder of pictures or texts for each class. An "
+            "agent has none.",
+            show_default=False,
+        ),
+    ] = None,
     target: Target = None,
     drop: Drop = None,
     column: Columns = None,
@@ -375,13 +378,20 @@ def doctor(
         Path | None,
         typer.Option(metavar="FILE", help="Write a page to look at in a browser."),
     ] = None,
+    env: Annotated[
+        str | None,
+        _option(
+            "Of an agent: the environment's name, if it has a module in it: my_module:Name-v0.",
+            "NAME",
+        ),
+    ] = None,
 ) -> None:
     """`plainnet doctor`."""
     typed = locals()
     from plainnet.cli.doctor import doctor as run_doctor
     from plainnet.cli.settings import Settings
 
-    run_doctor(model, Settings.typed(typed), html)
+    run_doctor(model, Settings.typed(typed), html, env)
 
 
 @app.command(help=TUNE_HELP)

@@ -1,4 +1,4 @@
-"""`plainnet doctor`: what is wrong with a model, or with the rows that it was trained on."""
+"""`plainnet doctor`: what is wrong with a model or its rows, or with an agent."""
 
 from __future__ import annotations
 
@@ -8,24 +8,51 @@ from typing import Any
 import numpy as np
 
 import plainnet
+from plainnet import rl
 from plainnet.cli import class_folders, folders, report, sources
 from plainnet.cli.model import load_model
 from plainnet.cli.output import PageFile
-from plainnet.cli.settings import Settings
-from plainnet.errors import SettingError
+from plainnet.cli.settings import Settings, option
+from plainnet.errors import FileError, SettingError
+from plainnet.files.kinds import kind_of
 from plainnet.inspection import Report
 from plainnet.inspection.doctor.html import page_of
 
 
-def doctor(model: Path, settings: Settings, html: Path | None) -> None:
+def doctor(model: Path, settings: Settings, html: Path | None, env: str | None) -> None:
     """Run `plainnet doctor`."""
     settings.check()
     page = None if html is None else PageFile(html, "doctor")
-    found = _diagnosed(load_model(model), model, settings)
+    if not model.exists():
+        raise FileError(f"there is no model {model}")
+    is_agent = kind_of(model) == "agent"
+    _check_what_belongs(settings, model, is_agent, env)
+    if is_agent:
+        found = plainnet.diagnose(rl.load_agent(model, env=env), seed=settings.seed)
+    else:
+        found = _diagnosed(load_model(model), model, settings)
     if page is not None:
-        page.write(page_of(found, f"{model.name}, {settings.source}"))
+        title = f"{model.name}, {settings.source}" if settings.source else model.name
+        page.write(page_of(found, title))
         return
     report.make_console(False).print(str(found), soft_wrap=True, markup=False, highlight=False)
+
+
+def _check_what_belongs(settings: Settings, model: Path, is_agent: bool, env: str | None) -> None:
+    """An agent makes its own data; any other model has a source."""
+    if not is_agent:
+        if not settings.source:
+            raise SettingError(f"name what {model} was trained on: plainnet doctor MODEL SOURCE")
+        if env is not None:
+            raise SettingError(f"--env is for agents, and {model} is not one")
+        return
+    usual = Settings("", seed=settings.seed).by_option()
+    typed = {**settings.by_option(), "source": settings.source or ""}
+    if given := [name for name, value in typed.items() if value != usual[name]]:
+        words = ["SOURCE" if name == "source" else option(name) for name in given]
+        raise SettingError(
+            f"{model} holds an agent, which makes its own data: leave out {', '.join(words)}"
+        )
 
 
 def _diagnosed(model: Any, path: Path, settings: Settings) -> Report:

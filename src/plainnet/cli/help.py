@@ -69,11 +69,14 @@ Give the source and the options that it was trained with: the same rows train, a
 the model validate here. Of images, short trainings on copies show what a training would; the model
 stays as it is. Each finding has its evidence, a remedy and, where there is any, code for it.
 
+An agent of `plainnet rl train` is given alone: new ones with its settings learn for a short time.
+
 \b
 Examples:
   plainnet doctor flowers-model.skops flowers.csv --target species
   plainnet doctor digits-model.npz digits
   plainnet doctor flowers-model.skops flowers.csv --target species --html flowers.html
+  plainnet doctor CartPole-v1-ppo.npz
 """
 
 TUNE_HELP = """Look for better settings for a table's model than the preset's.

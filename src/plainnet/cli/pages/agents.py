@@ -24,7 +24,7 @@ from plainnet.cli.pages.document import (
     wide,
 )
 from plainnet.cli.pages.figures import bars, figure, histogram, picture, pictures
-from plainnet.cli.pages.network import of_network
+from plainnet.cli.pages.network import of_doctor, of_network
 from plainnet.cli.pages.worst import TRACED, cells
 from plainnet.engine.tables import Table
 from plainnet.errors import counted

@@ -73,8 +73,8 @@ CAUSES = (
 @spelled
 def diagnose(
     network: Any,
-    X: Any,
-    y: npt.ArrayLike,
+    X: Any = None,
+    y: npt.ArrayLike | None = None,
     optimizer: Optimizer | LBFGS | None = None,
     history: Mapping[str, list[float]] | Doctor | None = None,
     validation: tuple[Any, Any] | None = None,
@@ -83,7 +83,7 @@ def diagnose(
     seed: int = 0,
     **settings: Any,
 ) -> Report:
-    """Look for faults in a network, its data and its training.
+    """Look for faults in a network, its data and its training, or in an agent.
 
     Nothing is changed: whatever needs training is seen by short ones, on copies. A network that has
     learned something is taken for trained, and is judged by what it reaches; its start and its
@@ -92,11 +92,14 @@ def diagnose(
 
     Parameters
     ----------
-    network : Network, or an estimator
-        Of an estimator that is fitted, its table and what it has learned are judged, and, unless it
+    network : Network, an estimator, or an agent of `plainnet.rl`
+        An agent is given alone: it makes its own data. New agents with its settings learn for a
+        short time, with and without what might help. Of an
+        estimator that is fitted, its table and what it has learned are judged, and, unless it
         trains by a recipe of its own, its settings. It has its own optimizer, history and settings.
     X, y : arrays
-        Training rows and targets, as `train` or `fit` takes them. Of many, some are drawn.
+        Training rows and targets, as `train` or `fit` takes them. Of many, some are drawn. Not of
+        an agent.
     optimizer : Optimizer, optional
         By default `Adam()`, and nothing is said of the learning rate.
     history : History or Doctor, optional
@@ -105,7 +108,8 @@ def diagnose(
         Rows that it was not trained on.
     steps : int, optional
         Of each short training; by default as many as the training has, where `epochs` or the
-        history tell, and otherwise 300; at most 2,000, and fewer of networks that cost much.
+        history tell, and otherwise 300; at most 2,000, and fewer of networks that cost much. Of an
+        agent, steps of its environment: as many as it has made, and at most 20,000.
     seed : int
     **settings
         Arguments of `train`: batch_size, epochs, shuffle, clip_norm, clip_value, accumulate, mixup,
@@ -118,13 +122,26 @@ def diagnose(
     """
     estimators = sys.modules.get("plainnet.estimators.base")
     is_estimator = estimators is not None and isinstance(network, estimators.NeuralEstimator)
-    if not is_estimator:
+    agents = sys.modules.get("plainnet.rl.agent")
+    is_agent = agents is not None and isinstance(network, agents.Agent)
+    if not (is_estimator or is_agent):
         require_object("network", network, Network)
         if not network.parameters.size:
             raise SettingError(f"{network!r} has no parameters: there is nothing to train")
     seed = require_integer("seed", seed, at_least=0)
     if steps is not None:
         steps = require_integer("steps", steps, at_least=1)
+    if is_agent:
+        from plainnet.inspection.doctor.agents.diagnosing import diagnose_agent
+
+        refuse_rows(X=X, y=y, optimizer=optimizer, history=history, validation=validation,
+                    **settings)  # fmt: skip
+        return diagnose_agent(network, steps, seed)
+    if missing := [name for name, rows in (("X", X), ("y", y)) if rows is None]:
+        raise SettingError(
+            f"diagnose needs the rows that {type(network).__name__} learns from, X and y; got no "
+            f"{' and no '.join(missing)}"
+        )
     if not isinstance(history, Mapping | Doctor | None):
         raise SettingError(f"history must be a History or a Doctor; got {shown(history)}")
     if validation is not None and not (
@@ -146,6 +163,15 @@ def diagnose(
         return diagnose_estimator(network, X, y, validation, steps, seed)
     given = Examined(network, X, y, optimizer, history, validation, settings, seed)
     return given.report(steps)
+
+
+def refuse_rows(**given: Any) -> None:
+    """Of an agent, nothing else is taken."""
+    if names := [name for name, value in given.items() if value is not None]:
+        raise SettingError(
+            "an agent makes its own data and has its own settings: diagnose takes the agent, "
+            f"steps and seed; got {', '.join(names)}"
+        )
 
 
 class Examined:

@@ -120,3 +120,44 @@ WORTH, WORTH_MUCH = 0.02, 0.05
 
 TO_SPEAK, TO_BE_SILENT = 3, 9
 """Times in a row that a sign must show, or be gone."""
+
+# --- agents ---------------------------------------------------------------------------------------
+#
+# Huang et al. 2022: "The 37 Implementation Details of Proximal Policy Optimization", detail 12 and
+# its note on the debug variables. Jones 2021: "Debugging RL, Without the Agonizing Pain". Schulman
+# 2016: "The Nuts and Bolts of Deep RL Research". Spinning Up: the defaults of its PPO.
+
+LARGE_STEP, SMALL_STEP = 0.03, 3e-4
+"""The divergence of the policy from iteration to iteration (Huang et al.: below 0.02 in agents that
+learn well; Spinning Up ends an iteration at 0.015)."""
+MUCH_CLIPPED = 0.3
+"""The share of actions whose probability has left the clip after an iteration (Stable Baselines and
+CleanRL log it; agents that learn well have 0.1 to 0.2)."""
+COLLAPSED, UNDECIDED = 0.1, 0.9
+"""The policy's entropy as a share of ln n, or its sigma (Jones: near 0 the policy has collapsed,
+near 1 it acts at random)."""
+NOTHING_EXPLAINED = 0.0
+"""Explained variance of the values: no more than a constant explains (Schulman)."""
+OVERESTIMATED = 2.0
+"""How far values may lie above the returns that follow, in deviations (van Hasselt et al. 2016,
+figure 3, has Q values many times the returns)."""
+REWARD_SIZES, LARGE_REWARD = (0.05, 300.0), 10.0
+"""The size of discounted returns between which values learn well, and the largest reward of a step
+(Schulman: rescale the rewards; Mnih et al. 2015 clip them to 1)."""
+HORIZON, SHORT = 3.0, 0.9
+"""Episodes so many times as long as 1 / (1 - gamma) suspect gamma; so does a smaller gamma."""
+FEW_STEPS, FEW_UPDATES = 256, 12
+"""Steps of an iteration of PPO, and iterations of a learning: with fewer, more are tried."""
+EXPLORES = 0.3, 0.05
+"""A last epsilon above the first, and exploration over a smaller share of all steps than the
+second, are suspected (Mnih et al. 2015: down to 0.1 over the first fiftieth)."""
+MEMORY, WAITS = 0.25, 0.25
+"""A memory of a smaller share of all steps, and learning that starts after a larger one."""
+FOLLOWS = 10, 0.1
+"""Updates over which the target network follows: fewer than the first, or more than this share of
+all (Mnih et al. 2015: 10,000 of millions)."""
+FELL = 0.5
+"""What is left at the end of the best mean return over a tenth of the learning, beyond random."""
+BETTER, MUCH_BETTER = 0.1, 0.25
+"""The share of the return, beyond that of random actions, that a remedy brings: with less it does
+not help; with more the fault is serious."""

@@ -34,10 +34,14 @@ class Verdict:
         What to do, as a sentence.
     code : str
         Python that applies the remedy to `network`, `X`, `y`, `optimizer` and `validation`, as they
-        were passed, before training begins again. "" where there is nothing to run.
+        were passed, before training begins again; of an agent, it makes a new one, `agent`. ""
+        where there is nothing to run.
     gain : float or None
         What the remedy brought where it was tried: the share of the loss, in prediction, that is
-        gone after a short training with it.
+        gone after a short training with it; of agents, the share of the return, beyond that of
+        random actions, that it adds.
+    returns : (float, float) or None
+        Of agents: the mean return without the remedy and with it, where it was tried.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Verdict:
     remedy: str
     code: str = ""
     gain: float | None = None
+    returns: tuple[float, float] | None = None
 
     @property
     def title(self) -> str:
@@ -59,6 +64,9 @@ class Verdict:
         """The remedy, and what it brought where it was tried."""
         if self.gain is None or self.gain < 0.01:
             return self.remedy
+        if self.returns is not None:
+            before, after = (f"{each:.3g}" for each in self.returns)
+            return f"{self.remedy} In a trial, the mean return rose from {before} to {after}."
         return f"{self.remedy} In a trial, this took away {self.gain:.0%} of the loss."
 
     def as_severe_as(self, severity: Severity) -> Verdict:
