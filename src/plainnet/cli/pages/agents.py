@@ -37,6 +37,8 @@ Array = npt.NDArray[Any]
 
 EPISODES, FRAMES, FRAME_WIDTH = 10, 8, 160
 """New episodes that are looked at step by step; pictures of one, and their width in pixels."""
+LEARNED_ANEW = 20_000
+"""Steps that the doctor lets new agents learn, at most."""
 CUT_OFF = 0.05
 """The weight of a reward that no longer counts."""
 NUMBERS = 40
@@ -88,7 +90,7 @@ def document(agent: rl.Agent, command: str, returns: Array, seconds: float) -> D
         _of_learning(agent, seconds),
         _of_returns(returns),
         _of_values(agent, episodes),
-        # DOC
+        of_doctor(plainnet.diagnose(agent, steps=min(agent.steps, LEARNED_ANEW))),
         _of_importances(agent, observed),
         _of_worst(agent, min(episodes, key=lambda each: each.total)),
     ]
