@@ -17,8 +17,9 @@ from plainnet.errors import DataError, SettingError, require_integer, shown
 from plainnet.initializers import Constant, Zeros
 from plainnet.inspection.doctor.callback import Doctor
 from plainnet.inspection.doctor.data import guessed, is_class, of_rows
-from plainnet.inspection.doctor.during import of_certain_rows, of_course, of_modes, of_rate
+from plainnet.inspection.doctor.during import of_course, of_modes, of_rate
 from plainnet.inspection.doctor.ending import of_end
+from plainnet.inspection.doctor.labels import of_mixed_up
 from plainnet.inspection.doctor.setups import (
     Setup,
     as_given,
@@ -29,6 +30,7 @@ from plainnet.inspection.doctor.setups import (
 )
 from plainnet.inspection.doctor.signs import products_of
 from plainnet.inspection.doctor.start import of_start
+from plainnet.inspection.doctor.thresholds import KNOWN, NOTHING
 from plainnet.inspection.doctor.trials import Outcome, Trials, relative_loss
 from plainnet.inspection.doctor.validation import of_validation
 from plainnet.inspection.doctor.verdicts import SEVERITIES, Report, Verdict
@@ -48,9 +50,9 @@ PRODUCTS = 6e8
 """Of a short training: those of the forward passes of all its batches."""
 MANY = 500
 """With fewer rows, what is learned by heart may tell nothing of others."""
-LEARNED, NOTHING, HALF_KNOWN = 0.9, 0.97, 0.7
-"""A network with less of the loss of guessing has been trained; with more, it has learned nothing;
-with less of that of its training rows, it knows them by heart."""
+LEARNED, HALF_KNOWN = 0.9, 0.7
+"""A network with less of the loss of guessing has been trained; with less of that of its training
+rows, it knows them by heart."""
 
 OF_TRUST = (
     "leaking_feature", "shared_rows", "too_good_validation", "shifted_validation",
@@ -216,7 +218,7 @@ class Examined:
         facts += of_start(known)
         facts += of_course(known, base.course)
         facts += of_modes(trials)
-        facts += of_certain_rows(trials)
+        facts += of_mixed_up(trials, None if knows_rows(facts) else start.validation)
         found = [
             judged for verdict in facts if (judged := self.judged(verdict, trials)) is not None
         ]
@@ -227,6 +229,8 @@ class Examined:
             found += of_nothing(base)  # of numbers, neighbours have been asked
         if self.rate_is_known:
             found += of_rate(trials, whole=total is not None and total <= steps)
+        if trials.least_left < KNOWN:  # what can be learned belongs to its rows
+            found = [verdict for verdict in found if verdict.name != "shuffled_labels"]
         looked_at = ["data", "start", f"a training of {steps:,} steps"]
         if self.is_trained or self.history is not None:
             found += of_end(self.setup, self.history, self.seed)
@@ -283,6 +287,11 @@ def of_nothing(base: Outcome) -> Iterator[Verdict]:
             "See that rows and labels are in the same order, and that the data tell something of "
             "the target.",
         )  # fmt: skip
+
+
+def knows_rows(facts: Iterable[Verdict]) -> bool:
+    """Whether validation rows are training rows too, or nearly."""
+    return any(verdict.name in ("shared_rows", "too_good_validation") for verdict in facts)
 
 
 def is_pristine(network: Network) -> bool:

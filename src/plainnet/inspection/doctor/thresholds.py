@@ -59,6 +59,10 @@ REMEMBERED = 0.7, 1.3
 2013, section 2: with 1 for the largest singular value, gradients neither vanish nor explode)."""
 LONG_AGO = 1e-2, 1e2
 """The gradient at the first step of a sequence over that at the last."""
+FORGOTTEN = 1.2e-7
+"""The same where float32 adds it to the gradients of the last steps without effect: its epsilon."""
+DROPPED = 0.2
+"""The share of the inputs that dropout may take away (Srivastava et al. 2014, section A.4)."""
 SEEN = 1e-3
 """How far outputs vary with the rows, as a share of their size."""
 STEEP = 1e5
@@ -109,6 +113,13 @@ TEMPERATURES = 0.67, 1.5
 """The temperature that fits is between these (Guo et al. 2017, section 4.2)."""
 
 # --- trials ---------------------------------------------------------------------------------------
+
+NOTHING = 0.97
+"""With more of the loss of guessing, nothing has been learned."""
+KNOWN = 0.3
+"""With less of it on rows that were held out, their labels are not mixed up."""
+ERRORS = 2.0, 3.0, 5.0
+"""By how many standard errors two samples differ: where a second look pays, a warning, serious."""
 
 HELPS, HELPS_MUCH = 0.1, 0.25
 """The share of the loss that a remedy takes away, on training rows and on others: with less it does

@@ -28,7 +28,9 @@ Array = npt.NDArray[Any]
 HELD_OUT = 0.25
 OF_SIZE = "unscaled_inputs", "large_start_loss"
 """Where what is within the bounds may still be better in another size, which is no fault."""
-FACTS = "constant_columns", "sorted_labels", "small_batches", "clipped_steps"
+FACTS = (
+    "constant_columns", "sorted_labels", "small_batches", "clipped_steps", "vanishing_gradients",
+)  # fmt: skip
 """What is so whether or not it does harm in a short training is said all the same."""
 MOMENTS = 30
 """So many moments of a short training are looked at."""
@@ -85,7 +87,7 @@ class Trials:
     """
 
     def __init__(self, setup: Setup, steps: int, seed: int) -> None:
-        self.steps, self.seed = steps, seed
+        self.whole, self.steps, self.seed = setup, steps, seed
         X = setup.network.inputs(setup.X)
         held = np.zeros(len(X), bool)
         held[np.random.default_rng(seed).permutation(len(X))[: int(HELD_OUT * len(X))]] = True
@@ -95,10 +97,19 @@ class Trials:
         self.setup = replace(setup, X=X, y=y, validation=others)
         self._outcomes: dict[str, Outcome | None] = {}
 
+    def with_others_held_out(self) -> Trials:
+        """The same with another part of the rows."""
+        return Trials(self.whole, self.steps, self.seed + 1)
+
     @cached_property
     def base(self) -> Outcome:
         """As it is, without a remedy."""
         return self.outcome(self.setup, moments=MOMENTS)
+
+    @property
+    def least_left(self) -> float:
+        """What the best of all that was tried leaves of the loss on rows that were held out."""
+        return min(each.left for each in (self.base, *self._outcomes.values()) if each is not None)
 
     def outcome(self, setup: Setup, *, moments: int = 1) -> Outcome:
         """A short training of a copy of this setup."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from plainnet.errors import counted
 from plainnet.inspection.doctor.neighbors import apart_by_chance, copies, flat, kolmogorov, nearest
+from plainnet.inspection.doctor.sequences import usual
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.thresholds import NEAR, SHARED_ROWS, SHIFT
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -94,6 +95,16 @@ def _shifted(X: Array, V: Array, numbers: tuple[Array, Array]) -> Iterator[Verdi
             said = (
                 f"From a validation row to the nearest training row it is {np.median(between):.2g} "
                 f"in the median, and from one training row to the next {np.median(among):.2g}."
+            )
+    if X.dtype.kind in "iu" and X.shape[1] > 1:
+        before, after = usual(X, V)
+        chance = apart_by_chance(n, m)
+        farther = kolmogorov(before, after) / max(SHIFT, chance)
+        if farther > max(off, 1):
+            where, off = "validation", farther
+            said = (
+                f"By what follows what in training rows, an id of a validation row surprises by "
+                f"{after.mean():.2f} nats, and one of another training row by {before.mean():.2f}."
             )
     if off > 1:
         yield Verdict(
