@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from plainnet import Network, train
-from plainnet.inspection.doctor.ending import calibration_error, of_end
+from plainnet.inspection.doctor.calibration import calibration_error
+from plainnet.inspection.doctor.ending import of_end
 from plainnet.inspection.doctor.references import guessing
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.verdicts import Verdict

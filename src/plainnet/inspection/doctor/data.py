@@ -18,6 +18,7 @@ from plainnet.inspection.doctor.thresholds import (
     DEVIATIONS,
     EVENNESS,
     LARGE_MEAN,
+    MANY_TIMES,
     RARE,
     TELLING,
     TELLING_ALL,
@@ -272,7 +273,8 @@ def of_classes(setup: Setup, y: Array) -> Iterator[Verdict]:
     if k < 2:
         return
     entropy = -float((shares * np.log(shares)).sum())
-    if (np.exp(entropy) - 1) / (k - 1) < EVENNESS or shares.min() < RARE / k:
+    is_uneven = (np.exp(entropy) - 1) / (k - 1) < EVENNESS or shares.min() < RARE / k
+    if is_uneven or times_the_others(shares) > MANY_TIMES:
         yield Verdict(
             "imbalanced_classes", "warning", "y",
             f"The most frequent of {k} classes has {shares.max():.1%} of the rows, the rarest "
@@ -280,6 +282,12 @@ def of_classes(setup: Setup, y: Array) -> Iterator[Verdict]:
             "Weigh the classes, and look at each class's recall.",
             setup.train_call(class_weight="balanced"),
         )  # fmt: skip
+
+
+def times_the_others(counts: Array) -> float:
+    """How many times as frequent the first class is as the others in their median."""
+    ordered = np.sort(counts)
+    return float(ordered[-1] / np.median(ordered[:-1])) if len(counts) > 1 else 1.0
 
 
 def of_order(setup: Setup, y: Array) -> Iterator[Verdict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -26,6 +27,7 @@ from plainnet.inspection.doctor.thresholds import (
     DEAD,
     EXPLODING,
     FADING,
+    HELPS,
     NOTHING,
     OUTWEIGHED,
     SATURATED,
@@ -34,7 +36,7 @@ from plainnet.inspection.doctor.thresholds import (
     VANISHING,
     WORTH,
 )
-from plainnet.inspection.doctor.trials import Outcome, Trials
+from plainnet.inspection.doctor.trials import Outcome, Trials, measured
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.inspection.doctor.watching import Course, Moment
 from plainnet.layers import BatchNorm, Dropout, Layer, Sigmoid, Tanh
@@ -43,8 +45,12 @@ from plainnet.optimizers import Optimizer
 
 UNLEARNED = 0.3
 """With less of the loss of guessing, a rate that would have done better was not a fault."""
+LARGE_UPDATE = 1e-2
+"""Ten times the usual size of an update, as a share of the weights."""
 AS_GOOD = 1.2
 """A loss so many times the lowest is about as good."""
+USUAL_MOMENTUM = 0.9
+"""Of running statistics; with more they are measured anew, to see whether they lag behind."""
 BEYOND = 3.0
 """Losses so many times that of guessing are of numbers that have run away."""
 FEW, SMALL = 4, 16
@@ -206,29 +212,42 @@ def of_rate(trials: Trials, *, whole: bool) -> Iterator[Verdict]:
     said = f"With learning_rate={rate:g}, {_left(base)}"
     if np.isfinite(usual):
         said += f"; an update is {usual:.2g} of the weights (usual: 1e-3)"
+    floor = floor_of(setup.network.loss, setup.y)
     lower = _best(trials, [10.0**-i for i in range(1, 7)])
     by_heart = base.fitted < WORTH and base.left < BEYOND  # a rate that is too high learns nothing
-    if lower is not None and lower[1].helps_much(base) and not by_heart:
+    if (
+        lower is not None
+        and not by_heart
+        and _late(lower[1], floor) < (1 - HELPS) * _late(base, floor)
+    ):
         factor, outcome = lower
-        yield Verdict(
-            "learning_rate_too_high", "serious", "",
-            f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
-            "Lower it.", with_rate(setup.optimizer, factor), outcome.gain_over(base),
-        )  # fmt: skip
-        return
+        if outcome.helps_much(base) or (outcome.helps(base) and usual > LARGE_UPDATE):
+            yield Verdict(
+                "learning_rate_too_high", "serious" if outcome.helps_much(base) else "warning", "",
+                f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
+                "Lower it.", with_rate(setup.optimizer, factor), outcome.gain_over(base),
+            )  # fmt: skip
+            return
     factors = [10.0**i for i in range(1, 7) if not usual * 10.0**i > 5 * UPDATES[1]]
     higher = _best(trials, factors)
     if higher is None or not higher[1].helps_much(base):
         return
     factor, outcome = higher
-    slow = usual < 3 * UPDATES[0]
-    if outcome.gain_over(base) > 0.5 and (whole or (slow and base.left > 0.9)):
+    slow, gain = usual < 3 * UPDATES[0], outcome.gain_over(base)
+    if (gain > 0.5 or (slow and whole)) and (whole or (slow and base.left > 0.9)):
         yield Verdict(
             "learning_rate_too_low", "serious" if base.left > UNLEARNED else "warning", "",
             f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
-            "Raise it, or train for longer.", with_rate(setup.optimizer, factor),
-            outcome.gain_over(base),
+            "Raise it, or train for longer.", with_rate(setup.optimizer, factor), gain,
         )  # fmt: skip
+
+
+def _late(outcome: Outcome, floor: float) -> float:
+    """The mean loss of the last tenth of the steps, above the lowest that there can be."""
+    losses = outcome.course.losses
+    if outcome.course.failed or not losses:
+        return float("inf")
+    return float(np.mean(losses[-max(len(losses) // 10, 1) :])) - floor
 
 
 def _best(trials: Trials, factors: Sequence[float]) -> tuple[float, Outcome] | None:
@@ -337,6 +356,8 @@ def of_modes(trials: Trials) -> Iterator[Verdict]:
     )
     norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
     slow = max((layer.momentum for layer in norms), default=0.0)
+    if norms and slow > USUAL_MOMENTUM:
+        yield from of_statistics(trials, norms, said)
     if norms and (slow > SLOW_MOMENTUM or predicted > 1.5 * trained + 0.1):
         yield Verdict(
             "mode_mismatch", "suspected", norms[0].name,
@@ -351,6 +372,27 @@ def of_modes(trials: Trials) -> Iterator[Verdict]:
             "mode_mismatch", "suspected", dropping[0].name,
             f"{said}, after a short one with a dropout of {rate:g}.",
             "Drop less.", each_layer(f"layer.rate = {rate / 5:.2g}", dropping),
+        )  # fmt: skip
+
+
+def of_statistics(trials: Trials, norms: list[BatchNorm], said: str) -> Iterator[Verdict]:
+    """Whether the statistics of all rows, measured anew, would predict better."""
+    base, own = trials.base, deepcopy(trials.base.network)
+    X, y, _ = own.check(trials.setup.X, trials.setup.y)
+    for layer in norms:
+        own.layer(layer.name).momentum = 0.0
+    with np.errstate(all="ignore"):
+        own.step(X, y, Cache(training=True, seed=0))
+    after = measured(replace(trials.setup, network=own), base.course)
+    if after.helps(base):
+        slow = max(layer.momentum for layer in norms)
+        yield Verdict(
+            "mode_mismatch", "serious" if after.helps_much(base) else "warning", norms[0].name,
+            f"{said}. With the means and variances of all training rows instead of running ones, "
+            f"{after.left:.0%} is left on others rather than {base.left:.0%}: with a momentum of "
+            f"{slow:g} they follow too slowly.",
+            "Lower the momentum of batch norm.", each_layer("layer.momentum = 0.9", norms),
+            after.gain_over(base),
         )  # fmt: skip
 
 

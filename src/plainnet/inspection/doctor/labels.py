@@ -71,11 +71,16 @@ def losses_of(network: Network, X: Any, y: Any) -> Array:
         return np.array(loss.forward(Z, loss.targets(y, network.dtype), Cache()), np.float64)
 
 
+def standard_error(a: Array) -> float:
+    """Of the mean."""
+    return float(a.std() / np.sqrt(len(a)))
+
+
 def apart(a: Array, b: Array) -> float:
     """By how many standard errors the mean of the first is above that of the second (Welch)."""
     if min(len(a), len(b)) < FEWEST or not np.isfinite(a).all() or not np.isfinite(b).all():
         return 0.0
-    error = np.sqrt(a.var() / len(a) + b.var() / len(b))
+    error = np.hypot(standard_error(a), standard_error(b))
     return float((a.mean() - b.mean()) / error) if error else 0.0
 
 

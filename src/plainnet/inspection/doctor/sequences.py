@@ -11,6 +11,8 @@ Array = npt.NDArray[Any]
 
 MOST_PAIRS = 1 << 16
 """Pairs of more ids share places."""
+MOST_COLUMNS = 1 << 11
+"""More ids, or pairs of them, share columns."""
 AT_LEAST = 0.5
 """What is added to each count of a pair (Krichevsky and Trofimov 1981)."""
 
@@ -40,3 +42,13 @@ def usual(X: Array, V: Array) -> tuple[Array, Array]:
     own = np.concatenate([surprises(a, b) for a, b in (halves, halves[::-1])])
     others = np.mean([surprises(half, V) for half in halves], axis=0)
     return own, np.asarray(others)
+
+
+def ids_and_pairs(rows: Array, n: int) -> Array:
+    """How often each of n ids is in a row, and each pair of neighbours."""
+    singles, pairs = min(n, MOST_COLUMNS), min(n * n, MOST_COLUMNS)
+    counts = np.zeros((len(rows), singles + pairs), np.float32)
+    places = np.arange(len(rows))[:, None]
+    np.add.at(counts, (places, rows.astype(np.int64) % singles), 1)
+    np.add.at(counts, (places, singles + _pairs(rows, n, pairs)), 1)
+    return counts

@@ -16,9 +16,16 @@ from plainnet.errors import DivergedError, PlainnetError, counted
 from plainnet.inspection.doctor.code import DRAW, rebuilt, redrawn, weights_below, with_units
 from plainnet.inspection.doctor.references import floor_of, guessing
 from plainnet.inspection.doctor.setups import Setup, taken
-from plainnet.inspection.doctor.signs import Signal, begins_in_training, over_time, weights_of
+from plainnet.inspection.doctor.signs import (
+    Signal,
+    begins_in_training,
+    over_time,
+    signals_of,
+    weights_of,
+)
 from plainnet.inspection.doctor.thresholds import (
     ALIKE,
+    DEAD,
     DROPPED,
     FITTED,
     FORGOTTEN,
@@ -275,6 +282,18 @@ def of_one_batch(setup: Setup) -> Iterator[Verdict]:
         return  # which a short training says better
     floor = floor_of(network.loss, y)
     if prior <= floor or min(losses) - floor <= FITTED * (prior - floor):
+        return
+    dead = [signal for signal in signals_of(setup.network, X, new=True) if signal.dead >= DEAD[1]]
+    if dead:
+        path = dead[0].path
+        yield Verdict(
+            "dead_units", "warning", path,
+            f"On {counted(len(rows), 'row')}, {dead[0].dead:.0%} of its units give the same for "
+            f"every row, and {BATCH_STEPS} steps do not teach these rows: no gradient comes "
+            "through.",
+            "Start with smaller weights, and biases of zero.",
+            redrawn(network, weights_below(network, path)),
+        )  # fmt: skip
         return
     yield Verdict(
         "cannot_fit_a_batch", "warning", "",

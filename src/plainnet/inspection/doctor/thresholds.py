@@ -24,6 +24,9 @@ EVENNESS = 0.5
 this bound; exp(entropy) / K would never be below 1 / 2 for two classes."""
 RARE = 0.2
 """A class with a smaller share of what equal shares would give (cleanlab: 0.1)."""
+MANY_TIMES = 4.0
+"""How many times as frequent as the median of the others a class may be: with two, a minority of a
+fifth (the bound of "moderate" in Google's course on machine learning)."""
 SHARED_ROWS = 0.02
 """The share of validation rows that are training rows too, beyond what chance explains
 (deepchecks: 0.05, without chance)."""
@@ -99,8 +102,8 @@ GAP, WIDE_GAP = 0.1, 0.25
 """How much more of what there is to learn is learned on training rows than on others."""
 BEHIND = 0.05
 """How much more of it a plain reference learns."""
-RISEN = 1.15
-"""A validation loss so many times its lowest (nnscope)."""
+RISEN, FAR_RISEN = 1.15, 1.5
+"""A validation loss so many times its lowest (nnscope); by how much a low one has to rise."""
 JUMPS = 0.3
 """The share of epochs in which the loss rises by more than a tenth (AUTOTRAINER: 0.2 of the
 epochs)."""
@@ -118,7 +121,7 @@ NOTHING = 0.97
 """With more of the loss of guessing, nothing has been learned."""
 KNOWN = 0.3
 """With less of it on rows that were held out, their labels are not mixed up."""
-ERRORS = 2.0, 3.0, 5.0
+ERRORS = 2.0, 3.0, 4.0
 """By how many standard errors two samples differ: where a second look pays, a warning, serious."""
 
 HELPS, HELPS_MUCH = 0.1, 0.25

@@ -117,11 +117,7 @@ class Trials:
         rows = taken(own.network.inputs(own.X), slice(256))
         every = max(self.steps // moments, 1)
         course = short_training(own, self.steps, self.seed, every=every, rows=rows)
-        left = fitted = WORST
-        if not course.failed and own.validation is not None:
-            left = relative_loss(own.network, *own.validation)
-            fitted = relative_loss(own.network, own.X, own.y)
-        return Outcome(left, fitted, course, own.network)
+        return measured(own, course)
 
     def remedied(self, code: str) -> Outcome | None:
         """With the remedy that this code is; None where it does not work here."""
@@ -155,6 +151,8 @@ class Trials:
 
     def judged(self, verdict: Verdict) -> Verdict | None:
         """The verdict with what its remedy brings; None for a suspicion that it does not prove."""
+        if verdict.gain is not None:
+            return verdict  # it has been measured
         after = self.remedied(verdict.code) if verdict.code else None
         if after is None:
             return None if verdict.severity == "suspected" else verdict
@@ -168,6 +166,15 @@ class Trials:
         if helps or severity == "note" or verdict.name in FACTS:
             return verdict
         return verdict.as_severe_as("warning" if severity == "serious" else "note")
+
+
+def measured(setup: Setup, course: Course) -> Outcome:
+    """What the network leaves of the loss after this course."""
+    left = fitted = WORST
+    if not course.failed and setup.validation is not None:
+        left = relative_loss(setup.network, *setup.validation)
+        fitted = relative_loss(setup.network, setup.X, setup.y)
+    return Outcome(left, fitted, course, setup.network)
 
 
 def relative_loss(network: Network, X: Any, y: Any) -> float:
