@@ -96,7 +96,7 @@ def _shift(network: Network, setup: Setup) -> Array:
         moved = P * np.exp(shift)
         means = (moved / moved.sum(axis=1, keepdims=True)).mean(axis=0)
         shift += np.log(np.maximum(shares, 1e-6) / np.maximum(means, 1e-6))
-    return shift - shift.mean()
+    return np.asarray(shift - shift.mean())
 
 
 def of_calibration(network: Network, X: Any, y: Any) -> Iterator[Verdict]:
@@ -123,7 +123,7 @@ def of_calibration(network: Network, X: Any, y: Any) -> Iterator[Verdict]:
     last = weights_of(network)[-1].rpartition(".")[0]
     tensors = [name for name in network.tensors if name.rpartition(".")[0] == last]
     is_wanted = best < 1 and 0 < getattr(loss, "label_smoothing", 0.0) <= USUAL_SMOOTHING
-    severe = (beyond > much or then < 0.5 * now) and not is_wanted
+    severe = (beyond > much or (then < 0.5 * now and best > 1)) and not is_wanted
     yield Verdict(
         "miscalibrated", "serious" if severe else "warning", "",
         f"The probabilities are off by {error:.1%} on average (expected calibration error on "

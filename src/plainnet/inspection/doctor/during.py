@@ -265,7 +265,7 @@ def _best(trials: Trials, factors: Sequence[float]) -> tuple[float, Outcome] | N
         if outcome.left > lowest and lowest < NOTHING:
             break
         lowest = min(lowest, outcome.left)
-    good = [each for each in tried if each[1].left <= AS_GOOD * lowest]
+    good = [each for each in tried if each[1].left <= AS_GOOD * lowest + WORTH]
     return good[0] if good else min(tried, key=lambda each: each[1].left, default=None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,9 @@ import numpy.typing as npt
 from plainnet.inspection.doctor.calibration import of_probabilities
 from plainnet.inspection.doctor.code import as_new, enlarged, linear_of
 from plainnet.inspection.doctor.data import guessed, is_class, times_the_others
-from plainnet.inspection.doctor.labels import losses_of
+from plainnet.inspection.doctor.learned import of_setup, rated, share_of_most
 from plainnet.inspection.doctor.references import (
     LINEAR,
-    Reference,
     floor_of,
     guessing,
     loss_of,
@@ -32,11 +31,9 @@ from plainnet.inspection.doctor.thresholds import (
     RISEN,
     WIDE_GAP,
 )
-from plainnet.inspection.doctor.trials import relative_loss
 from plainnet.inspection.doctor.verdicts import Severity, Verdict
 from plainnet.layers import Dense
 from plainnet.losses import EachOutput
-from plainnet.network import Network
 
 Array = npt.NDArray[Any]
 
@@ -67,51 +64,32 @@ def of_end(setup: Setup, history: Mapping[str, list[float]] | None, seed: int) -
 # --- what is learned ------------------------------------------------------------------------------
 
 
-def learned(network: Network, X: Any, y: Any, most: float | None) -> tuple[float, str]:
-    """The share of what there is to learn that is learned, and the measure in words.
-
-    Of classes, of the errors that are made by always saying the most frequent, which has the share
-    `most` of the training rows; of numbers, where it is None, of the loss of guessing.
-    """
-    if most is not None:
-        accuracy = network.evaluate(X, y)["accuracy"]
-        return (accuracy - most) / max(1 - most, 1e-12), f"the accuracy is {accuracy:.3f}"
-    left = relative_loss(network, X, y)
-    return 1 - left, f"{left:.0%} of the loss of guessing is left"
-
-
 def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Iterator[Verdict]:
     """Training rows known by heart, or learned less than a plain reference learns them."""
-    network = setup.network
-    ids, most = guessed(network, setup.y), None
-    if ids is not None and is_class(ids):
-        most = np.unique(ids, return_counts=True)[1].max() / len(ids)
-    own, said = learned(network, setup.X, setup.y, most)
-    other, said_val = own, ""
-    if setup.validation is not None:
-        other, said_val = learned(network, *setup.validation, most)
-    error = 2 * error_of(setup, other, most)
-    best = max(
-        (rated(each, most) for each in plain_networks(setup, seed) if other < 1 - BEHIND),
-        key=lambda each: each.on_others, default=None,
-    )  # fmt: skip
-    behind = best is not None and best.on_others > other + max(BEHIND, error)
+    most = share_of_most(setup.network, setup.y)
+    own, other = of_setup(setup, most)
+    said, said_val = own.said, "" if setup.validation is None else other.said
+    known = (rated(each, most) for each in plain_networks(setup, seed) if other.share < 1 - BEHIND)
+    best = max(known, key=lambda each: each.others.share, default=None)
+    behind = best is not None and best.others.is_ahead(other, BEHIND)
     far = best if behind else None
-    if other < 1 - GAP and (best is None or best.on_others < 1 - GAP):
+    if other.share < 1 - GAP and (best is None or best.others.share < 1 - GAP):
         for each in network_of_kind(setup, seed):
             theirs = rated(each, most)
-            if theirs.on_others > max(other, far.on_others if far else 0) + max(GAP, error):
+            if theirs.others.is_ahead(far.others if far else other, GAP):
                 far = theirs
-    too_little = far is not None and far.on_fit > own + WIDE_GAP
-    gap = own - other
+    too_little = far is not None and far.fit.is_ahead(own, WIDE_GAP)
+    gap = own.share - other.share
     falls = far is not None and _falls(losses_in(setup, history, "val_loss"))
-    if gap > max(GAP, error) and not too_little and not falls:
+    if gap > max(GAP, ERRORS[0] * other.error) and not too_little and not falls:
         rises = list(of_rise(setup, history))
         severity: Severity = "serious" if gap > 2 * WIDE_GAP or rises or behind else "warning"
         more = ""
         if behind and best is not None:
             name = best.what[0].upper() + best.what[1:]
-            more = f" {name} on standardised columns learns {best.on_others:.0%} of what there is."
+            more = (
+                f" {name} on standardised columns learns {best.others.share:.0%} of what there is."
+            )
         yield Verdict(
             "overfitting", severity, "",
             f"On the training rows {said}, on the validation rows {said_val}.{more}",
@@ -119,17 +97,18 @@ def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Itera
             _early_stopping(setup, linear=behind and best is not None and best.what == LINEAR),
         )  # fmt: skip
         return
-    if far is not None and far.on_fit > own + BEHIND:
-        much = far.on_others > other + 2 * BEHIND if far is best else other < far.on_others / 2
+    if far is not None and far.fit.is_ahead(own, BEHIND):
+        half = far.others.share / 2
+        much = far.others.is_ahead(other, 2 * BEHIND) if far is best else other.share < half
         yield Verdict(
             "underfitting", "serious" if much else "warning", "",
             f"On the training rows {said}"
             + (f", on the validation rows {said_val}" if said_val else "")
-            + f". That is {own:.0%} of what there is to learn; {far.what} learns "
-            f"{far.on_fit:.0%}" + (f" and {far.on_others:.0%}." if said_val else "."),
+            + f". That is {own.share:.0%} of what there is to learn; {far.what} learns "
+            f"{far.fit.share:.0%}" + (f" and {far.others.share:.0%}." if said_val else "."),
             *_more(setup, history),
         )  # fmt: skip
-    elif own < MOSTLY and _falls(losses_in(setup, history, "val_loss", "loss")):
+    elif own.share < MOSTLY and _falls(losses_in(setup, history, "val_loss", "loss")):
         yield Verdict(
             "underfitting", "warning", "",
             f"On the training rows {said}, and in the last fifth of the epochs the loss fell by a "
@@ -144,22 +123,6 @@ def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Itera
             "See that validation rows are drawn from the same data, and hold no answer.",
         )  # fmt: skip
     yield from of_rise(setup, history)
-
-
-class Rated(NamedTuple):
-    """A reference, and the share of what there is to learn that it learns."""
-
-    what: str
-    on_fit: float
-    on_others: float
-
-
-def rated(reference: Reference, most: float | None) -> Rated:
-    """What a reference learns, on its training rows and on others."""
-    on_fit = on_others = learned(reference.network, *reference.fit, most)[0]
-    if reference.held is not None:
-        on_others = learned(reference.network, *reference.held, most)[0]
-    return Rated(reference.what, on_fit, on_others)
 
 
 def _early_stopping(setup: Setup, *, linear: bool = False) -> str:
@@ -198,20 +161,6 @@ def _more(setup: Setup, history: Mapping[str, list[float]]) -> tuple[str, str]:
         said = "The loss is still falling: train for longer."
         return said, setup.train_call(epochs=5 * epochs)
     return "Take a wider or deeper network.", enlarged(setup.network)
-
-
-def error_of(setup: Setup, share: float, most: float | None) -> float:
-    """The standard error of what is learned, as measured on the validation rows."""
-    if setup.validation is None:
-        return 0.0
-    y, loss = setup.validation[1], setup.network.loss
-    if most is None:
-        losses = losses_of(setup.network, *setup.validation)
-        span = guessing(loss, y, setup.network.dtype) - floor_of(loss, y)
-        error = float(losses.std() / np.sqrt(len(losses)) / span) if span > 0 else 0.0
-        return error if np.isfinite(error) else 0.0
-    accuracy = share * (1 - most) + most
-    return float(np.sqrt(max(accuracy * (1 - accuracy), 0) / len(y)) / max(1 - most, 1e-12))
 
 
 class Name(str):
