@@ -10,8 +10,8 @@ import pytest
 
 from plainnet import Network
 from plainnet.initializers import Normal
-from plainnet.inspection.doctor.diagnosing import ranked
 from plainnet.inspection.doctor.during import of_course, of_modes, of_rate
+from plainnet.inspection.doctor.ranking import ranked
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.signs import both_ways, over_time, signals_of, steepest
 from plainnet.inspection.doctor.start import of_start

@@ -13,8 +13,9 @@ from plainnet.estimators.base import NeuralEstimator
 from plainnet.estimators.ensemble import Ensemble
 from plainnet.estimators.images import ImageClassifier
 from plainnet.inspection.doctor.data import of_classes
-from plainnet.inspection.doctor.diagnosing import Examined, ranked
+from plainnet.inspection.doctor.diagnosing import Examined
 from plainnet.inspection.doctor.ending import of_end
+from plainnet.inspection.doctor.ranking import ranked
 from plainnet.inspection.doctor.tables import of_table
 from plainnet.inspection.doctor.verdicts import Report, Verdict
 from plainnet.optimizers.lbfgs import LBFGS

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import PlainnetError
+from plainnet.inspection.doctor.ranking import kind_of
 from plainnet.inspection.doctor.references import (
     WORST,
     floor_of,
@@ -26,12 +27,6 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 HELD_OUT = 0.25
-OF_SIZE = "unscaled_inputs", "large_start_loss"
-"""Where what is within the bounds may still be better in another size, which is no fault."""
-FACTS = (
-    "constant_columns", "sorted_labels", "small_batches", "clipped_steps", "vanishing_gradients",
-)  # fmt: skip
-"""What is so whether or not it does harm in a short training is said all the same."""
 MOMENTS = 30
 """So many moments of a short training are looked at."""
 
@@ -157,13 +152,13 @@ class Trials:
         if after is None:
             return None if verdict.severity == "suspected" else verdict
         verdict = replace(verdict, gain=after.gain_over(self.base))
-        is_wish = verdict.severity == "suspected" and verdict.name in OF_SIZE
+        is_wish = verdict.severity == "suspected" and kind_of(verdict).is_of_size
         if after.helps_much(self.base):
             return verdict.as_severe_as("warning" if is_wish else "serious")
         helps, severity = after.helps(self.base), verdict.severity
         if severity == "suspected":
             return verdict.as_severe_as("warning") if helps else None
-        if helps or severity == "note" or verdict.name in FACTS:
+        if helps or severity == "note" or kind_of(verdict).is_fact:
             return verdict
         return verdict.as_severe_as("warning" if severity == "serious" else "note")
 
