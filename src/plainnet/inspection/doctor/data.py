@@ -22,6 +22,7 @@ from plainnet.inspection.doctor.thresholds import (
     RARE,
     TELLING,
     TELLING_ALL,
+    TELLING_ALONE,
     TELLING_GAP,
     UNEVEN,
 )
@@ -189,7 +190,7 @@ def of_telling(X: Array, y: Array) -> Iterator[Verdict]:
     others = known.copy()
     others[np.abs(_correlation(columns, best)) > ALIKE] = 0  # which say the same, such as pixels
     second = int(others.argmax())
-    if known[best] < TELLING or known[best] - others[second] < TELLING_GAP:
+    if not is_telling(known[best], others[second]):
         return
     place, other = (
         ", ".join(map(str, np.unravel_index(each, X.shape[1:]))) for each in (best, second)
@@ -203,6 +204,12 @@ def of_telling(X: Array, y: Array) -> Iterator[Verdict]:
         f"import numpy as np\nkept = np.ones(X.shape[1:], bool)\nkept[{place}] = False\n"
         "X = X * kept\nvalidation = validation[0] * kept, validation[1]",
     )  # fmt: skip
+
+
+def is_telling(best: float, second: float) -> bool:
+    """Whether a column knows too much, by what it and the next know."""
+    ahead = best - second
+    return ahead >= TELLING_ALONE or (best >= TELLING and ahead >= TELLING_GAP)
 
 
 def _correlation(columns: Array, which: int) -> Array:

@@ -36,6 +36,8 @@ each other (cleanlab: 0.13)."""
 TELLING, TELLING_GAP, TELLING_ALL = 0.7, 0.3, 0.9
 """How much of what there is to guess a single column knows, and how far the next lies behind it: a
 warning, since an honest column may (deepchecks: 0.7); how much is serious."""
+TELLING_ALONE = 0.5
+"""How far behind the next lies where that alone is a warning."""
 SHIFT = 0.2
 """Largest distance of the distributions of a column in two samples, Kolmogorov-Smirnov
 (deepchecks)."""
