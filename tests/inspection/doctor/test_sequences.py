@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from plainnet import Network
+from plainnet.inspection.doctor.labels import of_ids
 from plainnet.inspection.doctor.references import network_of_kind, plain_networks
 from plainnet.inspection.doctor.sequences import ids_and_pairs, surprises, usual
 from plainnet.inspection.doctor.setups import Setup
@@ -47,6 +48,18 @@ def test_sequences_from_elsewhere(seed):
     rng = np.random.default_rng(seed)  # each id is as frequent as before: only the order differs
     other = np.where(rng.random(V.shape) < 0.3, rng.integers(0, IDS, V.shape), V)
     assert shifted(setup_of(X, y, (other, w)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_of_sequences_without_validation_rows(seed):
+    X, y = chains(400, seed)
+    assert not list(of_ids(setup_of(X, y, (X, y)), seed))
+    rng = np.random.default_rng(seed)
+    mixed = np.where(rng.random(400) < 0.5, rng.permutation(y), y)
+    (verdict,) = of_ids(setup_of(X, mixed, (X, mixed)), seed)
+    assert verdict.name == "shuffled_labels"
+    hard = chains(400, seed, time=3)  # too short to tell all, and sure of some
+    assert not list(of_ids(setup_of(*hard, hard), seed))
 
 
 def test_surprises_by_hand():

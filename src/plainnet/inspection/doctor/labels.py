@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
 from plainnet.inspection.doctor.data import guessed, is_class
-from plainnet.inspection.doctor.setups import Pair
+from plainnet.inspection.doctor.references import network_of_kind
+from plainnet.inspection.doctor.setups import Pair, Setup, taken
 from plainnet.inspection.doctor.thresholds import AGAINST, ERRORS
 from plainnet.inspection.doctor.trials import Trials
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -20,13 +22,20 @@ from plainnet.network import Network
 
 Array = npt.NDArray[Any]
 
-FEWEST = 30
-"""Rows of which a mean is taken."""
+FEWEST, FEWEST_IDS = 30, 200
+"""Rows of which a mean is taken, and of which labels of ids are looked at."""
+FOLDS = 4
+"""Each is predicted by what was learned of the others."""
+SURE, KNOWING = 0.65, 0.9
+"""Answers that are sure are wrong so many times as often as any, by a model that knows some."""
 
 
 def of_mixed_up(trials: Trials, validation: Pair | None) -> Iterator[Verdict]:
     """All checks of labels that need a training; `validation` has rows unlike those trained on."""
-    if not trials.base.course.failed and not isinstance(trials.setup.network.loss, EachOutput):
+    if isinstance(trials.setup.network.loss, EachOutput):
+        return
+    yield from of_ids(trials.whole, trials.seed)
+    if not trials.base.course.failed:
         yield from of_certain_rows(trials)
         if validation is not None:
             yield from of_others(trials, validation)
@@ -93,20 +102,52 @@ def of_certain_rows(trials: Trials) -> Iterator[Verdict]:
     ids, Z = guessed(network, y), network.outputs(X).astype(np.float64)
     if ids is None or not is_class(ids) or Z.ndim != 2 or Z.shape[1] < 2 or len(ids) < 60:
         return
+    share, top, guess = errors_of(Z, ids)
+    if AGAINST < share < 0.8 * guess and top > 0.85 * share:
+        yield _mixed_up("of those of which the network is surest", share, top)
+
+
+def of_ids(setup: Setup, seed: int) -> Iterator[Verdict]:
+    """Labels of sequences of ids, against what a linear model of other rows says of them.
+
+    As in Northcutt et al. 2021, "Confident Learning": predictions out of sample, and the surest of
+    them against the label.
+    """
+    X, ids = setup.network.inputs(setup.X), guessed(setup.network, setup.y)
+    is_asked = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind != "f"
+    if not is_asked or ids is None or not is_class(ids) or len(ids) < FEWEST_IDS:
+        return
+    fold = np.random.default_rng(seed).permutation(len(ids)) % FOLDS
+    Z = np.zeros((len(ids), max(setup.network.output_shape[-1], 2)))
+    for k in range(FOLDS):
+        own, others = (taken(setup.X, rows) for rows in (fold != k, fold == k))
+        held = others, taken(setup.y, fold == k)
+        split = replace(setup, X=own, y=taken(setup.y, fold != k), validation=held)
+        for _, model, _, tested in network_of_kind(split, seed):
+            scores = model.outputs(tested[0]) if tested is not None else Z[fold == k]
+            Z[fold == k] = scores if scores.shape[1] > 1 else np.hstack([0 * scores, scores])
+    share, top, guess = errors_of(Z, ids)
+    if AGAINST < top and SURE * share < top and share < KNOWING * guess:
+        yield _mixed_up("of those of which a linear model is surest", share, top)
+
+
+def errors_of(Z: Array, ids: Array) -> tuple[float, float, float]:
+    """The share of scores that are highest for another class; of the surest third; of guessing."""
     gaps = np.sort(Z, axis=1)
     sure = gaps[:, -1] - gaps[:, -2]
     wrong = Z.argmax(axis=1) != ids
-    guess = 1 - np.bincount(ids).max() / len(ids)
-    top = wrong[sure >= np.quantile(sure, 2 / 3)].mean()
-    share = float(wrong.mean())
-    if AGAINST < share < 0.8 * guess and top > 0.85 * share:
-        yield Verdict(
-            "shuffled_labels", "warning", "y",
-            f"On rows that were held out, {share:.0%} of the answers are wrong, and {top:.0%} of "
-            "those of which the network is surest.",
-            "That is so with labels that were mixed up, or with a target of which the data tell "
-            "little: look at these rows.",
-        )  # fmt: skip
+    top = wrong[sure >= np.quantile(sure, 2 / 3)]
+    return float(wrong.mean()), float(top.mean()), float(1 - np.bincount(ids).max() / len(ids))
+
+
+def _mixed_up(surest: str, share: float, top: float) -> Verdict:
+    return Verdict(
+        "shuffled_labels", "warning", "y",
+        f"On rows that were held out, {share:.0%} of the answers are wrong, and {top:.0%} "
+        f"{surest}.",
+        "That is so with labels that were mixed up, or with a target of which the data tell "
+        "little: look at these rows.",
+    )  # fmt: skip
 
 
 def has_classes(network: Network) -> bool:
