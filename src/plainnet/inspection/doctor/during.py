@@ -45,8 +45,6 @@ from plainnet.optimizers import Optimizer
 
 UNLEARNED = 0.3
 """With less of the loss of guessing, a rate that would have done better was not a fault."""
-LARGE_UPDATE = 1e-2
-"""Ten times the usual size of an update, as a share of the weights."""
 AS_GOOD = 1.2
 """A loss so many times the lowest is about as good."""
 USUAL_MOMENTUM = 0.9
@@ -215,13 +213,9 @@ def of_rate(trials: Trials, *, whole: bool) -> Iterator[Verdict]:
     floor = floor_of(setup.network.loss, setup.y)
     lower = _best(trials, [10.0**-i for i in range(1, 7)])
     by_heart = base.fitted < WORTH and base.left < BEYOND  # a rate that is too high learns nothing
-    if (
-        lower is not None
-        and not by_heart
-        and _late(lower[1], floor) < (1 - HELPS) * _late(base, floor)
-    ):
+    if lower is not None and not by_heart and lower[1].helps(base):
         factor, outcome = lower
-        if outcome.helps_much(base) or (outcome.helps(base) and usual > LARGE_UPDATE):
+        if _late(outcome, floor) < (1 - HELPS) * _late(base, floor):  # which prediction may hide
             yield Verdict(
                 "learning_rate_too_high", "serious" if outcome.helps_much(base) else "warning", "",
                 f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
