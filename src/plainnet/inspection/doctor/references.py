@@ -146,27 +146,28 @@ def plain_networks(setup: Setup, seed: int) -> Iterator[Reference]:
 def network_of_kind(setup: Setup, seed: int) -> Iterator[Reference]:
     """A small network that knows of places: a convolution, or of ids a linear model of pairs."""
     X = _of_one_output(setup)
-    if X is None or not 1 < X.ndim <= 4 or (X.ndim == 2 and X.dtype.kind == "f"):
+    if X is None:
         return
-    if X.dtype.kind != "f":
+    if X.ndim == 2 and X.dtype.kind != "f":
         what = "a linear model of the ids and of which follow each other"
-        validation = (
-            () if setup.validation is None else (setup.network.inputs(setup.validation[0]),)
-        )
-        n = 1 + max(int(ids.max(initial=0)) for ids in (X, *validation))
+        others = X if setup.validation is None else setup.network.inputs(setup.validation[0])
+        n = 1 + int(max(X.max(initial=0), others.max(initial=0)))
         yield from _trained(setup, seed, what, [], lambda ids: np.sqrt(ids_and_pairs(ids, n)))
-        return
-    if X[0].size > MOST_PLACES:
-        return
+    elif X.ndim in (3, 4) and X.dtype.kind == "f" and X[0].size <= MOST_PLACES:
+        what = "a network with 2 convolutions of 16 filters"
+        yield from _trained(
+            setup, seed, what, _convolutions(X.ndim), lambda A: standardized(A, X), rate=0.01,
+            epochs=25,
+        )  # fmt: skip
+
+
+def _convolutions(axes: int) -> list[Layer]:
+    """Of series or of images, by the axes of a batch, to the maximum over all places."""
     layers: list[Layer] = []
     for _ in range(2):
         series, images = Conv1d(16, 5, padding="same"), Conv2d(16, 3, padding="same")
-        layers += [series if X.ndim == 3 else images, ReLU()]
-    layers.append(GlobalMaxPool1d() if X.ndim == 3 else GlobalMaxPool2d())
-    what = "a network with 2 convolutions of 16 filters"
-    yield from _trained(
-        setup, seed, what, layers, lambda A: standardized(A, X), rate=0.01, epochs=25
-    )
+        layers += [series if axes == 3 else images, ReLU()]
+    return [*layers, GlobalMaxPool1d() if axes == 3 else GlobalMaxPool2d()]
 
 
 def _of_one_output(setup: Setup) -> Array | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -93,22 +94,20 @@ def of_recurrence(network: Network, layers: list[tuple[str, Window]]) -> Iterato
         if not isinstance(layer, RNN) or (is_usual and LONG_AGO[0] <= ratio <= LONG_AGO[1]):
             continue
         grows = ratio > 1 if is_usual else largest > 1
-        code = [f'network["{path}.U"] = Orthogonal()(rng, {layer.U.shape})']
-        code.insert(0, DRAW.format(kind="Orthogonal"))
-        for remedy, lines in (
-            ("Start with orthogonal recurrent weights, or take a GRU or an LSTM.",
-             _with_gates(network) if is_usual else "\n".join(code)),
-            ("Let the output see all steps rather than the last alone: their maximum over time.",
-             _pooled(network) if ratio < LONG_AGO[0] else ""),
-        ):  # fmt: skip
-            if lines:
-                yield Verdict(
-                    "exploding_gradients" if grows else "vanishing_gradients",
-                    "warning" if ratio < FORGOTTEN else "suspected", path,
-                    f"At the first step the gradient is {ratio:.3g} of that at the last; the norm "
-                    f"of U, by which a step multiplies what is remembered, is {largest:.3g}.",
-                    remedy, lines,
-                )  # fmt: skip
+        drawn = f'network["{path}.U"] = Orthogonal()(rng, {layer.U.shape})'
+        verdict = Verdict(
+            "exploding_gradients" if grows else "vanishing_gradients",
+            "warning" if ratio < FORGOTTEN else "suspected", path,
+            f"At the first step the gradient is {ratio:.3g} of that at the last; the norm of U, by "
+            f"which a step multiplies what is remembered, is {largest:.3g}.",
+            "Start with orthogonal recurrent weights, or take a GRU or an LSTM.",
+            _with_gates(network) if is_usual else f"{DRAW.format(kind='Orthogonal')}\n{drawn}",
+        )  # fmt: skip
+        yield verdict
+        pooled = _pooled(network) if ratio < LONG_AGO[0] else ""
+        if pooled:
+            said = "Let the output see all steps rather than the last alone, by their maximum."
+            yield replace(verdict, remedy=said, code=pooled)
 
 
 def _with_gates(network: Network) -> str:
