@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,10 @@ def chains(n: int, seed: int, time: int = 10) -> tuple[Array, Array]:
 def setup_of(X: Array, y: Array, validation: tuple[Array, Array]) -> Setup:
     layers = [Embedding(IDS, 4), GRU(4), Dense(2)] if X.ndim == 2 else [Conv2d(2, 3), Flatten()]
     network = Network(
-        [*layers, Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=X.shape[1:], seed=0
+        [*layers, Dense(2)],
+        loss=SoftmaxCrossEntropy(),
+        input_shape=X.shape[1:] if X.ndim == 4 else (None,),
+        seed=0,
     )
     return Setup(network, X, y, validation, Adam(), {})
 
@@ -97,3 +102,15 @@ def test_a_convolution_knows_what_moves(rng):
     (reference,) = network_of_kind(setup, 0)
     assert reference.held is not None
     assert reference.network.evaluate(*reference.held)["accuracy"] > 0.9
+
+
+def test_sequences_of_another_length():
+    X, y = chains(80, 0)
+    shorter = chains(60, 1, time=7)
+    assert len(list(network_of_kind(setup_of(X, y, shorter), 0))) == 1  # counts have no length
+    network = Network([GRU(3), Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=(None, 1), seed=0)
+    series, held = X[:, :, None].astype(np.float32), shorter[0][:, :, None].astype(np.float32)
+    setup = Setup(network, series, y, (held, shorter[1]), Adam(), {})
+    assert not list(plain_networks(setup, 0))
+    assert not list(network_of_kind(setup, 0))
+    assert len(list(network_of_kind(replace(setup, validation=(series, y)), 0))) == 1

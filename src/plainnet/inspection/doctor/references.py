@@ -171,10 +171,14 @@ def _convolutions(axes: int) -> list[Layer]:
 
 
 def _of_one_output(setup: Setup) -> Array | None:
-    """The inputs, where there is one array of them, and one output a row."""
-    loss, X = setup.network.loss, setup.network.inputs(setup.X)
-    is_one = isinstance(X, np.ndarray) and not isinstance(loss, EachOutput)
-    return X if is_one and len(loss.output_shape) == 1 else None
+    """The inputs, where there is one array of them, of one size, and one output a row."""
+    network = setup.network
+    X = network.inputs(setup.X)
+    if isinstance(network.loss, EachOutput) or not isinstance(X, np.ndarray):
+        return None
+    others = X if setup.validation is None else network.inputs(setup.validation[0])
+    is_one_size = X.dtype.kind != "f" or X.shape[1:] == others.shape[1:]
+    return X if is_one_size and len(network.loss.output_shape) == 1 else None
 
 
 def _trained(
