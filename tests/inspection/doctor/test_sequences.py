@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from plainnet import Network
+from plainnet import Network, train
+from plainnet.inspection.doctor.ending import of_end
 from plainnet.inspection.doctor.labels import of_ids
 from plainnet.inspection.doctor.references import network_of_kind, plain_networks
 from plainnet.inspection.doctor.sequences import ids_and_pairs, surprises, usual
@@ -102,6 +103,11 @@ def test_a_convolution_knows_what_moves(rng):
     (reference,) = network_of_kind(setup, 0)
     assert reference.held is not None
     assert reference.network.evaluate(*reference.held)["accuracy"] > 0.9
+    train(setup.network, setup.X, setup.y, optimizer=Adam(0.01), batch_size=32, epochs=5,
+          progress=False, seed=0)  # fmt: skip
+    verdict = next(each for each in of_end(setup, None, 0) if each.name == "underfitting")
+    assert "2 convolutions" in verdict.evidence
+    assert "Conv2d(16, 3, padding='same')" in verdict.code
 
 
 def test_sequences_of_another_length():

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from plainnet.inspection.doctor.calibration import of_probabilities
 from plainnet.inspection.doctor.code import as_new, enlarged, linear_of
 from plainnet.inspection.doctor.data import guessed, is_class, times_the_others
-from plainnet.inspection.doctor.learned import of_setup, rated, share_of_most
+from plainnet.inspection.doctor.learned import Rated, of_setup, rated, share_of_most
 from plainnet.inspection.doctor.references import (
     LINEAR,
     floor_of,
@@ -86,10 +86,8 @@ def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Itera
         severity: Severity = "serious" if gap > 2 * WIDE_GAP or rises or behind else "warning"
         more = ""
         if behind and best is not None:
-            name = best.what[0].upper() + best.what[1:]
-            more = (
-                f" {name} on standardised columns learns {best.others.share:.0%} of what there is."
-            )
+            name, share = best.what[0].upper() + best.what[1:], best.others.share
+            more = f" {name} on standardised columns learns {share:.0%} of what there is there."
         yield Verdict(
             "overfitting", severity, "",
             f"On the training rows {said}, on the validation rows {said_val}.{more}",
@@ -106,7 +104,7 @@ def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Itera
             + (f", on the validation rows {said_val}" if said_val else "")
             + f". That is {own.share:.0%} of what there is to learn; {far.what} learns "
             f"{far.fit.share:.0%}" + (f" and {far.others.share:.0%}." if said_val else "."),
-            *_more(setup, history),
+            *(_more(setup, history) if far is best else _of_kind(setup, history, far)),
         )  # fmt: skip
     elif own.share < MOSTLY and _falls(losses_in(setup, history, "val_loss", "loss")):
         yield Verdict(
@@ -161,6 +159,14 @@ def _more(setup: Setup, history: Mapping[str, list[float]]) -> tuple[str, str]:
         said = "The loss is still falling: train for longer."
         return said, setup.train_call(epochs=5 * epochs)
     return "Take a wider or deeper network.", enlarged(setup.network)
+
+
+def _of_kind(setup: Setup, history: Mapping[str, list[float]], far: Rated) -> tuple[str, str]:
+    """The same where a network that knows of places has learned more: take that one."""
+    has_places = far.network.input_shape == setup.network.input_shape
+    if not has_places or _falls(losses_in(setup, history, "val_loss", "loss")):
+        return _more(setup, history)
+    return "Take convolutions: a pattern counts wherever it is.", as_new(far.network)
 
 
 class Name(str):

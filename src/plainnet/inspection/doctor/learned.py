@@ -53,6 +53,7 @@ class Rated(NamedTuple):
     """A reference, and what it learns on its training rows and on others."""
 
     what: str
+    network: Network
     fit: Learned
     others: Learned
 
@@ -88,7 +89,7 @@ def rated(reference: Reference, most: float | None) -> Rated:
     fit = others = learned(reference.network, *reference.fit, most)
     if reference.held is not None:
         others = learned(reference.network, *reference.held, most)
-    return Rated(reference.what, fit, others)
+    return Rated(reference.what, reference.network, fit, others)
 
 
 def of_setup(setup: Setup, most: float | None) -> tuple[Learned, Learned]:
