@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from plainnet import Network, train
-from plainnet.inspection.doctor.ending import calibration_error, of_end
+from plainnet.inspection.doctor.calibration import calibration_error, of_shares
+from plainnet.inspection.doctor.data import times_the_others
+from plainnet.inspection.doctor.ending import of_end
+from plainnet.inspection.doctor.learned import Learned
 from plainnet.inspection.doctor.references import guessing
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -101,6 +104,37 @@ def test_a_loss_that_jumps():
     assert "oscillating_loss" in found(setup, {"loss": [1.0, 0.5, 0.9, 0.4, 0.8, 0.3, 0.7]})
 
 
+def test_negative_losses_do_not_jump(rng):
+    X = rng.standard_normal((200, 2)).astype(np.float32)
+    y = rng.poisson(np.exp(1 + 0.5 * X[:, 0]))
+    network = Network([Dense(1)], loss=Poisson(), input_shape=2, seed=0)
+    history = train(
+        network, X, y, optimizer=Adam(0.05), epochs=20, batch_size=20, progress=False, seed=0
+    )
+    assert min(history["loss"]) < 0
+    setup = Setup(network, X, y, None, Adam(0.05), {})
+    assert "oscillating_loss" not in found(setup, history)
+
+
+def test_ahead_by_more_than_chance(rng):
+    a = rng.random(200)
+    own = Learned(a, "")
+    assert Learned(a + 0.1 + 0.01 * rng.standard_normal(200), "").is_ahead(own, 0.05)
+    assert not Learned(a + 0.1, "").is_ahead(own, 0.2)
+    assert not Learned(rng.random(200) + 0.06, "").is_ahead(own, 0.05)  # of other rows, as it were
+
+
+def test_rare_classes_that_are_not_found():
+    setup, history = trained(16)
+    ids = np.asarray(setup.y)
+    some = np.flatnonzero((ids == 0) | (np.arange(len(ids)) % 4 == 0))
+    rare = replace(setup, X=setup.X[some], y=ids[some])
+    assert times_the_others(np.unique(rare.y, return_counts=True)[1]) > 2
+    assert "imbalanced_classes" not in found(rare, history)  # since they are found all the same
+    rare.network["2.dense.b"] += np.float32([6, 0])
+    assert "imbalanced_classes" in found(rare, history)
+
+
 # --- probabilities --------------------------------------------------------------------------------
 
 
@@ -116,6 +150,22 @@ def test_probabilities_that_are_off(factor, loss):
     assert ("too sure" in verdict.evidence) == (factor > 1)
     exec(verdict.code, {"network": setup.network})
     assert "miscalibrated" not in found(setup, history)
+
+
+def test_a_class_that_is_weighed_is_expected_too_often():
+    setup, _ = trained(16, noise=0.2, n=1000, epochs=20)
+    assert not list(of_shares(setup))
+    weighed = replace(setup, network=Network(
+        [Dense(16), ReLU(), Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=2, seed=0
+    ))  # fmt: skip
+    train(
+        weighed.network, setup.X, setup.y, optimizer=Adam(0.01), epochs=20, batch_size=20, seed=0,
+        class_weight={1: 8.0}, progress=False,
+    )  # fmt: skip
+    (verdict,) = of_shares(weighed)
+    assert "class 1 is" in verdict.evidence or "class 0 is" in verdict.evidence
+    exec(verdict.code, {"network": weighed.network})
+    assert not list(of_shares(weighed))
 
 
 def test_calibration_error():

@@ -10,19 +10,22 @@ import pytest
 
 from plainnet import Network
 from plainnet.initializers import Normal
-from plainnet.inspection.doctor.diagnosing import ranked
 from plainnet.inspection.doctor.during import of_course, of_modes, of_rate
+from plainnet.inspection.doctor.ranking import ranked
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.signs import both_ways, over_time, signals_of, steepest
 from plainnet.inspection.doctor.start import of_start
 from plainnet.inspection.doctor.trials import Trials
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.layers import (
+    GRU,
     RNN,
     BatchNorm,
     Conv2d,
     Dense,
     Dropout,
+    Embedding,
+    EmbeddingBag,
     Flatten,
     FromFormula,
     GlobalAveragePool2d,
@@ -149,6 +152,7 @@ DEEP_SIGMOID = [each for _ in range(10) for each in (Dense(16), Sigmoid())] + [D
         ("mode_mismatch", setup_of(Dense(24), BatchNorm(momentum=0.9999), ReLU(), Dense(3))),
         ("cannot_fit_a_batch", setup_of(Dense(24), ReLU(), Dense(1), ReLU(), Dense(3))),
         ("cannot_fit_a_batch", setup_of(Dense(24), ReLU(), Dense(3), Sigmoid())),
+        ("cannot_fit_a_batch", setup_of(Dense(24), ReLU(), Dense(3), FromFormula("0.1 * tanh(Z)"))),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
@@ -201,6 +205,88 @@ def test_a_training_that_diverges():
 def test_frozen_tensors_are_noted_where_they_do_no_harm():
     setup = setup_of(Dense(64), ReLU(), Dense(3), change=lambda network: network.freeze("0.*"))
     assert judged(setup)["never_changes"].severity in ("note", "warning")
+
+
+def test_a_rate_that_is_a_thousand_times_too_low_is_raised_far_enough():
+    verdict = judged(setup_of(optimizer=SGD(1e-4)))["learning_rate_too_low"]
+    assert float(verdict.code.split("=")[1]) >= 0.01
+
+
+def test_dropout_before_the_first_weights():
+    assert "ignores_input" in at_start(setup_of(Dropout(0.3), Dense(24), ReLU(), Dense(3)))
+    assert "ignores_input" not in at_start(setup_of(Dropout(0.1), Dense(24), ReLU(), Dense(3)))
+
+
+def test_units_that_are_dead_for_a_few_rows():
+    found = at_start(setup_of(change=biases(-30)))
+    assert found["dead_units"].where == "1.relu"
+    assert "cannot_fit_a_batch" not in found
+
+
+def test_statistics_that_lag_behind_are_measured_anew():
+    layers = [BatchNorm(momentum=0.99), Dense(24), ReLU(), Dense(3)]
+    setup = setup_of(*layers)
+    setup.X = 30 * setup.X + 90
+    verdict = next(iter(of_modes(Trials(setup, 60, 0))))
+    assert verdict.name == "mode_mismatch"
+    assert verdict.gain is not None
+    assert verdict.gain > 0.1
+    layers = [BatchNorm(), Dense(24), ReLU(), Dense(3)]
+    assert not list(of_modes(Trials(setup_of(*layers), 60, 0)))
+
+
+# --- sequences ------------------------------------------------------------------------------------
+
+
+def series_of(*layers: Layer, ids: bool = False, time: int = 10, n: int = 240) -> Setup:
+    """The class is which of four signs the first step had, or which of four ids it was."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, n)
+    X = 0.2 * rng.standard_normal((n, time, 2)).astype(np.float32)
+    X[:, 0] += np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])[y]
+    if ids:
+        X = rng.integers(0, 4, (n, time))
+        X[:, 0] = y
+    network = Network(layers, loss=SoftmaxCrossEntropy(), input_shape=X.shape[1:], seed=0)
+    return Setup(network, X, y, None, Adam(0.01), {"batch_size": 32})
+
+
+def test_a_recurrent_layer_through_which_little_passes():
+    found = judged(series_of(GRU(1), Dense(4)))["cannot_fit_a_batch"]
+    assert found.severity == "serious"
+    assert "GRU(16)" in found.code
+    assert "cannot_fit_a_batch" not in at_start(series_of(GRU(12), Dense(4)))
+
+
+def test_a_recurrent_layer_that_forgets():
+    assert "vanishing_gradients" not in at_start(series_of(RNN(16), Dense(4)))
+    setup = series_of(RNN(16), Dense(4))
+    setup.network["0.rnn.U"] *= 0.1
+    verdict = at_start(setup)["vanishing_gradients"]
+    assert verdict.severity == "warning"  # whether or not a short training finds it out
+
+
+def test_a_maximum_over_time_mends_what_is_too_long_to_remember():
+    setup = series_of(RNN(16), Dense(4), time=100)
+    codes = [each.code for each in of_start(setup) if each.name == "vanishing_gradients"]
+    pooled = next(code for code in codes if "GlobalMaxPool1d" in code)
+    assert "RNN(16, return_sequences=True), GlobalMaxPool1d(), Dense(4)" in pooled
+    trials = Trials(setup, 150, 0)
+    after = trials.remedied(pooled)
+    assert after is not None
+    assert after.helps_much(trials.base)
+
+
+@pytest.mark.parametrize("first", [Embedding, EmbeddingBag])
+def test_a_table_that_is_partly_zero(first):
+    setup = series_of(first(4, 8), *([Flatten()] if first is Embedding else []), Dense(4), ids=True)
+    assert "ignores_input" not in at_start(setup)
+    name = setup.network.tensors and next(iter(setup.network.tensors))
+    setup.network[name][:, 3:] = 0
+    verdict = at_start(setup)["ignores_input"]
+    assert "5 columns of the 8 of its table are zero" in verdict.evidence
+    exec(verdict.code, {"network": setup.network})
+    assert "ignores_input" not in at_start(setup)
 
 
 # --- what is read of a pass -----------------------------------------------------------------------

@@ -91,6 +91,11 @@ def linear_of(network: Network) -> str:
     )
 
 
+def with_units(layer: Layer, units: int) -> str:
+    """The layer with so many units, or filters."""
+    return re.sub(r"\(\d+", f"({units}", repr(layer), count=1)
+
+
 def enlarged(network: Network) -> str:
     """Build the network anew with wider hidden layers, or with two where it has none."""
     layers = list(network.layers)

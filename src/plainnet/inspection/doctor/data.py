@@ -18,9 +18,11 @@ from plainnet.inspection.doctor.thresholds import (
     DEVIATIONS,
     EVENNESS,
     LARGE_MEAN,
+    MANY_TIMES,
     RARE,
     TELLING,
     TELLING_ALL,
+    TELLING_ALONE,
     TELLING_GAP,
     UNEVEN,
 )
@@ -188,7 +190,7 @@ def of_telling(X: Array, y: Array) -> Iterator[Verdict]:
     others = known.copy()
     others[np.abs(_correlation(columns, best)) > ALIKE] = 0  # which say the same, such as pixels
     second = int(others.argmax())
-    if known[best] < TELLING or known[best] - others[second] < TELLING_GAP:
+    if not is_telling(known[best], others[second]):
         return
     place, other = (
         ", ".join(map(str, np.unravel_index(each, X.shape[1:]))) for each in (best, second)
@@ -202,6 +204,12 @@ def of_telling(X: Array, y: Array) -> Iterator[Verdict]:
         f"import numpy as np\nkept = np.ones(X.shape[1:], bool)\nkept[{place}] = False\n"
         "X = X * kept\nvalidation = validation[0] * kept, validation[1]",
     )  # fmt: skip
+
+
+def is_telling(best: float, second: float) -> bool:
+    """Whether a column knows too much, by what it and the next know."""
+    ahead = best - second
+    return ahead >= TELLING_ALONE or (best >= TELLING and ahead >= TELLING_GAP)
 
 
 def _correlation(columns: Array, which: int) -> Array:
@@ -272,7 +280,8 @@ def of_classes(setup: Setup, y: Array) -> Iterator[Verdict]:
     if k < 2:
         return
     entropy = -float((shares * np.log(shares)).sum())
-    if (np.exp(entropy) - 1) / (k - 1) < EVENNESS or shares.min() < RARE / k:
+    is_uneven = (np.exp(entropy) - 1) / (k - 1) < EVENNESS or shares.min() < RARE / k
+    if is_uneven or times_the_others(shares) > MANY_TIMES:
         yield Verdict(
             "imbalanced_classes", "warning", "y",
             f"The most frequent of {k} classes has {shares.max():.1%} of the rows, the rarest "
@@ -280,6 +289,12 @@ def of_classes(setup: Setup, y: Array) -> Iterator[Verdict]:
             "Weigh the classes, and look at each class's recall.",
             setup.train_call(class_weight="balanced"),
         )  # fmt: skip
+
+
+def times_the_others(counts: Array) -> float:
+    """How many times as frequent the first class is as the others in their median."""
+    ordered = np.sort(counts)
+    return float(ordered[-1] / np.median(ordered[:-1])) if len(counts) > 1 else 1.0
 
 
 def of_order(setup: Setup, y: Array) -> Iterator[Verdict]:

@@ -17,8 +17,10 @@ from plainnet.errors import DataError, SettingError, require_integer, shown
 from plainnet.initializers import Constant, Zeros
 from plainnet.inspection.doctor.callback import Doctor
 from plainnet.inspection.doctor.data import guessed, is_class, of_rows
-from plainnet.inspection.doctor.during import of_certain_rows, of_course, of_modes, of_rate
+from plainnet.inspection.doctor.during import of_course, of_modes, of_rate
 from plainnet.inspection.doctor.ending import of_end
+from plainnet.inspection.doctor.labels import of_mixed_up
+from plainnet.inspection.doctor.ranking import is_of_trust, ranked
 from plainnet.inspection.doctor.setups import (
     Setup,
     as_given,
@@ -29,9 +31,10 @@ from plainnet.inspection.doctor.setups import (
 )
 from plainnet.inspection.doctor.signs import products_of
 from plainnet.inspection.doctor.start import of_start
+from plainnet.inspection.doctor.thresholds import KNOWN, NOTHING
 from plainnet.inspection.doctor.trials import Outcome, Trials, relative_loss
 from plainnet.inspection.doctor.validation import of_validation
-from plainnet.inspection.doctor.verdicts import SEVERITIES, Report, Verdict
+from plainnet.inspection.doctor.verdicts import Report, Verdict
 from plainnet.network import Network
 from plainnet.optimizers import Adam, Optimizer
 from plainnet.optimizers.lbfgs import LBFGS
@@ -48,26 +51,9 @@ PRODUCTS = 6e8
 """Of a short training: those of the forward passes of all its batches."""
 MANY = 500
 """With fewer rows, what is learned by heart may tell nothing of others."""
-LEARNED, NOTHING, HALF_KNOWN = 0.9, 0.97, 0.7
-"""A network with less of the loss of guessing has been trained; with more, it has learned nothing;
-with less of that of its training rows, it knows them by heart."""
-
-OF_TRUST = (
-    "leaking_feature", "shared_rows", "too_good_validation", "shifted_validation",
-    "shuffled_labels", "imbalanced_classes",
-)  # fmt: skip
-"""Faults that no training mends or measures: it is trust in the result that they spoil."""
-CERTAIN = "not_finite", "cannot_fit_a_batch"
-"""What is serious without a remedy that could be tried keeps a network from learning."""
-CAUSES = (
-    *OF_TRUST, "constant_columns", "unscaled_target", "unscaled_inputs", "sorted_labels",
-    "not_finite", "symmetric_units", "ignores_input", "never_changes", "dead_units",
-    "saturated_units", "large_start_loss", "variance_gain", "small_batches",
-    "strong_regularization", "clipped_steps", "vanishing_gradients", "exploding_gradients",
-    "mode_mismatch", "cannot_fit_a_batch", "learning_rate_too_high", "learning_rate_too_low",
-    "overfitting", "underfitting", "loss_and_metric_disagree", "miscalibrated",
-)  # fmt: skip
-"""What leads to others comes before them."""
+LEARNED, HALF_KNOWN = 0.9, 0.7
+"""A network with less of the loss of guessing has been trained; with less of that of its training
+rows, it knows them by heart."""
 
 
 @spelled
@@ -242,7 +228,7 @@ class Examined:
         facts += of_start(known)
         facts += of_course(known, base.course)
         facts += of_modes(trials)
-        facts += of_certain_rows(trials)
+        facts += of_mixed_up(trials, None if knows_rows(facts) else start.validation)
         found = [
             judged for verdict in facts if (judged := self.judged(verdict, trials)) is not None
         ]
@@ -253,6 +239,8 @@ class Examined:
             found += of_nothing(base)  # of numbers, neighbours have been asked
         if self.rate_is_known:
             found += of_rate(trials, whole=total is not None and total <= steps)
+        if trials.least_left < KNOWN:  # what can be learned belongs to its rows
+            found = [verdict for verdict in found if verdict.name != "shuffled_labels"]
         looked_at = ["data", "start", f"a training of {steps:,} steps"]
         if self.is_trained or self.history is not None:
             found += of_end(self.setup, self.history, self.seed)
@@ -267,7 +255,7 @@ class Examined:
 
     def judged(self, verdict: Verdict, trials: Trials) -> Verdict | None:
         """With the severity that a trial gives it; None where a suspicion is not proved."""
-        if verdict.name not in OF_TRUST:
+        if not is_of_trust(verdict):
             return trials.judged(verdict)
         if verdict.severity != "suspected":
             return verdict
@@ -311,6 +299,11 @@ def of_nothing(base: Outcome) -> Iterator[Verdict]:
         )  # fmt: skip
 
 
+def knows_rows(facts: Iterable[Verdict]) -> bool:
+    """Whether validation rows are training rows too, or nearly."""
+    return any(verdict.name in ("shared_rows", "too_good_validation") for verdict in facts)
+
+
 def is_pristine(network: Network) -> bool:
     """Whether all tensors that start from the same number still hold it, as before training."""
     constant = [
@@ -333,37 +326,3 @@ def fresh(optimizer: Any) -> Any:
     if isinstance(own, Optimizer):
         own.reset()
     return own
-
-
-def ranked(found: Iterable[Verdict], left: float) -> Iterator[Verdict]:
-    """The most serious first, and causes before their symptoms.
-
-    Of those whose remedy has been tried, the ones that bring about as much as the best come in the
-    order of `CAUSES`, and the others after them. `left` is the loss without a remedy.
-    """
-    verdicts = list(found)
-    best = min((1 - v.gain for v in verdicts if v.gain is not None), default=1.0) * left
-    bearable = max(1.5 * best, best + 0.03)
-
-    def key(verdict: Verdict) -> tuple[int, int, int, float]:
-        gain = verdict.gain
-        tier = 0 if verdict.name in OF_TRUST else 1 if verdict.name in CERTAIN else 4
-        if gain is not None:
-            tier = 1 if (1 - gain) * left <= bearable else 2
-            if verdict.name == "learning_rate_too_low":
-                tier = 3  # what is badly scaled learns slowly too
-            elif verdict.name in ("learning_rate_too_high", "constant_columns", "unscaled_target"):
-                tier = 1  # whose symptoms other remedies may hide
-            elif verdict.name == "unscaled_inputs" and verdict.severity == "warning":
-                tier = 5  # within bounds, and better in another size
-        # Where another learning rate is the remedy, the rate is the cause.
-        cause = "learning_rate_too_high" if "learning_rate = " in verdict.code else verdict.name
-        place = 2 * (CAUSES.index(cause) if cause in CAUSES else len(CAUSES))
-        place += verdict.name != cause
-        return SEVERITIES.index(verdict.severity), tier, place if tier != 2 else 0, -(gain or 0.0)
-
-    seen: set[str] = set()
-    for verdict in sorted(verdicts, key=key):
-        if verdict.name not in seen:
-            seen.add(verdict.name)
-            yield verdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -18,16 +19,16 @@ from plainnet.inspection.doctor.code import (
     weights_below,
     with_rate,
 )
-from plainnet.inspection.doctor.data import guessed, is_class
 from plainnet.inspection.doctor.references import WORST, floor_of, guessing
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.signs import weights_of
 from plainnet.inspection.doctor.thresholds import (
-    AGAINST,
     CLIPPED,
     DEAD,
     EXPLODING,
     FADING,
+    HELPS,
+    NOTHING,
     OUTWEIGHED,
     SATURATED,
     SLOW_MOMENTUM,
@@ -35,16 +36,19 @@ from plainnet.inspection.doctor.thresholds import (
     VANISHING,
     WORTH,
 )
-from plainnet.inspection.doctor.trials import Outcome, Trials
+from plainnet.inspection.doctor.trials import Outcome, Trials, measured
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.inspection.doctor.watching import Course, Moment
 from plainnet.layers import BatchNorm, Dropout, Layer, Sigmoid, Tanh
-from plainnet.losses.classification import OneOfK
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 
 UNLEARNED = 0.3
 """With less of the loss of guessing, a rate that would have done better was not a fault."""
+AS_GOOD = 1.2
+"""A loss so many times the lowest is about as good."""
+USUAL_MOMENTUM = 0.9
+"""Of running statistics; with more they are measured anew, to see whether they lag behind."""
 BEYOND = 3.0
 """Losses so many times that of guessing are of numbers that have run away."""
 FEW, SMALL = 4, 16
@@ -114,13 +118,14 @@ def of_gradients(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
     )
     if ratio < FADING and size:  # without any gradient, units are dead
         certain = ratio < VANISHING[0] and size < VANISHING[1]
+        code = rebuilt(setup.network, _relu) if _has_flat(setup.network) else ""
         yield Verdict(
-            "vanishing_gradients", "warning" if certain else "suspected", first,
+            "vanishing_gradients", "warning" if certain and not code else "suspected", first,
             f"Its gradient is {size:.2g}, {ratio:.2g} of that of {last}: the first layers hardly "
             "learn.",
             "Use activations that do not flatten the signal, such as ReLU, normalise between the "
             "layers, or add residual connections.",
-            rebuilt(setup.network, _relu) if _has_flat(setup.network) else "",
+            code,
         )  # fmt: skip
     elif ratio > EXPLODING:
         yield Verdict(
@@ -205,41 +210,57 @@ def of_rate(trials: Trials, *, whole: bool) -> Iterator[Verdict]:
     said = f"With learning_rate={rate:g}, {_left(base)}"
     if np.isfinite(usual):
         said += f"; an update is {usual:.2g} of the weights (usual: 1e-3)"
-    lower = _best(trials, [10.0**-i for i in range(1, 7)], stop=0.5)
+    floor = floor_of(setup.network.loss, setup.y)
+    lower = _best(trials, [10.0**-i for i in range(1, 7)])
     by_heart = base.fitted < WORTH and base.left < BEYOND  # a rate that is too high learns nothing
-    if lower is not None and lower[1].helps_much(base) and not by_heart:
+    if lower is not None and not by_heart and lower[1].helps(base):
         factor, outcome = lower
-        yield Verdict(
-            "learning_rate_too_high", "serious", "",
-            f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
-            "Lower it.", with_rate(setup.optimizer, factor), outcome.gain_over(base),
-        )  # fmt: skip
-        return
+        if _late(outcome, floor) < (1 - HELPS) * _late(base, floor):  # which prediction may hide
+            yield Verdict(
+                "learning_rate_too_high", "serious" if outcome.helps_much(base) else "warning", "",
+                f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
+                "Lower it.", with_rate(setup.optimizer, factor), outcome.gain_over(base),
+            )  # fmt: skip
+            return
     factors = [10.0**i for i in range(1, 7) if not usual * 10.0**i > 5 * UPDATES[1]]
-    higher = _best(trials, factors, stop=0.5)
+    higher = _best(trials, factors)
     if higher is None or not higher[1].helps_much(base):
         return
     factor, outcome = higher
-    slow = usual < 3 * UPDATES[0]
-    if outcome.gain_over(base) > 0.5 and (whole or (slow and base.left > 0.9)):
+    slow, gain = usual < 3 * UPDATES[0], outcome.gain_over(base)
+    if (gain > 0.5 or (slow and whole)) and (whole or (slow and base.left > 0.9)):
         yield Verdict(
             "learning_rate_too_low", "serious" if base.left > UNLEARNED else "warning", "",
             f"{said}; with {rate * factor:.2g}, {_left(outcome)}.",
-            "Raise it, or train for longer.", with_rate(setup.optimizer, factor),
-            outcome.gain_over(base),
+            "Raise it, or train for longer.", with_rate(setup.optimizer, factor), gain,
         )  # fmt: skip
 
 
-def _best(trials: Trials, factors: Sequence[float], *, stop: float) -> tuple[float, Outcome] | None:
-    """The best of these factors of the learning rate; the next is tried while one is needed."""
-    best: tuple[float, Outcome] | None = None
+def _late(outcome: Outcome, floor: float) -> float:
+    """The mean loss of the last tenth of the steps, above the lowest that there can be."""
+    losses = outcome.course.losses
+    if outcome.course.failed or not losses:
+        return float("inf")
+    return float(np.mean(losses[-max(len(losses) // 10, 1) :])) - floor
+
+
+def _best(trials: Trials, factors: Sequence[float]) -> tuple[float, Outcome] | None:
+    """Of these factors of the learning rate the best, or the nearest that is about as good.
+
+    Each next is tried while they do better. Where nothing is learned, all are tried.
+    """
+    tried: list[tuple[float, Outcome]] = []
+    lowest = min(trials.base.left, NOTHING)
     for factor in factors:
         outcome = trials.remedied(with_rate(trials.setup.optimizer, factor))
-        if outcome is not None and (best is None or outcome.left < best[1].left):
-            best = factor, outcome
-        if best is not None and best[1].left < stop:
+        if outcome is None:
+            continue
+        tried.append((factor, outcome))
+        if outcome.left > lowest and lowest < NOTHING:
             break
-    return best
+        lowest = min(lowest, outcome.left)
+    good = [each for each in tried if each[1].left <= AS_GOOD * lowest + WORTH]
+    return good[0] if good else min(tried, key=lambda each: each[1].left, default=None)
 
 
 def _left(outcome: Outcome) -> str:
@@ -329,6 +350,8 @@ def of_modes(trials: Trials) -> Iterator[Verdict]:
     )
     norms = [layer for layer in layers if isinstance(layer, BatchNorm)]
     slow = max((layer.momentum for layer in norms), default=0.0)
+    if norms and slow > USUAL_MOMENTUM:
+        yield from of_statistics(trials, norms, said)
     if norms and (slow > SLOW_MOMENTUM or predicted > 1.5 * trained + 0.1):
         yield Verdict(
             "mode_mismatch", "suspected", norms[0].name,
@@ -346,34 +369,25 @@ def of_modes(trials: Trials) -> Iterator[Verdict]:
         )  # fmt: skip
 
 
-def of_certain_rows(trials: Trials) -> Iterator[Verdict]:
-    """Labels that are wrong as often where the network is sure as where it is not."""
-    setup, network = trials.setup, trials.base.network
-    if trials.base.course.failed or setup.validation is None or not has_classes(network):
-        return
-    X, y = setup.validation
-    ids, Z = guessed(network, y), network.outputs(X).astype(np.float64)
-    if ids is None or not is_class(ids) or Z.ndim != 2 or Z.shape[1] < 2 or len(ids) < 60:
-        return
-    gaps = np.sort(Z, axis=1)
-    sure = gaps[:, -1] - gaps[:, -2]
-    wrong = Z.argmax(axis=1) != ids
-    guess = 1 - np.bincount(ids).max() / len(ids)
-    top = wrong[sure >= np.quantile(sure, 2 / 3)].mean()
-    share = float(wrong.mean())
-    if AGAINST < share < 0.8 * guess and top > 0.85 * share:
+def of_statistics(trials: Trials, norms: list[BatchNorm], said: str) -> Iterator[Verdict]:
+    """Whether the statistics of all rows, measured anew, would predict better."""
+    base, own = trials.base, deepcopy(trials.base.network)
+    X, y, _ = own.check(trials.setup.X, trials.setup.y)
+    for layer in norms:
+        own.layer(layer.name).momentum = 0.0
+    with np.errstate(all="ignore"):
+        own.step(X, y, Cache(training=True, seed=0))
+    after = measured(replace(trials.setup, network=own), base.course)
+    if after.helps(base):
+        slow = max(layer.momentum for layer in norms)
         yield Verdict(
-            "shuffled_labels", "warning", "y",
-            f"On rows that were held out, {share:.0%} of the answers are wrong, and {top:.0%} of "
-            "those of which the network is surest.",
-            "That is so with labels that were mixed up, or with a target of which the data tell "
-            "little: look at these rows.",
+            "mode_mismatch", "serious" if after.helps_much(base) else "warning", norms[0].name,
+            f"{said}. With the means and variances of all training rows instead of running ones, "
+            f"{after.left:.0%} is left on others rather than {base.left:.0%}: with a momentum of "
+            f"{slow:g} they follow too slowly.",
+            "Lower the momentum of batch norm.", each_layer("layer.momentum = 0.9", norms),
+            after.gain_over(base),
         )  # fmt: skip
-
-
-def has_classes(network: Network) -> bool:
-    """Whether it has a score for each class."""
-    return isinstance(network.loss, OneOfK)
 
 
 def _in_training(network: Network, setup: Setup) -> float:

@@ -8,38 +8,41 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.inspection.doctor.calibration import of_probabilities
 from plainnet.inspection.doctor.code import as_new, enlarged, linear_of
-from plainnet.inspection.doctor.data import guessed, is_class
-from plainnet.inspection.doctor.references import LINEAR, guessing, loss_of, plain_networks
+from plainnet.inspection.doctor.data import guessed, is_class, times_the_others
+from plainnet.inspection.doctor.learned import Rated, of_setup, rated, share_of_most
+from plainnet.inspection.doctor.references import (
+    LINEAR,
+    floor_of,
+    guessing,
+    loss_of,
+    network_of_kind,
+    plain_networks,
+)
 from plainnet.inspection.doctor.setups import Setup
-from plainnet.inspection.doctor.signs import weights_of
 from plainnet.inspection.doctor.thresholds import (
     BEHIND,
-    CALIBRATION,
+    ERRORS,
     FALLS,
+    FAR_RISEN,
     GAP,
     JUMPS,
     RISEN,
-    TEMPERATURES,
     WIDE_GAP,
 )
-from plainnet.inspection.doctor.trials import relative_loss
 from plainnet.inspection.doctor.verdicts import Severity, Verdict
 from plainnet.layers import Dense
 from plainnet.losses import EachOutput
-from plainnet.network import Network
 
 Array = npt.NDArray[Any]
 
-BINS = 10
+NOTABLY = 2.0
+"""From here on, a class that is so many times as frequent as others may be found more often."""
 MOSTLY = 0.95
 """With so much of what there is to learn, it does not matter that more would have been learned."""
-USUAL_SMOOTHING = 0.2
-"""Who smooths labels so far wants a network that is less sure."""
 NARROW = 16
 """A network without a wider layer is made wider before it is trained for longer."""
-SAMPLES = 200
-"""Labels drawn by the network's own probabilities, to see which calibration error is chance."""
 
 
 def of_end(setup: Setup, history: Mapping[str, list[float]] | None, seed: int) -> Iterator[Verdict]:
@@ -52,7 +55,7 @@ def of_end(setup: Setup, history: Mapping[str, list[float]] | None, seed: int) -
     yield from of_jumps(setup, history)
     if setup.validation is not None:
         yield from of_recall(setup)
-        off = list(of_calibration(setup.network, *setup.validation))
+        off = list(of_probabilities(setup))
         # What has learned too little is not sure of it either.
         is_early = any(verdict.name == "underfitting" for verdict in fit)
         yield from (each.as_severe_as("warning") if is_early else each for each in off)
@@ -61,63 +64,49 @@ def of_end(setup: Setup, history: Mapping[str, list[float]] | None, seed: int) -
 # --- what is learned ------------------------------------------------------------------------------
 
 
-def learned(network: Network, X: Any, y: Any, most: float | None) -> tuple[float, str]:
-    """The share of what there is to learn that is learned, and the measure in words.
-
-    Of classes, of the errors that are made by always saying the most frequent, which has the share
-    `most` of the training rows; of numbers, where it is None, of the loss of guessing.
-    """
-    if most is not None:
-        accuracy = network.evaluate(X, y)["accuracy"]
-        return (accuracy - most) / max(1 - most, 1e-12), f"the accuracy is {accuracy:.3f}"
-    left = relative_loss(network, X, y)
-    return 1 - left, f"{left:.0%} of the loss of guessing is left"
-
-
 def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Iterator[Verdict]:
     """Training rows known by heart, or learned less than a plain reference learns them."""
-    network = setup.network
-    ids, most = guessed(network, setup.y), None
-    if ids is not None and is_class(ids):
-        most = np.unique(ids, return_counts=True)[1].max() / len(ids)
-    own, said = learned(network, setup.X, setup.y, most)
-    other, said_val = own, ""
-    if setup.validation is not None:
-        other, said_val = learned(network, *setup.validation, most)
-    best = None
-    for what, model, fit, held in plain_networks(setup, seed):
-        theirs, _ = learned(model, *fit, most)
-        theirs_val = theirs if held is None else learned(model, *held, most)[0]
-        if best is None or theirs_val > best[2]:
-            best = what, theirs, theirs_val
-    n = 0 if setup.validation is None else len(setup.validation[1])
-    behind = best is not None and best[2] > other + max(BEHIND, 2 * _error(other, most, n))
-    too_little = best is not None and best[1] > own + WIDE_GAP
-    gap = own - other
-    if gap > GAP and not (behind and too_little):
+    most = share_of_most(setup.network, setup.y)
+    own, other = of_setup(setup, most)
+    said, said_val = own.said, "" if setup.validation is None else other.said
+    known = (rated(each, most) for each in plain_networks(setup, seed) if other.share < 1 - BEHIND)
+    best = max(known, key=lambda each: each.others.share, default=None)
+    behind = best is not None and best.others.is_ahead(other, BEHIND)
+    far = best if behind else None
+    if other.share < 1 - GAP and (best is None or best.others.share < 1 - GAP):
+        for each in network_of_kind(setup, seed):
+            theirs = rated(each, most)
+            if theirs.others.is_ahead(far.others if far else other, GAP):
+                far = theirs
+    too_little = far is not None and far.fit.is_ahead(own, WIDE_GAP)
+    gap = own.share - other.share
+    falls = far is not None and _falls(losses_in(setup, history, "val_loss"))
+    if gap > max(GAP, ERRORS[0] * other.error) and not too_little and not falls:
         rises = list(of_rise(setup, history))
         severity: Severity = "serious" if gap > 2 * WIDE_GAP or rises or behind else "warning"
         more = ""
         if behind and best is not None:
-            name = best[0][0].upper() + best[0][1:]
-            more = f" {name} on standardised columns learns {best[2]:.0%} of what there is there."
+            name, share = best.what[0].upper() + best.what[1:], best.others.share
+            more = f" {name} on standardised columns learns {share:.0%} of what there is there."
         yield Verdict(
             "overfitting", severity, "",
             f"On the training rows {said}, on the validation rows {said_val}.{more}",
             "Take more rows, a smaller network, weight decay or dropout, or stop earlier.",
-            _early_stopping(setup, linear=behind and best is not None and best[0] == LINEAR),
+            _early_stopping(setup, linear=behind and best is not None and best.what == LINEAR),
         )  # fmt: skip
         return
-    if best is not None and behind and best[1] > own + BEHIND:
+    if far is not None and far.fit.is_ahead(own, BEHIND):
+        half = far.others.share / 2
+        much = far.others.is_ahead(other, 2 * BEHIND) if far is best else other.share < half
         yield Verdict(
-            "underfitting", "serious" if best[2] > other + 2 * BEHIND else "warning", "",
+            "underfitting", "serious" if much else "warning", "",
             f"On the training rows {said}"
             + (f", on the validation rows {said_val}" if said_val else "")
-            + f". That is {own:.0%} of what there is to learn; {best[0]} on standardised columns "
-            f"learns {best[1]:.0%}" + (f" and {best[2]:.0%}." if said_val else "."),
-            *_more(setup, history),
+            + f". That is {own.share:.0%} of what there is to learn; {far.what} learns "
+            f"{far.fit.share:.0%}" + (f" and {far.others.share:.0%}." if said_val else "."),
+            *(_more(setup, history) if far is best else _of_kind(setup, history, far)),
         )  # fmt: skip
-    elif own < MOSTLY and _still_falls(history):
+    elif own.share < MOSTLY and _falls(losses_in(setup, history, "val_loss", "loss")):
         yield Verdict(
             "underfitting", "warning", "",
             f"On the training rows {said}, and in the last fifth of the epochs the loss fell by a "
@@ -144,15 +133,24 @@ def _early_stopping(setup: Setup, *, linear: bool = False) -> str:
     return new and f"{new}\nfrom plainnet.callbacks import EarlyStopping\n{call}"
 
 
-def _still_falls(history: Mapping[str, list[float]]) -> bool:
-    losses = np.array(history.get("val_loss", history.get("loss", ())), float)
+def losses_in(setup: Setup, history: Mapping[str, list[float]], *names: str) -> Array:
+    """The first of these that the history has, above the lowest loss that there can be."""
+    for name in names:
+        rows = setup.validation if name == "val_loss" else (setup.X, setup.y)
+        if name in history and rows is not None:
+            return np.array(history[name], float) - floor_of(setup.network.loss, rows[1])
+    return np.zeros(0)
+
+
+def _falls(losses: Array) -> bool:
+    """Whether they fell by a tenth in the last fifth of the epochs."""
     tail = max(len(losses) // 5, 1)
     return len(losses) > 1 and bool(losses[-1] < 0.9 * losses[-1 - tail])
 
 
 def _more(setup: Setup, history: Mapping[str, list[float]]) -> tuple[str, str]:
     """What to do where too little is learned, and the code: longer, or with more units."""
-    losses = np.array(history.get("loss", ()), float)
+    losses = losses_in(setup, history, "loss")
     tail = max(len(losses) // 5, 1)
     still_falls = len(losses) < 3 or losses[-1] < 0.95 * losses[-1 - tail]
     epochs = setup.settings.get("epochs") or max(len(losses), 10)
@@ -163,12 +161,12 @@ def _more(setup: Setup, history: Mapping[str, list[float]]) -> tuple[str, str]:
     return "Take a wider or deeper network.", enlarged(setup.network)
 
 
-def _error(share: float, most: float | None, n: int) -> float:
-    """The standard error of what is learned, by the accuracy on n rows."""
-    if most is None or not n or most == 1:
-        return 0.0
-    accuracy = share * (1 - most) + most
-    return float(np.sqrt(max(accuracy * (1 - accuracy), 0) / n) / (1 - most))
+def _of_kind(setup: Setup, history: Mapping[str, list[float]], far: Rated) -> tuple[str, str]:
+    """The same where a network that knows of places has learned more: take that one."""
+    has_places = far.network.input_shape == setup.network.input_shape
+    if not has_places or _falls(losses_in(setup, history, "val_loss", "loss")):
+        return _more(setup, history)
+    return "Take convolutions: a pattern counts wherever it is.", as_new(far.network)
 
 
 class Name(str):
@@ -183,7 +181,7 @@ class Name(str):
 
 def of_jumps(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdict]:
     """A loss that jumps, or that does not move."""
-    losses = np.array(history.get("loss", ()), float)
+    losses = losses_in(setup, history, "loss")
     losses = losses[np.isfinite(losses)]
     if len(losses) < 5:
         return
@@ -197,7 +195,8 @@ def of_jumps(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdi
     elif losses[0] > 0 and 1 - losses.min() / losses[0] < FALLS:
         yield Verdict(
             "flat_loss", "warning", "",
-            f"The loss began at {losses[0]:.4g}, and its lowest is {losses.min():.4g}.",
+            f"The loss began at {history['loss'][0]:.4g}, and its lowest is "
+            f"{min(history['loss']):.4g}.",
             "Nothing is learned: see the other findings, and the learning rate.",
         )  # fmt: skip
 
@@ -207,12 +206,13 @@ def of_rise(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdic
     val = np.array(history.get("val_loss", ()), float)
     if len(val) < 5 or not np.isfinite(val).all() or val.min() <= 0:
         return
-    at = int(val.argmin())
+    at, is_large = int(val.argmin()), True
     now = val[-1]
     if setup.validation is not None:  # the best epoch may have been restored
         now = min(now, loss_of(setup.network, *setup.validation))
         prior = guessing(setup.network.loss, setup.validation[1], setup.network.dtype)
-        if now - val[at] < GAP * prior:
+        is_large = now - val[at] >= GAP * prior
+        if not is_large and (now < FAR_RISEN * val[at] or now - val[at] < GAP / 3 * prior):
             return
     if at > 0.8 * len(val) or now < RISEN * val[at]:
         return
@@ -223,7 +223,8 @@ def of_rise(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdic
     accuracy = np.array(history.get("val_accuracy", ()), float)
     if len(accuracy) == len(val) and accuracy[-1] >= accuracy[at] - 0.01:
         yield Verdict(
-            "loss_and_metric_disagree", "serious" if now > 2 * val[at] else "warning", "",
+            "loss_and_metric_disagree",
+            "serious" if is_large and now > 2 * val[at] else "warning", "",
             f"{said}; the accuracy went from {accuracy[at]:.3f} to {accuracy[-1]:.3f}. The "
             "network is ever surer of its mistakes.",
             "Stop by the measure that counts; where it is the probabilities, smooth the labels or "
@@ -232,12 +233,13 @@ def of_rise(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdic
         )  # fmt: skip
     else:
         yield Verdict(
-            "overfitting", "serious" if now > 1.5 * val[at] else "warning", "", f"{said}.",
+            "overfitting", "serious" if is_large and now > FAR_RISEN * val[at] else "warning", "",
+            f"{said}.",
             "Stop earlier, or regularize.", _early_stopping(setup),
         )  # fmt: skip
 
 
-# --- classes and probabilities --------------------------------------------------------------------
+# --- classes --------------------------------------------------------------------------------------
 
 
 def of_recall(setup: Setup) -> Iterator[Verdict]:
@@ -252,70 +254,19 @@ def of_recall(setup: Setup) -> Iterator[Verdict]:
     if predicted.shape != ids.shape:
         return
     classes, counts = np.unique(ids, return_counts=True)
+    trained = np.array([np.sum(guessed(network, setup.y) == c) for c in classes])
+    if len(classes) < 2 or times_the_others(trained) < NOTABLY:
+        return
     recalls = np.array([np.mean(predicted[ids == c] == c) for c in classes])
-    most, accuracy = counts.argmax(), float(np.mean(predicted == ids))
-    rest = float(recalls[np.arange(len(classes)) != most].mean()) if len(classes) > 1 else 1.0
-    if recalls[most] - rest > 0.25 and counts.max() > 2 * np.median(counts):
+    most, accuracy = trained.argmax(), float(np.mean(predicted == ids))
+    others = np.arange(len(classes)) != most
+    rest, gap = float(recalls[others].mean()), float(recalls[most] - recalls[others].mean())
+    error = np.sqrt((recalls * (1 - recalls) / counts)[others].sum()) / others.sum()
+    if gap > max(GAP, ERRORS[1] * error):
         yield Verdict(
-            "imbalanced_classes", "serious", "y",
+            "imbalanced_classes", "serious" if gap > WIDE_GAP else "warning", "y",
             f"On the validation rows, where the accuracy is {accuracy:.3f}, {recalls[most]:.0%} of "
             f"the most frequent class are found, and of the others {rest:.0%} on average.",
             "Weigh the classes, and look at each class's recall.",
             f"{as_new(network)}\n{setup.train_call(class_weight='balanced')}".lstrip(),
         )  # fmt: skip
-
-
-def of_calibration(network: Network, X: Any, y: Any) -> Iterator[Verdict]:
-    """Whether the probabilities are those with which the classes come."""
-    loss, ids = network.loss, guessed(network, y)
-    if not loss.gives_probabilities or ids is None or not is_class(ids) or len(ids) < 50:
-        return
-    Z = network.outputs(X).astype(np.float64)
-    if Z.ndim != 2 or not np.isfinite(Z).all():
-        return
-    P = _of_each_class(loss.probabilities(Z))
-    error = calibration_error(P, ids)
-    rng = np.random.default_rng(0)
-    draws = (P.cumsum(axis=1)[:, None] > rng.random((len(P), SAMPLES, 1))).argmax(axis=2)
-    by_chance = np.array([calibration_error(P, column) for column in draws.T])
-    beyond = error - float(by_chance.mean())
-    temperatures = np.geomspace(0.1, 20, 60)
-    losses = [_log_loss(_of_each_class(loss.probabilities(Z / T)), ids) for T in temperatures]
-    best, now, then = float(temperatures[np.argmin(losses)]), _log_loss(P, ids), min(losses)
-    some, much = CALIBRATION
-    low, high = TEMPERATURES
-    if error < np.quantile(by_chance, 0.99) or beyond < some or low <= best <= high:
-        return
-    last = weights_of(network)[-1].rpartition(".")[0]
-    tensors = [name for name in network.tensors if name.rpartition(".")[0] == last]
-    is_wanted = best < 1 and 0 < getattr(loss, "label_smoothing", 0.0) <= USUAL_SMOOTHING
-    severe = (beyond > much or then < 0.5 * now) and not is_wanted
-    yield Verdict(
-        "miscalibrated", "serious" if severe else "warning", "",
-        f"The probabilities are off by {error:.1%} on average (expected calibration error on "
-        f"{len(ids)} validation rows; {by_chance.mean():.1%} would be chance): the network is "
-        f"{'too sure' if best > 1 else 'not sure enough'}. With its outputs divided by the "
-        f"temperature {best:.2g} the log-loss is {then:.4g} instead of {now:.4g}.",
-        "Divide the outputs by the temperature, or stop training earlier.",
-        "\n".join(f'network["{name}"] /= {best:.3g}' for name in tensors),
-    )  # fmt: skip
-
-
-def _of_each_class(P: Array) -> Array:
-    """Of two classes, a network may give the probability of the second alone."""
-    return np.hstack([1 - P, P]) if P.shape[1] == 1 else P
-
-
-def calibration_error(P: Array, ids: Array) -> float:
-    """The mean distance of confidence and accuracy in bins of confidence.
-
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
-    """
-    confidence, right = P.max(axis=1), P.argmax(axis=1) == ids
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    off = np.bincount(bins, right - confidence, minlength=BINS)
-    return float(np.abs(off).sum() / len(ids))
-
-
-def _log_loss(P: Array, ids: Array) -> float:
-    return float(-np.log(np.maximum(P[np.arange(len(P)), ids], 1e-15)).mean())

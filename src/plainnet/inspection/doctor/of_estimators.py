@@ -17,8 +17,9 @@ from plainnet.estimators.tabular.table import as_table
 from plainnet.estimators.texts.column import as_texts
 from plainnet.estimators.texts.estimators import Texts
 from plainnet.inspection.doctor.data import guessed, of_classes
-from plainnet.inspection.doctor.diagnosing import Examined, ranked
+from plainnet.inspection.doctor.diagnosing import Examined
 from plainnet.inspection.doctor.ending import of_end
+from plainnet.inspection.doctor.ranking import ranked
 from plainnet.inspection.doctor.setups import sampled
 from plainnet.inspection.doctor.tables import of_table
 from plainnet.inspection.doctor.verdicts import Report, Verdict

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from math import ceil, prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,19 @@ import numpy.typing as npt
 from plainnet.callbacks import EarlyStopping
 from plainnet.callbacks.base import Callback, Run
 from plainnet.errors import DivergedError
+from plainnet.inspection.doctor.sequences import ids_and_pairs
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.watching import Course, Recorder
-from plainnet.layers import Dense, Flatten, ReLU
+from plainnet.layers import (
+    Conv1d,
+    Conv2d,
+    Dense,
+    Flatten,
+    GlobalMaxPool1d,
+    GlobalMaxPool2d,
+    Layer,
+    ReLU,
+)
 from plainnet.losses import EachOutput, EachPosition, Loss, Poisson
 from plainnet.network import Network
 from plainnet.optimizers import Adam
@@ -27,6 +37,8 @@ Array = npt.NDArray[Any]
 LINEAR = "a linear model"
 WIDEST = 5000
 """Features beyond which no reference is trained."""
+MOST_PLACES = 1 << 12
+"""Numbers in a row beyond which no convolution is trained."""
 WORST = 10.0
 """A relative loss beyond it is no worse: guessing has 1."""
 
@@ -106,47 +118,103 @@ def floor_of(loss: Loss, y: Any) -> float:
     return -float((P * np.log(P)).sum())
 
 
-def plain_networks(
-    setup: Setup, seed: int
-) -> Iterator[tuple[str, Network, tuple[Any, Any], tuple[Any, Any] | None]]:
+class Reference(NamedTuple):
+    """A network to compare with: what it is called, and the rows as it takes them."""
+
+    what: str
+    network: Network
+    fit: tuple[Any, Any]
+    held: tuple[Any, Any] | None
+
+
+def plain_networks(setup: Setup, seed: int) -> Iterator[Reference]:
     """A linear model and a plain network, trained on standardised columns.
 
-    Each with what it is called, its training rows, and its validation rows. None where features
-    are ids, too many or of several inputs, or where there is no single output.
+    None where features are ids, too many or of several inputs, or where there is no single output.
     """
-    network = setup.network
-    loss, X = network.loss, network.inputs(setup.X)
-    is_one = isinstance(X, np.ndarray) and X.dtype.kind == "f" and prod(X.shape[1:]) <= WIDEST
-    if not is_one or isinstance(loss, EachOutput) or len(loss.output_shape) != 1:
+    X = _of_one_output(setup)
+    if X is None or X.dtype.kind != "f" or prod(X.shape[1:]) > WIDEST:
         return
-    fit, held = (standardized(X, X), setup.y), None
-    if setup.validation is not None:
-        held = standardized(network.inputs(setup.validation[0]), X), setup.validation[1]
     for hidden, what in (
         ((), LINEAR),
         ((64, 64), "a network with 2 hidden layers of 64"),
     ):
         layers = [layer for width in hidden for layer in (Dense(width), ReLU())]
-        model = Network(
-            [Flatten(), *layers, Dense(loss.output_shape[0])], loss=deepcopy(loss),
-            input_shape=X.shape[1:], seed=seed,
+        yield from _trained(setup, seed, what, [Flatten(), *layers], lambda A: standardized(A, X))
+
+
+def network_of_kind(setup: Setup, seed: int) -> Iterator[Reference]:
+    """A small network that knows of places: a convolution, or of ids a linear model of pairs."""
+    X = _of_one_output(setup)
+    if X is None:
+        return
+    if X.ndim == 2 and X.dtype.kind != "f":
+        what = "a linear model of the ids and of which follow each other"
+        others = X if setup.validation is None else setup.network.inputs(setup.validation[0])
+        n = 1 + int(max(X.max(initial=0), others.max(initial=0)))
+        yield from _trained(setup, seed, what, [], lambda ids: np.sqrt(ids_and_pairs(ids, n)))
+    elif X.ndim in (3, 4) and X.dtype.kind == "f" and X[0].size <= MOST_PLACES:
+        what = "a network with 2 convolutions of 16 filters"
+        yield from _trained(
+            setup, seed, what, _convolutions(X.ndim), lambda A: standardized(A, X), rate=0.01,
+            epochs=25,
         )  # fmt: skip
-        try:
-            if hidden:
-                _stopped_early(model, *fit, seed)
-            else:
-                decay = LBFGS(weight_decay=1e-3)
-                train(model, *fit, optimizer=decay, epochs=100, progress=False, seed=seed)
-        except DivergedError:
-            continue
-        yield what, model, fit, held
 
 
-def _stopped_early(model: Network, X: Array, y: Any, seed: int) -> None:
+def _convolutions(axes: int) -> list[Layer]:
+    """Of series or of images, by the axes of a batch, to the maximum over all places."""
+    layers: list[Layer] = []
+    for _ in range(2):
+        series, images = Conv1d(16, 5, padding="same"), Conv2d(16, 3, padding="same")
+        layers += [series if axes == 3 else images, ReLU()]
+    return [*layers, GlobalMaxPool1d() if axes == 3 else GlobalMaxPool2d()]
+
+
+def _of_one_output(setup: Setup) -> Array | None:
+    """The inputs, where there is one array of them, of one size, and one output a row."""
+    network = setup.network
+    X = network.inputs(setup.X)
+    if isinstance(network.loss, EachOutput) or not isinstance(X, np.ndarray):
+        return None
+    others = X if setup.validation is None else network.inputs(setup.validation[0])
+    is_one_size = X.dtype.kind != "f" or X.shape[1:] == others.shape[1:]
+    return X if is_one_size and len(network.loss.output_shape) == 1 else None
+
+
+def _trained(
+    setup: Setup,
+    seed: int,
+    what: str,
+    hidden: list[Layer],
+    prepared: Callable[[Array], Array],
+    rate: float = 0.003,
+    epochs: int = 60,
+) -> Iterator[Reference]:
+    """This network, unless it diverges."""
+    loss, network = setup.network.loss, setup.network
+    fit, held = (prepared(network.inputs(setup.X)), setup.y), None
+    if setup.validation is not None:
+        held = prepared(network.inputs(setup.validation[0])), setup.validation[1]
+    model = Network(
+        [*hidden, Dense(loss.output_shape[0])], loss=deepcopy(loss), input_shape=fit[0].shape[1:],
+        seed=seed,
+    )  # fmt: skip
+    try:
+        if any(layer.declared for layer in hidden):
+            _stopped_early(model, *fit, seed, rate, epochs)
+        else:
+            decay = LBFGS(weight_decay=1e-3)
+            train(model, *fit, optimizer=decay, epochs=100, progress=False, seed=seed)
+    except DivergedError:
+        return
+    yield Reference(what, model, fit, held)
+
+
+def _stopped_early(model: Network, X: Array, y: Any, seed: int, rate: float, epochs: int) -> None:
     """Train on four fifths of the rows for as long as the others gain by it."""
     held = np.random.default_rng(seed).random(len(X)) < 0.2
     train(
-        model, X[~held], y[~held], optimizer=Adam(0.003), epochs=60, batch_size=32, seed=seed,
+        model, X[~held], y[~held], optimizer=Adam(rate), epochs=epochs, batch_size=32, seed=seed,
         validation_data=(X[held], y[held]), callbacks=[EarlyStopping(patience=5)], progress=False,
     )  # fmt: skip
 

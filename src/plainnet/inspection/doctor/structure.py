@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,14 +14,30 @@ import numpy.typing as npt
 from plainnet.engine.cache import Cache
 from plainnet.engine.recording import Window
 from plainnet.errors import DivergedError, PlainnetError, counted
-from plainnet.inspection.doctor.code import DRAW, rebuilt, redrawn, weights_below
+from plainnet.inspection.doctor.code import DRAW, rebuilt, redrawn, weights_below, with_units
 from plainnet.inspection.doctor.references import floor_of, guessing
 from plainnet.inspection.doctor.setups import Setup, taken
-from plainnet.inspection.doctor.signs import Signal, begins_in_training, over_time, weights_of
-from plainnet.inspection.doctor.thresholds import ALIKE, FITTED, LONG_AGO, REMEMBERED, SEEN
+from plainnet.inspection.doctor.signs import (
+    Signal,
+    begins_in_training,
+    over_time,
+    signals_of,
+    weights_of,
+)
+from plainnet.inspection.doctor.thresholds import (
+    ALIKE,
+    DEAD,
+    DROPPED,
+    FITTED,
+    FORGOTTEN,
+    LONG_AGO,
+    REMEMBERED,
+    SEEN,
+)
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.inspection.gradients import check_gradients
-from plainnet.layers import RNN, Dense, Dropout, Layer, ReLU, Sigmoid, Softmax, Tanh
+from plainnet.layers import RNN, Dense, Dropout, Embedding, EmbeddingBag, Graph, Layer
+from plainnet.layers.recurrence.recurrent import Recurrent
 from plainnet.network import Network
 from plainnet.optimizers import Adam
 from plainnet.training.steps import Step
@@ -77,15 +94,20 @@ def of_recurrence(network: Network, layers: list[tuple[str, Window]]) -> Iterato
         if not isinstance(layer, RNN) or (is_usual and LONG_AGO[0] <= ratio <= LONG_AGO[1]):
             continue
         grows = ratio > 1 if is_usual else largest > 1
-        code = [f'network["{path}.U"] = Orthogonal()(rng, {layer.U.shape})']
-        code.insert(0, DRAW.format(kind="Orthogonal"))
-        yield Verdict(
-            "exploding_gradients" if grows else "vanishing_gradients", "suspected", path,
+        drawn = f'network["{path}.U"] = Orthogonal()(rng, {layer.U.shape})'
+        verdict = Verdict(
+            "exploding_gradients" if grows else "vanishing_gradients",
+            "warning" if ratio < FORGOTTEN else "suspected", path,
             f"At the first step the gradient is {ratio:.3g} of that at the last; the norm of U, by "
             f"which a step multiplies what is remembered, is {largest:.3g}.",
             "Start with orthogonal recurrent weights, or take a GRU or an LSTM.",
-            _with_gates(network) if is_usual else "\n".join(code),
+            _with_gates(network) if is_usual else f"{DRAW.format(kind='Orthogonal')}\n{drawn}",
         )  # fmt: skip
+        yield verdict
+        pooled = _pooled(network) if ratio < LONG_AGO[0] else ""
+        if pooled:
+            said = "Let the output see all steps rather than the last alone, by their maximum."
+            yield replace(verdict, remedy=said, code=pooled)
 
 
 def _with_gates(network: Network) -> str:
@@ -98,12 +120,24 @@ def _with_gates(network: Network) -> str:
     return rebuilt(network, changed)
 
 
+def _pooled(network: Network) -> str:
+    """Each step a short way from the output, as in Conneau et al. 2017, section 3.2."""
+
+    def changed(i: int, layer: Layer) -> str:
+        if not isinstance(layer, RNN) or layer.return_sequences:
+            return repr(layer)
+        return f"{repr(layer)[:-1]}, return_sequences=True), GlobalMaxPool1d()"
+
+    code = rebuilt(network, changed)
+    return code if "GlobalMaxPool1d" in code else ""
+
+
 def of_input(network: Network, signals: list[Signal]) -> Iterator[Verdict]:
     """Outputs that are the same whatever comes in, or see only some of it."""
     for signal in signals:
         if signal.has_weights:
             break
-        if isinstance(signal.layer, Dropout) and signal.layer.rate > 0.3:
+        if isinstance(signal.layer, Dropout) and signal.layer.rate > DROPPED:
             rate = signal.layer.rate
             yield Verdict(
                 "ignores_input", "suspected", signal.path,
@@ -112,13 +146,16 @@ def of_input(network: Network, signals: list[Signal]) -> Iterator[Verdict]:
                 f'network.layer("{signal.path}").rate = {min(rate / 5, 0.1):.2g}',
             )  # fmt: skip
     first = next((s for s in signals if s.has_weights), None)
-    if first is not None and isinstance(first.layer, Dense):
-        blind: Array = np.asarray(~first.layer.W.any(axis=0))
+    if first is not None and isinstance(first.layer, Dense | Embedding | EmbeddingBag):
+        is_table = isinstance(first.layer, Embedding | EmbeddingBag)
+        tensor = getattr(first.layer, "E" if is_table else "W")
+        blind: Array = np.asarray(~tensor.any(axis=0))
         if blind.any():
+            n = counted(int(blind.sum()), "column")
             yield Verdict(
                 "ignores_input", "serious" if blind.all() else "warning", first.path,
-                f"Its weights from {counted(int(blind.sum()), 'column')} of {len(blind)} are all "
-                "zero.",
+                f"{n} of the {len(blind)} of its table are zero for all ids."
+                if is_table else f"Its weights from {n} of {len(blind)} are all zero.",
                 "Draw them at random, and let them learn.",
                 redrawn(network, first.path, unfreeze=True),
             )  # fmt: skip
@@ -141,25 +178,44 @@ def of_input(network: Network, signals: list[Signal]) -> Iterator[Verdict]:
 
 
 def of_shape(network: Network) -> Iterator[Verdict]:
-    """An activation that bounds the outputs, and layers that are too narrow."""
+    """Layers that bound the outputs, and layers that are too narrow."""
+    if not isinstance(network.body, Graph):
+        yield from of_range(network)
+        yield from of_width(network)
+
+
+def of_range(network: Network) -> Iterator[Verdict]:
+    """What comes after the last weights: the outputs are what it can give, and nothing else."""
     layers = network.layers
-    last = layers[-1] if layers else None
-    if isinstance(last, ReLU | Sigmoid | Tanh | Softmax):
+    last = max(i for i, layer in enumerate(layers) if has_tensors(layer))
+    after = layers[last + 1 :]
+    if after and layers[last].output_shape == network.output_shape:
         yield Verdict(
-            "cannot_fit_a_batch", "suspected", last.name,
-            f"The last layer is {last!r}: the outputs cannot leave its range, whatever "
-            f"{network.loss!r} asks for.",
+            "cannot_fit_a_batch", "suspected", after[0].name,
+            f"After the last weights comes {after[0]!r}: the outputs cannot leave its range, "
+            f"whatever {network.loss!r} asks for.",
             "Leave it out; the loss has the activation that it needs.",
-            "from plainnet import Network\nnetwork = Network(network.layers[:-1], "
-            "loss=network.loss, input_shape=network.input_shape)",
+            f"from plainnet import Network\nnetwork = Network(network.layers[:-{len(after)}], "
+            "loss=network.loss, input_shape=network.input_shape, seed=0)",
         )  # fmt: skip
-    dense = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, Dense)]
-    if len(dense) < 2:
-        return
-    before = dense[0][1].W.shape[1]
-    for (i, layer), (_, after) in pairwise(dense):
-        narrow = layer.units
-        if narrow < min(before, max(after.units, 2)) / 2 or narrow == 1:
+
+
+def has_tensors(layer: Layer) -> bool:
+    """Whether it, or a layer inside it, declares any."""
+    return bool(layer.declared) or any(map(has_tensors, layer.layers))
+
+
+def of_width(network: Network) -> Iterator[Verdict]:
+    """A layer through which less passes than what comes before and after could hold."""
+    layers = network.layers
+    wide = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, Dense | Recurrent)]
+    for (i, layer), (_, after) in pairwise(wide):
+        narrow, before, least = layer.units, layer.W.shape[1], max(after.units, 2)
+        # A state has to hold what it remembers beside what it gives.
+        is_narrow = (
+            narrow <= least if isinstance(layer, Recurrent) else narrow < min(before, least) / 2
+        )
+        if is_narrow or narrow == 1:
             yield Verdict(
                 "cannot_fit_a_batch", "suspected", layer.name,
                 f"It has {counted(narrow, 'unit')}, between {before} and {after.units}: all that "
@@ -168,12 +224,11 @@ def of_shape(network: Network) -> Iterator[Verdict]:
                 _widened(network, i, max(16, after.units)),
             )  # fmt: skip
             return
-        before = narrow
 
 
 def _widened(network: Network, place: int, units: int) -> str:
     def changed(i: int, layer: Layer) -> str:
-        return f"Dense({units})" if i == place else repr(layer)
+        return with_units(layer, units) if i == place else repr(layer)
 
     return rebuilt(network, changed)
 
@@ -226,6 +281,18 @@ def of_one_batch(setup: Setup) -> Iterator[Verdict]:
         return  # which a short training says better
     floor = floor_of(network.loss, y)
     if prior <= floor or min(losses) - floor <= FITTED * (prior - floor):
+        return
+    dead = [signal for signal in signals_of(setup.network, X, new=True) if signal.dead >= DEAD[1]]
+    if dead:
+        path = dead[0].path
+        yield Verdict(
+            "dead_units", "warning", path,
+            f"On {counted(len(rows), 'row')}, {dead[0].dead:.0%} of its units give the same for "
+            f"every row, and {BATCH_STEPS} steps do not teach these rows: no gradient comes "
+            "through.",
+            "Start with smaller weights, and biases of zero.",
+            redrawn(network, weights_below(network, path)),
+        )  # fmt: skip
         return
     yield Verdict(
         "cannot_fit_a_batch", "warning", "",

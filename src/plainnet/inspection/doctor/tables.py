@@ -12,14 +12,12 @@ import numpy.typing as npt
 from plainnet.errors import counted
 from plainnet.estimators.tabular.kinds import Date, Kind, Number
 from plainnet.estimators.tabular.table import columns_of as cells_of
-from plainnet.inspection.doctor.data import knowledge, parts_of
+from plainnet.inspection.doctor.data import is_telling, knowledge, parts_of
 from plainnet.inspection.doctor.neighbors import apart_by_chance, kolmogorov
 from plainnet.inspection.doctor.thresholds import (
     SHARED_ROWS,
     SHIFT,
-    TELLING,
     TELLING_ALL,
-    TELLING_GAP,
 )
 from plainnet.inspection.doctor.verdicts import Verdict
 
@@ -80,7 +78,7 @@ def _telling(columns: list[Raw], y: Array) -> Iterator[Verdict]:
         present = np.isfinite(column.values)
         known.append((_share(column, y) if present.sum() >= 100 else 0.0, column.name))
     known.sort()
-    if len(known) < 2 or known[-1][0] < TELLING or known[-1][0] - known[-2][0] < TELLING_GAP:
+    if len(known) < 2 or not is_telling(known[-1][0], known[-2][0]):
         return
     (second, other), (best, name) = known[-2:]
     yield Verdict(

@@ -24,6 +24,9 @@ EVENNESS = 0.5
 this bound; exp(entropy) / K would never be below 1 / 2 for two classes."""
 RARE = 0.2
 """A class with a smaller share of what equal shares would give (cleanlab: 0.1)."""
+MANY_TIMES = 4.0
+"""How many times as frequent as the median of the others a class may be: with two, a minority of a
+fifth (the bound of "moderate" in Google's course on machine learning)."""
 SHARED_ROWS = 0.02
 """The share of validation rows that are training rows too, beyond what chance explains
 (deepchecks: 0.05, without chance)."""
@@ -33,6 +36,8 @@ each other (cleanlab: 0.13)."""
 TELLING, TELLING_GAP, TELLING_ALL = 0.7, 0.3, 0.9
 """How much of what there is to guess a single column knows, and how far the next lies behind it: a
 warning, since an honest column may (deepchecks: 0.7); how much is serious."""
+TELLING_ALONE = 0.5
+"""How far behind the next lies where that alone is a warning."""
 SHIFT = 0.2
 """Largest distance of the distributions of a column in two samples, Kolmogorov-Smirnov
 (deepchecks)."""
@@ -59,6 +64,10 @@ REMEMBERED = 0.7, 1.3
 2013, section 2: with 1 for the largest singular value, gradients neither vanish nor explode)."""
 LONG_AGO = 1e-2, 1e2
 """The gradient at the first step of a sequence over that at the last."""
+FORGOTTEN = 1.2e-7
+"""The same where float32 adds it to the gradients of the last steps without effect: its epsilon."""
+DROPPED = 0.2
+"""The share of the inputs that dropout may take away (Srivastava et al. 2014, section A.4)."""
 SEEN = 1e-3
 """How far outputs vary with the rows, as a share of their size."""
 STEEP = 1e5
@@ -95,8 +104,8 @@ GAP, WIDE_GAP = 0.1, 0.25
 """How much more of what there is to learn is learned on training rows than on others."""
 BEHIND = 0.05
 """How much more of it a plain reference learns."""
-RISEN = 1.15
-"""A validation loss so many times its lowest (nnscope)."""
+RISEN, FAR_RISEN = 1.15, 1.5
+"""A validation loss so many times its lowest (nnscope); by how much a low one has to rise."""
 JUMPS = 0.3
 """The share of epochs in which the loss rises by more than a tenth (AUTOTRAINER: 0.2 of the
 epochs)."""
@@ -109,6 +118,13 @@ TEMPERATURES = 0.67, 1.5
 """The temperature that fits is between these (Guo et al. 2017, section 4.2)."""
 
 # --- trials ---------------------------------------------------------------------------------------
+
+NOTHING = 0.97
+"""With more of the loss of guessing, nothing has been learned."""
+KNOWN = 0.3
+"""With less of it on rows that were held out, their labels are not mixed up."""
+ERRORS = 2.0, 3.0, 4.0
+"""By how many standard errors two samples differ: where a second look pays, a warning, serious."""
 
 HELPS, HELPS_MUCH = 0.1, 0.25
 """The share of the loss that a remedy takes away, on training rows and on others: with less it does

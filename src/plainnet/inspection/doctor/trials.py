@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import PlainnetError
+from plainnet.inspection.doctor.ranking import kind_of
 from plainnet.inspection.doctor.references import (
     WORST,
     floor_of,
@@ -26,10 +27,6 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 HELD_OUT = 0.25
-OF_SIZE = "unscaled_inputs", "large_start_loss"
-"""Where what is within the bounds may still be better in another size, which is no fault."""
-FACTS = "constant_columns", "sorted_labels", "small_batches", "clipped_steps"
-"""What is so whether or not it does harm in a short training is said all the same."""
 MOMENTS = 30
 """So many moments of a short training are looked at."""
 
@@ -85,7 +82,7 @@ class Trials:
     """
 
     def __init__(self, setup: Setup, steps: int, seed: int) -> None:
-        self.steps, self.seed = steps, seed
+        self.whole, self.steps, self.seed = setup, steps, seed
         X = setup.network.inputs(setup.X)
         held = np.zeros(len(X), bool)
         held[np.random.default_rng(seed).permutation(len(X))[: int(HELD_OUT * len(X))]] = True
@@ -97,10 +94,19 @@ class Trials:
         self.failed: dict[str, str] = {}
         """Remedies that cannot be run here, with the error; they are not shown as code."""
 
+    def with_others_held_out(self) -> Trials:
+        """The same with another part of the rows."""
+        return Trials(self.whole, self.steps, self.seed + 1)
+
     @cached_property
     def base(self) -> Outcome:
         """As it is, without a remedy."""
         return self.outcome(self.setup, moments=MOMENTS)
+
+    @property
+    def least_left(self) -> float:
+        """What the best of all that was tried leaves of the loss on rows that were held out."""
+        return min(each.left for each in (self.base, *self._outcomes.values()) if each is not None)
 
     def outcome(self, setup: Setup, *, moments: int = 1) -> Outcome:
         """A short training of a copy of this setup."""
@@ -108,11 +114,7 @@ class Trials:
         rows = taken(own.network.inputs(own.X), slice(256))
         every = max(self.steps // moments, 1)
         course = short_training(own, self.steps, self.seed, every=every, rows=rows)
-        left = fitted = WORST
-        if not course.failed and own.validation is not None:
-            left = relative_loss(own.network, *own.validation)
-            fitted = relative_loss(own.network, own.X, own.y)
-        return Outcome(left, fitted, course, own.network)
+        return measured(own, course)
 
     def remedied(self, code: str) -> Outcome | None:
         """With the remedy that this code is; None where it does not work here."""
@@ -149,21 +151,32 @@ class Trials:
 
     def judged(self, verdict: Verdict) -> Verdict | None:
         """The verdict with what its remedy brings; None for a suspicion that it does not prove."""
+        if verdict.gain is not None:
+            return verdict  # it has been measured
         after = self.remedied(verdict.code) if verdict.code else None
         if verdict.code in self.failed:
             verdict = replace(verdict, code="")
         if after is None:
             return None if verdict.severity == "suspected" else verdict
         verdict = replace(verdict, gain=after.gain_over(self.base))
-        is_wish = verdict.severity == "suspected" and verdict.name in OF_SIZE
+        is_wish = verdict.severity == "suspected" and kind_of(verdict).is_of_size
         if after.helps_much(self.base):
             return verdict.as_severe_as("warning" if is_wish else "serious")
         helps, severity = after.helps(self.base), verdict.severity
         if severity == "suspected":
             return verdict.as_severe_as("warning") if helps else None
-        if helps or severity == "note" or verdict.name in FACTS:
+        if helps or severity == "note" or kind_of(verdict).is_fact:
             return verdict
         return verdict.as_severe_as("warning" if severity == "serious" else "note")
+
+
+def measured(setup: Setup, course: Course) -> Outcome:
+    """What the network leaves of the loss after this course."""
+    left = fitted = WORST
+    if not course.failed and setup.validation is not None:
+        left = relative_loss(setup.network, *setup.validation)
+        fitted = relative_loss(setup.network, setup.X, setup.y)
+    return Outcome(left, fitted, course, setup.network)
 
 
 def relative_loss(network: Network, X: Any, y: Any) -> float:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from plainnet.errors import counted
 from plainnet.inspection.doctor.neighbors import apart_by_chance, copies, flat, kolmogorov, nearest
+from plainnet.inspection.doctor.sequences import usual
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.thresholds import NEAR, SHARED_ROWS, SHIFT
 from plainnet.inspection.doctor.verdicts import Verdict
@@ -85,7 +86,7 @@ def _shifted(X: Array, V: Array, numbers: tuple[Array, Array]) -> Iterator[Verdi
             f"apart (Kolmogorov-Smirnov; chance stays below {chance:.2f}): means {a.mean():.3g} "
             f"and {b.mean():.3g}, deviations {a.std():.3g} and {b.std():.3g}."
         )
-    for among, between in nearest(*numbers):
+    for among, between in nearest(*numbers) if X.dtype.kind == "f" else ():
         chance = apart_by_chance(len(among), len(between))
         farther = kolmogorov(among, between)
         is_far = np.median(between) > np.median(among)
@@ -94,6 +95,16 @@ def _shifted(X: Array, V: Array, numbers: tuple[Array, Array]) -> Iterator[Verdi
             said = (
                 f"From a validation row to the nearest training row it is {np.median(between):.2g} "
                 f"in the median, and from one training row to the next {np.median(among):.2g}."
+            )
+    if X.dtype.kind in "iu" and X.shape[1] > 1:  # ids have an order, and no distance
+        before, after = usual(X, V)
+        chance = apart_by_chance(n, m)
+        farther = kolmogorov(before, after) / max(SHIFT, chance)
+        if farther > max(off, 1):
+            where, off = "validation", farther
+            said = (
+                f"By what follows what in training rows, an id of a validation row surprises by "
+                f"{after.mean():.2f} nats, and one of another training row by {before.mean():.2f}."
             )
     if off > 1:
         yield Verdict(
