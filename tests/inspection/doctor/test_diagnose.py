@@ -286,3 +286,19 @@ def test_settings_of_the_doctor():
         Doctor(every=0)
     with pytest.raises(SettingError, match="stream must be an open text file"):
         Doctor(stream="x")
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "said"),
+    [
+        (SoftmaxCrossEntropy(), np.ones(40, int), "all 40 rows is class 1"),
+        (MeanSquaredError(), np.full(40, 2.5), "all 40 rows is the number 2.5"),
+    ],
+    ids=["classes", "numbers"],
+)
+def test_a_target_that_never_varies(loss, y, said, rng):
+    outputs = 3 if loss.is_classifier else 1
+    network = Network([Dense(4), ReLU(), Dense(outputs)], loss=loss, input_shape=2, seed=0)
+    report = diagnose(network, rng.standard_normal((40, 2)), y)
+    assert report.names == ["constant_target"]
+    assert said in report[0].evidence

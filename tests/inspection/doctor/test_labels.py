@@ -43,7 +43,7 @@ def test_labels_of_training_rows_that_were_mixed_up(classes, seed):
     mixed[wrong] = y[rng.permutation(wrong)]
     assert named(X, mixed, held, classes=classes) == {"shuffled_labels"}
     worse = held[0], rng.permutation(held[1])  # it is validation that is worse
-    assert named(X, y, worse, classes=classes) == set()
+    assert named(X, y, worse, classes=classes) == {"shifted_validation"}
 
 
 def test_losses_of_each_row(rng):
@@ -59,3 +59,12 @@ def test_apart_is_the_statistic_of_welch(rng):
     assert apart(a, b) == pytest.approx(stats.ttest_ind(a, b, equal_var=False).statistic, 0.01)
     assert apart(a[:5], b) == 0  # too few
     assert apart(np.append(a, np.inf), b) == 0
+
+
+@pytest.mark.parametrize("classes", [True, False], ids=["classes", "numbers"])
+def test_validation_rows_whose_labels_mean_something_else(classes):
+    X, y = rows(600, 0, classes=classes)
+    V, w = rows(200, 100, classes=classes)
+    other = (w + 1) % 3 if classes else -w
+    assert named(X, y, (V, other), classes=classes) == {"shifted_validation"}
+    assert named(X, y, (V[:, ::-1], w), classes=classes) == {"shifted_validation"}

@@ -10,6 +10,7 @@ import pytest
 
 from plainnet import Network
 from plainnet.initializers import Normal
+from plainnet.inspection.doctor.code import rebuilt
 from plainnet.inspection.doctor.during import of_course, of_modes, of_rate
 from plainnet.inspection.doctor.ranking import ranked
 from plainnet.inspection.doctor.setups import Setup
@@ -37,7 +38,7 @@ from plainnet.layers import (
     Sigmoid,
     Tanh,
 )
-from plainnet.losses import SoftmaxCrossEntropy
+from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import SGD, Adam, AdamW, Optimizer
 
 Array = np.ndarray
@@ -233,6 +234,54 @@ def test_statistics_that_lag_behind_are_measured_anew():
     assert verdict.gain > 0.1
     layers = [BatchNorm(), Dense(24), ReLU(), Dense(3)]
     assert not list(of_modes(Trials(setup_of(*layers), 60, 0)))
+
+
+@pytest.mark.parametrize("between", [[], [Dropout(0.1)], [BatchNorm()]])
+def test_layers_in_a_row_without_an_activation(between):
+    verdict = at_start(setup_of(Dense(24), *between, Dense(16), ReLU(), Dense(3)))[
+        "missing_activation"
+    ]
+    assert "there is no activation" in verdict.evidence
+    assert "ReLU(), Dense(16)" in verdict.code
+    healthy = setup_of(Dense(24), ReLU(), *between, Dense(16), ReLU(), Dense(3))
+    assert "missing_activation" not in at_start(healthy)
+
+
+def test_what_an_activation_would_bring():
+    rng = np.random.default_rng(0)
+    setup = setup_of(Dense(24), Dense(3), optimizer=Adam(0.01))
+    setup.X = rng.standard_normal((600, 6)).astype(np.float32)
+    setup.y = ((setup.X[:, 0] * setup.X[:, 1] > 0) + (setup.X[:, 0] > 0)).astype(int)
+    assert judged(setup)["missing_activation"].severity == "serious"
+
+
+@pytest.mark.parametrize(
+    ("last", "targets", "share"),
+    [
+        (Sigmoid(), [-1.0, 0.5, 0.7, 2.0], "50% of the targets lie outside"),
+        (ReLU(), [-1.0, 0.5, 0.7, 2.0], "25% of the targets lie outside"),
+        (Tanh(), [-0.5, 0.5, 0.1, 0.9], ""),
+    ],
+    ids=["sigmoid", "relu", "tanh"],
+)
+def test_numbers_that_the_last_activation_cannot_give(last, targets, share):
+    network = Network(
+        [Dense(8), ReLU(), Dense(1), last], loss=MeanSquaredError(), input_shape=2, seed=0
+    )
+    X = np.random.default_rng(0).standard_normal((40, 2)).astype(np.float32)
+    setup = Setup(network, X, np.tile(targets, 10), None, Adam(), {"batch_size": 8})
+    verdict = next(each for each in of_start(setup) if each.where.startswith("3."))
+    assert verdict.severity == ("serious" if share else "suspected")
+    assert share in verdict.evidence
+    assert "lie outside" not in verdict.evidence or share
+
+
+def test_initializers_come_from_where_they_are():
+    layers = [each for _ in range(3) for each in (Dense(8, initializer=Normal(0.01)), Tanh())]
+    code = rebuilt(setup_of(*layers, Dense(3)).network, lambda i, layer: repr(layer))
+    names: dict[str, Any] = {"network": setup_of(*layers, Dense(3)).network}
+    exec(code, names)
+    assert repr(names["network"].layers) == repr(setup_of(*layers, Dense(3)).network.layers)
 
 
 # --- sequences ------------------------------------------------------------------------------------

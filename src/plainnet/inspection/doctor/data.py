@@ -291,6 +291,16 @@ def of_classes(setup: Setup, y: Array) -> Iterator[Verdict]:
         )  # fmt: skip
 
 
+def of_one_target(y: Array) -> Verdict:
+    """Of rows that all have the same target."""
+    what = f"class {y[0]}" if is_class(y) else f"the number {y[0]:.6g}"
+    return Verdict(
+        "constant_target", "serious", "y",
+        f"The target of all {len(y):,} rows is {what}: there is nothing to learn.",
+        "See that it was read from the right column, and that no filter has left one kind of rows.",
+    )  # fmt: skip
+
+
 def times_the_others(counts: Array) -> float:
     """How many times as frequent the first class is as the others in their median."""
     ordered = np.sort(counts)

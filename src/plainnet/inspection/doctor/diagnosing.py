@@ -16,7 +16,7 @@ from plainnet.arguments.spelling import require_object, spelled
 from plainnet.errors import DataError, SettingError, require_integer, shown
 from plainnet.initializers import Constant, Zeros
 from plainnet.inspection.doctor.callback import Doctor
-from plainnet.inspection.doctor.data import guessed, is_class, of_rows
+from plainnet.inspection.doctor.data import guessed, is_class, of_one_target, of_rows
 from plainnet.inspection.doctor.during import of_course, of_modes, of_rate
 from plainnet.inspection.doctor.ending import of_end
 from plainnet.inspection.doctor.labels import of_mixed_up
@@ -218,6 +218,9 @@ class Examined:
     def report(self, steps: int | None) -> Report:
         """All findings, with the remedies tried."""
         start = self.setup
+        ids = guessed(start.network, start.y)
+        if ids is not None and (ids == ids[0]).all():
+            return Report([of_one_target(ids)], ["the targets"])
         if self.is_trained or self.history is not None:
             start = replace(start, network=reinitialized(start.network, self.seed))
         total = self.steps_of_training()

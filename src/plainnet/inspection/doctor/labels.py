@@ -26,6 +26,8 @@ FEWEST, FEWEST_IDS = 30, 200
 """Rows of which a mean is taken, and of which labels of ids are looked at."""
 FOLDS = 4
 """Each is predicted by what was learned of the others."""
+UNLIKE = 2.0
+"""A loss on validation rows so many times that on training rows that were held out as well."""
 SURE, KNOWING = 0.65, 0.9
 """Answers that are sure are wrong so many times as often as any, by a model that knows some."""
 
@@ -55,6 +57,15 @@ def of_others(trials: Trials, validation: Pair) -> Iterator[Verdict]:
         own = np.concatenate([own, losses_of_held_out(again)])
         others = (others + losses_of(again.base.network, *validation)) / 2
     errors = apart(own, others)
+    if errors < -much and others.mean() > UNLIKE * own.mean():
+        yield Verdict(
+            "shifted_validation", "serious", "validation",
+            f"After a short training the loss is {own.mean():.3g} on training rows that were held "
+            f"out, and {others.mean():.3g} on validation rows, {-errors:.0f} standard errors above "
+            "it.",
+            "See that both are prepared alike: the order of the columns, their scale, the numbers "
+            "of the classes. Otherwise they come from elsewhere, and tell of that.",
+        )  # fmt: skip
     if errors > certain:
         yield Verdict(
             "shuffled_labels", "serious" if errors > much else "warning", "y",

@@ -53,6 +53,7 @@ class Kind:
 
 OF_TRUST = Kind(untried=Tier.TRUST)
 KINDS = {
+    "constant_target": OF_TRUST,
     "leaking_feature": OF_TRUST,
     "shared_rows": OF_TRUST,
     "too_good_validation": OF_TRUST,
@@ -65,6 +66,7 @@ KINDS = {
     "sorted_labels": Kind(is_fact=True),
     "not_finite": Kind(untried=Tier.CAUSE),
     "symmetric_units": Kind(),
+    "missing_activation": Kind(),
     "ignores_input": Kind(),
     "never_changes": Kind(),
     "dead_units": Kind(),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.recording import Window
 from plainnet.errors import DivergedError, PlainnetError, counted
 from plainnet.inspection.doctor.code import DRAW, rebuilt, redrawn, weights_below, with_units
+from plainnet.inspection.doctor.data import OF_NUMBERS, guessed
 from plainnet.inspection.doctor.references import floor_of, guessing
 from plainnet.inspection.doctor.setups import Setup, taken
 from plainnet.inspection.doctor.signs import (
@@ -31,12 +33,34 @@ from plainnet.inspection.doctor.thresholds import (
     FITTED,
     FORGOTTEN,
     LONG_AGO,
+    OUT_OF_REACH,
     REMEMBERED,
     SEEN,
 )
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.inspection.gradients import check_gradients
-from plainnet.layers import RNN, Dense, Dropout, Embedding, EmbeddingBag, Graph, Layer
+from plainnet.layers import (
+    RNN,
+    BatchNorm,
+    Conv1d,
+    Conv2d,
+    ConvTranspose2d,
+    Dense,
+    Dropout,
+    Embedding,
+    EmbeddingBag,
+    Flatten,
+    Graph,
+    Identity,
+    Layer,
+    ReLU,
+    Reshape,
+    Scale,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from plainnet.layers.recurrence.recurrent import Recurrent
 from plainnet.network import Network
 from plainnet.optimizers import Adam
@@ -44,6 +68,13 @@ from plainnet.training.steps import Step
 
 Array = npt.NDArray[Any]
 
+LINEAR = Dense, Conv1d, Conv2d, ConvTranspose2d
+PASSING = Dropout, Flatten, Reshape, Identity, Scale, BatchNorm
+"""Layers whose output is linear in what they get, as they predict."""
+RANGES: dict[type[Layer], tuple[float, float]] = {
+    Sigmoid: (0, 1), Softmax: (0, 1), Tanh: (-1, 1), ReLU: (0, inf), Softplus: (0, inf),
+}  # fmt: skip
+"""Between which numbers the outputs of a layer lie."""
 BATCH, BATCH_STEPS = 12, 300
 """Rows that are to be learned by heart, and the steps for it."""
 
@@ -56,7 +87,7 @@ def of_structure(
     yield from of_symmetry(network)
     yield from of_recurrence(network, layers)
     yield from of_input(network, signals)
-    yield from of_shape(network)
+    yield from of_shape(setup)
     wrong = list(of_own_layers(setup))
     yield from wrong or of_one_batch(setup)
 
@@ -177,32 +208,69 @@ def of_input(network: Network, signals: list[Signal]) -> Iterator[Verdict]:
             return
 
 
-def of_shape(network: Network) -> Iterator[Verdict]:
-    """Layers that bound the outputs, and layers that are too narrow."""
+def of_shape(setup: Setup) -> Iterator[Verdict]:
+    """Layers that bound the outputs, layers that are too narrow, and layers that add nothing."""
+    network = setup.network
     if not isinstance(network.body, Graph):
-        yield from of_range(network)
+        yield from of_range(setup)
         yield from of_width(network)
+        yield from of_linear_layers(network)
 
 
-def of_range(network: Network) -> Iterator[Verdict]:
+def of_range(setup: Setup) -> Iterator[Verdict]:
     """What comes after the last weights: the outputs are what it can give, and nothing else."""
-    layers = network.layers
+    network, layers = setup.network, setup.network.layers
     last = max(i for i, layer in enumerate(layers) if has_tensors(layer))
     after = layers[last + 1 :]
     if after and layers[last].output_shape == network.output_shape:
+        outside = _out_of_reach(setup, after[-1])
+        said = f"; {outside:.0%} of the targets lie outside" if outside else ""
         yield Verdict(
-            "cannot_fit_a_batch", "suspected", after[0].name,
+            "cannot_fit_a_batch", "serious" if outside > OUT_OF_REACH else "suspected",
+            after[0].name,
             f"After the last weights comes {after[0]!r}: the outputs cannot leave its range, "
-            f"whatever {network.loss!r} asks for.",
+            f"whatever {network.loss!r} asks for{said}.",
             "Leave it out; the loss has the activation that it needs.",
             f"from plainnet import Network\nnetwork = Network(network.layers[:-{len(after)}], "
             "loss=network.loss, input_shape=network.input_shape, seed=0)",
         )  # fmt: skip
 
 
+def _out_of_reach(setup: Setup, last: Layer) -> float:
+    """The share of targets, where outputs are these themselves, that the last layer cannot give."""
+    y = guessed(setup.network, setup.y)
+    bounds = next((bounds for kind, bounds in RANGES.items() if isinstance(last, kind)), None)
+    if y is None or bounds is None or not isinstance(setup.network.loss, OF_NUMBERS):
+        return 0.0
+    return float(np.mean((y < bounds[0]) | (y > bounds[1])))
+
+
 def has_tensors(layer: Layer) -> bool:
     """Whether it, or a layer inside it, declares any."""
     return bool(layer.declared) or any(map(has_tensors, layer.layers))
+
+
+def of_linear_layers(network: Network) -> Iterator[Verdict]:
+    """Two linear maps one after the other are one."""
+    before: Layer | None = None
+    for place, layer in enumerate(network.layers):
+
+        def activated(i: int, layer: Layer, place: int = place) -> str:
+            return "ReLU(), " * (i == place) + repr(layer)
+
+        if isinstance(layer, LINEAR):
+            if before is not None:
+                yield Verdict(
+                    "missing_activation", "note", layer.name,
+                    f"Between {before.name} and {layer.name} there is no activation: together they "
+                    "are one linear map.",
+                    "Put an activation between them.",
+                    rebuilt(network, activated),
+                )  # fmt: skip
+                return
+            before = layer
+        elif not isinstance(layer, PASSING):
+            before = None
 
 
 def of_width(network: Network) -> Iterator[Verdict]:

@@ -68,6 +68,8 @@ FORGOTTEN = 1.2e-7
 """The same where float32 adds it to the gradients of the last steps without effect: its epsilon."""
 DROPPED = 0.2
 """The share of the inputs that dropout may take away (Srivastava et al. 2014, section A.4)."""
+OUT_OF_REACH = 0.1
+"""The share of the targets that the last activation cannot give, from which that is serious."""
 SEEN = 1e-3
 """How far outputs vary with the rows, as a share of their size."""
 STEEP = 1e5
