@@ -247,18 +247,19 @@ def _late(outcome: Outcome, floor: float) -> float:
 def _best(trials: Trials, factors: Sequence[float]) -> tuple[float, Outcome] | None:
     """Of these factors of the learning rate the best, or the nearest that is about as good.
 
-    Each next is tried while they do better. Where nothing is learned, all are tried.
+    Each next is tried while they do better, on training rows or on others. Where nothing is
+    learned, all are tried.
     """
     tried: list[tuple[float, Outcome]] = []
-    lowest = min(trials.base.left, NOTHING)
+    lowest, fitted = min(trials.base.left, NOTHING), trials.base.fitted
     for factor in factors:
         outcome = trials.remedied(with_rate(trials.setup.optimizer, factor))
         if outcome is None:
             continue
         tried.append((factor, outcome))
-        if outcome.left > lowest and lowest < NOTHING:
+        if outcome.left > lowest and outcome.fitted > fitted and lowest < NOTHING:
             break
-        lowest = min(lowest, outcome.left)
+        lowest, fitted = min(lowest, outcome.left), min(fitted, outcome.fitted)
     good = [each for each in tried if each[1].left <= AS_GOOD * lowest + WORTH]
     return good[0] if good else min(tried, key=lambda each: each[1].left, default=None)
 
