@@ -18,6 +18,7 @@ import pytest
 import plainnet
 from plainnet.cli import main
 from plainnet.estimators import load
+from tiers import second_tier
 
 from .conftest import FAST, Run
 
@@ -231,7 +232,12 @@ def test_a_result_is_delivered_or_the_code_says_so(ready: Path, state: str) -> N
 
 @needs_full
 @pytest.mark.parametrize(
-    ("state", "unbuffered"), [(">/dev/full", ""), (">/dev/full", "1"), (">&-", "")]
+    ("state", "unbuffered"),
+    [
+        (">/dev/full", ""),
+        pytest.param(">/dev/full", "1", marks=second_tier),
+        pytest.param(">&-", "", marks=second_tier),
+    ],
 )
 def test_predictions_are_delivered_or_the_code_says_so(
     ready: Path, state: str, unbuffered: str
@@ -241,7 +247,14 @@ def test_predictions_are_delivered_or_the_code_says_so(
 
 
 @needs_full
-@pytest.mark.parametrize("state", [">/dev/full", ">&-", ">&- 2>&- <&-", "2>/dev/full"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        ">/dev/full",
+        ">&- 2>&- <&-",
+        *(pytest.param(state, marks=second_tier) for state in (">&-", "2>/dev/full")),
+    ],
+)
 def test_the_model_is_saved_whatever_becomes_of_the_report(
     ready: Path, tmp_path: Path, state: str
 ) -> None:
@@ -260,6 +273,7 @@ def test_what_says_nothing_loses_nothing(ready: Path, tmp_path: Path) -> None:
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 61
 
 
+@second_tier
 @needs_full
 def test_tuning_goes_on_without_its_report(ready: Path, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
@@ -287,6 +301,7 @@ def test_an_encoding_without_a_letter(ready: Path, tmp_path: Path) -> None:
     )
 
 
+@second_tier
 def test_a_name_that_is_not_text(ready: Path, tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff.csv")
     try:
@@ -299,7 +314,7 @@ def test_a_name_that_is_not_text(ready: Path, tmp_path: Path) -> None:
     assert (tmp_path / os.fsdecode(b"\xff-model.skops")).exists()
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=second_tier)])
 def test_a_request_to_end_saves_what_was_learned(tmp_path: Path, signum: signal.Signals) -> None:
     with start(*endless(tmp_path), cwd=tmp_path) as process:
         assert process.stdout

@@ -144,7 +144,7 @@ def test_years_of_two_digits_are_not_taken_for_days() -> None:
         assert "columns={'x': 'date:dmy'} (--column x=date:dmy) reads the day first" in message
         assert message.endswith("date:ymd the year")
         kind = Columns(table, {"x": "date:ymd"}).kinds[0]
-        years = {value.item().year for value in kind._read(np.array(days, object))}
+        years = {value.item().year for value in kind.read(np.array(days, object))}
         assert years == set(range(2010, 2025))
     _, (message,) = warned(pd.DataFrame({"x": years_first}), columns={"x": "date"})
     assert message.endswith("'10/01/01' is read with the day first, not with the year")
