@@ -28,6 +28,7 @@ from plainnet.inspection.doctor.thresholds import (
     FAR_RISEN,
     GAP,
     JUMPS,
+    MANY_TIMES,
     RISEN,
     WIDE_GAP,
 )
@@ -255,7 +256,8 @@ def of_recall(setup: Setup) -> Iterator[Verdict]:
         return
     classes, counts = np.unique(ids, return_counts=True)
     trained = np.array([np.sum(guessed(network, setup.y) == c) for c in classes])
-    if len(classes) < 2 or times_the_others(trained) < NOTABLY:
+    times = times_the_others(trained)
+    if len(classes) < 2 or times < NOTABLY:
         return
     recalls = np.array([np.mean(predicted[ids == c] == c) for c in classes])
     most, accuracy = trained.argmax(), float(np.mean(predicted == ids))
@@ -264,9 +266,11 @@ def of_recall(setup: Setup) -> Iterator[Verdict]:
     error = np.sqrt((recalls * (1 - recalls) / counts)[others].sum()) / others.sum()
     if gap > max(GAP, ERRORS[1] * error):
         yield Verdict(
-            "imbalanced_classes", "serious" if gap > WIDE_GAP else "warning", "y",
+            "imbalanced_classes",
+            "serious" if gap > WIDE_GAP and times > MANY_TIMES else "warning", "y",
             f"On the validation rows, where the accuracy is {accuracy:.3f}, {recalls[most]:.0%} of "
             f"the most frequent class are found, and of the others {rest:.0%} on average.",
-            "Weigh the classes, and look at each class's recall.",
+            "Where each class counts the same, weigh them; probabilities are then no longer those "
+            "with which classes come.",
             f"{as_new(network)}\n{setup.train_call(class_weight='balanced')}".lstrip(),
         )  # fmt: skip
