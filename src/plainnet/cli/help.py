@@ -33,6 +33,7 @@ Examples:
   plainnet train digits
   plainnet train flowers.csv --target species --drop id
   plainnet train houses.csv.gz --target price --preset fast --epochs 64
+  plainnet train flowers.csv --target species --report flowers.html
   plainnet train fashion-mnist --resume
   plainnet train photos/ --preset fast
   plainnet train reviews/

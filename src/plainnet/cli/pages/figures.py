@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from io import BytesIO, StringIO
@@ -27,6 +28,7 @@ LOOK = {
     "font.size": 9,
     "figure.dpi": 150,
 }
+METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 MANY = 1000
 """Points from which on a cloud is a picture of pixels, which is smaller than so many circles."""
 BAR_WIDTH, BAR_HEIGHT = 6, 24
@@ -54,6 +56,7 @@ def figure(draw: Callable[[Any], Any], said: str, size: tuple[float, float] = (4
         made.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Type": None})
     drawn = file.getvalue()
     svg = drawn[drawn.index("<svg") :].strip().replace(INK, "currentColor")
+    svg = METADATA.sub("", svg)
     return element("figure", Markup(svg), role="img", aria_label=said, style="margin:0")
 
 
