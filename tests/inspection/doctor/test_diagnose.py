@@ -302,3 +302,9 @@ def test_a_target_that_never_varies(loss, y, said, rng):
     report = diagnose(network, rng.standard_normal((40, 2)), y)
     assert report.names == ["constant_target"]
     assert said in report[0].evidence
+
+
+def test_the_textbook_class_says_what_can_be_diagnosed():
+    book = plainnet.NeuralNetwork(4, [3], 2)
+    with pytest.raises(SettingError, match=r"whose to_network\(\) is one"):
+        diagnose(book, np.ones((4, 20)), np.ones((2, 20)))

@@ -110,6 +110,12 @@ def diagnose(
     is_estimator = estimators is not None and isinstance(network, estimators.NeuralEstimator)
     agents = sys.modules.get("plainnet.rl.agent")
     is_agent = agents is not None and isinstance(network, agents.Agent)
+    textbook = sys.modules.get("plainnet.textbook")
+    if textbook is not None and isinstance(network, textbook.NeuralNetwork):
+        raise SettingError(
+            f"network must be a Network, an estimator or an agent; got {network!r}, whose "
+            "to_network() is one: X and y then have a row for each example"
+        )
     if not (is_estimator or is_agent):
         require_object("network", network, Network)
         if not network.parameters.size:
