@@ -11,9 +11,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache as computed_once
 from inspect import getattr_static
+from itertools import compress
 from types import CodeType
 from typing import Any
 
@@ -76,6 +77,10 @@ class Formulas:
     output: str
     forward: tuple[Formula, ...]
     backward: tuple[Formula, ...]
+    _by_held: dict[tuple[bool, ...], Formulas] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `holding` has made, by which of the lines hold."""
 
     def __post_init__(self) -> None:
         for name, side in (("forward", self.forward), ("backward", self.backward)):
@@ -93,15 +98,15 @@ class Formulas:
         """Those that hold for the settings of this layer or loss, in training or in prediction."""
         if not any(formula.when for formula in self):
             return self
-        forward, backward = (
-            tuple(
-                replace(formula, when="")
-                for formula in side
-                if formula.holds(subject, training=training)
+        held = tuple(formula.holds(subject, training=training) for formula in self)
+        if held not in self._by_held:
+            n = len(self.forward)
+            forward, backward = (
+                tuple(replace(each, when="") for each in compress(side, which))
+                for side, which in ((self.forward, held[:n]), (self.backward, held[n:]))
             )
-            for side in (self.forward, self.backward)
-        )
-        return Formulas(self.input, self.output, forward, backward)
+            self._by_held[held] = Formulas(self.input, self.output, forward, backward)
+        return self._by_held[held]
 
     def __str__(self) -> str:
         return "\n".join(f"{each}  if {each.when}" if each.when else str(each) for each in self)

@@ -98,12 +98,14 @@ class Window(Mapping[str, Array]):
 
     def _take(self, formulas: Formulas) -> None:
         """Speak in these formulas."""
+        self._frames: dict[int, Frame] = {}
+        if formulas is getattr(self, "formulas", None):
+            return
         for formula in formulas:
             expect_expression(formula, type(self.subject).__name__)
         self.formulas = formulas
         self.by_name = {formula.result: formula for formula in self.formulas}
         self.on_the_way_back = {formula.result for formula in self.formulas.backward}
-        self._frames: dict[int, Frame] = {}
 
     # --- what a pass notes -----------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from plainnet.inspection.doctor.thresholds import TO_BE_SILENT, TO_SPEAK
 from plainnet.inspection.doctor.verdicts import Report, Verdict
 from plainnet.inspection.doctor.watching import Recorder
 
-EVERY = 250
+EVERY = 500
 """Steps from one look to the next: of a very small network, a look takes as long as ten steps."""
 
 
@@ -36,8 +36,8 @@ class Doctor(Recorder):
     Parameters
     ----------
     every : int
-        Steps from one look to the next. With 250, it takes less than a twentieth of the
-        time of all but very small networks.
+        Steps from one look to the next. By default it takes less than a twentieth of the
+        time of a training.
     stream : text file, optional
         Where it speaks; by default `sys.stderr`.
 
