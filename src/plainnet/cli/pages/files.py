@@ -70,9 +70,13 @@ def _of_pictures(
     model: Any, X: Sequence[Any], ids: Array, X_test: Sequence[Any], scores: Classes
 ) -> tuple[Section, Section, Any]:
     """The data, what matters in them, and how one of the test is shown."""
-    seen, tested = model.pixels_.take(X), model.pixels_.take(X_test)
+    tested = model.pixels_.take(X_test)
     inputs = model.pixels_.standardised(tested)
-    data = of_examples(list(seen), ids, scores.names, len(tested))
+
+    def taken(files: Array) -> Sequence[Array]:
+        return list(model.pixels_.take([X[i] for i in files.tolist()]))
+
+    data = of_examples(taken, ids, scores.names, len(tested))
     matters = of_maps(
         model.network_, inputs, scores, lambda pixels: pixels, lambda each: each.sum(axis=-1)
     )

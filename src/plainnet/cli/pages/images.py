@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +49,8 @@ def document(run: Run, settings: Settings, epochs: int, seconds: float) -> Docum
 
     sections = [
         of_examples(
-            [as_image(row) for row in run.rest[0]], run.rest[1], images.classes, len(ids),
+            lambda rows: [as_image(row) for row in run.rest[0][rows]], run.rest[1],
+            images.classes, len(ids),
         ),
         of_network(network),
         of_training([run.history], [run.best], epochs, seconds),
@@ -69,8 +70,10 @@ def document(run: Run, settings: Settings, epochs: int, seconds: float) -> Docum
     return Document(title, [of_command(settings.command)], facts, sections)
 
 
-def of_examples(images: Sequence[Array], ids: Array, names: Sequence[Any], tested: int) -> Section:
-    """How many images of each class are learned from, and the first of them."""
+def of_examples(
+    taken: Callable[[Array], Sequence[Array]], ids: Array, names: Sequence[Any], tested: int
+) -> Section:
+    """How many images of each class are learned from, and the first, which `taken` gives."""
     counts = np.bincount(ids, minlength=len(names))
     said = f"{len(ids):,} images are learned from, and {tested:,} are held out to test on."
     content = [paragraph(said)]
@@ -80,8 +83,8 @@ def of_examples(images: Sequence[Array], ids: Array, names: Sequence[Any], teste
     for k, name in enumerate(names):
         share = f"{name}: {counts[k]:,} images, {counts[k] / len(ids):.1%}"
         content.append(subtitle(share))
-        first = np.flatnonzero(ids == k)[:EXAMPLES]
-        content.append(pictures([picture(images[int(i)], "") for i in first]))
+        first = taken(np.flatnonzero(ids == k)[:EXAMPLES])
+        content.append(pictures([picture(each, "") for each in first]))
     return Section("Data", content)
 
 

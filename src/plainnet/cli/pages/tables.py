@@ -198,7 +198,9 @@ def of_importances(model: Any, X: Any, y: Array, task: Task) -> Section:
     change = "falls" if scoring == "accuracy" else "rises"
 
     def draw(ax: Any) -> None:
-        ax.barh([_short(name) for name in names], mean, xerr=spread, color=BLUE, ecolor="gray")
+        places = np.arange(len(names))
+        ax.barh(places, mean, xerr=spread, color=BLUE, ecolor="gray")
+        ax.set_yticks(places, labels=[_short(name) for name in names])
         ax.set_xlabel(f"how far the {measure} {change}")
 
     most = ", ".join(names[::-1][:3])

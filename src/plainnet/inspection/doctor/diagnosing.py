@@ -79,13 +79,13 @@ def diagnose(
     Parameters
     ----------
     network : Network, an estimator, or an agent of `plainnet.rl`
-        An agent is given alone: it makes its own data. New agents with its settings learn for a
-        short time, with and without what might help. Of an
-        estimator that is fitted, its table and what it has learned are judged, and, unless it
-        trains by a recipe of its own, its settings. It has its own optimizer, history and settings.
+        Of an estimator that is fitted, its table and what it has learned are judged, and, unless it
+        trains by a recipe of its own, its settings; it has its own optimizer, history and settings.
+        An agent is given alone, since it makes its own data: new agents with its settings learn for
+        a short time, with and without what might help.
     X, y : arrays
-        Training rows and targets, as `train` or `fit` takes them. Of many, some are drawn. Not of
-        an agent.
+        Training rows and targets, as `train` or `fit` takes them; not of an agent. Of many rows,
+        some are drawn.
     optimizer : Optimizer, optional
         By default `Adam()`, and nothing is said of the learning rate.
     history : History or Doctor, optional
