@@ -2,7 +2,7 @@
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/doctor_peers.py [part of a name] [--seed 0] [--jobs 2]
 
-Needs Python 3.12, scikit-learn, nnscope 0.1.2 and neuroscope 0.2.2.
+Needs Python 3.12, scikit-learn, gymnasium, nnscope 0.1.2 and neuroscope 0.2.2.
 
 nnscope looks on while plainnet trains and gets all that its rules read: weights, gradients,
 activations, both losses; once it logs every epoch, once every step. neuroscope has networks of its
@@ -123,8 +123,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    asked = [(case.name, i) for case in CASES for i in range(3)]
-    asked += [(case.name, None) for case in HEALTHY]
+    asked = [(case.name, i) for case in CASES if case.kind != "agent" for i in range(3)]
+    asked += [(case.name, None) for case in HEALTHY if case.kind != "agent"]
     asked = [question for question in asked if arguments.part in question[0]]
     results = []
     with ProcessPoolExecutor(arguments.jobs) as pool:
