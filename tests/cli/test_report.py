@@ -258,6 +258,21 @@ def test_a_picture_holds_its_pixels() -> None:
     np.testing.assert_allclose(shown, pixels, atol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("shape", "signed"),
+    [((4, 5), True), ((4, 5, 1), False), ((4, 5, 3), False), ((4, 5, 3), True), ((4, 5, 7), False),
+     ((2, 4, 5, 3), False)],
+)  # fmt: skip
+def test_pictures_of_any_shape(shape: tuple[int, ...], signed: bool) -> None:
+    from base64 import b64decode
+    from io import BytesIO
+
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).standard_normal(shape)
+    source = re.findall(r"base64,([^\"]+)", picture(pixels, "", signed=signed))[0]
+    assert image.open(BytesIO(b64decode(source))).size == (5, 4)
+
+
 def test_losses_are_scikit_learns() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(0)

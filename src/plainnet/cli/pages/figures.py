@@ -96,13 +96,15 @@ def histogram(values: Array, bins: int = 20) -> list[int]:
 def picture(pixels: Array, caption: str, *, signed: bool = False) -> Markup:
     """Pixels, shape (height, width) or (height, width, 1 or 3), and a caption below them.
 
-    They are shown from the least to the largest; those that are `signed` have zero in the middle,
-    in white, and colours for both sides.
+    Of other axes the mean is taken. They are shown from the least to the largest; those that are
+    `signed` have zero in the middle, in white, and colours for both sides.
     """
     images = optional("matplotlib.image", purpose="a report", extra="plots")
     shown = np.asarray(pixels, np.float64)
-    if shown.ndim == 3 and shown.shape[2] == 1:
-        shown = shown[..., 0]
+    while shown.ndim > 3:
+        shown = shown.mean(axis=0)
+    if shown.ndim == 3 and (shown.shape[2] != 3 or signed):
+        shown = shown.mean(axis=2)
     step = -(-max(shown.shape[:2]) // LARGEST)
     shown = shown[::step, ::step]
     largest = float(np.abs(shown).max()) or 1.0
