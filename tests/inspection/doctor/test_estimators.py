@@ -67,12 +67,12 @@ def patients_with_code(n):
 
 def test_numbers_and_dates_that_are_texts_are_read_as_the_estimator_reads_them():
     X, y = patients()
-    when = np.datetime64("2026-01-01") + np.arange(300)
+    when = np.datetime64("2026-01-01") + np.arange(300).astype("m8[D]")
     X = X.assign(age=X["age"].map("{:.3f} kg".format), since=when.astype(str))
     model = TabularClassifier(n_networks=1, epochs=2, random_state=0).fit(X, y)
     V = X.assign(age=[f"{float(text.split()[0]) + 60:.3f} kg" for text in X["age"]])
     assert diagnose(model, X, y, validation=(V, y))["shifted_validation"].where == "age"
-    V = X.assign(since=(when + 200).astype(str))
+    V = X.assign(since=(when + np.timedelta64(200, "D")).astype(str))
     assert diagnose(model, X, y, validation=(V, y))["shifted_validation"].where == "since"
 
 
