@@ -164,6 +164,14 @@ def test_it_is_the_same_page_again(run: Run, flowers: Path) -> None:
     assert pages[0] == pages[1]
 
 
+def test_texts_that_are_all_different(run: Run, folder: Path) -> None:
+    rows = [[f"name {i} of it", *row] for i, row in enumerate(flower_rows())]
+    write_csv(folder / "named.csv", rows, "name,petal length,petal width,sunny,species")
+    result = run("train", "named.csv", "--target", "species", *FAST, "--report", "page.html")
+    assert result.code == 0
+    assert "no two alike; the first is name 0 of it" in Page("page.html").text
+
+
 def test_names_are_no_markup(run: Run, folder: Path) -> None:
     rows = [[*row[:3], f"<b>{row[3]}</b>"] for row in flower_rows()]
     header = "<script>alert(1)</script>,a&amp;b,sunny,species"
@@ -183,7 +191,10 @@ def test_other_files_are_not_replaced(run: Run, refused: Refused, flowers: Path)
     said = refused(*asked, "--report", "mine.html")
     assert "mine.html exists and is not a page of `plainnet train --report`" in said
     assert "there is no folder" in refused(*asked, "--report", "none/page.html")
-    assert "it is a folder" in refused(*asked, "--report", ".")
+    Path("folder.html").mkdir()
+    assert "it is a folder" in refused(*asked, "--report", "folder.html")
+    for name in ("page.pdf", "page", "."):
+        assert "a page is an .html file" in refused(*asked, "--report", name)
 
 
 def test_without_matplotlib_the_extra_is_named(

@@ -9,12 +9,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
-from plainnet.errors import FileError
+from plainnet.errors import FileError, SettingError
 from plainnet.files.places import check_place, moved_into_place
-
-
-class _Rehearsed(Exception):
-    """No errors."""
 
 
 def check_writable(path: Path, special: str = "") -> Path:
@@ -66,6 +62,10 @@ class PageFile:
     def __init__(self, path: Path, command: str) -> None:
         self.path = path
         self.mark = f"<!-- plainnet {command} -->"
+        if path.suffix.lower() not in (".html", ".htm"):
+            raise SettingError(
+                f"a page is an .html file; got {path}. A browser prints it, also as a PDF"
+            )
         self.place = check_writable(path)
         check_replaceable(path, self.place, f"a page of `plainnet {command}`", self._is_one)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from plainnet.cli import report
 from plainnet.cli.pages.document import Section, aside, side_by_side, wide
 from plainnet.cli.pages.figures import figure
 from plainnet.engine.description import rows_of
@@ -104,8 +103,3 @@ def of_doctor(diagnosis: Report) -> Section:
 def of_command(command: str) -> Markup:
     """What was typed to get this page."""
     return element("p", element("code", command))
-
-
-def number(value: float) -> str:
-    """As the terminal shows it."""
-    return report.number(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,9 @@ class Classes:
     P: Array
     names: Sequence[Any]
     what: str = "rows"
+    all_well: ClassVar[str] = (
+        "There are none: the right class always has at least half of the probability."
+    )
 
     @property
     def losses(self) -> Array:
@@ -165,8 +168,6 @@ class Numbers:
     y, predicted : arrays of shape (m,)
     seen : array
         The targets that it was trained on.
-    target : str
-        What is predicted.
     """
 
     model: Any
@@ -174,7 +175,7 @@ class Numbers:
     y: Array
     predicted: Array
     seen: Array
-    target: str
+    all_well: ClassVar[str] = "There are none: every prediction is exact."
 
     @property
     def losses(self) -> Array:

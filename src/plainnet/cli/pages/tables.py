@@ -49,7 +49,7 @@ def document(task: Task, model: Any, settings: Settings, epochs: int, seconds: f
         scores = Classes(model, X, y, ids, model.predict_proba(X), names)
     else:
         seen = task.of(task.rest)[1]
-        scores = Numbers(model, X, y, model.predict(X), seen, task.table.target.name)
+        scores = Numbers(model, X, y, model.predict(X), seen)
     histories = model.histories_
     rest = task.of(task.rest)
     sections = [
@@ -149,9 +149,12 @@ def _of_labels(labels: list[Any]) -> list[str]:
     )
     missing, total = len(labels) - counts.total(), counts.total()
     common = counts.most_common(DRAWN)
+    if common and common[0][1] == 1:
+        said = f"no two alike; the first is {_short(common[0][0])}"
+        return _cells(missing, len(labels), len(counts), said, Markup(""))
     shown = [f"{_short(label)} {n / total:.0%}" for label, n in common[:LABELS]]
     said = ", ".join(shown) + (" ..." if len(counts) > LABELS else "")
-    drawn = bars([n for _, n in common], said) if common[:1] and common[0][1] > 1 else Markup("")
+    drawn = bars([n for _, n in common], said)
     return _cells(missing, len(labels), len(counts), said, drawn)
 
 

@@ -45,7 +45,7 @@ def of_worst(
         content.append(shown(i))
         content.append(on_screen(_trace(traced, i)))
     if len(content) == 1:
-        content = [paragraph("There are none: each has most of the probability, or is exact.")]
+        content = [paragraph(scores.all_well)]
     return Section("Worst predictions", content)
 
 

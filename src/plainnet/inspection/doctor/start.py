@@ -38,8 +38,6 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 ROWS = 256
-BATCH, BATCH_STEPS = 12, 300
-"""Rows that are to be learned by heart, and the steps for it."""
 
 
 def of_start(setup: Setup) -> Iterator[Verdict]:
