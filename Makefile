@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Two processes with one BLAS thread each: two with two would wait for each other.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-all fuzz lint benchmark clean
+.PHONY: demo test test-all guide fuzz lint benchmark clean
 
 demo: $(VENV)/plainnet-cli
 	$(BIN)/plainnet train digits
@@ -19,6 +19,10 @@ test: $(VENV)/plainnet-dev
 test-all: $(VENV)/plainnet-all-tests
 	$(PYTEST)
 	$(BIN)/python tests/versions.py
+
+# Runs every chapter, and writes back what no longer comes out: make guide CHAPTERS="02 07"
+guide: $(VENV)/plainnet-all-tests
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python guide/run.py $(CHAPTERS)
 
 # Damaged files and random arguments, as long as one likes: make fuzz MINUTES=60
 MINUTES ?= 10
