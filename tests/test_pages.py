@@ -1,6 +1,7 @@
 """README, CONTRIBUTING and docs/: their code runs, their commands exist, their links lead on.
 
 The Python blocks of a page run from top to bottom in an empty folder, as a reader would paste them.
+Those of the guide's chapters run in test_guide.py.
 """
 
 import re
@@ -13,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+GUIDE = sorted((ROOT / "guide").glob("*.md"))
+every_page = pytest.mark.parametrize("page", PAGES + GUIDE, ids=lambda page: page.name)
 
 SHORTER = {"learn(100_000)": "learn(4096)", "evaluate(100)": "evaluate(2)"}
 """What takes too long for a test, and what runs in its place."""
@@ -22,7 +24,7 @@ SHORTER = {"learn(100_000)": "learn(4096)", "evaluate(100)": "evaluate(2)"}
 def blocks(page: Path, language: str) -> Iterator[tuple[int, str]]:
     """The code blocks in a language, "" for the shell, each with the line on which it begins."""
     text = page.read_text(encoding="utf-8")
-    for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+    for found in re.finditer(r"^```(\w*)[^\n`]*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         if found[1] == language:
             yield text[: found.start(2)].count("\n"), found[2]
 
@@ -60,8 +62,8 @@ def test_code_runs_and_prints_what_its_comments_say(page, tmp_path, monkeypatch,
 
 def commands() -> list[str]:
     """Every line of every shell block, without its comment."""
-    lines = {line.partition(" # ")[0].strip() for page in PAGES for _, block in blocks(page, "")
-             for line in block.splitlines()}  # fmt: skip
+    shell = [block for page in PAGES + GUIDE for _, block in blocks(page, "")]
+    lines = {line.partition(" # ")[0].strip() for block in shell for line in block.splitlines()}
     return sorted(lines - {""})
 
 
@@ -106,7 +108,7 @@ def test_links_and_paths_lead_somewhere(page):
         target = page.parent / path if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
-    for path in re.findall(r"`((?:src|tests|docs|benchmarks|examples)/[\w./-]+)`", text):
+    for path in re.findall(r"`((?:src|tests|docs|guide|benchmarks|examples)/[\w./-]+)`", text):
         assert (ROOT / path).exists(), path
 
 
