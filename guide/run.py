@@ -2,6 +2,7 @@
 
     python guide/run.py              every chapter, and the table of claims
     python guide/run.py 02 07        these chapters
+    python guide/run.py --anew 02    write all outputs and figures, even those that are near enough
     python guide/run.py --check      change nothing; say what differs, and fail if anything does
     python guide/run.py --notebooks build/notebooks
 
@@ -228,8 +229,11 @@ def same_data(said: Any, came: Any, block: Block) -> bool:
 # --- writing back ---------------------------------------------------------------------------------
 
 
-def update(chapter: Path, write: bool) -> list[str]:
-    """Run a chapter; the differences that were found, and are mended if `write` is true."""
+def update(chapter: Path, write: bool, anew: bool = False) -> list[str]:
+    """Run a chapter; the differences that were found, and are mended if `write` is true.
+
+    With `anew`, everything counts as different.
+    """
     text = chapter.read_text(encoding="utf-8")
     lines, blocks, found = text.splitlines(keepends=True), read(text), []
     outcomes = list(run(chapter, blocks))
@@ -241,13 +245,13 @@ def update(chapter: Path, write: bool) -> list[str]:
             path = block.images[number] if named else default
             if not named:
                 lines.insert((block.output or (0, block.end))[1], f"\n![]({path})\n")
-            if not named or not same_figure(GUIDE / path, svg, data, block):
+            if anew or not named or not same_figure(GUIDE / path, svg, data, block):
                 found.append(f"{where}: {path} is not what is drawn")
                 if write:
                     (GUIDE / path).write_text(svg, encoding="utf-8")
         if len(block.images) > len(outcome.figures):
             found.append(f"{where}: {block.images[len(outcome.figures)]} is not drawn")
-        if same_text(block.printed, outcome.printed, block):
+        if same_text(block.printed, outcome.printed, block) and not anew:
             continue
         found.append(f"{where} says\n{block.printed}and what comes out is\n{outcome.printed}")
         end = block.output[1] if block.output else block.end
@@ -339,6 +343,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("chapters", nargs="*", help="their numbers, such as 02; default: all")
     parser.add_argument("--check", action="store_true", help="change nothing, fail on differences")
+    parser.add_argument("--anew", action="store_true", help="write everything, near or not")
     parser.add_argument("--notebooks", type=Path, metavar="FOLDER", help="write notebooks instead")
     arguments = parser.parse_args()
     if arguments.notebooks:
@@ -350,8 +355,9 @@ def main() -> int:
     found = []
     for chapter in chosen:
         start = time.perf_counter()
-        differences = update(chapter, write=not arguments.check)
-        print(f"{chapter.name}: {time.perf_counter() - start:.1f} s", *differences, sep="\n")
+        differences = update(chapter, write=not arguments.check, anew=arguments.anew)
+        shown = [] if arguments.anew else differences
+        print(f"{chapter.name}: {time.perf_counter() - start:.1f} s", *shown, sep="\n")
         found += differences
     if not arguments.chapters:
         table = GUIDE / "claims.md"
