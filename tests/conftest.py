@@ -16,6 +16,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for a job in the bac
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+class Skips:
+    """Last of the finders: a test that imports a package which is not installed skips.
+
+    What plainnet itself imports, or `pytest.importorskip`, is none of its business.
+    """
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename.startswith("<frozen importlib._bootstrap"):
+            frame = frame.f_back
+        if path is None and Path(frame.f_code.co_filename).is_relative_to(Path(__file__).parent):
+            pytest.skip(f"{name} is not installed", allow_module_level=True)
+
+
+sys.meta_path.append(Skips)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)

@@ -75,6 +75,7 @@ def test_the_textbook_runs_as_a_script_in_its_own_folder():
 
 
 def test_what_comes_along_would_be_seen():
+    pytest.importorskip("scipy", reason="the extra `scipy` is not installed")
     assert "scipy.special" in foreign_modules("import plainnet, scipy.special")
 
 

@@ -54,6 +54,7 @@ class OverY(Squares):
 @pytest.mark.parametrize("last", [Dense(3), Tanh(), Softmax()], ids=repr)
 @pytest.mark.parametrize("loss", [OverZ, OverY])
 def test_a_loss_that_writes_over_what_it_is_handed(loss, last):
+    pytest.importorskip("scipy", reason="the extra `scipy` is not installed")
     net = network(Dense(3), type(last)(**({"units": 3} if isinstance(last, Dense) else {})),
                   loss=loss())  # fmt: skip
     for use in (

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+
 from plainnet.errors import SettingError
 from plainnet.estimators import ImageClassifier, TabularClassifier, TextClassifier
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+
 from plainnet.estimators.held_out import LEAST_ROWS, best_epoch, drawn, folds, held_out_share
 from plainnet.training.history import History
 

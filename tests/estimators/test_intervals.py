@@ -5,6 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+
 import plainnet
 from plainnet.errors import DataError, SettingError
 from plainnet.estimators import TabularRegressor, TextRegressor

@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+
 import plainnet
 from plainnet.errors import DataError, ShapeError
 from plainnet.estimators import (

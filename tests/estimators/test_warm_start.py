@@ -6,14 +6,14 @@ import warnings
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+
 import plainnet
 from plainnet.callbacks import EarlyStopping
 from plainnet.estimators import MLPClassifier, MLPRegressor
 from plainnet.optimizers import Adam, NAdam
 from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.schedules import Cosine
-
-pytest.importorskip("skops", reason="the extra `sklearn` is not installed")
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((90, 5))

@@ -7,6 +7,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+
 from fuzz.arguments import tries
 from fuzz.calls import calls
 from fuzz.uses import Call

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("typer", reason="the extra `cli` is not installed")
+
 from cli.conftest import Refused, Result, Run, folder, refused, run
 from plainnet.estimators import TabularClassifier, TabularRegressor
 
 __all__ = ["LEARNED", "QUICK", "Refused", "Result", "Run", "folder", "refused", "run"]
-
-pd = pytest.importorskip("pandas")
 
 QUICK = (
     *("--preset", "fast", "--networks", "1", "--hidden", "8", "--epochs", "2"),

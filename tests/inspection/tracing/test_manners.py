@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn", reason="scikit-learn is the extra `sklearn`")
+
 from plainnet import Network, NeuralNetwork
 from plainnet.errors import DataError, SettingError, UnknownNameError
 from plainnet.estimators import MLPClassifier
