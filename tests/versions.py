@@ -23,7 +23,8 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOWEST = PROJECT["requires-python"].removeprefix(">=")
 PYTHONS = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if ":: Python :: 3." in c]
-NOT_FOR_USERS = ("benchmarks", "dev", "all-tests")
+NOT_FOR_USERS = ("benchmarks", "dev", "release", "all-tests")
+LOWEST_VERSIONS = ("--resolution", "lowest-direct")
 UV = [sys.executable, "-m", "uv", "--quiet"]
 ENVIRONMENT = {
     **os.environ,
@@ -54,22 +55,22 @@ def main() -> int:
 
 
 def lowest(stage: str, python: str) -> list[str]:
-    return suite(stage, make(stage, python, "dev", "--resolution", "lowest-direct"))
+    return suite(stage, make(folder(stage), python, *LOWEST_VERSIONS, *this("dev")))
 
 
 def newest(stage: str, python: str) -> list[str]:
-    return suite(stage, make(stage, python, "dev"))
+    return suite(stage, make(folder(stage), python, *this("dev")))
 
 
 def alone(stage: str, python: str) -> list[str]:
     failed = []
     extras = [name for name in PROJECT["optional-dependencies"] if name not in NOT_FOR_USERS]
     for extra in ["numpy", *extras]:
-        inside = make(stage, python, extra, "--resolution", "lowest-direct")
-        with tempfile.TemporaryDirectory() as folder:
+        inside = make(folder(stage), python, *LOWEST_VERSIONS, *this(extra))
+        with tempfile.TemporaryDirectory() as empty:
             command = [inside, "-P", ROOT / "tests" / "alone.py", extra]
             done = subprocess.run(
-                command, cwd=folder, env=ENVIRONMENT, check=False, capture_output=True, text=True
+                command, cwd=empty, env=ENVIRONMENT, check=False, capture_output=True, text=True
             )
         if done.returncode:
             failed.append(f"{extra} alone")
@@ -95,14 +96,21 @@ def find_python(version: str) -> str | None:
     return None
 
 
-def make(stage: str, python: str, extra: str, *resolution: str) -> Path:
-    """A new environment with this extra; returns its interpreter."""
-    folder = ROOT / f".venv-{stage}"
-    inside = folder / "bin" / "python"
-    wanted = str(ROOT) if extra == "numpy" else f"{ROOT}[{extra}]"
+def folder(stage: str) -> Path:
+    return ROOT / f".venv-{stage}"
+
+
+def this(extra: str) -> tuple[str, str]:
+    """What installs this checkout with the extra, so that it can be edited."""
+    return ("--editable", str(ROOT) if extra == "numpy" else f"{ROOT}[{extra}]")
+
+
+def make(place: Path, python: str, *wanted: str | Path) -> Path:
+    """A new environment with what is wanted; returns its interpreter."""
+    inside = place / "bin" / "python"
     for command in (
-        ["venv", "--clear", "--python", python, folder],
-        ["pip", "install", "--python", inside, *resolution, "--editable", wanted],
+        ["venv", "--clear", "--python", python, place],
+        ["pip", "install", "--python", inside, *wanted],
     ):
         subprocess.run([*UV, *command], env=ENVIRONMENT, check=True)
     return inside
