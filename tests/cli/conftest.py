@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,8 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     def call(*arguments: object) -> Result:
         capsys.readouterr()
         code = main([str(argument) for argument in arguments])
-        return Result(code, *capsys.readouterr())
+        written = [text.replace(os.sep, "/") for text in capsys.readouterr()]
+        return Result(code, *written)
 
     return call
 

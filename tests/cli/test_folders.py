@@ -15,6 +15,7 @@ from plainnet.callbacks import Run as TrainingRun
 from plainnet.cli import checkpoints, folders
 from plainnet.cli.checkpoints import Timed
 from plainnet.errors import PlainnetError
+from systems import posix
 
 from .conftest import Refused, Run
 
@@ -191,6 +192,7 @@ def test_a_picture_of_too_many_pixels_is_named(
     assert "large.png is too large" in run("train", "photos", *QUICK, "-q").err
 
 
+@posix
 def test_other_files_are_named_and_those_of_systems_are_not_there(photos: Path) -> None:
     (photos / "README.md").write_text("about")
     (photos / ".hidden").mkdir()
@@ -284,6 +286,7 @@ def test_two_files_of_each_class_are_enough(run: Run, folder: Path, ending: str)
     assert "accuracy -" in result.out
 
 
+@posix
 def test_no_folder_counts_for_two_classes(photos: Path) -> None:
     os.symlink("red", photos / "a copy")
     os.symlink("../red", photos / "blue" / "linked")

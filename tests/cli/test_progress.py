@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import cast
 
@@ -64,7 +65,7 @@ def test_the_bar_counts_all_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("width", [1, 2, 20, 80])
 def test_any_width_will_do(width: int) -> None:
     run = SimpleNamespace(epochs=1, steps_per_epoch=1, epoch=0, step=0, loss=0.5, history=History())
-    console = Console(width=width, force_terminal=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=width, force_terminal=True, file=open(os.devnull, "w"))  # noqa: SIM115
     bar = Bar(console, MEASURE, networks=1)
     bar.begin_training(cast("Run", run))
     run.history.append({"loss": 0.5, "val_accuracy": 1.0})

@@ -13,6 +13,7 @@ import pytest
 import plainnet
 from plainnet.layers import Dense
 from plainnet.losses import SoftmaxCrossEntropy
+from systems import posix
 
 from .conftest import FAST, FLOWERS, Refused, Run, flower_rows, write_csv
 
@@ -224,7 +225,13 @@ TYPED = {
 }
 
 
-@pytest.mark.parametrize("case", TYPED)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=posix) if case in ("out is a device", "long name") else case
+        for case in TYPED
+    ],
+)
 def test_what_was_typed(refused: Refused, folder: Path, flowers: Path, case: str) -> None:
     pytest.importorskip("sklearn")
     arguments, message = TYPED[case]
@@ -397,6 +404,7 @@ PLACES = {
 }
 
 
+@posix
 @pytest.mark.parametrize("case", PLACES)
 def test_places_that_cannot_be_written(
     refused: Refused, model: Path, flowers: Path, folder: Path, case: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import signal
@@ -141,7 +140,7 @@ def test_ctrl_c_in_a_trial_keeps_the_others_and_that_one_is_tried_anew(
     def fit(task: tables.Task, model: object, callbacks: list[object], **how: bool) -> None:
         calls.append(model)
         if len(calls) == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         real(task, model, callbacks, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tables.Task, "fit", fit)
@@ -164,7 +163,7 @@ def test_ctrl_c_in_the_middle_of_training(
 
     class Send(tune.Callback):
         def end_step(self, run: object) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(
         tables.Task, "fit", lambda task, model, own, **how: real(task, model, [Send(), *own], **how)

@@ -58,10 +58,12 @@ def scikits(error: Exception, frames: Sequence[Any]) -> bool:
     """An estimator checks as scikit-learn's do, with scikit-learn's errors."""
     kinds = ValueError | TypeError | OverflowError | RuntimeWarning  # the last is a cast of its own
     ours = [
-        f for f in frames if Path(f.filename).is_relative_to(PLAINNET) or "/fuzz/" in f.filename
+        f
+        for f in frames
+        if Path(f.filename).is_relative_to(PLAINNET) or "fuzz" in Path(f.filename).parts
     ]
     by_scikit = (
-        "/sklearn/" in frames[frames.index(ours[-1]) + 1 :][0].filename
+        "sklearn" in Path(frames[frames.index(ours[-1]) + 1 :][0].filename).parts
         if (frames[-1] is not ours[-1])
         else (ours[-1].line or "").startswith("raise ")
     )

@@ -1,6 +1,5 @@
 """The training loop: batches, order, weights, validation, stopping, divergence, interruption."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -320,7 +319,7 @@ def test_ctrl_c_ends_after_the_step_and_restores_the_best(rng):
 
         def end_step(self, run):
             if run.step == 5 * 5 + 2:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
 
     net, handler = network(), signal.getsignal(signal.SIGINT)
     stopping = EarlyStopping("loss", patience=100)

@@ -14,7 +14,9 @@ import secrets
 import shutil
 import socket
 import stat
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import IO
 from plainnet.errors import FileError
 
 UNFINISHED = re.compile(r"\.plainnet-([0-9a-f]{12})-(\d+)-(\d+)-[0-9a-f]{8}\.part")
+WINDOWS = sys.platform == "win32"
 OF_A_PROCESS = re.compile(r"/proc/[^/]+/(task/\d+/)?fd|/dev/fd")
 
 
@@ -65,7 +68,7 @@ def moved_into_place(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             if before is not None:
                 _keep_owner_and_mode(file.fileno(), before)
             _sync(file.fileno())
-        os.replace(beside, place)
+        _move(beside, place)
     except OSError as error:
         if error.errno is not None and error.filename is None:  # a full disk names no file
             raise OSError(error.errno, error.strerror, name) from error
@@ -125,6 +128,8 @@ def _opener(before: os.stat_result | None) -> Callable[[str, int], int]:
 
 
 def _keep_owner_and_mode(file: int, before: os.stat_result) -> None:
+    if WINDOWS:  # a file has its folder's permissions there
+        return
     now = os.fstat(file)
     if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
         try:
@@ -134,6 +139,18 @@ def _keep_owner_and_mode(file: int, before: os.stat_result) -> None:
                 os.fchown(file, -1, before.st_gid)
     with suppress(PermissionError):
         os.fchmod(file, stat.S_IMODE(before.st_mode))
+
+
+def _move(beside: str, place: str) -> None:
+    """Windows does not replace a file that is being read, be it by a virus scanner: wait for it."""
+    for seconds in (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64) if WINDOWS else ():
+        try:
+            os.replace(beside, place)
+        except PermissionError:
+            time.sleep(seconds)
+        else:
+            return
+    os.replace(beside, place)
 
 
 def _sync(file: int) -> None:
@@ -181,13 +198,15 @@ def _machine() -> str:
     """This machine since it was started, and its space of process numbers."""
     known = [socket.gethostname()]
     with suppress(OSError):
-        known.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
         known.append(os.readlink("/proc/self/ns/pid"))
     return hashlib.sha256("\n".join(known).encode()).hexdigest()[:12]
 
 
 def _lives(pid: int, began: int) -> bool:
     """Whether the process that began then still runs; its number may be another's by now."""
+    if WINDOWS:  # os.kill would end it, or send it Ctrl-C: nothing is known, and its file stays
+        return True
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -201,7 +220,7 @@ def _lives(pid: int, began: int) -> bool:
 def _process(pid: int) -> tuple[str, int]:
     """(state, when it began in the system's ticks); ("?", 0) where that cannot be known."""
     try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        after_name = Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()
         return after_name[0], int(after_name[19])
     except (OSError, ValueError, IndexError):
         return "?", 0
