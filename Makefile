@@ -50,7 +50,7 @@ release: $(VENV)/plainnet-release
 
 # A file per set of extras says that it is installed; pyproject.toml decides what is in it.
 $(VENV)/plainnet-%: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)  # a half-made one has no pip
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $@
 

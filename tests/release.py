@@ -131,10 +131,10 @@ def commands(sdist: Path, wheel: Path, place: Path, python: str, source: Path) -
         raise Failed(f"sdist and wheel differ in {', '.join(wrong[:5])}")
     said = run(place / "bin" / "plainnet", "train", "digits", empty=place)
     run(inside, "-P", source / "tests" / "alone.py", "cli", empty=place)
-    accuracy = re.search(r"accuracy.*", said)
+    accuracy = re.search(r"Test accuracy [\d.]+", said)
     if accuracy is None:
-        raise Failed(f"`plainnet train digits` says no accuracy:\n{said}")
-    return f"installs the wheel's files; `plainnet train digits` says {accuracy[0]}"
+        raise Failed(f"`plainnet train digits` ends without a test accuracy:\n{said}")
+    return f"installs the wheel's files; `plainnet train digits` ends with: {accuracy[0]}"
 
 
 def run(program: str | Path, *arguments: str | Path, cwd: Path | None = None, empty=None) -> str:
