@@ -48,9 +48,15 @@ benchmark: $(VENV)/plainnet-all-tests
 release: $(VENV)/plainnet-release
 	$(BIN)/python tests/release.py $(if $(TAG),'$(TAG)')
 
-# A file per set of extras says that it is installed; pyproject.toml decides what is in it.
+LOWEST := $(shell sed -n 's/^requires-python = ">=3\.\(.*\)"/\1/p' pyproject.toml)
+EXPECT_PYTHON := 'import sys; sys.exit("plainnet needs Python 3.$(LOWEST) or newer, and this is " \
+	+ sys.version.split()[0] + ": say make PYTHON=..." if sys.version_info < (3, $(LOWEST)) else 0)'
+
+# A file per set of extras says that it is installed; pyproject.toml decides what is in it. An
+# environment without pip was left half made, as on a Debian without python3-venv.
 $(VENV)/plainnet-%: pyproject.toml
-	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)  # a half-made one has no pip
+	@test -x $(BIN)/pip || $(PYTHON) -c $(EXPECT_PYTHON)
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $@
 
