@@ -39,7 +39,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             found = release(Path(folder).resolve(), tag)
-    except Failed as failed:
+    except (Failed, OSError, subprocess.CalledProcessError) as failed:  # the others: of the tools
         print(f"failed: {failed}")
         return 1
     print(f"{time.monotonic() - start:4.0f} s  in all: dist/ has {' and '.join(found)}")
