@@ -21,7 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for a job in the bac
 class Skips:
     """Last of the finders: a test that imports a package which is not installed skips.
 
-    What plainnet itself imports, or `pytest.importorskip`, is none of its business.
+    What plainnet imports is left alone, so that a package too many is an error.
     """
 
     @staticmethod
