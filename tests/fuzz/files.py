@@ -15,6 +15,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,16 +117,15 @@ def _agents() -> Iterator[tuple[str, Any]]:
 
 
 def _estimators() -> Iterator[tuple[str, Any]]:
-    try:
-        import pandas
-        import skops.io  # noqa: F401
-        from sklearn.decomposition import PCA
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        from plainnet import estimators
-    except ImportError:  # the extra `sklearn` is not installed
+    if not (find_spec("pandas") and find_spec("skops")):  # the extra `sklearn` is not installed
         return
+    import pandas
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from plainnet import estimators
+
     X = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
     y = np.array(["a", "b", "c"])[np.arange(30) % 3]
     with warnings.catch_warnings():
