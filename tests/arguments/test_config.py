@@ -8,7 +8,7 @@ import pytest
 from layer_cases import CASES
 from plainnet import initializers, layers, losses, optimizers
 from plainnet.arguments.config import Configurable, rebuild
-from plainnet.errors import FileError
+from plainnet.errors import FileError, SettingError
 
 KINDS = {
     name: kind
@@ -96,7 +96,7 @@ def test_repr_leaves_out_what_is_the_default():
     "config", [{"type": "Never"}, {"type": "Nested", "first": [{"type": "Never"}]}]
 )
 def test_only_known_classes_are_called(config):
-    with pytest.raises(FileError, match=r"unknown type 'Never'; known are Nested\. .*custom="):
+    with pytest.raises(FileError, match=r"unknown type 'Never': .*custom=\[Never\].*; known are Nested$"):
         rebuild(config, {"Nested": Nested})
 
 
@@ -117,3 +117,14 @@ def test_a_description_without_a_known_type_is_refused(config):
 def test_settings_that_do_not_fit_are_named(config):
     with pytest.raises(FileError, match=f"{config['type']} does not take these settings"):
         rebuild(config, {"Nested": Nested, "Layer": layers.Layer})
+
+
+class Forgetful(Configurable):
+    def __init__(self, rate: float) -> None:
+        self.speed = rate
+
+
+@pytest.mark.parametrize("use", [repr, Configurable.config], ids=["repr", "config"])
+def test_an_argument_that_is_kept_under_another_name_is_named(use):
+    with pytest.raises(SettingError, match=r"keep its argument 'rate' .*: self.rate = rate in"):
+        use(Forgetful(0.1))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from plainnet.arguments.spelling import Spelled
-from plainnet.errors import FileError
+from plainnet.errors import FileError, SettingError
 
 PLAIN = frozenset({bool, int, float, str, type(None), tuple, list, dict, np.ndarray})
 
@@ -84,7 +84,7 @@ class Configurable(metaclass=Spelled):
             settings: dict[str, Any] = {"type": type(self).__name__}
             described[id(self)] = settings
             for name in arguments_of(type(self)):
-                settings[name] = _plain(getattr(self, name))
+                settings[name] = _plain(setting(self, name))
             return settings
         finally:
             if token is not None:
@@ -100,7 +100,7 @@ class Configurable(metaclass=Spelled):
             return named.name
         shown = []
         for name, argument in arguments_of(type(self)).items():
-            value = getattr(self, name)
+            value = setting(self, name)
             if argument.default is Parameter.empty:
                 shown.append(repr(value))
             elif isinstance(value, np.ndarray) or value != argument.default:
@@ -110,6 +110,17 @@ class Configurable(metaclass=Spelled):
             return code
         named.met = True
         return f"({named.name} := {code})"
+
+
+def setting(thing: Configurable, name: str) -> Any:
+    """One of its constructor's arguments, which a class of one's own may have forgotten to keep."""
+    try:
+        return getattr(thing, name)
+    except AttributeError:
+        raise SettingError(
+            f"{type(thing).__name__} must keep its argument {name!r} under that name: "
+            f"self.{name} = {name} in __init__"
+        ) from None
 
 
 def overridden(thing: object) -> list[str]:
@@ -127,7 +138,7 @@ def parts(thing: Any) -> Iterator[Configurable]:
     elif isinstance(thing, Configurable):
         yield thing
         for name in arguments_of(type(thing)):
-            yield from parts(getattr(thing, name))
+            yield from parts(setting(thing, name))
 
 
 def rebuild(
@@ -151,8 +162,8 @@ def rebuild(
     kind = str(config.get("type"))
     if kind not in kinds:
         raise FileError(
-            f"unknown type {kind!r}; known are {', '.join(sorted(kinds))}. "
-            "Name your own classes: load(path, custom=[YourLayer])"
+            f"unknown type {kind!r}: if it is a class of your own, load(path, custom=[{kind}]); "
+            f"known are {', '.join(sorted(kinds))}"
         )
     try:
         thing = kinds[kind](**settings)
