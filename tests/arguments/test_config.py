@@ -96,7 +96,9 @@ def test_repr_leaves_out_what_is_the_default():
     "config", [{"type": "Never"}, {"type": "Nested", "first": [{"type": "Never"}]}]
 )
 def test_only_known_classes_are_called(config):
-    with pytest.raises(FileError, match=r"unknown type 'Never': .*custom=\[Never\].*; known are Nested$"):
+    with pytest.raises(
+        FileError, match=r"unknown type 'Never': .*custom=\[Never\].*; known are Nested$"
+    ):
         rebuild(config, {"Nested": Nested})
 
 
