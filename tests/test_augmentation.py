@@ -150,6 +150,15 @@ def test_training_sees_augmented_batches_and_validation_the_images(X):
     assert history["val_loss"][-1] == pytest.approx(augmented.evaluate(X, y)["loss"])
 
 
+def test_floats_of_another_size_are_converted(X):
+    y = np.arange(40) % 3
+    by_hand, augmented = classifier(), classifier()
+    train(by_hand, X * np.float32(1.5), y, batch_size=16, **settings())
+    train(augmented, X, y, batch_size=16, augment=[lambda X, rng: X * np.array([1.5])], **settings())
+    assert augmented.dtype == np.float32
+    np.testing.assert_array_equal(augmented.parameters, by_hand.parameters)
+
+
 def test_batches_of_somebody_else_stay_as_they_are(X):
     y = np.arange(40) % 3
     kept = X.copy()
@@ -169,7 +178,7 @@ def test_the_same_seed_gives_the_same_training(X):
     ("wrong", "message"),
     [
         (lambda X, rng: X[:, :-1], r"returned float32 of shape \(16, 8, 8, 2\)"),
-        (lambda X, rng: X.astype(np.float64), "returned float64"),
+        (lambda X, rng: X.astype(np.int64), "returned int64"),
         ("flip", "augment must be"),
     ],
 )

@@ -171,6 +171,8 @@ class Augmented:
             changed = X if X.flags.writeable else X.copy()  # the caller's, or ours to write into
             for transform in self.transforms:
                 changed = transform(changed, self.rng)
+                if isinstance(changed, np.ndarray) and changed.dtype.kind == X.dtype.kind == "f":
+                    changed = changed.astype(X.dtype, copy=False)  # rng.uniform is float64
                 if not (
                     isinstance(changed, np.ndarray)
                     and changed.shape == X.shape
