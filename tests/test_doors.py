@@ -272,6 +272,15 @@ def test_ids_stay_integers():
         net.forward(ids.astype(float))
 
 
+def test_texts_and_ragged_ids_are_told_how_to_become_ids():
+    net = Network([Embedding(5, 3), Flatten(), Dense(2)], loss=SoftmaxCrossEntropy(),
+                  input_shape=(2,), seed=0)  # fmt: skip
+    with pytest.raises(DTypeError, match=r"X holds texts, and .*Embedding.* takes ids: a tokeniz"):
+        net.predict(["a text", "another"])
+    with pytest.raises(DataError, match=r"text\.pad makes one array of sequences of several"):
+        net.predict([[1, 2], [3]])
+
+
 # --- targets, weights, and writing into a network -------------------------------------------------
 
 

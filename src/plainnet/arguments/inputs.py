@@ -65,7 +65,7 @@ class Input:
                 f"the network has one input, and {self.name} is a dict of {', '.join(map(str, X))}"
                 ": pass its array"
             )
-        rows = as_array(self.name, X)
+        rows = self._array(X)
         if rows.ndim == 0 or not fits(rows.shape[1:], self.shape):
             raise ShapeError(
                 f"{self.name} must have the shape {as_batch(self.shape)}; got {rows.shape}"
@@ -77,11 +77,33 @@ class Input:
         if not self.ids:
             return read_only(as_floats(self.name, rows, self.dtype, first_row))
         if rows.dtype.kind not in "iu":
-            who = "this input"
-            if self.reader is not None:
-                who = f"the network's first layer, {self.reader!r},"
-            raise DTypeError(f"{self.name} is {rows.dtype}, and {who} takes ids: pass integers")
+            raise DTypeError(
+                f"{self.name} is {rows.dtype}, and {self._who} takes ids: pass integers"
+            )
         return read_only(rows)
+
+    @property
+    def _who(self) -> str:
+        if self.reader is None:
+            return "this input"
+        return f"the network's first layer, {self.reader!r},"
+
+    def _array(self, X: Any) -> Array:
+        """X as an array; where it should be ids, texts and sequences of several lengths are not."""
+        if not self.ids:
+            return as_array(self.name, X)
+        try:
+            rows = as_array(self.name, X)
+        except DataError as error:
+            raise DataError(
+                f"{error}; plainnet.text.pad makes one array of sequences of several lengths"
+            ) from error
+        if rows.dtype.kind in "UT":
+            raise DTypeError(
+                f"{self.name} holds texts, and {self._who} takes ids: a tokenizer of plainnet.text "
+                "makes ids of texts"
+            )
+        return rows
 
     def batch_dtype(self, X: Any) -> np.dtype[Any]:
         """That of X's batches, by way of NumPy: another library's tensor has its own dtypes."""
