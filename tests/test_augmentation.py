@@ -154,7 +154,9 @@ def test_floats_of_another_size_are_converted(X):
     y = np.arange(40) % 3
     by_hand, augmented = classifier(), classifier()
     train(by_hand, X * np.float32(1.5), y, batch_size=16, **settings())
-    train(augmented, X, y, batch_size=16, augment=[lambda X, rng: X * np.array([1.5])], **settings())
+    train(
+        augmented, X, y, batch_size=16, augment=[lambda X, rng: X * np.array([1.5])], **settings()
+    )
     assert augmented.dtype == np.float32
     np.testing.assert_array_equal(augmented.parameters, by_hand.parameters)
 
