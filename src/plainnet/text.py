@@ -55,7 +55,10 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-PADDING, UNKNOWN = 0, 1
+PADDING = 0
+"""The id of what fills the short texts of an array."""
+UNKNOWN = 1
+"""The id of what training has not seen."""
 FIRST = 2
 """The id of the first token."""
 

@@ -1,0 +1,55 @@
+"""Short addresses: docs/training.md becomes training.html, guide/README.md guide/index.html."""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.project import Project
+
+OUTSIDE = {"README.md": "index", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
+"""Pages at the root of the repository. The README's place on the site is its first page."""
+
+
+class Addresses(Project):
+    """Knows the name on the site of each Markdown file of docs/ and guide/."""
+
+    def path2doc(self, filename):
+        path = Path(filename)
+        if path.is_absolute():
+            if not path.is_relative_to(self.srcdir):
+                return None
+            path = path.relative_to(self.srcdir)
+        if path.as_posix() in OUTSIDE:
+            return OUTSIDE[path.as_posix()]
+        if path.suffix != ".md" or path.parts[0] not in ("docs", "guide"):
+            return None
+        if path.parts[0] == "docs":
+            path = path.relative_to("docs")
+        name = path.with_suffix("").as_posix()
+        return name.removesuffix("README") + "index" if path.stem == "README" else name
+
+
+def use_addresses(app: Sphinx) -> None:
+    app.project.__class__ = Addresses
+
+
+def complete_the_contents(app: Sphinx, docname: str, source: list[str]) -> None:
+    """The guide's README lists the chapters for GitHub; where a folder is absent, so is its list."""
+    folders = {name.partition("/")[0] for name in app.env.found_docs if "/" in name}
+    if docname == "guide/index" and len(_names(app, "guide/")) > 1:
+        source[0] += "\n\n```{toctree}\n:hidden:\n:glob:\n*\n```\n"
+    elif docname == "index":
+        if "guide/index" not in app.env.found_docs:
+            source[0] = source[0].replace("\nguide/index\n", "\nguide/*\n")
+        for folder in {"guide", "howto"} - folders:
+            source[0] = re.sub(rf"```{{toctree}}[^`]*\n{folder}/[^`]*```\n", "", source[0])
+
+
+def _names(app: Sphinx, folder: str) -> list[str]:
+    return [name for name in app.env.found_docs if name.startswith(folder)]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("builder-inited", use_addresses)
+    app.connect("source-read", complete_the_contents)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
