@@ -33,6 +33,9 @@ root_doc = "index"
 source_suffix = {".md": "markdown"}
 include_patterns = ["docs/**", "guide/**", "CHANGELOG.md", "CONTRIBUTING.md"]
 
+highlight_language = "text"  # what has no language is commands, or what they print
+smartquotes = False
+
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
@@ -42,8 +45,6 @@ autodoc_typehints = "none"
 autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
-add_module_names = False
-python_maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"
 linkcode_resolve = link_to_code
 

@@ -49,7 +49,17 @@ def _names(app: Sphinx, folder: str) -> list[str]:
     return [name for name in app.env.found_docs if name.startswith(folder)]
 
 
+def say_the_level_of_captions(
+    app: Sphinx, page: str, template: str, context: dict, doctree: object
+) -> None:
+    """Sphinx makes headings of the captions in the navigation, and leaves out of which level."""
+    for name, value in context.items():
+        if isinstance(value, str) and 'role="heading"' in value:
+            context[name] = value.replace('role="heading"', 'role="heading" aria-level="2"')
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", use_addresses)
     app.connect("source-read", complete_the_contents)
+    app.connect("html-page-context", say_the_level_of_captions, priority=900)  # after the theme
     return {"parallel_read_safe": True, "parallel_write_safe": True}

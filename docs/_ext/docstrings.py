@@ -34,7 +34,7 @@ def _sections(lines: list[str]) -> Iterator[str]:
 def _section(title: str, body: list[str]) -> Iterator[str]:
     if title:
         yield from ["", f".. rubric:: {title}", "   :class: docstring-section", ""]
-    yield from blocks(body) if title in TEXT else _definitions(body)
+    yield from blocks(body) if title in {"", *TEXT} else _definitions(body)
 
 
 def _definitions(lines: list[str]) -> Iterator[str]:
@@ -52,7 +52,7 @@ def _definitions(lines: list[str]) -> Iterator[str]:
         else:
             written = inline(names)
         if colon:
-            written += rf" :kind:`{escaped(kind)}`"
+            written += " :kind:`" + escaped(kind.replace("`", "")) + "`"
         yield written
         inside = [*blocks(explanation)] if any(explanation) else [".."]
         yield from (f"    {line}" if line else "" for line in inside)

@@ -87,7 +87,7 @@ def _section(path: str) -> Iterator[str]:
         yield f"{said}.\n"
         yield _table(sides)
         if conditions:
-            yield f"<details><summary>Lines for other settings</summary>{_table(conditions)}</details>"
+            yield f"<details><summary>Lines that depend on settings</summary>{_table(conditions)}</details>"
         yield ""
 
 

@@ -158,8 +158,8 @@ def _members(kind: type) -> list[str]:
 
 def _first_sentence(value: object) -> str:
     text = (inspect.getdoc(value) or "").partition("\n\n")[0].replace("\n", " ")
-    found = re.match(r"(.+?[.:])(?: |$)(?![a-z])", text)
-    return (found[1] if found else text).rstrip(":")
+    found = re.match(r"(.+?(?<!et al)(?<!eq)[.])(?: [A-Z`]|$)", text)
+    return found[1] if found else text.rstrip(":") + "."
 
 
 def rewrite_docstring(

@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 AS_THEY_ARE = {".html", ".svg", ".png", ".gif", ".csv", ".ipynb"}
 """Files that a browser shows better than a page of source would, and those to download."""
 
+FROM_ROOT = "from-root:"
+
 shown: set[Path] = set()
 """Files and folders that some page links to, relative to the root."""
 
@@ -53,7 +55,7 @@ class SourceLinks(SphinxTransform):
             if not path.exists() or not path.is_relative_to(ROOT):
                 continue
             path = path.relative_to(ROOT)
-            if path.is_dir() or (ROOT / path).is_dir():
+            if (ROOT / path).is_dir():
                 docname = self.env.path2doc(str(ROOT / path / "README.md"))
                 if docname in self.env.found_docs and path != Path("."):
                     node.replace_self(_to_page(self.env.docname, docname, node))
@@ -82,7 +84,7 @@ def _between(docname: str, address: str) -> str:
 def link_to_code(domain: str, info: dict[str, str]) -> str | None:
     """Of a documented object, for sphinx.ext.linkcode: the lines that define it.
 
-    Every page of the reference is in api/.
+    The address is relative to the site's root; `lead_from_here` makes it one from the page.
     """
     if domain != "py":
         return None
@@ -96,7 +98,13 @@ def link_to_code(domain: str, info: dict[str, str]) -> str | None:
     except (AttributeError, ImportError, OSError, TypeError, ValueError):
         return None  # of an attribute, say
     shown.add(path)
-    return f"../{address_of(path)}#line-{line}"
+    return f"{FROM_ROOT}{address_of(path)}#line-{line}"
+
+
+def lead_from_here(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    for node in doctree.findall(nodes.reference):
+        if node.get("refuri", "").startswith(FROM_ROOT):
+            node["refuri"] = _between(docname, node["refuri"].removeprefix(FROM_ROOT))
 
 
 def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
@@ -119,7 +127,8 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
         else:
             body = _highlighted(path)
         title = path.as_posix()
-        yield page_of(path), {"title": title, "body": f"<h1>{escape(title)}</h1>{body}"}, "page.html"
+        body = f'<div class="source"><h1>{escape(title)}</h1>{body}</div>'
+        yield page_of(path), {"title": title, "body": body}, "page.html"
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -167,5 +176,6 @@ def _highlighted(path: Path) -> str:
 def setup(app: Sphinx) -> dict[str, bool]:
     shown.clear()
     app.add_transform(SourceLinks)
+    app.connect("doctree-resolved", lead_from_here)
     app.connect("html-collect-pages", pages)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
