@@ -136,9 +136,14 @@ def _table(sides: Sides) -> str:
             title = f'<th scope="rowgroup" rowspan="{len(side)}">{name}</th>' if not i else ""
             when = f'<span class="when">if <code>{escape(each.when)}</code></span>'
             code = f"<code>{escape(str(each))}</code>{when if each.when else ''}"
-            rows.append(f"<tr>{title}<td>{mathml(each.latex, display=True)}</td><td>{code}</td></tr>")
+            rows.append(f"<tr>{title}<td>{_in_a_box(each.latex)}</td><td>{code}</td></tr>")
     head = '<tr><td></td><th scope="col">formula</th><th scope="col">NumPy</th></tr>'
     return f'<table class="formulas"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _in_a_box(latex: str) -> str:
+    """It scrolls by itself where there is not enough room."""
+    return f'<div class="mathematics">{mathml(latex, display=True)}</div>'
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
