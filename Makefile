@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 # Two processes with one BLAS thread each: two with two would wait for each other.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
+# What tests/site looks for barriers with.
+AXE := build/node_modules/axe-core/axe.min.js
+
 .PHONY: demo test test-all guide fuzz lint lint-workflows docs benchmark release clean
 
 demo: $(VENV)/plainnet-cli
@@ -16,7 +19,7 @@ test: $(VENV)/plainnet-dev
 	$(PYTEST)
 
 # The whole suite with PyTorch; then on the lowest versions, each extra alone, the other Pythons.
-test-all: $(VENV)/plainnet-all-tests
+test-all: $(VENV)/plainnet-all-tests $(AXE)
 	$(PYTEST)
 	$(BIN)/python tests/versions.py
 
@@ -56,6 +59,11 @@ LOWEST := $(shell sed -n 's/^requires-python = ">=3\.\(.*\)"/\1/p' pyproject.tom
 EXPECT_PYTHON := 'import sys; sys.exit("plainnet needs Python 3.$(LOWEST) or newer, and this is " \
 	+ sys.version.split()[0] + ": say make PYTHON=..." if sys.version_info < (3, $(LOWEST)) else 0)'
 
+$(AXE):
+	@if command -v npm >/dev/null; \
+	then npm install --silent --no-audit --no-fund --prefix build axe-core@4; \
+	else echo "the site is not tested with axe-core, since npm is missing"; fi
+
 # A file per set of extras says that it is installed; pyproject.toml decides what is in it. An
 # environment without pip was left half made, as on a Debian without python3-venv.
 $(VENV)/plainnet-%: pyproject.toml
@@ -65,4 +73,4 @@ $(VENV)/plainnet-%: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-*
+	rm -rf $(VENV) $(VENV)-* build

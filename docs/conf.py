@@ -6,8 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "docs" / "_ext")]
 
-import plainnet  # noqa: E402
 from sources import link_to_code  # noqa: E402
+
+import plainnet  # noqa: E402
 
 project = "plainnet"
 author = "the plainnet contributors"

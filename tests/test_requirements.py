@@ -14,7 +14,7 @@ SOURCE = Path(plainnet.__file__).parent
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 PROJECT = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-FOR_USERS = [name for name in EXTRAS if name not in ("dev", "all-tests")]
+FOR_USERS = [name for name in EXTRAS if name not in ("docs", "dev", "all-tests")]
 PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow"}
 """Packages whose name is not that of the module."""
 

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOWEST = PROJECT["requires-python"].removeprefix(">=")
 PYTHONS = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if ":: Python :: 3." in c]
-NOT_FOR_USERS = ("benchmarks", "dev", "release", "all-tests")
+NOT_FOR_USERS = ("benchmarks", "docs", "dev", "release", "all-tests")
 LOWEST_VERSIONS = ("--resolution", "lowest-direct")
 UV = [sys.executable, "-m", "uv", "--quiet"]
 ENVIRONMENT = {

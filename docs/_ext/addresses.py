@@ -34,7 +34,7 @@ def use_addresses(app: Sphinx) -> None:
 
 
 def complete_the_contents(app: Sphinx, docname: str, source: list[str]) -> None:
-    """The guide's README lists the chapters for GitHub; where a folder is absent, so is its list."""
+    """The guide's README lists its chapters for GitHub only; an absent folder has no list."""
     folders = {name.partition("/")[0] for name in app.env.found_docs if "/" in name}
     if docname == "guide/index" and len(_names(app, "guide/")) > 1:
         source[0] += "\n\n```{toctree}\n:hidden:\n:glob:\n*\n```\n"

@@ -1,10 +1,10 @@
 """The formulas as the classes have them: `<!-- formulas: module -->` in a page becomes them."""
 
 import re
-from inspect import isabstract
 from collections.abc import Iterator
 from html import escape
 from importlib import import_module
+from inspect import isabstract
 
 from mathematics import mathml
 from sphinx.application import Sphinx
@@ -87,7 +87,8 @@ def _section(path: str) -> Iterator[str]:
         yield f"{said}.\n"
         yield _table(sides)
         if conditions:
-            yield f"<details><summary>Lines that depend on settings</summary>{_table(conditions)}</details>"
+            summary = "<summary>Lines that depend on settings</summary>"
+            yield f"<details>{summary}{_table(conditions)}</details>"
         yield ""
 
 

@@ -54,7 +54,9 @@ def public(module: ModuleType) -> list[str]:
     return [
         name
         for name, value in vars(module).items()
-        if name[0] != "_" and callable(value) and getattr(value, "__module__", "") == module.__name__
+        if name[0] != "_"
+        and callable(value)
+        and getattr(value, "__module__", "") == module.__name__
     ]
 
 

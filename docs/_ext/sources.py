@@ -4,6 +4,7 @@ import inspect
 import os
 import posixpath
 from collections.abc import Iterator
+from functools import partial
 from html import escape
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,7 @@ from pygments.lexers import TextLexer, get_lexer_for_filename
 from pygments.util import ClassNotFound
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment.adapters.toctree import global_toctree_for_doc
 from sphinx.transforms import SphinxTransform
 from sphinx.util.osutil import copyfile
 
@@ -107,8 +109,17 @@ def lead_from_here(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             node["refuri"] = _between(docname, node["refuri"].removeprefix(FROM_ROOT))
 
 
-def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
+def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, object], str]]:
     """The pages of all that is linked, and of what is in linked folders."""
+    navigation: dict[int, str] = {}
+
+    def toctree(depth: int, page: str, **options: bool | int) -> str:
+        """The same on all pages so deep, and slow to make."""
+        if depth not in navigation:
+            tree = global_toctree_for_doc(app.env, page, app.builder, tags=app.tags, **options)
+            navigation[depth] = app.builder.render_partial(tree)["fragment"]
+        return navigation[depth]
+
     waiting, made = sorted(shown), set()
     while waiting:
         path = waiting.pop()
@@ -128,7 +139,13 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
             body = _highlighted(path)
         title = path.as_posix()
         body = f'<div class="source"><h1>{escape(title)}</h1>{body}</div>'
-        yield page_of(path), {"title": title, "body": body}, "page.html"
+        page = page_of(path)
+        context = {
+            "title": title,
+            "body": body,
+            "toctree": partial(toctree, page.count("/"), page),
+        }
+        yield page, context, "page.html"
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -148,7 +165,9 @@ def _listing(folder: Path, inside: list[Path]) -> str:
     for path in inside:
         link = posixpath.relpath(address_of(path), posixpath.dirname(here))
         name = path.name + "/" * (ROOT / path).is_dir()
-        lines.append(f'<li><a href="{link}"><code>{escape(name)}</code></a> {_first_line(path)}</li>')
+        lines.append(
+            f'<li><a href="{link}"><code>{escape(name)}</code></a> {_first_line(path)}</li>'
+        )
     return f'<ul class="listing">{"".join(lines)}</ul>'
 
 

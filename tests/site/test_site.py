@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import zlib
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+
 from test_signatures import MODULES, public
 
 ROOT = Path(__file__).parents[2]
@@ -42,16 +44,27 @@ def site(tmp_path_factory):
     """The folder of the site."""
     if built := os.environ.get("PLAINNET_SITE"):
         return Path(built)
-    for package in ("sphinx", "furo", "myst_parser", "sphinx_copybutton"):
-        pytest.importorskip(package, reason=f"{package} is in the extra `docs` of `all-tests`")
-    for package in ("sklearn", "skops", "gymnasium", "matplotlib", "latex2mathml"):
+    for package in ("sphinx", "furo", "myst_parser", "sphinx_copybutton", "latex2mathml"):
+        pytest.importorskip(package, reason="sphinx and its extensions are in the extra `docs`")
+    for package in ("skops", "gymnasium", "matplotlib"):
         pytest.importorskip(package)
-    folder = tmp_path_factory.mktemp("site")
-    options = ["-E", "-q", "-W", "--keep-going", "-c", "docs", "-d", folder / "doctrees"]
-    command = [sys.executable, "-m", "sphinx", *options, ".", folder / "html"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "html"
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):  # one build for all of them
+        folder = folder.parent
+    said = folder / "site.txt"
+    try:
+        (folder / "site").mkdir()
+    except FileExistsError:
+        while not said.exists():
+            time.sleep(0.1)
+    else:
+        options = ["-E", "-q", "-W", "--keep-going", "-c", "docs", "-d", folder / "doctrees"]
+        command = [sys.executable, "-m", "sphinx", *options, ".", folder / "site"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        (folder / "said").write_text(done.stderr if done.returncode else "", encoding="utf-8")
+        (folder / "said").rename(said)
+    assert not said.read_text(encoding="utf-8")
+    return folder / "site"
 
 
 @pytest.fixture(scope="module")
