@@ -34,19 +34,41 @@ def use_addresses(app: Sphinx) -> None:
 
 
 def complete_the_contents(app: Sphinx, docname: str, source: list[str]) -> None:
-    """The guide's README lists its chapters for GitHub only; an absent folder has no list."""
-    folders = {name.partition("/")[0] for name in app.env.found_docs if "/" in name}
-    if docname == "guide/index" and len(_names(app, "guide/")) > 1:
-        source[0] += "\n\n```{toctree}\n:hidden:\n:glob:\n*\n```\n"
+    """Fill in what is in the folders that grow; a chapter or how-to page may still be missing.
+
+    The guide's README lists its chapters in words, for GitHub; here they get a toctree as well.
+    """
+    known = app.env.found_docs
+    if docname == "guide/index" and (chapters := _pages(known, "guide/")):
+        source[0] += "\n\n" + _toctree([":hidden:", *(f"/{name}" for name in chapters)])
     elif docname == "index":
-        if "guide/index" not in app.env.found_docs:
-            source[0] = source[0].replace("\nguide/index\n", "\nguide/*\n")
-        for folder in {"guide", "howto"} - folders:
-            source[0] = re.sub(rf"```{{toctree}}[^`]*\n{folder}/[^`]*```\n", "", source[0])
+        source[0] = re.sub(
+            r"```{toctree}\n(.*?)```\n", lambda found: _completed(found[1], known), source[0],
+            flags=re.DOTALL,
+        )  # fmt: skip
 
 
-def _names(app: Sphinx, folder: str) -> list[str]:
-    return [name for name in app.env.found_docs if name.startswith(folder)]
+def _pages(known: set[str], folder: str) -> list[str]:
+    return sorted(name for name in known if name.startswith(folder) and name != f"{folder}index")
+
+
+def _completed(text: str, known: set[str]) -> str:
+    """A toctree in which `folder/*` are the pages that it does not name."""
+    lines = text.splitlines()
+    options = [line for line in lines if line.startswith(":")]
+    entries = []
+    for line in lines[len(options) :]:
+        if line == "guide/index" and line not in known:
+            entries += _pages(known, "guide/")
+        elif line.endswith("/*"):
+            entries += [name for name in _pages(known, line[:-1]) if name not in lines]
+        elif line in known or not line.startswith(("guide/", "howto/")):
+            entries.append(line)
+    return _toctree([*options, *entries]) if entries else ""
+
+
+def _toctree(lines: list[str]) -> str:
+    return "\n".join(["```{toctree}", *lines, "```", ""])
 
 
 def say_the_level_of_captions(

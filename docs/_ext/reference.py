@@ -192,7 +192,7 @@ class NamesInCode(SphinxPostTransform):
         objects = self.env.domains.python_domain.objects
         for node in list(self.document.findall(nodes.literal)):
             name = node.astext()
-            name = SHORT.get(name, HOMES.get(name, name))
+            name = _documented_as(name)
             if name not in objects or not _may_be_linked(node):
                 continue
             entry = objects[name]
@@ -208,6 +208,14 @@ class NamesInCode(SphinxPostTransform):
             link = nodes.reference("", "", refuri=f"{uri}#{entry.node_id}", internal=True)
             node.replace_self(link)
             link += node
+
+
+def _documented_as(name: str) -> str:
+    """`Network.backward` as `plainnet.Network.backward`."""
+    if name in HOMES:
+        return HOMES[name]
+    first, dot, rest = name.partition(".")
+    return SHORT.get(first, first) + dot + rest
 
 
 def _may_be_linked(node: nodes.Node) -> bool:

@@ -3,6 +3,7 @@
 import inspect
 import os
 import posixpath
+import re
 from collections.abc import Iterator
 from functools import partial
 from html import escape
@@ -177,7 +178,9 @@ def _first_line(path: Path) -> str:
     if source.suffix != ".py" or not source.exists():
         return ""
     lines = source.read_text(encoding="utf-8").splitlines()
-    return escape(lines[0].strip('"')) if lines and lines[0].startswith('"""') else ""
+    if not lines or not lines[0].startswith('"""'):
+        return ""
+    return re.sub("`(.+?)`", r"<code>\1</code>", escape(lines[0].strip('"')))
 
 
 def _highlighted(path: Path) -> str:
