@@ -107,7 +107,8 @@ def _page(path: str) -> Iterator[str]:
     yield from [".. list-table::", "   :class: summary", "   :widths: auto", ""]
     for name in names:
         value = getattr(module, name)
-        said = inline(_first_sentence(value))
+        text = inspect.getdoc(value) if callable(value) or inspect.ismodule(value) else ""
+        said = inline(_first_sentence(text or _said_below(path, name)))
         if isinstance(value, ModuleType):
             yield f"   * - :doc:`{name} </api/{name}>`"
         else:
@@ -158,8 +159,13 @@ def _members(kind: type) -> list[str]:
     return [name for name in found if name[0] != "_"]
 
 
-def _first_sentence(value: object) -> str:
-    text = (inspect.getdoc(value) or "").partition("\n\n")[0].replace("\n", " ")
+def _said_below(path: str, name: str) -> str:
+    """The docstring of a constant."""
+    return "\n".join(ModuleAnalyzer.for_module(path).find_attr_docs().get(("", name), []))
+
+
+def _first_sentence(docstring: str) -> str:
+    text = docstring.strip().partition("\n\n")[0].replace("\n", " ")
     found = re.match(r"(.+?(?<!et al)(?<!eq)[.])(?: [A-Z`]|$)", text)
     return found[1] if found else text.rstrip(":") + "."
 

@@ -82,7 +82,7 @@ class Add(Merge):
 
 
 class Multiply(Merge):
-    r"""Y = A_1 \odot ... \odot A_n, of inputs of one shape: one of them may be a gate."""
+    """Y = A_1 * ... * A_n, of inputs of one shape: one of them may be a gate."""
 
     @WrittenOut
     def formulas(layer: Any) -> Formulas:  # noqa: N805
