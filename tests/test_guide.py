@@ -230,3 +230,16 @@ def test_notebooks_have_the_code_without_outputs(runner, tmp_path, monkeypatch):
         ("code", "print(1)"),
         ("markdown", "After."),
     ]
+
+
+@second_tier
+def test_a_notebook_of_a_chapter_runs_and_draws_its_figures(runner, tmp_path, monkeypatch):
+    nbclient = pytest.importorskip("nbclient")
+    jupytext = pytest.importorskip("jupytext")
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # which the tests set
+    runner.write_notebooks(tmp_path)
+    notebook = jupytext.read(tmp_path / "02-forward.ipynb")
+    nbclient.NotebookClient(notebook, resources={"metadata": {"path": tmp_path}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    shown = {kind for output in outputs for kind in output.get("data", {})}
+    assert shown >= {"image/png", "image/svg+xml"}  # of matplotlib, and of plainnet itself

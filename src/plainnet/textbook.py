@@ -117,7 +117,7 @@ class NeuralNetwork:
         AL = self._check("AL", AL, self._units(self.L + 1))
         Y = self._targets(Y, AL.shape[1])
         m = Y.shape[1]
-        return float(-np.sum(Y * np.log(AL + 1e-8)) / m)  # 1e-8: log(0) is not a number
+        return float(-np.sum(Y * np.log(AL + 1e-8)) / m)  # 1e-8: log(0) is -infinity
 
     def backward_propagation(self, cache: dict[str, Array], Y: Array) -> dict[str, Array]:
         """The gradient of the loss for every W[l] and b[l]: dW1, db1 and so on."""
