@@ -27,8 +27,19 @@ def mended(found: str) -> str:
     """What browsers do not know, or show with odd spaces, in the way that they show well."""
     found = re.sub(r'<m(i|n) mathvariant="(bold|bold-italic)">(.*?)</m\1>', _bold, found)
     found = found.replace(f"<mo><mrow><mo>{PLUS}</mo></mrow></mo><mo>{EQUAL}</mo>", "<mo>+=</mo>")
-    return re.sub(r"<mo>([A-Za-z]{2,})</mo>(?=<mo[^>]*>(?:&#x00028;|\[|&#x0005B;))", r"<mi>\1</mi>",
-                  found)  # fmt: skip
+    found = re.sub(NAME_BEFORE_PARENTHESIS, r"<mi>\1</mi>", found)
+    return re.sub(FUNCTION, _spaced, found)
+
+
+FUNCTION = r"(</m(?!o>)\w+>)?<mi>(log|ln|exp|sin|cos|tan|tanh|cosh|det)</mi>(?=(<m(?!o)\w+)?)"
+NAME_BEFORE_PARENTHESIS = r"<mo>([A-Za-z]{2,})</mo>(?=<mo[^>]*>(?:&#x00028;|\[|&#x0005B;))"
+
+
+def _spaced(found: re.Match[str]) -> str:
+    """A function between letters: y log a."""
+    before, name, after = found.groups()
+    left, right = ("0.167em" if each else "0" for each in (before, after))
+    return f'{before or ""}<mo lspace="{left}" rspace="{right}">{name}</mo>'
 
 
 PLUS, EQUAL = "&#x0002B;", "&#x0003D;"
