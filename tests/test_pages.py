@@ -39,7 +39,7 @@ def lacks(block: str) -> list[str]:
 def blocks(page: Path, language: str) -> Iterator[tuple[int, str]]:
     """The code blocks in a language, "" for the shell, each with the line on which it begins."""
     text = page.read_text(encoding="utf-8")
-    for found in re.finditer(r"^```(\w*)[^\n`]*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+    for found in re.finditer(r"^```([^\s`]*)[^\n`]*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         if found[1] == language:
             yield text[: found.start(2)].count("\n"), found[2]
 
