@@ -1,6 +1,5 @@
 """Short addresses: docs/training.md becomes training.html, guide/README.md guide/index.html."""
 
-import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -33,42 +32,10 @@ def use_addresses(app: Sphinx) -> None:
     app.project.__class__ = Addresses
 
 
-def complete_the_contents(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Fill in what is in the folders that grow; a chapter or how-to page may still be missing.
-
-    The guide's README lists its chapters in words, for GitHub; here they get a toctree as well.
-    """
-    known = app.env.found_docs
-    if docname == "guide/index" and (chapters := _pages(known, "guide/")):
-        source[0] += "\n\n" + _toctree([":hidden:", *(f"/{name}" for name in chapters)])
-    elif docname == "index":
-        source[0] = re.sub(
-            r"```{toctree}\n(.*?)```\n", lambda found: _completed(found[1], known), source[0],
-            flags=re.DOTALL,
-        )  # fmt: skip
-
-
-def _pages(known: set[str], folder: str) -> list[str]:
-    return sorted(name for name in known if name.startswith(folder) and name != f"{folder}index")
-
-
-def _completed(text: str, known: set[str]) -> str:
-    """A toctree in which `folder/*` are the pages that it does not name."""
-    lines = text.splitlines()
-    options = [line for line in lines if line.startswith(":")]
-    entries = []
-    for line in lines[len(options) :]:
-        if line == "guide/index" and line not in known:
-            entries += _pages(known, "guide/")
-        elif line.endswith("/*"):
-            entries += [name for name in _pages(known, line[:-1]) if name not in lines]
-        elif line in known or not line.startswith(("guide/", "howto/")):
-            entries.append(line)
-    return _toctree([*options, *entries]) if entries else ""
-
-
-def _toctree(lines: list[str]) -> str:
-    return "\n".join(["```{toctree}", *lines, "```", ""])
+def add_the_chapters(app: Sphinx, docname: str, source: list[str]) -> None:
+    """The guide's README lists its chapters in words, for GitHub; here they get a toctree too."""
+    if docname == "guide/index":
+        source[0] += "\n\n```{toctree}\n:hidden:\n:glob:\n*\n```\n"
 
 
 def say_the_level_of_captions(
@@ -82,6 +49,6 @@ def say_the_level_of_captions(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", use_addresses)
-    app.connect("source-read", complete_the_contents)
+    app.connect("source-read", add_the_chapters)
     app.connect("html-page-context", say_the_level_of_captions, priority=900)  # after the theme
     return {"parallel_read_safe": True, "parallel_write_safe": True}
