@@ -311,7 +311,7 @@ def table_of_claims() -> str:
     from_tutorial = sum(claim.from_tutorial for claim in found)
     rows = [
         "# What the guide claims\n",
-        f"Each of these {len(found)} claims is an experiment in a chapter: code that runs, and that",
+        f"Each of these {len(found)} claims is an experiment in a chapter: code that runs, and",
         "fails if the claim does not hold. The last column is what it printed last; T marks the",
         f"{from_tutorial} claims that the tutorial makes.",
     ]
