@@ -48,6 +48,11 @@ def test_digits_are_those_of_sklearn() -> None:
     np.testing.assert_array_equal(data.y, y)
 
 
+def test_a_name_may_be_written_as_scikit_learn_does() -> None:
+    pytest.importorskip("sklearn")
+    assert datasets.load("breast_cancer").name == "breast-cancer"
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(SettingError, match="no dataset 'mnist'; known are digits, iris, wine"):
         datasets.load("mnist")

@@ -265,6 +265,15 @@ def test_an_unknown_tensor_is_told_what_there_is(name):
         network[name] = 0
 
 
+def test_a_network_says_which_parameters_it_has():
+    network = Network([Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=3, seed=0)
+    assert "0.dense.W" in network
+    assert "0.dense.dW" not in network
+    assert 0 not in network
+    with pytest.raises(TypeError, match="not iterable"):
+        list(network)
+
+
 @pytest.mark.parametrize("name", ["parameters", "gradients", "state", "tensors", "n_decaying"])
 def test_vectors_are_written_into_and_never_replaced(name):
     network = network_of()

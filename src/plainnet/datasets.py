@@ -49,7 +49,7 @@ class Dataset:
 
 
 def load(name: str) -> Dataset:
-    """The dataset of this name, one of `NAMES`.
+    """The dataset of this name, one of `NAMES`; `breast_cancer` is `breast-cancer` too.
 
     Raises
     ------
@@ -60,8 +60,9 @@ def load(name: str) -> Dataset:
     FileError
         If one of its files is damaged, or is neither here nor can be downloaded.
     """
-    if not isinstance(name, str) or name not in NAMES:
+    if not isinstance(name, str) or name.replace("_", "-") not in NAMES:
         raise SettingError(f"name: there is no dataset {shown(name)}; known are {', '.join(NAMES)}")
+    name = name.replace("_", "-")
     return _fashion_mnist() if name == "fashion-mnist" else _from_sklearn(name)
 
 

@@ -92,6 +92,15 @@ class Tensors:
         known = [*self._parameters.views, *self._state.views]
         raise KeyError(f"no parameter {name!r}; the network has {', '.join(known)}")
 
+    def __contains__(self, name: object) -> bool:
+        """Whether a parameter or running state is called so."""
+        try:
+            return isinstance(name, str) and self[name] is not None
+        except KeyError:
+            return False
+
+    __iter__ = None  # by Python's rule it would ask for the names 0, 1, 2 ...
+
     def __setitem__(self, name: str, values: npt.ArrayLike) -> None:
         """Write into the parameter of this name; the shapes must agree."""
         view, values = self[name], as_array(name, values)
