@@ -29,6 +29,7 @@ every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter:
 @pytest.fixture(scope="module")
 def runner() -> ModuleType:
     pytest.importorskip("markdown_it", reason="markdown_it comes with nbclient in all-tests")
+    pytest.importorskip("matplotlib")
     spec = importlib.util.spec_from_file_location("guide_run", GUIDE / "run.py")
     assert spec is not None
     assert spec.loader is not None
