@@ -1,9 +1,9 @@
 """The layers, a folder for each family. `formulas` on each gives its mathematics as data.
 
 base.py          what a layer is
-dense/           layers of weighted sums, and what is done to each number
+dense/           layers of weighted sums, and functions of single numbers
 containers/      layers made of layers, and layers that change only the shape
-convolution/     what slides over images and sequences
+convolution/     kernels and windows that slide over images and sequences
 normalization/   numbers brought to mean 0 and variance 1, then scaled and shifted as learned
 recurrence/      the same weights at every step of a sequence, and a state that goes on
 attention/       tokens, their places, and attention between them

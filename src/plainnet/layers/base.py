@@ -1,4 +1,4 @@
-"""What a layer is: shapes at construction, a forward formula, and its derivative right below."""
+"""The base of all layers: shapes at construction, a forward formula, and its derivative."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ from plainnet.initializers import GlorotUniform, Initializer
 
 Array = npt.NDArray[Any]
 Shape = tuple[Any, ...]
-"""Axes without the batch; the first, time, may be None: any length."""
+"""Axes without the batch; the first may be None, for a time axis of any length."""
 
 HUGE = 2**40
 """More numbers than any machine can hold."""
 
 NO_GRADIENT: Array = np.empty(0)
-"""What `backward` returns where nobody reads the gradient of its input: below the first layer."""
+"""What `backward` returns if nobody reads the input's gradient, as below the first layer."""
 
 
 class Layer(Configurable, Planned, ABC):
     """One step of the forward pass, with its derivative.
 
     A subclass stores its constructor's arguments under their names, declares its tensors in
-    `build`, and writes `forward` directly above `backward`. All that one call leaves for the other
-    goes into the cache, nothing onto the layer, so that many threads can predict with one network.
+    `build`, and writes `forward` directly above `backward`. Whatever `forward` leaves for
+    `backward` goes into the cache, not onto the layer, so that many threads can predict with one
+    network.
 
     >>> class Double(Layer):
     ...     def forward(self, A, cache):
@@ -48,43 +49,43 @@ class Layer(Configurable, Planned, ABC):
     """
 
     formulas: Formulas
-    """The mathematics as data; every layer of plainnet has them, and a custom layer may."""
+    """The mathematics as data. Every layer of plainnet has formulas, and a custom layer may."""
 
     keeps_identity = True
 
     layers: tuple[Layer, ...] = ()
-    """Those inside a container."""
+    """The layers inside a container."""
 
     releases_arrays: bool = False
-    """`forward` and `backward` return the layer's own arrays, which it does not read again, so a
-    neighbour may write over them. False is always right, and True saves memory."""
+    """Whether `forward` and `backward` return arrays of the layer's own that it does not read
+    again, so that a neighbour may write over them. False is always right; True saves memory."""
 
     takes_ids: bool = False
-    """The input is integers, such as the ids of tokens, and has no gradient."""
+    """Whether the input holds integers, such as the ids of tokens, and so has no gradient."""
 
     takes_several: bool = False
-    """It has several inputs: `build` gets a tuple of shapes and `forward` one of arrays, and
-    `backward` returns a tuple of gradients."""
+    """Whether it has several inputs: `build` then gets a tuple of shapes, `forward` gets a tuple of
+    arrays, and `backward` returns a tuple of gradients."""
 
     gives_several: bool = False
-    """It has several outputs: `build` returns a tuple of shapes and `forward` one of arrays, and
-    `backward` gets a tuple of gradients."""
+    """Whether it has several outputs: `build` then returns a tuple of shapes, `forward` returns a
+    tuple of arrays, and `backward` gets a tuple of gradients."""
 
     uses_mask: bool = False
-    """`forward` uses `cache.mask`: which steps of a sequence are data. `mask_for` has checked that
-    it fits the input."""
+    """Whether `forward` uses `cache.mask`, which tells which steps of a sequence are data;
+    `mask_for` checks that it fits the input."""
 
     ends_time: bool = False
-    """The output no longer has a time axis: the layers above see no mask."""
+    """Whether the output has no time axis any more, so that the layers above see no mask."""
 
     carries_back: bool = True
-    """It has a backward pass with `Cache(carry=True)`."""
+    """Whether it has a backward pass with `Cache(carry=True)`."""
 
     needs_lengths: bool = False
-    """The input's shape must be known in full, without None for a time of any length."""
+    """Whether it needs the input's full shape, without None for a time axis of any length."""
 
     weight_initializer: Initializer | None = None
-    """An activation's default for the weights below it; None asks the layer after this one."""
+    """An activation's default for the weights below it; with None, the next layer decides."""
 
     def __init__(self) -> None:
         """A layer without settings."""
@@ -94,7 +95,7 @@ class Layer(Configurable, Planned, ABC):
     def build(self, input_shape: Shape) -> Shape:
         """Check the input's shape, declare the tensors, return the output's shape.
 
-        Shapes leave out the batch axis. Raise `ShapeError`, saying what came and what is needed.
+        Shapes leave out the batch axis. Raise `ShapeError` with what came and what is needed.
         """
         return input_shape
 
@@ -104,7 +105,7 @@ class Layer(Configurable, Planned, ABC):
 
     @abstractmethod
     def backward(self, dA: Array, cache: Cache) -> Array:
-        """From the gradient of the output to that of the input; writes dW, db ... on the way."""
+        """The gradient of the input, given that of the output; also writes dW, db and so on."""
 
     # --- what a subclass calls in build ----------------------------------------------------------
 
@@ -127,7 +128,7 @@ class Layer(Configurable, Planned, ABC):
     def declare_state(self, name: str, shape: Shape, initializer: Initializer) -> None:
         """Declare running state: saved with the network, never optimised.
 
-        Change it in `forward` where `cache.training` is true: in a frozen layer it is not.
+        Change it in `forward` only if `cache.training` is true; in a frozen layer it is false.
         """
         shape = self._checked_declaration(name, shape, initializer)
         self._refuse_taken(name)
@@ -153,10 +154,10 @@ class Layer(Configurable, Planned, ABC):
                 raise SettingError(f"{self!r} cannot declare {name!r}: it has that already")
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """For a container: where the layers inside it stand, in the order of the forward pass.
+        """For a container: the places of the layers inside it, in the order of the forward pass.
 
-        `forward` and `backward` find them in `cache.layers_of(self)`. By default, none of them may
-        write over what it is given.
+        `forward` and `backward` find them in `cache.layers_of(self)`. By default, no inner layer
+        may write over what it is given.
         """
         return tuple(
             Place(f"{i}.{type(layer).__name__.lower()}", layer)
@@ -236,19 +237,19 @@ class Layer(Configurable, Planned, ABC):
         return self.output_shape
 
     def inputs_of(self, value: Any) -> tuple[Any, ...]:
-        """Shapes or arrays, one for each input, from what it is given."""
+        """A tuple of shapes or arrays, one for each input."""
         return value if self.takes_several else (value,)
 
     def outputs_of(self, value: Any) -> tuple[Any, ...]:
-        """Shapes or arrays, one for each output, from what it returns."""
+        """A tuple of shapes or arrays, one for each output."""
         return value if self.gives_several else (value,)
 
     def takes_ids_at(self, place: int) -> bool:
-        """Whether the input at this place is ids."""
+        """Whether the input with this index is ids."""
         return self.takes_ids
 
     def suggest(self, following: Initializer) -> Initializer:
-        """Decide weights declared without an initializer; say what suits the weights below."""
+        """Set the initializer of weights without one; return what suits the weights below."""
         for name, tensor in self.declared.items():
             if tensor.initializer is None:
                 self.declared[name] = replace(tensor, initializer=following)
@@ -262,7 +263,7 @@ class Layer(Configurable, Planned, ABC):
         gradients: Mapping[str, Array],
         state: Mapping[str, Array],
     ) -> None:
-        """Take the views into the network's vectors as attributes: `W`, `dW` ..."""
+        """Set the views into the network's vectors as attributes: `W`, `dW` ..."""
         views = {**parameters, **{f"d{name}": view for name, view in gradients.items()}, **state}
         self.__dict__.update(views)
         # A layer without tensors belongs to its network all the same.
@@ -277,7 +278,7 @@ class Layer(Configurable, Planned, ABC):
         super().__setattr__(name, value)
 
     def mask_for(self, A: Array, cache: Cache) -> Array | None:
-        """`cache.mask`, which has to have the shape (m, time) of the input, or None."""
+        """`cache.mask`, which must have the shape (m, time) of the input, or None."""
         mask = cache.mask
         if mask is None:
             return None
@@ -291,9 +292,10 @@ class Layer(Configurable, Planned, ABC):
         return mask
 
     def users_of(self, setting: str) -> Iterator[tuple[Layer, str]]:
-        """The layers whose passes read this setting, and what they call it.
+        """The layers whose passes read this setting, and their names for it.
 
-        A container that passes a setting on to inner layers names them, so schedules reach them.
+        A container that passes a setting on to inner layers lists them, so that schedules reach
+        them.
         """
         yield self, setting
 
@@ -328,7 +330,7 @@ _PLACED: ContextVar[dict[int, Layer] | None] = ContextVar("placed", default=None
 def placing() -> Iterator[dict[int, Layer]]:
     """While a network or a graph is built: its layers by identity, as they get their places.
 
-    One that is placed once more is the same layer.
+    A layer that is placed again is the same layer, and shared.
     """
     placed = _PLACED.get()
     if placed is not None:  # inside another
@@ -342,7 +344,7 @@ def placing() -> Iterator[dict[int, Layer]]:
 
 
 def has_a_place(layer: Layer) -> bool:
-    """Whether it stands in the network that is being built, at a place before this one."""
+    """Whether the layer already has a place in the network that is being built."""
     placed = _PLACED.get()
     return placed is not None and id(layer) in placed
 
@@ -369,7 +371,7 @@ def name_who_writes(error: ValueError, who: str) -> None:
 
 
 def seen(value: Any) -> str:
-    """What was returned in place of an array."""
+    """A description of what was returned instead of an array."""
     return "None: is its `return` missing?" if value is None else described(value)
 
 
@@ -382,7 +384,7 @@ def expect_axes(input_shape: Shape, at_least: int, meaning: str) -> None:
 
 
 def expect_image(input_shape: Shape) -> None:
-    """Refuse what is not an image, or an image of open size."""
+    """Refuse an input that is not an image, or an image of unknown size."""
     if len(input_shape) != 3 or None in input_shape:
         raise ShapeError(
             "needs an input of shape (height, width, channels), without the batch axis; got "

@@ -2,9 +2,9 @@
 
 attention.py    self-attention
 bag.py          one vector for all tokens of an example, whatever their order
-dot_product.py  what attention layers share: all but where queries, keys and values come from
-embedding.py    a learned vector for each token, on the way in and out
-positions.py    where in its sequence a token stands
+dot_product.py  the common part of attention layers, given queries, keys and values
+embedding.py    a learned vector for each token, for input and output
+positions.py    the position of a token in its sequence
 transformer.py  blocks of attention and dense layers, encoders with decoders
 """
 

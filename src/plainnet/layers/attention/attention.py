@@ -1,4 +1,4 @@
-"""Attention: every position takes a weighted mean of others, as `kernels/attention.py` has it."""
+"""Attention: every position takes a weighted mean over others; see `kernels/attention.py`."""
 
 from __future__ import annotations
 
@@ -64,33 +64,34 @@ class MultiHeadAttention(DotProduct):
     """Self-attention: Y = [O_1 ... O_n] W_out^T + b_out, O_h = softmax(Q_h K_h^T / sqrt d) V_h.
 
     Vaswani et al. 2017, section 3.2.2. The queries, keys and values of all heads come from one
-    product, Z = A W^T + b. Steps that the mask leaves out get no weight; where nothing is left to
-    attend to, O is zero.
+    product, Z = A W^T + b. Masked steps get no weight; where nothing is left to attend to, O is
+    zero.
 
     With `Cache(carry=True)` and causal attention, the keys and values of earlier passes are kept,
-    and a pass computes only what is new.
+    and a pass computes only the new steps.
 
     Parameters
     ----------
     heads : int
+        n, the number of attention heads.
     causal : bool
-        A position sees itself and those before it.
+        Whether a position attends only to itself and to earlier positions.
     key_value_heads : int, optional
-        Fewer heads of keys and values than of queries: neighbouring heads share them (Ainslie et
-        al. 2023, GQA). A divisor of `heads`, which is also the default.
+        The number of heads for keys and values, a divisor of `heads`; by default `heads`. If there
+        are fewer, neighbouring heads of queries share them (Ainslie et al. 2023, GQA).
     rotary : bool, "halves" or "interleaved"
-        Queries and keys are turned by their positions (Su et al. 2021, RoFormer). True is "halves",
-        as in Llama; `kernels/rotary.py` says which pairs the two are.
+        Whether to rotate queries and keys by their positions (Su et al. 2021, RoFormer). True means
+        "halves", as in Llama; `kernels/rotary.py` says which pairs each of the two rotates.
     rotary_base : float
-        The slowest pair turns by about 1 / rotary_base a step.
+        The slowest pair rotates by about 1 / rotary_base per step.
     bias : bool
         Whether there are `b` and `b_out`.
     dropout : float
-        The probability with which a weight of P becomes zero in training.
+        The probability with which an attention weight becomes zero in training.
     head_width : int, optional
         d; by default the input's width divided by `heads`.
     initializer : Initializer, optional
-        For `W`. By default the one that suits linear layers, Glorot.
+        For `W`. By default Glorot's, which suits linear layers.
     output_initializer : Initializer, optional
         For `W_out`. By default that of `W`.
 
@@ -235,14 +236,14 @@ class MultiHeadAttention(DotProduct):
 class CrossAttention(DotProduct):
     """Attention whose keys and values come from an encoder (Vaswani et al. 2017, section 3.2.3).
 
-    It stands among a decoder's layers in an `EncoderDecoder`, and gets the queries from its input:
-    Q = A W^T + b, and [K V] = X W_kv^T + b_kv of the encoder's output X. Otherwise it is as
-    `MultiHeadAttention`.
+    It is one of a decoder's layers in an `EncoderDecoder`. The queries come from its input,
+    Q = A W^T + b, and keys and values from the encoder's output X, [K V] = X W_kv^T + b_kv.
+    Otherwise it works like `MultiHeadAttention`.
 
     Parameters
     ----------
     heads, key_value_heads, bias, dropout, head_width, initializer, output_initializer
-        As of `MultiHeadAttention`.
+        As in `MultiHeadAttention`.
     source_width : int, optional
         The width of X; by default that of the input.
 
@@ -374,7 +375,7 @@ class CrossAttention(DotProduct):
 
 
 def require_rotary(rotary: Any) -> bool | Pairing:
-    """Whether to turn queries and keys, and which pairs."""
+    """Whether to rotate queries and keys, and which pairs."""
     if isinstance(rotary, str) and rotary in get_args(Pairing):
         return cast("Pairing", rotary)
     if isinstance(rotary, bool | np.bool_):

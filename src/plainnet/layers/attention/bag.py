@@ -73,21 +73,21 @@ class EmbeddingBag(Layer):
 
     The ids may be the words and character n-grams of a text (Joulin et al. 2016, Bag of Tricks for
     Efficient Text Classification; Bojanowski et al. 2017, Enriching Word Vectors with Subword
-    Information). Y is what `Embedding` and a sum over time give, without an array of all vectors.
-    It is a network's first layer. Examples with fewer ids than others are padded; one without any
+    Information). The result is that of `Embedding` followed by a sum over time, without an array of
+    all vectors. The layer is a network's first. Examples with fewer ids are padded; one without ids
     gives 0.
 
     Parameters
     ----------
     vocabulary : int
-        How many ids there are: 0 to vocabulary - 1. Others are refused.
+        The number of ids: 0 to vocabulary - 1. Other ids are refused.
     width : int
         Length of a vector.
     combine : {"mean", "sum", "weights"}
         The mean or the sum of the vectors. With "weights", the layer has two inputs of shape
         (time,), ids and their weights, and gives the sum of the vectors times their weights.
     padding : int, optional
-        The id that pads short examples, which does not count. Its vector is zero and stays so.
+        The id that pads short examples and does not count. Its vector is and remains zero.
     initializer : Initializer, optional
         For `E`. By default standard normal numbers.
 

@@ -1,4 +1,4 @@
-"""What both attention layers share: all but where queries, keys and values come from."""
+"""The common part of both attention layers, given queries, keys and values."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Tokens: a learned vector for each id, on the way in and, if they are tied, on the way out."""
+"""Tokens: a learned vector for each id, for the input and, if tied, for the output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ONE_HOT = "(ids[..., None] == arange(len(E))).reshape(-1, len(E))"
 
 @dataclass(frozen=True)
 class WithZeroRow(Initializer):
-    """Another initializer's numbers, and zero in one row."""
+    """Another initializer's numbers, with zeros in one row."""
 
     initializer: Initializer
     row: int
@@ -43,12 +43,12 @@ class Embedding(Layer):
     Parameters
     ----------
     vocabulary : int
-        How many ids there are: 0 to vocabulary - 1. Others are refused.
+        The number of ids: 0 to vocabulary - 1. Other ids are refused.
     width : int
         Length of a vector.
     padding : int, optional
-        The id that pads short sequences. Its vector is zero and stays so, and the layers above know
-        the padding from the mask.
+        The id that pads short sequences. Its vector is and remains zero, and a mask tells the
+        layers above which steps are padding.
     initializer : Initializer, optional
         For `E`. By default standard normal numbers.
 
@@ -122,7 +122,7 @@ class Embedding(Layer):
 
 
 class TiedEmbedding(Layer):
-    """Z = F(E[ids]) E^T: the vectors that tokens come in as are the weights that score them.
+    """Z = F(E[ids]) E^T: the vectors of the input tokens are also the weights that score them.
 
     F is one or more layers in order (Press and Wolf 2017, Using the Output Embedding to Improve
     Language Models, section 3).
@@ -130,16 +130,17 @@ class TiedEmbedding(Layer):
     Parameters
     ----------
     vocabulary : int
-        How many ids there are, and so how many outputs.
+        The number of ids, and so of outputs.
     width : int
-        Length of a vector. The layers get (m, time, width) and return that shape.
+        Length of a vector. The layers get the shape (m, time, width) and return it.
     layers : sequence of Layer
+        The layers of F.
     padding : int, optional
-        The id that pads short sequences. It comes in as zeros, and the layers know the padding from
-        the mask. Like every id it has a score.
+        The id that pads short sequences. Its input vector is zero, and a mask tells the layers
+        which steps are padding. Like every id it has a score.
     initializer : Initializer, optional
-        For `E`. By default normal with standard deviation 0.02, as in GPT-2: the first outputs are
-        then near zero, and all tokens equally probable.
+        For `E`. By default normal with standard deviation 0.02, as in GPT-2: the initial outputs
+        are then near zero, and all tokens almost equally probable.
 
     Tensors
     -------
@@ -186,7 +187,7 @@ class TiedEmbedding(Layer):
         return following
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """What goes in and comes back is made here, and nobody else reads it."""
+        """The inner layers may write over what they get: it is made here and not read elsewhere."""
         yield Place("", self.branch, reuse_input=True, reuse_gradient=True)
 
     formulas = Formulas(
@@ -243,7 +244,7 @@ class TiedEmbedding(Layer):
 
 
 def checked_padding(padding: int | None, vocabulary: int) -> int | None:
-    """The setting `padding` of a layer with this many ids."""
+    """The `padding` setting, checked for a layer with this many ids."""
     if padding is None:
         return None
     padding = require_integer("padding", padding, at_least=0)
@@ -253,7 +254,7 @@ def checked_padding(padding: int | None, vocabulary: int) -> int | None:
 
 
 def vectors_of(ids: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> Array:
-    """E[ids], with zeros for padding, and the mask that says where that is."""
+    """E[ids], with zeros for padding, and the mask of the steps that are not padding."""
     known = checked_ids(layer, ids, cache)
     Y = cache.array("Y", (*ids.shape, layer.width), layer.E.dtype)
     take_rows(layer.E, known, Y)
@@ -284,7 +285,7 @@ class TakesIds(Protocol):
 
 
 def checked_ids(layer: TakesIds, ids: Array, cache: Cache) -> Array:
-    """The ids as NumPy indexes by them, kept as `ids`; refuses those out of range."""
+    """The ids as an array for indexing, kept as `ids`; refuses ids out of range."""
     if ids.size:
         lowest, highest = ids.min(), ids.max()
         if lowest < 0 or highest >= layer.vocabulary:

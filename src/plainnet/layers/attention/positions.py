@@ -1,4 +1,4 @@
-"""Where in its sequence a token stands, added to its vector; `kernels/rotary.py` turns by it."""
+"""Encodings of a token's position, added to its vector; `kernels/rotary.py` rotates instead."""
 
 from functools import lru_cache
 from typing import Any
@@ -15,12 +15,12 @@ from plainnet.layers.base import Array, Layer, Shape
 
 
 class LearnedPositions(Layer):
-    """Y_t = A_t + P_t: a learned vector for each place, counted from 0.
+    """Y_t = A_t + P_t: a learned vector for each position, counted from 0.
 
     Parameters
     ----------
     length : int
-        How many places there are. Longer sequences are refused.
+        The number of positions. Longer sequences are refused.
     initializer : Initializer, optional
         For `P`. By default normal with standard deviation 0.02, as in GPT-2.
 
@@ -85,10 +85,10 @@ class LearnedPositions(Layer):
 
 
 class SinusoidalPositions(Layer):
-    """Y_t = A_t + PE_t, waves of the place from 2 pi to 10000 * 2 pi long (Vaswani et al. 2017).
+    """Y_t = A_t + PE_t: waves along the positions, of lengths from 2 pi to 10000 * 2 pi.
 
-    Section 3.5 there: PE_t,2i = sin(t / 10000^(2i / width)) and PE_t,2i+1 the cosine of the same.
-    Nothing is learned, and a sequence may be as long as it likes.
+    PE_t,2i = sin(t / 10000^(2i / width)), and PE_t,2i+1 is the cosine of the same (Vaswani et al.
+    2017, section 3.5). Nothing is learned, and sequences may have any length.
     """
 
     def build(self, input_shape: Shape) -> Shape:
@@ -140,12 +140,12 @@ def expect_sequence(input_shape: Shape) -> tuple[int | None, int]:
 
 
 def carried_steps(cache: Cache) -> int:
-    """How many steps the passes before this one had: 0 unless the cache carries."""
+    """The number of steps in earlier passes: 0 unless the cache carries."""
     return int(cache.carried.get("steps", 0)) if cache.carry else 0
 
 
 def count_steps(cache: Cache, T: int) -> None:
-    """The next pass begins T steps later."""
+    """Record that the next pass begins T steps later."""
     if cache.carry:
         cache.carried["steps"] = carried_steps(cache) + T
 

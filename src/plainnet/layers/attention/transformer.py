@@ -1,4 +1,4 @@
-"""Transformers: blocks of attention and dense layers, and an encoder beside its decoder."""
+"""Transformers: blocks of attention and dense layers, and an encoder with a decoder."""
 
 from __future__ import annotations
 
@@ -38,37 +38,42 @@ NORMALIZATIONS = {"LayerNorm": LayerNorm, "RMSNorm": RMSNorm}
 
 
 class TransformerBlock(Layer):
-    """Attention, then two dense layers for each position, each around a shortcut.
+    """Attention, then two dense layers for each position, each part with a shortcut around it.
 
-    With norm="pre", A + F(normalize(A)) (as in GPT-2; Xiong et al. 2020), which is easy to train; a
-    normalization belongs after the last block. With norm="post", normalize(A + F(A)) (Vaswani et
-    al. 2017). The layers inside are `layers`, by name "0.residual.1.multiheadattention" and so on.
+    With norm="pre", a part computes A + F(normalize(A)) (as in GPT-2; Xiong et al. 2020), which is
+    easy to train; add a normalization after the last block. With norm="post", it computes
+    normalize(A + F(A)) (Vaswani et al. 2017). The layers inside are in `layers`, with names such as
+    "0.residual.1.multiheadattention".
 
     Parameters
     ----------
     heads : int
+        The number of attention heads.
     hidden : int, optional
         Units of the first dense layer. By default 4 times the width, or 8/3 times for "swiglu",
-        which has three matrices in place of two (Shazeer 2020, section 2).
+        which has three matrices instead of two (Shazeer 2020, section 2).
     activation : {"gelu", "swiglu", "relu"}
+        Follows the first dense layer.
     norm : {"pre", "post"}
+        Where each part normalizes: before F, or after the sum.
     causal : bool
-        A position sees itself and those before it: for decoders, and models of language.
+        Whether a position attends only to itself and to earlier positions, as decoders and language
+        models need it.
     cross : bool
-        Between the two parts, attention to an encoder's output; see `EncoderDecoder`.
+        Whether a part between the two attends to an encoder's output; see `EncoderDecoder`.
     dropout : float
-        Of attention weights, and of what each part adds to the shortcut.
+        The rate for attention weights, and for what each part adds to the shortcut.
     rotary, rotary_base, key_value_heads, head_width
         As in `MultiHeadAttention`.
     bias : bool
-        Of dense layers and attention.
+        Whether dense layers and attention have biases.
     normalization : {"LayerNorm", "RMSNorm"}
     initializer : Initializer, optional
-        For all weights. By default Glorot's for attention and the last layer, He's for the hidden.
+        For all weights. By default He's for the first dense layer, Glorot's for all others.
     residual_initializer : Initializer, optional
-        For the weights whose output is added to the shortcut; by default as the others. GPT-2 has
-        Normal(0.02), and Normal(0.02 / sqrt(2 * blocks)) here, so that a sum over many blocks is
-        not larger than one over few.
+        For the weights whose output is added to the shortcut; by default the same as for the
+        others. GPT-2 uses Normal(0.02) for the others and Normal(0.02 / sqrt(2 * blocks)) for
+        these, so that a sum over many blocks is not larger than one over few.
     """
 
     releases_arrays = True
@@ -197,21 +202,21 @@ class TransformerBlock(Layer):
 class EncoderDecoder(Layer):
     """Y = decoder(target), whose cross-attention reads encoder(source) (Vaswani et al. 2017).
 
-    The input has source and target one after the other along the time axis: ids of shape (m,
+    The input holds source and target one after the other along the time axis: ids of shape (m,
     source_length + time), or numbers of shape (m, source_length + time, features). The
-    `CrossAttention` layers among the decoder's, in `TransformerBlock(cross=True)` for example, get
-    the encoder's output X, and the gradients that they return are added up. Steps of the source
-    that are padding get no attention.
+    `CrossAttention` layers in the decoder, for example in `TransformerBlock(cross=True)`, get the
+    encoder's output X, and the gradients that they return for it are added up. Padding in the
+    source gets no attention.
 
-    With `Cache(carry=True)`, as in `plainnet.generate`, the first pass has source and target; those
-    after it have only further steps of the target, and the encoder is not run again.
+    With `Cache(carry=True)`, as in `plainnet.generate`, the first pass takes source and target;
+    later passes take only further steps of the target, and the encoder is not run again.
 
     Parameters
     ----------
     encoder, decoder : sequence of Layer
-        Both or neither begin with an `Embedding`.
+        Either both or neither begin with an `Embedding`.
     source_length : int
-        How many steps of the input are the source.
+        The number of steps of the input that are the source.
     """
 
     releases_arrays = True
@@ -255,7 +260,7 @@ class EncoderDecoder(Layer):
             yield from layer.walk()
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """Both get copies; the decoder's gradient comes from outside."""
+        """Encoder and decoder both get copies; the decoder's gradient comes from outside."""
         needed = own.needs_input_gradient
         yield Place(
             "encoder",

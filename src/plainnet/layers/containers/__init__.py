@@ -1,11 +1,11 @@
 """Layers made of layers, layers that join branches, and layers that change only the shape.
 
-graph.py       joined as one likes; order.py says in which order nodes run
-merging.py     where branches meet: sums, products, side by side
-parallel.py    side by side, each on its part of the features
-residual.py    around a shortcut
-sequential.py  one after the other, and the way through one of them
-shaping.py     another shape of the same numbers
+graph.py       layers joined freely; order.py decides the order in which nodes run
+merging.py     layers that join branches: sums, products, concatenation
+parallel.py    layers side by side, each on its part of the features
+residual.py    layers with a shortcut around them
+sequential.py  layers in order, and how a container calls a layer
+shaping.py     layers that only reshape
 """
 
 from plainnet.layers.containers.graph import Graph

@@ -1,7 +1,7 @@
-"""Layers joined as one likes: several inputs, several outputs, layers that stand in several places.
+"""Layers joined freely: several inputs, several outputs, layers that are used in several places.
 
-A graph is a table of nodes, each a layer and where it gets its input from. It runs them in an order
-in which each comes after its sources; the way back takes them in the opposite order, and adds up
+A graph is a table of nodes, each a layer and the sources of its input. It runs them in an order in
+which each comes after its sources; the backward pass runs them in the opposite order, and adds up
 the gradients of whatever several nodes read.
 """
 
@@ -50,19 +50,19 @@ Node = tuple[Any, ...]
 
 
 class Back(NamedTuple):
-    """A node on the way back.
+    """A node in the backward pass.
 
     Attributes
     ----------
     layer : Layer
     own : Cache
     value : int
-        The number of what it makes.
+        The number of the value that it makes.
     sources : list of (int, int or None)
-        The numbers of what it reads, as far as anybody needs their gradients, and which of those
-        that it returns is whose; None if it returns one.
+        The numbers of the values it reads whose gradients are needed, each with the index of that
+        gradient among those it returns; None if it returns only one.
     again : list of (Layer, str)
-        The gradients that it writes after another node has, whose share must be added.
+        The gradients that another node has already written, to which its share must be added.
     """
 
     layer: Layer
@@ -75,8 +75,8 @@ class Back(NamedTuple):
 class Graph(Layer):
     """Named nodes, each a layer and the nodes or inputs that it reads.
 
-    A layer object may be that of several nodes. It is then one layer, with one set of weights: its
-    gradient is the sum of those at each place, and it is saved once, under the name of the first.
+    Several nodes may share a layer object. It is then one layer, with one set of weights: its
+    gradient is the sum over the nodes, and it is saved once, under the name of the first.
 
     Parameters
     ----------
@@ -85,18 +85,19 @@ class Graph(Layer):
         `Concatenate` and any other layer with `takes_several` have as many as they are given. The
         order of the nodes does not matter.
     inputs : str, sequence of str, or mapping of str to "numbers" or "ids"
-        The names of the inputs. Those read by a layer of ids, such as `Embedding`, are ids anyway.
+        The names of the inputs. An input read by a layer of ids, such as `Embedding`, is ids in any
+        case.
     outputs : str or sequence of str
-        The nodes that the loss sees.
+        The nodes whose values go to the loss.
 
     Raises
     ------
     SettingError
-        If a source is unknown, nodes form a cycle, or a node or input is used by nobody.
+        If a source is unknown, nodes form a cycle, or a node or input is not used.
 
     Examples
     --------
-    Two networks that share their first layer, and compare what it makes of two inputs:
+    Two branches that share their first layer, and compare its outputs for two inputs:
 
     >>> from plainnet import Network
     >>> from plainnet.layers import Concatenate, Dense, ReLU
@@ -220,7 +221,7 @@ class Graph(Layer):
         return again[::-1]
 
     def suggest(self, following: Initializer) -> Initializer:
-        """Below a value that several nodes read, the first of them decides."""
+        """If several nodes read a value, the first of them decides for the weights below it."""
         suggested = dict.fromkeys(self._outputs, following)
         for i in reversed(range(len(self.places))):
             below = self.places[i].suggest(suggested[i + len(self.inputs)])
@@ -228,9 +229,9 @@ class Graph(Layer):
         return suggested[0]
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """A node may write over what only it reads, and its source releases.
+        """A node may write over a value that only it reads and that its source releases.
 
-        The gradient of what several nodes read is a sum, which belongs to the graph.
+        The gradient of a value that several nodes read is a sum, which belongs to the graph.
         """
         n = len(self.inputs)
         readers: list[list[Layer]] = [[] for _ in range(n + len(self.places))]
@@ -356,7 +357,7 @@ class Graph(Layer):
     # --- description ------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        """Code that makes it: a shared layer gets a name where it first stands."""
+        """Code that makes the graph: a shared layer is named where it first appears."""
         with shown_by_name(_names_of_shared(self)):
             nodes = {
                 name: f"({', '.join([repr(layer), *map(repr, sources)])})"
@@ -384,14 +385,14 @@ def _names_of_shared(graph: Graph) -> dict[int, str]:
 
 
 def input_names(body: Layer, n: int) -> tuple[str, ...]:
-    """What a body's inputs are called: by a graph at its beginning, otherwise "0", "1" ..."""
+    """The names of a body's inputs: from a graph at its beginning, otherwise "0", "1" ..."""
     while isinstance(body, Sequential) and body.layers:
         body = body.layers[0]
     return tuple(body.inputs) if isinstance(body, Graph) else tuple(map(str, range(n)))
 
 
 def output_names(body: Layer, n: int) -> tuple[str, ...]:
-    """What its outputs are called: by a graph at its end, otherwise "0", "1" ..."""
+    """The names of its outputs: from a graph at its end, otherwise "0", "1" ..."""
     while isinstance(body, Sequential) and body.layers:
         body = body.layers[-1]
     return body.outputs if isinstance(body, Graph) else tuple(map(str, range(n)))

@@ -1,4 +1,4 @@
-"""Layers that make one array of several: where the branches of a graph meet."""
+"""Layers that make one array out of several, where the branches of a graph meet."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def _inputs(layer: Any) -> list[str]:
 
 
 class Merge(Layer):
-    """What layers with several inputs of one shape share.
+    """The base of layers with several inputs of one shape.
 
-    The steps of a sequence that are data are those that are data in all inputs.
+    A step of a sequence counts as data if it is data in all inputs.
     """
 
     takes_several = True
@@ -46,7 +46,7 @@ class Merge(Layer):
 
 
 def in_all(masks: tuple[Array | None, ...], cache: Cache) -> Array | None:
-    """The steps that are data by each of these masks; None is all of them."""
+    """The steps that are data according to each of these masks; None means all steps."""
     known = [mask for mask in masks if mask is not None]
     if len(known) < 2:
         return known[0] if known else None
@@ -58,7 +58,7 @@ def in_all(masks: tuple[Array | None, ...], cache: Cache) -> Array | None:
 
 
 class Add(Merge):
-    """Y = A_1 + ... + A_n, of inputs of one shape."""
+    """Y = A_1 + ... + A_n, for inputs of the same shape."""
 
     @WrittenOut
     def formulas(layer: Any) -> Formulas:  # noqa: N805
@@ -82,7 +82,7 @@ class Add(Merge):
 
 
 class Multiply(Merge):
-    """Y = A_1 * ... * A_n, of inputs of one shape: one of them may be a gate."""
+    """Y = A_1 * ... * A_n, for inputs of the same shape, one of which may be a gate."""
 
     @WrittenOut
     def formulas(layer: Any) -> Formulas:  # noqa: N805
@@ -123,7 +123,7 @@ class Multiply(Merge):
 
 
 class Dot(Merge):
-    """Y = sum_k A_1k A_2k over the last axis: how alike two vectors are, shape (m, ..., 1)."""
+    """Y = sum_k A_1k A_2k over the last axis: the similarity of two vectors, shape (m, ..., 1)."""
 
     formulas = Formulas(
         input="A",
@@ -164,7 +164,8 @@ class Concatenate(Layer):
     Parameters
     ----------
     axis : int
-        Of the arrays, whose axis 0 is the batch: -1 joins features, 1 joins sequences in time.
+        An axis of the arrays, whose axis 0 is the batch: -1 joins features, 1 joins sequences in
+        time.
     """
 
     takes_several = True

@@ -1,4 +1,4 @@
-"""In which order the nodes of a graph run, and which graphs are refused."""
+"""The order in which the nodes of a graph run, and the graphs that are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from plainnet.errors import SettingError
 def in_order(
     sources: Mapping[str, tuple[str, ...]], inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> list[str]:
-    """The nodes, each after its sources; in the given order where that is one.
+    """The nodes, each after its sources; in the given order if that is such an order.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def in_order(
     Raises
     ------
     SettingError
-        If a name is unknown or used twice, nodes form a cycle, or something is used by nobody.
+        If a name is unknown or used twice, nodes form a cycle, or something is not used.
     """
     _expect_known(sources, inputs, outputs)
     order: list[str] = []

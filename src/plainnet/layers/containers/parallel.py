@@ -17,14 +17,14 @@ from plainnet.layers.containers.sequential import backward_through, checked_laye
 
 
 class Parallel(Layer):
-    """Layers side by side, each on its part of the input's features; outputs are concatenated.
+    """Layers side by side, each on its part of the input's features, with outputs concatenated.
 
     Parameters
     ----------
     parts : sequence of (start, stop)
-        Which features each layer gets. Parts may overlap; each feature is in at least one.
+        The features that each layer gets. Parts may overlap; each feature is in at least one.
     layers : sequence of Layer
-        Each takes (m, stop - start) and gives (m, some width).
+        Each takes the shape (m, stop - start) and returns (m, width) for some width.
     """
 
     releases_arrays = True

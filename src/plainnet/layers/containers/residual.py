@@ -1,4 +1,4 @@
-"""Layers around a shortcut."""
+"""Layers with a shortcut around them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plainnet.layers.containers.sequential import Sequential
 class Residual(Layer):
     """Y = A + F(A), F one or more layers in order (He et al. 2016, Deep Residual Learning, eq. 1).
 
-    The shortcut passes the gradient on unchanged, past all the layers of F.
+    The shortcut passes the gradient on unchanged, around all layers of F.
     """
 
     releases_arrays = True

@@ -1,4 +1,4 @@
-"""Layers one after the other, and the way through one of them."""
+"""Layers in order, and how a container runs one of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, name_who_writ
 
 
 class Sequential(Layer):
-    """One layer after the other; the gradient comes back in the opposite order."""
+    """One layer after the other; the backward pass runs them in the opposite order."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = checked_layers(layers)
@@ -47,9 +47,9 @@ class Sequential(Layer):
         return following
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """Each layer may write over what its neighbours release, and the ends over what this may.
+        """Each layer may write over what its neighbours release; the ends, over what this one may.
 
-        Below the first layer that learns, nobody reads a gradient.
+        No gradient is read below the first layer that learns.
         """
         over_inputs = [own.reuse_input, *(layer.releases_arrays for layer in self.layers)]
         over_gradients = [*(layer.releases_arrays for layer in self.layers[1:]), own.reuse_gradient]
@@ -97,7 +97,7 @@ def _expect_one(before: Layer, after: Layer) -> None:
 
 
 def forward_in_order(layers: list[tuple[Layer, Cache]], A: Array) -> Array:
-    """Through one layer after the other."""
+    """The forward pass through one layer after the other."""
     try:
         for layer, own in layers:
             A = watched_forward(layer, A, own) if own.watches_forward else layer.forward(A, own)
@@ -108,28 +108,28 @@ def forward_in_order(layers: list[tuple[Layer, Cache]], A: Array) -> Array:
 
 
 def backward_in_order(layers_back: list[tuple[Layer, Cache]], dA: Array) -> Array:
-    """And back, from the last to the first."""
+    """The backward pass, from the last layer to the first."""
     for layer, own in layers_back:
         dA = watched_backward(layer, dA, own) if own.watches_backward else layer.backward(dA, own)
     return dA
 
 
 def forward_through(layer: Layer, A: Array, cache: Cache) -> Array:
-    """A container's way through one of its layers."""
+    """The forward pass of a container through one of its layers."""
     return watched_forward(layer, A, cache) if cache.watches_forward else layer.forward(A, cache)
 
 
 def backward_through(layer: Layer, dA: Array, cache: Cache) -> Array:
-    """And back."""
+    """The backward pass of a container through one of its layers."""
     return (
         watched_backward(layer, dA, cache) if cache.watches_backward else layer.backward(dA, cache)
     )
 
 
 def watched_forward(layer: Layer, A: Any, cache: Cache) -> Any:
-    """A checked forward pass: a cache's first, a recorded one, or one with a mask.
+    """A checked forward pass: the first of a cache, a recorded one, or one with a mask.
 
-    It returns what `build` said and leaves A alone.
+    The layer must return the shape that `build` gave, and leave A unchanged.
     """
     mask = layer.mask_for(layer.inputs_of(A)[0], cache) if layer.uses_mask else None
     given = A if cache.reuse_input else _protected(A)
@@ -180,7 +180,7 @@ def _expect_tuple(layer: Layer, what: str, returned: Any, n: int) -> None:
 
 
 def watched_backward(layer: Layer, dA: Any, cache: Cache) -> Any:
-    """The same for the way back: the gradient of the input has the input's shape."""
+    """A checked backward pass: the gradient of the input must have the input's shape."""
     if cache.carry and not layer.carries_back:
         raise SettingError(f"layer {layer.name} ({layer!r}) has no backward pass with carry=True")
     given = dA if cache.reuse_gradient else _protected(dA)
@@ -224,7 +224,7 @@ def _protected(arrays: Any) -> Any:
 
 
 def checked_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    """The setting `layers`, if it is Layer objects."""
+    """The setting `layers`, which must hold Layer objects."""
     objects = require_sequence("layers", layers, "Layer objects")
     for position, layer in enumerate(objects):
         require_type(f"layer {position}", layer, Layer)

@@ -1,4 +1,4 @@
-"""Layers that change only the shape. They return a view and cost nothing."""
+"""Layers that change only the shape. They return a view and take no time."""
 
 from collections.abc import Sequence
 from math import prod
@@ -33,7 +33,7 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """(m, ...) becomes (m, *shape). One axis of `shape` may be -1: what is left."""
+    """(m, ...) becomes (m, *shape). One axis of `shape` may be -1, for whatever is left."""
 
     needs_lengths = True
     ends_time = True

@@ -1,4 +1,4 @@
-"""Which layer objects a network holds: its own, each once but for those that a graph shares."""
+"""The layer objects of a network: its own, each once except for those that a graph shares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plainnet.layers.containers.graph import Graph
 def expect_each_once(body: Layer) -> None:
     """Refuse a layer that stands in two places, unless they are in two nodes of one graph.
 
-    `[Dense(8)] * 3` is three times the same layer, which is hardly ever meant.
+    `[Dense(8)] * 3` contains the same layer three times, which is hardly ever intended.
     """
     found: dict[int, set[int]] = {}  # the identities of what is inside, and of itself
     for each in _innermost_first(body):
@@ -33,7 +33,7 @@ def expect_each_once(body: Layer) -> None:
 
 
 def expect_modest(body: Layer) -> None:
-    """Refuse layers that Python's stack could not hold in a pass, or no memory its places."""
+    """Refuse layers nested too deeply for Python's stack, or with too many places for memory."""
     depth: dict[int, int] = {}
     places: dict[int, int] = {}
     for layer in _innermost_first(body):
@@ -52,7 +52,7 @@ def expect_modest(body: Layer) -> None:
 
 
 def expect_placed(body: Layer, placed: Mapping[int, Layer]) -> None:
-    """Refuse a layer that is inside a container which has not placed it: it has no tensors here."""
+    """Refuse a layer that its container has not placed, and that has no tensors here."""
     for layer in body.walk():
         if id(layer) not in placed:
             raise SettingError(
@@ -79,9 +79,9 @@ def _innermost_first(body: Layer) -> list[Layer]:
 
 
 def with_own_layers(body: Layer) -> tuple[Layer, list[tuple[Layer, Layer]]]:
-    """The body with copies of the layers that belong to another network, and which are of which.
+    """The body with copies of layers that belong to another network, and the pairs of both.
 
-    Layers that belong to none stay as they are, so that whoever made them finds them in the
+    Layers that belong to no network are not copied, so that whoever made them finds them in the
     network.
     """
     theirs = {id(layer) for layer in body.walk() if layer._bound}
@@ -94,7 +94,7 @@ def with_own_layers(body: Layer) -> tuple[Layer, list[tuple[Layer, Layer]]]:
 
 
 def copy_tensors(original: Layer, layer: Layer) -> None:
-    """Write the parameters and running state of a layer into its copy in another network."""
+    """Copy the parameters and running state of a layer into its copy in another network."""
     for name in (*layer.declared, *layer.declared_state):
         view, values = getattr(layer, name), getattr(original, name)
         if view.shape != values.shape:

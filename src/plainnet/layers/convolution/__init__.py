@@ -1,12 +1,12 @@
-"""What slides over images and sequences.
+"""Kernels and windows that slide over images and sequences.
 
-conv1d.py          a kernel along time
-conv2d.py          a kernel over images, and the same transposed
-filters.py         what all convolutions share: filters in groups, weights, biases
+conv1d.py          convolution along time
+conv2d.py          convolution over images, and its transpose
+filters.py         the common part of convolutions: filters in groups, weights, biases
 global_pooling.py  the mean or the maximum of a whole image or sequence
 pooling.py         the mean or the maximum under a window
-sliding.py         settings that all of them share: windows, padding
-upsampling.py      more pixels from fewer
+sliding.py         the common settings: windows, padding
+upsampling.py      enlarging images
 """
 
 from plainnet.layers.convolution.conv1d import Conv1d

@@ -37,18 +37,20 @@ _SEEN, _DZ1 = (f"{name}.reshape(*{name}.shape[:2], groups, -1)" for name in ("se
 
 
 class Conv1d(Convolution):
-    """A kernel that slides along time: what `Conv2d` is to images.
+    """Convolution along time: a kernel that slides over a sequence as in `Conv2d` over an image.
 
-    The length may be open. Masked steps count as zeros, so that a padded sequence gives the same as
-    it does alone.
+    Sequences may have any length. Masked steps count as zeros, so that a padded sequence gives the
+    same result as it does alone.
 
     Parameters
     ----------
     filters, kernel_size, stride, dilation : int
+        As in `Conv2d`, in steps of time.
     padding : "valid", "same", "causal", int or (int, int)
-        Zeros before and after the sequence. "causal" puts as many as "same" all before it, so that
-        no output depends on a later step (van den Oord et al. 2016, WaveNet, section 2.1). With
-        stride 1, a cache with `carry=True` then continues the sequences of the pass before.
+        Zeros before and after the sequence. "causal" adds as many as "same", but all before it, so
+        that no output depends on a later step (van den Oord et al. 2016, WaveNet, section 2.1).
+        With "causal" and stride 1, a cache with `carry=True` continues the sequences of the
+        previous pass.
     groups, bias, initializer
         As in `Conv2d`.
 

@@ -1,4 +1,4 @@
-"""Convolution over images, and the same transposed."""
+"""Convolution over images, and its transpose."""
 
 from dataclasses import replace
 from typing import Any
@@ -36,9 +36,9 @@ _A, _DZ = (f"{name}.reshape(*{name}.shape[:3], groups, -1)" for name in ("A", "d
 
 
 class Conv2d(Convolution):
-    """Every filter is a weighted sum of what lies under a kernel that slides over an image.
+    """Convolution: weighted sums of the pixels under a kernel that slides over an image.
 
-    For n pixels in a direction, the output has
+    For n pixels along an axis, the output has
     floor((n + zeros - dilation (kernel_size - 1) - 1) / stride) + 1.
 
     Parameters
@@ -46,13 +46,14 @@ class Conv2d(Convolution):
     filters : int
         Channels of the output.
     kernel_size, stride, dilation : int or (int, int)
-        Down and across. With a dilation d the kernel looks at every d-th pixel.
+        One number, or one down and one across. With dilation d, the kernel covers every d-th pixel.
     padding : "valid", "same", int, (int, int) or ((above, below), (left, right))
-        Zeros around the image. "valid" adds none; "same" as many as give ceil(n / stride) outputs,
-        the odd one below and to the right, as in TensorFlow and ONNX's SAME_UPPER.
+        Zeros around the image. "valid" adds none; "same" adds as many as give ceil(n / stride)
+        outputs, with an odd one below and to the right, as in TensorFlow and ONNX's SAME_UPPER.
     groups : int
-        Channels and filters are split into this many groups, and each filter sees its own group's
-        channels. As many groups as channels and filters make a depthwise convolution.
+        Channels and filters are split into this many groups, and each filter sees only its own
+        group's channels. With as many groups as channels and filters, this is a depthwise
+        convolution.
     bias : bool
         Whether there is a `b`.
     initializer : Initializer, optional
@@ -140,11 +141,11 @@ class Conv2d(Convolution):
 
 
 class ConvTranspose2d(Convolution):
-    """The transpose of a convolution: every pixel adds the kernel, times itself, to the output.
+    """Transposed convolution: every pixel adds the kernel, multiplied by it, to the output.
 
-    A `Conv2d` with the same settings leads from this layer's output shape to its input shape. The
-    two are linear maps, and as matrices each is the other's transpose, so that this forward pass is
-    that layer's backward pass. For n pixels in a direction, the output has
+    A `Conv2d` with the same settings maps this layer's output shape to its input shape. As matrices
+    the two linear maps are each other's transposes, so that this layer's forward pass is the
+    other's backward pass. For n pixels along an axis, the output has
     (n - 1) stride - zeros + dilation (kernel_size - 1) + 1 + output_padding.
 
     Parameters
@@ -152,10 +153,10 @@ class ConvTranspose2d(Convolution):
     filters, kernel_size, stride, dilation, groups, bias, initializer
         As in `Conv2d`.
     padding : "valid", "same", int, (int, int) or ((above, below), (left, right))
-        The zeros of that convolution, which are cut off this output. "same" leaves n stride.
+        The zeros of that convolution, which are cut off this output. "same" leaves n stride pixels.
     output_padding : int or (int, int)
-        Additional lines below and columns to the right, fewer than the stride or the dilation: a
-        convolution with a stride maps images of several sizes to one.
+        Additional rows below and columns to the right, fewer than the stride or the dilation. They
+        select the output size, since a convolution with a stride maps several sizes to one.
 
     Tensors
     -------

@@ -1,4 +1,4 @@
-"""What all convolutions share: filters in groups, weights and biases, parts of formulas."""
+"""The common part of all convolutions: filters in groups, weights and biases, formulas."""
 
 from abc import ABC
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from plainnet.layers.convolution.sliding import pair
 
 @dataclass(frozen=True)
 class PerGroup(Initializer):
-    """The rule applied to each group separately: a group is a convolution in itself."""
+    """An initializer applied to each group separately, since each is a convolution in itself."""
 
     rule: Initializer
     groups: int
@@ -33,7 +33,7 @@ class PerGroup(Initializer):
 
 
 class Convolution(Layer, ABC):
-    """What all convolutions share: filters in groups, weights and biases."""
+    """The base of all convolutions: filters in groups, weights and biases."""
 
     W: Array
     b: Array
@@ -79,7 +79,7 @@ class Convolution(Layer, ABC):
 
 
 def meeting(axis: int, result: str, latex: str, small: str, large: str) -> Formula:
-    """1 where a cell of the kernel, at a place, meets this pixel; (cells, places, pixels)."""
+    """1 where a cell of the kernel, at a place, covers a pixel; shape (cells, places, pixels)."""
     return Formula(
         result,
         f"arange(window.kernel[{axis}])[:, None, None] * window.dilation[{axis}]"
@@ -105,7 +105,7 @@ W_BY_GROUP = "W.reshape(groups, -1, *W.shape[1:])"
 
 
 def window_of(kernel_size: Any, stride: Any, dilation: Any) -> Window:
-    """The window of these settings, each one number or two, without padding yet."""
+    """The window for these settings, each one number or two; padding comes later."""
     return Window(
         pair("kernel_size", kernel_size), pair("stride", stride), pair("dilation", dilation)
     )

@@ -1,7 +1,7 @@
-"""Pools over a whole image or sequence: the mean, or the maximum, in each channel.
+"""Global pooling: the mean or the maximum of a whole image or sequence, in each channel.
 
-Of equal maxima, the first one gets the gradient. The maxima are not released (`releases_arrays`):
-the backward pass looks for them in the output.
+Among equal maxima, the first gets the gradient. The maxima are not released (`releases_arrays`),
+since the backward pass looks for them in the output.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
-"""Pools: the maximum or the mean of what lies under a window that slides over an image.
+"""Pooling: the maximum or the mean of the pixels under a window that slides over an image.
 
-Of equal maxima, the first one, line by line, gets the gradient.
+Among equal maxima, the first one, row by row, gets the gradient.
 """
 
 from abc import ABC
@@ -54,7 +54,7 @@ def _bounded(name: str, axis: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Where the windows along an axis start and stop, (start, stop) for each."""
+    """Where the windows along an axis start and stop: (start, stop) for each."""
 
     starts: range
     kernel: int
@@ -121,19 +121,19 @@ class _Pool(Layer, ABC):
 
 
 class MaxPool2d(_Pool):
-    """The maximum of what lies under a window that slides over an image, in each channel.
+    """The maximum of the pixels under a window that slides over an image, in each channel.
 
     Parameters
     ----------
     kernel_size : int or (int, int)
-        Down and across.
+        The size of the window, down and across.
     stride : int or (int, int), optional
-        By default that of tiles, the kernel's size.
+        By default the size of the window, so that windows do not overlap.
     padding : "valid", "same", int, (int, int) or ((above, below), (left, right))
-        As in `Conv2d`, but what is added never is the maximum.
+        As in `Conv2d`, but padding is never the maximum.
     ceil_mode : bool
-        Whether a last window may reach beyond the padding, as in PyTorch and ONNX, rather than
-        leave pixels out.
+        Whether a last window may reach beyond the padding instead of leaving pixels out, as in
+        PyTorch and ONNX.
     """
 
     releases_arrays = False  # backward looks for the maxima in Y
@@ -211,7 +211,7 @@ class MaxPool2d(_Pool):
 
 
 class AveragePool2d(_Pool):
-    """The mean of what lies under a window that slides over an image, in each channel.
+    """The mean of the pixels under a window that slides over an image, in each channel.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ class AveragePool2d(_Pool):
         As in `MaxPool2d`.
     count_padding : bool
         Whether the zeros of the padding count as pixels (PyTorch's default), or only the image's
-        pixels do (that of ONNX and Keras). What lies beyond the padding never counts.
+        pixels do (the default of ONNX and Keras). Whatever lies beyond the padding never counts.
     """
 
     def __init__(
@@ -237,7 +237,7 @@ class AveragePool2d(_Pool):
 
     @cached_property
     def counts(self) -> Array:
-        """How many pixels each window's sum is divided by, (height, width, 1)."""
+        """The number of pixels by which each window's sum is divided, shape (height, width, 1)."""
         down, across = (
             [
                 min(stop, n + after) - start if self.count_padding else min(stop, n) - max(start, 0)

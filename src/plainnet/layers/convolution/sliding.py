@@ -1,4 +1,4 @@
-"""The settings of what slides over an image: sizes, strides and padding."""
+"""The settings of kernels and windows: sizes, strides and padding."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from plainnet.errors import SettingError, ShapeError, require_integer
 from plainnet.kernels.sliding import Pair, Window
 
 MOST_PIXELS = 2**31 - 1
-"""In a direction: more than any image has, and products of two stay numbers of NumPy's."""
+"""Along an axis: more than any image has, and the product of two still fits NumPy's integers."""
 
 
 def plain(value: Any) -> Any:
-    """Lists, which come from JSON, as tuples."""
+    """The setting with lists, which come from JSON, as tuples."""
     return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
 
 
@@ -46,7 +46,7 @@ def require_padding(padding: Any, *names: str) -> None:
 
 
 def around(padding: Any, window: Window, size: Pair) -> tuple[Pair, Pair]:
-    """The zeros before, (above, left), and after, (below, right), an image of this size."""
+    """The zeros before an image of this size, (above, left), and after it, (below, right)."""
     if padding == "valid":
         return (0, 0), (0, 0)
     if padding != "same":
@@ -61,7 +61,7 @@ def around(padding: Any, window: Window, size: Pair) -> tuple[Pair, Pair]:
 
 
 def expect_places(window: Window, size: Pair, after: Pair) -> Pair:
-    """How many places the kernel has; refuse an image that is smaller than it."""
+    """The number of places for the kernel; refuses an image that is smaller than it."""
     places = window.places(size, after)
     if min(places) < 1:
         padded = tuple(map(sum, zip(size, window.before, after, strict=True)))

@@ -1,4 +1,4 @@
-"""Larger images: pixels repeated, or weighted means of their neighbours."""
+"""Larger images: pixels repeated, or weighted means of neighbours."""
 
 from functools import cached_property
 from typing import Literal
@@ -21,16 +21,16 @@ from plainnet.layers.convolution.sliding import pair, plain
 
 
 class Upsample(Layer):
-    """Images whole times as high and wide.
+    """Enlarges images by an integer factor in height and width.
 
     Parameters
     ----------
     factor : int or (int, int)
-        Down and across.
+        The factor, or one down and one across.
     mode : {"nearest", "bilinear"}
-        Every pixel repeated; or weighted means of the four around it, where the pixels of input and
-        output are areas whose outer edges agree ("half-pixel" in ONNX, align_corners=False in
-        PyTorch).
+        "nearest" repeats every pixel; "bilinear" takes weighted means of the four nearest pixels,
+        where the pixels of input and output are areas whose outer edges agree ("half-pixel" in
+        ONNX, align_corners=False in PyTorch).
     """
 
     releases_arrays = True

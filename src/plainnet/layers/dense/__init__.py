@@ -1,13 +1,13 @@
-"""Layers of weighted sums, and what is done to each number.
+"""Layers of weighted sums, and functions of single numbers.
 
-activations.py   one function of one number: ReLU, GELU, softmax ...
-dense.py         every output a weighted sum of every input
-dropout.py       noise in training: dropout, whole channels of it, Gaussian
+activations.py   functions of one number: ReLU, GELU ...; and softmax
+dense.py         every output a weighted sum of all inputs
+dropout.py       noise in training: dropout of units or channels, Gaussian noise
 from_formula.py  any formula, with its derivative by reverse mode
 gates.py         a sigmoid decides how much passes: GLU, SwiGLU, highways
 sampling.py      a normal number from its mean and variance
-scaling.py       one learned number a feature: scale, slope, share
-transposed.py    a dense layer the other way round, with the same weights
+scaling.py       one learned number per feature: a scale, a slope, a share
+transposed.py    a dense layer in the opposite direction, with the same weights
 """
 
 from plainnet.layers.dense.activations import (

@@ -1,4 +1,4 @@
-"""Activations: one function of one number, applied to every element; softmax, to every row.
+"""Activations: functions of one number, applied to every element; softmax, to every row.
 
 `Z` is the pre-activation, `A` the activation. An activation names the initializer that suits the
 weights below it.
@@ -129,7 +129,7 @@ class ELU(Layer):
 
 
 class SELU(Layer):
-    """A = scale * ELU(Z; alpha), which keeps zero mean and unit variance as its fixed point.
+    """A = scale * ELU(Z; alpha), which has zero mean and unit variance as a fixed point.
 
     The constants are those of Klambauer et al. 2017, equation 2 and appendix 1.
     """
@@ -165,7 +165,7 @@ class GELU(Layer):
     ----------
     approximate : {"none", "tanh"}
         "tanh" replaces Phi(Z) by (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (Z + 0.044715 Z^3), the
-        paper's approximation; it differs by less than 0.0005 and is several times faster.
+        paper's approximation; A differs by less than 0.0005, and it is several times faster.
     """
 
     weight_initializer = HeNormal()
@@ -329,8 +329,8 @@ class Softplus(Layer):
 class Softmax(Layer):
     """A_j = exp(Z_j) / sum_k exp(Z_k) over the last axis.
 
-    As the last step before a cross-entropy, leave it out: the loss has it built in, and the two
-    together are both simpler and exact where either alone would round to zero.
+    Leave it out before a cross-entropy, which has it built in: the two together are simpler, and
+    exact where either alone would round to zero.
     """
 
     weight_initializer = GlorotUniform()

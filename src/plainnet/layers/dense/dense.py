@@ -1,4 +1,4 @@
-"""The dense layer: every output is a weighted sum of every input."""
+"""The dense layer: every output is a weighted sum of all inputs."""
 
 from plainnet.arguments.sparse import SparseRows
 from plainnet.engine.cache import Cache
@@ -22,12 +22,12 @@ class Dense(Layer):
         Whether there is a `b`.
     initializer : Initializer, optional
         For `W`. By default the one that suits the activation that follows (He for ReLU, LeCun for
-        SELU, Glorot for tanh), and Glorot where none follows.
+        SELU, Glorot for tanh), and Glorot if none follows.
 
     Tensors
     -------
-    W : (units, n_in), decays. Lies in memory as (n_in, units), so that `A @ W.T` is a product of
-        two untransposed matrices.
+    W : (units, n_in), decays. It is stored in memory as (n_in, units), so that `A @ W.T` is a
+        product of two untransposed matrices.
     b : (units,)
     """
 

@@ -12,10 +12,10 @@ BOOL = np.dtype(bool)
 
 
 class Dropout(Layer):
-    """Y = A M / (1 - rate), M zero with probability `rate`; nothing outside training.
+    """Y = A M / (1 - rate), where M is 0 with probability `rate`, else 1; inactive in prediction.
 
-    Inverted dropout (Srivastava et al. 2014, section 10): dividing while training keeps E[Y] = A,
-    so that prediction needs no correction.
+    This is inverted dropout (Srivastava et al. 2014, section 10): dividing in training keeps
+    E[Y] = A, so that prediction needs no correction.
     """
 
     def __init__(self, rate: float) -> None:
@@ -49,8 +49,8 @@ class Dropout(Layer):
 class Dropout2d(Layer):
     """`Dropout` of whole channels: M is the same for all pixels of a channel of an example.
 
-    Neighbouring pixels are much alike, so that dropping single ones hides little (Tompson et al.
-    2015, Efficient Object Localization Using Convolutional Networks, section 3.2).
+    Neighbouring pixels are so similar that dropping single ones hides little (Tompson et al. 2015,
+    Efficient Object Localization Using Convolutional Networks, section 3.2).
     """
 
     def __init__(self, rate: float) -> None:
@@ -89,10 +89,11 @@ def _dropped(A: Array, shape: Shape, rate: float, cache: Cache) -> Array:
 
 
 class GaussianNoise(Layer):
-    """Y = A + E, E normal with mean 0 and this standard deviation; nothing outside training.
+    """Y = A + E, E normal with mean 0 and this standard deviation; inactive in prediction.
 
-    On the input, with the squared error, it amounts to a penalty on the slope of the network's
-    output (Bishop 1995, Training with noise is equivalent to Tikhonov regularization).
+    Applied to the input, with the squared error as the loss, it amounts to a penalty on the slope
+    of the network's output (Bishop 1995, Training with noise is equivalent to Tikhonov
+    regularization).
     """
 
     def __init__(self, standard_deviation: float) -> None:

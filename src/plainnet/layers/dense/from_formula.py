@@ -17,35 +17,35 @@ from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 
 
 class FromFormula(Layer):
-    """What a formula says, with the derivative by reverse mode over its syntax tree.
+    """A layer that computes a formula, and its derivative by reverse mode over the syntax tree.
 
     >>> FromFormula("g * Z**2", g=1.0)
     FromFormula('g * Z**2', g=1.0)
     >>> FromFormula("R = maximum(Z, 0); R**2").formulas.forward[1].plain
     'R**2'
 
-    It allocates its arrays at every step, where the other layers reuse them, and takes up to five
-    times as long as one that is written by hand.
+    It allocates its arrays at every step, while other layers reuse theirs, and takes up to five
+    times as long as a layer written by hand.
 
     Parameters
     ----------
     formula : str
-        In the grammar of `plainnet.layers.Formula`. Lines before the last, separated by ";" or
-        ends of lines, give names to what those after them use. The input, of shape
-        (m, *input_shape), is the one name that is neither a parameter nor another line's. The
-        result has the shape (m, ...), and no example's depends on the others.
+        In the grammar of `plainnet.layers.Formula`. Lines are separated by ";" or line breaks; each
+        line before the last names a value for the lines after it. The input, of shape
+        (m, *input_shape), is the one name that is neither a parameter nor defined by a line. The
+        result has the shape (m, ...), and no example's result depends on the others.
     **parameters : number, array or Initializer
-        What is learned, by its name in the formula: a number or an array gives the first values
-        and the shape, an initializer the shape (features,), the input's last axis.
+        What is learned, by its name in the formula. A number or an array gives the initial values
+        and the shape; with an initializer, the shape is (features,), the input's last axis.
 
     Tensors
     -------
-    Those of `parameters`. A parameter of two axes or more decays.
+    Those of `parameters`. A parameter with two or more axes decays.
 
     Raises
     ------
     SettingError
-        If the formula is not in the grammar or has not exactly one name for the input.
+        If the formula does not follow the grammar, or does not have exactly one name for the input.
     ShapeError
         When a network is built: if the formula cannot be computed for an input of this shape, or
         its result has lost the batch axis or mixes examples.
@@ -166,11 +166,11 @@ class FromFormula(Layer):
 
 
 MOST_SHOWN = 1000
-"""Numbers of a parameter: with more, the layer's repr has `...` in their place."""
+"""The most numbers of a parameter that the layer's repr shows; for more, it shows `...`."""
 OF_LAYERS = {
     "type", "name", "declared", "declared_state", "input_shape", "output_shape", "parameters",
 }  # fmt: skip
-"""What a layer has beside the attributes of its class."""
+"""The attributes that every layer has, besides those of its class."""
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -187,7 +187,7 @@ def _checked(name: str, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class FirstValues(Initializer):
-    """A tensor begins as given."""
+    """An initializer that starts a tensor from given values."""
 
     values: Any
 

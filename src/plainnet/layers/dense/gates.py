@@ -1,4 +1,4 @@
-"""Gates: a sigmoid of the input decides for each number how much of it passes."""
+"""Gates: a sigmoid of the input decides, for each number, how much of it passes."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ from plainnet.layers.containers.sequential import Sequential
 
 
 class Gated(Layer):
-    """What gated linear units share: Z = A W^T + b, whose halves are U and V, and its gradients.
+    """The base of gated linear units: Z = A W^T + b, whose halves are U and V, and its gradients.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class Gated(Layer):
     bias : bool
         Whether there is a `b`.
     initializer : Initializer, optional
-        For `W`. By default He's: a gate lets about a third of the mean square through, and He's
-        factor 2 makes up for most of that.
+        For `W`. By default He's: a gate passes about a third of the mean square, and He's factor 2
+        makes up for most of the rest.
 
     Tensors
     -------
@@ -89,7 +89,7 @@ class Gated(Layer):
 
     @abstractmethod
     def gate(self, U: Array, V: Array, cache: Cache) -> Array:
-        """Y from the halves of Z."""
+        """Compute Y from the halves of Z."""
 
     @abstractmethod
     def gate_backward(
@@ -117,7 +117,7 @@ HALVES_BACK = (
 
 
 class GLU(Gated):
-    """Y = U sigmoid(V), U and V two dense layers in one product (Dauphin et al. 2017, equation 1).
+    """Y = U sigmoid(V): U and V are two dense layers in one product (Dauphin et al. 2017, eq. 1).
 
     Parameters and tensors are those of `Gated`.
     """
@@ -150,7 +150,7 @@ class GLU(Gated):
 
 
 class SwiGLU(Gated):
-    """Y = U sigmoid(U) V, U and V two dense layers in one product (Shazeer 2020, equation 5).
+    """Y = U sigmoid(U) V: U and V are two dense layers in one product (Shazeer 2020, equation 5).
 
     Parameters and tensors are those of `Gated`.
     """
@@ -190,20 +190,20 @@ class SwiGLU(Gated):
 class Highway(Layer):
     """Y = T F(A) + (1 - T) A, T = sigmoid(A W^T + b) (Srivastava et al. 2015, equation 3).
 
-    A `Residual` that chooses, for every number, between the layers F and the shortcut.
+    It is like a `Residual` that chooses, for every number, between the layers F and the shortcut.
 
     Parameters
     ----------
     layers : sequence of Layer
         F, which returns the shape it gets: `[Dense(64), Tanh()]`, for example.
     gate_bias : float
-        What b starts from. Below zero, most of the input is carried on at first, which lets very
-        deep networks start to learn (section 2.2 there).
+        The initial value of b. Below zero, most of the input is carried on at first, which lets
+        very deep networks start to learn (section 2.2 of the paper).
 
     Tensors
     -------
-    W : (features, features), decays, of the gate. Glorot's, for a sigmoid. In memory transposed.
-    b : (features,), from `gate_bias`
+    W : (features, features), decays; of the gate. Glorot's, for a sigmoid. In memory transposed.
+    b : (features,), initially `gate_bias`
     """
 
     W: Array

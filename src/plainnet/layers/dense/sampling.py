@@ -1,4 +1,4 @@
-"""Numbers drawn from a distribution that the network gives, and the way back through them."""
+"""Random numbers from a distribution that the network predicts, and their gradients."""
 
 import numpy as np
 
@@ -11,19 +11,19 @@ from plainnet.layers.base import Array, Layer, Shape, expect_axes
 
 
 class Sample(Layer):
-    """Z = mu + exp(log_var / 2) E, E standard normal; outside training the mean, Z = mu.
+    """Z = mu + exp(log_var / 2) E with E standard normal; in prediction the mean, Z = mu.
 
-    The input has the shape (..., 2 k), k means and then the logarithms of k variances; the output
-    has the shape (..., k). With the noise apart from what is learned, the gradient finds its way
+    The input has the shape (..., 2 k): k means, then the logarithms of k variances. The output has
+    the shape (..., k). Since the noise is separate from what is learned, the gradient can pass
     through the draw (Kingma and Welling 2014, section 2.4 and appendix B). This is how a
     variational autoencoder draws its code; the loss that goes with it is
     `plainnet.losses.GaussianKL`.
 
-    `evaluate` and validation take the mean, so that their loss is not the evidence lower bound, but
-    lower than its negative. The bound is the mean of `loss_and_gradients` over a few draws, with a
+    `evaluate` and validation use the mean, so their loss is not the negative evidence lower bound,
+    but lower. To estimate the negative bound, average `loss_and_gradients` over a few draws with a
     `Cache(training=True)`.
 
-    Nothing is clipped: where log_var is above 177 in float32, or 1419 in float64, the standard
+    Nothing is clipped: if log_var is above 177 in float32, or 1419 in float64, the standard
     deviation is infinite, and training ends with `DivergedError`.
     """
 

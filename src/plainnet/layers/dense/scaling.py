@@ -1,4 +1,4 @@
-"""One learned number per feature, the last axis: a factor, a slope, the share of an activation."""
+"""One learned number per feature (the last axis): a factor, a slope, a share of an activation."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ class Scale(Layer):
 
     Tensors
     -------
-    gamma : (features,), from `initial`
+    gamma : (features,), initially `initial`
     """
 
     gamma: Array
@@ -69,11 +69,12 @@ class Scale(Layer):
 class PReLU(Layer):
     """A = Z above zero, alpha Z below, with a learned slope per feature (He et al. 2015).
 
-    The slopes do not decay (section 2.1 there: decay would push them to zero, which is ReLU).
+    The slopes do not decay (section 2.1 of the paper: decay would push them to zero, which is
+    ReLU).
 
     Tensors
     -------
-    alpha : (features,), from `initial`
+    alpha : (features,), initially `initial`
     """
 
     alpha: Array
@@ -136,7 +137,7 @@ class PReLU(Layer):
 class ParametricActivation(Layer):
     """Y = Z + alpha (g(Z) - Z): a learned share of an activation g in each feature.
 
-    With alpha = 1 it is g, with alpha = 0 a straight line; a feature whose alpha goes to 0 needs no
+    With alpha = 1 it is g, with alpha = 0 the identity; a feature whose alpha goes to 0 needs no
     activation. Ben Dror et al. 2021 (Layer folding) write 1 - alpha for this alpha.
 
     Parameters
@@ -146,7 +147,7 @@ class ParametricActivation(Layer):
 
     Tensors
     -------
-    alpha : (features,), from 1
+    alpha : (features,), initially 1
     """
 
     alpha: Array

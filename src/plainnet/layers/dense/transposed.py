@@ -1,4 +1,4 @@
-"""A dense layer the other way round, with the same weights."""
+"""A dense layer in the opposite direction, with the same weights."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from plainnet.layers.dense.dense import Dense
 class Transposed(Layer):
     """Y = A W + b, over the last axis, with the weights of a dense layer and a bias of its own.
 
-    The decoder of an autoencoder has the encoder's weights this way (Vincent et al. 2010, section
-    2.2, tied weights), which halves the parameters. The dense layer is that of an earlier node of
-    the same `Graph`, and its gradient is the sum of both.
+    With it, the decoder of an autoencoder shares the encoder's weights (Vincent et al. 2010,
+    section 2.2, tied weights), which halves the number of weights. The dense layer belongs to an
+    earlier node of the same `Graph`, and its gradient is the sum from both.
 
     Parameters
     ----------
     layer : Dense
+        The layer whose weights are used.
     bias : bool
         Whether there is a `b`.
 
     Tensors
     -------
-    b : (n_in,), n_in the number of the dense layer's inputs.
+    b : (n_in,), where n_in is the number of the dense layer's inputs
 
     Examples
     --------
@@ -85,7 +86,7 @@ class Transposed(Layer):
         return GlorotUniform()  # weights below weights
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """The dense layer lends its weights; it does not run here."""
+        """The dense layer only lends its weights and does not run here."""
         return ()
 
     formulas = Formulas(

@@ -1,4 +1,4 @@
-"""Batch normalization: the mean and the variance of each feature over the batch."""
+"""Batch normalization, by the mean and the variance of each feature over the batch."""
 
 import numpy as np
 
@@ -32,33 +32,35 @@ DBETA = Formula("dbeta", "dY.sum(axis=0)", r"d\beta = \sum_i dY_i")
 class BatchNorm(Layer):
     """Each feature has mean 0 and variance 1 over the batch (Ioffe and Szegedy 2015, algorithm 1).
 
-    The feature is the last axis; all others, such as the positions of an image or a sequence, are
-    rows. Masked steps do not count in the statistics, but are normalized by them. Prediction uses
-    running statistics instead of the batch's, after each training pass
+    Features are the last axis; all other axes, such as the positions of an image or a sequence,
+    count as rows. Masked steps do not count in the statistics, but are normalized by them.
+    Prediction uses running statistics instead of the batch's. They are updated by each training
+    pass,
 
         running = momentum * running + (1 - momentum) * batch
 
-    where the running variance takes the batch's times N / (N - 1) for N rows (algorithm 2, line
-    10), as PyTorch does; Keras and ONNX leave that factor out. `momentum` is what stays, as in
-    Keras and ONNX; PyTorch's is 1 - momentum.
+    where the batch's variance is multiplied by N / (N - 1) for N rows (algorithm 2, line 10), as in
+    PyTorch; Keras and ONNX leave that factor out. `momentum` is the share that stays, as in Keras
+    and ONNX; PyTorch's momentum is 1 minus this.
 
-    A batch of a single row is its own mean: A_hat is 0, the layers below learn nothing from it, and
-    the running statistics leave it out. So a last batch of one row does no harm, but training with
-    one row at a time is useless.
+    The mean of a batch with a single row is that row: A_hat is 0, the layers below learn nothing
+    from it, and the running statistics leave it out. So a last batch of one row does no harm, but
+    training with one row at a time is useless.
 
-    Frozen (`network.freeze("1.batchnorm")`), it uses and keeps its running statistics in training
-    too, as in Keras: both passes are those of prediction.
+    When frozen (`network.freeze("1.batchnorm")`), it uses its running statistics in training too,
+    and does not change them, as in Keras: both passes run as in prediction.
 
     Parameters
     ----------
     momentum : float
+        The share of the running statistics that stays at each training pass.
     epsilon : float
         Added to the variance.
 
     Tensors
     -------
-    gamma, beta : (features,), from 1 and 0
-    running_mean, running_variance : (features,), state, from 0 and 1
+    gamma, beta : (features,), initially 1 and 0
+    running_mean, running_variance : (features,), state, initially 0 and 1
     """
 
     gamma: Array
@@ -88,7 +90,7 @@ class BatchNorm(Layer):
         return input_shape
 
     def mask_for(self, A: Array, cache: Cache) -> Array | None:
-        """For each row, whether it is data; None where the mask does not describe these rows."""
+        """Whether each row is data; None if the mask does not describe these rows."""
         mask, axes = cache.mask, A.shape[:-1]
         if mask is None or mask.shape != axes[: mask.ndim]:
             return None
@@ -210,6 +212,6 @@ class BatchNorm(Layer):
 
 
 def expect_several(n: int | None, what: str) -> None:
-    """A single number over its own size says nothing: the layer could not learn from it."""
+    """Refuse a single number, which normalization turns into one that says nothing."""
     if n is None or n < 2:
         raise ShapeError(f"needs at least 2 {what} to normalize over; got {n}")

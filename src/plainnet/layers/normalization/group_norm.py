@@ -20,12 +20,12 @@ from plainnet.layers.normalization.batch_norm import INVERSE_STD, Y_OF_A_HAT, ex
 class GroupNorm(Layer):
     """Mean 0 and variance 1 over all positions of a group of channels (Wu and He 2018, equation 7).
 
-    The channels are the last axis, split into `groups` of neighbours. With one group it normalizes
-    each example as a whole; with a group for every channel it is instance normalization.
+    Channels are the last axis, split into `groups` of neighbours. With one group, each example is
+    normalized as a whole; with a group for every channel, it is instance normalization.
 
     Tensors
     -------
-    gamma, beta : (channels,), from 1 and 0
+    gamma, beta : (channels,), initially 1 and 0
     """
 
     gamma: Array

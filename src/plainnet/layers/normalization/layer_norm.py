@@ -1,4 +1,4 @@
-"""Normalization of each row by itself: with its mean, and without."""
+"""Normalization of each row by itself, with or without subtracting its mean."""
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
@@ -22,11 +22,11 @@ from plainnet.layers.normalization.batch_norm import (
 class LayerNorm(Layer):
     """Mean 0 and variance 1 over the last axis of each example (Ba et al. 2016, equations 3 and 4).
 
-    Training and prediction are the same, and the batch plays no part.
+    It works in the same way in training and prediction, and does not depend on the batch.
 
     Tensors
     -------
-    gamma, beta : (features,), from 1 and 0
+    gamma, beta : (features,), initially 1 and 0
     """
 
     gamma: Array
@@ -104,13 +104,13 @@ class LayerNorm(Layer):
 
 
 class RMSNorm(Layer):
-    """The last axis of each example has the mean square 1 (Zhang and Sennrich 2019, equation 4).
+    """Mean square 1 over the last axis of each example (Zhang and Sennrich 2019, equation 4).
 
-    LayerNorm without the mean: no subtraction, no beta, and mean(dA_hat) drops out of dA.
+    This is LayerNorm without the mean: no subtraction, no beta, and no mean(dA_hat) in dA.
 
     Tensors
     -------
-    gamma : (features,), from 1
+    gamma : (features,), initially 1
     """
 
     gamma: Array

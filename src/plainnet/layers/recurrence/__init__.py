@@ -4,7 +4,7 @@ bidirectional.py  a recurrent layer in both directions
 gru.py            the gated recurrent unit
 lstm.py           long short-term memory
 masking.py        which steps of a sequence are data
-recurrent.py      what all cells share: everything but the step itself
+recurrent.py      the common part of all cells: everything but the step itself
 rnn.py            Elman's network
 """
 

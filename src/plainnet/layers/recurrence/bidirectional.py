@@ -21,7 +21,7 @@ CONCAT, SUM = "merge == 'concat'", "merge == 'sum'"
 
 
 class Bidirectional(Layer):
-    """A recurrent layer and a copy of it that goes the other way (Schuster and Paliwal 1997).
+    """A recurrent layer and a copy of it that runs backward (Schuster and Paliwal 1997).
 
     With return_sequences, step t of the output depends on all steps of the input; without it, the
     output is the last state of each direction.
@@ -29,9 +29,9 @@ class Bidirectional(Layer):
     Parameters
     ----------
     layer : RNN, LSTM or GRU
-        With reverse=False. The copy has its own weights.
+        The forward layer, with reverse=False. The copy has its own weights.
     merge : "concat" or "sum"
-        The two outputs side by side, or added up.
+        Whether to concatenate the two outputs or add them.
     """
 
     releases_arrays = True
@@ -62,7 +62,7 @@ class Bidirectional(Layer):
         return following
 
     def plan(self, own: Place) -> Iterable[Place]:
-        """Neither may write over what it gets: the other reads it too."""
+        """Neither layer may write over what it gets, since the other reads it too."""
         for name, layer in zip(self.names, self.layers, strict=True):
             yield Place(name, layer, needs_input_gradient=own.needs_input_gradient)
 

@@ -24,14 +24,14 @@ class GRU(Recurrent):
         n = tanh(A_t W_n^T + b_n + (r h_(t-1)) U_n^T)                reset="before"
         h_t = (1 - k) n + k h_(t-1)
 
-    k, the share that is kept, is the update gate, z in the papers. "before" is the original;
-    "after" is what PyTorch and cuDNN have, with one product a step instead of two. The other
-    settings, masks, starts and carried states are those of `Recurrent`.
+    k, the share that is kept, is the update gate, called z in the papers. "before" is the original;
+    "after" is the variant of PyTorch and cuDNN, with one product per step instead of two. Other
+    settings, masks, starts and carried states are as in `Recurrent`.
 
     Parameters
     ----------
     reset : "after" or "before"
-        Where the reset gate r stands to the product with U.
+        Whether the reset gate r is applied after or before the product with U.
 
     Tensors
     -------
@@ -43,9 +43,9 @@ class GRU(Recurrent):
 
     Notes
     -----
-    The gates stand in the order r, k, n, which is PyTorch's r, z, n; ONNX has z, r, h, and
+    The gates are in the order r, k, n, which is PyTorch's r, z, n; ONNX has z, r, h, and
     linear_before_reset=1 for "after". PyTorch has two biases: the r and k parts of b are their
-    sums, its n part is PyTorch's b_in, and b_reset is b_hn.
+    sums, the n part of b is PyTorch's b_in, and b_reset is its b_hn.
     """
 
     b_reset: Array

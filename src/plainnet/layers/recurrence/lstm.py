@@ -17,7 +17,7 @@ from plainnet.layers.recurrence.recurrent import SHARES, STEP, Recurrent
 
 @dataclass(frozen=True)
 class ForgetOne(Initializer):
-    """Zero, and 1 for the forget gate, the second of four: a new cell remembers."""
+    """Zero, but 1 for the forget gate, the second of four, so that a new cell remembers."""
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         b = np.zeros((4, shape[0] // 4))
@@ -28,12 +28,13 @@ class ForgetOne(Initializer):
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate by Gers et al. 2000).
 
-        i, f, o = sigmoid of their parts of Z_t = A_t W^T + h_(t-1) U^T + b, and g = tanh of its
+        Z_t = A_t W^T + h_(t-1) U^T + b
+        i, f, o = sigmoid of their parts of Z_t, g = tanh of its part
         c_t = f c_(t-1) + i g
         h_t = o tanh(c_t)
 
-    The forget gate's bias starts at 1 (Jozefowicz et al. 2015, section 5). There are no
-    peepholes. The settings, masks, starts and carried states are those of `Recurrent`.
+    The forget gate's bias starts at 1 (Jozefowicz et al. 2015, section 5). There are no peephole
+    connections. The settings, masks, starts and carried states are as in `Recurrent`.
 
     Tensors
     -------
@@ -44,8 +45,8 @@ class LSTM(Recurrent):
 
     Notes
     -----
-    The gates stand in the order i, f, o, g. PyTorch has i, f, g, o and two biases, of which b is
-    the sum; ONNX has i, o, f, c, where c is g here.
+    The gates are in the order i, f, o, g. PyTorch has i, f, g, o and two biases, of which b is the
+    sum; ONNX has i, o, f, c, and its c is g here.
     """
 
     gates = 4

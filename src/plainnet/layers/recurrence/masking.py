@@ -15,13 +15,13 @@ BOOL = np.dtype(bool)
 class Masking(Layer):
     """Y = A, and steps whose features all equal `value` do not count as data for later layers.
 
-    It sets `cache.mask`, (m, time), which is True where there is data; a mask from before still
-    counts.
+    It sets `cache.mask`, shape (m, time), which is True where there is data; steps that an earlier
+    mask leaves out stay masked.
 
     Parameters
     ----------
     value : float
-        What short sequences are padded with.
+        The value that pads short sequences.
     """
 
     uses_mask = True

@@ -1,8 +1,8 @@
 """Recurrence: the same weights at every step of a sequence, and a state that goes on.
 
-All sequences lie with the steps first while a layer works, (time, m, features): each step is one
-block of memory. What does not depend on the state is one product over all steps, and so are the
-gradients of the weights; only the product with the state is made step by step.
+Inside a layer, the time axis comes first, (time, m, features), so that each step is one block of
+memory. Whatever does not depend on the state is one product over all steps, and so are the
+gradients of the weights; only the product with the state is computed step by step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BOOL = np.dtype(bool)
 
 @dataclass(frozen=True)
 class PerGate(Initializer):
-    """An initializer's numbers for each gate by itself: a gate is a matrix with its own fans."""
+    """An initializer applied to each gate separately: a gate is a matrix with its own fans."""
 
     initializer: Initializer
     gates: int
@@ -38,29 +38,29 @@ class PerGate(Initializer):
 
 
 class Recurrent(Layer):
-    """What RNN, LSTM and GRU share: everything but the step itself.
+    """The base of RNN, LSTM and GRU: everything but the step itself.
 
     Parameters
     ----------
     units : int
         Length of the state, which is also the output.
     return_sequences : bool
-        Return the state after every step, (m, time, units), instead of the last, (m, units).
+        Return the state after every step, (m, time, units), instead of only the last, (m, units).
     reverse : bool
-        Go from the last step to the first. A returned sequence keeps the order of the input.
+        Run from the last step to the first. A returned sequence keeps the order of the input.
     learned_start : bool
-        Learn the state before the first step, which otherwise is zero.
+        Learn the state before the first step, which is zero otherwise.
 
     Notes
     -----
-    Where the mask is False there is no data: the state stays as it is, the output there is
-    zero, and no gradient comes or goes. So the last state of a padded sequence is that of the
-    sequence without padding, in both directions.
+    At masked steps the state does not change, the output is zero, and no gradient passes in or out.
+    So the last state of a padded sequence is that of the sequence without padding, in both
+    directions.
 
-    `start` gives a state to begin with. With `Cache(carry=True)` a pass begins with the state that
-    the one before it ended with, which backward takes as a constant: truncated backpropagation
-    through time. After a backward pass the cache holds `dh` (LSTM: and `dc`), the gradient of the
-    state before the first step.
+    `start` sets the state to begin with. With `Cache(carry=True)`, a pass begins with the final
+    state of the previous pass, which the backward pass treats as a constant: truncated
+    backpropagation through time. After a backward pass, the cache holds `dh` (and `dc` for an
+    LSTM), the gradient of the state before the first step.
     """
 
     W: Array
@@ -74,7 +74,7 @@ class Recurrent(Layer):
     states: tuple[str, ...] = ("h",)
     shown_by = WindowOfSteps
     flow: tuple[tuple[str, str], ...] = (("H", "Y"),)
-    """What the formulas call each state before and after a step."""
+    """The names in the formulas of each state before and after a step."""
     releases_arrays = True
     uses_mask = True
 
@@ -110,7 +110,7 @@ class Recurrent(Layer):
         return (time, self.units) if self.return_sequences else (self.units,)
 
     def numbers(self, time: int) -> int:
-        """The gates and states of all steps, also where only the last is returned."""
+        """The gates and states of all steps, even if only the last state is returned."""
         steps = self.input_shape[0] or time
         return int(steps) * (3 * self.gates + 3) * self.units
 
@@ -182,22 +182,22 @@ class Recurrent(Layer):
 
     @abstractmethod
     def steps(self, Z: Array, H: Array, padded: Array | None, cache: Cache) -> None:
-        """From Z, (time, m, gates * units), and H[0] to H[1:]. Z stays as it is.
+        """Compute H[1:] from H[0] and Z, (time, m, gates * units), which does not change.
 
-        `padded`, (time, m, 1), is True where there is no data; None where all is data.
+        `padded`, (time, m, 1), is True where there is no data; None means that all is data.
         """
 
     @abstractmethod
     def steps_back(
         self, dY: Array | None, dZ: Array, dh: Array, padded: Array | None, cache: Cache
     ) -> None:
-        """Fill dZ from the last step to the first, and turn dh, that of H[-1], into that of H[0].
+        """Fill dZ from the last step to the first, and turn dh from that of H[-1] to that of H[0].
 
-        `dY`, (time, m, units), comes in at each step; None where only the last state was returned.
+        `dY`, (time, m, units), enters at each step; it is None if only the last state is returned.
         """
 
     def made(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        """Of the names in the formulas, those that a pass has in its cache, (time, m, ...)."""
+        """The names in the formulas that a pass keeps in its cache, with shapes (time, m, ...)."""
         return {"H": arrays["H"][:-1], "Y": arrays["H"][1:]}
 
     def recurrent_gradients(self, H: Array, dZ: Array, cache: Cache) -> None:
@@ -209,8 +209,8 @@ class Recurrent(Layer):
     def start(self, cache: Cache, h: Array) -> None:
         """Let passes with this cache begin with the state h, (m, units), until `cache.forget()`.
 
-        `cache` is the one that is handed to the network, after a first pass. With carry it is the
-        next pass that begins with h, and those after it go on.
+        `cache` is the one passed to the network, which must have been used for a first pass. With
+        `carry`, the next pass begins with h, and later passes continue from there.
         """
         self._give(cache, h=h)
 
@@ -241,7 +241,7 @@ class Recurrent(Layer):
         return next((own for own in found if own is not None), None)
 
     def begin(self, state: str, out: Array, cache: Cache) -> None:
-        """Write the state before the first step: given or carried, learned, or zero."""
+        """Write the state before the first step: given, carried, learned, or zero."""
         before = cache.carried.get(state)
         if before is not None and len(before) != len(out):
             raise ShapeError(
@@ -256,7 +256,7 @@ class Recurrent(Layer):
             out.fill(0)
 
     def end(self, state: str, last: Array, cache: Cache) -> None:
-        """Keep the state after the last step, if the next pass is to begin with it."""
+        """Keep the state after the last step if the next pass begins with it."""
         if not cache.carry:
             return
         if state not in cache.carried:

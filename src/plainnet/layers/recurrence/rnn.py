@@ -20,7 +20,7 @@ TANH, RELU = "activation == 'tanh'", "activation == 'relu'"
 class RNN(Recurrent):
     """h_t = tanh(A_t W^T + h_(t-1) U^T + b), or ReLU (Elman 1990, Finding Structure in Time).
 
-    The settings but for `activation`, masks, starts and carried states are those of `Recurrent`.
+    All settings except `activation`, masks, starts and carried states are as in `Recurrent`.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class RNN(Recurrent):
 
     Tensors
     -------
-    W : (units, features), decays, Glorot's. In memory transposed, as `Dense` has it.
+    W : (units, features), decays, Glorot's. In memory transposed, as in `Dense`.
     U : (units, units), decays, orthogonal. In memory transposed.
-    b : (units,). PyTorch has two biases, `b` is their sum.
+    b : (units,). PyTorch has two biases, of which `b` is the sum.
     h0 : (units,), with learned_start
     """
 

@@ -1,8 +1,8 @@
 """Embeddings of a table's columns.
 
 categories.py  a learned vector for each category
-periodic.py    a number as waves
-piecewise.py   a number as how far it has come through each bin
+periodic.py    numbers as waves
+piecewise.py   numbers as their position in each bin
 """
 
 from plainnet.layers.tabular.categories import CategoryEmbedding

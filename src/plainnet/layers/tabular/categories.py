@@ -22,7 +22,7 @@ BOOL = np.dtype(bool)
 
 @dataclass(frozen=True)
 class VectorsOfCategories(Initializer):
-    """Normal, and zero in the rows `unknown`."""
+    """Normal, but zero in the rows `unknown`."""
 
     unknown: Sequence[int]
 
@@ -35,10 +35,9 @@ class VectorsOfCategories(Initializer):
 class CategoryEmbedding(Layer):
     """A learned vector for each category of each column (Guo and Berkhahn 2016).
 
-    The input holds category ids as numbers; each is rounded. Id 0 means an unknown category, and so
-    does an id that is out of range. Its vector starts at zero, so that a category never seen in
-    training contributes nothing. A float32 network tells 2^24 ids of a column apart, and refuses
-    more.
+    The input holds category ids as numbers, which are rounded. Id 0 means an unknown category, and
+    so does an id out of range. Its vector starts at zero, so that a category never seen in training
+    contributes nothing. A float32 network can tell 2^24 ids in a column apart, and refuses more.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ class CategoryEmbedding(Layer):
 
     Tensors
     -------
-    E : (sum of sizes, width), decays. The vectors of all columns, one column after the other.
+    E : (sum of sizes, width), decays. The vectors of all columns, one column after another.
     """
 
     E: Array

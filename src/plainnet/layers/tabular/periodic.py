@@ -1,4 +1,4 @@
-"""Numbers of a table as waves."""
+"""Numbers in a table as waves."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 class PeriodicEmbedding(Layer):
     """Each number x as [W2 cos(2 pi w1 x + b1) + b2, x], with separate weights for each feature.
 
-    The periodic embedding with bias, linear map and shortcut ("PBLD") of Holzmueller et al. 2024,
-    Better by Default, section 3.4, after Gorishniy et al. 2022, On Embeddings for Numerical
-    Features. With theta = 2 pi w1 x + b1 and dH, dx the parts of dY:
+    This is the periodic embedding with bias, linear map and shortcut ("PBLD") of Holzmüller et al.
+    2024, Better by Default, section 3.4, after Gorishniy et al. 2022, On Embeddings for Numerical
+    Features. With theta = 2 pi w1 x + b1, and dH and dx the parts of dY:
 
         dW2 = dH cos(theta)    dtheta = -sin(theta) W2' dH    dw1 = 2 pi sum dtheta x
         db2 = sum dH           db1 = sum dtheta               dx += 2 pi sum dtheta w1
@@ -31,7 +31,7 @@ class PeriodicEmbedding(Layer):
     width : int
         Outputs per feature, the number itself included; 2 or more.
     sigma : float
-        Standard deviation of the initial w1, the frequencies.
+        Standard deviation of the initial frequencies w1.
 
     Tensors
     -------

@@ -1,4 +1,4 @@
-"""Numbers of a table as the share of each bin that lies below them."""
+"""Numbers in a table as the share of each bin that lies below them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ BOOL = np.dtype(bool)
 
 
 class PiecewiseLinearEmbedding(Layer):
-    """Each number as its position in each bin of its feature: 0 below, 1 above, or in between.
+    """Each number as its position in each bin of its feature: 0 below it, 1 above, or in between.
 
-    With edges e_0 < e_1 < ... the outputs are T_k = clip((x - e_{k-1}) / (e_k - e_{k-1}), 0, 1): a
-    linear layer on top of them is any piecewise linear function (Gorishniy et al. 2022, On
-    Embeddings for Numerical Features, equation 1, bounded at both ends).
+    With edges e_0 < e_1 < ..., the outputs are T_k = clip((x - e_{k-1}) / (e_k - e_{k-1}), 0, 1). A
+    linear layer on top can represent any continuous function that is linear in each bin (Gorishniy
+    et al. 2022, On Embeddings for Numerical Features, equation 1, bounded at both ends).
 
     Parameters
     ----------
     edges : sequence of sequences of float
-        For each feature at least two edges, ascending.
+        At least two edges for each feature, in ascending order.
     """
 
     def __init__(self, edges: Sequence[Sequence[float]]) -> None:
