@@ -1,6 +1,6 @@
-"""What a loss is: a number for each example, its derivative right below, and the mean of either.
+"""The base of all losses: a number for each example, its derivative, and the mean of either.
 
-A subclass gives the loss of each example and its derivative; the mean over the batch, with the
+A subclass defines the loss of each example and its derivative; the mean over the batch, with the
 sample weights, is taken only here:
 
     L = sum_i w_i L_i / sum_i w_i            dL/dZ_i = w_i / sum_i w_i  dL_i/dZ_i
@@ -33,11 +33,11 @@ NOTHING_COUNTS = "nothing counts: every target is -1 or has the sample weight 0"
 
 
 class Loss(Configurable, Planned, ABC):
-    """How wrong the outputs `Z`, shape (m, *output_shape), are about the targets `y`.
+    """How far the outputs `Z`, shape (m, *output_shape), are from the targets `y`.
 
-    A subclass writes `forward` and, right below it, `backward`. What one leaves for the other goes
-    into the cache. That is all: targets are real numbers of Z's shape unless `targets` is
-    overridden, weights and the mean are taken care of, and `check_gradients` tells whether
+    A subclass writes `forward` and, right below it, `backward`; what one passes to the other goes
+    into the cache. Nothing else is required: targets are real numbers of Z's shape unless `targets`
+    is overridden, and weights and the mean are taken care of. `check_gradients` tells whether
     `backward` is right.
 
     >>> class LogCosh(Loss):
@@ -56,23 +56,23 @@ class Loss(Configurable, Planned, ABC):
     Every loss of plainnet has them; a custom loss may."""
 
     includes: str = ""
-    """The built-in activation, which must not be the network's last layer as well."""
+    """The name of the built-in activation, which must not also be the network's last layer."""
 
     shown_by: type[Window] = WindowOfLoss
 
     is_classifier: bool = False
-    """`decide` gives classes, so accuracy is defined."""
+    """Whether `decide` returns classes, so that accuracy is defined."""
 
     of_positions: bool = False
-    """Where the output has more axes, such as (time, features), `EachPosition` applies the loss."""
+    """Whether `EachPosition` applies the loss to outputs with more axes, as (time, features)."""
 
     needs_targets: bool = True
-    """Without, it depends on the outputs alone, and targets are an array of shape (m, 0)."""
+    """If False, the loss depends on the outputs alone, and targets have the shape (m, 0)."""
 
     gives_probabilities: bool = False
-    """`activate` gives the classes' probabilities."""
+    """Whether `activate` returns the probabilities of the classes."""
     squares_errors: bool = False
-    """Targets whose squares the dtype cannot hold cannot be learned."""
+    """Whether targets whose squares exceed the range of the dtype are refused."""
 
     def __init__(self) -> None:
         """A loss without settings."""
@@ -92,15 +92,15 @@ class Loss(Configurable, Planned, ABC):
         self.output_shape = output_shape
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        """The targets as `forward` needs them; refuses what cannot be learned."""
+        """The targets as `forward` needs them; refuses targets that cannot be learned."""
         return real_targets(y, self.output_shape, dtype)
 
     def activate(self, Z: Array) -> Array:
-        """The network's output as its user reads it: probabilities, or the numbers themselves."""
+        """The network's output as users read it: probabilities, or the numbers themselves."""
         return Z
 
     def probabilities(self, Z: Array) -> Array:
-        """`activate`, where `gives_probabilities`."""
+        """`activate`, for a loss with `gives_probabilities`."""
         return self.activate(Z)
 
     def decide(self, Z: Array) -> Array:
@@ -109,22 +109,22 @@ class Loss(Configurable, Planned, ABC):
         return A[:, 0] if self.output_shape == (1,) else A
 
     def classes(self, y: Array) -> Array:
-        """The true classes of `targets`, in the form of `decide`; classifiers only."""
+        """The true classes of `targets`, in the form that `decide` returns; classifiers only."""
         return y
 
     def shown(self, y: Array, dtype: npt.DTypeLike) -> Array:
-        """The targets as the formulas have them, as Y."""
+        """The targets in the form that the formulas call Y."""
         return np.asarray(y)
 
     def accuracy(self, Z: Array, y: Array, sample_weight: Array | None = None) -> float:
-        """The share of examples classified correctly; with several labels, in all of them."""
+        """The share of examples classified correctly; with several labels, all must be right."""
         hits, counted = self.hits(Z, y, Cache(), sample_weight)
         return hits / counted
 
     def hits(
         self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
     ) -> tuple[float, float]:
-        """The total weight of the examples that are classified correctly, and that of all."""
+        """The total weight of the correctly classified examples, and of all examples."""
         right = self.decide(Z) == self.classes(y)
         if right.ndim > 1:
             right = right.all(axis=1)
@@ -135,7 +135,7 @@ class Loss(Configurable, Planned, ABC):
     def measures(
         self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
     ) -> dict[str, tuple[float, float]]:
-        """The loss and, of a classifier, the accuracy, each with the weight that it has."""
+        """The loss and, for a classifier, the accuracy, each with its weight."""
         measures = {
             "loss": (self.mean(Z, y, cache, sample_weight), self.weight(y, cache, sample_weight))
         }
@@ -145,11 +145,11 @@ class Loss(Configurable, Planned, ABC):
         return measures
 
     def scores(self, means: dict[str, float]) -> dict[str, float]:
-        """What `Network.evaluate` returns, from the means of all measures."""
+        """The result of `Network.evaluate`, from the means of all measures."""
         return means
 
     def counts(self, y: Array, sample_weight: Array | None) -> bool:
-        """Whether any of these targets has a weight."""
+        """Whether any of these targets has a weight other than 0."""
         return sample_weight is None or bool(sample_weight.any())
 
     # --- what the network calls ------------------------------------------------------------------
@@ -222,7 +222,7 @@ class Loss(Configurable, Planned, ABC):
 
 
 class Elementwise(Loss):
-    """A loss of each output separately; that of an example is their mean."""
+    """A loss defined for each output separately; an example's loss is the mean over outputs."""
 
     of_positions = True
 
@@ -248,7 +248,7 @@ def mean_over_outputs(each: Array, cache: Cache) -> Array:
 
 WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.longdouble}
 AT_ONCE = 1024
-"""Numbers in the wider dtype at a time, so that they take little memory."""
+"""How many numbers at a time are held in the wider dtype, to save memory."""
 
 
 def in_wider(

@@ -37,7 +37,7 @@ SOFTMAX = (
 
 
 class OneOfK(Loss):
-    """One output per class; the highest of the K decides. Targets are class ids."""
+    """One output for each of K classes; the highest decides. Targets are class ids."""
 
     is_classifier = True
     of_positions = True
@@ -65,9 +65,9 @@ class OneOfK(Loss):
 class SoftmaxCrossEntropy(OneOfK):
     """One class out of K: L_i = -sum_k q_ik log softmax(Z_i)_k.
 
-    Targets are class ids, shape (m,), or one-hot rows or probabilities, shape (m, K). Label
-    smoothing mixes every target with the uniform distribution, q = (1 - s) y + s / K (Szegedy et
-    al. 2016, section 7).
+    Targets are class ids, shape (m,), or one-hot rows or probabilities, shape (m, K). With label
+    smoothing s, every target is mixed with the uniform distribution, q = (1 - s) y + s / K
+    (Szegedy et al. 2016, section 7).
     """
 
     includes = "Softmax"
@@ -168,17 +168,17 @@ class SoftmaxCrossEntropy(OneOfK):
 
 
 class SigmoidCrossEntropy(Elementwise):
-    """Yes or no, once (binary) or for each of k labels (multilabel).
+    """Two classes (binary), or k labels that each apply or not (multilabel).
 
     L_i = mean_j (-y_ij log sigmoid(Z_ij) - (1 - y_ij) log sigmoid(-Z_ij)). Targets are 0, 1 or
     probabilities, shape (m,) or (m, k).
 
-    It is computed as log(1 + exp(-|Z|)) + Z ([Z > 0] - y), two terms >= 0; log(1 + exp(Z)) - y Z is
-    the same, but loses all digits of the loss where the answer is confident and right.
+    It is computed as log(1 + exp(-|Z|)) + Z ([Z > 0] - y), two terms >= 0. log(1 + exp(Z)) - y Z is
+    equal, but loses all digits of the loss where the prediction is confident and right.
     """
 
     label_smoothing = 0.0
-    """A subclass may set s, which stands for the targets (1 - s) y + s / 2."""
+    """A subclass may set s > 0, for which the targets become (1 - s) y + s / 2."""
 
     includes = "Sigmoid"
     is_classifier = True
@@ -254,9 +254,9 @@ class SigmoidCrossEntropy(Elementwise):
 
 
 class Focal(OneOfK):
-    """Cross-entropy that goes easy on the easy: L_i = -(1 - p)^gamma log p.
+    """Cross-entropy that gives easy examples less weight: L_i = -(1 - p)^gamma log p.
 
-    p is the softmax's probability of the true class (Lin et al. 2017, equation 4; their sigmoid is
+    p is the softmax probability of the true class (Lin et al. 2017, equation 4; their sigmoid is
     the softmax of two classes). Examples that the network is sure of hardly count, so that the many
     easy ones do not drown out the few hard ones. Targets are class ids, shape (m,). The paper's
     alpha is the `class_weight` of `train`.

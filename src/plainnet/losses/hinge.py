@@ -13,9 +13,9 @@ from plainnet.losses.classification import BOOL, INTP, OneOfK
 class Hinge(OneOfK):
     """The true class's score should lead by 1: L_i = max_k (Z_ik + [k is not y_i]) - Z_iy.
 
-    It is 0 where the true class leads by 1 or more, and otherwise what is missing (Crammer and
-    Singer 2001). The outputs are scores, which do not give probabilities. Targets are class ids,
-    shape (m,); a binary target has two classes.
+    It is 0 where the true class leads by 1 or more, and otherwise how much is missing (Crammer and
+    Singer 2001). The outputs are scores, not probabilities. Targets are class ids, shape (m,); a
+    binary target has two classes, and so two outputs.
 
     Parameters
     ----------

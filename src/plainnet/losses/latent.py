@@ -1,4 +1,4 @@
-"""The loss of a code that is a distribution: how far it is from the standard normal."""
+"""A loss for a code that is a distribution: how far it is from the standard normal."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,14 @@ class GaussianKL(Loss):
     There are no targets: `y` may be anything of length m, such as np.empty((m, 0)).
 
     The bound that a variational autoencoder maximises is a sum over outputs, while the losses of
-    plainnet are means: the mean over n outputs of `SigmoidCrossEntropy` counts n times beside this
-    loss, that of `MeanSquaredError` n / (2 s^2) times, s^2 the variance of the outputs around their
-    mean. Beside a reconstruction of weight 1, this loss has the weight 1 / n, or 2 s^2 / n.
+    plainnet are means. If this loss has the weight 1, `SigmoidCrossEntropy` over n outputs
+    therefore needs the weight n, and `MeanSquaredError` n / (2 s^2), where s^2 is the variance of
+    the outputs around their mean. If instead the reconstruction has the weight 1, this loss needs
+    1 / n, or 2 s^2 / n.
 
     Examples
     --------
-    A variational autoencoder of six numbers between 0 and 1, whose code has two dimensions:
+    A variational autoencoder for six numbers between 0 and 1, with a code of two dimensions:
 
     >>> from plainnet import Network
     >>> from plainnet.layers import Dense, Graph, Sample
@@ -54,7 +55,7 @@ class GaussianKL(Loss):
         self.output_shape = output_shape
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
-        """Nothing, as often as there are examples: shape (m, 0)."""
+        """No targets: an array of shape (m, 0) for m examples."""
         shape = np.shape(as_array("y", y))
         if not shape:
             raise ShapeError(

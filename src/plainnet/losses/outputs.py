@@ -32,14 +32,14 @@ Weighted = Loss | tuple[Loss, float]
 class EachOutput(Loss):
     """L = sum_k w_k L_k: every output of a `Graph` has a loss L_k and a weight w_k.
 
-    A `Network` puts it around the losses that it is given by name. Targets are a dict of the same
-    names, without those of losses that need none, or a tuple in the order of the outputs. Sample
-    weights are those of the examples, (m,), and hold for all outputs.
+    A `Network` makes it from losses given by name. Targets are a dict with the same names, without
+    those of losses that need none, or a tuple in the order of the outputs. Sample weights belong to
+    the examples, shape (m,), and hold for all outputs.
 
     Parameters
     ----------
     losses : mapping of str to Loss or (Loss, weight)
-        By the names of the outputs; a weight >= 0, 1 if it is left out.
+        The loss for each output name; its weight is >= 0, and 1 if left out.
     """
 
     shown_by = Window
@@ -141,7 +141,7 @@ class EachOutput(Loss):
     # --- forward and backward ---------------------------------------------------------------------
 
     def forward(self, Z: Any, y: Any, cache: Cache) -> Array:
-        """The weighted sum for each example, shape (m,); that of a sequence is its steps' mean."""
+        """The weighted sum for each example, shape (m,); a sequence counts by its steps' mean."""
         total = np.zeros(len(Z[0]), Z[0].dtype)
         for loss, weight, part, targets, own in self._each(Z, y, cache):
             losses = loss.forward(part, targets, own)
@@ -149,7 +149,7 @@ class EachOutput(Loss):
         return total
 
     def backward(self, cache: Cache) -> Any:
-        """The gradient of each output, of the sums over the examples."""
+        """The gradients of the sum over the examples, one for each output."""
         layers = zip(self.losses.values(), cache.layers, strict=True)
         return tuple([weight * loss.backward(own) for (loss, weight), (_, own) in layers])
 
@@ -211,11 +211,11 @@ class EachOutput(Loss):
         return {"loss": total, **means}
 
     def activate(self, Z: Any) -> Any:
-        """Each output as its user reads it."""
+        """Each output as users read it."""
         return self._made(Z, lambda loss, part: loss.activate(part))
 
     def probabilities(self, Z: Any) -> Any:
-        """Of the outputs that have some."""
+        """The probabilities of those outputs that have some."""
         return Parts(
             {
                 name: loss.probabilities(part)

@@ -23,15 +23,15 @@ class EachPosition(Loss):
 
         L = sum_it w_i L_it / sum_it w_i,    over the positions t that are counted
 
-    A `Network` whose output has axes between the batch and the features, such as (m, time, K), puts
-    this around its loss. Targets have those axes too: ids of shape (m, time), numbers of shape
-    (m, time, k). Masked steps are not counted, nor are positions with the class id -1. Sample
-    weights are those of the examples, (m,), or of their positions, (m, time).
+    A `Network` whose output has axes between the batch and the features, such as (m, time, K),
+    wraps its loss in this one. Targets have those axes too: ids of shape (m, time), numbers of
+    shape (m, time, k). Masked steps are not counted, nor are positions with the class id -1. Sample
+    weights belong to the examples, shape (m,), or to their positions, (m, time).
 
     Parameters
     ----------
     loss : Loss
-        A loss of one position, with outputs of shape (K,).
+        The loss at one position, whose outputs have the shape (K,).
     """
 
     def __init__(self, loss: Loss) -> None:
@@ -87,7 +87,7 @@ class EachPosition(Loss):
         yield Place("each", self.loss, carries=False)
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
-        """The loss of each position, shape (m, *positions), also where it is not counted."""
+        """The loss at each position, shape (m, *positions), even where it is not counted."""
         own = cache.inside(self)
         Z, y, _ = self._flat(Z, y, None, cache)
         return self.loss.forward(Z, y, own).reshape(cache["Z"].shape[:-1])
@@ -159,7 +159,7 @@ class EachPosition(Loss):
     def hits(
         self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
     ) -> tuple[float, float]:
-        """For the positions that are counted."""
+        """As `Loss.hits`, for the positions that are counted."""
         own = cache.inside(self)
         Z, y, weights = self._flat(Z, y, sample_weight, cache)
         return self.loss.hits(Z, y, own, weights)

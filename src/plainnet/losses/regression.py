@@ -91,7 +91,7 @@ class Huber(Elementwise):
     Parameters
     ----------
     delta : float
-        Where one becomes the other, in the units of y.
+        Where the squared error gives way to the absolute one, in the units of y.
     """
 
     def __init__(self, delta: float = 1.0) -> None:
@@ -138,10 +138,10 @@ class Quantile(Elementwise):
     L_i = mean_j max(l (y_ij - Z_ij), (l - 1) (y_ij - Z_ij)) for the level l: a Z that is too low by
     1 costs l, one that is too high costs 1 - l. Each of several levels has its own outputs.
 
-    Each level is learned separately, so a higher quantile may come out below a lower one. The
-    prediction therefore has each example's quantiles sorted, which can only lower the loss:
-    exchanging two of them, of levels a < b, that cross by c saves c (b - a) (compare Chernozhukov
-    et al. 2010). The loss that is trained and evaluated is that of Z, unsorted.
+    Each level is learned separately, so a higher quantile may come out below a lower one.
+    Predictions are therefore sorted within each example, which can only lower the loss: exchanging
+    two quantiles of levels a < b that cross by c saves c (b - a) (compare Chernozhukov et al.
+    2010). Training and evaluation use the loss of the unsorted Z.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ class Quantile(Elementwise):
         return real_targets(y, (self.output_shape[0] // len(self._each),), dtype)
 
     def shown(self, y: Array, dtype: npt.DTypeLike) -> Array:
-        """Each target as often as it has levels."""
+        """Each target repeated once per level."""
         return np.repeat(y, len(self._each), axis=1)
 
     formulas = Formulas(
@@ -224,9 +224,9 @@ class Quantile(Elementwise):
 class Poisson(Elementwise):
     """Counts: exp(Z) is the mean of a Poisson distribution, L_i = mean_j (exp(Z_ij) - y_ij Z_ij).
 
-    That is the negative log-likelihood without log(y!), which does not depend on Z; half the
-    Poisson deviance is the same plus y log(y) - y. So the loss may be negative. Targets are numbers
-    >= 0, predictions the means.
+    This is the negative log-likelihood without log(y!), which does not depend on Z; adding
+    y log(y) - y gives half the Poisson deviance. The loss may therefore be negative. Targets are
+    numbers >= 0; predictions are the means.
     """
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
@@ -269,9 +269,9 @@ class Tweedie(Elementwise):
     """Sums of a random number of amounts, many of them 0, as in insurance or rainfall.
 
     mu = exp(Z) is the mean, and the variance grows as mu^p (Jørgensen 1987). L_i is the mean over
-    outputs of mu^(2 - p) / (2 - p) - y mu^(1 - p) / (1 - p), which is half the Tweedie deviance
-    without y^(2 - p) / ((1 - p) (2 - p)), which does not depend on Z. Targets are numbers >= 0,
-    predictions the means.
+    outputs of mu^(2 - p) / (2 - p) - y mu^(1 - p) / (1 - p): half the Tweedie deviance without the
+    term y^(2 - p) / ((1 - p) (2 - p)), which does not depend on Z. Targets are numbers >= 0;
+    predictions are the means.
 
     Parameters
     ----------
