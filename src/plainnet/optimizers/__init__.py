@@ -1,4 +1,4 @@
-"""Optimizers: one update rule each, on the flat parameter vector; and L-BFGS, which searches."""
+"""Optimizers: one update rule each, on the flat parameter vector; and L-BFGS with a line search."""
 
 from plainnet.optimizers.adam import Adam, AdamW, NAdam
 from plainnet.optimizers.adaptive import Adadelta, Adagrad, RMSprop

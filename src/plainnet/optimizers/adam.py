@@ -22,7 +22,7 @@ MOMENTS = (
         "v_next", "betas[1] * v + (1 - betas[1]) * g**2", r"v' = \beta_2 v + (1 - \beta_2) g^2"
     ),
 )
-"""The mean of the gradient and of its square, from what the accumulators hold."""
+"""The means of the gradient and of its square, from the accumulators."""
 
 
 class Adam(Optimizer):
@@ -30,19 +30,19 @@ class Adam(Optimizer):
 
         m <- beta1 m + (1 - beta1) g            mean of the gradient
         v <- beta2 v + (1 - beta2) g^2          mean of its square
-        m' = m / (1 - beta1^t)                  t = 1, 2 ...: both start at 0,
-        v' = v / (1 - beta2^t)                  which this makes up for
+        m' = m / (1 - beta1^t)                  t = 1, 2 ...: corrects for
+        v' = v / (1 - beta2^t)                  the start of both at 0
         p <- p - lr m' / (sqrt(v') + eps)
 
     Weight decay is L2 regularisation here: g + weight_decay p takes the place of g. `AdamW` has
-    the decoupled kind.
+    decoupled weight decay.
 
     AMSGrad (Reddi et al. 2018, algorithm 2) never lets a step grow because v shrinks: the largest
-    v so far takes the place of v in v'. The correction of v' is PyTorch's, not the paper's.
+    v so far takes the place of v in v'. The correction in v' is PyTorch's, not the paper's.
 
     The accumulators hold M = m / (1 - beta1) and V = v / (1 - beta2): M <- beta1 M + g and
     V <- beta2 V + g^2 need two passes fewer. With c = sqrt((1 - beta2) / (1 - beta2^t)) the update
-    reads p <- p - lr (1 - beta1) / (1 - beta1^t) / c * M / (sqrt(V) + eps / c), the same number.
+    is p <- p - lr (1 - beta1) / (1 - beta1^t) / c * M / (sqrt(V) + eps / c), which is equal.
 
     Parameters
     ----------
@@ -50,8 +50,10 @@ class Adam(Optimizer):
     betas : (float, float)
         beta1 and beta2, each 0 <= beta < 1.
     epsilon : float
+        eps, which keeps the divisor away from 0.
     weight_decay : float
     amsgrad : bool
+        Whether to use the largest v so far.
     """
 
     formulas = (
@@ -129,8 +131,9 @@ class AdamW(Adam):
         p <- p - lr weight_decay p, then Adam's update
 
     Adam divides an L2 term by sqrt(v') like the rest of the gradient, so that weights with large
-    gradients hardly decay. With decoupled decay, all decay alike. As in PyTorch, lr weight_decay is
-    the paper's lambda, so that a schedule for the learning rate scales both, as its eta_t does.
+    gradients hardly decay. With decoupled decay, all weights decay at the same rate. As in PyTorch,
+    lr weight_decay is the paper's lambda, so that a schedule for the learning rate scales both
+    terms, as the paper's eta_t does.
     """
 
     decoupled = True
@@ -154,7 +157,7 @@ class AdamW(Adam):
 
 
 class NAdam(Adam):
-    """Adam with Nesterov's momentum (Dozat 2016), and a warm-up of the momentum.
+    """Adam with Nesterov momentum (Dozat 2016), which is warmed up.
 
         mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
         m' = mu_t+1 m / (1 - mu_1 ... mu_t+1) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
@@ -170,7 +173,7 @@ class NAdam(Adam):
         beta1 and beta2, each 0 <= beta < 1.
     epsilon : float
     momentum_decay : float
-        How fast mu_t rises; the paper's 0.004 covers half of the way in 4,200 steps.
+        How fast mu_t rises; with the paper's 0.004, it is halfway after 4,200 steps.
     weight_decay : float
     """
 

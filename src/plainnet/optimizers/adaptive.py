@@ -1,4 +1,4 @@
-"""Adagrad and its successors: a rate per parameter, from its past gradients."""
+"""Adagrad and its successors: a step size for each parameter, from its past gradients."""
 
 from math import sqrt
 from typing import Any
@@ -14,12 +14,12 @@ Array = npt.NDArray[Any]
 
 
 class Adagrad(Optimizer):
-    """Adaptive subgradients (Duchi et al. 2011, figure 1, with diagonal matrices).
+    """Adaptive subgradient descent (Duchi et al. 2011, figure 1, with diagonal matrices).
 
         V <- V + g^2
         p <- p - lr g / (sqrt(V) + eps)
 
-    The sum never shrinks, so steps only get smaller. That suits sparse gradients, where rare inputs
+    The sum V never shrinks, so the steps only get smaller. This suits sparse gradients: rare inputs
     keep large steps. Weight decay is L2 regularisation: g + weight_decay p takes the place of g.
 
     Parameters
@@ -63,7 +63,7 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """The gradient over the root of its mean square (Tieleman and Hinton 2012, lecture 6.5).
+    """The gradient divided by the root of its mean square (Tieleman and Hinton 2012, lecture 6.5).
 
         v <- rho v + (1 - rho) g^2
         p <- p - lr g / (sqrt(v) + eps)
@@ -71,23 +71,24 @@ class RMSprop(Optimizer):
         centered           m <- rho m + (1 - rho) g;   v - m^2 takes the place of v
         with momentum mu   b <- mu b + g / (sqrt(v) + eps);   p <- p - lr b
 
-    Centered, the gradient is divided by its standard deviation (Graves 2013, equations 38 to 41,
-    but with eps outside the root, as PyTorch has it). Where a gradient stays constant, that falls
-    to 0; then a larger eps, 0.01 or so, bounds the steps. Weight decay is L2 regularisation:
-    g + weight_decay p takes the place of g.
+    If centered, the gradient is divided by its standard deviation (Graves 2013, equations 38 to 41,
+    but with eps outside the root, as in PyTorch). Where a gradient stays constant, its standard
+    deviation falls to 0; a larger eps, such as 0.01, then bounds the steps. Weight decay is L2
+    regularisation: g + weight_decay p takes the place of g.
 
-    The accumulators hold V = v / (1 - rho) and M = m / (1 - rho), as Adam's do, and B the momentum
-    of g / (sqrt(V) + eps / c), c = sqrt(1 - rho).
+    As with Adam, the accumulators hold V = v / (1 - rho) and M = m / (1 - rho); B holds the
+    momentum of g / (sqrt(V) + eps / c), c = sqrt(1 - rho).
 
     Parameters
     ----------
     learning_rate : float
     rho : float
-        0 <= rho < 1. Hinton's 0.9 is Keras's default; PyTorch's is 0.99 and is called alpha.
+        0 <= rho < 1. Hinton's 0.9 is also Keras's default; PyTorch calls it alpha and has 0.99.
     epsilon : float
     momentum : float
         mu, 0 <= mu < 1.
     centered : bool
+        Whether to divide by the standard deviation instead of the root mean square.
     weight_decay : float
     """
 
@@ -180,8 +181,8 @@ class Adadelta(Optimizer):
         u <- rho u + (1 - rho) d^2
         p <- p - lr d                                 the paper's lr is 1
 
-    Weight decay is L2 regularisation: g + weight_decay p takes the place of g. The accumulators
-    hold V = v / (1 - rho) and U = u / (1 - rho), as Adam's do.
+    Weight decay is L2 regularisation: g + weight_decay p takes the place of g. As with Adam, the
+    accumulators hold V = v / (1 - rho) and U = u / (1 - rho).
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""What optimizers share: one pass over the flat vector, in pieces that stay in the cache.
+"""The base of optimizers: one pass over the flat vector, in pieces that fit the cache.
 
-An optimizer sees two vectors, the parameters and their gradients, and the segments in which they
-learn or decay at their own rates. It goes through them once, in pieces small enough that all arrays
-of a piece stay in the processor's cache during the several NumPy calls of an update.
+An optimizer sees two vectors, the parameters and their gradients, and the segments that learn or
+decay at rates of their own. It goes through them once, in pieces small enough that all arrays of a
+piece stay in the processor's cache during the several NumPy calls of an update.
 """
 
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 Piece = tuple[Array, Array, Array, tuple[Array, ...]]
 """Parameters, gradient, memory for the decayed gradient, and the other arrays of `rule`."""
 Missed = tuple[tuple[int, int, int], ...]
-"""(start, stop, n): the vector's elements from start to stop were frozen in n of the steps."""
+"""(start, stop, n) for each part: its elements, start to stop, were frozen in n of the steps."""
 
 PIECE = 64 * 1024
 """Elements in a piece: five float32 arrays of this length take 1.25 MiB of the L2 cache."""
@@ -32,9 +32,9 @@ PIECE = 64 * 1024
 FLUSH_EVERY = 64
 """Steps between two passes that set accumulators next to zero, below 1e-34 in float32, to zero.
 
-An accumulator that no longer gets a gradient (the unit is dead, the input always zero) decays until
-it is denormal, and stays so for good, since 0.9 of the smallest number rounds to itself. Denormal
-numbers make an update up to fifty times slower; their effect on a parameter is nil.
+An accumulator that no longer gets a gradient (because a unit is dead, or an input always zero)
+decays until it is denormal, and stays so, since 0.9 of the smallest number rounds to itself.
+Denormal numbers make an update up to fifty times slower and have no effect on a parameter.
 """
 
 
@@ -50,11 +50,11 @@ DECAY = (
         when="decoupled and weight_decay",
     ),
 )
-"""Before the rule of every optimizer."""
+"""The formulas of weight decay, which come before every optimizer's rule."""
 
 
 def update(step: str, latex: str, when: str = "") -> tuple[Formula, ...]:
-    """p_next = p - step, from where decay has left p."""
+    """p_next = p - step, where p is the parameter after decay."""
     also = f"({when}) and " if when else ""
     decays = "decoupled and weight_decay"
     return (
@@ -66,17 +66,17 @@ def update(step: str, latex: str, when: str = "") -> tuple[Formula, ...]:
 
 
 class Optimizer(Configurable, ABC):
-    """Changes a parameter vector in place, from its gradient.
+    """Changes a parameter vector in place, given its gradient.
 
     A subclass names its accumulators, each a vector like the parameters that starts from zero, and
-    writes `rule`. Weight decay is done here, before the rule, in one of two kinds:
+    writes `rule`. Weight decay is applied here, before the rule, in one of two forms:
 
         L2 regularisation             g + weight_decay p takes the place of g
         decoupled (`decoupled`)       p <- p - lr weight_decay p
 
-    That is all: pieces, frozen tensors, each tensor's rates and saving are taken care of.
-    `rule` gets one scratch array and each accumulator, and may allocate; `self.shared` holds the
-    learning rate, or what `prepare` makes of it.
+    Nothing else is required: pieces, frozen tensors, each tensor's rates and saving are taken care
+    of. `rule` gets one scratch array and each accumulator, and may allocate memory; `self.shared`
+    holds the learning rate, or what `prepare` computes from it.
 
     >>> class Momentum(Optimizer):
     ...     accumulators = ("V",)
@@ -94,16 +94,16 @@ class Optimizer(Configurable, ABC):
     """
 
     formulas: tuple[Formula, ...] = ()
-    """The update of one tensor as data: from p and its gradient dp to p_next. In them, g is dp with
-    its L2 term, p_decayed is p after decoupled decay, and t counts the steps, this one included;
-    the accumulators stand as they were before the step. Every optimizer of plainnet has them."""
+    """The update of one tensor as data: from p and its gradient dp to p_next. Here g is dp with its
+    L2 term, p_decayed is p after decoupled decay, t counts the steps including this one, and the
+    accumulators are those before the step. Every optimizer of plainnet has formulas."""
 
     accumulators: tuple[str, ...] = ()
     squares: tuple[str, ...] = ()
-    """The accumulators that sum squares, and so are never negative."""
+    """The accumulators that sum squares and are therefore never negative."""
     decoupled = False
     scratch = 1
-    """How many scratch arrays `rule` gets."""
+    """The number of scratch arrays that `rule` gets."""
 
     def __init__(self, learning_rate: float, weight_decay: float = 0.0) -> None:
         require_number("learning_rate", learning_rate, at_least=0)
@@ -111,7 +111,7 @@ class Optimizer(Configurable, ABC):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.steps = 0
-        """Updates done so far; within `prepare` and `rule`, those of the tensors at hand."""
+        """Updates done so far; within `prepare` and `rule`, those of the current tensors."""
         self.state: dict[str, Array] = {}
         """The accumulators by name; empty before the first update."""
 
@@ -119,24 +119,24 @@ class Optimizer(Configurable, ABC):
     def rule(self, p: Array, g: Array, *arrays: Array) -> None:
         """Update one piece `p` in place from its gradient `g`, which is only read.
 
-        `arrays` are the scratch arrays, then the accumulators, all of the piece's length.
+        `arrays` holds the scratch arrays, then the accumulators, all as long as the piece.
         """
 
     def settings(self, t: int) -> dict[str, Any]:
-        """What the formulas name beside arrays, in step t."""
+        """The values of all names in the formulas that are not arrays, at step t."""
         arguments = {name: getattr(self, name) for name in arguments_of(type(self))}
         return {**arguments, "decoupled": self.decoupled, "t": t}
 
     def prepare(self, learning_rate: float) -> None:
         """Compute what the following pieces share, and `share` it: by default, the learning rate.
 
-        `learning_rate` is the one that holds for them. `self.steps` already counts this step, and
-        leaves out those in which they were frozen: each tensor counts its own.
+        `learning_rate` is the one for these pieces. `self.steps` already counts this step, but not
+        those in which the pieces were frozen: each tensor counts its own steps.
         """
         self.share(learning_rate)
 
     def share(self, *values: float) -> None:
-        """Give `rule` these numbers as `self.shared`: 0-d arrays, which NumPy need not convert."""
+        """Pass `rule` these numbers as `self.shared`: 0-d arrays, which NumPy need not convert."""
         if len(self.shared) != len(values):
             self.shared = [np.empty((), self._dtype) for _ in values]
         for array, value in zip(self.shared, values, strict=True):
@@ -150,8 +150,8 @@ class Optimizer(Configurable, ABC):
         parameters, gradients : 1-D arrays of one length
             The same two arrays at every step.
         segments : sequence of Segment
-            `network.segments`: where the vector learns or decays at other rates than the
-            optimizer's. Without them, all of it learns and nothing decays.
+            `network.segments`: which parts of the vector learn or decay, and at which rates
+            relative to the optimizer's. Without segments, all of it learns and nothing decays.
         """
         if (
             parameters is not self._target
@@ -196,11 +196,11 @@ class Optimizer(Configurable, ABC):
         self._target = self._segments = None
 
     def resume_state(self) -> dict[str, Any]:
-        """All that it remembers of its steps, for `resume`: numbers, and its own arrays by name."""
+        """All that it remembers of its steps, for `resume`: numbers, and arrays by name."""
         return {"steps": self.steps, "missed": self.missed, "accumulators": self.state}
 
     def resume(self, state: Mapping[str, Any], parameters: Array) -> None:
-        """Continue as the optimizer of these parameters whose `resume_state` this was."""
+        """Continue as the optimizer of these parameters that returned this `resume_state`."""
         self.reset()
         self.steps = state["steps"]
         self.missed = tuple((start, stop, n) for start, stop, n in state["missed"])
@@ -238,7 +238,7 @@ class Optimizer(Configurable, ABC):
     def missed(self) -> Missed:
         """Which parts of the vector were frozen, and in how many of the `steps`; () for none.
 
-        Together with `steps` and `state` it is all that the optimizer remembers.
+        Together with `steps` and `state`, this is all that the optimizer remembers.
         """
         made, self._since = self.steps - self._since, self.steps
         frozen = [s for s in self._segments or () if s.learning_rate == 0]

@@ -1,4 +1,4 @@
-"""Gradients that are too long are shortened."""
+"""Gradient clipping: limits on the length or the elements of a gradient."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Array = npt.NDArray[Any]
 
 
 def clip_norm(gradients: Sequence[Array], limit: float) -> float:
-    """Shorten a gradient that is longer than `limit`; return its length before.
+    """Shorten a gradient that is longer than `limit`; return its original length.
 
     All vectors together are one gradient: g <- g limit / |g| (Pascanu et al. 2013, algorithm 1). A
-    length that is not finite changes nothing.
+    gradient whose length is not finite is left unchanged.
     """
     square = sum(float(np.dot(g, g)) for g in gradients)
     if not isfinite(square):  # the square of a float32 overflows from 2e19 on
@@ -29,6 +29,6 @@ def clip_norm(gradients: Sequence[Array], limit: float) -> float:
 
 
 def clip_value(gradients: Sequence[Array], limit: float) -> None:
-    """Put every element outside [-limit, limit] on the nearer end."""
+    """Replace every element outside [-limit, limit] by the nearer end."""
     for g in gradients:
         np.clip(g, -limit, limit, out=g)

@@ -1,4 +1,4 @@
-"""L-BFGS: the whole data at every step, and a model of the curvature from the last steps."""
+"""L-BFGS: all examples at every step, and a model of the curvature from the last steps."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ Array = npt.NDArray[Any]
 class LBFGS(Configurable):
     """Limited-memory BFGS (Liu and Nocedal 1989) with a line search; SciPy's implementation.
 
-    For small data and networks without noise such as dropout: it has no learning rate, takes all
-    examples at every evaluation, and stops where the gradient vanishes. An iteration counts as an
-    epoch of one step, and `epochs` is the most that it may take. Needs the extra `scipy`.
+    It suits small data and networks without noise such as dropout: it has no learning rate, uses
+    all examples at every evaluation, and stops where the gradient vanishes. An iteration counts as
+    an epoch of one step, and `epochs` is the largest number of iterations. Needs the extra `scipy`.
 
-    It minimises the mean loss plus weight_decay / 2 times the squared parameters where they decay:
-    the L2 regularisation of `SGD`. Frozen tensors stay as they are; other factors of the learning
-    rate have no meaning here. The search is in float64, whatever the network's dtype.
+    It minimises the mean loss plus weight_decay / 2 times the sum of squares of the parameters that
+    decay: the L2 regularisation of `SGD`. Frozen tensors do not change; other factors of the
+    learning rate have no effect. The search is in float64, whatever the network's dtype.
 
     Parameters
     ----------
     memory : int
         The number of past steps from which the curvature is estimated.
     tolerance : float
-        Converged when no element of the gradient, weight decay included, is larger. An iteration
-        that lowers the loss by less than 2.2e-9 of itself, SciPy's default, ends it too.
+        The search has converged when no element of the gradient, including weight decay, exceeds
+        this. It also ends with an iteration that lowers the loss by less than 2.2e-9 of its value,
+        SciPy's default.
     max_evaluations : int
         Training ends after the iteration that reaches this many computations of the loss.
     weight_decay : float
@@ -64,7 +65,7 @@ class LBFGS(Configurable):
         accept: Callable[[float], bool],
         iterations: int,
     ) -> str:
-        """Bring the parameters to a minimum, in place.
+        """Minimise the loss, changing the parameters in place.
 
         Parameters
         ----------
@@ -72,16 +73,17 @@ class LBFGS(Configurable):
         segments : sequence of Segment
             `network.segments`: what is frozen, and what decays.
         evaluate : function
-            The loss at `parameters`, whose gradient it writes into `gradients`.
+            Returns the loss at `parameters` and writes its gradient into `gradients`.
         accept : function
-            Called after each iteration with its loss, the new point in `parameters`; True stops.
+            Called with the loss after each iteration, when `parameters` holds the new point; ends
+            the search by returning True.
         iterations : int
             At most this many.
 
         Returns
         -------
         str
-            Why it ended.
+            Why the search ended.
         """
         optimize = optional("scipy.optimize", purpose="L-BFGS", extra="scipy")
         learning, decay = np.zeros(parameters.size, bool), np.zeros(parameters.size)

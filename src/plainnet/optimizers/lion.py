@@ -1,4 +1,4 @@
-"""Lion: the sign of a momentum."""
+"""Lion: steps along the sign of a momentum."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ class Lion(Optimizer):
         m <- beta2 m + (1 - beta2) g
 
     Every parameter moves by lr, so the paper uses a learning rate 3 to 10 times smaller than
-    Adam's, and a weight decay, which is decoupled, larger by the same factor. One accumulator takes
-    half of Adam's memory. Where a gradient stays 0, m falls to 0 in the end and the parameter
-    rests.
+    Adam's, and a (decoupled) weight decay larger by the same factor. Its one accumulator takes half
+    of Adam's memory. Where a gradient stays 0, m eventually falls to 0 and the parameter no longer
+    moves.
 
-    The accumulator holds M = m / (1 - beta2). The sign is that of
+    The accumulator holds M = m / (1 - beta2), and the sign is taken of
     M beta1 (1 - beta2) / (1 - beta1) + g.
 
     Parameters

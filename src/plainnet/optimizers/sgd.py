@@ -19,10 +19,10 @@ class SGD(Optimizer):
         momentum mu        v <- mu v + g;   p <- p - lr v
         Nesterov           v <- mu v + g;   p <- p - lr (g + mu v)
 
-    Momentum is that of Sutskever et al. 2013, equations 1 and 2, and Nesterov's that of equations 3
-    and 4 written for the point p + mu v at which they take the gradient; both with the learning
-    rate taken out of v, as PyTorch has it, so that changing it takes effect at once. Weight decay
-    is L2 regularisation: g + weight_decay p takes the place of g where weights decay.
+    Momentum follows Sutskever et al. 2013, equations 1 and 2. Nesterov momentum follows equations 3
+    and 4, written for the point p + mu v at which they evaluate the gradient. In both, as in
+    PyTorch, v does not contain the learning rate, so that changing it takes effect at once. Weight
+    decay is L2 regularisation: g + weight_decay p takes the place of g where weights decay.
 
     Parameters
     ----------
@@ -30,6 +30,7 @@ class SGD(Optimizer):
     momentum : float
         mu, 0 <= mu < 1.
     nesterov : bool
+        Whether to use Nesterov momentum, which needs `momentum` > 0.
     weight_decay : float
     """
 
