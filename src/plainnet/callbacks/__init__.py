@@ -1,4 +1,4 @@
-"""What `train` calls while it runs: early stopping, files, progress, or your own."""
+"""Objects that `train` calls while it runs: early stopping, files, progress, or your own."""
 
 from plainnet.callbacks.averaging import EMA
 from plainnet.callbacks.base import Callback, Run

@@ -14,24 +14,25 @@ Array = npt.NDArray[Any]
 
 
 class EMA(Callback):
-    """An exponential moving average of the parameters, in which the noise of the steps cancels.
+    """An exponential moving average of the parameters, which averages out the noise of the steps.
 
         average <- d average + (1 - d) p,    d = min(decay, (1 + t) / (10 + t)) at step t
 
-    (Polyak and Juditsky 1992 for the mean; the warm-up is TensorFlow's.) Training itself continues
-    with the parameters as they are. The average takes their place while an epoch is validated and
+    The mean is due to Polyak and Juditsky (1992); the warm-up of d is TensorFlow's. Training itself
+    continues with the current parameters. The average replaces them while an epoch is validated and
     its `end_epoch` hooks run, so that early stopping and checkpoints keep what was measured, and
-    for good when training ends or is stopped. After an error the network keeps its own parameters.
+    permanently when training ends or is stopped. After an error the network keeps its own
+    parameters.
 
-    The running statistics of `BatchNorm` belong to the weights, so for the average they are
-    measured again, on the last 2,048 examples of training, or those of an epoch if they are fewer:
-    a network with BatchNorm makes one more forward pass over these after each epoch, and keeps
-    copies of them.
+    The running statistics of `BatchNorm` depend on the weights, so they are measured again for the
+    average, on the last 2,048 training examples, or on one epoch if that is shorter. A network with
+    BatchNorm keeps copies of these examples, and makes one more forward pass over them after each
+    epoch.
 
     Parameters
     ----------
     decay : float
-        0 <= decay < 1: about the last 1 / (1 - decay) steps count.
+        0 <= decay < 1; the average covers about the last 1 / (1 - decay) steps.
     """
 
     def __init__(self, decay: float = 0.999) -> None:

@@ -1,4 +1,4 @@
-"""The hooks, and the run that they look at."""
+"""The hooks of a callback, and the run that they see."""
 
 from __future__ import annotations
 
@@ -32,40 +32,40 @@ class Run:
     steps_per_epoch: int | None
     """Updates in an epoch; None where the number of batches is not known."""
     validates: bool = False
-    """There is validation data."""
+    """Whether there is validation data."""
     clip_norm: float | None = None
-    """The length to which gradients are shortened."""
+    """The norm to which gradients are clipped, if any."""
     metrics: tuple[str, ...] = ()
-    """The names of `train`'s metrics; the history has them as val_<name>."""
+    """The names of `train`'s metrics, which the history lists as val_<name>."""
     epoch: int = 0
     """The current epoch, from 0."""
     step: int = 0
     """The current step, from 0 over all epochs. A step ends with one update."""
     loss: float = float("nan")
-    """The loss of the last step's examples, before its update."""
+    """The loss on the last step's examples, before its update."""
     X: Any = field(default=None, repr=False)
     """The examples of the last step, as the network took them. The next step may write over them.
     """
     average: Array | None = None
-    """Parameters that take the place of the network's for validation, for `end_epoch`, and when
-    training has ended; `EMA` keeps them here. Running state is measured again for them."""
+    """Parameters that replace the network's during validation, in `end_epoch` hooks, and after
+    training; `EMA` keeps them here. Running state is measured again for them."""
     stopping: bool = False
     """Whether `stop` or `interrupt` has been called."""
     measured: set[str] = field(default_factory=set, repr=False)
-    """The prefixes of measures: `val`, and those of `Evaluate`."""
+    """The prefixes of measured names: `val`, and those of `Evaluate`."""
     claims: dict[tuple[int, str], str] = field(default_factory=dict, repr=False)
-    """Which callback sets a setting during training; see `claim`."""
+    """Which callback sets which setting during training; see `claim`."""
     interrupted: bool = False
     """Whether `interrupt` has been called."""
     resumed: bool = False
-    """The run continues one that has written a checkpoint. `epoch`, `step` and `history` are then
-    those of the checkpoint when training begins."""
+    """Whether the run continues from a checkpoint. If so, `epoch`, `step` and `history` are those
+    of the checkpoint when training begins."""
     state: Callable[[Callback, str], dict[str, Any]] | None = field(default=None, repr=False)
-    """How the run stands while this callback is in this hook, for `Checkpoint`."""
+    """Returns the state of the run while this callback is in this hook, for `Checkpoint`."""
 
     @property
     def steps(self) -> int | None:
-        """The number of steps of the run, if it is known."""
+        """The number of steps in the run, or None if it is not known."""
         return None if self.steps_per_epoch is None else self.epochs * self.steps_per_epoch
 
     def claim(self, owner: Any, setting: str, who: str) -> None:
@@ -84,22 +84,22 @@ class Run:
         self.history.stopped = why
 
     def interrupt(self, why: str) -> None:
-        """`stop` for a reason from outside, such as Ctrl-C: a resumed run goes on."""
+        """`stop` for an outside reason such as Ctrl-C: a resumed run continues training."""
         self.interrupted = True
         self.stop(why)
 
     def finish(self, why: str) -> None:
-        """Training has reached its end, unless it was stopped before."""
+        """Record that training has reached its end, unless it was stopped before."""
         if not self.stopping:
             self.history.stopped = why
 
 
 class Callback(metaclass=Spelled):
-    """Override what you need. A callback serves one `train` at a time.
+    """A base class whose hooks do nothing; override those you need.
 
-    The hooks of all callbacks are called in the order in which `train` got them. A callback that
-    remembers something from hook to hook writes `resume_state` and `resume` too, or else it begins
-    anew in a run that is resumed.
+    A callback serves one `train` at a time. `train` calls its callbacks in the order given. One
+    that remembers something from hook to hook also defines `resume_state` and `resume`; otherwise
+    it starts afresh in a resumed run.
 
     >>> class Halve(Callback):
     ...     def end_epoch(self, run):
@@ -107,10 +107,10 @@ class Callback(metaclass=Spelled):
     """
 
     only_shows: ClassVar[bool] = False
-    """It shows how training goes and changes nothing: a resumed run may show it in another way."""
+    """Whether it only shows how training goes; a resumed run may do without it, or use others."""
 
     may_change: ClassVar[bool] = False
-    """A run can be resumed with other settings of it, such as another file or a longer time."""
+    """Whether a resumed run may change its settings, such as its file or its time limit."""
 
     def begin_training(self, run: Run) -> None:
         """Before the first epoch."""
@@ -128,7 +128,7 @@ class Callback(metaclass=Spelled):
         """After an epoch; `run.history.last()` holds its measures."""
 
     def end_training(self, run: Run) -> None:
-        """After the last step, also when Ctrl-C ended it; not after an error."""
+        """After the last step, even if Ctrl-C ended training, but not after an error."""
 
     def fail(self, run: Run, error: BaseException) -> None:
         """When an error ends training."""
@@ -136,19 +136,19 @@ class Callback(metaclass=Spelled):
     # Not hooks: what a checkpoint keeps of the callback.
 
     def resume_state(self) -> Mapping[str, Any]:
-        """What it remembers: numbers, texts, lists and dicts of them, None, and arrays."""
+        """What it remembers: numbers, strings, None and arrays, and lists and dicts of these."""
         return {}
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `resume_state` gave, tuples as lists.
+        """Continue from what `resume_state` returned, with tuples as lists.
 
-        Called in a resumed run after `begin_training` and `begin_epoch`. The hook in which the
-        checkpoint was written then continues with the callbacks after `Checkpoint`.
+        This is called in a resumed run after `begin_training` and `begin_epoch`. The hook in which
+        the checkpoint was written then continues with the callbacks after `Checkpoint`.
         """
 
 
 def expect_observers(observers: Sequence[Callback]) -> None:
-    """Refuse what is not a callback, and a callback that is given twice."""
+    """Refuse objects that are not callbacks, and a callback that is given twice."""
     for position, observer in enumerate(observers):
         require_type("each of callbacks", observer, Callback)
         require_hooks(observer)

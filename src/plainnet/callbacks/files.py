@@ -1,4 +1,4 @@
-"""What training writes to disk."""
+"""Callbacks that write to disk: checkpoints and logs."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from plainnet.files.native import all_finite, write
 
 
 class Checkpoint(Callback):
-    """Save the network after an epoch, with all that `train(..., resume=path)` needs to go on.
+    """Save the network after an epoch, with all that `train(..., resume=path)` needs to continue.
 
-    `plainnet.load` opens the file as a network; it is there whole or not at all. Its metadata are
-    the epoch, from 1, and its measures.
+    `plainnet.load` loads the file as a network; the file is written whole or not at all. Its
+    metadata are the epoch, counted from 1, and its measures.
 
-    Beside the network, the file holds what else training has in memory, as data: with `Adam` about
-    four times as many numbers as the network has, with early stopping five. For `LBFGS` it also
-    holds the gradients of all evaluations so far, since SciPy keeps its model of the curvature to
-    itself: there, a larger `every` saves time.
+    Besides the network, the file holds the rest of training's memory as data: with `Adam` about
+    four times as many numbers as the network has, with early stopping five. With `LBFGS` it also
+    holds the gradients of all evaluations so far, since SciPy does not give access to its model of
+    the curvature; there, a larger `every` saves time.
 
     Parameters
     ----------
     path : str or path
-        "{epoch}" in it becomes the number of the epoch, from 1 ("{epoch:03}": 001); without it,
-        each file replaces the one before. The folder is created if necessary.
+        "{epoch}" in it stands for the number of the epoch, from 1 ("{epoch:03}" gives 001);
+        without it, each file replaces the one before. The folder is created if necessary.
     monitor : str, optional
         Save only when this measure of the history is the best so far.
     every : int
         Save after every `every`-th epoch.
     steps : int, optional
-        Save after every `steps`-th step too, counted over all epochs, so that a long epoch is not
-        lost. The metadata are then those of the last epoch, and "step", from 1.
+        Also save after every `steps`-th step, counted over all epochs, so that a long epoch is not
+        lost. The metadata are then those of the last completed epoch, and "step", from 1.
     mode : "auto", "min" or "max"
         What is better; see `EarlyStopping`.
     """
@@ -107,7 +107,7 @@ class Checkpoint(Callback):
         write(run.network, self.place(run.epoch + 1), metadata=metadata, training=training)
 
     def place(self, epoch: int) -> Path:
-        """The file of this epoch, from 1."""
+        """The file for this epoch, counted from 1."""
         path = os.fspath(self.path)
         try:
             return Path(path.format(epoch=epoch))
@@ -124,8 +124,8 @@ class CSVLog(Callback):
     ----------
     path : str or path
     append : bool
-        Continue an existing table and its count of epochs. Otherwise it is replaced when training
-        begins. A resumed run removes the rows that were written after its checkpoint, and goes on.
+        Continue an existing table and its count of epochs. Otherwise the table is replaced when
+        training begins. A resumed run first removes the rows written after its checkpoint.
     """
 
     may_change = True
@@ -176,7 +176,7 @@ class TensorBoardLog(Callback):
     """The history for TensorBoard, a point per epoch (extra `tensorboard`).
 
     `tensorboard --logdir FOLDER` shows it. A resumed run begins another file in the folder, which
-    takes the place of the points that were written after its checkpoint.
+    replaces the points written after its checkpoint.
     """
 
     may_change = True

@@ -1,4 +1,4 @@
-"""Further columns of the history."""
+"""Measures on further data, as columns of the history."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from plainnet.training.validation import Validation
 
 
 class Evaluate(Callback):
-    """Measure on further data after each epoch: `Evaluate("train", X, y)` gives train_accuracy.
+    """Evaluate on further data after each epoch: `Evaluate("train", X, y)` adds train_accuracy.
 
-    It must stand before the callbacks that read what it measures.
+    It must come before the callbacks that read its measures.
 
     Parameters
     ----------
     name : str
         The prefix of the measures' names.
     X, y, sample_weight : arrays
-        As `validation_data` of `train`.
+        As in the `validation_data` of `train`.
     metrics : sequence of str or function
         As in `train`.
     """

@@ -20,10 +20,11 @@ class Monitor:
     measure : str
         "val_loss", for example: a column of the history.
     mode : "auto", "min" or "max"
-        Which values are better. "auto" knows it for the loss and for all of
-        `plainnet.metrics.METRICS`; also of one output, as "val_class_accuracy".
+        Which values are better. "auto" knows this for the loss and for all of
+        `plainnet.metrics.METRICS`, and for the loss and accuracy of one output, such as
+        "val_class_accuracy".
     min_delta : float
-        A smaller gain does not count as one.
+        A gain must exceed this to count.
     """
 
     def __init__(self, measure: str, mode: Mode = "auto", min_delta: float = 0.0) -> None:
@@ -33,7 +34,7 @@ class Monitor:
         self.higher_is_better = _higher_is_better(measure, mode)
 
     def begin(self, run: Run) -> None:
-        """Forget earlier values; refuses a measure of validation data where there are none."""
+        """Forget earlier values; refuses a validation measure if there is no validation data."""
         if self.measure.startswith("val_") and not run.validates:
             raise SettingError(f"{self.measure!r} is monitored, which needs validation_data")
         self.best_epoch = -1
@@ -46,7 +47,7 @@ class Monitor:
         self.best, self.best_epoch = state["best"], state["best_epoch"]
 
     def improved(self, run: Run) -> bool:
-        """Whether the epoch that has ended is the best so far."""
+        """Whether the epoch that has just ended is the best so far."""
         measures = run.history.last()
         if self.measure not in measures:
             raise SettingError(

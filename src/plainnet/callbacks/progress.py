@@ -10,10 +10,11 @@ from plainnet.errors import SettingError, shown
 
 
 class Progress(Callback):
-    """A bar of the steps if tqdm is installed (extra `progress`), otherwise a line per epoch.
+    """A progress bar if tqdm is installed (extra `progress`), otherwise a line per epoch.
 
-    The bar shows the time that training has taken and the time that is left. Training continues
-    where nothing can be shown, for example because the terminal is gone.
+    The bar counts steps, or epochs where the number of steps is not known, and shows the time taken
+    and the time left. If nothing can be shown, for example because the terminal is gone, training
+    continues without it.
     """
 
     only_shows = True

@@ -29,14 +29,14 @@ class EarlyStopping(Callback):
     patience : int
         Epochs without improvement before training stops.
     min_delta : float
-        A smaller change does not count as an improvement.
+        A change must exceed this to count as an improvement.
     mode : "auto", "min" or "max"
-        Which values are better. "auto" knows it for the loss and `plainnet.metrics.METRICS`.
+        Which values are better. "auto" knows this for the loss and `plainnet.metrics.METRICS`.
 
     Attributes
     ----------
     best, best_epoch : float, int
-        The best value, and its epoch from 0; -1 before there is one.
+        The best value, and its epoch, counted from 0; the epoch is -1 before there is one.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class EarlyStopping(Callback):
 
 
 class TimeLimit(Callback):
-    """Stop after the step during which the time runs out; a resumed run has all of it again."""
+    """Stop after the step in which the time runs out; a resumed run gets the full time again."""
 
     may_change = True
 
