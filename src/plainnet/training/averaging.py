@@ -1,4 +1,4 @@
-"""Averaged parameters, which stand in for those that training continues with."""
+"""Averaged parameters, which replace those of training for validation and at its end."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from plainnet.training.batches import Batch
 Array = npt.NDArray[Any]
 
 ROWS = 2048
-"""Examples on which running state is measured; those of an epoch if they are fewer."""
+"""The number of examples on which running state is measured; one epoch's if that has fewer."""
 
 
 class Average:
-    """The parameters that `run.average` holds, in place of the network's while in use."""
+    """Puts the parameters of `run.average` in place of the network's while they are needed."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -32,7 +32,7 @@ class Average:
         self._raw_state = run.network.state.copy()
 
     def watching(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches of one epoch, some of which the statistics keep."""
+        """The batches of one epoch, some of which are kept for the statistics."""
         for batch in batches:
             if self.run.average is not None and self._raw_state.size:
                 self._statistics.keep(batch[0])
@@ -40,9 +40,9 @@ class Average:
 
     @contextmanager
     def in_place(self, *, already: bool = False) -> Iterator[None]:
-        """For the measurements after an epoch only, not for the training that follows.
+        """Use the average for the measurements after an epoch, but not for further training.
 
-        `already` where a resumed run was left in the middle of them.
+        `already` is for a resumed run that was interrupted in the middle of them.
         """
         network, average = self.run.network, self.run.average
         self._statistics.end_epoch()
@@ -58,7 +58,7 @@ class Average:
                 np.copyto(network.state, self._raw_state)
 
     def take(self) -> None:
-        """Leave the average in the network: training is over."""
+        """Leave the average in the network when training is over."""
         if self.run.average is not None:
             self.run.network.parameters[:] = self.run.average
             self._statistics.measure()
@@ -82,11 +82,11 @@ class Average:
 class RunningState:
     """Measures the running statistics of a network again, on the last examples of training.
 
-    The statistics of `BatchNorm` belong to the weights below it. Averaged weights give activations
-    whose mean and variance are not those of any weights that were averaged, so neither the
-    statistics of the last step nor their average fit (Izmailov et al. 2018, section 3.2). As in
+    The statistics of `BatchNorm` depend on the weights below it. Averaged weights give activations
+    with a mean and variance that none of the weights in the average had, so neither the statistics
+    of the last step nor their average fit (Izmailov et al. 2018, section 3.2). As in
     `torch.optim.swa_utils.update_bn`, the new ones are the mean of the batches' statistics. The
-    running state of other layers stays as training left it: only they know what it means.
+    running state of other layers stays as training left it, since its meaning is not known here.
     """
 
     def __init__(self, network: Network) -> None:
@@ -96,7 +96,7 @@ class RunningState:
         self._full = False
 
     def keep(self, X: Any) -> None:
-        """Copy a batch over the oldest one; shorter ones are left out."""
+        """Copy a batch over the oldest one; shorter batches are left out."""
         batches = self._batches
         if batches and len(X) < len(batches[0]):
             return
@@ -115,7 +115,7 @@ class RunningState:
         self._next = (self._next + 1) % len(batches)
 
     def end_epoch(self) -> None:
-        """Every example has been seen once: enough."""
+        """Keep no more batches, since every example has been seen once."""
         self._full = bool(self._batches)
 
     def resume_state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What one epoch of `train` consists of."""
+"""The batches of one epoch of `train`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from plainnet.network import ROWS_AT_ONCE, Network
 
 Array = npt.NDArray[Any]
 Batch = tuple[Any, Any, Array | None]
-"""X, targets and weights: float64, in the same unit as those of other batches; see `scaled`."""
+"""X, targets and weights; the weights are float64, on the same scale for all batches."""
 
 
 def make_batches(
@@ -88,10 +88,10 @@ def make_batches(
 
 
 def scaled(weights: Array, dtype: npt.DTypeLike, cache: Cache) -> tuple[Array, float]:
-    """A batch's weights in the network's dtype, and what they were divided by.
+    """A batch's weights in the network's dtype, and the number they were divided by.
 
-    The divisor is the largest weight where that is so far from 1 that their sum, or one of them,
-    might leave the range of the dtype.
+    The divisor is the largest weight, if that is so far from 1 that the sum of the weights, or one
+    of them, might leave the range of the dtype.
     """
     largest = float(weights.max())
     unit = 1.0 if largest == 0 or 2**-20 < largest < 2**20 else largest
@@ -116,7 +116,7 @@ def checked_transforms(augment: Sequence[Transform]) -> Sequence[Transform]:
 
 
 class GivenBatches:
-    """A caller's batches, each checked on its way in."""
+    """A caller's batches, each checked as it arrives."""
 
     def __init__(
         self, network: Network, batches: Any, epochs: int, first: int | None = None
@@ -135,7 +135,7 @@ class GivenBatches:
 
     @property
     def n(self) -> int | None:
-        """How many batches an epoch has; None where that is not known."""
+        """The number of batches in an epoch; None if it is not known."""
         if not isinstance(self.batches, Sized):
             return None
         return min(len(self.batches), self.first or len(self.batches))
@@ -157,7 +157,7 @@ class GivenBatches:
 
 
 class Augmented:
-    """Batches whose inputs go through one transform after the other."""
+    """Batches whose inputs pass through one transform after the other."""
 
     def __init__(
         self, batches: Iterable[Batch], transforms: Sequence[Transform], rng: np.random.Generator
@@ -190,12 +190,12 @@ class Mixup:
 
         X <- lambda X + (1 - lambda) X[order],    y likewise,    lambda ~ Beta(alpha, alpha)
 
-    One lambda and one random order per batch. Class ids become one-hot rows first. For weighted
-    examples
+    There is one lambda and one random order per batch. Class ids first become one-hot rows. With
+    weights, the examples have
 
         v = lambda w + (1 - lambda) w[order],    y <- (lambda w y + (1 - lambda) (w y)[order]) / v
 
-    so that each target counts with its own weight: exactly, where the loss is linear in y.
+    so that each target counts with its own weight: exactly, if the loss is linear in y.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""When a number stops being finite: where it was, and the way back."""
+"""When a number stops being finite: where it is, and the way back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 LOSS = "the loss"
 SPARSE_ROWS_AT_ONCE = 64
-"""Rows of a sparse matrix that are made dense to look at them."""
+"""How many rows of a sparse matrix are made dense at a time, to search them."""
 
 
 class Snapshot:
@@ -53,7 +53,7 @@ class Snapshot:
 
 
 def diverged(run: Run, good: Snapshot, what: str, X: Any) -> DivergedError:
-    """The error to raise, once the network is back at its snapshot."""
+    """Put the network back to its snapshot, and return the error to raise."""
     where = first_non_finite(run.network, X)
     good.restore()
     run.average = None  # nothing takes the snapshot's place

@@ -1,4 +1,4 @@
-"""What training measured, epoch by epoch."""
+"""The measures of training, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from plainnet.engine.tables import Table
 from plainnet.errors import DataError, counted
 
 SHOWN = 10
-"""Epochs of the printed table, the last ones."""
+"""How many epochs the printed table shows, counted from the end."""
 
 
 class History(dict[str, list[float]]):
     """One list per measure, one number per epoch: `history["loss"]`, `history["val_accuracy"]`.
 
-    A dict of its columns, so `dict(history)` and `pandas.DataFrame(history)` give the table. As
-    with a DataFrame, `len` counts rows, which are epochs; `in` and iteration see the columns'
-    names. Printed, it is a table of the last epochs; a notebook adds the curves.
+    It is a dict of columns, so `dict(history)` and `pandas.DataFrame(history)` give the table. As
+    with a DataFrame, `len` counts the rows, which are epochs; `in` and iteration use the column
+    names. Printing shows a table of the last epochs; a notebook adds the curves.
 
     Parameters
     ----------
     columns : mapping of str to list of float, optional
-        A list for each measure, all of one length.
+        A list for each measure, all of the same length.
     stopped : str
         Why training ended.
 
@@ -50,7 +50,7 @@ class History(dict[str, list[float]]):
     def append(self, row: Mapping[str, float]) -> None:
         """Add an epoch's measures, at once or in several calls with different names.
 
-        What is not measured in an epoch is NaN there. A repeated name begins the next epoch.
+        A measure that is missing in an epoch is NaN there. A repeated name begins the next epoch.
         """
         if not self or not self._measured.isdisjoint(row):
             for values in self.values():
@@ -72,7 +72,7 @@ class History(dict[str, list[float]]):
         raise KeyError(f"history has no {name!r}; it has {', '.join(self) or 'nothing'}")
 
     def __len__(self) -> int:
-        """How many epochs were completed."""
+        """The number of completed epochs."""
         return max(map(len, self.values()), default=0)
 
     def __eq__(self, other: object) -> bool:
@@ -97,7 +97,7 @@ class History(dict[str, list[float]]):
         self._measured = set(state["measured"])
 
     def copy(self) -> History:
-        """The same lists in another history, as `dict.copy` has them."""
+        """A new history with the same lists, like `dict.copy`."""
         return copy(self)
 
     def last(self) -> dict[str, float]:
@@ -105,14 +105,14 @@ class History(dict[str, list[float]]):
         return {name: values[-1] for name, values in self.items()}
 
     def plot(self, measure: str = "loss", ax: Any = None) -> Any:
-        """Plot a measure over the epochs, and its values on the validation rows if known.
+        """Plot a measure over the epochs, with its values on the validation data if there are any.
 
         Parameters
         ----------
         measure : str
             `loss`, `accuracy` or the name of any other column.
         ax : matplotlib.axes.Axes or None
-            Where to draw; None for a new figure.
+            The axes to draw on; None makes a new figure.
 
         Returns
         -------

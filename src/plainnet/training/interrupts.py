@@ -1,4 +1,4 @@
-"""Ctrl-C between two steps of training rather than in the middle of one."""
+"""Lets Ctrl-C act between two steps of training, not in the middle of one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from types import FrameType
 
 @contextmanager
 def on_ctrl_c(ask_to_stop: Callable[[], object]) -> Iterator[None]:
-    """Let Ctrl-C stop after a step, so that no update is left half done.
+    """Let Ctrl-C stop training after a step, so that no update is left half done.
 
     A second Ctrl-C interrupts at once. Only the main thread gets signals, and a handler that other
-    code has set is left alone.
+    code has set stays in place.
     """
     theirs = signal.getsignal(signal.SIGINT)
     ours = (

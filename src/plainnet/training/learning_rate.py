@@ -27,10 +27,10 @@ from plainnet.optimizers import Optimizer
 from plainnet.training import train
 
 SMOOTHING = 0.9
-"""The share of a smoothed number that stays at each step."""
+"""The share of the previous value in an exponential mean."""
 
 EXPLODES = 2.0
-"""The test ends when the change exceeds its minimum by this many times the first loss."""
+"""The test ends when the change exceeds its minimum by this many times the initial loss."""
 
 HARMLESS = 1e-3
 """A change of the loss by less than this share does not count."""
@@ -38,18 +38,18 @@ HARMLESS = 1e-3
 
 @dataclass(frozen=True, repr=False)
 class LearningRates:
-    """What `find_learning_rate` saw: a learning rate and a loss for each step.
+    """The result of `find_learning_rate`: a learning rate and a loss for each step.
 
-    Printed, it says what it suggests; a notebook adds the curve.
+    Printing shows the suggestion; a notebook adds the curve.
     """
 
     learning_rates: list[float]
     losses: list[float]
     smoothed: list[float]
-    """The losses' exponential mean."""
+    """The exponential mean of the losses."""
     change: list[float]
-    """The exponential mean of what the training has changed: each loss less that of the same batch
-    with the initial parameters. The suggestion follows from it."""
+    """The exponential mean of the change in the loss: the loss of each batch minus its loss with
+    the initial parameters. The suggestion follows from it."""
     suggestion: float
     """A tenth of the learning rate at which the change is lowest, or less; not below `lowest`."""
 
@@ -71,7 +71,7 @@ class LearningRates:
         return output(rates_of(self), paragraph(str(self)))
 
     def plot(self, ax: Any = None) -> Any:
-        """Plot the losses over the learning rate; the axes are returned."""
+        """Plot the losses over the learning rate, and return the axes."""
         from plainnet.inspection.plots import new_axes
 
         ax = new_axes() if ax is None else ax
@@ -102,35 +102,36 @@ def find_learning_rate(
     """Suggest a learning rate (Smith 2017, section 3.3).
 
     A copy of the network is trained with a learning rate that grows by the same factor at every
-    step, until the loss explodes; the network, the optimizer and a generator given as seed stay as
-    they are. The suggestion is a tenth of the learning rate at which the loss has fallen most:
-    there it still falls, and fast. (The point of steepest descent, which others take, varies much
-    more with the seed.)
+    step, until the loss explodes; the network, the optimizer and a generator given as seed do not
+    change. The suggestion is a tenth of the learning rate at which the loss has fallen most: there
+    it still falls fast. (The point of steepest descent, which others use, varies much more with
+    the seed.)
 
-    The fall is measured against the loss of the same batches, with the same dropout, under the
-    initial parameters. Otherwise the luck of the batches would decide where there is little to
-    gain, as in a network that is already trained. Where no learning rate lowers the loss, a tenth
-    of the highest one that does no harm is taken. The result is then tried at a constant rate, for
-    as many steps, and divided by 3 until the loss does not rise: a test with growing rates need not
-    show what one of them does in the long run. In all this takes three times `steps`, or more.
+    The fall is measured relative to the loss of the same batches, with the same dropout, under the
+    initial parameters. Otherwise, if there is little to gain, as in a network that is already
+    trained, the differences between batches would decide. If no learning rate lowers the loss, the
+    suggestion is a tenth of the highest one that does no harm. It is then tried as a constant
+    rate, for as many steps, and divided by 3 until the loss does not rise, since a test with
+    growing rates need not show what one of them does in the long run. In all, this takes three
+    times `steps` or more.
 
     Parameters
     ----------
     network, X, y, batch_size, seed
         As for `train`.
     optimizer : Optimizer
-        Its kind and settings count; its learning rate is not used.
+        Its kind and its settings, except for the learning rate, are used.
     lowest, highest : float
         The first and the last learning rate.
     steps : int
-        How many rates are tried, and for how many steps the suggestion is.
+        How many learning rates are tried, and for how many steps the suggestion is tested.
     **settings
         Other arguments of `train`, such as `sample_weight`.
 
     Returns
     -------
     LearningRates
-        Its suggestion is never below `lowest`.
+        The `suggestion` in it is never below `lowest`.
 
     Raises
     ------

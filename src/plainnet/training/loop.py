@@ -1,4 +1,4 @@
-"""train(), and its loop: epochs of steps, and what happens after each."""
+"""train() and its loop: epochs of steps, and what follows each epoch."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from plainnet.training.validation import Validation
 Array = npt.NDArray[Any]
 
 SNAPSHOT_EVERY = 64
-"""Steps between two copies of the parameters, the fallback when the loss is not finite."""
+"""Steps between two copies of the parameters, which are restored when the loss is not finite."""
 
 
 @spelled
@@ -93,92 +93,96 @@ def train(
     ----------
     network : Network
     X : array of shape (m, *input_shape), or an iterable of batches
-        Anything that slices like an array (NumPy, memmap, Zarr), or a table of numbers. Another
-        real dtype than the network's is converted once: in memory as a whole, on disk batch by
-        batch. An iterable gives (X, y) or (X, y, sample_weight) and is read once per epoch; its
-        batches' weights share one unit, and rows without a weight have the weight 1.
+        Anything that slices like an array (NumPy, memmap, Zarr), or a table of numbers. A real
+        dtype other than the network's is converted once: arrays in memory as a whole, arrays on
+        disk batch by batch. An iterable yields (X, y) or (X, y, sample_weight) and is read once per
+        epoch; the weights of its batches are on one scale, and rows without a weight count 1.
     y : array of m targets, as the network's loss takes them; None with an iterable
     optimizer : Optimizer or LBFGS
-        `LBFGS()` takes all examples at every step: an epoch is one of its iterations.
+        `LBFGS()` uses all examples at every step: an epoch is one of its iterations.
     epochs : int
+        How many times to go through the data.
     batch_size : int
-        Not with an iterable, and not needed with `LBFGS`.
+        Examples in a mini-batch. Not allowed with an iterable, and not needed with `LBFGS`.
     validation_data : (X, y) or (X, y, sample_weight), optional
         Evaluated after each epoch, as val_loss and, for classifiers, val_accuracy.
     sample_weight : array of shape (m,), optional
-        Or (m, time), where each step has its own target.
+        The shape (m, time) is allowed where each step has its own target.
     class_weight : {class id: weight} or "balanced", optional
-        Multiplies the sample weights; classes that are left out count 1.
+        Multiplies the sample weights; classes that are left out have the weight 1.
     callbacks : sequence of Callback
         `EarlyStopping()`, or a schedule of the learning rate, for example.
     seed : int, numpy.random.Generator or None
-        For the order of the examples, augmentation, mixup and dropout; an int starts again at each
-        call. See Notes for training in parts.
+        Determines the order of the examples, augmentation, mixup and dropout. An int gives the same
+        random numbers in each call; see Notes for training in parts.
     progress : bool
         Show a bar (extra `progress`), or a line per epoch.
     shuffle : bool
         Draw the examples in a new order in each epoch. An iterable has its own order.
     clip_norm : float, optional
-        The gradient of all that learns, as one vector, is shortened to this norm if it is longer.
+        The gradient, as one vector without frozen tensors, is shortened to this norm if longer.
     clip_value : float, optional
         Every element of the gradient is clipped to [-clip_value, clip_value].
     accumulate : int
         An update uses the mean gradient over this many mini-batches, weighted by their examples:
-        the gradient of one large batch in the memory of a small one. The rest of an epoch makes a
-        smaller step.
+        the gradient of one large batch in the memory of a small one. The last update of an epoch
+        may use fewer mini-batches.
     mixup : float
-        alpha > 0 mixes each batch's examples and targets in pairs, with shares from Beta(alpha,
-        alpha); 0.2 is usual. Class ids become soft targets, sample weights are mixed too.
+        If alpha > 0, each batch's examples and targets are mixed in pairs, with shares drawn from
+        Beta(alpha, alpha); 0.2 is usual. Class ids become soft targets, and sample weights are
+        mixed too.
     augment : sequence of functions (X, rng) -> X
         Applied to each batch, such as `plainnet.augmentation.Flip()`; before mixup, and not to the
         validation data.
     carry : bool
-        Each batch of an iterable continues the sequences of the one before: recurrent layers begin
-        with their last state, as a constant, and afresh in each epoch. See `plainnet.data.Streams`.
+        Each batch of an iterable continues the sequences of the one before: recurrent layers start
+        from their last state, treated as a constant, and afresh in each epoch. See
+        `plainnet.data.Streams`.
     overfit_batches : int, optional
-        Train on the first few batches only, unshuffled, again and again. A network that is
-        put together correctly learns them by heart.
+        Train on only the first few batches, unshuffled, again and again. A network that is put
+        together correctly learns them by heart.
     metrics : sequence of str or function
-        Measured on the validation data too, as val_<name>: a name of `plainnet.metrics.METRICS`,
-        or a function (y_true, y_pred) or, with weighted validation data, (y_true, y_pred,
+        Also measured on the validation data, as val_<name>: names in `plainnet.metrics.METRICS`, or
+        functions (y_true, y_pred) or, with weighted validation data, (y_true, y_pred,
         sample_weight=w).
     resume : str or path, optional
-        A file of `Checkpoint` from which an earlier run of the same call goes on, up to `epochs`
-        in all, to the same bits as if it had never ended. A file that does not exist yet is where
-        `Checkpoint(resume)` among the callbacks will write: the run begins, so that one command
+        A file of `Checkpoint` from which an earlier run of the same call continues, up to `epochs`
+        in all, with the same bits as if it had never ended. If the file does not exist yet, the
+        run begins, provided that `Checkpoint(resume)` among the callbacks writes it: so one command
         survives being killed at any moment. See Notes.
 
     Returns
     -------
     History
         `loss`, the mean over the epoch's steps, and the validation measures. With `LBFGS`, `loss`
-        is that after the iteration.
+        is measured after the iteration.
 
     Raises
     ------
     DivergedError
-        When the loss or a parameter stops being finite. The network then holds its parameters of at
-        most 64 steps before, with which the loss was finite.
+        When the loss, the validation loss or a parameter stops being finite. The network then holds
+        parameters from at most 64 steps before, with which the loss was finite.
     FileError
         If `resume` is not a file of `Checkpoint`, or is missing and nothing writes it.
     SettingError
-        Among others, if what is given differs from what the run in `resume` was given.
+        For unsuitable settings, and if the arguments differ from those of the run in `resume`.
 
     Notes
     -----
-    A resumed run must get what it got at first, except for more `epochs`, and `progress`: the
-    network and the optimizer as they were, data, settings and callbacks. What differs is refused by
-    name, as far as it can be told: data by shape, dtype and a checksum of a few megabytes. The
-    network's parameters may be any: they come from the file. The history is that of the whole run.
-    Callbacks continue by `resume_state` and `resume`; your own that remember something need both.
-    So does an iterable of batches that draws random numbers of its own, as `Windows` does; in the
-    middle of an epoch, it is read again up to there. Time limits begin anew, and a run that ended
-    by Ctrl-C goes on.
+    A resumed run must get the same arguments as at first, except for `progress` and a larger
+    `epochs`: the network and the optimizer as they were, data, settings and callbacks. Arguments
+    that differ are refused by name, as far as this can be checked: data by shape, dtype and a
+    checksum of a few megabytes. The network may have any parameters, since they come from the file.
+    The history is that of the whole run. Callbacks continue through `resume_state` and `resume`;
+    your own callbacks need both if they remember something. So does an iterable of batches that
+    draws random numbers of its own, as `Windows` does; in the middle of an epoch, it is read again
+    up to that point. Time limits start again, and a run that was ended by Ctrl-C continues.
 
-    Calls of 3 and 3 epochs with the same network, optimizer, generator (`seed=rng`) and data end
-    where one of 6 does, bit for bit, on one machine with one number of threads. What counts from
-    the beginning of a call does not continue: schedules, `EarlyStopping`, `EMA`, the curvature that
-    `LBFGS` has seen, and an interrupted epoch; `resume` continues these too.
+    Two calls of 3 epochs with the same network, optimizer, generator (`seed=rng`) and data end
+    where one call of 6 does, bit for bit, on the same machine with the same number of threads.
+    Whatever counts from the beginning of a call does not continue: schedules, `EarlyStopping`,
+    `EMA`, the curvature that `LBFGS` has seen, and an interrupted epoch. `resume` continues these
+    too.
 
     >>> import numpy as np
     >>> from plainnet.layers import Dense

@@ -1,8 +1,8 @@
-"""A run that goes on where an earlier one wrote a checkpoint, to the same bits.
+"""A run that continues from an earlier run's checkpoint, with the same bits.
 
 A checkpoint is written in the middle of a hook of `Checkpoint`. `state_of` gathers everything that
-the run has in memory at that moment, and `restore` puts it back, so that the run goes on with the
-next callback. What was given to `train` is not in the file, but what it must agree with is.
+the run has in memory at that moment, and `restore` puts it back, so that the run continues with the
+next callback. The arguments of `train` are not in the file, but a description of them is.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Saved:
-    """How a run stood when it wrote this checkpoint."""
+    """The state of a run when it wrote this checkpoint."""
 
     path: Path
     state: Mapping[str, Any]
@@ -54,9 +54,9 @@ class Saved:
 def saved_run(
     path: str | os.PathLike[str], callbacks: Sequence[Callback], epochs: int
 ) -> Saved | None:
-    """The run in a checkpoint; None if one of the callbacks is still to write the first there.
+    """The run in a checkpoint; None if one of the callbacks has yet to write the first one there.
 
-    The path of such a callback, with the number of the epoch in it, is that of its last file.
+    If the path of such a callback contains the number of the epoch, its last file is meant.
     """
     place = require_path("resume", path)
     writers = [each for each in callbacks if isinstance(each, Checkpoint)]
@@ -92,7 +92,7 @@ def described(
     validation: Validation | None,
     **settings: Any,
 ) -> dict[str, Any]:
-    """What was given to `train`, as data for JSON that can be compared."""
+    """The arguments of `train`, as JSON data that can be compared."""
     if isinstance(batches, Batches):
         data = {name: _fingerprint(getattr(batches, name)) for name in ("X", "y", "sample_weight")}
     else:
@@ -114,7 +114,7 @@ def described(
 
 
 def seed_of(seed: Any) -> int | str:
-    """The seed, for comparison: a generator goes on from its state in the file, whatever it is."""
+    """The seed, for comparison; a generator may be any, as it continues from the file's state."""
     return int(seed) if isinstance(seed, Integral) else "a generator"
 
 
@@ -138,7 +138,7 @@ def _plain(value: Any) -> Any:
 
 
 LOOKED_AT = 2**22
-"""Bytes of an array, spread over its rows, by which it is told from another."""
+"""How many bytes of an array, spread over its rows, are compared with those of another."""
 
 
 def _fingerprint(data: Any) -> Any:
@@ -162,7 +162,7 @@ def _fingerprint(data: Any) -> Any:
 
 
 def expect_same(saved: Saved, settings: Mapping[str, Any], run: Run) -> None:
-    """Refuse to resume another run than the one in the file."""
+    """Refuse to resume any run but the one in the file."""
     before = saved.state.get("settings")
     if not isinstance(before, dict):
         raise FileError(f"{saved.path} does not say which run it is of")
@@ -229,7 +229,7 @@ def state_of(loop: Loop, callback: Callback, hook: str) -> dict[str, Any]:
 
 @contextmanager
 def fitting(saved: Saved) -> Iterator[None]:
-    """What is found to be wrong with the state in here is wrong with the file."""
+    """Turn errors in the restored state, raised inside this block, into errors of the file."""
     try:
         yield
     except FileError:  # about another file, which it names
@@ -239,14 +239,14 @@ def fitting(saved: Saved) -> Iterator[None]:
 
 
 def announce(run: Run, saved: Saved) -> None:
-    """Let callbacks know where training will go on, when it begins."""
+    """Tell callbacks, when training begins, where it will continue."""
     with fitting(saved):
         run.resumed, run.epoch, run.step = True, int(saved.state["epoch"]), int(saved.state["step"])
         run.history.resume(saved.state["history"])
 
 
 def restore(loop: Loop, saved: Saved) -> Sequence[Callback]:
-    """Bring everything back to where it was when the checkpoint was written.
+    """Restore everything to its state when the checkpoint was written.
 
     Returns the callbacks that come after the one that wrote it.
     """
@@ -289,10 +289,10 @@ def _set_factors(network: Network, factors: Mapping[str, Any]) -> None:
 
 
 class Passes:
-    """The batches of an epoch, and those that are left of one that was begun earlier.
+    """The batches of an epoch, or those that remain of an epoch begun earlier.
 
-    An iterable of the caller's that draws from a generator of its own has `resume_state` and
-    `resume`, as `plainnet.data.Windows`; without them, it begins anew.
+    A caller's iterable that draws from a generator of its own has `resume_state` and `resume`, like
+    `plainnet.data.Windows`; without them, it starts afresh.
     """
 
     def __init__(self, batches: Batches | GivenBatches, rng: np.random.Generator) -> None:
@@ -322,7 +322,7 @@ class Passes:
         return {"used": self._used, "begun": self._begun, "now": self._now()}
 
     def resume(self, state: Mapping[str, Any], *, middle: bool) -> None:
-        """In the middle of an epoch, or after one."""
+        """Continue in the middle of an epoch, or after one."""
         self._begun = state["begun"]
         for moment in ("begun", "now"):  # a damaged file is found out now, not in the next epoch
             self._go_to(state[moment])
@@ -339,9 +339,9 @@ class Passes:
 
 
 class Search:
-    """What L-BFGS has been told since it began: SciPy keeps what it makes of that to itself.
+    """The evaluations that L-BFGS has received; SciPy does not give access to its own state.
 
-    Told the same again, it is where it was; that takes none of the time of the evaluations.
+    Receiving the same evaluations again brings it back to that state without computing them.
     """
 
     def __init__(self, network: Network, *, remembers: bool) -> None:
@@ -361,7 +361,7 @@ class Search:
             self._factors = _factors(self.network)
 
     def add(self, loss: float) -> None:
-        """An evaluation; the network has its gradient."""
+        """Record an evaluation, whose gradient is in the network."""
         if self.remembers:
             self._losses.append(loss)
             self._gradients.append(self.network.gradients.copy())

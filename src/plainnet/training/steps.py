@@ -1,4 +1,4 @@
-"""One step: the gradient of a batch, clipped, and the update that the optimizer makes of it."""
+"""One step: the gradient of a batch, clipped, and the optimizer's update with it."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def step(
     y : array of m targets, as the network's loss takes them
     optimizer : Optimizer
     cache : Cache, optional
-        `Cache(training=True, seed=0)`, kept from step to step: then a step allocates nothing once
-        warm, and dropout is that of the seed. Without `training`, dropout and batch norm act as in
-        prediction. By default a new `Cache(training=True)`, without a seed.
+        Pass the same `Cache(training=True, seed=0)` at every step: then steps after the first few
+        allocate nothing, and dropout follows the seed. Without `training`, dropout and batch
+        normalization act as in prediction. By default a new `Cache(training=True)`, without a seed.
     sample_weight : array of shape (m,), optional
     clip_norm, clip_value : float, optional
-        As `train` has them.
+        As in `train`.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def step(
     Raises
     ------
     DivergedError
-        If the loss is not finite. The parameters are then as they were.
+        If the loss is not finite. The parameters are then unchanged.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def expect_limits(clip_norm: float | None, clip_value: float | None) -> None:
 
 
 class Step:
-    """The steps of one training, in the same memory each time.
+    """The steps of one training run, in the same memory each time.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ class Step:
 
     Attributes
     ----------
-    diverged : function of what became infinite or NaN
-        Makes the error that is raised then.
+    diverged : function
+        Makes the error to raise, from the name of what became infinite or NaN.
     """
 
     diverged: Callable[[str], DivergedError]
@@ -152,7 +152,7 @@ class Step:
         self._stretches: list[Array] = []
 
     def gradient(self, batch: Batch) -> tuple[float, float, float]:
-        """The mean loss of a batch, and its weight in `unit`; its gradient is in the network."""
+        """The mean loss of a batch and its weight in `unit`; writes the gradient to the network."""
         network, unit = self.network, 1.0
         self.X, y, sample_weight = batch
         if sample_weight is not None:
@@ -185,7 +185,7 @@ class Step:
             self.optimizer.update(network.parameters, network.gradients, network.segments)
 
     def clip(self) -> None:
-        """Bring the gradient of all that learns within its limit."""
+        """Clip the gradient of all parameters that learn."""
         learning = self._learning()
         if self.clip_value is not None:
             bound(learning, self.clip_value)

@@ -1,4 +1,4 @@
-"""What is measured after each epoch."""
+"""Measuring after each epoch."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Validation:
             self.metrics[name] = known
 
     def scores(self) -> dict[str, float]:
-        """Each measure by its name."""
+        """The measures by name."""
         network, loss = self.network, self.network.loss
         scores = network.evaluate(self.X, self.y, self.sample_weight, self._cache)
         weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
