@@ -1,8 +1,8 @@
-"""The arrays of an .npz file, none of which is read before its size is known to be right.
+"""The arrays of an .npz file, each of which is read only after its size has been checked.
 
-A few bytes can say that they unpack to gigabytes. So the sizes in a file are compared with what it
-holds before any memory is taken: what is packed tighter than numbers or text ever are is refused,
-and an array is read only into memory that is ready for it.
+A few bytes can claim to unpack to gigabytes. So the sizes stated in a file are compared with its
+contents before any memory is allocated: data packed tighter than numbers or text ever are is
+refused, and an array is read only into memory that has been allocated for it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from plainnet.files.kinds import Unreadable, described, expect_short_list
 Array = npt.NDArray[Any]
 
 PACKED_TIGHTEST, SMALL = 50, 2**18
-"""Beyond this many bytes, what unpacks to this many times its size is not numbers or text."""
+"""Numbers and text never unpack to more than `PACKED_TIGHTEST` times what they take in the file,
+apart from the first `SMALL` bytes."""
 AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an array in the file says that it is."""
+    """What an array in the file claims to be."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -44,7 +45,7 @@ class Header:
 
 
 def header_of(stream: IO[bytes], size: int, name: str) -> Header:
-    """What an array of this many bytes says that it is, if it has the bytes for that."""
+    """What an array of this many bytes claims to be, if it has enough bytes for that."""
     version = npy.read_magic(stream)
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in read:
@@ -64,7 +65,7 @@ def header_of(stream: IO[bytes], size: int, name: str) -> Header:
 
 
 class Archive:
-    """An .npz file that is open."""
+    """An open .npz file."""
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self.file = file
@@ -72,23 +73,23 @@ class Archive:
 
     @property
     def unpacked(self) -> int:
-        """Bytes of all members together."""
+        """The unpacked size of all members together, in bytes."""
         return sum(info.file_size for info in self.members.values())
 
     def __contains__(self, name: str) -> bool:
         return f"{name}.npy" in self.members
 
     def names(self) -> list[str]:
-        """Of the arrays."""
+        """The names of the arrays."""
         return [name.removesuffix(".npy") for name in self.members if name.endswith(".npy")]
 
     def header(self, name: str) -> Header:
-        """What the array of this name says that it is; nothing else is read."""
+        """What the array of this name claims to be; nothing else is read."""
         with self._open(name) as stream:
             return self._header(name, stream)
 
     def text(self, name: str) -> str:
-        """A text, kept as an array without axes."""
+        """A text, stored as an array without axes."""
         with self._open(name) as stream:
             header = self._header(name, stream)
             if header.shape != () or header.dtype.kind != "U":
@@ -97,7 +98,7 @@ class Archive:
             return self._rest(stream).decode(f"utf-32-{order}").rstrip("\0")
 
     def json(self, name: str) -> Any:
-        """What a text in JSON says."""
+        """The data in a JSON text."""
         try:
             return json.loads(self.text(name))
         except RecursionError:
@@ -106,7 +107,7 @@ class Archive:
             raise Unreadable(f"its {name} is not JSON: {error}") from None
 
     def number(self, name: str) -> int:
-        """A whole number, kept as an array without axes."""
+        """A whole number, stored as an array without axes."""
         with self._open(name) as stream:
             header = self._header(name, stream)
             if header.shape != () or header.dtype.kind not in "iu":
@@ -116,7 +117,7 @@ class Archive:
             return int(np.frombuffer(self._rest(stream), header.dtype)[0])
 
     def rows(self, name: str, width: int, dtype: npt.DTypeLike) -> Array:
-        """An array of any number of rows of this width."""
+        """An array with any number of rows of this width."""
         shape = self.header(name).shape
         if shape[1:] != (width,):
             raise Unreadable(f"its {name} has the shape {shape}; (rows, {width}) is needed")
@@ -125,14 +126,14 @@ class Archive:
         return rows
 
     def array(self, name: str) -> Array:
-        """An array of whatever shape and dtype it has."""
+        """An array of any shape and dtype."""
         header = self.header(name)
         values = np.empty(header.shape, header.dtype.newbyteorder("="))
         self.read_into(name, values)
         return values
 
     def read_into(self, name: str, place: Array) -> None:
-        """Fill an array with the one of this name, which must have its shape and dtype."""
+        """Fill an array from the one with this name, which must have its shape and dtype."""
         with self._open(name) as stream:
             header = self._header(name, stream)
             native = header.dtype.newbyteorder("=")
@@ -170,10 +171,10 @@ class Archive:
 
 @contextmanager
 def opened(path: Path, what: str) -> Iterator[Archive]:
-    """An .npz file to read.
+    """Open an .npz file to read it.
 
-    Any fault in it, found inside the block too, becomes a FileError that says that it is not
-    `what`, such as "a plainnet model"; a missing file stays a FileNotFoundError.
+    Any fault in the file, even if found inside the block, becomes a FileError that says that it is
+    not `what`, such as "a plainnet model"; a missing file remains a FileNotFoundError.
     """
     with read_zip(path, what) as file:
         yield Archive(file)
@@ -181,7 +182,7 @@ def opened(path: Path, what: str) -> Iterator[Archive]:
 
 @contextmanager
 def read_zip(path: Path, what: str) -> Iterator[zipfile.ZipFile]:
-    """A zip file whose members are unpacked to no more than they may."""
+    """A zip file whose members are unpacked to no more than the allowed size."""
     with open_ordinary(path, what) as stream:
         if not zipfile.is_zipfile(stream):
             raise FileError(f"{path} is not {what}: it seems to be {described(path)}")
@@ -217,13 +218,13 @@ def _not(path: Path, what: str, error: Exception) -> str:
 
 
 def shortened(error: Exception, most: int = 400) -> str:
-    """What an error says, if that is not half the file."""
+    """The message of an error, shortened if it quotes half the file."""
     text = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
 def open_ordinary(path: Path, what: str) -> IO[bytes]:
-    """The file, open to read; a folder, a pipe or a device is refused before it is."""
+    """The file, open to read; a folder, a pipe or a device is refused before it is opened."""
     if path.exists() and not path.is_file():
         raise FileError(f"{path} is not {what}: it seems to be {described(path)}")
     return open(path, "rb")

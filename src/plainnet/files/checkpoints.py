@@ -1,4 +1,4 @@
-"""What a network's file holds beside the network, so that its training can be resumed.
+"""What a network's file holds besides the network, so that its training can be resumed.
 
     training     JSON text: a tree of objects, lists, numbers and texts
     training.*   the arrays in that tree, each an array of the file, named by its place
@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 
 MEMBER = "training"
 ARRAY = "__array__"
-"""In the text, {ARRAY: name} stands for the array of this name."""
+"""In the text, {ARRAY: name} stands for the array with this name."""
 
 
 def packed(tree: Mapping[str, Any]) -> dict[str, Array]:

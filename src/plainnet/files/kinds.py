@@ -1,4 +1,4 @@
-"""What a file is: plainnet's own kinds, and what else it may seem to be."""
+"""The kinds of files: plainnet's own, and others that a file may seem to be."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import IO
 from plainnet.errors import SettingError
 
 LARGEST_LIST = 2**18
-"""Bytes of a zip file's list of its members."""
+"""The largest size of a zip file's list of members, in bytes."""
 
 
 class Unreadable(Exception):
-    """Why a file is not what it should be, for a FileError that names the file."""
+    """Why a file cannot be read, for a FileError that names the file."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ FOREIGN = {
     ".mlmodel": "Core ML",
     **dict.fromkeys((".hdf", ".he5"), "HDF5"),
 }
-"""Endings of other formats, which would be wrong for a file of plainnet."""
+"""File endings of other formats, which would mislead as names of plainnet's files."""
 
 
 def check_ending(path: str | os.PathLike[str], kind: str) -> None:
-    """Refuse a name that promises another format than the file would have.
+    """Refuse a name that promises a format other than the file's.
 
-    No ending and unknown ones are as good as any: a file is read by what is in it.
+    Unknown endings, or none, are allowed: a file is recognised by its contents.
     """
     name, own = os.fsdecode(path), KINDS[kind]
     ending = os.path.splitext(name)[1].lower()
@@ -98,7 +98,7 @@ def check_ending(path: str | os.PathLike[str], kind: str) -> None:
 
 
 def kind_of(path: Path) -> str | None:
-    """The key in `KINDS` of what is in the file, perhaps damaged; None if it is none of them."""
+    """The key in `KINDS` for the contents of the file, even if damaged; None if there is none."""
     if not path.is_file():  # reading a pipe would block
         return None
     try:
@@ -116,7 +116,7 @@ def _members(path: Path) -> list[str]:
 
 
 def expect_short_list(stream: IO[bytes]) -> None:
-    """The list of members takes ten times the memory that it takes in the file."""
+    """Refuse a long list of members, which takes ten times as much memory as space in the file."""
     end = zipfile._EndRecData(stream)  # type: ignore[attr-defined]
     if end and end[5] > LARGEST_LIST + stream.seek(0, 2) // 4:
         raise Unreadable(f"it lists too many members: {end[5]:,} bytes of them")

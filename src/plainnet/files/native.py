@@ -3,11 +3,11 @@
     format       uint8 scalar, 1
     description  JSON text: layers, loss, input_shape, dtype, metadata
     parameters   the flat vector, and state, the running state
-    training     in a file of Checkpoint, how its training stands; see checkpoints.py
+    training     in a file of Checkpoint, the state of its training; see checkpoints.py
 
 Loading never runs code from the file: the description can only name classes of plainnet, and those
-that the caller hands in. Nor does it take more memory than the vectors in the file need: how many
-numbers the description asks for is known before any of them has a place.
+that the caller passes. Nor does it take more memory than the vectors in the file need: the number
+of parameters that the description asks for is known before memory is allocated for them.
 """
 
 import json
@@ -56,7 +56,7 @@ def write(
 ) -> None:
     """Save a network with its parameters and running state; see `plainnet.save`.
 
-    `training`, of JSON values and arrays, is what `read_training` returns.
+    `training`, a tree of JSON values and arrays, is what `read_training` returns.
     """
     require_type("network", network, Network)
     if metadata is not None:
@@ -102,7 +102,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def read_training(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """How the training of the network in a file of `Checkpoint` stands, with the vectors.
+    """The state of training in a file of `Checkpoint`, with the network's vectors.
 
     Raises
     ------
@@ -181,7 +181,7 @@ _COMPUTES = (
 def unpack(
     arrays: Mapping[str, Array], source: str, custom: Iterable[type[Configurable]] = ()
 ) -> Network:
-    """The network of `pack`; errors name the source."""
+    """The network that `pack` packed; errors name the source."""
     try:
         _expect_format(int(arrays["format"]), source)
         description = json.loads(str(arrays["description"]))
@@ -258,12 +258,12 @@ NEITHER = {"learning_rate": None, "weight_decay": None}
 OF_A_LAYER = 3_000
 """Bytes of memory for a layer's object, apart from its numbers, with what it declares."""
 LAYERS_INSIDE = {"TransformerBlock": 8, "Bidirectional": 3}
-"""How many layers some classes make themselves."""
+"""How many inner layers some classes make."""
 AT_LEAST = 16 * 2**20
 
 
 def expect_modest(layers: Any, unpacked: int) -> None:
-    """Refuse layers whose mere objects take far more memory than the file that describes them."""
+    """Refuse layers whose objects alone take far more memory than the file that describes them."""
     needed, waiting = 0, [(layers, 0)]
     while waiting:
         thing, depth = waiting.pop()
@@ -296,7 +296,7 @@ def _expect_format(version: int, source: str) -> None:
 
 
 def known_kinds(custom: Iterable[type[Configurable]] = ()) -> dict[str, type]:
-    """Every class that a description may name, by its name."""
+    """Every class that a description may contain, by name."""
     own = {
         name: kind
         for module in (layers, losses, initializers)
@@ -315,9 +315,9 @@ def _expect_numbers(network: Network, source: str) -> None:
 
 
 LARGEST_EXAMPLE = 2**27
-"""Numbers: half a gigabyte in a layer, for a single example."""
+"""The most numbers in a layer for a single example: half a gigabyte."""
 LARGEST_WINDOW = 2**16
-"""Pixels under the window of a pool, which goes through them one by one."""
+"""The most pixels in the window of a pool, which visits them one by one."""
 
 
 def _fault(network: Network) -> str:
@@ -344,6 +344,6 @@ AT_ONCE = 2**16
 
 
 def all_finite(vector: Array) -> bool:
-    """Whether no number is NaN or infinite, without an array of that length."""
+    """Whether no number is NaN or infinite; allocates no array of that length."""
     starts = range(0, len(vector), AT_ONCE)
     return all(bool(np.isfinite(vector[start : start + AT_ONCE]).all()) for start in starts)

@@ -1,7 +1,7 @@
-"""Where files are written: whole or not at all, by any number of threads and processes at once.
+"""Writing files: whole or not at all, by any number of threads and processes at once.
 
-A file is written beside its place and moved there, so that a reader sees the old file or the new
-one, and an error leaves the old one as it was.
+A file is written beside its destination and then moved there, so that a reader sees either the old
+file or the new one, and an error leaves the old one unchanged.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ OF_A_PROCESS = re.compile(r"/proc/[^/]+/(task/\d+/)?fd|/dev/fd")
 
 @contextmanager
 def moved_into_place(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A binary file to write, which takes the place of `path` only if all went well.
+    """A binary file to write, which replaces `path` only if all goes well.
 
-    Any number of threads and processes may do so at once: the last one wins, and readers see a
-    whole file at all times. Symbolic links are followed. An older file's permissions and, where
-    that is allowed, its owner stay; a new file's permissions are those that the umask leaves.
-    What is not an ordinary file, such as a pipe or /dev/stdout, is written to and not replaced.
-    Unfinished files that killed processes left in the folder are removed.
+    Any number of threads and processes may write at once: the last one wins, and readers see a
+    whole file at all times. Symbolic links are followed. An existing file keeps its permissions
+    and, where allowed, its owner; a new file gets the permissions that the umask leaves. Anything
+    but an ordinary file, such as a pipe or /dev/stdout, is written to and not replaced. Unfinished
+    files that killed processes left in the folder are removed.
 
     Raises
     ------
     FileError
         If `path` is a folder.
     OSError
-        If the file cannot be made, or the disk is full.
+        If the file cannot be created, or the disk is full.
     """
     name = os.fsdecode(path)
     place = os.path.realpath(name)  # now: the working directory may change
@@ -89,7 +89,7 @@ def moved_into_place(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 def check_place(path: str | os.PathLike[str]) -> Path:
     """Where `path` will be written, links followed; an OSError says why it cannot be.
 
-    Trying is the only sure test: an empty file is made beside it and removed.
+    Trying is the only sure test: an empty file is created beside it and removed.
     """
     name = os.fsdecode(path)
     place = os.path.realpath(name)

@@ -1,7 +1,7 @@
 """One `save` and one `load` for networks, estimators and agents.
 
-Neither knows these classes: an object says what kind of file it becomes, and a file what kind it
-is; `KINDS` names the module that writes and reads it.
+Neither knows these classes: an object states which kind of file it becomes, a file's contents show
+its kind, and `KINDS` names the module that writes and reads that kind.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ def save(
 ) -> None:
     """Save a network, an estimator or an agent in a file for `load`.
 
-    The file appears whole or not at all: it is written beside its place and then moved there.
-    Symbolic links are followed, and an older file's permissions stay.
+    The file appears whole or not at all: it is written beside its destination and then moved there.
+    Symbolic links are followed, and an existing file keeps its permissions.
 
     Parameters
     ----------
     thing : Network, estimator or agent
-        Networks and agents become NumPy's .npz, estimators .skops.
+        Networks and agents are saved in NumPy's .npz format, estimators as .skops.
     path : str or path
         The file, exactly as named. Endings of other formats, such as .h5 or .pt, are refused.
     metadata : mapping, optional
         For a network: class names, units, how the data was scaled. `read_metadata` returns it as
-        JSON keeps it: tuples as lists, and all keys as text.
+        JSON stores it: tuples as lists, and all keys as text.
 
     Raises
     ------
     SettingError
-        If the thing cannot be saved, or the file's name promises another format.
+        If the object cannot be saved, or the file's name promises another format.
     OSError
         If the file cannot be written.
     """
@@ -63,11 +63,12 @@ def load(
     custom: Iterable[type[Configurable]] = (),
     env: Any = None,
 ) -> Any:
-    """What `save` saved: a network, an estimator or an agent.
+    """Load a network, an estimator or an agent that `save` saved.
 
     Parameters
     ----------
     path : str or path
+        The file that `save` wrote.
     custom : iterable of classes
         Your own layers, losses and initializers that a network uses.
     env : str or function, optional
@@ -98,7 +99,7 @@ def load(
 
 
 def check_path(path: Any) -> None:
-    """Refuse what is not a file's name, such as an open file."""
+    """Refuse anything but a file's name, such as an open file."""
     if not isinstance(path, str | bytes | os.PathLike):
         raise SettingError(f"path must be a file's name, a str or a Path; got {shown(path)}")
     try:
