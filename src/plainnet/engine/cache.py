@@ -1,7 +1,7 @@
 """The cache: what a forward pass keeps for its backward pass, and the window into it.
 
-A cache holds arrays by name, one sub-cache per layer, and the same memory at every step: once each
-array has been asked for at its largest size, a training step allocates nothing.
+A cache holds arrays by name, in one sub-cache per layer, and uses the same memory at every step:
+once each array has been asked for at its largest size, a training step allocates nothing.
 
 >>> cache = Cache(training=True)
 >>> Z = cache.array("Z", (128, 10), np.float32)
@@ -33,7 +33,7 @@ Shape = tuple[int, ...]
 
 
 class Memory:
-    """Arrays by name, the same memory whenever they are asked for again."""
+    """Arrays by name, in the same memory whenever they are asked for again."""
 
     __slots__ = ("_kept", "_memory", "_own")
 
@@ -62,7 +62,7 @@ class Memory:
 
 @dataclass(slots=True)
 class Pass:
-    """What holds for a whole tree of caches."""
+    """What a whole tree of caches has in common."""
 
     training: bool
     record: bool
@@ -70,7 +70,7 @@ class Pass:
     rng: np.random.Generator
     sequences: Sequences = field(default_factory=Sequences)
     rows: int = 0
-    """Of the last pass, if it was one whose backward pass is asked for by itself."""
+    """The rows of the last pass, if its backward pass is a separate call; see `Network.forward`."""
     frozen: frozenset[str] = frozenset()
     """The layers that keep their running state while training; see `Network.freeze`."""
 
@@ -79,21 +79,21 @@ class Cache(Memory):
     """Arrays by name, per layer, reused from step to step.
 
     One cache serves one thread. After a pass with `Cache(record=True)`, `cache["1.relu.A"]` is
-    what `A` stands for in the formulas of layer `1.relu`; `cache.names()` lists what there is. Of
-    any other cache, only the layers read what they wrote.
+    what `A` stands for in the formulas of layer `1.relu`; `cache.names()` lists all names. In any
+    other cache, only the layers read what they wrote.
 
     Parameters
     ----------
     training : bool
-        Dropout drops and batch norm uses the batch only while training.
+        Only in training does dropout drop units and batch normalization use the batch.
     record : bool
         Keep every number of the pass, to be read by name. Otherwise a layer may write over an
         array that nothing reads any more (ReLU over `Z`), which changes no result.
     input_gradient : bool
         Compute the gradient with respect to the data too; see `Network.backward`. A recording
-        always does.
+        cache always does.
     seed : int, numpy.random.Generator or None
-        Where dropout gets its random numbers.
+        The source of the random numbers for dropout.
     carry : bool
         Each pass continues the sequences of the one before: recurrent layers start from their last
         state, attention sees the earlier keys and values, positions continue counting.
@@ -150,7 +150,7 @@ class Cache(Memory):
 
     @property
     def place(self) -> Place:
-        """Where its layer stands. What that allows is stored, since each layer asks for it."""
+        """The place of its layer. What the place allows is stored, since each layer asks for it."""
         return self._place
 
     @place.setter
@@ -183,7 +183,7 @@ class Cache(Memory):
 
     @property
     def rng(self) -> np.random.Generator:
-        """Where dropout gets its random numbers."""
+        """The generator of the random numbers for dropout."""
         return self._pass.rng
 
     @rng.setter
@@ -200,7 +200,7 @@ class Cache(Memory):
 
     @property
     def sequences(self) -> Sequences:
-        """What the layers of this pass know of its sequences."""
+        """What the layers of this pass share about its sequences."""
         return self._pass.sequences
 
     @property
@@ -215,14 +215,14 @@ class Cache(Memory):
     # --- for layers ------------------------------------------------------------------------------
 
     def output(self, name: str, like: Array) -> Array:
-        """Where forward writes a result of its input's shape: over the input where it may."""
+        """The array for a forward result of the input's shape: the input itself where allowed."""
         if self.reuse_input:
             self._kept[name] = like
             return like
         return self.array(name, like.shape, like.dtype)
 
     def gradient(self, name: str, like: Array) -> Array:
-        """Where backward writes a gradient of its input's shape: over the input where it may."""
+        """The array for a gradient of the shape that comes in: that array itself where allowed."""
         if self.reuse_gradient:
             self._kept[name] = like
             return like
@@ -231,7 +231,7 @@ class Cache(Memory):
     # --- for networks and containers -------------------------------------------------------------
 
     def begin_pass(self, plan: Place, frozen: frozenset[str]) -> None:
-        """Before a pass of a network with this plan, of which these layers keep their state."""
+        """Prepare for a pass of a network with this plan; the `frozen` layers keep their state."""
         if self._place is not plan:
             self.lay_out(plan)
         shared = self._pass
@@ -241,7 +241,7 @@ class Cache(Memory):
         shared.rows = 0
 
     def lay_out(self, plan: Place) -> None:
-        """Make the sub-caches of all places of a plan; what this cache held of another goes."""
+        """Make the sub-caches of all places of a plan, and drop those of another plan."""
         self.place = Place()  # until all of it stands: a layer may refuse
         ahead = [self]
         while ahead:
@@ -264,12 +264,12 @@ class Cache(Memory):
         return self.layers
 
     def inside(self, container: Any) -> Cache:
-        """The sub-cache of the one layer that it has."""
+        """The sub-cache of a container's only layer."""
         ((_, own),) = self.layers_of(container)
         return own
 
     def open(self, name: str, place: Place | None = None) -> Cache:
-        """A sub-cache of this name in the same pass; "" adds nothing to the names of arrays."""
+        """A sub-cache with this name in the same pass; "" adds nothing to the names of arrays."""
         place = place or Place(name, path=self.place.within(name))
         child = Cache.__new__(Cache)
         child._set_up(
@@ -288,13 +288,13 @@ class Cache(Memory):
     # --- for everybody ---------------------------------------------------------------------------
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Keep an array that somebody else owns, or a value that is not an array."""
+        """Store an array that somebody else owns, or a value that is not an array."""
         if name in self._memory:
             raise KeyError(f"{name!r} is an array of the cache's own; take another name")
         self._kept[name] = value
 
     def __getitem__(self, name: str) -> Array:
-        """What a layer has left here, or, in a recording, an array by its full name."""
+        """What a layer has stored here, or, in a recording, an array by its full name."""
         if name in self._kept:
             kept: Array = self._kept[name]  # or a value that is not an array
             return kept
@@ -352,11 +352,11 @@ class Cache(Memory):
             cache.carried.clear()
 
     def resume_state(self) -> dict[str, dict[str, Any]]:
-        """What `carry` continues, by the places of those who keep it; for `resume`."""
+        """What `carry` continues, by the places of the layers that keep it; for `resume`."""
         return {place: dict(cache.carried) for place, cache in self._by_place() if cache.carried}
 
     def resume(self, state: Mapping[str, Mapping[str, Any]], plan: Place) -> None:
-        """Continue, in passes of a network with this plan, the sequences of `resume_state`."""
+        """Continue the sequences of `resume_state` in passes of a network with this plan."""
         self.lay_out(plan)
         places = dict(self._by_place())
         for place, carried in state.items():
@@ -371,7 +371,7 @@ class Cache(Memory):
 
     @property
     def nbytes(self) -> int:
-        """The bytes that it has allocated, sub-caches included."""
+        """The number of bytes allocated, including sub-caches."""
         return sum(memory.nbytes for cache in self._tree() for memory in cache._memory.values())
 
     def _tree(self) -> Iterator[Cache]:
@@ -387,7 +387,7 @@ class Cache(Memory):
 
 
 class Arrays(Mapping[str, Array]):
-    """What a layer has left in its cache, by the names that it gave."""
+    """What a layer has stored in its cache, by the layer's own names."""
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache

@@ -1,4 +1,4 @@
-"""Formulas as data: mathematics that is shown, and that runs.
+"""Formulas as data: mathematics that can be both shown and run.
 
 The plain form of a formula is a NumPy expression. Its grammar is small and fixed: names, numbers,
 arithmetic, comparisons, `&`, indexing, attributes and methods of arrays, tuples and lists, and the
@@ -31,27 +31,27 @@ Array = npt.NDArray[Any]
 class Formula:
     """One line of mathematics: `result = plain`, where `plain` is a NumPy expression.
 
-    The names in it are the layer's input, output and parameters, its settings, what other formulas
-    and the layer itself have computed, and `FUNCTIONS`.
+    Its names are the layer's input, output, parameters and settings, the results of other formulas
+    and of the layer itself, and `FUNCTIONS`.
     """
 
     result: str
     plain: str
     latex: str
     when: str = ""
-    """Settings of the layer under which the line holds, such as `bias` or `not bias`; `training`
-    is one more, False in prediction."""
+    """The settings of the layer with which the line holds, such as `bias` or `not bias`;
+    `training` counts as a setting that is False in prediction."""
 
     def __str__(self) -> str:
         return f"{self.result} = {self.plain}"
 
     def evaluate(self, known: Mapping[str, Any]) -> Any:
-        """The result, from what the names in it stand for."""
+        """The result, given the values of the names in it."""
         with np.errstate(all="ignore"):
             return eval(_compiled(self.plain), {**FUNCTIONS, **known})
 
     def holds(self, subject: Any, *, training: bool = True) -> bool:
-        """Whether it is a formula of this layer or loss, with the settings that it has."""
+        """Whether the formula holds for this layer or loss with its settings."""
         if not self.when:
             return True
         names = _names(self.when)
@@ -60,7 +60,7 @@ class Formula:
 
     @property
     def names(self) -> frozenset[str]:
-        """What has to be known for it, functions excepted."""
+        """The names whose values it needs, without functions."""
         return _names(self.plain)
 
 
@@ -68,9 +68,9 @@ class Formula:
 class Formulas:
     """A layer's mathematics as data: from `input` to `output`, and the gradients back.
 
-    It stands in the class, where each line that does not always hold says when it does; a layer
-    object's own `formulas` are those that hold for its settings, in training. Printed, it is the
-    plain forms, a line each; a notebook sets the LaTeX.
+    In the class, each line that does not always hold says when it does; the `formulas` of a layer
+    object are those that hold for its settings, in training. Printing shows the plain forms, one
+    per line; a notebook shows the LaTeX.
     """
 
     input: str
@@ -80,7 +80,7 @@ class Formulas:
     _by_held: dict[tuple[bool, ...], Formulas] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """What `holding` has made, by which of the lines hold."""
+    """The results of `holding`, by which of the lines hold."""
 
     def __post_init__(self) -> None:
         for name, side in (("forward", self.forward), ("backward", self.backward)):
@@ -123,7 +123,7 @@ class Formulas:
 
 
 def aligned(formula: Formula) -> str:
-    """The LaTeX with a mark before its first relation outside braces, and when it holds."""
+    """The LaTeX with a mark before its first relation outside braces, and its condition."""
     latex, when, at = formula.latex, formula.when, 0
     for found in re.finditer(r"(\\mathrel\{\+\})?=", latex):
         if latex.count("{", 0, found.start()) == latex.count("}", 0, found.start()):
@@ -136,14 +136,14 @@ def aligned(formula: Formula) -> str:
 
 
 def text_in_latex(text: str) -> str:
-    """As LaTeX sets it: KaTeX and MathJax differ in what an underscore is in a text."""
+    """The text in LaTeX: KaTeX and MathJax treat an underscore in text differently."""
     return r"\_".join(rf"\text{{{part}}}" for part in text.split("_"))
 
 
 class WrittenOut:
-    """Formulas that a layer writes out for as many inputs or layers inside it as it has.
+    """Formulas written out for the number of inputs, or of inner layers, that a layer has.
 
-    As a decorator of a function of the layer, or of its class, that returns them.
+    It decorates a function of the layer, or of its class, that returns them.
     """
 
     def __init__(self, made: Callable[[Any], Formulas]) -> None:
@@ -156,7 +156,7 @@ class WrittenOut:
 def formulas_of(subject: Any, unknown: Formulas, *, training: bool) -> Formulas:
     """The formulas of a layer or loss with its settings, in training or in prediction.
 
-    `unknown` is for one that has none.
+    A layer or loss without formulas gets `unknown`.
     """
     written = getattr_static(subject, "formulas", unknown)
     if type(written) is Formulas and written is not unknown:  # others make their own for each layer
@@ -208,7 +208,7 @@ FUNCTIONS: Mapping[str, Any] = {
         )
     },
 }  # fmt: skip
-"""What a formula may call, with pi and infinity."""
+"""The functions that a formula may call, with pi and infinity."""
 
 LAYERS = frozenset(
     {
@@ -216,11 +216,11 @@ LAYERS = frozenset(
         "encode", "encode_back", "decode", "decode_back", "attend_back",
     }
 )  # fmt: skip
-"""What the layers inside a container make of an array; a pass computes it and records the result,
-so they cannot be evaluated."""
+"""The layers inside a container, as functions of an array. A pass computes and records their
+results; in a formula alone they cannot be evaluated."""
 
 METHODS = frozenset({"any", "argmax", "max", "mean", "min", "reshape", "sum"})
-"""Methods of arrays that a formula may call."""
+"""The methods of arrays that a formula may call."""
 KEYWORDS = frozenset({"axis", "keepdims"})
 
 _CONDITIONS = (
@@ -235,7 +235,7 @@ _NODES = (
 
 
 def expect_grammatical(plain: str) -> None:
-    """Refuse an expression with anything that the grammar does not have."""
+    """Refuse an expression that contains anything outside the grammar."""
     for node in ast.walk(ast.parse(plain, mode="eval")):
         if isinstance(node, ast.BitXor):
             raise ValueError(f"{plain}: a power is written **, not ^")
@@ -265,7 +265,7 @@ def expect_expression(formula: Formula, whose: str) -> None:
 
 
 def expect_condition(when: str) -> None:
-    """Refuse a condition that is more than settings, compared and joined by `and`, `or`, `not`."""
+    """Refuse a condition other than settings, compared and joined by `and`, `or`, `not`."""
     for node in ast.walk(ast.parse(when, mode="eval")):
         if not isinstance(node, _CONDITIONS):
             raise ValueError(f"{when}: {type(node).__name__} is not in the grammar of conditions")
