@@ -61,8 +61,8 @@ Array = npt.NDArray[Any]
 
 ROWS_AT_ONCE = 1024
 NUMBERS_AT_ONCE = 2**22
-"""Prediction goes through the data in slices of at most this many rows, and this many numbers in
-the largest layer's output, so that its memory is bounded."""
+"""Prediction works in slices, so that its memory is bounded: at most `ROWS_AT_ONCE` rows, and
+unless one row exceeds it, at most this many numbers in the largest layer's output."""
 
 
 class Network(Tensors):
@@ -71,27 +71,28 @@ class Network(Tensors):
     Parameters
     ----------
     layers : sequence of Layer, Sequential or Graph
-        From the input to the last pre-activation. The output activation is the loss's. Layers of
-        another network are copied with their weights, and that network stays as it is.
+        The layers from the input to the last pre-activation; the loss applies the output
+        activation. Layers of another network are copied with their weights, and that network
+        does not change.
     loss : Loss, or mapping of str to Loss or (Loss, weight)
-        With several outputs, the loss of each by its name; see `plainnet.losses.EachOutput`.
+        With several outputs, a loss for each name of an output; see `plainnet.losses.EachOutput`.
     input_shape : int or tuple of int, or mapping of str to these
-        The shape of one example, without the batch axis: 64, or (28, 28, 1). Sequences of any
-        length have None as their first axis: (None, 8), or (None,) for the ids of tokens. With
-        several inputs, the shape of each by its name, or in their order.
+        The shape of one example, without the batch axis: 64, or (28, 28, 1). For sequences of any
+        length the first axis is None: (None, 8), or (None,) for the ids of tokens. With several
+        inputs, a mapping from their names to their shapes, or the shapes in order.
     seed : int, numpy.random.Generator or None
-        For the initial weights.
+        Determines the initial weights.
     dtype : float32 or float64
-        Of the parameters and of all that is computed. Data of another real dtype is converted
-        once, on its way in.
+        The dtype of the parameters and of every computation. Data of another real dtype is
+        converted once, on its way in.
 
     Attributes
     ----------
     parameters, gradients, state : 1-D arrays
-        All parameters, their gradients in the same layout, the running state. They are never
-        replaced, so write into them: `network.parameters[:] = best`.
+        All parameters, their gradients in the same layout, and the running state. The arrays are
+        never replaced, so write into them: `network.parameters[:] = best`.
     n_decaying : int
-        `parameters[:n_decaying]` are the tensors that were declared to decay: weights, not biases.
+        `parameters[:n_decaying]` holds the tensors declared to decay: weights, not biases.
     segments : tuple of Segment
         Where each tensor lies in the vector, and how fast it learns and decays; see `adjust`.
 
@@ -184,7 +185,7 @@ class Network(Tensors):
         self._bind()
 
     def layer(self, name: str) -> Layer:
-        """The layer of this name, such as "0.dense", or a node of a graph and what is inside it.
+        """The layer with this name, such as "0.dense"; in a graph, a node or a layer inside one.
 
         >>> from plainnet.layers import Dense
         >>> from plainnet.losses import MeanSquaredError
@@ -212,14 +213,14 @@ class Network(Tensors):
     # --- forward and backward --------------------------------------------------------------------
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
-        """Calling a network, as in PyTorch and Keras, is refused with the method to use instead."""
+        """Raise an error that names the method to use; PyTorch and Keras call the network."""
         raise ArgumentError("a network is not called: network.predict(X), or network.forward(X)")
 
     def forward(self, X: Any, cache: Cache | None = None) -> Any:
         """The last pre-activations, shape (m, *output_shape), for X of shape (m, *input_shape).
 
-        The result lies in the cache's memory, and the next pass with this cache overwrites it. With
-        several inputs, X is a dict of arrays; with several outputs, so is the result.
+        The result is held in the cache's memory, and the next pass with this cache overwrites it.
+        With several inputs, X is a dict of arrays; with several outputs, so is the result.
         """
         require_optional("cache", cache, Cache)
         cache = Cache() if cache is None else cache
@@ -229,7 +230,7 @@ class Network(Tensors):
         return self._by_output(Z)
 
     def backward(self, dZ: Any, cache: Cache) -> Any:
-        """The gradients of a loss of one's own: those of the parameters into `gradients`.
+        """Backpropagate a loss of your own: writes the parameters' gradients into `gradients`.
 
         Parameters
         ----------
@@ -237,13 +238,13 @@ class Network(Tensors):
             The gradient of that loss with respect to what `forward` returned; with several outputs,
             a dict of them.
         cache : Cache
-            With which `forward` was called.
+            The cache that `forward` was called with.
 
         Returns
         -------
-        dX : array of shape (m, *input_shape), dict of such, or None
-            The gradient with respect to X, from a `Cache(input_gradient=True)`; otherwise None.
-            Ids have none.
+        dX : array of shape (m, *input_shape), dict of such arrays, or None
+            The gradient with respect to X if the cache is a `Cache(input_gradient=True)`,
+            otherwise None. Ids have no gradient.
 
         Examples
         --------
@@ -287,16 +288,16 @@ class Network(Tensors):
         cache: Cache | None = None,
         sample_weight: npt.ArrayLike | None = None,
     ) -> float:
-        """The mean loss, and its gradient with respect to every parameter in `gradients`.
+        """The mean loss; writes its gradient with respect to every parameter into `gradients`.
 
         Parameters
         ----------
         X : array of shape (m, *input_shape)
         y : array of m targets, as the loss takes them
         cache : Cache, optional
-            A `Cache(training=True)` kept from step to step lets later steps allocate nothing.
+            With the same `Cache(training=True)` at every step, later steps allocate nothing.
         sample_weight : array of shape (m,), optional
-            Or (m, time), where each step has its own target.
+            The shape (m, time) is allowed where each step has its own target.
         """
         require_optional("cache", cache, Cache)
         X, targets, weights = self.check(X, y, sample_weight)
@@ -311,18 +312,19 @@ class Network(Tensors):
     ) -> Any:
         """The gradient of the mean loss with respect to X, shape (m, *input_shape).
 
-        The pass is that of prediction, without dropout, unless a cache is given. The gradient shows
-        which pixels matter, or how to change an example so that it is taken for another (Goodfellow
-        et al. 2015, section 4). The parameters' gradients are written too. With such a cache,
-        `loss_and_gradients` returns the loss and leaves the same gradient as `cache["dX"]`.
+        Without a cache, the pass is the one used in prediction, without dropout. The gradient shows
+        which pixels matter, or how to change an example so that it is misclassified (Goodfellow
+        et al. 2015, section 4). The parameters' gradients are written too. `loss_and_gradients`
+        with a `Cache(input_gradient=True)` returns the loss and leaves the same gradient in
+        `cache["dX"]`.
 
         Parameters
         ----------
         X, y, sample_weight : arrays
-            As `loss_and_gradients` takes them. With several inputs, the result is a dict too,
-            without those that are ids.
+            As for `loss_and_gradients`. With several inputs, the result is a dict too, without
+            the inputs that are ids.
         cache : Cache, optional
-            A `Cache(input_gradient=True)`, kept from call to call; the result lies in its memory.
+            A `Cache(input_gradient=True)` to use again and again; the result is in its memory.
 
         Examples
         --------
@@ -397,9 +399,9 @@ class Network(Tensors):
 
     @spelled
     def outputs(self, X: Any, cache: Cache | None = None) -> Any:
-        """The last pre-activations of any number of rows, shape (m, *output_shape).
+        """The last pre-activations for any number of rows, shape (m, *output_shape).
 
-        A cache that is kept from call to call saves allocating its memory again.
+        Passing the same cache to every call avoids allocating its memory again.
         """
         require_optional("cache", cache, Cache)
         return self._collected(X, self._by_output, cache)
@@ -437,7 +439,7 @@ class Network(Tensors):
     def predict_proba(self, X: Any) -> Any:
         """Probabilities, shape (m, K), or (m, k) for `SigmoidCrossEntropy`.
 
-        Of several outputs, a dict of those that have probabilities.
+        With several outputs, a dict of those that have probabilities.
         """
         if not self.loss.gives_probabilities:
             raise SettingError(f"{self.loss!r} does not give probabilities; use predict")
@@ -445,7 +447,7 @@ class Network(Tensors):
 
     @spelled
     def predict(self, X: Any) -> Any:
-        """Classes, shape (m,), or the predicted numbers; of several outputs, a dict."""
+        """Classes, shape (m,), or (m, k) for k labels; or numbers. With several outputs, a dict."""
         return self._collected(X, self.loss.decide)
 
     @spelled
@@ -458,8 +460,8 @@ class Network(Tensors):
     ) -> dict[str, float]:
         """{"loss": ..., "accuracy": ...} on this data; accuracy for classifiers only.
 
-        Of several outputs, the measures of each come after the whole loss, as "class_loss". A cache
-        that is kept from call to call saves allocating its memory again.
+        With several outputs, the measures of each follow the total loss, under names such as
+        "class_loss". Passing the same cache to every call avoids allocating its memory again.
         """
         require_optional("cache", cache, Cache)
         X = self.examples(X)
@@ -478,7 +480,7 @@ class Network(Tensors):
     def check(
         self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Any, Any, Array | None]:
-        """X, targets and weights as `step` takes them; raises where they teach nothing."""
+        """X, targets and weights as `step` takes them; raises if they teach nothing."""
         X = self.inputs(X)
         check_features(X)
         return X, *self.check_targets(len(X), y, sample_weight)
@@ -497,10 +499,9 @@ class Network(Tensors):
     def check_batch(
         self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Any, Any, Array | None]:
-        """`check` for one batch of many, of which some may count nothing.
+        """`check` for one batch of many; all weights of a batch may be zero.
 
-        The weights stay as they are, in float64, since only all batches together say how large
-        one of them is.
+        The weights stay unscaled, in float64, since their scale depends on all batches.
         """
         X = self.inputs(X)
         check_features(X)
@@ -509,7 +510,7 @@ class Network(Tensors):
     def targets_and_weights(
         self, m: int, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Any, Array | None]:
-        """Targets of m examples, and their weights as they are, in float64."""
+        """Targets of m examples, and their unscaled weights in float64."""
         if not self.body.gives_several:
             y = only("y", output_names(self.body, 0), y)
         targets: Any = self.loss.targets(y, self.dtype)
@@ -528,15 +529,16 @@ class Network(Tensors):
         return targets if isinstance(targets, Parts) else read_only(targets), weights
 
     def examples(self, X: Any) -> Any:
-        """X, ready to be sliced: as `inputs` gives it, or unchanged where it is not in memory."""
+        """X, ready to be sliced: as `inputs` returns it, or unchanged if it is not in memory."""
         return self._inputs.examples(X)
 
     def inputs(self, X: Any, first_row: int = 0) -> Any:
         """X as an array of shape (m, *input_shape) and the network's dtype, converted if need be.
 
-        It is read-only: unless converted, it is the caller's. Where the first layer takes ids, X
-        must be integers, of any size. `first_row` is the index of X's first row in the data that X
-        is a slice of. With several inputs, `plainnet.arguments.parts.Parts` of such arrays.
+        It is read-only: unless converted, it is the caller's array. Where the first layer takes
+        ids, X must hold integers, of any integer dtype. If X is a slice of the data, `first_row` is
+        the index of its first row there. With several inputs, the result is a
+        `plainnet.arguments.parts.Parts` of such arrays.
 
         Raises
         ------
@@ -548,7 +550,7 @@ class Network(Tensors):
         return self._inputs.rows(X, first_row)
 
     def batch_dtype(self, X: Any) -> Any:
-        """The dtype of batches of X, as `examples` gave it; with several inputs, Parts of them."""
+        """The dtype of batches of X, as `examples` returns it; with several inputs, Parts."""
         return self._inputs.batch_dtype(X)
 
     # --- another precision -----------------------------------------------------------------------
@@ -576,7 +578,7 @@ class Network(Tensors):
     # --- description -----------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
-        """What rebuilds the network, without its parameters, as data for JSON."""
+        """A description that rebuilds the network without its parameters, as JSON data."""
         kept = [layer for layer in self.body.walk() if layer.name in self._kept]
         return {
             "layers": self.body.config()
@@ -600,20 +602,20 @@ class Network(Tensors):
         }
 
     def summary(self) -> Summary:
-        """A table: every layer with its output's shape, number of parameters, what is frozen.
+        """A table of the layers: output shapes, numbers of parameters, and what is frozen.
 
-        It is a string; in a notebook it shows itself as HTML.
+        It is a string; a notebook shows it as HTML.
         """
         return summary_of(self)
 
     def draw(self, *, depth: int = 1) -> Drawing:
-        """A drawing of what reads what: text where it is printed, SVG in a notebook.
+        """A drawing of how the layers are connected: text when printed, SVG in a notebook.
 
         Parameters
         ----------
         depth : int
-            How many levels are drawn: 1 for the layers of the list or the nodes of the graph, 2 for
-            what is inside them too.
+            How many levels to draw: 1 for the layers of the list or the nodes of the graph, 2 for
+            the layers inside them too.
 
         Examples
         --------

@@ -1,7 +1,7 @@
-"""The textbook network: the forward pass, backpropagation and gradient descent, with nothing else.
+"""The textbook network: the forward pass, backpropagation and gradient descent, and nothing else.
 
-A column of `X` is an example, so `X` has the shape (input_size, m), and `Y` holds one-hot columns,
-shape (output_size, m). Layers are counted from 1; layer L + 1 is the output.
+Each column of `X` is an example, so `X` has the shape (input_size, m), and `Y` holds one-hot
+columns, shape (output_size, m). Layers are counted from 1; layer L + 1 is the output.
 
     Z[l] = W[l] A[l-1] + b[l]          A[l] = ReLU(Z[l])          A[L+1] = softmax(Z[L+1])
 """
@@ -35,19 +35,20 @@ def _as_float(value: Any) -> float:
 
 
 class NeuralNetwork:
-    """A classifier of dense layers: ReLU inside, softmax at the end, cross-entropy as its loss.
+    """A classifier: dense layers with ReLU, softmax at the output, cross-entropy as the loss.
 
     >>> network = NeuralNetwork(2, [16, 16], 3, learning_rate=0.1, seed=0)
     >>> network.parameters["W1"].shape, network.parameters["b1"].shape
     ((16, 2), (16, 1))
 
-    Weights start by He's rule, W ~ N(0, 2 / n), n the inputs of the layer (He et al. 2015, equation
-    10): randn * sqrt(2 / n), which keeps the mean square of the signal the same from layer to
-    layer. Without the square root, as the guide's listing has it, the mean square shrinks by 2 / n
-    in every layer: after 10 layers of 100 units to 1.3e-17 of what came in, instead of 1.3 times.
+    The initial weights follow He's rule, W ~ N(0, 2 / n) for a layer with n inputs (He et al. 2015,
+    equation 10): randn * sqrt(2 / n), which keeps the mean square of the signal the same from layer
+    to layer. Without the square root, as in the guide's listing, every layer multiplies the mean
+    square by 2 / n: after 10 layers of 100 units it is 1.3e-17 times that of the input, instead of
+    1.3 times.
 
-    `hidden_layers=[]` is softmax regression. `seed` is for the first weights; NumPy's global random
-    state is neither read nor set.
+    `hidden_layers=[]` is softmax regression. `seed` determines the initial weights; NumPy's global
+    random state is neither read nor set.
     """
 
     def __init__(
@@ -191,8 +192,8 @@ class NeuralNetwork:
     def to_network(self, dtype: str = "float64") -> Network:
         """The same network on plainnet's engine, with a copy of these weights.
 
-        The engine takes a row per example, so X.T, and class ids, Y.argmax(axis=0). A subclass that
-        overrides a formula is refused: the engine would use the formulas of this class.
+        The engine takes one row per example, X.T, and class ids, Y.argmax(axis=0). A subclass that
+        overrides a formula is refused, since the engine would use the formulas of this class.
         """
         for name, formula in _FORMULAS.items():
             if name in vars(self) or getattr(type(self), name) is not formula:
