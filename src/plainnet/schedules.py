@@ -1,6 +1,6 @@
-"""Schedules: a setting, usually the learning rate, as a function of training's progress.
+"""Schedules: a setting, usually the learning rate, as a function of the progress of training.
 
-A schedule is a callback. It multiplies the value that the setting had when training began, and
+A schedule is a callback. It multiplies the value that the setting has when training begins, and
 restores that value at the end:
 
 >>> Cosine(warmup=0.05)
@@ -35,7 +35,11 @@ Per = Literal["step", "epoch"]
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Schedule(Callback, Configurable, ABC):
-    """A factor on a setting. A subclass writes `factor`; all take these settings.
+    """A factor that multiplies a setting. A subclass defines `factor`; all take these settings.
+
+    In `Polynomial`, `OneCycle` and `CosLog4`, t is the share of the steps that are done,
+    0 <= t < 1. Two schedules for one setting are refused, since the last would win, and so are
+    numbers that are only read before training, such as `units`.
 
     Parameters
     ----------
@@ -43,15 +47,12 @@ class Schedule(Callback, Configurable, ABC):
         Before the schedule proper begins, the factor rises in a straight line to 1: for this share
         of all steps if below 1, otherwise for this number of steps.
     of : str
-        The setting: a number that the optimizer has under this name.
+        The name of the setting, which must be a number.
     on : Layer or sequence of Layer, optional
         The setting's owner, if not the optimizer: `of="rate", on=dropouts`. A container's setting
         reaches the layers inside that use it: `of="dropout", on=transformer_block`.
     per : "step" or "epoch"
         What counts as a step of the schedule.
-
-    Two schedules for one setting are refused, since the last would win, and so are numbers that are
-    only read before training, such as `units`.
     """
 
     warmup: float = 0
@@ -60,7 +61,7 @@ class Schedule(Callback, Configurable, ABC):
     per: Per = "step"
 
     needs_total: ClassVar[bool] = True
-    """`factor` depends on `steps`."""
+    """Whether `factor` depends on `steps`."""
 
     def __post_init__(self) -> None:
         require_number("warmup", self.warmup, at_least=0)
@@ -77,7 +78,7 @@ class Schedule(Callback, Configurable, ABC):
 
     @abstractmethod
     def factor(self, step: int, steps: int) -> float:
-        """The factor at this step of `steps`, 0 <= step < steps; the warm-up's do not count."""
+        """The factor at this step, 0 <= step < steps; neither number includes the warm-up."""
 
     def begin_training(self, run: Run) -> None:
         steps = run.steps if self.per == "step" else run.epochs
@@ -209,7 +210,7 @@ _OF_EVERY_OPTIMIZER = ("learning_rate", "weight_decay")
 
 @dataclass(repr=False, eq=False)
 class Constant(Schedule):
-    """1; useful for its warm-up."""
+    """A factor of 1; useful for its warm-up."""
 
     needs_total = False
 
@@ -219,7 +220,7 @@ class Constant(Schedule):
 
 @dataclass(repr=False, eq=False)
 class Step(Schedule):
-    """by^k after k times `every` epochs."""
+    """The factor is multiplied by `by` once every `every` epochs."""
 
     every: int
     by: float = 0.1
@@ -239,7 +240,7 @@ class Step(Schedule):
 
 @dataclass(repr=False, eq=False)
 class Exponential(Schedule):
-    """by^t in epoch t."""
+    """The factor is by^t in epoch t, counted from 0."""
 
     by: float
     _: KW_ONLY
@@ -257,9 +258,9 @@ class Exponential(Schedule):
 
 @dataclass(repr=False, eq=False)
 class InverseScaling(Schedule):
-    """1 / (t + 1)^power in epoch t.
+    """The factor is 1 / (t + 1)^power in epoch t, counted from 0.
 
-    scikit-learn's "invscaling" has the number of examples seen in place of t.
+    In scikit-learn's "invscaling", t is the number of examples seen.
     """
 
     power: float = 0.5
@@ -278,12 +279,12 @@ class InverseScaling(Schedule):
 
 @dataclass(repr=False, eq=False)
 class ReduceOnPlateau(Schedule):
-    """Multiplied by `by` whenever a measure has not improved for `patience` epochs.
+    """The factor is multiplied by `by` when a measure has not improved for `patience` epochs.
 
     Parameters
     ----------
     by : float
-        0 < by < 1.
+        The multiplier, 0 < by < 1.
     patience : int
         Epochs without improvement, counted from the best or from the last reduction.
     monitor, mode, min_delta
@@ -338,7 +339,7 @@ class ReduceOnPlateau(Schedule):
 
 @dataclass(repr=False, eq=False)
 class Polynomial(Schedule):
-    """From 1 to `minimum` as (1 - t)^power: in a straight line, unless told otherwise."""
+    """From 1 to `minimum` as (1 - t)^power: by default in a straight line."""
 
     power: float = 1.0
     minimum: float = 0.0
@@ -356,8 +357,8 @@ class Polynomial(Schedule):
 class Cosine(Schedule):
     """From 1 to `minimum` along half a cosine, once or several times.
 
-    With restarts it is SGDR (Loshchilov and Hutter 2017, equation 5): the factor jumps back to 1,
-    and each part is `growth` times as long as the one before.
+    With restarts, this is SGDR (Loshchilov and Hutter 2017, equation 5): the factor jumps back to
+    1, and each part is `growth` times as long as the one before.
     """
 
     minimum: float = 0.0
@@ -386,13 +387,13 @@ class Cosine(Schedule):
 class OneCycle(Schedule):
     """From `start` up to 1 and down to `end`, each along half a cosine (Smith and Topin 2018).
 
-    The optimizer's learning rate is that of the peak. Momentum may move the other way: with
+    The optimizer's learning rate is the one at the peak. Momentum may move the other way: with
     `SGD(momentum=0.85)`, a second `OneCycle(start=0.95 / 0.85, end=0.95 / 0.85, of="momentum")`.
 
     Parameters
     ----------
     peak : float
-        The t of the peak. The rise takes the place of a warm-up.
+        The share of the steps that come before the peak. The rise replaces a warm-up.
     start, end : float
         The factor at the beginning and the end.
     """
@@ -418,7 +419,7 @@ class OneCycle(Schedule):
 
 @dataclass(repr=False, eq=False)
 class FlatCos(Schedule):
-    """1 for the first half, then half a cosine to 0."""
+    """A factor of 1 for the first half of the steps, then half a cosine to 0."""
 
     def factor(self, step: int, steps: int) -> float:
         t = step / steps
@@ -429,7 +430,7 @@ class FlatCos(Schedule):
 class CosLog4(Schedule):
     """(1 - cos(2 pi log2(1 + 15 t))) / 2: four waves, each twice as long as the one before.
 
-    The learning rate of RealMLP (Holzmüller et al. 2024).
+    The learning-rate schedule of RealMLP (Holzmüller et al. 2024).
     """
 
     def factor(self, step: int, steps: int) -> float:
