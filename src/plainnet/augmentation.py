@@ -29,13 +29,14 @@ Transform = Callable[[Array, np.random.Generator], Array]
 
 
 class Shift(Configurable):
-    """Move each image by up to `pixels` in both directions; what comes in from outside is `fill`.
+    """Shift each image by up to `pixels` in both directions, with `fill` in the area left empty.
 
-    The same as a random crop of the image within a border.
+    This is a random crop of the image with a border around it.
 
     Parameters
     ----------
     pixels : int
+        The largest shift in each direction.
     fill : float or sequence of float
         One number, or one for each channel.
     """
@@ -103,12 +104,12 @@ class Erase(Configurable):
 
 
 class Crop(Configurable):
-    """Cut a window out of each image, at a random place, and enlarge it to the image's size.
+    """Cut a window out of each image at a random place, and enlarge it to the image's size.
 
     Parameters
     ----------
     share : float
-        The sides of a window are between 1 - share and 1 times those of the image.
+        The sides of a window are at least 1 - share times as long as those of the image.
     """
 
     def __init__(self, share: float) -> None:
@@ -127,7 +128,7 @@ class Crop(Configurable):
 
 
 class Rotate(Configurable):
-    """Turn each image about its centre by up to `degrees`; what comes in from outside is 0."""
+    """Rotate each image about its centre by up to `degrees`, with 0 in the area left empty."""
 
     def __init__(self, degrees: float) -> None:
         require_number("degrees", degrees, above=0, below=180.1)

@@ -28,7 +28,7 @@ WRONG_WEIGHTS = "sample_weight must be finite, >= 0 and not zero everywhere"
 def one_hot(y: npt.ArrayLike, n_classes: int | None = None, dtype: npt.DTypeLike = float) -> Array:
     """Class ids, shape (m,), as rows of zeros with a one at the class, shape (m, n_classes).
 
-    The textbook class wants a column per example: `one_hot(y, K).T`.
+    The textbook class takes a column per example: `one_hot(y, K).T`.
 
     >>> one_hot([0, 2, 1], 3)
     array([[1., 0., 0.],
@@ -58,11 +58,11 @@ def split(
     seed: int | np.random.Generator | None = None,
     stratify: npt.ArrayLike | None = None,
 ) -> tuple[Array, Array]:
-    """Indices of a random split of n rows: (the rest, `fraction` of them), each sorted.
+    """Indices of a random split of n rows: the rest, and `fraction` of them, each sorted.
 
-    With `stratify`, labels of shape (n,), each class gives the same share of its rows. A class with
-    two rows or more is on both sides, so that many small classes make the second side larger than
-    asked for, up to half of the rows; one with a single row is in the rest.
+    With `stratify`, labels of shape (n,), each class contributes the same share of its rows. A
+    class with two or more rows appears on both sides, so that many small classes make the second
+    side larger than asked for, up to half of the rows; a class with one row goes into the rest.
     """
     n = require_integer("n, the number of rows,", n, at_least=0)
     fraction = require_number("fraction", fraction, above=0, below=1)
@@ -89,7 +89,7 @@ def split(
 def check_features(X: Any, first_row: int = 0, name: str = "X") -> None:
     """Refuse an X that is empty or holds NaN or infinity, naming the column.
 
-    `first_row` is the index of X's first row in the data that X is a slice of.
+    If X is a slice of the data, `first_row` is the index of its first row there.
     """
     if isinstance(X, Parts):
         for part, array in X.arrays.items():
@@ -155,7 +155,8 @@ def weigh_classes(
 ) -> Array:
     """Each example's class weight, times its sample weight if it has one.
 
-    "balanced" gives class k the weight m / (K m_k), so that all classes count alike.
+    "balanced" gives class k the weight m / (K m_k), where K is the number of classes that occur, so
+    that these count equally.
     """
     ids = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if ids.ndim != 1:
@@ -194,11 +195,11 @@ def weigh_classes(
 class Batches:
     """Mini-batches of arrays, reshuffled for each epoch, in the same memory at every step.
 
-    Iterating once is one epoch. Its order depends on the state of `rng`, not on the epoch before,
-    so that batches made later continue as these would. `X` is anything that slices like an array;
-    where it is not a NumPy array, rows are fetched in ascending order, as HDF5 and Zarr require.
-    `dtype` is that of X's batches, where X has a dtype that NumPy does not know. X and y may be
-    several arrays, as `Network.examples` and a loss of several outputs return them.
+    One pass over it is one epoch. Its order depends on the state of `rng`, not on the epoch before,
+    so that a new `Batches` with this `rng` continues as this one would. `X` is anything that slices
+    like an array; if it is not a NumPy array, rows are fetched in ascending order, as HDF5 and Zarr
+    require. `dtype` is the dtype of X's batches, for an X whose own dtype NumPy does not know. X
+    and y may be several arrays, as `Network.examples` and a loss of several outputs return them.
     """
 
     def __init__(
@@ -242,7 +243,7 @@ class Batches:
 
     @property
     def n(self) -> int:
-        """How many batches an epoch has."""
+        """The number of batches in an epoch."""
         return -(-len(self.X) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Any, Any, Array | None]]:
@@ -291,8 +292,9 @@ class Windows:
     sequence : array of shape (n,) or (n, features)
         Ids of tokens, for example.
     length : int
-        Steps of a window. The target of a step is the sequence's next element.
+        Steps in a window. The target of a step is the sequence's next element.
     batch_size : int
+        Windows in a batch.
     n : int
         Batches in an epoch.
     seed : int, numpy.random.Generator or None
@@ -332,16 +334,16 @@ class Windows:
             yield self.sequence[places], self.sequence[places + 1]
 
     def resume_state(self) -> dict[str, Any]:
-        """Where its random numbers stand, for `resume`; `Checkpoint` asks for it."""
+        """The state of its random generator, for `resume`; `Checkpoint` saves it."""
         return dict(self.rng.bit_generator.state)
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Draw what would have been drawn after `resume_state`."""
+        """Continue with the windows that would have followed `resume_state`."""
         self.rng.bit_generator.state = state
 
 
 class Streams:
-    """Batches that read a long sequence from its beginning to its end, at several places at once.
+    """Batches that read a long sequence from beginning to end, at several places at once.
 
     Row i of a batch continues where row i of the one before ended, so that `train(..., carry=True)`
     can pass on the state: truncated backpropagation through time.
@@ -350,7 +352,7 @@ class Streams:
     ----------
     sequence : array of shape (n,) or (n, features)
     length : int
-        Steps of a batch. The target of a step is the sequence's next element.
+        Steps in a batch. The target of a step is the sequence's next element.
     batch_size : int
         The number of equal parts into which the sequence is cut; a remainder is not used.
     """

@@ -1,4 +1,4 @@
-"""Named real data: small tables that scikit-learn ships, Fashion-MNIST, and two texts.
+"""Real data by name: small tables that scikit-learn ships, Fashion-MNIST, and two texts.
 
     >>> from plainnet import datasets
     >>> datasets.NAMES
@@ -28,7 +28,7 @@ from plainnet.errors import FileError, SettingError, optional, require_path, sho
 Array = npt.NDArray[Any]
 
 NAMES = ("digits", "iris", "wine", "breast-cancer", "fashion-mnist")
-"""What `load` knows."""
+"""The names that `load` accepts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Dataset:
 
     name: str
     X: Array
-    """The features as published, not scaled: shape (m, n), float32. Pixels go row by row."""
+    """The features as published, not scaled: shape (m, n), float32. Pixels are in row order."""
     y: Array
     """Class ids, shape (m,)."""
     feature_names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Dataset:
     image_shape: tuple[int, ...] | None = None
     """(height, width) where a row is an image."""
     test: tuple[Array, Array] | None = None
-    """The (X, y) that the publisher keeps for testing, if any."""
+    """The publisher's test set, (X, y), if there is one."""
 
 
 def load(name: str) -> Dataset:
@@ -56,9 +56,9 @@ def load(name: str) -> Dataset:
     SettingError
         If there is no such dataset.
     MissingExtraError
-        If the package that brings or fetches it is not installed.
+        If the package that ships or downloads it is not installed.
     FileError
-        If one of its files is damaged, or is neither here nor can be downloaded.
+        If one of its files is damaged, or is not on this machine and cannot be downloaded.
     """
     if not isinstance(name, str) or name.replace("_", "-") not in NAMES:
         raise SettingError(f"name: there is no dataset {shown(name)}; known are {', '.join(NAMES)}")
@@ -123,7 +123,7 @@ def _fashion_mnist() -> Dataset:
 def fashion_mnist_folder() -> Path | None:
     """The folder on this machine that holds all four files, or None.
 
-    Inside PLAINNET_DATA, a folder `fashion-mnist` comes first: MNIST's files have the same names.
+    In PLAINNET_DATA, a folder `fashion-mnist` is tried first: MNIST's files have the same names.
     """
     places = [DEBIAN]
     if own := os.environ.get("PLAINNET_DATA"):
@@ -181,18 +181,19 @@ TEXTS = {
         "sha256:0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
     ),
 }
-"""What `text` knows, with where it comes from and its checksum."""
+"""The texts that `text` accepts by name, with their addresses and checksums."""
 
 
 def text(name: str) -> str:
     """The text of this name, one of `TEXTS`: 1.1 MB of Shakespeare, or 32,033 first names.
 
-    The file NAME.txt is looked for in the folder that PLAINNET_DATA names, then downloaded.
+    The file NAME.txt is looked for in the folder that PLAINNET_DATA names, and otherwise
+    downloaded.
 
     Raises
     ------
     SettingError, MissingExtraError, FileError
-        As `load`.
+        As for `load`.
     """
     if not isinstance(name, str) or name not in TEXTS:
         raise SettingError(f"name: there is no text {shown(name)}; known are {', '.join(TEXTS)}")
@@ -215,7 +216,7 @@ def text(name: str) -> str:
 
 UNSIGNED_BYTES = 8
 TIGHTEST = 1032
-"""Bytes that gzip can pack into one."""
+"""The most bytes that gzip can pack into one byte."""
 
 
 def read_idx(path: str | os.PathLike[str]) -> Array:
@@ -227,7 +228,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     Raises
     ------
     FileError
-        If the file is not that, ends early, or goes on after the last element.
+        If the file is not an IDX file, ends early, or continues after the last element.
     """
     path = require_path("path", path)
     try:

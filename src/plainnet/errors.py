@@ -1,4 +1,4 @@
-"""What plainnet raises: each error names the thing, what came, what was expected, and the remedy.
+"""The errors of plainnet: each names the thing, what it got, what was expected, and the remedy.
 
 Every class is also a `ValueError`, `TypeError` or `ImportError`, so that code which knows nothing
 of plainnet can catch it.
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 LONGEST = 200
-"""Characters of a value in a message."""
+"""The most characters of a value that a message shows."""
 
 MOST = 2**63 - 1
-"""The largest number that NumPy can count to."""
+"""The largest size or index that NumPy can hold."""
 
 
 class PlainnetError(Exception):
@@ -30,7 +30,7 @@ class ShapeError(PlainnetError, ValueError):
     """An array or a layer has a shape that does not fit where it is used."""
 
     placed = False
-    """The message already names the layer and its place in the network."""
+    """Whether the message already names the layer and its place in the network."""
 
 
 class DataError(PlainnetError, ValueError):
@@ -50,17 +50,17 @@ class ArgumentError(PlainnetError, TypeError):
 
 
 class UnknownNameError(PlainnetError, KeyError):
-    """Something is asked for by a name or number that it does not have."""
+    """Something is requested by a name or number that does not exist."""
 
     __str__ = Exception.__str__  # a KeyError shows its message in quotes
 
 
 class OutOfMemoryError(PlainnetError, MemoryError):
-    """Something is larger than the memory."""
+    """Something does not fit into memory."""
 
 
 class FileError(PlainnetError, ValueError):
-    """A file is not what it should be."""
+    """A file is missing, damaged or of the wrong kind."""
 
 
 class MissingExtraError(PlainnetError, ImportError):
@@ -73,9 +73,9 @@ class DivergedError(PlainnetError, ValueError):
     Attributes
     ----------
     step : int
-        The step, counted from 0 over all epochs, whose loss was not finite.
+        The step at which this was found, counted from 0 over all epochs.
     layer : str
-        Where the first non-finite number stands, for example ``"2.dense"``.
+        The name of the first place with a non-finite number, for example ``"2.dense"``.
     """
 
     def __init__(self, message: str, *, step: int, layer: str) -> None:
@@ -115,7 +115,7 @@ def optional(module: str, *, purpose: str, extra: str) -> Any:
 
 
 def shown(value: Any) -> str:
-    """The value for a message: one line, not too long."""
+    """The value as a message shows it: on one line, and shortened if it is long."""
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape}, {value.dtype}"
     try:
@@ -139,7 +139,7 @@ def require_number(
     below: float | None = None,
     finite: bool = True,
 ) -> float:
-    """The setting as a float; refused outside its interval, which ends before infinity."""
+    """The setting as a float; refused outside its interval and, if `finite`, where infinite."""
     if not is_a(Real, value):
         raise SettingError(f"{name} must be a number; got {shown(value)}")
     bounds = []
@@ -177,7 +177,7 @@ def require_integer(name: str, value: Any, *, at_least: int, at_most: int = MOST
 
 
 def is_a(kind: type, value: Any) -> bool:
-    """Whether it is a Real or an Integral; booleans do not count as either."""
+    """Whether the value is a Real or an Integral; booleans count as neither."""
     return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
 
 
@@ -196,7 +196,7 @@ def require_one_of(name: str, value: Any, choices: Sequence[str]) -> None:
 
 
 def require_sequence(name: str, value: Any, of: str) -> list[Any]:
-    """The setting as a list; `of` names in the plural what it must hold."""
+    """The setting as a list; `of` names its elements in the plural."""
     if not isinstance(value, str | bytes | Mapping | type):
         with suppress(TypeError):
             return list(value)
@@ -213,7 +213,7 @@ def require_path(name: str, value: Any) -> Path:
 
 
 def require_type(name: str, value: Any, kind: type) -> None:
-    """Refuse a setting of another type, in particular a class in place of its object."""
+    """Refuse a setting of another type, such as a class where an object is needed."""
     if not isinstance(value, kind):
         hint = "; add parentheses" if isinstance(value, type) else ""
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
@@ -222,6 +222,6 @@ def require_type(name: str, value: Any, kind: type) -> None:
 
 
 def require_optional(name: str, value: Any, kind: type) -> None:
-    """`require_type` of what may be None."""
+    """`require_type` for a setting that may be None."""
     if value is not None:
         require_type(name, value, kind)

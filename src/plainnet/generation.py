@@ -1,4 +1,4 @@
-"""Text, and anything else made of ids: one token after the other, drawn from a network."""
+"""Text, or anything else made of ids, drawn from a network one token after the other."""
 
 from __future__ import annotations
 
@@ -39,24 +39,25 @@ def generate(
     top_p: float | None = None,
     seed: int | np.random.Generator | None = None,
 ) -> Array:
-    """The prompt, continued by n tokens.
+    """Continue a prompt by n tokens.
 
     Each pass computes only the new token: attention keeps its keys and values, recurrent layers
-    their state. Beyond the last position of `LearnedPositions`, the window slides instead, and each
-    token costs a pass over the last `length` tokens. Attention must be causal.
+    their state. Beyond the last position of `LearnedPositions`, a sliding window is used instead,
+    and each token costs a pass over the last `length` tokens. Attention must be causal.
 
-    With an `EncoderDecoder`, the prompt is the source and the first tokens of the target, at least
-    one; the encoder runs once, and no window slides.
+    With an `EncoderDecoder`, the prompt is the source followed by at least one token of the target;
+    the encoder runs once, and there is no sliding window.
 
     Parameters
     ----------
     network : Network
-        Takes ids, with input_shape=(None,), and gives a score for each id of the vocabulary at
-        every step, (m, time, vocabulary), or for the step after the last, (m, vocabulary).
+        It takes ids, with input_shape=(None,), and gives a score for each id of the vocabulary:
+        at every step, (m, time, vocabulary), or after the last step only, (m, vocabulary).
     prompt : array of integers, shape (time,) or (m, time)
         Without padding, since the next token follows the last one; so prompts of different lengths
         need separate calls. The padding id is never drawn.
     n : int
+        How many tokens to generate.
     temperature : float
         Scores are divided by it: below 1, likely tokens become likelier. At 0, the likeliest is
         taken.

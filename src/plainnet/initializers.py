@@ -1,4 +1,4 @@
-"""How weights start: the variance that keeps the signal's size from layer to layer.
+"""Initial weights: the variance that preserves the size of the signal from layer to layer.
 
 A dense layer sums `fan_in` products, so `Var(Z) = fan_in * Var(W) * E[A^2]`. Each rule below picks
 `Var(W)` so that the size of the signal neither grows nor shrinks for its kind of activation.
@@ -28,7 +28,7 @@ Shape = tuple[int, ...]
 def fans(shape: Shape) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight of shape (n_out, ..., n_in).
 
-    What lies between the first and the last axis is a receptive field and counts in both.
+    The axes between the first and the last are a receptive field, which counts in both.
     """
     if len(shape) < 2:
         raise SettingError(f"fan_in and fan_out need a shape of two axes or more; got {shape}")
@@ -37,10 +37,10 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 class Initializer(Configurable, ABC):
-    """A rule for the first values of a tensor. Call it with a generator and a shape."""
+    """A rule for the initial values of a tensor. Call it with a generator and a shape."""
 
     def __post_init__(self) -> None:
-        """NumPy's settings become Python's, as `Configurable` keeps them: this class is frozen."""
+        """Convert settings from NumPy to Python, as `Configurable` does in classes not frozen."""
         for name, value in vars(self).items():
             object.__setattr__(self, name, python_number(value))
 
@@ -51,9 +51,9 @@ class Initializer(Configurable, ABC):
 
 @dataclass(frozen=True)
 class HeNormal(Initializer):
-    """Var(W) = 2 / ((1 + a^2) fan_in), a the slope below zero (He et al. 2015, equations 10, 15).
+    """Var(W) = 2 / ((1 + a^2) fan_in) for the slope a below zero (He et al. 2015, eq. 10 and 15).
 
-    A ReLU (a = 0) passes on half of the second moment; the factor 2 makes up for it.
+    A ReLU (a = 0) passes on half of the second moment; the factor 2 makes up for that.
     """
 
     negative_slope: float = 0.0
@@ -69,7 +69,7 @@ class HeNormal(Initializer):
 
 @dataclass(frozen=True)
 class HeUniform(Initializer):
-    """He's variance, uniform: limit = sqrt(6 / ((1 + a^2) fan_in))."""
+    """Uniform with He's variance: limit = sqrt(6 / ((1 + a^2) fan_in))."""
 
     negative_slope: float = 0.0
 
@@ -94,7 +94,7 @@ class GlorotNormal(Initializer):
 
 @dataclass(frozen=True)
 class GlorotUniform(Initializer):
-    """Uniform on [-limit, limit], limit = sqrt(6 / (fan_in + fan_out)) (equation 16 there)."""
+    """Uniform with Glorot's variance: limit = sqrt(6 / (fan_in + fan_out)) (equation 16)."""
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         fan_in, fan_out = fans(shape)
@@ -104,7 +104,7 @@ class GlorotUniform(Initializer):
 
 @dataclass(frozen=True)
 class LeCunNormal(Initializer):
-    """Var(W) = 1 / fan_in (LeCun et al. 1998, section 4.6); SELU asks for it."""
+    """Var(W) = 1 / fan_in (LeCun et al. 1998, section 4.6), as SELU needs it."""
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         fan_in, _ = fans(shape)
@@ -113,7 +113,7 @@ class LeCunNormal(Initializer):
 
 @dataclass(frozen=True)
 class LeCunUniform(Initializer):
-    """LeCun's variance, uniform: limit = sqrt(3 / fan_in)."""
+    """Uniform with LeCun's variance: limit = sqrt(3 / fan_in)."""
 
     def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
         fan_in, _ = fans(shape)
@@ -125,8 +125,8 @@ class LeCunUniform(Initializer):
 class Orthogonal(Initializer):
     """Orthonormal rows or columns, whichever are fewer, times `gain` (Saxe et al. 2014).
 
-    The Q of a Gaussian matrix's QR decomposition; multiplying its columns by the signs of R's
-    diagonal makes Q uniform over the orthogonal matrices (Mezzadri 2007, section 5).
+    This is Q in the QR decomposition of a Gaussian matrix; multiplying its columns by the signs of
+    R's diagonal makes it uniform over the orthogonal matrices (Mezzadri 2007, section 5).
     """
 
     gain: float = 1.0
@@ -147,7 +147,7 @@ class Orthogonal(Initializer):
 
 @dataclass(frozen=True)
 class Normal(Initializer):
-    """Normal around 0, whatever the fans: for tensors that are not weights of a sum."""
+    """Normal with mean 0, whatever the fans: for tensors that are not weights of a sum."""
 
     standard_deviation: float = 1.0
 
@@ -175,7 +175,7 @@ class Uniform(Initializer):
 
 @dataclass(frozen=True)
 class Constant(Initializer):
-    """Every element the same number."""
+    """The same number in every element."""
 
     value: float
 

@@ -1,7 +1,7 @@
 """Measures of predictions: `metric(y_true, y_pred, sample_weight=None)`, a number.
 
-They agree with scikit-learn's. A loss is what training lowers; these are what one reads, or uses to
-decide when to stop. `METRICS` says what each is computed from, and whether more is better.
+They agree with scikit-learn's. Training lowers a loss; a metric is there to be read, or to decide
+when to stop. `METRICS` says what each is computed from, and whether a larger value is better.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Weights = ArrayLike | None
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure, and what has to be known to use it by name.
+    """A metric, and what has to be known to use it by name.
 
     `needs` says what `y_pred` is: "classes" as from a classifier's `predict`, "probabilities" as
     from `predict_proba`, or "numbers" as from a regressor's `predict`.
@@ -36,21 +36,21 @@ class Metric:
 
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
-    """The share of examples that are right; with several labels, all have to be."""
+    """The share of examples predicted correctly; with several labels, all have to be right."""
     y_true, y_pred, weights = _classes(y_true, y_pred, sample_weight)
     right = (y_true == y_pred).reshape(len(y_true), -1).all(axis=1)
     return float(np.average(right, weights=weights))
 
 
 def balanced_accuracy(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
-    """The mean recall: the share of each class of y_true that is right, averaged over them."""
+    """The mean recall: the share of a class predicted correctly, averaged over those in y_true."""
     matrix = confusion_matrix(y_true, y_pred, _shares(sample_weight))
     size = matrix.sum(axis=1)
     return float((matrix.diagonal()[size > 0] / size[size > 0]).mean())
 
 
 def f1(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
-    """The mean over classes of 2 TP / (2 TP + FP + FN), 0 for 0 / 0: the macro average."""
+    """The macro average: the mean over classes of 2 TP / (2 TP + FP + FN), with 0 for 0 / 0."""
     matrix = confusion_matrix(y_true, y_pred, _shares(sample_weight))
     size = matrix.sum(axis=0) + matrix.sum(axis=1)
     return float((2 * matrix.diagonal() / np.where(size > 0, size, 1)).mean())
@@ -63,9 +63,9 @@ def confusion_matrix(
     *,
     labels: ArrayLike | None = None,
 ) -> Array:
-    """How many, or how much weight, of true class i (row) were taken for class j (column).
+    """The number or weight of examples of true class i (row) predicted as class j (column).
 
-    The classes are `labels` in their order, or all that occur, sorted.
+    The classes are `labels` in the given order, or by default all that occur, sorted.
     """
     y_true, y_pred, _ = _classes(y_true, y_pred, sample_weight)
     weights = (
@@ -94,9 +94,10 @@ def confusion_matrix(
 
 
 def log_loss(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
-    """The mean of -log p for the p of the true class, which counts as at least its dtype's epsilon.
+    """The mean of -log p, where p is the probability of the true class.
 
-    y_true are class ids; y_pred has the shape (m, K), or (m,) or (m, 1) for that of class 1.
+    A p below the epsilon of its dtype counts as epsilon. y_true holds class ids; y_pred has the
+    shape (m, K), or, with the probabilities of class 1 alone, (m,) or (m, 1).
     """
     y_true, P = as_labels("y_true", y_true), as_numbers("y_pred", y_pred)
     P = P[:, None] if P.ndim == 1 else P
@@ -122,10 +123,10 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
 
 
 def roc_auc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
-    """How often an example of the second class is scored above one of the first; a tie is half.
+    """How often an example of the second class scores higher than one of the first.
 
-    The area under the ROC curve, for two classes (Hanley and McNeil 1982). y_pred are scores or
-    probabilities of the second class, or of both, shape (m, 2).
+    A tie counts as half. This is the area under the ROC curve for two classes (Hanley and McNeil
+    1982). y_pred holds scores or probabilities of the second class, or of both, shape (m, 2).
     """
     scores = as_numbers("y_pred", y_pred)
     scores = scores[:, 1] if scores.shape[1:] == (2,) else scores
@@ -149,7 +150,7 @@ def roc_auc(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None)
 def mean_squared_error(
     y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
 ) -> float:
-    """The mean of (y_true - y_pred)^2; infinite beyond the largest number."""
+    """The mean of (y_true - y_pred)^2; infinite where that exceeds the largest float."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
     errors, k = _errors(y_true, y_pred)
     return _mean_in_units(np.average(errors**2, axis=0, weights=weights), 2 * k)
@@ -158,7 +159,7 @@ def mean_squared_error(
 def root_mean_squared_error(
     y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None
 ) -> float:
-    """The root of each output's mean squared error, in the units of y."""
+    """The root of the mean squared error, in the units of y; with several outputs, their mean."""
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
     errors, k = _errors(y_true, y_pred)
     return _mean_in_units(np.sqrt(np.average(errors**2, axis=0, weights=weights)), k)
@@ -174,7 +175,11 @@ def mean_absolute_error(
 
 
 def r2_score(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Weights = None) -> float:
-    """1 - the squared error over that of the mean of y_true; for a constant y_true, 1 or 0."""
+    """1 minus the squared error divided by that of predicting the mean of y_true.
+
+    For a constant y_true it is 1 if all predictions are exact, otherwise 0. With several outputs,
+    it is the mean over the outputs.
+    """
     y_true, y_pred, weights = _numbers(y_true, y_pred, sample_weight)
     errors, k = _errors(y_true, y_pred)
     error = np.average(errors**2, axis=0, weights=weights)
@@ -214,7 +219,7 @@ METRICS = {
     "mean_absolute_error": Metric(mean_absolute_error, False, "numbers"),
     "r2_score": Metric(r2_score, True, "numbers"),
 }
-"""The metrics by their names, which `train` and the estimators take."""
+"""The metrics by the names that `train` and the estimators accept."""
 
 
 # --- what comes in --------------------------------------------------------------------------------

@@ -4,8 +4,8 @@
     Words       a token for each word, and for each mark between words
     BytePairs   pieces of words, learned by byte-pair encoding; no text is unknown to it
 
-Ids start with `PADDING`, 0, and `UNKNOWN`, 1, for what training has not seen. `pad` makes one array
-of several texts, and `Embedding(len(tokenizer), width, padding=PADDING)` knows the padding.
+Ids start with `PADDING`, 0, and `UNKNOWN`, 1, for tokens that were not learned. `pad` makes one
+array of several texts, and `Embedding(len(tokenizer), width, padding=PADDING)` recognises padding.
 
 >>> tokenizer = Words.learn(["a rose is a rose", "is it?"])
 >>> pad(tokenizer.encode(["it is a rose", "it was"]))
@@ -56,23 +56,23 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 PADDING = 0
-"""The id of what fills the short texts of an array."""
+"""The id that fills up the shorter texts in an array."""
 UNKNOWN = 1
-"""The id of what training has not seen."""
+"""The id of every token that was not learned."""
 FIRST = 2
 """The id of the first token."""
 
 WORD = re.compile(r"\w+|[^\w\s]")
 """A word, or one mark between words."""
 PIECE = re.compile(r"\s?\w{1,40}|\s?[^\w\s]{1,40}|\s{1,40}")
-"""What byte pairs are merged in: a word or marks, with the space before; never longer, so that a
-text without spaces takes no longer than others."""
+"""Byte pairs are merged only within such a piece: a word or marks, with the space before. Its
+length is limited, so that a text without spaces takes no more time than others."""
 UNSEEN = "\N{REPLACEMENT CHARACTER}"
-"""What an id without a token is decoded to."""
+"""The text for an id without a token."""
 
 
 class Tokenizer(Configurable):
-    """Texts to ids and back. `config()` is data for JSON, and `from_config` makes it again."""
+    """Converts texts to ids and back. `from_config` rebuilds it from `config()`, JSON data."""
 
     @classmethod
     @abstractmethod
@@ -87,7 +87,7 @@ class Tokenizer(Configurable):
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many ids there are, `PADDING` and `UNKNOWN` included."""
+        """The number of ids, including `PADDING` and `UNKNOWN`."""
 
     @overload
     def encode(self, texts: str) -> Array: ...  # type: ignore[overload-overlap]
@@ -96,7 +96,7 @@ class Tokenizer(Configurable):
     def encode(self, texts: Iterable[str]) -> list[Array]: ...
 
     def encode(self, texts: str | Iterable[str]) -> Array | list[Array]:
-        """The ids of a text, shape (time,), or a list with those of each text."""
+        """The ids of a text, shape (time,); for a list of texts, a list of such arrays."""
         if isinstance(texts, str):
             return self._encoded([texts])[0]
         return self._encoded(_checked(texts))
@@ -125,7 +125,7 @@ class Characters(Tokenizer):
     Parameters
     ----------
     tokens : str
-        The characters, of which the first has the id 2. `learn` finds those of some texts.
+        The characters; the first has the id 2. `learn` finds the characters of given texts.
 
     Examples
     --------
@@ -147,7 +147,7 @@ class Characters(Tokenizer):
 
     @classmethod
     def learn(cls, texts: Iterable[str], *, min_count: int = 1) -> Self:
-        """The characters that occur at least `min_count` times, in the order of Unicode."""
+        """A tokenizer of the characters that occur at least `min_count` times, in Unicode order."""
         least = require_integer("min_count", min_count, at_least=1)
         found, times = np.unique(code_points("".join(_checked(texts))), return_counts=True)
         return cls(_text_of(found[times >= least]))
@@ -171,14 +171,14 @@ class Characters(Tokenizer):
 
 
 class Words(Tokenizer):
-    """A token for each word, and for each mark between words; spaces only part them.
+    """A token for each word, and for each mark between words; spaces only separate them.
 
     Parameters
     ----------
     tokens : sequence of str
-        The words, of which the first has the id 2. `learn` finds those of some texts.
+        The words; the first has the id 2. `learn` finds the words of given texts.
     lower : bool
-        Whether upper case is made lower case.
+        Whether upper case becomes lower case.
     """
 
     def __init__(self, tokens: Sequence[str], *, lower: bool = True) -> None:
@@ -199,7 +199,10 @@ class Words(Tokenizer):
         min_count: int = 1,
         lower: bool = True,
     ) -> Self:
-        """The `most` most frequent words that occur at least `min_count` times, these first."""
+        """A tokenizer of at most `most` words that occur at least `min_count` times.
+
+        The most frequent words come first.
+        """
         least = require_integer("min_count", min_count, at_least=1)
         if most is not None:
             most = require_integer("most", most, at_least=0)
@@ -223,7 +226,7 @@ class Words(Tokenizer):
 
 
 class BytePairs(Tokenizer):
-    """Pieces of words: bytes, and what the most frequent pairs of pieces are merged into.
+    """Pieces of words: single bytes, and frequent pairs of pieces merged into one.
 
     Byte-pair encoding (Sennrich et al. 2016, Neural Machine Translation of Rare Words with Subword
     Units, algorithm 1), on the bytes of UTF-8 instead of characters (Radford et al. 2019), so that
@@ -232,8 +235,8 @@ class BytePairs(Tokenizer):
     Parameters
     ----------
     merges : sequence of pairs of int
-        Two ids each, in the order in which they are merged; the first pair gets the id 258, and so
-        on. `learn` finds those of some texts.
+        Pairs of ids in the order in which they are merged; the first pair gets the id 258, and so
+        on. `learn` finds the pairs of given texts.
 
     Examples
     --------
@@ -271,9 +274,9 @@ class BytePairs(Tokenizer):
 
     @classmethod
     def learn(cls, texts: Iterable[str], *, size: int = 1000, min_count: int = 2) -> Self:
-        """Merge the most frequent pair, until there are `size` ids or it is rarer than `min_count`.
+        """Merge the most frequent pair until there are `size` ids or it is rarer than `min_count`.
 
-        Of pairs that are equally frequent, the one with the lower ids comes first.
+        Of equally frequent pairs, the one with the lower ids comes first.
         """
         size = require_integer("size", size, at_least=BYTES)
         least = require_integer("min_count", min_count, at_least=1)
@@ -321,7 +324,7 @@ class BytePairs(Tokenizer):
 
 
 BYTES = FIRST + 256
-"""The id of the first pair."""
+"""The id of the first merged pair."""
 
 
 def _bytes_of(piece: str) -> list[int]:
@@ -381,7 +384,7 @@ def _merges(times: Mapping[str, int], most: int, least: int) -> list[tuple[int, 
 
 
 def from_config(config: Mapping[str, Any]) -> Tokenizer:
-    """The tokenizer whose `config()` this is, perhaps read from a JSON file.
+    """Rebuild a tokenizer from its `config()`, which may have been read from a JSON file.
 
     >>> from_config(Characters("ab").config()).encode("abc")
     array([2, 3, 1])
@@ -406,8 +409,9 @@ def pad(
     ----------
     sequences : sequence of 1-D arrays of ids
     length : int, optional
-        That of the longest, unless given; longer ones lose their end.
+        By default that of the longest text. Texts that are longer lose their end.
     padding : int
+        The id that fills up shorter texts.
     """
     rows = [as_numbers("each of sequences", row) for row in sequences]
     if any(row.ndim != 1 or (row.size and row.dtype.kind not in "iu") for row in rows):
@@ -425,7 +429,7 @@ def pad(
 
 
 def mask(ids: npt.ArrayLike, *, padding: int = PADDING) -> Array:
-    """Which steps are data, booleans of shape (m, time): those that are not padding."""
+    """Which steps are not padding: booleans of shape (m, time)."""
     return np.asarray(as_numbers("ids", ids) != padding)
 
 
@@ -433,7 +437,7 @@ def mask(ids: npt.ArrayLike, *, padding: int = PADDING) -> Array:
 
 
 def words_of(text: str, lower: bool = True) -> list[str]:
-    """The words of a text, and the marks between them.
+    """The words of a text and the marks between them, in order.
 
     >>> words_of("It isn't over.")
     ['it', 'isn', "'", 't', 'over', '.']
@@ -442,7 +446,7 @@ def words_of(text: str, lower: bool = True) -> list[str]:
 
 
 def code_points(text: str) -> Array:
-    """The number of each character in Unicode."""
+    """The Unicode code point of each character."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
