@@ -144,7 +144,7 @@ DEEP_SIGMOID = [each for _ in range(10) for each in (Dense(16), Sigmoid())] + [D
         ("vanishing_gradients", setup_of(*DEEP_SIGMOID)),
         ("never_changes", setup_of(change=lambda network: network.freeze("*"))),
         ("learning_rate_too_high", setup_of(optimizer=SGD(30.0))),
-        ("learning_rate_too_high", setup_of(optimizer=Adam(0.9))),
+        ("learning_rate_too_high", setup_of(optimizer=Adam(3.0))),
         ("learning_rate_too_low", setup_of(optimizer=SGD(1e-5))),
         ("clipped_steps", setup_of(optimizer=SGD(0.1), clip_norm=0.001)),
         ("strong_regularization", setup_of(optimizer=SGD(0.1, weight_decay=2.0))),
