@@ -514,7 +514,19 @@ def test_metadata_of_numpys_come_back_as_pythons(tmp_path):
     assert read_metadata(tmp_path / "m.npz") == {"mean": 0.5, "n": 3, "of": [0, 1, 2]}
 
 
-@pytest.mark.parametrize("value", [{1, 2}, b"bytes", object(), 10**5000, {(1, 2): 3}], ids=type)
+@pytest.mark.parametrize("dtype", [str, object])
+def test_metadata_may_be_the_classes_that_unique_gives(tmp_path, dtype):
+    classes = np.unique(np.array(["dog", "cat", "dog"], dtype))
+    network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
+    save(network, tmp_path / "m.npz", metadata={"classes": classes})
+    assert read_metadata(tmp_path / "m.npz") == {"classes": ["cat", "dog"]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{1, 2}, b"bytes", object(), 10**5000, {(1, 2): 3}, np.array([{1}, "a"], object)],
+    ids=type,
+)
 def test_metadata_that_json_does_not_have(tmp_path, value):
     network = Network([Dense(1)], loss=MeanSquaredError(), input_shape=2, seed=0)
     with pytest.raises(ArgumentError, match="metadata must consist of what JSON can hold"):

@@ -142,8 +142,11 @@ def pack(network: Network, metadata: Mapping[str, Any] | None = None) -> dict[st
 
 
 def _as_json(value: Any) -> Any:
-    """NumPy's numbers and arrays in metadata, as Python's numbers and lists."""
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in REAL:
+    """NumPy's numbers and arrays in metadata, as Python's numbers and lists.
+
+    Arrays of texts and of objects, such as the names of classes, are lists of what they hold.
+    """
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in REAL + "UO":
         return value.tolist()
     raise TypeError(f"got {shown(value)}")
 
