@@ -163,6 +163,20 @@ def test_validation_rows_may_lack_a_class():
     assert model.predict_proba(X).shape == (80, 3)
 
 
+@pytest.mark.parametrize(
+    ("make", "A", "other"),
+    [
+        (lambda: TabularRegressor("fast", epochs=1), X, "TabularClassifier"),
+        (lambda: TextRegressor(epochs=1), X[:, 0].astype(str), "TextClassifier"),
+    ],
+    ids=["tables", "texts"],
+)
+def test_texts_for_a_regressor_are_refused_and_the_classifier_is_named(make, A, other):
+    y = np.array(["low", "high"] * 40, object)
+    with pytest.raises(DataError, match=f"real numbers; .*'low'. Classes are for {other}"):
+        make().fit(A, y)
+
+
 # --- several to a row -----------------------------------------------------------------------------
 
 SEVERAL = {

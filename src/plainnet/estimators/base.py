@@ -394,7 +394,17 @@ def checked_targets(estimator: NeuralEstimator, y: Any) -> Array:
             f"{type(estimator).__name__} requires y to be passed, but the target y is None"
         )
     with np.errstate(invalid="ignore"):  # it takes a sum, which may be infinity less infinity
-        y = _check_y(y, multi_output=True, y_numeric=is_regressor(estimator), estimator=estimator)
+        try:
+            y = _check_y(
+                y, multi_output=True, y_numeric=is_regressor(estimator), estimator=estimator
+            )
+        except ValueError as error:
+            if "could not convert string to float" not in str(error):
+                raise
+            raise DataError(
+                f"targets y must be real numbers; {error}. Classes are for "
+                f"{type(estimator).__name__.replace('Regressor', 'Classifier')}"
+            ) from error
     return np.asarray(y)
 
 
