@@ -55,6 +55,12 @@ def test_importing_the_package_imports_nothing_of_it_yet():
     assert done.stdout.strip() == "['plainnet']"
 
 
+def test_plots_are_there_without_an_import_of_their_own():
+    code = "import plainnet; print(plainnet.inspection.plots.calibration.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "calibration"
+
+
 @pytest.mark.parametrize("name", ["nonsense", "_private", "Nonsense"])
 def test_a_name_that_is_nowhere(name):
     assert not hasattr(plainnet, name)

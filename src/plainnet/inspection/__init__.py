@@ -1,5 +1,8 @@
 """The glass box: gradients checked, every number shown, which inputs mattered, what is wrong."""
 
+from importlib import import_module
+from typing import Any
+
 from plainnet.inspection.attribution.gradients import gradient_times_input, integrated_gradients
 from plainnet.inspection.attribution.layer_maps import attention_rollout, grad_cam
 from plainnet.inspection.attribution.occlusion import occlusion
@@ -30,3 +33,10 @@ __all__ = [
     "trace",
     "trace_schema",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`plainnet.inspection.plots`, imported when it is first asked for."""
+    if name == "plots":
+        return import_module("plainnet.inspection.plots")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
