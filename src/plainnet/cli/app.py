@@ -233,8 +233,8 @@ def train(
     out: Annotated[
         Path | None,
         _option(
-            "Where to save the model. [default: NAME-model.skops, from SOURCE's name; of images "
-            "NAME-model.npz]",
+            "Where to save the model. [default: NAME-model.skops, from SOURCE's name; for "
+            "arrays of images, such as digits, NAME-model.npz]",
             "FILE",
         ),
     ] = None,
