@@ -1,6 +1,6 @@
-"""The scikit-learn face: estimators that fit into pipelines, searches and cross-validation.
+"""The scikit-learn interface: estimators that fit into pipelines, searches and cross-validation.
 
-base       what all share: data in, a network that train() trains, predictions out
+base       what all of them share: data in, a network that train() trains, predictions out
 targets    classes and numbers: what the labels are
 mlp        MLPClassifier, MLPRegressor: scikit-learn's, parameter for parameter
 networks   NetworkClassifier, NetworkRegressor: any layers
@@ -11,13 +11,13 @@ images     ImageClassifier: images as they come
 What the last three kinds share:
 
 ensemble      several networks on the same examples, each of which holds out others
-held_out      which examples these are, and the epoch that they choose
+held_out      which examples are held out, and the epoch that they choose
 calibration   classes: the temperature of their probabilities
 standardised  numbers: targets on one scale
 intervals     numbers: prediction intervals, from the errors on the rows held out
-prediction    the mean of the networks' outputs, which no other row changes
+prediction    the mean of the networks' outputs, which for a row depends on no other row
 
-state      what pickles, copies and files keep of an estimator
+state      the parts of an estimator that pickles, copies and files keep
 saving     estimators as files; schema.py looks at a file before anything is made from it
 """
 

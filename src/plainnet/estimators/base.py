@@ -41,12 +41,12 @@ Array = npt.NDArray[Any]
 
 
 TRIED_WITH = 2**20
-"""Numbers that a pass with one row may need, when a file is tried."""
+"""The most numbers that a pass of one row may need when a file is checked."""
 
 
 @dataclass
 class Rows:
-    """Examples as the network takes them, and their first form, which a scorer asks for."""
+    """Examples in the network's form, and in the user's form, which a scorer needs."""
 
     X: Any
     y: Array
@@ -79,7 +79,7 @@ class Rows:
 
 
 class NeuralEstimator(BaseEstimator, ABC):
-    """A network with scikit-learn's interface. Its two subclasses know what targets are."""
+    """A network with scikit-learn's interface; its two subclasses define what targets are."""
 
     network_: Network
     file_kind = "estimator"
@@ -97,7 +97,7 @@ class NeuralEstimator(BaseEstimator, ABC):
         note_made(self)
 
     def expect_to_work(self) -> None:
-        """Refuse what a file has brought if it could not predict, or could not be fitted again."""
+        """Refuse an estimator from a file that could not predict or could not be fitted again."""
         self._validate_params()
         if hasattr(self, "n_features_in_") and "network_" in dir(self):
             self._expect_to_predict()
@@ -361,7 +361,7 @@ def _sliceable(given: Any, checked: Any) -> Any:
 
 
 def plain_targets(y: Any) -> Any:
-    """A sparse y as an array; a nullable pandas type's integers and booleans not as floats."""
+    """y as an array: sparse becomes dense, and nullable pandas types do not become floats."""
     if hasattr(y, "toarray"):
         return y.toarray()
     missing = _missing_in(y)
@@ -388,7 +388,7 @@ def _is_nan(value: Any) -> bool:
 
 
 def checked_targets(estimator: NeuralEstimator, y: Any) -> Array:
-    """y as scikit-learn checks it; refuses None, which is no targets at all."""
+    """y, checked as scikit-learn checks it; None is refused."""
     if y is None:
         raise DataError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None"
@@ -409,22 +409,22 @@ def checked_targets(estimator: NeuralEstimator, y: Any) -> Array:
 
 
 def interval(limits: Limits) -> Any:
-    """Limits of a setting as scikit-learn checks them."""
+    """Limits of a setting, in the form that scikit-learn checks."""
     high = None if limits.high == inf else limits.high
     return Interval(limits.kind, limits.low, high, closed="neither" if limits.above else "left")
 
 
 def random_source(random_state: Any) -> np.random.RandomState | np.random.Generator:
-    """What scikit-learn would draw from, except NumPy's global state: None is fresh entropy."""
+    """The random source scikit-learn would use, except that None means fresh entropy."""
     if isinstance(random_state, np.random.RandomState | np.random.Generator):
         return random_state
     return np.random.RandomState(None if random_state is None else int(random_state))
 
 
 def generator(random_state: Any) -> np.random.Generator:
-    """A generator from an int, None, a Generator or a RandomState, of which it draws a seed.
+    """A generator from an int, None, a Generator, or a RandomState, from which a seed is drawn.
 
-    As in scikit-learn, 42 and RandomState(42) give the same.
+    As in scikit-learn, 42 and RandomState(42) give the same numbers.
     """
     source = random_source(random_state)
     if isinstance(source, np.random.RandomState):
@@ -433,7 +433,7 @@ def generator(random_state: Any) -> np.random.Generator:
 
 
 def clipped_batch_size(batch_size: Any, n: int) -> int:
-    """Rows of a batch: "auto" is 200; no more than there are."""
+    """Rows in a batch: "auto" is 200, and never more than there are."""
     if batch_size == "auto":
         return min(200, n)
     if batch_size > n:
@@ -447,6 +447,6 @@ def clipped_batch_size(batch_size: Any, n: int) -> int:
 
 
 def expect_names(names: Any, n: int) -> None:
-    """Refuse a file whose feature_names_in_ is not a text for each feature."""
+    """Refuse a file whose feature_names_in_ does not hold a string for each feature."""
     if np.shape(names) != (n,) or not all(isinstance(name, str) for name in names):
         raise DataError(f"it does not have a name for each of its {n} features")

@@ -24,20 +24,20 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 HOTTEST = 20.0
-"""Temperatures are looked for between 1 / HOTTEST and HOTTEST."""
+"""The temperature is searched for between 1 / HOTTEST and HOTTEST."""
 PSEUDO_ROWS = 1.0
-"""A row of which each class has an equal share."""
+"""A row that belongs to every class in equal shares."""
 
 
 def fit_temperature(
     network: Network, Z: Array, targets: Array, weights: Array | None = None
 ) -> tuple[float, float]:
-    """(temperature, mean log-loss) that make the probabilities of Z / temperature most likely.
+    """The temperature that gives Z / temperature the least log-loss, and that mean log-loss.
 
-    (Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2.) Even if all rows are
-    right, that does not prove certainty: a pseudo-row is added, which is spread over the classes
-    (Perks 1947, Some Observations on Inverse Probability), as Platt 1999 smooths his targets
-    (section 2.2 there). With one for each class, probabilities of many classes would be too low.
+    See Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2. Even if all rows are
+    right, that does not prove certainty, so a pseudo-row is added that is spread over the classes
+    (Perks 1947, Some Observations on Inverse Probability), much as Platt 1999 (section 2.2) smooths
+    his targets. One pseudo-row per class would make probabilities too low if there are many.
     """
     loss, cache, scaled = copy(network.loss), Cache(), np.empty_like(Z)
     share = PSEUDO_ROWS / (len(Z) + PSEUDO_ROWS)
@@ -56,9 +56,9 @@ def fit_temperature(
 
 
 class Refinement(Callback):
-    """Measures what calibration cannot repair: the validation log-loss at the best temperature.
+    """Measures the loss that calibration cannot remove: the log-loss at the best temperature.
 
-    Over-confident networks are refined further while their plain log-loss rises already (Berta et
+    An over-confident network may still improve while its plain log-loss already rises (Berta et
     al. 2025, Rethinking Early Stopping: Refine, Then Calibrate).
     """
 
@@ -73,10 +73,10 @@ class Refinement(Callback):
 
 
 class CalibratedClassifier(Classifier):
-    """Classes whose probabilities come from the last pre-activations divided by a temperature.
+    """A classifier that divides the last pre-activations by a temperature to get probabilities.
 
-    Of a subclass with two bases, the second gives the outputs before that, by its own `_outputs`; a
-    subclass that gives outputs itself divides them.
+    In a subclass with two bases, `_outputs` of the second base gives the undivided outputs; a
+    subclass with an `_outputs` of its own divides them itself.
     """
 
     temperature_: float

@@ -1,4 +1,4 @@
-"""Estimators whose training another may keep on disk, network by network."""
+"""Estimators whose training a caller may save to disk, network by network."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ OfNetwork = Callable[[int], tuple[Callback, Path | None]]
 
 
 class Checkpointed:
-    """An estimator that asks for a `Checkpoint` and a file to resume from while it trains."""
+    """An estimator that takes a `Checkpoint` and a file to resume from for each network."""
 
     _checkpoint_of: OfNetwork | None = None
 
     @contextmanager
     def checkpointed(self, of: OfNetwork) -> Iterator[None]:
-        """In here, `fit` gives each network, counted from 0, a `Checkpoint`, and a file to resume.
+        """In this context, `fit` gives network k, from 0, a `Checkpoint` and a file to resume from.
 
-        Networks that are done before the one that was cut off end at once, if they have a file.
+        Networks that were finished before the interruption end at once if they have a file.
         """
         self._checkpoint_of = of
         try:

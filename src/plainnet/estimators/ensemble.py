@@ -1,4 +1,4 @@
-"""Several networks on the same examples, each of which holds out others, and their mean."""
+"""Several networks, each holding out different examples, and the mean of their outputs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from plainnet.training.history import History
 
 Array = npt.NDArray[Any]
 Learned = tuple[Any, ...]
-"""X and targets as networks learn them, and the weights if there are any."""
+"""X and the targets in the networks' form, and the weights, if any."""
 
 
 class Ensemble(NeuralEstimator):
-    """What the estimators of tables and of texts share."""
+    """What the estimators for tables and for texts share."""
 
     n_networks: int | None
     validation_fraction: float | None
@@ -46,7 +46,7 @@ class Ensemble(NeuralEstimator):
     # --- what classes and numbers say ------------------------------------------------------------
 
     _monitor: ClassVar[str]
-    """The history's measure that chooses the epoch; less is better."""
+    """The measure in the history that chooses the epoch; lower is better."""
 
     @abstractmethod
     def _loss(self, label_smoothing: float = 0.0) -> Loss: ...

@@ -1,4 +1,4 @@
-"""Which rows each network learns, and which it holds out to choose its epoch."""
+"""Which rows each network learns from, and which it holds out to choose its epoch."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from plainnet.training.history import History
 Array = npt.NDArray[Any]
 
 NETWORKS = 5
-"""Learn where there are few rows: each row is held out by one of them."""
+"""How many networks learn where rows are few: each row is held out by one of them."""
 HELD_OUT, MOST_HELD_OUT = 0.2, 3000
 STILL_FALLS = 0.6
-"""Of a measure at half the epochs: with less than that at their end, more epochs are worth it."""
+"""More epochs are worth it if the best measure falls below this share of that at half-time."""
 LEAST_ROWS = 10
-"""With fewer rows that could be, none are held out, and the last epoch's parameters are kept."""
+"""With fewer rows to choose from, none are held out; the last epoch's parameters are kept."""
 
 
 def held_out_share(rows: int, share: float = HELD_OUT) -> float:
@@ -28,9 +28,9 @@ def held_out_share(rows: int, share: float = HELD_OUT) -> float:
 
 
 def best_epoch(history: History, monitor: str) -> int:
-    """The epoch, counted from 0, whose parameters are kept: with the least of this measure.
+    """The epoch, counted from 0, whose parameters are kept: the one with the lowest measure.
 
-    Without the measure, the last; -1 if Ctrl-C came before the first one's end.
+    Without the measure, it is the last; -1 if Ctrl-C came before the first epoch ended.
     """
     if monitor in history:
         return int(np.nanargmin(history[monitor]))
@@ -43,10 +43,10 @@ def least(history: History, monitor: str) -> float:
 
 
 def still_falls(history: History, monitor: str) -> bool:
-    """This measure of the held-out rows is still much less than at half the epochs.
+    """Whether the measure of the held-out rows is still far below its value at half the epochs.
 
-    By the schedule `CosLog4`, the learning rate is 0 at 7/15 of the epochs as it is at their end,
-    so that what is compared are the ends of a shorter and of a longer training.
+    With the schedule `CosLog4`, the learning rate is 0 after 7/15 of the epochs as it is at the
+    end, so the ends of a shorter and a longer training are compared.
     """
     measured = np.asarray(history[monitor])
     half = round(len(measured) * 7 / 15)
@@ -56,7 +56,7 @@ def still_falls(history: History, monitor: str) -> bool:
 
 
 def may_be_held_out(n: int, strata: Array | None) -> Array:
-    """The rows whose class has others: the only row of a class is one that all networks learn."""
+    """The rows that share their class with another row; all networks learn from a single one."""
     if strata is None:
         return np.arange(n)
     _, ids, counts = np.unique(strata, return_inverse=True, return_counts=True)
@@ -66,7 +66,7 @@ def may_be_held_out(n: int, strata: Array | None) -> Array:
 def drawn(
     n: int, fraction: float, count: int, rng: np.random.Generator, strata: Array | None
 ) -> list[tuple[Array, Array]]:
-    """All `folds`, drawn before training draws; none if too few rows may be held out."""
+    """All `folds`, drawn before training starts; empty if too few rows may be held out."""
     if not fraction or len(may_be_held_out(n, strata)) < LEAST_ROWS:
         return []
     return [*folds(n, fraction, count, rng, strata)]
@@ -75,11 +75,11 @@ def drawn(
 def folds(
     n: int, fraction: float, count: int, rng: np.random.Generator, strata: Array | None
 ) -> Iterator[tuple[Array, Array]]:
-    """For each network (the rows that it learns, the rows that it holds out).
+    """For each network, (the rows that it learns from, the rows that it holds out).
 
-    No row is held out twice before nearly all others have been, and each network learns rows of
-    every class. Each class gives the same share of its rows, and at least one where all these are
-    not many more than `fraction`; otherwise small classes are drawn from together.
+    No row is held out twice before nearly all others have been held out once, and each network
+    learns rows of every class. Each class gives the same share of its rows, and at least one unless
+    that would hold out far more than `fraction`; then small classes are drawn from together.
     """
     ids = np.zeros(n, int) if strata is None else np.unique(strata, return_inverse=True)[1]
     counts = np.bincount(ids)

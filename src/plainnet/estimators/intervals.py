@@ -1,15 +1,15 @@
-"""Prediction intervals from the errors on held-out rows: CV+, with widths that follow the rows.
+"""Prediction intervals from the errors on held-out rows: CV+, with widths that vary by row.
 
 Barber et al. 2021, Predictive Inference with the Jackknife+, section 3: a network k that did not
-learn row i errs there by R_i, and the interval of a new row x reaches from one quantile of all
-f_k(x) - R_i to another of all f_k(x) + R_i. If rows are exchangeable, it holds the target with a
-probability of at least 1 - 2 alpha, and in practice of about 1 - alpha. With one network it is a
-split conformal interval (Papadopoulos et al. 2002), for which 1 - alpha would be certain, had the
-same rows not chosen the epoch too.
+learn row i has the error R_i there, and the interval of a new row x reaches from one quantile of
+all f_k(x) - R_i to another of all f_k(x) + R_i. If rows are exchangeable, it contains the target
+with a probability of at least 1 - 2 alpha, and in practice of about 1 - alpha. With one network it
+is a split conformal interval (Papadopoulos et al. 2002), for which 1 - alpha would be guaranteed if
+the same rows did not also choose the epoch.
 
-So that intervals are wide where errors are large, R_i is divided by the error s(x_i) to be expected
-there, and multiplied by s(x) (Lei et al. 2018, Distribution-Free Predictive Inference for
-Regression, section 5.2). log s is a ridge regression on the row's numbers, the prediction and their
+To make intervals wide where errors are large, R_i is divided by the error s(x_i) expected at x_i
+and multiplied by s(x) (Lei et al. 2018, Distribution-Free Predictive Inference for
+Regression, section 5.2). log s is a ridge regression on the features, the prediction and their
 squares, fitted to the errors of the other networks.
 """
 
@@ -27,26 +27,26 @@ from plainnet.errors import DataError, require_number
 Array = npt.NDArray[Any]
 
 PARTS = 5
-"""In which the rows are taken where all of them were held out by the same networks."""
+"""The number of parts into which rows are split if the same networks held out all of them."""
 PENALTIES = (10.0, 30.0, 100.0, 300.0, 1000.0, inf)
-"""Of the ridge regression; the best is taken. With the infinite one all widths are equal."""
+"""Ridge penalties to choose from; with the infinite one, all widths are equal."""
 FEWEST = 50
 """With fewer rows, all widths are equal."""
 STEEPEST = 2.0
-"""log s differs from its mean by no more."""
+"""The most by which log s may differ from its mean."""
 AT_ONCE = 2**22
-"""Numbers of which quantiles are taken at once."""
+"""How many numbers are sorted for quantiles at once."""
 
 
 class Intervals:
-    """The errors of one output, by parts of the rows of which each had one predictor.
+    """The errors of one output on parts of the rows, each part predicted by one network.
 
     Parameters
     ----------
     features, predicted, targets : sequences of arrays of shape (n_k, p), (n_k,) and (n_k,)
-        For the rows of each part.
+        Features, predictions and targets of each part's rows.
     predictors : sequence of int
-        By which network they were predicted.
+        The network that predicted each part.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Intervals:
 
 
 class Ridge:
-    """y = mean + Q w, where Q are the columns of P, standardised."""
+    """The model y = mean + Q w, where Q holds the columns of P, standardised."""
 
     def __init__(self, P: Array, y: Array, penalty: float) -> None:
         self.centre, self.spread, self.mean = P.mean(axis=0), P.std(axis=0), float(y.mean())
@@ -110,7 +110,7 @@ class Ridge:
             self.w = np.linalg.solve(Q.T @ Q + penalty * np.eye(len(self.w)), Q.T @ (y - self.mean))
 
     def of(self, P: Array) -> Array:
-        """The value for each row of P."""
+        """The predicted value for each row of P."""
         slope = ((P - self.centre) / self.spread) @ self.w
         return np.asarray(self.mean + np.clip(slope, -STEEPEST, STEEPEST))
 
@@ -136,9 +136,9 @@ def _fitted_without_each(P: Sequence[Array], y: Sequence[Array]) -> list[Ridge]:
 def fitted(
     features: Sequence[Array], predicted: Sequence[Array], targets: Sequence[Array]
 ) -> list[Intervals]:
-    """For each output, from what each network held out: shapes (n_k, p) and (n_k, outputs).
+    """Intervals for each output, from the held-out rows: shapes (n_k, p) and (n_k, outputs).
 
-    One network's rows are taken in parts, with the same predictor.
+    The rows of a single network are split into parts with the same predictor.
     """
     predictors = list(range(len(features)))
     if len(features) == 1:
@@ -155,5 +155,5 @@ def fitted(
 
 
 def checked_coverage(coverage: float) -> float:
-    """The setting, if it is a share."""
+    """The setting, if it lies between 0 and 1."""
     return require_number("coverage", coverage, above=0, below=1)

@@ -167,16 +167,17 @@ def _one_output(network: Network) -> Array:
 
 
 class NetworkClassifier(Classifier, NetworkEstimator):
-    """Any layers as a scikit-learn classifier: in pipelines, grid searches, cross-validation.
+    """Any layers as a scikit-learn classifier, for pipelines, grid searches and cross-validation.
 
     Parameters
     ----------
     layers : list of Layer, Graph with one input and one output, or function
-        From the input to the last pre-activation, as `Network` takes them, or a function of
-        (n_features, n_outputs) that returns them. They are copied and stay unbuilt.
+        The layers up to the last pre-activation, as for `Network`, or a function of
+        (n_features, n_outputs) that returns them. They are copied, and the originals stay unbuilt.
         n_outputs is the number of classes, or of labels.
     loss : Loss, optional
-        By default softmax cross-entropy; for a single output or several labels, sigmoid's.
+        By default softmax cross-entropy; for a single output or several labels, sigmoid
+        cross-entropy.
     optimizer : Optimizer, optional
         By default `Adam()`. It is copied.
     epochs, batch_size : int
@@ -185,11 +186,11 @@ class NetworkClassifier(Classifier, NetworkEstimator):
         `patience` epochs without a lower validation loss, and put the best parameters back.
     class_weight : {label: weight} or "balanced", optional
     input_shape : tuple, optional
-        Of one example, where rows of X are to be reshaped: (28, 28, 1). X may also come in that
+        Shape of one example, if rows of X are to be reshaped: (28, 28, 1). X may also come in that
         shape itself.
     callbacks : sequence of Callback
     warm_start : bool
-        fit continues with the network and the optimizer's state.
+        Whether fit continues with the network and the optimizer's state.
     verbose : bool
         Show progress.
     random_state : int, Generator, RandomState or None
@@ -200,7 +201,7 @@ class NetworkClassifier(Classifier, NetworkEstimator):
     history_ : History
     classes_ : array of shape (classes,)
     n_iter_ : int
-        Epochs of the last fit.
+        Number of epochs in the last fit.
 
     Examples
     --------

@@ -1,9 +1,10 @@
-"""The mean of several networks' outputs, the same for a row whatever rows stand beside it.
+"""The mean of several networks' outputs; a row's result does not depend on the rows beside it.
 
-A product of matrices adds its terms in an order that depends on their shapes, and so does its
-rounding. Three things keep that out of a prediction: it is computed in float64; in blocks whose
-rows are a multiple of `TILE`, so that BLAS takes the same way through nearly all of them; and what
-is left, some 1e-15, goes when the result is rounded to float32, in which the networks have learned.
+A matrix product adds its terms in an order that depends on the shapes, and so its rounding does
+too. Three things keep that out of a prediction: it is computed in float64; it is computed in blocks
+whose rows are a multiple of `TILE`, so that BLAS treats nearly all of them alike; and the remaining
+difference, about 1e-15, disappears when the result is rounded to float32, in which the networks
+have learned.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 TILE = 16
-"""Rows that BLAS takes at once, or a multiple of them."""
+"""A multiple of the rows that BLAS processes at once."""
 NUMBERS_AT_ONCE = 2**17
-"""In the largest layer's output for a block: a megabyte about fits the processor's cache."""
+"""Numbers in a block's largest layer output: a megabyte about fits the processor's cache."""
 FEW_ROWS = 64
-"""Up to here, making a cache takes as long as a pass through it, so that caches are kept."""
+"""Up to this many rows, making a cache takes as long as a pass, so caches are kept."""
 BAGS_AT_ONCE = 32
-"""Bags that are padded to the longest of them: one long text would lengthen a whole block."""
+"""Bags that are padded to the same length: one long text would lengthen a whole block."""
 
 
 class Blocks(Protocol):
-    """Rows as networks take them, some at a time."""
+    """Rows in the form that networks take, a block at a time."""
 
     time: int
-    """The steps of a row, if it is a sequence; else 1."""
+    """The number of steps if a row is a sequence; else 1."""
 
     def __len__(self) -> int: ...
 
@@ -65,8 +66,8 @@ class Matrix:
 class Twin:
     """A network in float64, kept for later predictions.
 
-    A first layer that sums bags of ids stays as it is. It takes each row by itself, and its vectors
-    are by far the most of the parameters.
+    A first layer that sums bags of ids is not converted: it processes each row by itself, and its
+    vectors are by far the largest part of the parameters.
     """
 
     def __init__(self, network: Network, time: int) -> None:
@@ -82,13 +83,13 @@ class Twin:
         self._spare: list[tuple[Cache, Cache]] = []
 
     def follow(self, network: Network) -> None:
-        """Take the network's numbers, which may have changed; a second thread writes the same."""
+        """Copy the network's parameters, which may have changed; other threads write the same."""
         own = self.network.parameters
         own[:] = network.parameters[-len(own) :]  # the bags' vectors, which decay, come first
         self.network.state[:] = network.state
 
     def add_outputs(self, network: Network, X: Blocks, Z: Array) -> None:
-        """Add to Z what the network gives for each row of X."""
+        """Add the network's output for each row of X to Z."""
         first = network.layers[0]
         caches = self._caches() if len(X) <= FEW_ROWS else (Cache(), Cache())
         for start in range(0, len(X), self.rows_at_once):
@@ -126,7 +127,7 @@ _twins: WeakKeyDictionary[Network, Twin] = WeakKeyDictionary()
 
 
 def mean_outputs(networks: Sequence[Network], X: Array | Blocks) -> Array:
-    """The mean of what the networks give for each row of X, shape (m, *output_shape), float64."""
+    """The mean of the networks' outputs for each row of X, shape (m, *output_shape), float64."""
     blocks = Matrix(X) if isinstance(X, np.ndarray) else X
     Z = np.zeros((len(blocks), *networks[0].output_shape))
     for network in networks:
@@ -136,7 +137,7 @@ def mean_outputs(networks: Sequence[Network], X: Array | Blocks) -> Array:
 
 
 def mean_and_each(networks: Sequence[Network], X: Array | Blocks) -> tuple[Array, Array]:
-    """`mean_outputs`, and what each network gives, shape (networks, m, *output_shape)."""
+    """`mean_outputs`, and each network's outputs, shape (networks, m, *output_shape)."""
     blocks = Matrix(X) if isinstance(X, np.ndarray) else X
     each = np.zeros((len(networks), len(blocks), *networks[0].output_shape))
     Z = np.zeros(each.shape[1:])

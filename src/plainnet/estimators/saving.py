@@ -1,6 +1,7 @@
-"""Estimators as files, by skops: data that is checked before anything is made from it, no pickle.
+"""Estimators as skops files: data that is checked before objects are made from it, not pickle.
 
-Inside the file a network is what `plainnet.save` writes, its description and its vectors: state.py.
+Inside the file a network is stored as `plainnet.save` writes it, as a description and vectors; see
+state.py.
 """
 
 from __future__ import annotations
@@ -37,21 +38,21 @@ from plainnet.training.history import History
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
-    """Save an estimator, fitted or not, alone or in a pipeline of scikit-learn.
+    """Save an estimator, fitted or not, alone or inside a scikit-learn pipeline.
 
-    The file appears whole or not at all. `plainnet.save` does the same.
+    The file is written completely or not at all. `plainnet.save` does the same.
 
     Parameters
     ----------
-    estimator : estimator of plainnet, or of scikit-learn around one
+    estimator : plainnet estimator, or a scikit-learn estimator that contains one
     path : str or path
-        The file, exactly as named; .skops is the usual ending.
+        The file, under exactly this name; .skops is the usual ending.
 
     Raises
     ------
     SettingError
-        If the estimator holds what `load` would not trust: your own functions, layers or callbacks.
-        Nothing is written then.
+        If the estimator holds objects that `load` would not trust: your own functions, layers or
+        callbacks. Nothing is written then.
     """
     check_path(path)
     check_ending(path, "estimator")
@@ -98,12 +99,13 @@ def _would_load(data: bytes) -> bool:
 def load(path: str | os.PathLike[str]) -> Any:
     """The estimator that `save` wrote.
 
-    Only classes of plainnet, and what skops trusts of scikit-learn and NumPy, are ever made.
+    Only objects of plainnet's classes, and of those in scikit-learn and NumPy that skops trusts,
+    are ever created.
 
     Raises
     ------
     FileError
-        If the file is not what `save` writes, is damaged, or names any other class.
+        If the file was not written by `save`, is damaged, or names any other class.
     """
     check_path(path)
     return read(path)
@@ -138,9 +140,9 @@ def read(path: str | os.PathLike[str]) -> Any:
 
 
 TRIED = "predicts-zeros.txt"
-"""A member of the file of an estimator of scikit-learn around ours that, when it was saved, had a
-prediction for a row of zeros. Where it has none, because of a logarithm or a category, there is no
-member, and nothing is tried."""
+"""A member of the file of a scikit-learn estimator that contains ours. It is there if the estimator
+could predict a row of zeros when it was saved. Without it (a logarithm or a category may prevent
+such a prediction), loading does not try one."""
 
 
 def _predicts_zeros(estimator: Any, size: int) -> bool:

@@ -1,4 +1,4 @@
-"""What a file of skops would take, by its table of contents, before anything is made from it.
+"""How much a skops file would take, by its table of contents, before any object is made.
 
 skops keeps a tree of objects as JSON, and each array as a separate member of the zip file. The tree
 can name an array, or a branch of itself, any number of times.
@@ -14,16 +14,16 @@ from plainnet.files.archive import header_of
 from plainnet.files.kinds import Unreadable
 
 OF_A_NODE, OF_AN_OBJECT = 600, 5_000
-"""Bytes of memory for a node of the tree while it is loaded: a value, or an object of a class."""
+"""Bytes of memory for a node of the tree during loading: a value, or an object of a class."""
 OF_A_DICT, OF_A_LIST = 200, 60
 """Bytes of memory for a node in JSON."""
 AT_LEAST = 16 * 2**20
 MOST_ENTROPY = 1_000
-"""The most numbers that a random generator may be seeded from."""
+"""The most numbers that may seed a random generator."""
 
 
 def expect_modest_schema(file: zipfile.ZipFile) -> None:
-    """Refuse a tree that needs far more memory, or time, than the file that holds it."""
+    """Refuse a tree that needs far more memory or time than the size of its file suggests."""
     sizes = {info.filename: info.file_size for info in file.infolist()}
     if "schema.json" not in sizes:
         raise Unreadable("it has no schema.json")

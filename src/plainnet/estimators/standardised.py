@@ -24,17 +24,17 @@ from plainnet.losses import Loss, MeanSquaredError
 Array = npt.NDArray[Any]
 
 MOST_SPREADS = 1e18
-"""Of float32, whose squares must not overflow."""
+"""A bound for float32, whose squares must not overflow."""
 
 
 class StandardisedRegressor(Regressor, Ensemble):
-    """Networks learn (y / 2^exponent - center) / spread, for each output.
+    """A regressor whose networks learn (y / 2^exponent - center) / spread for each output.
 
-    Predictions stay between the least and the largest target of the rows trained on.
+    Predictions stay between the smallest and the largest training target.
     """
 
     _exponent: Array | int = 0  # which files of earlier versions may lack
-    """Of 2, by which targets are divided whose squares would leave the range of floats."""
+    """The power of 2 that divides targets whose squares would leave the range of floats."""
 
     def _loss(self, label_smoothing: float = 0.0) -> Loss:
         return MeanSquaredError()
@@ -83,9 +83,9 @@ class StandardisedRegressor(Regressor, Ensemble):
     # --- intervals -------------------------------------------------------------------------------
 
     _intervals: Sequence[Intervals] = ()
-    """For each output; none where no rows were held out."""
+    """One for each output; empty if no rows were held out."""
     _mean_is_held = False
-    """All networks held out the same rows, so that these tell the errors of their mean."""
+    """Whether all networks held out the same rows, which then show the errors of their mean."""
 
     @abstractmethod
     def _numbers(self, X: Any) -> Array:
@@ -100,19 +100,20 @@ class StandardisedRegressor(Regressor, Ensemble):
             self._intervals = fitted([self._numbers(X) for _, (X, *_) in found], Z, targets)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
-        """Where the target of each row lies with a probability of `coverage`: (lower, upper).
+        """The interval that holds each row's target with probability `coverage`: (lower, upper).
 
-        They come from the errors on the rows that each network held out (CV+, Barber et al. 2021),
-        and are wider for rows whose errors are expected to be larger. That holds on average over
-        rows like those of fit, however they are distributed, and not for each kind of row. Of
-        several networks they are rather too wide, most of all in small tables; of one network, or
-        with X_val, somewhat too narrow, since the same rows have chosen the epoch.
+        Intervals come from the errors on the rows that each network held out (CV+, Barber et al.
+        2021), and are wider for rows whose errors are expected to be larger. The coverage holds on
+        average over rows like the training rows, whatever their distribution, but not for every
+        kind of row. With several networks the intervals are rather too wide, especially for small
+        tables; with one network, or with X_val, they are somewhat too narrow, since the same rows
+        have also chosen the epoch.
 
         Parameters
         ----------
         X : as for `predict`, m rows
         coverage : float
-            Between 0 and 1. The larger it is, the more held-out rows it takes: 9 for 0.9.
+            Between 0 and 1. A larger coverage needs more held-out rows: 9 for 0.9.
 
         Returns
         -------

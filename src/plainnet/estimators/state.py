@@ -1,4 +1,4 @@
-"""What pickles, copies and files keep of an estimator: its networks as arrays, not as objects."""
+"""The state of an estimator in pickles, copies and files: its networks as arrays, not objects."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _record(history: History) -> dict[str, Any]:
 
 
 def unpacked(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that `packed` was given."""
+    """The attributes that were given to `packed`."""
     state = dict(state)
 
     made: dict[int, Network] = {}  # a file may name one network more than once
@@ -92,7 +92,7 @@ _made: ContextVar[list[Any] | None] = ContextVar("made", default=None)
 
 
 def note_made(estimator: Any) -> None:
-    """Called by each of plainnet's estimators in a file, to be checked afterwards."""
+    """Called by each plainnet estimator that is loaded from a file, so it can be checked later."""
     made = _made.get()
     if made is not None:
         made.append(estimator)
@@ -100,7 +100,7 @@ def note_made(estimator: Any) -> None:
 
 @contextmanager
 def noting_made() -> Iterator[list[Any]]:
-    """A list of all that are made in this context."""
+    """A list of all estimators that are made in this context."""
     made: list[Any] = []
     token = _made.set(made)
     try:

@@ -1,4 +1,4 @@
-"""What the labels are: any classes to integers and back, one or many outputs."""
+"""Targets: maps class labels to integers and back, and handles one or several outputs."""
 
 # scikit-learn has no types.
 # mypy: disable-error-code="misc,untyped-decorator"
@@ -20,7 +20,7 @@ from plainnet.metrics import r2_score
 
 
 class Classifier(ClassifierMixin, NeuralEstimator):
-    """Class ids inside, the user's labels outside; or 0 and 1 for each of several labels."""
+    """Works with class ids and returns the user's labels; or 0 and 1 for each of several labels."""
 
     _metric = "accuracy"
 
@@ -36,9 +36,9 @@ class Classifier(ClassifierMixin, NeuralEstimator):
 
     @available_if(lambda self: self._gives_probabilities())
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities, shape (m, classes), in the order of `classes_`; or of each label.
+        """Probabilities, shape (m, classes), in the order of `classes_`; or one for each label.
 
-        Once fitted with a loss that does not give any, such as `Hinge`, the method is gone.
+        After fitting with a loss that gives no probabilities, such as `Hinge`, it is missing.
         """
         Z = self._outputs(self._features(X))
         P = self.network_.loss.activate(Z)
@@ -203,7 +203,7 @@ def _expect_columns(y: Array, known: int) -> None:
 
 
 class Regressor(RegressorMixin, NeuralEstimator):
-    """Numbers, one or several to a row."""
+    """Predicts numbers, one or several per row."""
 
     _metric = "r2_score"
 
@@ -215,7 +215,7 @@ class Regressor(RegressorMixin, NeuralEstimator):
         return self.network_.loss.decide(Z)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R^2, for several outputs their mean; y may be of any size, or constant."""
+        """R^2, averaged over outputs; y may have any magnitude, or be constant."""
         y = as_array("y", plain_targets(y))
         if y.dtype.kind in REAL and y.size and ((y == y[0]).all() or exponents(y).any()):
             return r2_score(y, self.predict(X), sample_weight)

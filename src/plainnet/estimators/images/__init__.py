@@ -2,9 +2,9 @@
 
 classifier   the estimator: training, calibration, prediction
 recipe       the network and its training, by preset and by the number of images
-pixels       images of any sizes, in one size and on one scale
-pictures     one picture of Pillow, or in a file, as an array
-resizing     another size
+pixels       images of any size, brought to one size and scale
+pictures     one picture, from Pillow or a file, as an array
+resizing     images in another size
 """
 
 from plainnet.estimators.images.classifier import ImageClassifier

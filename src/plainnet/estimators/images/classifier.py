@@ -1,4 +1,4 @@
-"""ImageClassifier: classes from images as they come, with a small residual network."""
+"""ImageClassifier: predicts classes of images as they come, with a small residual network."""
 
 # scikit-learn has no types.
 # mypy: disable-error-code="misc"
@@ -56,7 +56,7 @@ OF_LIMITS = (
 
 
 class Standardised:
-    """Images whose slices are standardised: only a batch at a time takes four bytes a pixel."""
+    """Images that are standardised when sliced: only a batch at a time takes 4 bytes a pixel."""
 
     dtype = np.dtype(np.float32)
 
@@ -71,46 +71,48 @@ class Standardised:
 
 
 class ImageClassifier(CalibratedClassifier, Checkpointed):
-    """Classes from images as they come, with a small residual network.
+    """Predicts classes of images as they come, with a small residual network.
 
     X may be an array of shape (m, height, width) or (m, height, width, channels) with one channel
-    or three, a list of such images of any sizes, or a list of paths or of images of Pillow (extra
-    `images`). All are brought to one size; they stay grey if no image of the training has a colour.
-    Of pictures, transparent pixels lie on white, and the orientation that a camera has noted is
+    or three, a list of such images of any size, or a list of paths or Pillow images (extra
+    `images`). All are brought to one size; they stay grey if no training image has a colour.
+    Transparent pixels of pictures are put on white, and the orientation that the camera recorded is
     followed.
 
     The network is trained with AdamW and one cycle of the learning rate (Smith and Topin 2018), on
-    images that are moved a little. Some images are held out; they choose the epoch whose parameters
-    are kept, by the log-loss that calibration would leave, and the temperature that calibrates the
-    probabilities (Guo et al. 2017).
+    images that are shifted a little. Some images are held out; they choose the epoch whose
+    parameters are kept, by the log-loss after calibration, and the temperature that calibrates
+    the probabilities (Guo et al. 2017).
 
     Parameters
     ----------
     preset : {"default", "fast"}
         "fast" has half as many filters, no residual block and fewer epochs: a fifth of the time.
     size : int or (int, int), optional
-        The height and width of the images inside. None is the median of the training's, made
-        smaller together if one of them is above 64.
+        The height and width to which images are brought. None is the median of the training images,
+        scaled down if either is above 64.
     image_shape : (int, int) or (int, int, int), optional
-        Of one image, where X has rows of flat pixels: (8, 8) for scikit-learn's digits. One of the
-        numbers may be -1, as in NumPy's reshape.
+        The shape of one image if each row of X is a flattened image: (8, 8) for scikit-learn's
+        digits. One of the numbers may be -1, as in NumPy's reshape.
     shift : int, optional
-        Images are moved by up to this many pixels in training; what comes in has the colour of the
-        border. None is a 28th of the smaller side, rounded up; 0 is not at all.
+        Images are shifted by up to this many pixels in training; the gap is filled with the colour
+        of the border. None is a 28th of the smaller side, rounded up; 0 turns it off.
     flip : bool
-        Mirror half of the images in training: for photographs and clothes, not for letters.
+        Mirror half of the images in training: good for photographs and clothes, not for letters.
     augment : sequence of functions (X, rng) -> X
-        More of the kind; see `plainnet.augmentation`. Pixels are standardised there.
+        More augmentation; see `plainnet.augmentation`. The functions get standardised pixels.
     dropout, weight_decay, learning_rate, epochs, batch_size, label_smoothing
         The preset's values, unless given; epochs and batch_size depend on the number of images.
     patience : int, optional
-        Stop after this many epochs without a better one. By default all epochs are made.
+        Stop after this many epochs without a better one. By default all epochs are run.
     class_weight : dict, "balanced" or None
+        How much rows of each class count.
     validation_fraction : float, optional
         Share of the images that is held out; 0 for none. None is a tenth, at most 3,000.
     callbacks : sequence of plainnet.callbacks.Callback
     random_state : int, RandomState, Generator or None
     verbose : bool
+        Show progress.
 
     Attributes
     ----------
@@ -120,9 +122,9 @@ class ImageClassifier(CalibratedClassifier, Checkpointed):
         The epoch, counted from 0, whose parameters the network has.
     classes_ : array of shape (K,)
     temperature_ : float
-        The network's last pre-activations are divided by it.
+        What the network's last pre-activations are divided by.
     pixels_ : Pixels
-        The common size, and what pixels are standardised by.
+        The common size, and the means and scales by which pixels are standardised.
 
     Examples
     --------
@@ -189,12 +191,12 @@ class ImageClassifier(CalibratedClassifier, Checkpointed):
         X_val: Any = None,
         y_val: Any = None,
     ) -> Self:
-        """Look at the images, train the network, keep its best epoch, calibrate it.
+        """Choose size and scale, train the network, keep its best epoch and calibrate it.
 
         Parameters
         ----------
         X : m images
-            An array, or a list of arrays, paths or images of Pillow.
+            An array, or a list of arrays, paths or Pillow images.
         y : array of m labels, or of shape (m, k) of 0 and 1
         sample_weight : array of shape (m,), optional
         X_val, y_val : optional

@@ -1,4 +1,4 @@
-"""One picture, of Pillow or in a file, as an array: upright, of bytes, grey or colour."""
+"""One picture, from Pillow or a file, as an array: upright, in bytes, grey or colour."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Array = npt.NDArray[Any]
 SIXTEEN_BITS = 257
 """65535 / 255: sixteen bits on the scale of eight."""
 ORIENTATION = 0x0112
-"""The tag of EXIF: in which of eight ways the camera was held; from 5 on, it lay on its side."""
+"""The EXIF tag that says in which of eight ways the camera was held; from 5 on, on its side."""
 
 
 def is_picture(item: Any) -> bool:
-    """Whether it is an image of Pillow, without importing Pillow for it."""
+    """Whether it is a Pillow image, found out without importing Pillow."""
     return any(kind.__module__ == "PIL.Image" for kind in type(item).__mro__)
 
 
@@ -33,7 +33,7 @@ def is_path(item: Any) -> bool:
 
 
 def size_of(item: Any) -> tuple[int, int]:
-    """(height, width) of a picture, upright; of a file, only the beginning is read."""
+    """(height, width) of a picture turned upright; only the beginning of a file is read."""
     with opened(item) as picture:
         width, height = picture.size
         lies = picture.getexif().get(ORIENTATION, 1) >= 5
@@ -43,8 +43,8 @@ def size_of(item: Any) -> tuple[int, int]:
 def pixels_of(item: Any) -> Array:
     """A picture's pixels, shape (height, width, 1 or 3), from 0 to 255.
 
-    They are bytes, or float32 if the picture has sixteen bits. What is transparent is laid onto
-    white; of several frames, the first counts.
+    They are bytes, or float32 if the picture has sixteen bits. Transparent parts are put on white,
+    and only the first of several frames counts.
     """
     with opened(item) as picture:
         upright = optional("PIL.ImageOps", purpose="pictures", extra="images").exif_transpose(
@@ -75,9 +75,9 @@ def _grey_or_colour(picture: Any) -> Any:
 
 @contextmanager
 def opened(item: Any) -> Iterator[Any]:
-    """A picture, from its file if need be; whatever is wrong with it names the file.
+    """A picture, read from its file if need be; error messages name the file.
 
-    One that would take far more memory than pictures do is refused, at Pillow's own limit.
+    A picture larger than Pillow's own limit is refused.
     """
     image = optional("PIL.Image", purpose="pictures", extra="images")
     name = os.fspath(item) if is_path(item) else f"the picture {item!r}"

@@ -18,22 +18,22 @@ from plainnet.estimators.images.resizing import Size, resized
 Array = npt.NDArray[Any]
 
 LARGEST_SIDE = 64
-"""Where no size is given, larger images are made smaller."""
+"""Where no size is given, images larger than this are scaled down."""
 CHANNELS = (1, 3)
 LUMA = tuple(map(np.float32, (0.299, 0.587, 0.114)))
-"""How bright red, green and blue are (ITU-R BT.601), as in Pillow."""
+"""The shares of red, green and blue in brightness (ITU-R BT.601), as in Pillow."""
 NO_IMAGES = "X holds no images: 0 sample(s), while a minimum of 1 is required"
 AT_ONCE = 256
 LOOKED_AT = 1024
-"""Images from which the colour of the border is told."""
+"""How many images the colour of the border is taken from."""
 TOO_BRIGHT = 8
-"""How many times the largest pixel of training a pixel may not be."""
+"""A pixel may be at most this many times the largest pixel in training."""
 
 
 def as_images(X: Any) -> Array | list[Any]:
     """X as an array of shape (m, height, width, channels), or as a list of images.
 
-    What is in a list is looked at when it is read.
+    The contents of a list are checked only when they are read.
     """
     if is_path(X) or is_picture(X):
         raise DataError(f"X must hold images; got one, {shown(X)}: put it in a list")
@@ -131,34 +131,34 @@ def _floats_or_bytes(pixels: Array, first: int = 0) -> Array:
 
 
 class Pixels:
-    """What the images of a training were like; it makes others like them.
+    """Size, channels and scale of the training images; brings other images to them.
 
     Parameters
     ----------
     size : (int, int), optional
-        The height and the width that all images get. By default the median ones, made smaller
-        together if one of them is above 64.
+        The height and width that all images get. By default the medians, scaled down together if
+        either is above 64.
 
     Attributes
     ----------
     size : (int, int)
     channels : int
-        1 if no image of the training had a colour, else 3.
+        1 if no training image had a colour, else 3.
     mean, scale : arrays of shape (channels,)
-        Of the pixels.
+        Mean and scale of the pixels.
     border : array of shape (channels,)
         The median pixel of the images' borders, standardised.
     largest : float
         The largest absolute value of a pixel.
     whole : bool
-        All pixels were whole numbers.
+        Whether all pixels were whole numbers.
     """
 
     def __init__(self, size: Size | None = None) -> None:
         self.given_size = size
 
     def fit(self, X: Any) -> Array:
-        """Choose size and channels for the images of a training; return them as `take` does."""
+        """Choose size and channels for the training images; return the images as `take` does."""
         images = as_images(X)
         self.size = self._chosen_size(images)
         pixels = self._brought(images, images.shape[3] if isinstance(images, np.ndarray) else 3)
@@ -168,7 +168,7 @@ class Pixels:
         return pixels
 
     def measure(self, pixels: Array) -> None:
-        """Look at what is learned from, as `fit` returned it."""
+        """Measure mean, scale and border of the training images that `fit` returned."""
         self.mean, spread = _mean_and_spread(pixels)
         self.scale = np.where(spread > 0, spread, 1.0)
         self.largest = max(abs(float(pixels.min())), abs(float(pixels.max())))
@@ -194,7 +194,7 @@ class Pixels:
         return floats
 
     def stage(self, pixels: Array) -> Stage:
-        """How `standardised` makes these pixels."""
+        """The formula by which `standardised` makes these pixels, for a trace."""
         known = {"pixels": pixels.astype(np.float64), "mean": self.mean, "scale": self.scale}
         formulas = (Formula("X", "(pixels - mean) / scale", r"X = (x - \mu) / \sigma"),)
         height, width = self.size
@@ -202,7 +202,7 @@ class Pixels:
         return Stage("pixels", code, formulas, known)
 
     def expect_to_work(self, input_shape: tuple[int, ...]) -> None:
-        """Refuse what a file has brought, if it does not suit a network of this input shape."""
+        """Refuse values from a file that do not suit a network with this input shape."""
         vectors = self.mean, self.scale, self.border
         fits = tuple(input_shape) == (*self.size, self.channels) and self.channels in CHANNELS
         fits = fits and all(np.shape(vector) == (self.channels,) for vector in vectors)

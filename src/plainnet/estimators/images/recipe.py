@@ -25,12 +25,12 @@ from plainnet.losses import Loss
 from plainnet.network import Network
 
 COARSE = 8
-"""The side to which images have shrunk where the network is deepest."""
+"""The side to which images are reduced in the deepest part of the network."""
 LARGEST_BATCH, SMALLEST_BATCH, STEPS_PER_EPOCH = 128, 16, 16
 SHIFT = 28
-"""Images are moved by up to their smaller side / 28, rounded up."""
+"""Images are shifted by up to their smaller side / 28, rounded up."""
 SHIFTABLE = 4
-"""Smaller images are not moved."""
+"""Smaller images are not shifted."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Recipe:
     """The settings of a preset."""
 
     filters: tuple[int, int, int]
-    """Of the first convolution, of the middle, of the last one."""
+    """Of the first convolution, the middle ones and the last."""
     blocks: int
     images_to_see: int
-    """How many images the network sees in all epochs together."""
+    """How many images the network sees over all epochs."""
     fewest_epochs: int
     most_epochs: int
     learning_rate: float = 0.005
@@ -63,7 +63,7 @@ class Recipe:
         return self.epochs or min(max(wanted, self.fewest_epochs), self.most_epochs)
 
     def batch_size_for(self, images: int) -> int:
-        """128, or fewer where there would be too few steps."""
+        """128, or fewer if there would be too few steps."""
         usual = min(max(images // STEPS_PER_EPOCH, SMALLEST_BATCH), LARGEST_BATCH)
         return min(self.batch_size or usual, images)
 
@@ -83,9 +83,9 @@ def build(
 ) -> Network:
     """The network for images of this shape.
 
-    Convolutions are cheap where there are few places or few channels: the image is halved until it
-    is at most 8 pixels wide, and most of the filters come then. Pooling comes before batch
-    normalization and the activation, which then have a quarter of the numbers to do.
+    Convolutions are cheap where there are few positions or few channels: the image is halved until
+    it is at most 8 pixels wide, and most of the filters come after that. Pooling comes before batch
+    normalization and the activation, which then have only a quarter of the numbers to process.
     """
     first, middle, last = recipe.filters
     height, width = shape[:2]
@@ -132,7 +132,7 @@ def _block(filters: int) -> Residual:
 def shift_for(
     shape: tuple[int, int, int], pixels: int | None, border: list[float]
 ) -> list[Transform]:
-    """How images of this shape are moved in training; what comes in has the border's colour."""
+    """How images of this shape are shifted in training; the gap gets the border's colour."""
     side = min(shape[:2])
     if pixels is None:
         pixels = ceil(side / SHIFT) if side >= SHIFTABLE else 0

@@ -1,4 +1,4 @@
-"""Images of one size from images of any, without Pillow: the same for arrays and for files."""
+"""Resizes images without Pillow, in the same way for arrays and for files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Size = tuple[int, int]
 def resized(image: Array, size: Size) -> Array:
     """The image, shape (..., height, width, channels), in another size; bytes stay bytes.
 
-    Each pixel is the mean of those around its place under a triangle, as in Pillow's BILINEAR. The
-    triangle is as wide as two pixels of the smaller image, so that nothing is skipped.
+    Each pixel is a mean of the pixels around its place with triangular weights, as in Pillow's
+    BILINEAR. The triangle is as wide as two pixels of the smaller image, so no pixel is skipped.
     """
     *rest, height, width, channels = image.shape
     if (height, width) == size:

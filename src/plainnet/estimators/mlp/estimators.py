@@ -1,4 +1,4 @@
-"""MLPClassifier and MLPRegressor: scikit-learn's, parameter for parameter, and what it refuses."""
+"""MLPClassifier and MLPRegressor, with scikit-learn's parameters and checks."""
 
 # scikit-learn has no types.
 # mypy: disable-error-code="misc,untyped-decorator"
@@ -25,7 +25,7 @@ from plainnet.losses import Loss, SoftmaxCrossEntropy
 
 
 class MLPClassifier(Classifier, MultilayerPerceptron):
-    """scikit-learn's MLPClassifier on plainnet: the import is all that changes.
+    """scikit-learn's MLPClassifier on plainnet: only the import changes.
 
     Parameters
     ----------
@@ -34,39 +34,39 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
     activation : str, Layer or list of them
         Also any activation of plainnet, such as "gelu", or a list with one per hidden layer.
     dropout : float
-        Share of the hidden units that each step leaves out, 0 <= dropout < 1.
+        Share of the hidden units that each step drops, 0 <= dropout < 1.
     batch_norm : bool
         Batch normalisation between the weights and the activation of each hidden layer.
     class_weight : {label: weight} or "balanced", optional
     label_smoothing : float
-        How much of each target is spread over all classes.
+        Share of each target that is spread over all classes.
     callbacks : sequence of Callback
-        For `plainnet.train`.
+        Passed to `plainnet.train`.
     schedule : Schedule, optional
-        For the learning rate, from `plainnet.schedules`.
+        A learning-rate schedule from `plainnet.schedules`.
     optimizer : Optimizer, optional
-        One of plainnet's, in place of `solver` and its settings. Its own `weight_decay` counts, not
-        `alpha`.
+        An optimizer of plainnet that replaces `solver` and its settings. Its own `weight_decay`
+        replaces `alpha`.
     ema : float, optional
-        Predict with a moving average of the weights that decays by this factor per step. Not with
+        Predict with a moving average of the weights that decays by this factor per step. Not for
         partial_fit; with warm_start, each fit continues from the average and begins a new one.
     scoring : str or function, optional
-        The validation score; accuracy without it.
+        The validation score; by default accuracy.
 
     Attributes
     ----------
     classes_, loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, t_
         As in scikit-learn.
     coefs_, intercepts_ : lists of arrays
-        As in scikit-learn; views, so that writing into them changes the network, and so does
-        assigning a list or an element. Assigned before the first fit, partial_fit and a warm start
-        begin with them.
+        As in scikit-learn. They are views: writing into them, or assigning a list or an element,
+        changes the network. If assigned before the first fit, they are the start of partial_fit
+        and of a fit with warm_start.
     n_features_in_, feature_names_in_, n_iter_, n_layers_, n_outputs_, out_activation_
         As in scikit-learn.
     validation_loss_curve_ : list of float
         The validation loss of each epoch.
     network_ : Network
-        To look inside: `plainnet.trace`, `plainnet.save`.
+        The network itself, for `plainnet.trace` or `plainnet.save`.
 
     Examples
     --------
@@ -148,7 +148,7 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
     ) -> MLPClassifier:
         """One epoch on this data, continuing with the network as it is.
 
-        The first call needs all `classes` that will ever come.
+        The first call needs all `classes` that will ever occur.
         """
         if _check_partial_fit_first_call(self, classes):
             self._declare_classes(classes)
@@ -157,11 +157,12 @@ class MLPClassifier(Classifier, MultilayerPerceptron):
 
 
 class MLPRegressor(Regressor, MultilayerPerceptron):
-    """scikit-learn's MLPRegressor on plainnet: the import is all that changes.
+    """scikit-learn's MLPRegressor on plainnet: only the import changes.
 
     Parameters
     ----------
     loss : "squared_error" or "poisson"
+        "poisson" is for counts and rates, which are not negative.
     others
         As in `MLPClassifier`, without `class_weight` and `label_smoothing`; the validation score is
         R^2 unless `scoring` says otherwise.

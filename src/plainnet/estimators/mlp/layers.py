@@ -26,7 +26,7 @@ SCIKIT_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 def hidden_layers(
     sizes: list[int], activation: Any, *, batch_norm: bool, dropout: float
 ) -> list[Layer]:
-    """Dense layers of these sizes, each with what follows it."""
+    """Dense layers of these sizes, each with its activation and regularization."""
     layers = list[Layer]()
     for units, own in zip(sizes, _activations(activation, len(sizes)), strict=True):
         layers.append(Dense(units))
@@ -39,7 +39,7 @@ def hidden_layers(
 
 
 def hidden_sizes(wanted: Any) -> list[int]:
-    """The setting hidden_layer_sizes, if it is whole numbers."""
+    """The setting hidden_layer_sizes, if it holds whole numbers."""
     if hasattr(wanted, "__iter__"):
         sizes = require_sequence("hidden_layer_sizes", wanted, "whole numbers")
     else:
@@ -68,15 +68,16 @@ def _activations(wanted: Any, n: int) -> list[Layer]:
 
 
 def scikit_start(activation: Any, sizes: list[int], source: Any) -> list[tuple[Array, Array]]:
-    """(W, b) of each layer as scikit-learn draws them, with its activations; [] with others.
+    """(W, b) of each layer as scikit-learn draws them; [] with an activation it does not have.
 
-    Uniform, with Glorot's limit (2010, equation 16), for the biases too. He's, plainnet's own
-    for ReLU, are too large below wide layers of few inputs: worse on small tables.
+    They are uniform, with Glorot's limit (2010, equation 16), for the biases too. He's
+    initialization, plainnet's own for ReLU, is too large below wide layers with few inputs, and
+    does worse on small tables.
 
     Parameters
     ----------
     sizes : list of int
-        Of the input, the hidden layers and the output.
+        Sizes of the input, the hidden layers and the output.
     source : numpy.random.RandomState or Generator
     """
     if not isinstance(activation, str) or activation not in SCIKIT_ACTIVATIONS:

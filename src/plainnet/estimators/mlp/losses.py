@@ -1,7 +1,7 @@
-"""The losses of scikit-learn's MLP, to the factor: they sum over outputs where plainnet's average.
+"""The losses of scikit-learn's MLP, factors included: they sum over outputs, plainnet's average.
 
-A loss that is k times larger learns k times faster with the same learning rate, so a change of the
-import must leave the factors as they are.
+A loss that is k times larger learns k times faster with the same learning rate, so changing the
+import must not change the factors.
 """
 
 import numpy as np
@@ -90,7 +90,7 @@ def _half_deviances(Z: Array, y: Array) -> tuple[Array, ...]:
 
 
 class SummedSigmoidCrossEntropy(SigmoidCrossEntropy):
-    """The sum of the labels' cross-entropies, of which its base class takes the mean.
+    """The sum of the labels' cross-entropies, where the base class takes their mean.
 
     Label smoothing brings each target closer to 1/2: (1 - s) y + s / 2.
     """

@@ -1,4 +1,4 @@
-"""What MLPClassifier and MLPRegressor share: the layers, the solver, the course of training."""
+"""What MLPClassifier and MLPRegressor share: the layers, the solver and the training."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from plainnet.training import train
 STOCHASTIC = ("sgd", "adam")
 
 LEAST_WEIGHT = 1e-12
-"""The mean weight of rows from which something is learned beside the L2 penalty."""
+"""The least mean row weight at which data still counts beside the L2 penalty."""
 
 
 class MultilayerPerceptron(Assignable):
-    """What the two have in common: the layers, the solver, scikit-learn's rules of training."""
+    """What the two share: the layers, the solver and scikit-learn's training rules."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],

@@ -13,10 +13,10 @@ from plainnet.errors import counted
 
 
 class L2Penalty(Callback):
-    """alpha / 2 ||W||^2 / n_batch in the loss of each batch, as scikit-learn has it.
+    """alpha / 2 ||W||^2 / n_batch in the loss of each batch, as in scikit-learn.
 
-    The gradient of it is the optimizer's weight decay, alpha / n_batch; n_batch is in weight, so
-    that a row of weight 2 counts as two. The current batch is known by its place in the epoch.
+    Its gradient is the optimizer's weight decay, alpha / n_batch; n_batch counts weights, so a row
+    of weight 2 counts as two. The current batch is known by its place in the epoch.
     """
 
     def __init__(self, alpha: float, rows: int, batch_size: int, weight: float) -> None:
@@ -59,11 +59,11 @@ class Recorder(Callback):
     ----------
     estimator : MLPClassifier or MLPRegressor
     rows : int
-        Examples in an epoch.
+        Number of examples in an epoch.
     penalty : L2Penalty or None
     outputs : int
-        The data's loss is divided by this: scikit-learn reports the squared error averaged over
-        the outputs, and follows the gradient of the sum.
+        The data's loss is divided by this number: scikit-learn reports the squared error averaged
+        over the outputs but follows the gradient of the sum.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class Recorder(Callback):
 class StoppingRules(Recorder):
     """Ends training when the loss or the validation score has not improved by tol for too long.
 
-    The score is `scorer`'s, or the measure of the history that the estimator names. It is recorded
-    wherever there is something to validate on, and decides with `early_stopping` only.
+    The score comes from `scorer`, or is the measure in the history that the estimator names. It is
+    recorded whenever there are validation rows, and decides only with `early_stopping`.
     """
 
     def __init__(

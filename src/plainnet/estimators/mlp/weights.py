@@ -1,4 +1,4 @@
-"""coefs_ and intercepts_: lists of views, into which arrays can be assigned, before a fit too."""
+"""coefs_ and intercepts_: lists of views that can be assigned, even before a fit."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Array = npt.NDArray[Any]
 
 
 class Assignable(NeuralEstimator):
-    """Weights, biases and the output's activation, to read and to assign.
+    """Weights and biases, to read and to assign, and the output's activation.
 
-    Assigned before the first fit, they wait for the network: a warm start or partial_fit begins
-    with them; a fit without a warm start begins with new weights, as in scikit-learn.
+    If assigned before the first fit, they are kept for the network: a warm start or partial_fit
+    begins with them; a fit without a warm start begins with new weights, as in scikit-learn.
     """
 
     @abstractmethod
@@ -86,7 +86,7 @@ class Assignable(NeuralEstimator):
 
 
 def dense_layers(network: Network) -> list[Dense]:
-    """The layers that have weights and biases, from the input on."""
+    """The layers that have weights and biases, in order from the input."""
     return [layer for layer in network.layers if isinstance(layer, Dense)]
 
 
@@ -106,7 +106,7 @@ def output_is(own: str, wanted: str) -> str:
 
 
 class Tensors(list[Array]):
-    """One tensor of each layer, as a view: what is assigned to an element goes into the network.
+    """One tensor of each layer, as a view: assigning an element changes the network.
 
     Copies and pickles of it are plain lists of arrays.
     """
@@ -131,14 +131,14 @@ class Tensors(list[Array]):
 
 
 def listed(name: str, values: Any) -> list[Any]:
-    """The setting as a list of arrays."""
+    """The assigned value as a list of arrays."""
     if not isinstance(values, Iterable) or isinstance(values, str | bytes):
         raise SettingError(f"{name} must be a list of arrays, one for each layer; got {values!r}")
     return list(values)
 
 
 def write(name: str, views: Sequence[Array], values: Any, places: Iterable[int]) -> None:
-    """Write the arrays into the views at these places, all of them or, after an error, none."""
+    """Write the arrays into the views at these positions: all of them, or none after an error."""
     places, values = list(places), listed(name, values)
     if len(values) != len(places):
         raise ShapeError(

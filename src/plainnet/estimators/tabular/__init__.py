@@ -1,16 +1,16 @@
 """TabularClassifier and TabularRegressor: tables as they come.
 
-estimators     the two: what differs between classes and numbers
-base           what they share: the table, and a network's training
-sizes          what the number of rows decides: networks, units, epochs, rows in a batch
-recipe         the network: RealMLP, its settings and its start
+estimators     the two classes, and what differs between classes and numbers
+base           what they share: the table and the training of a network
+sizes          what depends on the number of rows: networks, units, epochs, batch size
+recipe         the network: RealMLP, its settings and its initialization
 
 From a table to numbers:
 
 table            the table as it comes, column by column
 cells            single values: which are missing, which are numbers or dates
-telling          what a column is, by all its cells
-kinds            number, date, category, text, left out: each gives its numbers
+telling          decides from all cells what a column is
+kinds            number, date, category, text, left out: how each becomes numbers
 written_numbers  numbers as people write them
 written_dates    dates as people write them; date_texts takes one apart
 columns          all columns together

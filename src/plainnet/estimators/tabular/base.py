@@ -1,4 +1,4 @@
-"""What the two tabular estimators share: the table, the recipe, a network's training."""
+"""What the two tabular estimators share: the table, the recipe, the training."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Tabular(Checkpointed, Ensemble):
     # --- training --------------------------------------------------------------------------------
 
     _whole: Any = None
-    """The table of which X is a part, if there is more of it; see `Columns`."""
+    """The whole table if X is only a part of it; see `Columns`."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "preset": [StrOptions({"default", "fast"})],
@@ -70,7 +70,7 @@ class Tabular(Checkpointed, Ensemble):
         X_val: Any = None,
         y_val: Any = None,
     ) -> Self:
-        """Learn the columns, train the networks, keep the best epoch of each.
+        """Learn the columns, train the networks and keep the best epoch of each.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class Tabular(Checkpointed, Ensemble):
         y : array of m targets
         sample_weight : array of shape (m,), optional
         X_val, y_val : optional
-            Rows that choose the epochs, instead of shares of X.
+            Rows that choose the epochs, in place of held-out rows of X.
         """
         self._validate_params()
         rng = generator(self.random_state)

@@ -1,4 +1,4 @@
-"""Single values of a table: which are missing, which are numbers or dates, and each as a text."""
+"""Single values of a table: whether they are missing, numbers or dates, and each as text."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ INFINITE = re.compile(r"[-+]?(inf|infinity)", re.IGNORECASE)
 WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 DAY, MIDNIGHT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), " 00:00:00"
 NUMBER_LABEL = re.compile(r"-?(0|[1-9][0-9]*)(\.0|\.[0-9]*[1-9])?(e[-+][0-9]+)?")
-"""How `label_of` and pandas write numbers: not 01, +1 or 1.50."""
+"""Numbers as `label_of` and pandas write them: not 01, +1 or 1.50."""
 PADDED = re.compile(r"-?(0[0-9]+|[0-9]+\.[0-9]+0)")
-"""Labels that lose a 0 where they are read as numbers: 01 and 1.10; 1.0 is 1 either way."""
+"""Labels that lose a 0 when read as numbers, such as 01 and 1.10; 1.0 is 1 either way."""
 
 
 def as_float(value: Any) -> float:
-    """The number, infinite if it is beyond what floats can hold."""
+    """The number as a float, infinite if it is beyond the range of floats."""
     try:
         return float(value)
     except OverflowError:
@@ -64,17 +64,17 @@ def is_duration(value: object) -> bool:
 
 
 def seconds(duration: Any) -> Any:
-    """A duration, or an array of them, in seconds, to the microsecond."""
+    """A duration, or an array of durations, in seconds, exact to the microsecond."""
     return np.asarray(duration, "m8[us]") / np.timedelta64(1, "s")
 
 
 def is_date(value: object) -> bool:
-    """Whether a value is a date, a point in time or a period of pandas; texts are not."""
+    """Whether a value is a date, a point in time or a pandas period; texts are not."""
     return isinstance(value, date | np.datetime64) or type(value).__name__ == "Period"
 
 
 def as_utc(value: Any) -> Any:
-    """A point in time with a zone as one without, in UTC, a period as its start."""
+    """The point in time in UTC, without a zone; a period becomes its start."""
     if type(value).__name__ == "Period":
         return value.start_time
     if isinstance(value, datetime) and value.tzinfo is not None:
@@ -85,9 +85,9 @@ def as_utc(value: Any) -> Any:
 
 
 def label_of(value: Any) -> str:
-    """The value as a text without spaces around it, the same for equal values of all types.
+    """The value as text without surrounding spaces, the same for equal values of all types.
 
-    Whole floats have no decimal point, durations are seconds, points in time end with those.
+    Whole floats have no decimal point, durations are seconds, and points in time end in seconds.
     """
     if is_missing(value):
         return MISSING
@@ -106,9 +106,9 @@ def label_of(value: Any) -> str:
 
 
 def spellings(label: str) -> Iterator[str]:
-    """Other ways to write a label: readers of tables make True, 1 or 1.0 of the same cell.
+    """Other spellings of a label: table readers turn the same cell into True, 1 or 1.0.
 
-    Midnight may be written or not.
+    The time 00:00 of a date may be written or left out.
     """
     for same in (TRUE, FALSE):
         if label in same:

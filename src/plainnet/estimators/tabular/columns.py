@@ -1,8 +1,8 @@
-"""A table's columns as numbers: all of them together, and what tells the kind of each.
+"""A table's columns as numbers.
 
-The preparation is that of RealMLP (Holzmueller et al. 2024, Better by Default, section 3.2), which
-wants tables without missing values, and what real tables need besides: missing numbers, dates,
-categories that training has not seen, columns that say nothing.
+The preprocessing is RealMLP's (Holzmueller et al. 2024, Better by Default, section 3.2), which
+expects tables without missing values, plus what real tables need: missing numbers, dates,
+categories that training has not seen, and columns that carry no information.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["Category", "Columns", "Date", "Number", "robust_scale", "smooth_clip
 # The kinds stood here, and files name them so.
 
 LARGEST = 1e300
-"""Differences of larger numbers would leave the range of floats."""
+"""Differences of larger numbers would overflow."""
 
 MOST_SHOWN = 4
-"""Numbers of a cell that a trace writes out."""
+"""How many numbers of a cell a trace writes out."""
 
 # --- the arithmetic -------------------------------------------------------------------------------
 
@@ -58,29 +58,29 @@ def smooth_clip(x: Array) -> Array:
 class Columns:
     """All columns of a table, fitted: from the user's data to a float32 matrix.
 
-    The matrix has three parts: `n_numbers` columns of numbers and `n_flags` of flags, both
-    scaled, and one of ids for each of `id_sizes`.
+    The matrix has three parts: `n_numbers` columns of numbers and `n_flags` columns of flags, both
+    scaled, and one column of ids for each of `id_sizes`.
 
     Parameters
     ----------
     X : DataFrame or 2-D array
     wanted : mapping of column names to kinds, optional
-        Instead of what the values tell: "number", "text", "category", "date", "drop", or a date
-        with its order or format, "date:dmy" or "date:%d/%m/%Y".
+        Kinds that override what the values suggest: "number", "text", "category", "date", "drop",
+        or a date with its order or format, "date:dmy" or "date:%d/%m/%Y".
     decimal : "." or ",", optional
-        The decimal point of numbers that are texts; None: told by each column.
+        The decimal mark of numbers that are texts; None means it is inferred for each column.
     whole : DataFrame or 2-D array, optional
-        The table of which X is a part: all its cells tell how a column is written.
+        The table that X is part of: how a column is written is inferred from all its cells.
 
     Warns
     -----
     UserWarning
-        Of a column of different texts that is left out, of values that count as missing, and of
-        what was assumed.
+        About a column of distinct texts that is left out, about values that count as missing, and
+        about assumptions that were made.
     """
 
     named = False  # files of earlier versions do not say it
-    """Whether the columns had names of their own, as in a DataFrame."""
+    """Whether the columns have names of their own, as in a DataFrame."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Columns:
 
     @property
     def unused(self) -> list[str]:
-        """The names of the columns that predictions do without."""
+        """The names of the columns that predictions do not use."""
         return [kind.name for kind in self.kinds if not kind.used]
 
     def transform(self, X: Any) -> Array:
@@ -129,7 +129,7 @@ class Columns:
         return np.ascontiguousarray(np.hstack([scaled, ids]), np.float32)
 
     def stage(self, X: Any) -> Stage:
-        """How `transform` makes the matrix of these rows, with what each cell gives."""
+        """For a trace: how `transform` makes the matrix of these rows, cell by cell."""
         table = columns_of(X)
         numbers, flags, ids = self._parts(table)
         known = {

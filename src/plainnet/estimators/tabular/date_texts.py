@@ -1,6 +1,6 @@
-"""A single text that is written like a date, taken apart: its year, month, day and time.
+"""Parses a single text that is written like a date into year, month, day and time.
 
-Which of three numbers is which is for `written_dates` to tell, from a whole column.
+Which of three numbers is the day or the month is decided by `written_dates`, from a whole column.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "CET": 1, "CEST": 2} | {
     "PST": -8,
     "PDT": -7,
 }
-"""Hours that each zone is ahead of UTC; those of America are RFC 2822's (section 4.3)."""
+"""Hours that each zone is ahead of UTC; the American ones are from RFC 2822, section 4.3."""
 
 TIME = re.compile(
     rf"""
@@ -95,21 +95,21 @@ WEEKDAY = re.compile(r"([^\W\d_]{2,})\.?,? ?(?=.)")
 
 
 class Written(NamedTuple):
-    """A text that is written like a date, which may still be an impossible one."""
+    """A text that is written like a date; the date may still be impossible."""
 
     kind: str
-    """"full", "month", "compact", or "numbers" if their order is to be told."""
+    """"full", "month", "compact", or "numbers" if the order is still unknown."""
     fields: tuple[str, str, str]
-    """Year, month, day; of numbers as they stand."""
+    """Year, month and day; numbers of unknown order as they stand."""
     separator: str = ""
     seconds: int = 0
-    """The time of day in seconds, less what its zone is ahead of UTC."""
+    """The time of day in seconds, minus the offset of its zone from UTC."""
     timed: bool = False
     zoned: bool = False
 
     @property
     def short(self) -> bool:
-        """Whether its year has two digits."""
+        """Whether the year has two digits."""
         return len(self.fields[0]) <= 2 and len(self.fields[2]) <= 2
 
 

@@ -1,4 +1,4 @@
-"""TabularClassifier and TabularRegressor: a table as it is, with missing values and texts."""
+"""TabularClassifier and TabularRegressor: tables as they come, with missing values and texts."""
 
 from __future__ import annotations
 
@@ -19,30 +19,31 @@ Array = npt.NDArray[Any]
 
 
 class TabularClassifier(CalibratedClassifier, Tabular):
-    """Classes from a table as it comes, with the defaults of RealMLP and calibrated probabilities.
+    """Predicts classes from a table as it comes, with RealMLP's defaults and calibration.
 
-    The recipe is after RealMLP-TD (Holzmueller et al. 2024, Better by Default, table A.1);
+    The recipe follows RealMLP-TD (Holzmueller et al. 2024, Better by Default, table A.1);
     docs/decisions.md lists what differs, and why. Small tables get several networks, each of which
-    holds out other rows; their outputs are averaged. Each keeps the epoch with the best calibrated
-    log-loss on the rows it held out. One temperature is fitted to all these rows.
+    holds out different rows; their outputs are averaged. Each network keeps the epoch with the best
+    calibrated log-loss on its held-out rows. One temperature is fitted to all held-out rows.
 
     Parameters
     ----------
     preset : {"default", "fast"}
         "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
     columns : dict or None
-        What a column is, where its values do not tell it: a name, of an array "x0", "x1" ..., and
-        "number", "text", "category", "date", "date:%d/%m/%Y" for a date of that format, or "drop".
+        Kinds of columns, where the values do not show them: from a name ("x0", "x1" ... for an
+        array) to "number", "text", "category", "date", "date:%d/%m/%Y" for a date in that format,
+        or "drop".
     decimal : {".", ","} or None
-        The decimal point of numbers that are texts. None: told from each column.
+        The decimal mark of numbers that are texts. None: inferred for each column.
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size, label_smoothing
         The preset's values, unless given.
     class_weight : dict, "balanced" or None
     n_networks : int or None
-        How many networks are averaged, each trained without other rows. None: five for up to 50,000
-        rows, of fewer epochs each; else one.
+        How many networks are averaged; each holds out different rows. None: five for up to 50,000
+        rows, with fewer epochs each; else one.
     validation_fraction : float or None
-        Share of the rows that a network holds out, to choose its epoch and the temperature; 0 for
+        Share of the rows that a network holds out to choose its epoch and the temperature; 0 for
         none. None is a fifth, but no more than 3,000 rows.
     callbacks : sequence of plainnet.callbacks.Callback
         Called in each network's training, one network after the other.
@@ -56,15 +57,15 @@ class TabularClassifier(CalibratedClassifier, Tabular):
     best_epochs_ : list of int
         The epoch, counted from 0, whose parameters each network has.
     epochs_ : int
-        How many epochs each network had: by the number of rows, and two or four times as many where
-        the first network's held-out rows show that it has more to learn.
+        How many epochs each network had. It depends on the number of rows, and is two or four times
+        as many if the first network's held-out rows show that it has more to learn.
     network_, history_, best_epoch_
-        Those of the first network.
+        The same for the first network.
     columns_ : Columns
         What was done with each column: `columns_.describe()`.
     classes_ : array of shape (K,)
     temperature_ : float
-        The mean of the networks' last pre-activations is divided by it.
+        What the mean of the networks' last pre-activations is divided by.
 
     Examples
     --------
@@ -108,28 +109,30 @@ class TabularClassifier(CalibratedClassifier, Tabular):
 
 
 class TabularRegressor(StandardisedRegressor, Tabular):
-    """Numbers from a table as it comes, with the defaults of RealMLP.
+    """Predicts numbers from a table as it comes, with RealMLP's defaults.
 
-    Targets are standardised for training; predictions stay between the least and the largest target
-    of the rows trained on. Small tables get several networks, each of which holds out other rows;
-    their predictions are averaged. Each keeps the epoch with the least error on these rows.
+    Targets are standardised for training; predictions stay between the smallest and the largest
+    training target. Small tables get several networks, each of which holds out different rows;
+    their predictions are averaged. Each network keeps the epoch with the smallest error on its
+    held-out rows.
 
     Parameters
     ----------
     preset : {"default", "fast"}
         "fast" leaves out waves, learned activations, dropout and weight decay (after RealMLP-TD-S).
     columns : dict or None
-        What a column is, where its values do not tell it: a name, of an array "x0", "x1" ..., and
-        "number", "text", "category", "date", "date:%d/%m/%Y" for a date of that format, or "drop".
+        Kinds of columns, where the values do not show them: from a name ("x0", "x1" ... for an
+        array) to "number", "text", "category", "date", "date:%d/%m/%Y" for a date in that format,
+        or "drop".
     decimal : {".", ","} or None
-        The decimal point of numbers that are texts. None: told from each column.
+        The decimal mark of numbers that are texts. None: inferred for each column.
     hidden_layer_sizes, dropout, weight_decay, learning_rate, epochs, batch_size
         The preset's values, unless given.
     n_networks : int or None
-        How many networks are averaged, each trained without other rows. None: five for up to 50,000
-        rows, of fewer epochs each; else one.
+        How many networks are averaged; each holds out different rows. None: five for up to 50,000
+        rows, with fewer epochs each; else one.
     validation_fraction : float or None
-        Share of the rows that a network holds out, to choose its epoch; 0 for none. None is a
+        Share of the rows that a network holds out to choose its epoch; 0 for none. None is a
         fifth, but no more than 3,000 rows.
     callbacks : sequence of plainnet.callbacks.Callback
         Called in each network's training, one network after the other.
@@ -140,14 +143,14 @@ class TabularRegressor(StandardisedRegressor, Tabular):
     ----------
     networks_ : list of Network
     histories_ : list of History
-        In units of standardised targets.
+        Losses are in units of the standardised targets.
     best_epochs_ : list of int
         The epoch, counted from 0, whose parameters each network has.
     epochs_ : int
-        How many epochs each network had: by the number of rows, and two or four times as many where
-        the first network's held-out rows show that it has more to learn.
+        How many epochs each network had. It depends on the number of rows, and is two or four times
+        as many if the first network's held-out rows show that it has more to learn.
     network_, history_, best_epoch_
-        Those of the first network.
+        The same for the first network.
     columns_ : Columns
         What was done with each column: `columns_.describe()`.
     """

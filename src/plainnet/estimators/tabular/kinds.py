@@ -1,7 +1,7 @@
 """What a column can be: a number, a date, a category, a text, or left out.
 
-Each kind remembers how the cells of its column were read in training and reads every later cell on
-its own: what a cell gives never depends on the cells beside it.
+Each kind remembers how the cells of its column were read in training and reads every later cell by
+itself: the result for a cell never depends on the cells beside it.
 """
 
 from __future__ import annotations
@@ -44,35 +44,35 @@ Array = npt.NDArray[Any]
 
 PLAIN, ISO = NumberNotation(), DateNotation()
 ONE_HOT_UP_TO = 9
-"""A column with more categories gets learned vectors instead of a flag for each of them."""
+"""A column with more categories gets learned vectors instead of one flag per category."""
 MOSTLY_DIFFERENT = 0.5
-"""A text column with more categories than this share of the rows is a name, not a category."""
+"""With more distinct values than this share of the rows, a column holds names, not categories."""
 
 
 class Features(NamedTuple):
-    """What a column gives the network: any number of columns of each sort."""
+    """What a column becomes for the network: any number of columns of each sort."""
 
     numbers: Sequence[Array] = ()
-    """To be embedded as waves."""
+    """Numbers to be embedded as waves."""
     flags: Sequence[Array] = ()
-    """Of a few different numbers, used as they are."""
+    """Columns with few distinct numbers, used as they are."""
     ids: Sequence[Array] = ()
-    """Of categories; 0 is what training has not seen."""
+    """Ids of categories; 0 is anything that training has not seen."""
 
 
 class Kind(Protocol):
-    """One column, once fitted: its name, a line on what was done with it, and its numbers."""
+    """A fitted column: its name, a note on how it is used, and its numbers."""
 
     name: str
     note: str
 
     @property
     def used(self) -> bool:
-        """Whether the column gives the network anything; if not, its cells are not looked at."""
+        """Whether the network uses the column; if not, its cells are not read."""
         ...
 
     def features(self, column: Array) -> Features:
-        """What the cells of a column give."""
+        """The features that a column's cells become."""
         ...
 
 
@@ -89,16 +89,16 @@ class LeftOut:
 
 
 class Number:
-    """A column of numbers. Missing values take the median, and a flag says where they were.
+    """A column of numbers. Missing values are replaced by the median, and a flag marks them.
 
-    `words` are the texts between the numbers of the training rows; they count as missing values.
+    `words` are the texts among the numbers of the training rows; they count as missing values.
     """
 
     notation: NumberNotation = PLAIN
     words: tuple[str, ...] = ()
     example: str = ""
     durations: bool | None = None
-    """Whether these are durations, in seconds. None: both, or a file of an earlier version."""
+    """Whether these are durations, in seconds. None: mixed, or a file from an earlier version."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Number:
         return Features(numbers, [missing] if self.gaps else [])
 
     def read(self, column: Array) -> Array:
-        """The column as float64, NaN for missing values; refuses other texts, and infinity."""
+        """The column as float64, NaN for missing values; refuses other texts and infinity."""
         if column.dtype.kind in "biuf" and self.takes_floats:
             values = column.astype(np.float64)
         elif column.dtype.kind == "m" and self.durations:
@@ -170,7 +170,7 @@ class Number:
 
     @property
     def takes_floats(self) -> bool:
-        """Whether cells may be bare numbers: not where they are durations, or have units."""
+        """Whether cells may be bare numbers: not if they are durations or have units."""
         return not self._has_unit and not self.durations
 
     @property
@@ -187,7 +187,7 @@ class Number:
 
 
 class Date:
-    """A column of dates: the time that passes, and the parts that recur."""
+    """A column of dates: elapsed time, and parts that recur, such as the month."""
 
     notation: DateNotation = ISO
     words: tuple[str, ...] = ()
@@ -222,7 +222,7 @@ class Date:
         return Features(numbers, [np.isnat(when)] if self.gaps else [])
 
     def read(self, column: Array) -> Array:
-        """The column as datetime64[s], NaT for missing values; refuses all that is not a date."""
+        """The column as datetime64[s], NaT for missing values; refuses anything but dates."""
         if column.dtype.kind == "M":
             return column.astype("datetime64[s]")
         missing = np.datetime64("NaT", "s")  # a NaT of no unit is deprecated
@@ -265,12 +265,12 @@ def _split(when: Array) -> Iterator[tuple[str, Array]]:
 class Category:
     """A column of texts or booleans. A missing value is a category too, if training has seen one.
 
-    Where categories get vectors, those that occur once share one with all that training has not
-    seen: their own would learn the row by heart.
+    If categories get vectors, those that occur once share a vector with all that training has not
+    seen: a vector of their own would learn the row by heart.
     """
 
     welcome: tuple[str, ...] | None = None  # files of earlier versions do not say it
-    """The values that are not texts which later cells may hold, known or not; of `LABELS`."""
+    """The non-text values, by their entry in `LABELS`, that later cells may hold, known or not."""
 
     def __init__(self, name: str, column: Array, *, wanted: bool = False) -> None:
         self.name = name
@@ -352,7 +352,7 @@ class Category:
 
 
 def is_large_float(value: object) -> bool:
-    """Whether a float may have been another integer: a missing value beside it is enough."""
+    """Whether a float may have been rounded from another integer, as beside a missing value."""
     return isinstance(value, float) and 2**53 < abs(value) < np.inf
 
 
@@ -363,7 +363,7 @@ LABELS: dict[Callable[[object], bool], Callable[[str], bool]] = {
     is_duration: lambda label: NUMBER_LABEL.fullmatch(label) is not None,
     is_date: lambda label: ISO.read(label) is not None,
 }
-"""Values that are not texts, and whether a label can be that of one."""
+"""Kinds of non-text values, each with a test for whether a label can belong to it."""
 
 
 def _welcome(labels: Collection[str], values: Sequence[Any] = ()) -> tuple[str, ...]:
@@ -382,14 +382,14 @@ def _welcome(labels: Collection[str], values: Sequence[Any] = ()) -> tuple[str, 
 
 
 class Text:
-    """A column of free text: a few numbers that say which words and n-grams it has.
+    """A column of free text: a few numbers that describe its words and n-grams.
 
-    `bags` are `plainnet.estimators.texts.TextFeatures` of the training rows.
+    `bags` are `plainnet.estimators.texts.TextFeatures` fitted to the training rows.
     """
 
     used = True
     only_texts = False  # files of earlier versions do not say it
-    """Whether training had no numbers, dates or booleans among the texts."""
+    """Whether training had only texts, without numbers, dates or booleans among them."""
 
     def __init__(self, name: str, bags: TextFeatures, *, only_texts: bool) -> None:
         self.name, self.bags, self.only_texts = name, bags, only_texts
@@ -406,7 +406,7 @@ class Text:
 
 
 def texts_of(column: Array) -> list[str]:
-    """The values as texts, missing ones empty."""
+    """The values as texts; missing ones are empty."""
     return ["" if is_missing(value) else label_of(value) for value in column.tolist()]
 
 
@@ -414,7 +414,7 @@ def texts_of(column: Array) -> list[str]:
 
 
 class BadCell(DataError):
-    """A value that its column cannot hold; the row's name comes between two parts of the message.
+    """An invalid value for its column; the row's name comes between two parts of the message.
 
     `position` counts from 0.
     """
@@ -424,7 +424,7 @@ class BadCell(DataError):
         self.before, self.position, self.after = before, position, after
 
     def of_row(self, name: object) -> DataError:
-        """The error with what the user calls the row."""
+        """The error with the user's name for the row."""
         return DataError(f"{self.before}{name}{self.after}")
 
 

@@ -1,9 +1,9 @@
-"""The network behind the tabular estimators: RealMLP, its settings and its start.
+"""The network behind the tabular estimators: RealMLP, its settings and its initialization.
 
 Holzmueller, Grinsztajn and Steinwart 2024, Better by Default: Strong Pre-Tuned MLPs and Boosted
 Trees on Tabular Data, section 3 and table A.1. One thing is added: beside its waves, each number is
-also given as its place among bins (`PiecewiseLinearEmbedding`), so that the network can do what
-trees do with single values. docs/decisions.md has the figures for that, and for what else differs.
+also encoded by its position among bins (`PiecewiseLinearEmbedding`), so that the network can split
+single features as trees do. docs/decisions.md has the figures for this and the other differences.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 ROWS_TO_START, NUMBERS_TO_START, FEWEST_TO_START = 4096, 2**20, 128
-"""Rows on which the initial weights are scaled: more would not change anything. Where a row is
-many numbers inside the network, fewer rows do."""
+"""How many rows the initial weights are scaled on: more would make no difference. If a row
+becomes many numbers inside the network, fewer rows are enough."""
 POINTS_PER_BIAS = 5
 FEW_VALUES = 256
-"""A number with no more different values than this gets bins between the values themselves."""
+"""A number with at most this many distinct values gets bins between the values themselves."""
 MOST_BINS = 128
 QUANTILE_BINS = 48
 ROWS_PER_BIN = 100
@@ -52,7 +52,7 @@ ROWS_PER_BIN = 100
 BINS_IN_ALL = 2048
 """Wide tables get fewer bins for each number."""
 MOST_WAVES = 256
-"""Tables with more numbers than this get none as waves, which are most of the memory there."""
+"""Tables with more numbers than this get no waves, which would take most of the memory."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class Recipe:
     activation: type[Layer]
     label_smoothing: float = 0.0
     dropout: tuple[float, ...] = (0.15, 0.05, 0.3, 0.1, 0.2)
-    """Of each network in turn: a noisy table needs more of it, and one without noise less."""
+    """The dropout of each network in turn: noisy tables need more, tables without noise less."""
     weight_decay: float = 0.02
     embed: bool = True
-    """Numbers as waves, and a learned share of each activation."""
+    """Whether numbers become waves, and each activation has a learned share."""
     hidden_layer_sizes: tuple[int, ...] | None = None
     epochs: int | None = None
     batch_size: int | None = None
-    """None: these three are chosen by the number of rows."""
+    """None means that the number of rows decides these three."""
 
     def adapted(self, settings: TrainingSettings) -> Recipe:
         """A copy, with the given settings in place of its own."""
@@ -106,9 +106,9 @@ def build(
     rng: np.random.Generator,
     number: int = 0,
 ) -> Network:
-    """The network for these columns, whose bins are those of X, with its start on X's scale.
+    """The network for these columns, with bins from X and initial weights scaled to X.
 
-    It is the first, second ... of an ensemble, by its `number` from 0 on.
+    `number`, counted from 0, is its place in an ensemble.
     """
     dropout = recipe.dropout[number % len(recipe.dropout)]
     numbers = columns.n_numbers
@@ -144,7 +144,7 @@ def build(
 
 
 def bin_edges(values: Array, at_most: int = MOST_BINS) -> list[float]:
-    """Edges of bins for one number: its values if they are few, its quantiles otherwise."""
+    """Bin edges for one number: between its values if there are few, otherwise its quantiles."""
     different, most = np.unique(values), min(max(1, len(values) // ROWS_PER_BIN), at_most)
     if len(different) == 1:  # numbers so close that float32 does not tell them apart
         return [float(different[0]), float(different[0]) + 1]

@@ -1,4 +1,4 @@
-"""What the number of rows decides, unless the user does: networks, units, epochs, batches."""
+"""Defaults that depend on the number of rows: networks, units, epochs and batch size."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ FEW_UNITS, UNITS = (128, 128), (192, 128)
 ROWS_TO_SEE = 600_000
 FEWEST_EPOCHS, MOST_EPOCHS = 16, 160
 DOUBLINGS = 2
-"""Of the epochs, where the first network's held-out rows show that it has more to learn."""
+"""How often the epochs may double if the first network's held-out rows show more to learn."""
 STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 16, 16, 256
 
 
 def networks_for(rows: int) -> int:
-    """How many networks learn: several, unless one takes long enough."""
+    """How many networks are trained: several, unless a single one takes long enough."""
     return NETWORKS if rows <= ROWS_FOR_SEVERAL else 1
 
 
@@ -25,7 +25,7 @@ def hidden_layer_sizes_for(rows: int) -> tuple[int, ...]:
 
 
 def epochs_for(rows: int, networks: int) -> int:
-    """How often each network goes through this many rows: less often where they are many."""
+    """How many times each network goes through this many rows: fewer times if there are many."""
     return max(round(min(ROWS_TO_SEE / rows, MOST_EPOCHS) / networks), FEWEST_EPOCHS)
 
 

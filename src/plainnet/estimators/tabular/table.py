@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 
 def as_table(X: Any) -> Any:
-    """A DataFrame as it is, anything else as a 2-D array; numbers among texts stay numbers."""
+    """A DataFrame as it is, anything else as a 2-D array; numbers among texts remain numbers."""
     if sparse.issparse(X):
         raise TypeError("sparse data is not a table of columns; use MLPClassifier or X.toarray()")
     if hasattr(X, "iloc"):
@@ -35,7 +35,7 @@ def as_table(X: Any) -> Any:
 
 
 class Column(NamedTuple):
-    """A column on its way in: missing values are NaN, NaT in dates, or None in objects."""
+    """A column of the user's table; missing values are NaN, NaT in dates, None in objects."""
 
     name: str
     values: Array
@@ -45,7 +45,7 @@ class Column(NamedTuple):
     """The names of the rows, if they have any."""
 
     def row(self, position: int) -> object:
-        """What the user calls a row."""
+        """The user's name for a row."""
         return position if self.index is None else self.index[position]
 
 

@@ -1,4 +1,4 @@
-"""Tells what a column is from all its cells, unless the user has said it."""
+"""Infers what a column is from all its cells, unless the user has said it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from plainnet.estimators.tabular.written_numbers import (
 from plainnet.estimators.texts.features import TextFeatures
 
 KINDS = ("number", "text", "category", "date", "drop")
-"""What the user can say that a column is."""
+"""The kinds that the user can name."""
 WORDS_SHOWN, EXAMPLES, SAMPLE = 3, 20, 500
 WORD = re.compile(r"[^\W\d_]{2,}")
 UNSEPARATED = re.compile(
@@ -47,21 +47,21 @@ UNSEPARATED = re.compile(
 )
 """Characters of scripts without blanks: Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 WORDS_OF_A_NAME, WORDS_OF_A_SENTENCE = 2, 4
-"""From how many words in half of the cells on a column is text rather than categories: where more
-than half of the cells are different, and where more than a fifth are."""
+"""The median number of words from which a column counts as text rather than categories: if more
+than half of the cells are distinct, and if more than a fifth are."""
 SHARE_OF_SENTENCES = 0.2
 MOST_WORDS_OF_A_NAME = 4
-"""In half of the cells, as in: Braund, Mr. Owen Harris."""
+"""Words in at least half of the cells, as in: Braund, Mr. Owen Harris."""
 FEWEST, PER_ROW_OF_NAMES, MOST_OF_A_NAME = 8, 1 / 100, 24
 PER_ROW_OF_SENTENCES, MOST_OF_A_SENTENCE = 1 / 10, 96
-"""How many numbers a text becomes: few in small tables, which would be learned by heart."""
+"""How many numbers a text becomes: few in small tables, where more would be memorized."""
 
 Told = tuple[Kind, list[str]]
-"""A column's kind, and what the user should be warned of."""
+"""A column's kind, and the warnings for the user."""
 
 
 def kind_of(column: Column, wanted: str | None, decimal: str | None, whole: Column) -> Told:
-    """What the column is by all cells of `whole`; `wanted` and `decimal` as in `Columns`."""
+    """The kind of a column, from all cells of `whole`; `wanted` and `decimal` as in `Columns`."""
     name, values = column.name, column.values
     if wanted is not None:
         return _as_wanted(column, wanted, decimal, whole)
@@ -304,7 +304,7 @@ def _cannot_be(column: Column, wanted: str, present: list[Any], why: str = "") -
 
 
 def doubts_of(reading: NumberReading | DateReading, texts: Sequence[str], what: str) -> list[str]:
-    """What was assumed, and which words count as missing values."""
+    """The assumptions that were made, and the words that count as missing values."""
     others = Counter(reading.others) + Counter(
         {word: n for word, n in reading.missing.items() if word.casefold() not in MISSING_WORDS}
     )
@@ -320,7 +320,7 @@ def doubts_of(reading: NumberReading | DateReading, texts: Sequence[str], what: 
 
 
 def expect_kinds(wanted: Mapping[str, str], names: Sequence[str], decimal: str | None) -> None:
-    """Refuse kinds that are not known, and those of columns that the table does not have."""
+    """Refuse unknown kinds, and kinds for columns that the table does not have."""
     for name, kind in wanted.items():
         if name not in names:
             raise SettingError(f"columns has {name!r}, and the columns are {names}")

@@ -1,6 +1,6 @@
 """Dates as people write them: 31.01.2024, 01/31/2024 10:30 PM, Wed, 31 Jan 2024 10:00:00 +0100.
 
-What three numbers mean is told once, from all texts of a column, and each text is then read alone.
+What three numbers mean is inferred once, from a whole column; then each text is read by itself.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ DAY = 86_400
 EPOCH = date(1970, 1, 1).toordinal()
 
 ORDERS = {"dmy": (2, 1, 0), "mdy": (2, 0, 1), "ymd": (0, 1, 2)}
-"""Where year, month and day are among three numbers."""
+"""The positions of year, month and day among three numbers."""
 MOST_YEARS = 20
-"""More different numbers than these at the end of dates like 10/01/31 may be days."""
+"""More distinct numbers than this at the end of dates like 10/01/31 may be days."""
 FIRST_SHORT_YEAR = 69
-"""Two-digit years are 1969 to 2068, as POSIX has it."""
+"""Two-digit years stand for 1969 to 2068, as in POSIX."""
 
 
 @dataclass(frozen=True)
 class DateNotation:
     """How the dates of a column are written.
 
-    Dates that can be read one way only always are, and so are three numbers between points, day
-    first, unless the order says otherwise.
+    Dates with only one possible reading are always accepted. Three numbers separated by points are
+    read with the day first unless the order says otherwise.
 
     Parameters
     ----------
     order : "ymd", "dmy", "mdy" or "compact"
-        What three numbers are between slashes or hyphens; with "ymd" those with the year first
-        only. "compact" is 20240131, with the time 20240131103000.
+        What three numbers separated by slashes or hyphens mean; "ymd" accepts only those with the
+        year first. "compact" is 20240131, with a time 20240131103000.
     short_years : bool
         Whether the year may have two digits among three numbers, as it always may beside the name
         of a month: 69 to 99 are of the last century.
     format : str
-        A format of `datetime.strptime`, which alone decides, or empty.
+        A format of `datetime.strptime`, which overrides the rest, or empty.
     """
 
     order: str = "ymd"
@@ -61,7 +61,7 @@ class DateNotation:
     def read(self, text: str) -> np.datetime64 | None:
         """The time in UTC to the second, or None if the text is not a date in this notation.
 
-        A time without a zone is taken as UTC, a month as its first day.
+        A time without a zone is taken as UTC, and a month without a day as its first day.
         """
         seconds = self._seconds(text)
         return None if seconds is None else np.datetime64(seconds, "s")
@@ -98,11 +98,11 @@ NOT_A_TIME = int(np.iinfo(np.int64).min)
 
 @dataclass(frozen=True)
 class DateReading:
-    """What `dates_in` tells of a column.
+    """What `dates_in` finds out about a column.
 
-    `notation` is None where these are dates and it is not clear which; `doubt` says why then, and
-    otherwise what was assumed, or is empty. `orders` are those that it could be then. `others` are
-    the texts that are not dates, and `missing` those that say so, with how often each occurs.
+    `notation` is None if these are dates in an ambiguous order; then `doubt` says why and `orders`
+    lists the possible ones. Otherwise `doubt` says what was assumed, or is empty. `others` counts
+    the texts that are not dates, and `missing` those that stand for a missing value.
     """
 
     notation: DateNotation | None
@@ -117,9 +117,9 @@ def dates_in(
 ) -> DateReading | None:
     """The notation of a column of texts, or None if they are not dates.
 
-    Whether the day or the month comes first is told by a number above 12 anywhere in the column,
-    or by points, between which the day does. Two digits in front can be the year between hyphens,
-    and where those at the end vary more than years would.
+    A number above 12 anywhere in the column decides whether the day or the month comes first;
+    between points, the day does. Two digits at the front may be the year if the separators are
+    hyphens, or if the digits at the end vary more than years would.
 
     Among the dates there may be any number of MISSING_WORDS, 0000-00-00 and 9999-99-99, and other
     texts and impossible dates if they are at most a fifth of the cells that are not missing, and at
@@ -130,15 +130,15 @@ def dates_in(
     texts : iterable of str
         All cells of the column.
     notation : "dmy", "mdy", "ymd", "compact" or a format of datetime.strptime, optional
-        How the dates are written, where it is known; any share of them will do then.
+        How the dates are written, if known; then any share of dates is enough.
     declared : bool
-        Whether it is known that these are dates: 20240131 is one then, and any share of them will
-        do.
+        Whether the column is known to hold dates; then 20240131 is one, and any share of dates is
+        enough.
 
     Raises
     ------
     SettingError
-        If the notation is none of these, or a format without a year.
+        If the notation is unknown, or a format without a year.
     """
     counts = Counter(texts)
     present = [text for text in counts if not says_missing(text)]
@@ -306,7 +306,7 @@ def _end_in_days(numbers: dict[str, set[str]], written: dict[str, Written]) -> b
 
 
 FIRST = {"dmy": "the day", "mdy": "the month", "ymd": "the year"}
-"""What each order begins with."""
+"""The part that each order begins with."""
 
 
 def _why_unclear(numbers: dict[str, set[str]], possible: list[str]) -> str:

@@ -1,6 +1,6 @@
 """Numbers as people write them: $1,234.50, 1.234,50 €, 85 %, (12), and words among them.
 
-The notation is told once, from all texts of a column, and each text is then read by it alone.
+The notation is inferred once, from a whole column; then each text is read by itself.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ MISSING_WORDS = frozenset(
     )
     for word in words.split("|")
 )
-"""Texts that say that a value is missing, in lower case; they never speak against a kind."""
+"""Texts that stand for a missing value, in lower case; they never rule out a kind."""
 MOST_OTHERS = 0.2
-"""Texts of another kind may be at most this share of the cells that are not missing."""
+"""The largest share of non-missing cells that may be texts of another kind."""
 FEW_DIFFERENT = 9
-"""So many different values may be codes."""
+"""Up to this many distinct values may be codes."""
 
 CURRENCIES = (
     *"$€£¥₹₽₩₺₪₫฿₴₦₱₡₲₵₸₿",
@@ -57,7 +57,7 @@ AFFIXES = {
     **{unit + s: unit for unit in ("second", "minute", "hour", "day", "week") for s in ("", "s")},
     **{unit + s: unit for unit in ("month", "year") for s in ("", "s")},
 }
-"""What may stand before or after a number, and what it is called here."""
+"""Signs and units that may stand before or after a number, with their names."""
 UNIT_NAMES = frozenset(AFFIXES.values()) - frozenset(CURRENCIES)
 
 OTHER_MARK = {".": ",", ",": "."}
@@ -81,7 +81,7 @@ WRITTEN = re.compile(
     re.VERBOSE,
 )
 USUAL = re.compile(r"-?(?:0|[1-9][0-9]{0,99})(?:\.[0-9]{1,99})?")
-"""A number as programs write it, which needs no closer look where the decimal mark is a point."""
+"""A number as programs write it, which needs no further parsing if the decimal mark is a point."""
 SIGNS = {"": "", "+": "", "-": "-", "()": "-"}
 ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 NINES = str.maketrans("012345678", "999999999")
@@ -96,12 +96,12 @@ class _Parts(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """The text without blanks around it, its minus signs, blanks and apostrophes plain ones."""
+    """The text without surrounding blanks, with plain minus signs, blanks and apostrophes."""
     return (text if text.isascii() else text.translate(PLAIN)).strip()
 
 
 def says_missing(text: str) -> bool:
-    """Whether a text is one of MISSING_WORDS, whatever its case and the blanks around it."""
+    """Whether a text is one of MISSING_WORDS, ignoring case and surrounding blanks."""
     return plain(text).lower() in MISSING_WORDS
 
 
@@ -113,11 +113,11 @@ class NumberNotation:
     ----------
     decimal : "." or ","
     thousands : "", ".", ",", " ", "'" or "_"
-        The mark between groups of three digits, which may be left out. Without one, 1,234.50 is
-        still read where the decimal mark is a point, and 1.234,50 where it is a comma.
+        The mark between groups of three digits, which a number may omit. Even if it is "", 1,234.50
+        is read if the decimal mark is a point, and 1.234,50 if it is a comma.
     affix : str
         The currency, percent sign or unit before or after the numbers, by its name in `AFFIXES`. A
-        currency may be left out; percent signs and units at 0 only.
+        number may omit a currency, but a percent sign or unit only if it is 0.
     padded : bool
         Whether integers may begin with 0.
     """
@@ -130,7 +130,7 @@ class NumberNotation:
     def read(self, text: str) -> float | None:
         """The number, finite, or None if the text is not a number in this notation.
 
-        85% is 85: the column says what it counts.
+        85% is 85, since all numbers of the column are percentages.
         """
         if self.decimal == "." and self.affix not in UNIT_NAMES and USUAL.fullmatch(text):
             return float(text)
@@ -165,10 +165,10 @@ class NumberNotation:
 
 @dataclass(frozen=True)
 class NumberReading:
-    """What `numbers_in` tells of a column.
+    """What `numbers_in` finds out about a column.
 
-    `others` are the texts that are not numbers, and `missing` those that say so, with how often
-    each occurs. `doubt` is a sentence about what was assumed, or empty.
+    `others` counts the texts that are not numbers, and `missing` those that stand for a missing
+    value. `doubt` is a sentence about what was assumed, or empty.
     """
 
     notation: NumberNotation
@@ -182,31 +182,31 @@ def numbers_in(
 ) -> NumberReading | None:
     """The notation of a column of texts, or None if they are not numbers in one notation.
 
-    Every text that is a number in some notation must be one in that of the column. Among them
-    there may be any number of MISSING_WORDS, and other texts if
+    Every text that is a number in some notation must be a number in the column's notation. There
+    may be any number of MISSING_WORDS among them, and other texts if
 
     - they are at most a fifth of the cells that are not missing,
-    - at most nine different ones, or a twentieth of those cells,
-    - and the numbers are not codes: they have more than nine different values, or fractions or
+    - they have at most nine distinct values, or a twentieth of those cells,
+    - and the numbers are not codes: they have more than nine distinct values, or fractions or
       affixes, or are five or more that hardly repeat.
 
     Integers that begin with 0, those of eight digits or more behind a plus, and those beyond 2^53
-    are codes and telephone numbers, and so is their column.
+    are codes or telephone numbers, and make their column one of codes.
 
     Parameters
     ----------
     texts : iterable of str
         All cells of the column.
     decimal : "." or ",", optional
-        The decimal mark, where it is known.
+        The decimal mark, if it is known.
     declared : bool
-        Whether it is known that these are numbers: codes are numbers then, any share of them will
-        do, and of several notations the most frequent one is taken.
+        Whether the column is known to hold numbers; then codes are numbers, any share of numbers is
+        enough, and the most frequent of several notations is taken.
 
     Raises
     ------
     SettingError
-        If decimal is neither.
+        If decimal is neither a point nor a comma.
     """
     if decimal not in (None, ".", ","):
         raise SettingError(f"decimal must be '.' or ','; got {decimal!r}")
@@ -359,7 +359,7 @@ PREFERENCE = (
     (",", "'"),
     (".", "_"),
 )
-"""The pairs of decimal and thousands marks; of those that fit a column the first is taken."""
+"""The pairs of decimal and thousands marks; the first that fits a column is taken."""
 
 
 def _shape(body: str) -> str:

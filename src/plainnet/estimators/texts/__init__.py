@@ -1,10 +1,10 @@
 """TextClassifier and TextRegressor: a column of texts as it comes.
 
 estimators  the two, and what they share
-reading     texts as what the network reads: bags of features, or tokens in their order; batches
-recipe      the networks, a preset each
-features    words and character n-grams, and a few numbers for each text for use in tables
-column      a user's texts, checked
+reading     texts in the network's form: bags of features, or sequences of tokens; batches
+recipe      the networks, one for each preset
+features    words and character n-grams; a few numbers per text for use in tables
+column      checks a user's texts
 """
 
 from plainnet.estimators.texts.estimators import TextClassifier, TextRegressor

@@ -17,12 +17,12 @@ Array = npt.NDArray[Any]
 def as_texts(X: Any, name: str = "X") -> Array:
     """Texts as an array of str, shape (m,).
 
-    A table or array with one column is its column. None, NaN and pandas' NA are "".
+    A table or array must have one column. None, NaN and pandas' NA become "".
 
     Raises
     ------
     ShapeError, DTypeError, DataError
-        For a single text, several columns, bytes, numbers, and no texts at all.
+        For a single text, several columns, bytes or numbers, or if there are no texts.
     """
     if isinstance(X, str):
         raise ShapeError(f"{name} must be several texts; got one, {shown(X)}: pass a list, [text]")

@@ -1,4 +1,4 @@
-"""TextClassifier and TextRegressor: one column of texts as it comes."""
+"""TextClassifier and TextRegressor: learn from one column of texts as it comes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _at_least_one() -> Any:
 
 
 WORDS_SHOWN = 12
-"""Of a text, in a trace."""
+"""The most characters of a text in a trace."""
 
 SETTINGS = (
     "n_networks", "epochs", "batch_size", "learning_rate", "dropout", "weight_decay",
@@ -91,7 +91,7 @@ class Texts(Ensemble):
         X_val: Any = None,
         y_val: Any = None,
     ) -> Self:
-        """Learn the vocabulary, train the networks, keep the best epoch of each.
+        """Learn the vocabulary, train the networks and keep the best epoch of each.
 
         Parameters
         ----------
@@ -100,7 +100,7 @@ class Texts(Ensemble):
         y : array of m targets
         sample_weight : array of shape (m,), optional
         X_val, y_val : optional
-            Texts that choose the epochs, instead of shares of X.
+            Texts that choose the epochs, in place of held-out texts of X.
         """
         self._validate_params()
         rng = generator(self.random_state)
@@ -172,7 +172,7 @@ class Texts(Ensemble):
 
     @property
     def vocabulary_(self) -> list[str]:
-        """What the network's ids from 1 on stand for: words and [n-grams], or pieces of words."""
+        """What the network's ids, from 1 up, stand for: words and [n-grams], or pieces of words."""
         return list(self.reader_.tokens)
 
     def _recipe(self) -> recipes.Recipe:
@@ -256,33 +256,34 @@ class HeldOut(Callback):
 
 
 class TextClassifier(CalibratedClassifier, Texts):
-    """Classes from texts as they come, with calibrated probabilities.
+    """Predicts classes of texts as they come, with calibrated probabilities.
 
-    By default a text is a bag of words, pairs of words and character n-grams of a vocabulary that
-    is learned from the training texts; each has a learned vector, and the classes are a linear
+    By default a text is a bag of words, pairs of words and character n-grams. Their vocabulary is
+    learned from the training texts; each entry has a learned vector, and the classes are a linear
     function of their weighted sum, as in fastText (Joulin et al. 2016; Bojanowski et al. 2017).
-    Small sets of texts get several networks, each of which holds out other texts; their outputs are
-    averaged. Each keeps the epoch with the best calibrated log-loss on the texts it held out. One
-    temperature is fitted to all these texts.
+    If texts are few, several networks are trained, each of which holds out different texts; their
+    outputs are averaged. Each network keeps the epoch with the best calibrated log-loss on its
+    held-out texts. One temperature is fitted to all held-out texts.
 
     Parameters
     ----------
     preset : {"default", "gru", "transformer"}
-        The last two read pieces of words in their order, by a bidirectional GRU or two Transformer
-        blocks: one network, slower, and better only where the order of words matters and there are
-        many texts.
+        The last two read the sequence of word pieces with a bidirectional GRU or two Transformer
+        blocks. They train a single network, are slower, and are better only if the order of words
+        matters and there are many texts.
     width : int or None
-        Length of a learned vector, of "transformer" a multiple of 4; None is the preset's.
+        Length of a learned vector, for "transformer" a multiple of 4; None is the preset's.
     learning_rate, epochs, batch_size, dropout, weight_decay
         The preset's values, unless given. Training stops earlier when it no longer helps.
     min_count, max_features : int
-        For "default": features that fewer texts have are left out, and of the rest all but the most
-        frequent.
+        For "default": features that occur in fewer than min_count texts are left out; the
+        max_features most frequent of the rest are kept.
     class_weight : dict, "balanced" or None
     n_networks : int or None
-        How many networks are averaged. None: of "default", five for up to 20,000 texts; else one.
+        How many networks are averaged. None: with "default", five for up to 20,000 texts; else
+        one.
     validation_fraction : float or None
-        Share of the texts that a network holds out, to choose its epoch and the temperature; 0 for
+        Share of the texts that a network holds out to choose its epoch and the temperature; 0 for
         none. None is a fifth, but no more than 3,000 texts.
     callbacks : sequence of plainnet.callbacks.Callback
         Called in each network's training, one network after the other.
@@ -296,12 +297,12 @@ class TextClassifier(CalibratedClassifier, Texts):
     best_epochs_ : list of int
         The epoch, counted from 0, whose parameters each network has.
     network_, history_, best_epoch_
-        Those of the first network.
+        The same for the first network.
     vocabulary_ : list of str
-        What the network's ids from 1 on stand for.
+        What the network's ids, from 1 up, stand for.
     classes_ : array of shape (K,)
     temperature_ : float
-        The mean of the networks' last pre-activations is divided by it.
+        What the mean of the networks' last pre-activations is divided by.
 
     Examples
     --------
@@ -346,13 +347,14 @@ class TextClassifier(CalibratedClassifier, Texts):
 
 
 class TextRegressor(StandardisedRegressor, Texts):
-    """Numbers from texts as they come.
+    """Predicts numbers from texts as they come.
 
-    The networks are those of `TextClassifier`, with the mean squared error of standardised targets.
-    Predictions stay between the least and the largest target of the texts trained on. Each network
-    keeps the epoch with the least error on the texts that it holds out.
+    The networks are the same as in `TextClassifier`, trained on the mean squared error of
+    standardised targets. Predictions stay between the smallest and the largest training target.
+    Each network keeps the epoch with the smallest error on its held-out texts.
 
-    Parameters and attributes are those of `TextClassifier`, without classes and temperature.
+    Parameters and attributes are the same as in `TextClassifier`, except those for classes and
+    the temperature.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""What texts are made of: words, pairs of words and character n-grams, weighed by tf-idf.
+"""Features of texts: words, pairs of words and character n-grams, weighted by tf-idf.
 
-NGrams        the vocabulary of some texts, and any texts as bags of it
+NGrams        the vocabulary of some texts, and bags of its features for any texts
 TextFeatures  a few numbers for each text, from the bags by a truncated singular value decomposition
 
 Nothing is hashed: `NGrams.features` lists what each id stands for. Character n-grams lie within a
@@ -27,12 +27,12 @@ from plainnet.text import code_points, words_of
 Array = npt.NDArray[Any]
 
 LONGEST, MOST = 5, 50_000
-"""Characters of an n-gram; features of a vocabulary."""
+"""The most characters in an n-gram, and the most features in a vocabulary."""
 BITS = 12
-"""For each character of an n-gram in a code of 60 bits: 4,095 different ones, the most frequent."""
+"""Bits per character in an n-gram's 60-bit code, for the 4,095 most frequent characters."""
 SPACE = ord(" ")
 AT_ONCE = 2**19
-"""Characters that are looked at together, so that memory is bounded."""
+"""How many characters are processed at once, to bound memory."""
 
 
 @dataclass
@@ -51,14 +51,14 @@ class Bags:
         return np.diff(self.starts)
 
     def take(self, rows: Array) -> Bags:
-        """Those of some texts."""
+        """The features of some of the texts."""
         lengths = self.lengths[rows]
         ends = np.concatenate([[0], np.cumsum(lengths)])
         place = np.arange(ends[-1]) + np.repeat(self.starts[rows] - ends[:-1], lengths)
         return Bags(ends, self.ids[place], self.weights[place])
 
     def matrix(self, n_features: int) -> Any:
-        """As a sparse matrix of shape (m, n_features)."""
+        """The weights as a sparse matrix of shape (m, n_features)."""
         return sparse.csr_matrix(
             (self.weights, self.ids, self.starts), shape=(len(self), n_features)
         )
@@ -72,16 +72,16 @@ class NGrams:
     texts : array of str, shape (m,)
         As `as_texts` gives them.
     min_count : int
-        Features that fewer texts have are left out.
+        Features that occur in fewer texts are left out.
     most : int
-        The features that the most texts have, no more than these.
+        At most this many features are kept: those that occur in the most texts.
 
     Attributes
     ----------
     features : list of str
         What each id stands for: "word", "two words", and characters in brackets, "[ing ]".
     idf : array of shape (features,)
-        log((1 + m) / (1 + texts with it)) + 1.
+        log((1 + m) / (1 + number of texts with the feature)) + 1.
     """
 
     def __init__(self, texts: Array, *, min_count: int = 2, most: int = MOST) -> None:
@@ -141,9 +141,9 @@ class NGrams:
         return [*self.words, *(f"[{self._spelled(code)}]" for code in self.codes.tolist())]
 
     def bags(self, texts: Array) -> Bags:
-        """Each text's features, ids ascending, with weights (1 + log times) idf.
+        """Each text's features in order of their ids, with weights (1 + log count) idf.
 
-        The weights of a text's words, and those of its characters, each have the length 1.
+        The weights of a text's words and those of its character n-grams each have norm 1.
         """
         together = [self._bags(part) for part in _parts(texts)]
         lengths = np.concatenate([bags.lengths for bags in together])
@@ -236,7 +236,7 @@ class NGrams:
 
 
 LOGARITHMS = np.concatenate([[0.0], 1 + np.log(np.arange(1, 1024))])
-"""1 + log times."""
+"""1 + log count."""
 
 
 def _alphabet(texts: Array) -> Array:
@@ -262,18 +262,18 @@ def _parts(texts: Array) -> Iterable[Array]:
 class TextFeatures:
     """A few numbers for each text: its bag of words and n-grams, projected without targets.
 
-    The projection is a truncated singular value decomposition of the tf-idf weights of the texts it
-    is made from (latent semantic analysis, Deerwester et al. 1990). It always comes out the same,
-    and the numbers of a text do not depend on the texts beside it.
+    The projection is a truncated singular value decomposition of the training texts' tf-idf weights
+    (latent semantic analysis, Deerwester et al. 1990). It is deterministic, and the numbers of a
+    text do not depend on the texts beside it.
 
     Parameters
     ----------
     X : list, array or Series of m texts
         Missing values count as "".
     n_features : int
-        At most; fewer texts, or fewer different ones, give fewer.
+        The most numbers per text; few distinct texts give fewer.
     most : int
-        Words, pairs of words and n-grams at most.
+        The most words, pairs of words and n-grams in the vocabulary.
 
     Attributes
     ----------

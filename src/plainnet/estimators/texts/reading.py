@@ -1,7 +1,7 @@
-"""Texts as what a network reads: bags of features, or tokens in their order; in batches.
+"""Texts in the form that a network reads, in batches: bags of features, or token sequences.
 
-A reader learns its vocabulary from the training texts and makes examples of any texts. Examples
-give the network's input for some of their rows.
+A reader learns its vocabulary from the training texts and turns any texts into examples. Examples
+give the network's input for chosen rows.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from plainnet.text import PADDING, UNKNOWN, BytePairs, pad
 Array = npt.NDArray[Any]
 
 ROWS = 32
-"""Texts that are measured at once."""
+"""How many texts are measured at once."""
 POOL = 16
-"""Batches whose texts are sorted by length, so that a batch has little padding."""
+"""How many batches are sorted by length together, so that a batch has little padding."""
 LARGEST_VOCABULARY, LONGEST = 2_000, 128
 MOST_TOKENS = 2**16
-"""For the length in a file."""
+"""The largest length that a file may ask for."""
 
 
 class Examples(Protocol):
     """Texts as a network reads them."""
 
     lengths: Array
-    """The features or tokens of each, shape (m,)."""
+    """The number of features or tokens in each text, shape (m,)."""
     time: int
-    """Steps of a block, if the network takes one after the other; else 1."""
+    """The number of steps if the network reads sequences; else 1."""
 
     def __len__(self) -> int: ...
 
@@ -48,12 +48,12 @@ class Examples(Protocol):
         ...
 
     def block(self, start: int, stop: int, m: int) -> Any:
-        """The same for the texts from `start` to `stop`, followed by empty ones up to m texts."""
+        """The input for texts `start` to `stop`, padded with empty texts up to m."""
         ...
 
 
 class Reader(Protocol):
-    """From texts to examples."""
+    """Turns texts into examples."""
 
     @property
     def vocabulary(self) -> int:
@@ -66,7 +66,7 @@ class Reader(Protocol):
         ...
 
     length: int
-    """The most tokens of a text; 0 for any number."""
+    """The most tokens in a text; 0 for no limit."""
 
     def read(self, texts: Array) -> Examples: ...
 
@@ -101,7 +101,7 @@ class BagReader:
 
 
 class BagExamples:
-    """(ids, weights) of bags, padded."""
+    """Padded bags: (ids, weights)."""
 
     time = 1
 
@@ -133,7 +133,7 @@ class BagExamples:
 
 
 class TokenReader:
-    """Texts as tokens of a byte-pair encoding, in their order; long texts lose their end."""
+    """Texts as sequences of byte-pair tokens; long texts are cut off at the end."""
 
     def __init__(self, texts: Array) -> None:
         self.tokenizer = BytePairs.learn(texts, size=LARGEST_VOCABULARY)
@@ -159,7 +159,7 @@ class TokenReader:
 
 
 class TokenExamples:
-    """Ids, padded: for a prediction always to the same length."""
+    """Padded ids; for a prediction they always have the same length."""
 
     def __init__(self, sequences: list[Array], length: int) -> None:
         nothing = np.array([UNKNOWN])  # an empty text: attention needs a step to look at
@@ -184,7 +184,7 @@ class TokenExamples:
 
 
 class Batches:
-    """Batches of examples for `train`, of texts of similar lengths, in a new order each epoch."""
+    """Batches for `train`, with texts of similar length, in a new order each epoch."""
 
     def __init__(
         self,
@@ -214,7 +214,7 @@ class Batches:
 
 
 def measured(network: Network, examples: Examples) -> Array:
-    """One network's last pre-activations in float32, to measure by."""
+    """One network's last pre-activations in float32, to compute a measure."""
     m, cache = len(examples), Cache()
     Z = np.empty((m, *network.output_shape))
     with np.errstate(over="ignore", invalid="ignore"):  # the outputs are checked instead
@@ -226,7 +226,7 @@ def measured(network: Network, examples: Examples) -> Array:
 
 
 def finite(Z: Array) -> Array:
-    """The outputs of networks, if they are finite."""
+    """The networks' outputs, if they are finite; otherwise an error."""
     if not np.isfinite(Z).all():
         raise DataError(
             "the outputs of a network are not finite: with a smaller learning_rate or weight_decay "

@@ -1,8 +1,8 @@
 """The networks behind the text estimators, and how they are trained.
 
 "default" is fastText's classifier (Joulin et al. 2016, section 2): the mean of learned vectors, and
-a linear layer. Two things differ: the features have the weights of tf-idf, and dropout stands in
-between. docs/benchmarks.md has what that gains.
+a linear layer. Two things differ: the features have tf-idf weights, and dropout comes in
+between. docs/benchmarks.md shows what that gains.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from plainnet.network import Network
 from plainnet.text import PADDING
 
 TEXTS_FOR_SEVERAL = 20_000
-"""Up to so many, several networks learn."""
+"""Up to this many texts, several networks are trained."""
 STEPS_PER_EPOCH, SMALLEST_BATCH, LARGEST_BATCH = 20, 16, 256
 SHORT_VECTORS = 0.05
-"""The standard deviation of the first vectors: what no training text has says next to nothing."""
+"""The initial vectors' standard deviation, small so that unseen features hardly count."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ class Recipe:
     preset: str
     learning_rate: float
     width: int
-    """Of a token's vector."""
+    """The length of a token's vector."""
     dropout: float
     epochs: int = 20
     patience: int = 4
-    """Epochs without a better one before training stops."""
+    """How many epochs without improvement before training stops."""
     weight_decay: float = 0.0
     batch_size: int | None = None
     in_order: bool = True
-    """The network reads tokens one after the other, not a bag of features."""
+    """Whether the network reads a sequence of tokens rather than a bag of features."""
     networks: int | None = None
     """None: several, unless there are many texts."""
 
@@ -64,7 +64,7 @@ class Recipe:
         return replace(self, **own | ({} if width is None else {"width": width}))
 
     def networks_for(self, texts: int) -> int:
-        """How many networks learn."""
+        """How many networks are trained."""
         return self.networks or (NETWORKS if texts <= TEXTS_FOR_SEVERAL else 1)
 
     def batch_for(self, rows: int) -> int:
@@ -92,7 +92,7 @@ def build(
     loss: Loss,
     rng: np.random.Generator,
 ) -> Network:
-    """The network for texts of so many different ids; in order, of no more tokens than `length`."""
+    """The network for a vocabulary of this size; it reads at most `length` tokens, if in order."""
     width = recipe.width
     if not recipe.in_order:
         bag = EmbeddingBag(
