@@ -1,14 +1,14 @@
-"""Reinforcement learning: agents on the same networks, in Gymnasium's environments.
+"""Reinforcement learning: agents built on plainnet's networks, in Gymnasium's environments.
 
 ppo, a2c, reinforce, dqn              one algorithm each; the first three share actor_critic.py
-agent                                 what all share: learning and acting
-learning                              the episodes so far
+agent                                 what all agents share: learning and acting
+learning                              the episodes so far, and their learning curve
 evaluation                            how well an agent does, in new environments
-saving                                agents as files; files.py is what a file may ask for
+saving                                agents as files; files.py limits what a file may ask for
 environments                          Gymnasium's, several at a time
 running                               scales observations and rewards
 policies, losses, returns, replay     distributions, objectives, advantages, memory
-watching, plots                       episodes to look at, and what an agent thinks
+watching, plots                       episodes to watch, and plots of values and policies
 """
 
 from plainnet.rl.a2c import A2C

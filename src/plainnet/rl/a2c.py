@@ -16,11 +16,11 @@ from plainnet.rl.returns import generalized_advantages, require_discounts
 
 @dataclass(eq=False, repr=False)
 class A2C(ActorCritic):
-    """Advantage actor-critic (Mnih et al. 2016, A3C, algorithm S3, with all actors in step).
+    """Advantage actor-critic (Mnih et al. 2016, A3C, algorithm S3, with synchronous actors).
 
-    Each iteration acts for `n_steps` steps in each environment, and descends once on
+    Each iteration acts for `n_steps` steps in each environment, then takes one gradient step on
     -A log pi(a|s) + c_V (V - R)^2 / 2 - c_H H. With `lam=1`, R is the discounted sum of the rewards
-    and of the value behind the last of them, as in the paper.
+    and of the value of the state after the last one, as in the paper.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class A2C(ActorCritic):
     activation, normalize_observations, normalize_rewards
         As in `PPO`.
     learning_rate : float
-        Of RMSprop. With `anneal` it falls linearly to zero over all steps.
+        For RMSprop. With `anneal` it falls linearly to zero over all steps.
     """
 
     env: str | Make

@@ -1,4 +1,4 @@
-"""What agents with an actor and a critic share: their network, and rollouts."""
+"""What agents with an actor and a critic share: their network and their rollouts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def hidden_layers(hidden: Sequence[int], activation: Activation) -> list[Layer]:
 
 @dataclass(frozen=True)
 class Rollout:
-    """What n environments returned in some steps; the first two axes are (time, n)."""
+    """A rollout of n environments; the first two axes are (time, n)."""
 
     X: Array
     """Observations as the network saw them."""
@@ -48,21 +48,21 @@ class Rollout:
     """The policy's parameters when it acted."""
     values: Array
     next_values: Array
-    """V of the state that was reached, before the next episode begins."""
+    """V of the state that was reached, before a new episode begins."""
     rewards: Array
     terminated: Array
     done: Array
 
     @property
     def rewarded(self) -> tuple[Array, Array, Array, Array, Array]:
-        """What advantages are estimated from, in the order of `generalized_advantages`."""
+        """The inputs of the advantage estimate, in the order of `generalized_advantages`."""
         return self.rewards, self.values, self.next_values, self.terminated, self.done
 
 
 class ActorCritic(Agent, ABC):
-    """An agent whose network gives the policy's parameters and, last, the value.
+    """An agent whose network outputs the policy's parameters, followed by the value.
 
-    Actor and critic share no layer, but one parameter vector, loss and optimizer.
+    Actor and critic share no layers, but they do share a parameter vector, a loss and an optimizer.
     """
 
     gamma: float
@@ -90,7 +90,7 @@ class ActorCritic(Agent, ABC):
         self._acting = Cache()
 
     def network(self, loss: Loss) -> Network:
-        """Actor and critic side by side, with small first actions (Andrychowicz et al. 2021)."""
+        """Actor and critic side by side, with small initial actions (Andrychowicz et al. 2021)."""
         policy = self.policy
         last = policy.outputs if isinstance(policy, Categorical) else policy.numbers
         actor = [
@@ -107,7 +107,7 @@ class ActorCritic(Agent, ABC):
         return Network([both], loss=loss, input_shape=self.environments.width, seed=self.rng)
 
     def outputs(self, X: Array, cache: Cache | None = None) -> Array:
-        """[theta, V] for scaled observations (m, width), in the memory of the cache, if any."""
+        """[theta, V] for scaled observations (m, width), held in the cache if one is given."""
         network, _ = self.learners["actor_critic"]
         outputs: Array = network.forward(X, cache)
         return outputs
@@ -141,7 +141,7 @@ class ActorCritic(Agent, ABC):
         self._running_returns[:] = 0
 
     def roll(self, time: int) -> Rollout:
-        """`time` steps of all environments."""
+        """Run all environments for `time` steps."""
         environments, policy, n = self.environments, self.policy, self.n_envs
         X = np.empty((time + 1, n, environments.width), np.float32)
         outputs = np.empty((time + 1, n, policy.outputs + 1), np.float32)

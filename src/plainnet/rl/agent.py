@@ -1,4 +1,4 @@
-"""What all agents share: learning in steps of an environment, and acting."""
+"""What all agents share: learning from the steps of an environment, and acting."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ from plainnet.training.interrupts import on_ctrl_c
 from plainnet.training.steps import Step
 
 MOST_ENVIRONMENTS = 2048
-"""They are stepped one after the other, so more of them are not faster."""
+"""The most environments; they are stepped one after another, so more are not faster."""
 
 
 class Agent(Configurable, ABC):
     """Learns to act in an environment.
 
-    A subclass is one algorithm, in one file. In its constructor it makes its networks, each with an
-    optimizer, as `self.learners`; it writes `iterate`, which makes some steps and learns from them,
-    and `choose`.
+    Each algorithm is a subclass in a file of its own. Its constructor makes `self.learners`, the
+    networks with their optimizers; the subclass defines `choose`, and `iterate`, which makes some
+    steps and learns from them.
 
     Parameters that all agents have
     -------------------------------
     env : str or function
-        Gymnasium's name of an environment, or a function that makes a new one each time it is
-        called. An agent made with a function can be saved, and needs the function to be loaded.
+        An environment's name in Gymnasium, or a function that makes a new environment at each call.
+        An agent made with a function can be saved, but loading it needs the function again.
     seed : int, optional
-        For everything random: with the same seed, settings and number of steps, two agents are the
-        same bit for bit on one machine, with one number of threads and one version of each package,
-        if the environment takes its random numbers from its own generator.
+        Seed for everything random. With the same seed, settings and number of steps, two agents are
+        identical bit for bit, on one machine with the same number of threads and the same package
+        versions, if the environment draws its random numbers from its own generator.
 
     Attributes
     ----------
@@ -72,12 +72,12 @@ class Agent(Configurable, ABC):
     n_envs: int
     seed: int | None
     saved_after: int | None = None
-    """The steps after which it was last saved."""
+    """The number of steps when the agent was last saved."""
     learners: dict[str, tuple[Network, Optimizer]]
     statistics: dict[str, RunningStatistics]
 
     def begin(self) -> None:
-        """Called by constructors, first: the environments, the counters, the random generator."""
+        """Set up environments, counters and random generator; constructors call this first."""
         if self.seed is not None:
             self.seed = require_integer("seed", self.seed, at_least=0)
         self.rng = as_generator(self.seed)
@@ -89,7 +89,7 @@ class Agent(Configurable, ABC):
 
     @property
     def steps(self) -> int:
-        """Steps of the environment so far, over all copies."""
+        """Environment steps so far, over all copies."""
         return self.environments.steps
 
     # --- what an algorithm writes ----------------------------------------------------------------
@@ -98,29 +98,29 @@ class Agent(Configurable, ABC):
     def iterate(self, done: float) -> None:
         """Make some steps of the environments and learn from them.
 
-        `done` is the share of all steps made before, by which rates are annealed.
+        `done` is the share of all steps made so far; it sets annealed rates.
         """
 
     @abstractmethod
     def choose(self, observations: Array, rng: np.random.Generator | None) -> Array:
-        """The best action for each of the observations, (n, width), or one drawn as in learning.
+        """The best action for each observation, (n, width), or one sampled as in learning.
 
-        Many threads may call it: the agent does not change.
+        Several threads may call it at once, since the agent does not change.
         """
 
     @abstractmethod
     def values(self, observations: Array) -> Array:
-        """What the agent expects from here on, discounted, shape (n,)."""
+        """The discounted return that the agent expects from each observation, shape (n,)."""
 
     def scaled(self, observations: Array) -> Array:
-        """The observations as networks see them, in float32: normalized, if the settings say so."""
+        """The observations as the networks see them: float32, and normalized if that is set."""
         X = np.asarray(observations)
         if "observations" in self.statistics:
             return self.statistics["observations"].normalized(X)
         return X.astype(np.float32, copy=False)
 
     def episodes_begin(self) -> None:
-        """Called when all environments were reset: forget what belongs to their episodes."""
+        """Called when all environments have been reset: forget what belongs to old episodes."""
 
     # --- learning --------------------------------------------------------------------------------
 
@@ -133,28 +133,28 @@ class Agent(Configurable, ABC):
         checkpoint: str | os.PathLike[str] | None = None,
         every: int | None = None,
     ) -> Self:
-        """Learn until `steps` steps have been made in all.
+        """Learn until the agent has made `steps` steps in total.
 
         Parameters
         ----------
         steps : int
             Counted over all copies of the environment, from the agent's first step on. The last
-            iteration is completed, so there may be a few more. Annealed rates reach their end at
-            `steps`: continuing beyond it later raises them again.
+            iteration is completed, so there may be a few more. Annealed rates reach their end
+            value at `steps`; continuing beyond it later raises them again.
         progress : bool
         callback : function, optional
             Called with the agent after each iteration.
         checkpoint : str or path, optional
-            Save the agent there after each `every` steps, at the end, and after Ctrl-C. Episodes
+            Save the agent there every `every` steps, at the end, and after Ctrl-C. Episodes
             restart after each save, so that a loaded agent continues exactly as this one does.
         every : int, optional
-            By default a tenth of `steps` or, if that is more, enough for each environment to play
-            five of its longest episodes.
+            By default a tenth of `steps` or, if larger, enough steps for each environment to play
+            five episodes of maximum length.
 
         Raises
         ------
         DivergedError
-            If a loss or a parameter stops being finite.
+            If a loss or a parameter is no longer finite.
         """
         steps = require_integer("steps", steps, at_least=1)
         if every is not None:
@@ -213,7 +213,7 @@ class Agent(Configurable, ABC):
         max_norm: float | None = None,
         sample_weight: Array | None = None,
     ) -> Cache:
-        """One step of a learner's optimizer on its loss of these rows; the step's cache."""
+        """Take one optimizer step on a learner's loss for these rows; return the step's cache."""
         network, optimizer = self.learners[name]
         if name not in self._steps:
             step = Step(network, optimizer, Cache(training=True, seed=self.rng))
@@ -238,9 +238,9 @@ class Agent(Configurable, ABC):
     # --- acting ----------------------------------------------------------------------------------
 
     def act(self, observation: npt.ArrayLike, *, rng: np.random.Generator | None = None) -> Any:
-        """The action for an observation, or one for each of several in an array.
+        """The action for an observation, or one for each observation in an array.
 
-        Both are in the environment's form: what it shows goes in, what it takes comes out.
+        Observations and actions have the environment's own form.
 
         Parameters
         ----------
@@ -293,7 +293,7 @@ class Agent(Configurable, ABC):
     def evaluate(self, episodes: int = 100, *, seed: int = 0, greedy: bool = True) -> Array:
         """The returns of new episodes, shape (episodes,), in separate environments.
 
-        Learning is not affected: it continues as it would have without.
+        Learning is not affected.
         """
         return returns_of(self, episodes, seed=seed, greedy=greedy)
 
@@ -319,7 +319,7 @@ class Agent(Configurable, ABC):
         return arrays
 
     def restore(self, file: Archive) -> None:
-        """Take what `arrays` gave and `save` wrote; only what has a place here is read."""
+        """Restore what `arrays` returned and `save` wrote; only arrays of this agent are read."""
         rows = file.rows("state.learning", 3, np.float64)
         expect_finite("learning", rows)
         self.learning = Learning(rows)
@@ -349,18 +349,18 @@ class Agent(Configurable, ABC):
 
     @classmethod
     def expect_room(cls, settings: Mapping[str, Any], file: Archive) -> None:
-        """Refuse settings that take more memory than the file holds; before an agent is made."""
+        """Refuse settings that need more memory than the file holds, before an agent is made."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the agent with all that it needs to continue; `load_agent` reads it.
 
-        The file appears whole or not at all. `plainnet.save` does the same.
+        The file is written completely or not at all. `plainnet.save` does the same.
         """
         files.save(self, path)
 
 
 def layer_sizes(hidden: Sequence[int]) -> list[int]:
-    """The setting `hidden`, if it is whole numbers."""
+    """The setting `hidden`, if it holds whole numbers."""
     if not isinstance(hidden, list | tuple):
         raise SettingError(f"hidden must be a tuple of layer sizes, like (64, 64); got {hidden!r}")
     return [require_integer("hidden", n, at_least=1) for n in hidden]

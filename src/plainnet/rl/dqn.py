@@ -1,4 +1,4 @@
-"""Deep Q-networks: the value of every action, learned from a memory of earlier steps."""
+"""Deep Q-networks: learn the value of every action from a memory of earlier steps."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from plainnet.rl.returns import require_discounts
 from plainnet.rl.running import RunningStatistics
 
 BETA = 0.4
-"""How much of the priorities' bias is corrected at first."""
+"""The share of the priorities' bias that is corrected at first."""
 
 
 @dataclass(eq=False, repr=False)
@@ -41,47 +41,52 @@ class DQN(Agent):
     """Q-learning with a network (Mnih et al. 2015, algorithm 1).
 
     Each iteration acts once in each environment, at random with probability epsilon and otherwise
-    by argmax_a Q(s, a), keeps the step, and descends once on (Q(s, a) - y)^2 / 2 for steps
-    drawn from memory, with
+    with argmax_a Q(s, a), stores the step, and takes one gradient step on (Q(s, a) - y)^2 / 2 for
+    steps drawn from memory, with
 
-        y = r + gamma max_a Q'(s', a)                        of the target network Q'
+        y = r + gamma max_a Q'(s', a)                        with the target network Q'
         y = r + gamma Q'(s', argmax_a Q(s', a))              with `double` (van Hasselt et al. 2016)
 
     Parameters
     ----------
     env, seed
-        As in `Agent`; the actions are discrete.
+        As in `Agent`; the actions must be discrete.
     n_envs : int
-        Environments, and so steps per update.
+        Number of environments, and so of steps per update.
     learning_rate : float
-        Of Adam. With `anneal` it falls linearly to zero over all steps.
+        For Adam. With `anneal` it falls linearly to zero over all steps.
     gamma : float
+        The discount.
     capacity : int
-        Steps that are remembered.
+        How many steps the memory holds.
     learning_starts : int
-        Steps at random before the first update.
+        Random steps before the first update.
     batch_size : int
+        Steps drawn from memory for each update.
     target_every : int
     tau : float
-        After every so many updates, Q' becomes tau Q + (1 - tau) Q'.
+        After every `target_every` updates, Q' becomes tau Q + (1 - tau) Q'.
     epsilon : (float, float)
-        At first and at the end of exploration.
+        The probability of a random action, at first and at the end of exploration.
     exploration : float
         The share of all steps over which epsilon falls.
     double : bool
+        Let Q choose the action that Q' values, as above.
     duelling : bool
         Q = V + A - mean A, from V and A of each action (Wang et al. 2016, equation 9).
     n_steps : int
-        Rewards that are added up before Q' takes over (Sutton 1988).
+        How many rewards are summed before Q' takes over (Sutton 1988).
     prioritized : bool
         Draw steps by their last error (Schaul et al. 2016), with beta from 0.4 to 1 over all steps.
-        Their weights are divided by the sum of the batch's, not by the largest: the gradient's size
-        does not matter to Adam.
+        The weights are divided by their sum over the batch, not by the largest: Adam does not
+        depend on the size of the gradient.
     max_norm : float
+        A longer gradient is scaled down to this norm.
     hidden : tuple of int
+        Widths of the hidden layers.
     normalize_observations : bool
-        Scale them by the mean and deviation so far. They are remembered unscaled, in float64, which
-        takes twice the memory.
+        Scale observations by their mean and standard deviation so far. The memory stores them
+        unscaled, in float64, which takes twice the space.
     """
 
     env: str | Make
@@ -227,7 +232,7 @@ class DQN(Agent):
 
     @classmethod
     def expect_room(cls, settings: Mapping[str, Any], file: Archive) -> None:
-        """The memory grows with what it holds; its tree is as large as its capacity."""
+        """Refuse settings that need more memory: the tree alone is as large as the capacity."""
         if settings["prioritized"] is True:
             size = settings["capacity"] // settings["n_envs"] * settings["n_envs"]
             tree = file.header("state.replay.tree")
@@ -254,10 +259,10 @@ class DQN(Agent):
 
 
 class Duelling(Layer):
-    """Q_j = V + A_j - mean A, of an input [A_1 ... A_n, V] (Wang et al. 2016, equation 9).
+    """Q_j = V + A_j - mean A, for an input [A_1 ... A_n, V] (Wang et al. 2016, equation 9).
 
-    The mean's subtraction makes V and A unique: adding a number to one and taking it from the other
-    would change nothing otherwise.
+    Subtracting the mean makes V and A unique: otherwise adding a number to one and subtracting it
+    from the other would change nothing.
     """
 
     releases_arrays = True

@@ -1,4 +1,4 @@
-"""Gymnasium's environments, several at a time, as agents want them."""
+"""Gymnasium's environments, several at a time, in the form that agents use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plainnet.layers.base import Array
 
 Make = Callable[[], Any]
 LONGEST = 10_000
-"""Steps of an episode in an environment that sets no limit: a policy may go round in circles."""
+"""The time limit for environments that set none, where a policy could go on for ever."""
 LARGEST = float(np.finfo(np.float32).max)
 
 SUPPORTED = (
@@ -27,25 +27,25 @@ SUPPORTED = (
 ANEW = "a new environment each time it is called, as lambda: MyEnvironment() does"
 
 _USED_BY: WeakValueDictionary[int, Environments] = WeakValueDictionary()
-"""Which object steps an environment, by the id of each wrapper and of what is inside."""
+"""The object that steps an environment, by the id of each wrapper and what it wraps."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What n environments returned for one action each, arrays of length n."""
+    """The results of one action in each of n environments, as arrays of length n."""
 
     rewards: Array
-    """In float64: a large offset hides no differences."""
+    """In float64, so that a large offset hides no differences."""
     terminated: Array
-    """The episode is over."""
+    """The episode has ended in a terminal state."""
     done: Array
-    """It is over, or was cut off by its time limit."""
+    """The episode has terminated, or was cut off by its time limit."""
     reached: Array
-    """What was observed after the action: of an episode that is done, its last state."""
+    """The observation after the action; for an episode that is done, its last state."""
 
 
 MADE_AT_ONCE = 64
-"""Copies of the environment that are made at the beginning; others when they are first reset."""
+"""How many copies are made at the beginning; the others are made at the first reset."""
 
 
 class Environments:
@@ -54,27 +54,28 @@ class Environments:
     Parameters
     ----------
     env : str or function
-        Gymnasium's name, "CartPole-v1", or a function that makes a new environment each time. One
-        without a time limit gets one of LONGEST steps.
+        A name in Gymnasium, "CartPole-v1", or a function that makes a new environment each time. An
+        environment without a time limit gets one of LONGEST steps.
     n : int
+        How many copies.
 
     Attributes
     ----------
     width : int
         Length of an observation, (n, width); ids are one-hot.
     limit : int
-        Steps in the longest episode.
+        The most steps in an episode.
     n_actions : int or None
-        Of a Discrete space.
+        The number of actions in a Discrete space.
     low, high : arrays or None
         The bounds of a Box of actions.
     observations : array of shape (n, width)
-        float32, or float64 where float32 would not hold all that was shown.
+        float32, or float64 if float32 cannot hold all observed values.
     steps : int
-        Made so far, over all copies.
+        Steps made so far, over all copies.
     episodes : list of (steps, return, length)
-        Those that have ended since this list was last cleared: after how many steps of all copies,
-        and what they were.
+        The episodes that have ended since this list was last cleared; `steps` counts those of all
+        copies until then.
     """
 
     def __init__(self, env: str | Make, n: int) -> None:
@@ -115,7 +116,7 @@ class Environments:
         self._expect_supported(gym.spaces)
 
     def make(self, **settings: Any) -> Any:
-        """Another environment of the same kind, which nothing else steps."""
+        """Another environment of the same kind, for the caller alone."""
         gym = optional("gymnasium", purpose="reinforcement learning", extra="rl")
         made = (
             gym.make(self.made_by, **settings) if isinstance(self.made_by, str) else self.made_by()
@@ -168,7 +169,7 @@ class Environments:
             raise SettingError(f"the action space is {acted}; {SUPPORTED}")
 
     def reset(self, seed: int) -> Array:
-        """Reset all environments; the first observations."""
+        """Reset all environments and return the first observations."""
         # seed, seed + 1 ... would mostly coincide with what a nearby seed gives.
         self._fill(self.n)
         seeds = np.random.SeedSequence(seed).generate_state(self.n).tolist()
@@ -179,7 +180,7 @@ class Environments:
         return self.observations
 
     def step(self, actions: Array) -> Step:
-        """One action each: ids (n,), or numbers (n, k), which are clipped to the bounds."""
+        """Take one action in each: ids (n,), or numbers (n, k), which are clipped to the bounds."""
         taken = self.as_env(actions)
         seen: list[Any] = [None] * self.n
         rewards, (terminated, done) = np.empty(self.n), np.zeros((2, self.n), bool)
@@ -215,9 +216,9 @@ class Environments:
         return Step(rewards, terminated, done, reached)
 
     def as_env(self, actions: Array) -> Array:
-        """Actions as the environment counts or bounds them, of its dtype.
+        """Actions with the environment's numbering or bounds, and its dtype.
 
-        Where a Box is one of integers, the nearest ones are taken.
+        In a Box of integers, actions are rounded to the nearest ones.
         """
         dtype = self.acted.dtype
         if self.low is None or self.high is None:
@@ -237,9 +238,9 @@ class Environments:
         return np.where(below, self.low, np.where(above, self.high, inside))
 
     def observed(self, seen: Any, which: Sequence[int] | None = None) -> Array:
-        """What environments show, as arrays (n, width) with their own memory.
+        """Observations as new arrays of shape (n, width).
 
-        `which` of the environments they are, if any, is for messages.
+        `which` says which environments they come from, for error messages.
         """
         try:
             X = np.array(seen)
@@ -291,7 +292,7 @@ class Environments:
 
     @property
     def axes(self) -> int:
-        """Of a single observation, as the environment shows it."""
+        """The number of axes of a single observation in the environment's form."""
         return 0 if self._ids else 1
 
 

@@ -1,4 +1,4 @@
-"""How well an agent does, in separate environments that learning does not notice."""
+"""How well an agent does, measured in separate environments without affecting learning."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def returns_of(agent: Agent, episodes: int, *, seed: int, greedy: bool) -> Array
 
 
 def exploring(seed: int) -> np.random.Generator:
-    """Random numbers for a policy that differ from an environment's with the same seed."""
+    """A generator for a policy whose numbers differ from an environment's with the same seed."""
     return np.random.default_rng([seed, 1])

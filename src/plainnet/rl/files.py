@@ -1,4 +1,4 @@
-"""What an agent's file may ask for, and its numbers."""
+"""Limits on what an agent's file may ask for, and reading its numbers."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 MOST_LAYERS = 100
 MOST = {"epochs": 10_000, "batch_size": 2**20, "minibatches": 2**20}
-"""What a file may ask for; beyond this, an iteration would not end."""
+"""The most that a file may ask for; beyond this, an iteration would never end."""
 
 
 def expect_savable(agent: Agent) -> None:
-    """Refuse an agent that no file may ask for."""
+    """Refuse to save an agent that exceeds the limits on files."""
     if too_much := too_much_of(agent.config(), agent.steps):
         raise SettingError(f"the agent cannot be saved: {too_much}")
 
 
 def too_much_of(settings: Mapping[str, Any], steps: int) -> str:
-    """What no agent in a file may ask for, in words; "" if it is modest."""
+    """The setting that exceeds the limits on files, in words; "" if none does."""
     for name, most in MOST.items():
         if isinstance(settings.get(name), int | float) and not settings[name] <= most:
             return f"its {name} is {settings[name]:,}, more than {most:,}"
@@ -42,7 +42,7 @@ def too_much_of(settings: Mapping[str, Any], steps: int) -> str:
 
 
 def fill(file: Archive, name: str, place: Array) -> None:
-    """Copy a file's numbers to where they belong; older files have some in a narrower dtype."""
+    """Copy a file's numbers to their place; older files hold some in a narrower dtype."""
     narrow = file.header(f"state.{name}").dtype.newbyteorder("=")
     if narrow == np.float32 and place.dtype == np.float64:
         numbers = np.empty(place.shape, narrow)
@@ -60,7 +60,7 @@ def expect_finite(name: str, values: Array) -> None:
 
 
 def count_in(file: Archive, name: str) -> int:
-    """A number of things in a file, which is not negative."""
+    """A count in a file, which must not be negative."""
     count = file.number(name)
     if count < 0:
         raise ValueError(f"its {name} is {count}")

@@ -1,4 +1,4 @@
-"""The episodes that an agent has learned from, and the curve that they make."""
+"""The episodes that an agent has learned from, and the learning curve."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plainnet.layers.base import Array
 
 
 class Learning:
-    """A row for each episode that has ended: after how many steps, its return, its length."""
+    """A row for each finished episode: the step at which it ended, its return, its length."""
 
     def __init__(self, rows: Array | None = None) -> None:
         # Flat, since there may be millions, and a tuple takes many times the memory.
@@ -23,7 +23,7 @@ class Learning:
         return len(self._numbers) // 3
 
     def add(self, episodes: Iterable[tuple[int, float, int]]) -> None:
-        """Episodes that have ended since."""
+        """Add newly finished episodes."""
         for episode in episodes:
             self._numbers.extend(episode)
 
@@ -54,7 +54,7 @@ class Learning:
         return sum(last) / len(last) if last else float("nan")
 
     def plot(self, ax: Any = None, *, window: int = 50) -> Any:
-        """Returns over the steps, and their mean over the last `window` episodes.
+        """Plot the returns over the steps, with their mean over the last `window` episodes.
 
         Returns
         -------

@@ -1,7 +1,7 @@
-"""What agents minimise, as losses of a network, which `check_gradients` can check like any other.
+"""The losses that agents minimise; `check_gradients` can check them like any other loss.
 
-Actor and critic are one network with one parameter vector. Its outputs are the policy's theta and,
-last, the value V of the observation.
+Actor and critic are one network with one parameter vector. Its outputs are the policy's theta,
+followed by the value V of the observation.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _TOTAL = Formula(
 class ActorCriticLoss(Loss, ABC):
     """L = L_pi - c_H H(pi(.|s)) + c_V L_V, for a policy and a value, which is the last output.
 
-    A subclass says in `forward` what L_pi and L_V are, and leaves their derivatives with respect to
+    A subclass defines L_pi and L_V in `forward`, and leaves their derivatives with respect to
     log pi(a|s) and V in the cache, as `dlog_p` and `dV`.
     """
 
     columns: int
-    """How many numbers of the targets follow the action."""
+    """How many numbers follow the action in the targets."""
 
     def __init__(self, policy: Policy, entropy_weight: float, value_weight: float) -> None:
         require_type("policy", policy, Policy)
@@ -118,8 +118,8 @@ class ClippedPolicyGradient(ActorCriticLoss):
         L_V = (V - R)^2 / 2, or, with clip_value, the larger of that and
               (V_old + clip(V - V_old, -eps, eps) - R)^2 / 2
 
-    The gradient of the minimum is r A d log pi where the first is the smaller, and 0 elsewhere:
-    where the policy has already moved further than eps in the direction that A asks for.
+    The gradient of the minimum is r A d log pi where its first argument is smaller. Elsewhere it is
+    0: there the policy has already moved further than eps in the direction that A favours.
 
     Targets are (m, numbers + 4): the action, A, R, log pi_old(a|s) and V_old.
 
@@ -129,6 +129,7 @@ class ClippedPolicyGradient(ActorCriticLoss):
     clip : float
         eps.
     clip_value : bool
+        Clip the value too, as in the second formula for L_V.
     entropy_weight, value_weight : float
         c_H and c_V.
     """
@@ -202,11 +203,10 @@ class ClippedPolicyGradient(ActorCriticLoss):
 
 
 class ActionValue(Loss):
-    """L = (Q(s, a) - y)^2 / 2, of the value of the action that was taken.
+    """L = (Q(s, a) - y)^2 / 2, for the value of the action that was taken.
 
-    That is what algorithm 1 of Mnih et al. 2015 descends on. They also clip the error to 1; with
-    that, a few large errors count no more than many small ones, and on CartPole Q grew without
-    bound.
+    Algorithm 1 of Mnih et al. 2015 minimises this loss. They also clip the error to 1; with that,
+    a few large errors count no more than many small ones, and on CartPole Q grew without bound.
 
     Targets are (m, 2): the action and y.
     """

@@ -1,4 +1,4 @@
-"""What an agent thinks, drawn with matplotlib."""
+"""Plots of an agent's values and policy, with matplotlib."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ def plot_values(
     names: tuple[str, str] | None = None,
     ax: Any = None,
 ) -> Any:
-    """The value of observations over two of their numbers, as a map.
+    """Draw a map of the value over two numbers of the observation.
 
     Parameters
     ----------
+    agent : Agent
     x, y : (int, float, float)
-        Which number, from where, to where.
+        The index of the number in the observation, and its range.
     at : array of shape (width,), optional
-        The other numbers; by default zero.
+        The values of the other numbers; by default zero.
     names : (str, str), optional
+        Labels of the axes.
     ax : matplotlib.axes.Axes or None
 
     Returns
@@ -54,7 +56,7 @@ def plot_values(
 
 
 def plot_probabilities(agent: Agent, *, seed: int = 0, steps: int = 100, ax: Any = None) -> Any:
-    """How probable the policy finds each action in the first steps of one greedy episode.
+    """Draw the probability of each action in the first `steps` steps of one greedy episode.
 
     Returns
     -------

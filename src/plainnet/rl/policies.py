@@ -1,4 +1,4 @@
-"""Policies: distributions over actions whose parameters a network gives.
+"""Policies: distributions over actions whose parameters are a network's outputs.
 
 Each formula stands above its derivative with respect to those parameters, which is all that a
 policy gradient needs.
@@ -23,21 +23,21 @@ from plainnet.layers.base import Array, Layer, Shape, expect_axes
 class Policy(Configurable, ABC):
     """A distribution over actions.
 
-    `theta`, (m, outputs), is what a network gives for m observations. An action is an id, (m,), or
-    `numbers` real numbers, (m, numbers).
+    `theta`, shape (m, outputs), is a network's output for m observations. Actions are ids, shape
+    (m,), or real numbers, shape (m, numbers).
     """
 
     outputs: int
-    """How many numbers of a network describe the distribution."""
+    """How many network outputs describe the distribution."""
 
     numbers: int
     """How many numbers describe an action."""
 
     formulas: tuple[Formula, ...]
-    """What theta says about the actions."""
+    """The meaning of theta, in a few words."""
 
     def settings(self) -> dict[str, Any]:
-        """The numbers that the formulas name."""
+        """The values of the names in the formulas."""
         return {}
 
     @abstractmethod
@@ -163,7 +163,7 @@ class Gaussian(Policy):
 
 
 class WithSpread(Layer):
-    """Y = [A, log sigma], with log sigma learned, and the same for all observations.
+    """Y = [A, log sigma], where log sigma is learned and the same for all observations.
 
     Tensors
     -------

@@ -1,4 +1,4 @@
-"""Proximal policy optimization: several epochs on a rollout, held near the policy that made it."""
+"""Proximal policy optimization: several epochs on a rollout, close to the policy that made it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PPO(ActorCritic):
 
     1. acts for `n_steps` steps in each of `n_envs` environments with the policy pi_old,
     2. estimates advantages A = sum_l (gamma lambda)^l delta_(t+l), and returns R = A + V,
-    3. goes `epochs` times over these steps in shuffled `minibatches`, and descends on
+    3. goes `epochs` times over these steps in shuffled `minibatches`, and minimises
        -min(r A, clip(r, 1 - eps, 1 + eps) A) + c_V (V - R)^2 / 2 - c_H H, with r = pi / pi_old.
 
     Parameters
@@ -33,22 +33,25 @@ class PPO(ActorCritic):
     n_envs, n_steps : int
         Environments, and steps in each between two updates.
     epochs, minibatches : int
+        Passes over a rollout, and the number of batches in each.
     learning_rate : float
-        Of Adam. With `anneal` it falls linearly to zero over all steps.
+        For Adam. With `anneal` it falls linearly to zero over all steps.
     gamma, lam : float
         The discount, and lambda.
     clip : float
-        eps.
+        eps, the bound on the change of a probability ratio.
     clip_value : bool
         Clip the value too; see `ClippedPolicyGradient`.
     entropy_weight, value_weight : float
         c_H and c_V.
     max_norm : float
-        A longer gradient is shortened.
+        A longer gradient is scaled down to this norm.
     hidden : tuple of int
+        Widths of the hidden layers of actor and critic.
     activation : "tanh" or "relu"
     normalize_observations, normalize_rewards : bool
-        Scale them by their mean and deviation so far.
+        Scale observations by their mean and deviation so far, rewards by the deviation of the
+        return.
     """
 
     env: str | Make

@@ -1,4 +1,4 @@
-"""REINFORCE with a baseline: whole episodes, and the return that followed each action."""
+"""REINFORCE with a baseline: learns from whole episodes and the return after each action."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from plainnet.rl.returns import discounted, require_discounts, standardized
 class REINFORCE(ActorCritic):
     """REINFORCE (Williams 1992), with a learned baseline (Sutton and Barto 2018, section 13.4).
 
-    Each iteration plays one episode in each environment, and descends once on
+    Each iteration plays one episode in each environment, then takes one gradient step on
     -(R - V(s)) log pi(a|s) + c_V (V - R)^2 / 2 - c_H H, where R is the discounted sum of the
     episode's rewards from that action on. Nothing is bootstrapped: an episode that is cut off by a
-    time limit counts as if it were over. Environments whose episode has ended wait for the others,
-    with steps that are counted but not learned from. R - V is brought to mean 0 and deviation 1,
-    which makes the learning rate independent of the rewards' size.
+    time limit counts as if it had ended there. Environments whose episode has ended wait for the
+    others, with steps that are counted but not learned from. R - V is standardised to mean 0 and
+    deviation 1, which makes the learning rate independent of the rewards' size.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class REINFORCE(ActorCritic):
     normalize_observations
         As in `PPO`.
     n_envs : int
-        Episodes in an iteration.
+        Number of episodes in an iteration.
     learning_rate : float
-        Of Adam. With `anneal` it falls linearly to zero over all steps.
+        For Adam. With `anneal` it falls linearly to zero over all steps.
     """
 
     normalize_rewards = False

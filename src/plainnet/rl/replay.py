@@ -1,4 +1,4 @@
-"""The memory of off-policy agents: the last steps of all environments, drawn from at random."""
+"""The replay memory of off-policy agents: the last steps of all environments."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Batch:
     """Steps drawn from memory, arrays of length m; the next state lies up to `n_steps` later."""
 
     places: Array
-    """Where they are kept; see `Replay.prioritize`."""
+    """Their places in memory; see `Replay.prioritize`."""
     observations: Array
     actions: Array
     rewards: Array
     """sum_k gamma^k r_(t+k), up to the end of the episode."""
     reached: Array
     discounts: Array
-    """gamma^(number of rewards), and 0 where the episode has terminated: the factor of V(s')."""
+    """The factor of V(s'): gamma^(number of rewards), or 0 if the episode has terminated."""
     weights: Array
     """The weights that correct for priorities; 1 without them."""
 
@@ -38,18 +38,21 @@ class Replay:
     Parameters
     ----------
     capacity : int
+        How many steps are kept.
     n, width, numbers : int
-        Environments, and the lengths of an observation and an action.
+        The number of environments, and the lengths of an observation and an action.
     n_steps : int
-        How many rewards are added up before the next state (Sutton 1988).
+        How many rewards are summed before the next state (Sutton 1988).
     gamma : float
+        The discount.
     prioritized : bool
         Draw a step with a probability that grows with its last error (Schaul et al. 2016): see
         `prioritize`.
     alpha, beta : float
-        Of priorities; beta is the share of the bias that the weights take away.
+        Exponents of the priorities and of the weights; beta is the share of the bias that the
+        weights remove.
     dtype : float32 or float64
-        Of observations; rewards are kept in float64.
+        Type of the stored observations; rewards are stored in float64.
     """
 
     def __init__(
@@ -101,7 +104,7 @@ class Replay:
         return min(int(self.written), self.length) * self.n
 
     def add(self, observations: Array, actions: Array, step: Step) -> None:
-        """One step of all environments."""
+        """Store one step of all environments."""
         row = int(self.written) % self.length
         if row == len(self.rewards):
             self._make_room(2 * row)
@@ -122,12 +125,12 @@ class Replay:
             self.priorities.set(row * self.n + np.arange(self.n), np.full(self.n, priority))
 
     def cut(self) -> None:
-        """The episodes end here: what comes next begins new ones."""
+        """End all episodes here: the next steps begin new ones."""
         if self.written:
             self.done[(int(self.written) - 1) % self.length] = True
 
     def draw(self, m: int, rng: np.random.Generator) -> Batch:
-        """m steps, of those that have n_steps - 1 others behind them."""
+        """Draw m steps from those that are followed by n_steps - 1 others."""
         if self.priorities is None:
             first = max(int(self.written) - self.length, 0)
             rows = rng.integers(first, int(self.written) - self.n_steps + 1, m) % self.length
@@ -160,12 +163,12 @@ class Replay:
         )
 
     def prioritize(self, places: Array, errors: Array) -> None:
-        """p = (|error| + small)^alpha: how likely these steps are drawn from now on."""
+        """Set the priorities of these steps for later draws: p = (|error| + small)^alpha."""
         if self.priorities is not None:
             self.priorities.set(places, (np.abs(errors) + 1e-3) ** self.alpha)
 
     def arrays(self) -> dict[str, Array]:
-        """Views of all that it holds, without rows that are still empty."""
+        """Views of everything stored, without rows that are still empty."""
         rows = slice(min(int(self.written), self.length))
         arrays = {name: array[rows] for name, array in self._kept().items()}
         arrays["written"] = self.written
@@ -174,7 +177,7 @@ class Replay:
         return arrays
 
     def prepare(self, written: int) -> None:
-        """Make room for what `arrays` gave after `rows` rows, to be filled by the caller."""
+        """Make room for what `arrays` returned after `rows` rows, for the caller to fill."""
         self.written[...] = written
         rows = min(written, self.length)
         if rows > len(self.rewards):
@@ -195,10 +198,10 @@ class Replay:
 
 
 class SumTree:
-    """Numbers at places, and the sums of neighbours, of neighbours' sums, and so on up to the root.
+    """A binary tree of sums: a leaf holds the number at one place, a node its children's sum.
 
-    So drawing a place with a probability that is proportional to its number, and changing a number,
-    take one step for each level (Schaul et al. 2016, appendix B.2.1). All m go up or down together.
+    Drawing a place with a probability proportional to its number, or changing a number, takes one
+    step per level (Schaul et al. 2016, appendix B.2.1). All m are processed together.
     """
 
     def __init__(self, size: int) -> None:
@@ -214,7 +217,7 @@ class SumTree:
         return 2 << (size - 1).bit_length()
 
     def expect_at(self, places: Array) -> None:
-        """Refuse a tree that has numbers elsewhere, or none there; the sums are computed again."""
+        """Refuse a tree with numbers at other places, or none at these; recompute its sums."""
         numbers = self.tree[self.leaves :]
         if (numbers < 0).any() or np.count_nonzero(numbers) != np.count_nonzero(numbers[places]):
             raise ValueError("the memory has priorities where it has no steps")
@@ -236,7 +239,7 @@ class SumTree:
             self.tree[nodes] = self.tree[2 * nodes] + self.tree[2 * nodes + 1]
 
     def draw(self, m: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """m places, one from each m-th of the sum, and their probabilities."""
+        """Draw m places, one from each of m equal parts of the sum; also their probabilities."""
         total = self.tree[1]
         left = (np.arange(m) + rng.random(m)) * (total / m)
         nodes = np.ones(m, int)

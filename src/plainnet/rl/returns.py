@@ -1,4 +1,4 @@
-"""What a rollout was worth: discounted returns and advantages."""
+"""Discounted returns and advantages of a rollout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from plainnet.layers.base import Array
 
 
 def require_discounts(**named: float) -> None:
-    """Refuse what is not between 0 and 1."""
+    """Refuse discounts that are not between 0 and 1."""
     for name, value in named.items():
         require_number(name, value, at_least=0)
         if value > 1:
@@ -17,7 +17,7 @@ def require_discounts(**named: float) -> None:
 
 
 def standardized(A: Array) -> Array:
-    """A with mean 0 and deviation 1; zeros where all are the same."""
+    """A with mean 0 and deviation 1; zeros if all values are the same."""
     D = A - A.mean()
     deviation = D.std()
     if deviation <= np.finfo(D.dtype).eps * abs(A.mean()):
@@ -32,7 +32,7 @@ def discounted(rewards: Array, done: Array, last: Array, gamma: float) -> Array:
     ----------
     rewards, done : arrays of shape (time, n)
     last : array of shape (n,)
-        R after the last step.
+        The return after the last step.
     """
     R, following = np.empty_like(rewards), last
     for t in reversed(range(len(rewards))):
@@ -51,16 +51,16 @@ def generalized_advantages(
 ) -> Array:
     """A_t = delta_t + gamma lambda A_(t+1) (Schulman et al. 2016, equations 11, 12 and 16).
 
-    delta_t = r_t + gamma V(s_(t+1)) - V(s_t), where a state in which an episode has terminated has
-    no value. An episode that is cut off, by a limit of time, has one: the sum ends there all the
+    delta_t = r_t + gamma V(s_(t+1)) - V(s_t), where a terminal state has the value 0. A
+    state at which a time limit cuts the episode off keeps its value; the sum ends there all the
     same, since the next step belongs to another episode.
 
     Parameters
     ----------
     rewards, values, next_values : arrays of shape (time, n)
-        next_values are V(s_(t+1)) of the same episode.
+        next_values holds V(s_(t+1)) in the same episode.
     terminated, done : arrays of bool, shape (time, n)
-        done also where an episode was cut off.
+        done is also true where an episode was cut off.
     """
     delta = rewards + gamma * next_values * ~terminated - values
     return discounted(delta, done, np.zeros_like(delta[0]), gamma * lam)

@@ -1,4 +1,4 @@
-"""Running mean and variance, by which observations and rewards are scaled."""
+"""Running mean and variance, for scaling observations and rewards."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LIMIT = 10.0
 
 
 EARLIER_NOISE = (1e-4, 0.0)
-"""The `noise` of files without it: their agents left deviations below 1e-4 unscaled."""
+"""The `noise` of older files: their agents left deviations below 1e-4 unscaled."""
 
 
 class RunningStatistics:
-    """Mean and variance of everything so far (Chan, Golub and LeVeque 1979, equation 2.1).
+    """Mean and variance of all data so far (Chan, Golub and LeVeque 1979, equation 2.1).
 
-    They are computed in float64, and by distances from one of the observations, so that a large
+    They are computed in float64, from differences to one of the observations, so that a large
     offset does not hide small differences.
     """
 
@@ -32,7 +32,7 @@ class RunningStatistics:
         """Deviations up to noise[0] + noise[1] |mean| count as rounding."""
 
     def see(self, batch: Array) -> None:
-        """Take in a batch of shape (m, *shape)."""
+        """Include a batch of shape (m, *shape)."""
         m, n = len(batch), float(self.count)
         if batch.dtype != np.float32 and not self.noise[0]:
             self.noise[1] = np.finfo(np.float64).eps
@@ -46,18 +46,18 @@ class RunningStatistics:
 
     @property
     def deviation(self) -> Array:
-        """The standard deviation; 1 before the first batch, or where all numbers are the same."""
+        """The standard deviation; 1 before the first batch, and where all values are the same."""
         deviation = np.sqrt(self.squares / max(float(self.count), 1))
         noise = self.noise[0] + self.noise[1] * np.abs(self.mean)
         return np.asarray(np.where(deviation > noise, deviation, 1))
 
     def normalized(self, X: Array) -> Array:
-        """(X - mean) / deviation within LIMIT, in float32: rounded only when it is small."""
+        """(X - mean) / deviation, clipped to LIMIT; rounded to float32 only at the end."""
         scaled = (X - self.mean) / self.deviation
         return np.asarray(np.clip(scaled, -LIMIT, LIMIT), np.float32)
 
     def stage(self, observations: Array) -> Stage:
-        """How `normalized` makes these observations."""
+        """For a trace: how `normalized` makes these observations."""
         known = {
             "observations": observations.astype(np.float64),
             "mean": self.mean.copy(),

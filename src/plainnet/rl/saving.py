@@ -26,7 +26,7 @@ WHAT = "an agent of plainnet"
 
 
 class NeedsEnvironment(SettingError, FileError):
-    """A file of an agent whose reader must name or pass the environment."""
+    """Raised for an agent's file that can be loaded only with an environment."""
 
 
 def write(agent: Agent, path: str | os.PathLike[str]) -> None:
@@ -53,13 +53,13 @@ def load_agent(path: str | os.PathLike[str], *, env: str | Make | None = None) -
     ----------
     path : str or path
     env : function or str, optional
-        Makes the environment, for an agent that was given such a function, or names it, if its name
-        contains a module: a file alone must not import one.
+        The function that makes the environment, for an agent that was made with a function; or the
+        environment's name, if it contains a module, since a file alone must not import one.
 
     Raises
     ------
     FileError
-        If the file is not what `save` writes.
+        If the file was not written by `save`.
     """
     check_path(path)
     return read(path, env=env)

@@ -1,4 +1,4 @@
-"""An episode to look at: its frames, in a file or in a terminal."""
+"""Episodes to watch, as frames in a file or in a terminal."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from plainnet.rl.agent import Agent
 from plainnet.rl.evaluation import exploring
 
 PALETTE_SERVES = 32
-"""How many frames share a palette: choosing one takes longer than all the rest."""
+"""How many frames share a palette, since choosing one takes most of the time."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A step of an episode that is being watched; the last one has no action."""
+    """A step of a watched episode; the last one has no action."""
 
     observation: Any
     action: Any
     reward: float
     frame: Array | None
-    """What is to be seen before the action, (height, width, 3) uint8."""
+    """The frame before the action, (height, width, 3) uint8."""
 
 
 def episode(
@@ -56,9 +56,9 @@ def episode(
 def record(
     agent: Agent, path: str | os.PathLike[str], *, seed: int = 0, greedy: bool = True
 ) -> float:
-    """Save one episode as an animated GIF; its return.
+    """Save one episode as an animated GIF, and return its return.
 
-    The file appears whole or not at all.
+    The file is written completely or not at all.
     """
     image = optional("PIL.Image", purpose="pictures of episodes", extra="rl")
     total, pictures, frames, data = 0.0, [], [], BytesIO()
@@ -122,7 +122,7 @@ def _rendering(agent: Agent) -> Any:
 
 
 def shrunk(frame: Array, width: int) -> Array:
-    """A frame of about this width, by the mean of squares of pixels: (height, width, 3)."""
+    """A frame scaled to about this width by averaging square blocks: (height, width, 3)."""
     side = max(1, -(-frame.shape[1] // width))
     height, width = (n // side for n in frame.shape[:2])
     squares = frame[: height * side, : width * side].reshape(height, side, width, side, 3)
