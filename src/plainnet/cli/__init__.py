@@ -1,20 +1,20 @@
 """The command `plainnet`. This file works without the extra `cli`, so that it can ask for it.
 
 process    the process around a command: its streams and signals
-app        what can be typed; help.py is what it says, settings.py what was chosen
-sources    what to learn from or to predict: files.py and csv_files.py read it, checks.py checks it
-folders    a folder with a folder for each class: which files there are
-learn      `plainnet train`: tables.py, images.py or class_folders.py, which knows pictures.py and
-           texts.py, on parts of the rows that rows.py makes; progress.py and report.py show it,
-           checkpoints.py keeps how far it has got
-pages      what `--report` writes: a page of a run
+app        the commands and options; help.py has their texts, settings.py the chosen values
+sources    the data to learn from or predict: files.py and csv_files.py read it, checks.py checks it
+folders    a folder with a folder for each class: finds the files
+learn      `plainnet train`: tables.py, images.py or class_folders.py (with pictures.py and
+           texts.py) train on rows that rows.py splits; progress.py and report.py show it,
+           checkpoints.py saves the state of a run
+pages      the page about a run that `--report` writes
 predict    `plainnet predict`
 explain    `plainnet explain`
 doctor     `plainnet doctor`
-tune       `plainnet tune`: study.py is its file
+tune       `plainnet tune`: study.py handles its file
 rl         `plainnet rl train` and `plainnet rl watch`
 model      the files that hold models
-output     what may be written where; files appear whole or not at all
+output     checks what may be written where; files are written completely or not at all
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TRACEBACK = "PLAINNET_TRACEBACK"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; an error is one line on stderr.
 
-    The code is 0 only if the output was delivered and what was to be saved is saved.
+    The code is 0 only if the output was delivered and everything to be saved is saved.
     """
     streams, signals = process.standard_streams(), process.stopped_like_ctrl_c()
     with streams, signals, process.warnings_in_lines():
@@ -77,7 +77,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def complain(message: str, code: int) -> int:
-    """Say what is wrong in one line on stderr, if it is open."""
+    """Print one line on stderr that says what is wrong, if stderr is open."""
     with suppress(OSError):
         print(f"plainnet: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code

@@ -1,4 +1,4 @@
-"""What can be typed: the commands with their options and help."""
+"""The command line: commands, options and their help."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SOURCES = f"A dataset ({', '.join(datasets.NAMES)}) or a file: .csv, .csv.gz, .p
 
 
 class TaskName(StrEnum):
-    """What a target is."""
+    """The kinds of target."""
 
     classification = "classification"
     regression = "regression"
 
 
 class AgentName(StrEnum):
-    """The agents."""
+    """The kinds of agent."""
 
     ppo = "ppo"
     a2c = "a2c"
@@ -51,7 +51,7 @@ class AgentName(StrEnum):
 
 
 class BrokenFiles(StrEnum):
-    """What is done with files that cannot be read."""
+    """What happens to files that cannot be read."""
 
     skip = "skip"
     refuse = "refuse"
@@ -72,7 +72,7 @@ Source = Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCES, show_defa
 Target = Annotated[
     str | None,
     _option(
-        "The column to predict, or the array of an .npz. [default: the one called target, class, "
+        "The column to predict, or the array in an .npz. [default: the one named target, class, "
         "label or y]",
         "COLUMN",
     ),
@@ -81,46 +81,48 @@ Drop = Annotated[list[str] | None, _option("Leave this column out; may be repeat
 Columns = Annotated[
     list[str] | None,
     _option(
-        "What a column is, where its values do not tell: number, text, category, date, or drop to "
-        "leave it out; date:dmy has the day first, date:%d/%m/%Y this format. May be repeated.",
+        "What a column is, if its values do not show it: number, text, category, date, or drop to "
+        "leave it out; date:dmy has the day first, date:%d/%m/%Y is a format. May be repeated.",
         "NAME=KIND",
     ),
 ]
 Separator = Annotated[
     str | None,
-    _option("Between the cells of a CSV file; tab for tabs. [default: told from the file]", "C"),
+    _option("What separates the cells of a CSV file; tab for tabs. [default: inferred]", "C"),
 ]
 Decimal = Annotated[
     str | None,
-    _option("The decimal point, . or ,. [default: told from each column]", "C"),
+    _option("The decimal mark: . or , [default: inferred for each column]", "C"),
 ]
 Encoding = Annotated[
     str | None,
     _option(
-        "Of a CSV file or of texts, like utf-16. [default: UTF-8, or Windows-1252 if it is not "
-        "that]",
+        "The encoding of a CSV file or of texts, such as utf-16. [default: UTF-8, or Windows-1252 "
+        "if it is not UTF-8]",
         "NAME",
     ),
 ]
-Tasks = Annotated[TaskName | None, _option("What the target is. [default: told from its values]")]
+Tasks = Annotated[
+    TaskName | None, _option("What the target is. [default: inferred from its values]")
+]
 Presets = Annotated[
     Preset | None,
     _option("For tables and pictures: fast is smaller and less accurate. [default: default]"),
 ]
 Hidden = Annotated[
     str | None,
-    _option("Widths of the hidden layers, like 128,64. [default: the preset's]", "WIDTHS"),
+    _option("Widths of the hidden layers, such as 128,64. [default: the preset's]", "WIDTHS"),
 ]
 Networks = Annotated[
     int | None,
-    _option("For tables and texts: how many are averaged. [default: 5; 1 of many rows]", "N"),
+    _option("For tables and texts: how many are averaged. [default: 5, or 1 for many rows]", "N"),
 ]
 Epochs = Annotated[int | None, _option("Passes over the rows. [default: the preset's]", "N")]
 BatchSize = Annotated[int | None, _option("Rows in one step. [default: the preset's]", "N")]
 LearningRate = Annotated[float | None, _option("The size of a step. [default: the preset's]", "F")]
 Dropout = Annotated[
     float | None,
-    _option("Share of the hidden units that each step leaves out. [default: the preset's]", "F"),
+    _option("Share of the hidden units that each step drops. [default: the preset's]", "F"),
 ]
 WeightDecay = Annotated[
     float | None, _option("How much a step shrinks the weights. [default: the preset's]", "F")
@@ -132,8 +134,8 @@ LabelSmoothing = Annotated[
 Broken = Annotated[
     BrokenFiles | None,
     _option(
-        "Of pictures and texts: whether one that cannot be read is left out, and named. [default: "
-        "skip]"
+        "For pictures and texts: skip and list files that cannot be read, or refuse to run. "
+        "[default: skip]"
     ),
 ]
 TestSize = Annotated[
@@ -146,15 +148,15 @@ Seed = Annotated[
     int,
     typer.Option(
         metavar="S",
-        help="For everything drawn at random. The same seed gives the same numbers, bit for bit, "
-        "on one machine with the same number of threads and the same versions of the libraries.",
+        help="Seed for everything random. The same seed gives the same numbers, bit for bit, on "
+        "one machine with the same number of threads and the same versions of the libraries.",
     ),
 ]
 Page = Annotated[
     Path | None,
     _option(
-        "Write a page on the data, the training and the test, to look at in a browser and to "
-        "print. It takes the extra `plots`.",
+        "Write a page about the data, the training and the test, to read in a browser or to "
+        "print. Needs the extra `plots`.",
         "FILE",
     ),
 ]
@@ -162,7 +164,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and er
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command with these arguments; returns its exit code."""
+    """Run the command with these arguments and return its exit code."""
     try:
         result = app(args=list(arguments), prog_name="plainnet", standalone_mode=False)
     except typer.Abort as interrupted:  # what typer makes of Ctrl-C
@@ -207,7 +209,7 @@ def train(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help=SOURCES + " Or a folder with a folder of pictures or texts for each class.",
+            help=SOURCES + " Or a folder that holds a folder of pictures or texts for each class.",
             show_default=False,
         ),
     ],
@@ -240,9 +242,7 @@ def train(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="Continue the run that was cut off, if there is one; else begin."
-        ),
+        typer.Option("--resume", help="Continue an interrupted run if there is one; else begin."),
     ] = False,
     report: Page = None,
     quiet: Quiet = False,
@@ -259,13 +259,13 @@ def train(
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="What `plainnet train` saved.", show_default=False),
+        typer.Argument(metavar="MODEL", help="A file from `plainnet train`.", show_default=False),
     ],
     sources: Annotated[
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help=SOURCES + " Of a model of pictures or texts: any number of these, or folders.",
+            help=SOURCES + " For a model of pictures or texts: any number of files or folders.",
             show_default=False,
         ),
     ],
@@ -273,19 +273,19 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write here rather than to the screen; older predictions there are replaced, and "
+            help="Write to this file rather than the screen; it may replace older predictions, but "
             "no other file.",
         ),
     ] = None,
     proba: Annotated[
-        bool, typer.Option("--proba", help="Add a column with each class's probability.")
+        bool, typer.Option("--proba", help="Add a column for each class with its probability.")
     ] = False,
     interval: Annotated[
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="For numbers: add two columns, low and high, between which the true number should "
-            "lie in this share of the rows, such as 0.9.",
+            help="For numbers: add columns low and high, between which the true number should lie "
+            "in this share of the rows, such as 0.9.",
         ),
     ] = None,
     separator: Separator = None,
@@ -311,13 +311,13 @@ def predict(
 def explain(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="What `plainnet train` saved.", show_default=False),
+        typer.Argument(metavar="MODEL", help="A file from `plainnet train`.", show_default=False),
     ],
     source: Annotated[
         str,
         typer.Argument(
             metavar="SOURCE",
-            help=SOURCES + " Of a model of pictures or texts: one of these.",
+            help=SOURCES + " For a model of pictures or texts: one such file.",
             show_default=False,
         ),
     ],
@@ -326,13 +326,13 @@ def explain(
         str | None,
         typer.Option(
             metavar="NAME[I]",
-            help="Only this number, such as columns.scaled[2]: what it is made of and what it "
-            "goes into.",
+            help="Show only this number, such as columns.scaled[2]: how it is computed and "
+            "where it is used.",
         ),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a page to look at in a browser."),
+        typer.Option(metavar="FILE", help="Write a page to read in a browser."),
     ] = None,
     digits: Annotated[
         int, typer.Option(metavar="N", help="Significant digits of the printed numbers.")
@@ -352,15 +352,15 @@ def doctor(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="What `plainnet train` or `rl train` saved.", show_default=False
+            metavar="MODEL", help="A file from `plainnet train` or `rl train`.", show_default=False
         ),
     ],
     source: Annotated[
         str | None,
         typer.Argument(
             metavar="[SOURCE]",
-            help=SOURCES + " Or a folder with a folder of pictures or texts for each class. An "
-            "agent has none.",
+            help=SOURCES + " Or a folder that contains a folder of pictures or texts for each "
+            "class. Leave it out for an agent.",
             show_default=False,
         ),
     ] = None,
@@ -376,12 +376,12 @@ def doctor(
     seed: Seed = 0,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a page to look at in a browser."),
+        typer.Option(metavar="FILE", help="Write a page to read in a browser."),
     ] = None,
     env: Annotated[
         str | None,
         _option(
-            "Of an agent: the environment's name, if it has a module in it: my_module:Name-v0.",
+            "For an agent: the environment's name, if it contains a module: my_module:Name-v0.",
             "NAME",
         ),
     ] = None,
@@ -400,9 +400,7 @@ def tune(
     target: Target = None,
     trials: Annotated[
         int,
-        typer.Option(
-            metavar="N", help="How many in all, including those that the study holds already."
-        ),
+        typer.Option(metavar="N", help="Trials in total, including those already in the study."),
     ] = 30,
     timeout: Annotated[
         float | None,
@@ -410,7 +408,7 @@ def tune(
     ] = None,
     study: Annotated[
         Path | None,
-        _option("Where the trials are kept. [default: NAME-study.db, next to SOURCE]", "FILE"),
+        _option("File that keeps the trials. [default: NAME-study.db, next to SOURCE]", "FILE"),
     ] = None,
     drop: Drop = None,
     column: Columns = None,
@@ -451,27 +449,27 @@ def rl_train(
     env: Annotated[
         str,
         typer.Argument(
-            metavar="ENVIRONMENT", help="Its name in Gymnasium: CartPole-v1.", show_default=False
+            metavar="ENVIRONMENT",
+            help="Its name in Gymnasium, such as CartPole-v1.",
+            show_default=False,
         ),
     ],
     agent: Annotated[AgentName, typer.Option(help="The algorithm.")] = AgentName.ppo,
-    steps: Annotated[
-        int, typer.Option(metavar="N", help="Steps of the environment, in all.")
-    ] = 100_000,
+    steps: Annotated[int, typer.Option(metavar="N", help="Environment steps in total.")] = 100_000,
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A setting of the agent, like gamma=0.9; may be repeated.",
+            help="A setting of the agent, such as gamma=0.9; may be repeated.",
             show_default=False,
         ),
     ] = None,
     seed: Annotated[
         int | None,
         _option(
-            "Of a new agent. The same seed, steps and settings give the same agent, bit for bit, "
-            "on one machine with one number of threads. [default: 0]",
+            "Seed of a new agent. The same seed, steps and settings give the same agent, bit for "
+            "bit, on one machine with the same number of threads. [default: 0]",
             "S",
         ),
     ] = None,
@@ -495,18 +493,21 @@ def rl_train(
 def rl_watch(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="What `plainnet rl train` saved.", show_default=False),
+        typer.Argument(
+            metavar="MODEL", help="A file from `plainnet rl train`.", show_default=False
+        ),
     ],
     out: Annotated[
-        Path | None, _option("Save the first episode here rather than showing it.", "FILE.gif")
+        Path | None,
+        _option("Save the first episode to this file instead of showing it.", "FILE.gif"),
     ] = None,
-    episodes: Annotated[int, typer.Option(metavar="N", help="How many to show.")] = 1,
+    episodes: Annotated[int, typer.Option(metavar="N", help="How many episodes to show.")] = 1,
     seed: Annotated[
-        int, typer.Option(metavar="S", help="Of the first episode; S + 1 is the next.")
+        int, typer.Option(metavar="S", help="Seed of the first episode; the next has S + 1.")
     ] = 0,
     env: Annotated[
         str | None,
-        _option("The environment's name, if it has a module in it: my_module:Name-v0.", "NAME"),
+        _option("The environment's name, if it contains a module: my_module:Name-v0.", "NAME"),
     ] = None,
 ) -> None:
     """`plainnet rl watch`."""

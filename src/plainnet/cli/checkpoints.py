@@ -1,7 +1,7 @@
-"""Where `plainnet train` keeps how far it has got, so that `--resume` continues from there.
+"""Checkpoints of `plainnet train`, from which `--resume` continues.
 
 A folder beside the model holds the settings of the run and, for each network, a file of
-`Checkpoint`. It appears once a run has taken a while, and goes when the run has reached its end.
+`Checkpoint`. It is made once a run has taken a while, and removed when the run has finished.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from plainnet.files.kinds import kind_of
 from plainnet.files.places import UNFINISHED, moved_into_place
 
 SECONDS = 10.0
-"""Between two checkpoints: what a killed run loses at most, apart from a long step."""
+"""Seconds between checkpoints: what a killed run loses at most, apart from a long step."""
 SETTINGS = "settings.json"
 NETWORK = "network-{}.npz"
 DATA = "checksum of the data"
 NAMES = {"source": "SOURCE"}
-"""What is typed without a name."""
+"""Arguments that are typed without an option name."""
 
 
 class Checkpoints:
@@ -35,7 +35,7 @@ class Checkpoints:
     Attributes
     ----------
     interrupted : bool
-        The run has ended before its time, by Ctrl-C for example.
+        Whether the run ended early, for example by Ctrl-C.
     """
 
     def __init__(self, out: Path, place: Path, settings: Settings, *, resume: bool) -> None:
@@ -55,17 +55,17 @@ class Checkpoints:
         self._clears = not self.continues
 
     def of(self, network: int = 0) -> tuple[Checkpoint, Path | None]:
-        """For this network, counted from 0: the callback, and the file to resume from, if any."""
+        """The callback of a network, counted from 0, and the file to resume from, if any."""
         path = self.folder / NETWORK.format(network + 1)
         return Timed(self, path), path if self.continues and path.exists() else None
 
     @property
     def kept(self) -> bool:
-        """There are checkpoints of this run."""
+        """Whether there are checkpoints of this run."""
         return self.folder.exists() and not self._clears
 
     def prepare(self) -> None:
-        """Before a checkpoint is written: the folder, without files of an earlier run."""
+        """Make the folder for a checkpoint, without files of an earlier run."""
         if self._clears:
             self.remove()
             self.folder.mkdir(exist_ok=True)
@@ -74,7 +74,7 @@ class Checkpoints:
             self._clears = False
 
     def remove(self) -> None:
-        """Remove what was kept."""
+        """Remove the checkpoints."""
         for path in self._files():
             path.unlink(missing_ok=True)
         with suppress(OSError):  # there is none, or another command has put something there
@@ -152,7 +152,7 @@ class Timed(Checkpoint):
         self.all = all_of_them
 
     def begin_training(self, run: Run) -> None:
-        """Nothing: the folder is made with the first file."""
+        """Do nothing: the folder is made with the first file."""
 
     def end_epoch(self, run: Run) -> None:
         if self.all.kept and (run.stopping or run.epoch + 1 == run.epochs):

@@ -1,4 +1,4 @@
-"""Looks at every column before anything is computed from it, and names what cannot be used."""
+"""Checks every column before anything is computed from it, and names what cannot be used."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LISTED = 20
 LARGEST = float(np.finfo(np.float32).max)
 WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 MOST_CLASSES = 20
-"""More different numbers than this in a target are measurements, not names of classes."""
+"""More distinct numbers than this in a target are measurements, not class labels."""
 
 
 def listed(names: Iterable[object], quote: bool = True) -> str:
@@ -43,7 +43,7 @@ VALUES = (str, bool, int, float, np.generic, date)
 
 
 def features(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns as the estimators take them: numbers, texts, booleans, dates, missing values.
+    """The columns in the estimators' form: numbers, texts, booleans, dates, missing values.
 
     Complex numbers and values that are not scalars are refused.
     """
@@ -64,7 +64,7 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def columns(table: pd.DataFrame, kinds: dict[str, str] | None, decimal: str | None) -> None:
-    """Refuse, before any work, what the estimator would refuse of these rows."""
+    """Refuse, before any work, rows that the estimator would refuse."""
     from plainnet.estimators.tabular.columns import Columns
 
     with warnings.catch_warnings():  # it warns of the rows that it learns from
@@ -92,20 +92,20 @@ def pixels(X: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What is to be predicted, for the rows that have it."""
+    """The target of the rows that have one."""
 
     name: str
     values: Array
-    """Labels of any type, or float64, shape (kept rows,)."""
+    """Labels of any type, or float64; shape (kept rows,)."""
     kept: Array
-    """Booleans, shape (m,): the rows that have a target."""
+    """Booleans, shape (m,), that mark the rows that have a target."""
     task: Task
     why: str
-    """What the task was inferred from."""
+    """The reason for the inferred task."""
 
     @property
     def doubtful(self) -> bool:
-        """Whether the user may know better."""
+        """Whether the inferred task may be wrong."""
         return "number" in self.why
 
 
@@ -114,8 +114,8 @@ def target(
 ) -> Target:
     """The target's values, and whether they are classes or numbers.
 
-    A cell of a CSV file is a text: if it is not empty, it is a class, and a number only where the
-    others are numbers too.
+    Cells of a CSV file are texts: a non-empty cell is a class, and a number only if the other
+    cells are numbers too.
     """
     types = optional("pandas.api.types", purpose="reading tables", extra="cli")
     if types.is_object_dtype(column) and all(isinstance(value, str) for value in column):

@@ -1,4 +1,4 @@
-"""`plainnet train` and `plainnet predict` on files that lie in a folder for each class."""
+"""`plainnet train` and `plainnet predict` on files sorted into a folder for each class."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ FOR_TABLES = ("target", "drop", "column", "task", "separator", "decimal", "hidde
 
 
 class Files(Protocol):
-    """What differs from one kind of files to another: a module for each."""
+    """The interface that the module for each kind of file has."""
 
     FOR_OTHERS: Mapping[str, str]
-    """Settings that these files do not have, and what does."""
+    """Settings that do not apply to these files, and what they do apply to."""
 
     def read(
         self, paths: Sequence[Path], broken: Broken, encoding: str | None, *, learning: bool
     ) -> tuple[dict[Path, Any], dict[Path, str]]:
-        """(what the estimator takes for each file, what is wrong with those that are left out)."""
+        """(the estimator's input for each file, the problem with each file that is left out)."""
         ...
 
     def estimator(self, settings: Settings) -> Any: ...
 
     def networks(self, settings: Settings, files: int) -> int:
-        """How many the estimator trains."""
+        """How many networks the estimator trains."""
         ...
 
     def validation(self, networks: int) -> str:
@@ -58,12 +58,12 @@ class Files(Protocol):
         ...
 
     def opening(self, console: Console, model: Any) -> Callback:
-        """Shows what is known when training begins."""
+        """A callback that shows what is known when training begins."""
         ...
 
 
 Labelled = tuple[list[Any], list[str]]
-"""What is in some files, and their classes."""
+"""The contents of some files, and their classes."""
 FILES: dict[folders.Kind, Files] = {"images": pictures, "texts": texts}
 
 
@@ -71,7 +71,7 @@ FILES: dict[folders.Kind, Files] = {"images": pictures, "texts": texts}
 
 
 def check(folder: Folder, settings: Settings, resume: bool) -> None:
-    """Refuse the settings that such a folder does not have."""
+    """Refuse settings that do not apply to such a folder."""
     values = {**vars(settings), **vars(settings.training), "resume": resume or None}
     _refuse_others(folder.kind, values, f"{settings.source} is a folder of {NAMED[folder.kind]}s")
 
@@ -117,12 +117,12 @@ def learn(
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a training was given, and what it has made."""
+    """The input and the results of a training."""
 
     folder: Folder
     contents: Mapping[Path, Any]
     rest: Sequence[int]
-    """The files that were learned from, by their positions."""
+    """The positions of the files that were learned from."""
     test: Sequence[int]
     model: Any
     settings: Settings
@@ -152,7 +152,7 @@ def _read(folder: Folder, settings: Settings) -> tuple[Folder, dict[Path, Any]]:
 
 
 def rows(kind: folders.Kind, settings: Settings) -> tuple[Labelled, Labelled]:
-    """The files that `learn` would train on, and those that it would test on, with labels."""
+    """The files that `learn` would train on and test on, with their labels."""
     if not folders.is_folder(settings.source):
         raise SettingError(
             f"the model was trained on a folder of {NAMED[kind]}s, with a folder for each class; "
@@ -224,7 +224,7 @@ def _test(X: list[Any], y: list[str], model: Any, console: Console, what: str) -
 
 
 def kind_for(model: Any) -> folders.Kind | None:
-    """The kind of the files that a model predicts; None if it predicts rows."""
+    """The kind of file that a model predicts; None if it predicts rows."""
     if hasattr(model, "pixels_"):
         return "images"
     return "texts" if hasattr(model, "reader_") else None
@@ -233,7 +233,7 @@ def kind_for(model: Any) -> folders.Kind | None:
 def to_predict(
     model: Any, kind: folders.Kind, sources: Sequence[str], broken: Broken, text: TextFormat
 ) -> tuple[list[Path], Any]:
-    """(files, probabilities) of the files that are named, or are in folders that are."""
+    """(files, probabilities) of the named files and those in named folders."""
     paths, contents = contents_of(kind, sources, broken, text)
     return paths, model.predict_proba(contents)
 
@@ -241,7 +241,7 @@ def to_predict(
 def contents_of(
     kind: folders.Kind, sources: Sequence[str], broken: Broken, text: TextFormat
 ) -> tuple[list[Path], list[Any]]:
-    """(files, what is in them) of the files that are named, or are in folders that are."""
+    """(files, contents) of the named files and those in named folders."""
     _refuse_others(kind, vars(text), f"the model was trained on {NAMED[kind]}s")
     for source in sources:
         if source.lower().endswith(ENDINGS):

@@ -1,4 +1,4 @@
-"""CSV files as they are exported: the encoding and the separator are told from the text."""
+"""CSV files as programs export them: encoding and separator are inferred from the text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Content = TypeVar("Content")
 
 SEPARATORS = "\t;|,"
-"""The more unlikely in a text come first."""
+"""Separators, the ones least likely inside a text first."""
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -36,21 +36,21 @@ UNICODE, WINDOWS = "utf-8-sig", "cp1252"
 RECORDS_LOOKED_AT = 200
 LONGEST_CELL = 2**31 - 1
 ONE_COLUMN = "\x1f"
-"""A separator that does not occur: commas in a table of one column are part of its cells."""
+"""A separator that does not occur, for tables of one column, whose cells may hold commas."""
 EXCELS = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-"""The first line of some files of Excel, which names the separator."""
+"""The first line of some Excel files, which names the separator."""
 NUMBER = re.compile(r"[-+]?[0-9.,]*[0-9]")
 
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How a CSV file is written, as far as the user has said it."""
+    """The format of a CSV file, as far as the user has given it."""
 
     separator: str | None = None
     encoding: str | None = None
 
     def check(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse settings that make no sense."""
         mark = None if self.separator is None else _unescaped(self.separator)
         if mark is not None and (len(mark) != 1 or not mark.isascii()):
             raise SettingError(
@@ -75,7 +75,7 @@ def _unescaped(separator: str) -> str:
 
 
 def read(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
-    """The table, whose cells are all texts: the type of a column is for the model to tell.
+    """The table, whose cells are all texts: the model infers the type of each column.
 
     Raises
     ------
@@ -97,12 +97,12 @@ def read(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
 def in_encoding(
     path: Path, wanted: str | None, read: Callable[[str], Content]
 ) -> tuple[Content, str]:
-    """(what `read` makes of a file in an encoding, this encoding): told from it, if none is wanted.
+    """(the result of `read`, the encoding); the encoding is inferred if none is given.
 
     Raises
     ------
     FileError
-        If the file is not text in the wanted encoding, or in any that can be told.
+        If the file is not text in the given encoding, or in any that can be inferred.
     """
     encoding = wanted or _marked(path) or UNICODE
     try:

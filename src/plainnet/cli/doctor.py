@@ -1,4 +1,4 @@
-"""`plainnet doctor`: what is wrong with a model or its rows, or with an agent."""
+"""`plainnet doctor`: says what is wrong with a model, its rows or an agent."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _traced(model: Any, path: Path, source: str, row: int, text: TextFormat) -> 
 
 
 def trace_of_pixels(network: Network, recipe: Recipe, pixels: Any) -> Trace:
-    """From the pixels of a row to the class that the network gives it."""
+    """The trace from the pixels of a row to the class that the network predicts."""
     way = Way()
     X = Formula("X", "(pixels - mean) / scale", r"X = (p - \mu) / s")
     known = {"pixels": pixels, "mean": recipe.mean, "scale": recipe.scale}
@@ -104,7 +104,7 @@ def _of_unit(record: Trace, unit: str, digits: int) -> str:
 
 
 MOST_SHOWN = 5
-"""Numbers that another goes into."""
+"""How many uses of a number are listed."""
 
 
 def _of_the_row(record: Trace, unit: str) -> str:

@@ -25,7 +25,7 @@ UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
 def read_table(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
-    """The table in a CSV or Parquet file, columns as they are named there; rows count from 1."""
+    """The table in a CSV or Parquet file, with its column names; rows count from 1."""
     read = _reader(_existing(path))
     try:
         table = read(path, text)
@@ -69,7 +69,7 @@ def is_arrays(path: Path) -> bool:
 
 
 def stem(path: Path) -> str:
-    """The file's name without its kind: `adult` of `adult.csv.gz`."""
+    """The file's name without its endings: `adult` for `adult.csv.gz`."""
     name = path.name
     for ending in (".gz", ".csv", ".parquet", ".npz"):
         if name.lower().endswith(ending):

@@ -1,7 +1,7 @@
 """A folder with a folder for each class: which files are in it, and which class each has.
 
-Whatever lies below a class's folder belongs to it, however deep. Hidden files, and those that
-systems leave behind, are not there at all; other files are named and left out.
+Everything below a class's folder belongs to the class, however deep. Hidden files, and those that
+systems leave behind, are ignored; other files of the wrong kind are listed and left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from plainnet.errors import DataError, FileError, counted
 
 Kind = Literal["images", "texts"]
 Broken = Literal["skip", "refuse"]
-"""What is done with files that cannot be read."""
+"""What happens to files that cannot be read."""
 
 ENDINGS: dict[str, Kind] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"), "images"),
@@ -35,17 +35,17 @@ CHECKPOINT = ".checkpoint"
 
 @dataclass(frozen=True)
 class Folder:
-    """What can be learned from: files with their classes."""
+    """Files to learn from, with their classes."""
 
     name: str
     kind: Kind
     paths: list[Path]
     labels: list[str]
     left_out: list[str] = field(default_factory=list)
-    """A sentence for each file that was found and does not count."""
+    """A sentence for each file that was found but left out."""
 
     def without(self, broken: dict[Path, str]) -> Folder:
-        """Without these files, for the reasons given."""
+        """The folder without these files, for the reasons given."""
         kept = [i for i, path in enumerate(self.paths) if path not in broken]
         return Folder(
             self.name,
@@ -57,12 +57,12 @@ class Folder:
 
 
 def is_folder(source: str) -> bool:
-    """Whether a folder is meant; a dataset of the same name comes first, and ./NAME is a folder."""
+    """Whether a folder is meant; a dataset's name wins over a folder's, but ./NAME is a folder."""
     return source not in datasets.NAMES and Path(source).is_dir()
 
 
 def refuse_single(source: str) -> None:
-    """Refuse one picture or text to learn from: its class would be the name of its folder."""
+    """Refuse to learn from one picture or text, whose class would be the name of its folder."""
     path = Path(source)
     if path.is_file() and _ending(path) in ENDINGS:
         raise DataError(
@@ -101,7 +101,7 @@ def to_learn(source: str) -> Folder:
 
 
 def to_predict(sources: Sequence[str], kind: Kind) -> tuple[list[Path], list[str]]:
-    """(files, lines about what was left out): those that are named, and those in named folders."""
+    """(files, lines about what was left out) for the named files and those in named folders."""
     paths: list[Path] = []
     left_out: list[str] = []
     for source in sources:
@@ -120,7 +120,7 @@ def to_predict(sources: Sequence[str], kind: Kind) -> tuple[list[Path], list[str
 
 
 def say_left_out(lines: Sequence[str]) -> None:
-    """Name on stderr what was left out, also where the rest of the output is not wanted."""
+    """List on stderr what was left out, even with --quiet."""
     for line in lines[:LISTED]:
         complain(f"left out: {line}", OK)
     if len(lines) > LISTED:
@@ -128,7 +128,7 @@ def say_left_out(lines: Sequence[str]) -> None:
 
 
 def checksum(root: Path) -> int:
-    """Of the names and contents of all files."""
+    """A checksum of the names and contents of all files."""
     found = 0
     for path in _below(root, []):
         line = f"{path.relative_to(root)}\0{path.stat().st_size}\0"

@@ -1,6 +1,6 @@
-"""What the commands say of themselves."""
+"""Help texts of the commands."""
 
-HELP = """Train neural networks on tables, and predict with them.
+HELP = """Train neural networks on tables, images and texts, and predict with them.
 
 \b
 Examples:
@@ -11,22 +11,24 @@ Examples:
 
 TRAIN_HELP = """Learn to predict a column of a table from the others, and save the model.
 
-Texts, dates, booleans and missing values are used as they are. Whether the target is classes or
-numbers is told from its values. A fifth of the rows is held out for testing, and a fifth of the
-rest, at most 3,000 rows, decides which epoch is kept. Images (digits, fashion-mnist, an .npz with X
-of 3 axes or more) get a plain network, by default 128 and 64 wide. Ctrl-C stops training, and the
-best model so far is saved, as it is if the terminal or the reader of the output is gone. An older
-model of the same name is replaced, and no other file.
+Texts, dates, booleans and missing values need no preparation. Whether the target holds classes or
+numbers is inferred from its values. A fifth of the rows is held out for testing, and a fifth of the
+rest, at most 3,000 rows, decides which epoch is kept. Images (digits, fashion-mnist, or an .npz in
+which X has 3 or more axes) get a plain network, by default with hidden layers of 128 and 64 units;
+a tenth of their training rows chooses the epoch. Ctrl-C, or closing the terminal, stops training
+and saves the best model so far; if nobody reads the output any more, training goes on. An older
+model of the same name is replaced, but no other file.
 
-A folder that has a folder of pictures for each class (.png, .jpg, .bmp, .gif, .webp; extra
-`images`) is learned by a small residual network, and one of texts (.txt) by networks that know
-words and parts of words. Files of another kind, broken ones and empty texts are left out and named,
-also with -q.
+If SOURCE is a folder with a folder of pictures for each class (.png, .jpg, .bmp, .gif, .webp; extra
+`images`), a small residual network is trained; with texts (.txt), networks that read words and
+parts of words. Files of other kinds, broken files and empty texts are left out and listed, even
+with -q.
 
-A run that takes longer than some seconds keeps checkpoints in the folder MODEL.checkpoint until it
-ends. After a crash, the same command with --resume continues from there, to the same model, bit for
-bit, as if nothing had happened; after Ctrl-C it goes on too. Without --resume, the next run of that
-name removes them. A folder of texts takes less time, and does without.
+A run that takes more than about ten seconds keeps checkpoints in the folder MODEL.checkpoint until
+it ends. After a crash, the same command with --resume continues from there and ends with the same
+model, bit for bit, as an uninterrupted run. After Ctrl-C, --resume continues too. Without --resume,
+the next run with that name removes the checkpoints. A folder of texts trains quickly and keeps
+none.
 
 \b
 Examples:
@@ -41,8 +43,8 @@ Examples:
 
 PREDICT_HELP = """Write the predicted class or number of each row, as CSV.
 
-Columns are found by their names; those that the model does not need are ignored. If a dataset has
-its own test rows, these are predicted. Of pictures and texts, the first column is the file.
+Columns are matched by name; those that the model does not need are ignored. If a dataset has its
+own test rows, these are predicted. For pictures and texts, the first column is the file name.
 
 \b
 Examples:
@@ -52,10 +54,10 @@ Examples:
   plainnet predict reviews-model.skops new.txt more-reviews/
 """
 
-EXPLAIN_HELP = """Show every number of one prediction, in its formula.
+EXPLAIN_HELP = """Show every number of one prediction in its formula.
 
-It goes from the cells of the row, or the pixels or words, through each layer to the probabilities
-or the predicted number. Of a long sum the first and the last terms are written out.
+The explanation starts at the cells of the row, or the pixels or words, and goes through each layer
+to the probabilities or the predicted number. Only the first and last terms of a long sum are shown.
 
 \b
 Examples:
@@ -66,11 +68,13 @@ Examples:
 
 DOCTOR_HELP = """Say what is wrong with a model, or with the rows that it was trained on.
 
-Give the source and the options that it was trained with: the same rows train, and those that tested
-the model validate here. Of images, short trainings on copies show what a training would; the model
-stays as it is. Each finding has its evidence, a remedy and, where there is any, code for it.
+Give the source and the options that the model was trained with, so that the same rows count as
+training rows; its test rows serve as validation rows. For images, copies of the network are trained
+for a short time; the model itself does not change. Each finding has its evidence, a remedy and, if
+there is any, code for it.
 
-An agent of `plainnet rl train` is given alone: new ones with its settings learn for a short time.
+An agent from `plainnet rl train` needs no source: new agents with its settings are trained for a
+short time.
 
 \b
 Examples:
@@ -80,12 +84,12 @@ Examples:
   plainnet doctor CartPole-v1-ppo.npz
 """
 
-TUNE_HELP = """Look for better settings for a table's model than the preset's.
+TUNE_HELP = """Search for better settings than the preset's, for a model of a table.
 
-Each trial trains with other settings and is judged by the loss on the validation rows; the test
-rows are not looked at. The first trial is the preset. All trials are kept in a file, so that the
-same command continues where it was stopped, by Ctrl-C or otherwise. The best settings are printed
-as a command.
+Each trial trains a model with different settings and is judged by the loss on the validation rows;
+the test rows are not used. The first trial is the preset. All trials are kept in a file, so the
+same command continues after an interruption, by Ctrl-C or otherwise. The best settings are printed
+as a `plainnet train` command.
 
 \b
 Examples:
@@ -93,7 +97,7 @@ Examples:
   plainnet tune houses.csv.gz --target price --preset fast --timeout 600
 """
 
-RL_HELP = """Let agents learn in Gymnasium's environments, and watch them.
+RL_HELP = """Train agents in Gymnasium's environments, and watch them.
 
 \b
 Examples:
@@ -103,10 +107,11 @@ Examples:
 
 RL_TRAIN_HELP = """Train an agent, save it, and report how well it does.
 
-It is saved after about each tenth of the steps, and --resume continues from there: after a crash,
-to the same agent as if nothing had happened; after Ctrl-C, which also saves it, with new episodes.
-Without --resume, an agent in FILE is replaced once the new one has made all its steps, and until
-then it is saved as FILE-unfinished. The figure at the end is the mean return of 100 new episodes.
+The agent is saved after about every tenth of the steps, and --resume continues from there: after a
+crash, it ends with the same agent as an uninterrupted run; after Ctrl-C, which also saves the
+agent, it starts new episodes. Without --resume, an agent in FILE is replaced only when the new one
+has made all its steps; until then, the new one is saved as FILE-unfinished. The figure at the end
+is the mean return of 100 new episodes.
 
 \b
 Examples:
@@ -117,7 +122,7 @@ Examples:
 
 RL_WATCH_HELP = """Show an episode in the terminal, or save it as a GIF.
 
-The agent takes what it thinks best, and the same seed gives the same episode.
+The agent takes the action that it thinks best, and the same seed gives the same episode.
 
 \b
 Examples:

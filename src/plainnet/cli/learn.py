@@ -1,4 +1,4 @@
-"""`plainnet train`: finds out what there is to learn, and trains a model."""
+"""`plainnet train`: finds out what the source holds, and trains a model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from plainnet.training.interrupts import on_ctrl_c
 def learn(
     settings: Settings, out: Path | None, resume: bool, quiet: bool, page: Path | None
 ) -> None:
-    """Run `plainnet train`. All that can be refused is refused before training begins."""
+    """Run `plainnet train`. Whatever can be refused is refused before training begins."""
     settings.check()
     file = None if page is None else page_file(page)
     if out is not None:
@@ -63,7 +63,7 @@ def learn(
 
 
 def page_file(path: Path) -> PageFile:
-    """Where the page of a run goes, refused if it cannot be made."""
+    """Where the page of a run goes; it is refused here if it cannot be made."""
     from plainnet.cli.pages.figures import require_figures
 
     require_figures()

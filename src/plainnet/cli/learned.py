@@ -1,4 +1,4 @@
-"""What training has made: a model, its scores for the terminal, and the page of the run."""
+"""The result of training: a model, its scores for the terminal, and the page of the run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Learned(NamedTuple):
-    """A model, and what can be said of it once it is saved."""
+    """A model, and what to show about it once it is saved."""
 
     model: Any
     show_test: Callable[[], None]
-    """Prints how good it is."""
+    """Prints how good the model is."""
     document: Callable[[], Document]
     """Makes the page that `--report` asks for."""

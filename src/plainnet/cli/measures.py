@@ -1,4 +1,4 @@
-"""What is measured on the test rows, for the terminal and for the page of a run."""
+"""Measures on the test rows, for the terminal and for the page of a run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Array = npt.NDArray[Any]
 
 
 def counts(y: Array, P: Array) -> Array:
-    """How many rows of each class were taken for each, shape (K, K).
+    """The confusion matrix: how many rows of each class were predicted as each, shape (K, K).
 
     Parameters
     ----------
-    y : array of m positions of classes
+    y : array of m class positions
     P : array of shape (m, K)
         Probabilities.
     """
@@ -38,7 +38,7 @@ def rates(matrix: Array) -> tuple[Array, ...]:
 
 
 def confusions(matrix: Array) -> list[tuple[int, int, int]]:
-    """(true, predicted, count) of each confusion that has happened, the most frequent first."""
+    """(true, predicted, count) of each confusion that occurred, the most frequent first."""
     wrong = matrix - np.diag(np.diag(matrix))
     pairs = np.argwhere(wrong)
     found = [(int(i), int(j), int(wrong[i, j])) for i, j in pairs]
@@ -46,7 +46,7 @@ def confusions(matrix: Array) -> list[tuple[int, int, int]]:
 
 
 def of_numbers(y: Array, predicted: Array, seen: Array) -> dict[str, float]:
-    """How far predictions are from y, and how far the mean of the targets `seen` in training is."""
+    """How far predictions are from y, and how far the mean of the training targets `seen` is."""
     k = exponents(seen)
     mean = np.ldexp(np.ldexp(seen, -k).mean(), k)
     return {

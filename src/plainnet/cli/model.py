@@ -25,7 +25,7 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Recipe:
-    """How pixels become inputs of the network, and its outputs classes. JSON in the file."""
+    """How pixels become network inputs, and outputs become classes. Stored as JSON in the file."""
 
     task: str
     source: str
@@ -34,11 +34,11 @@ class Recipe:
     mean: float
     scale: float
     classes: list[bool] | list[int] | list[float] | list[str]
-    """In the order of the network's outputs, in the type that the target had."""
+    """The classes in the order of the network's outputs, with the type that the target had."""
     plainnet: str = plainnet.__version__
 
     def inputs(self, X: Array) -> Array:
-        """Pixels, shape (m, n), standardised, as float32."""
+        """Pixels, shape (m, n), as standardised float32."""
         inputs = np.empty(X.shape, np.float32)
         with np.errstate(over="ignore"):
             for start in range(0, len(X), ROWS_AT_ONCE):
@@ -54,7 +54,7 @@ class Recipe:
 
 
 def standardise(X: Array) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels; pixels that never change are divided by 1."""
+    """Mean and standard deviation over all pixels; the latter is 1 if all are equal."""
     mean, scale = float(X.mean(dtype=np.float64)), float(X.std(dtype=np.float64))
     return mean, scale if scale > 0 else 1.0
 
@@ -142,7 +142,7 @@ def _are_labels(values: Any, *kinds: type) -> bool:
 
 
 def check_model_writable(path: Path) -> tuple[Path, bool]:
-    """Where a model will be saved, and whether it replaces an older one, never another file."""
+    """Where a model will be saved, and whether it replaces an older model; no other file may be."""
     place = check_writable(path)
     return place, check_replaceable(path, place, "a model of `plainnet train`", _is_loadable)
 

@@ -1,4 +1,4 @@
-"""Files that the command writes: checked before the work, and written whole or not at all."""
+"""Files that the command writes: checked before any work, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from plainnet.files.places import check_place, moved_into_place
 
 
 def check_writable(path: Path, special: str = "") -> Path:
-    """Where `path` will be written, links followed; an error says why it cannot be.
+    """Where `path` will be written, with links followed; an error says why it cannot be.
 
-    Trying is the only sure test, so writing is begun and given up. `special` says what to do
-    instead where something other than an ordinary file is there.
+    Trying is the only sure test, so a write is started and abandoned. `special` says what to do
+    instead if something other than an ordinary file is there.
     """
     try:
         place = path.resolve()
@@ -39,7 +39,7 @@ def check_writable(path: Path, special: str = "") -> Path:
 
 
 def check_replaceable(path: Path, place: Path, kind: str, is_one: Callable[[Path], bool]) -> bool:
-    """Whether a file will be replaced: only one of the same kind may be; an empty one is free.
+    """Whether a file will be replaced: only a file of the same kind, or an empty one, may be.
 
     Anything else is refused.
     """
@@ -54,9 +54,9 @@ def check_replaceable(path: Path, place: Path, kind: str, is_one: Callable[[Path
 
 
 class PageFile:
-    """A page that a command writes; one of an earlier run is replaced, and no other file.
+    """A page that a command writes; it may replace the page of an earlier run, but no other file.
 
-    Whatever can be refused is refused when it is made, before any work.
+    Whatever can be refused is refused in the constructor, before any work.
     """
 
     def __init__(self, path: Path, command: str) -> None:
@@ -70,7 +70,7 @@ class PageFile:
         check_replaceable(path, self.place, f"a page of `plainnet {command}`", self._is_one)
 
     def write(self, document: str) -> None:
-        """The mark by which it is known comes after the first line, which says that it is HTML."""
+        """Write the page, with its identifying mark after the first line, which says it is HTML."""
         with written_whole(self.path, self.place) as file:
             file.write(document.replace("\n", f"\n{self.mark}\n", 1))
 
@@ -81,7 +81,7 @@ class PageFile:
 
 @contextmanager
 def written_whole(path: Path, place: Path) -> Iterator[TextIO]:
-    """A text file to write, which takes its place only if all went well."""
+    """A text file to write, which takes its place only if writing succeeds."""
     try:
         with moved_into_place(place) as raw:
             file = TextIOWrapper(cast("BinaryIO", raw), encoding="utf-8", newline="")

@@ -1,4 +1,4 @@
-"""Files of pictures, as `class_folders` asks for them."""
+"""Picture files, with the interface that `class_folders` expects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOR_OTHERS: Mapping[str, str] = dict.fromkeys(("n_networks", "encoding"), "table
 def read(
     paths: Sequence[Path], broken: Broken, encoding: str | None, *, learning: bool
 ) -> tuple[dict[Path, Path], dict[Path, str]]:
-    """(the paths, which the estimator reads itself, what is wrong with others); all are tried."""
+    """(paths that can be read, what is wrong with the others); every file is tried."""
     from plainnet.estimators.images.pictures import pixels_of
 
     optional("PIL", purpose="pictures", extra="images")
@@ -46,7 +46,7 @@ def estimator(settings: Settings) -> Any:
 
 
 def networks(settings: Settings, files: int) -> int:
-    """How many it trains."""
+    """How many networks it trains."""
     return 1
 
 
@@ -56,7 +56,7 @@ def validation(networks: int) -> str:
 
 
 def opening(console: Console, model: Any) -> Callback:
-    """Shows to what size the pictures are brought, and the network, when both are known."""
+    """Show the size that pictures are brought to, and the network, once both are known."""
     return _Opening(console, model)
 
 

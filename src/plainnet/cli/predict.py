@@ -24,7 +24,7 @@ from plainnet.errors import FileError, SettingError, require_number
 Array = npt.NDArray[Any]
 
 FILE, PREDICTION, PROBABILITY, ENDS = "file", "prediction", "proba_", ["low", "high"]
-"""The first column where files are predicted, the first of others, and what comes after it."""
+"""The names of the output columns: the file, if files are predicted; the prediction; and so on."""
 LONGEST_HEADER = 2**20
 
 
@@ -90,7 +90,7 @@ def _check_out(out: Path, model: Path, named: Sequence[str]) -> Path:
 
 
 def are_predictions(path: Path) -> bool:
-    """Whether a file begins like those that this command writes."""
+    """Whether a file begins like one that this command writes."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             start = file.read(LONGEST_HEADER)

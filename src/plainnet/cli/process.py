@@ -1,6 +1,6 @@
-"""The process around a command: streams that may be closed, full or read by nobody, and signals.
+"""The process of a command: its signals, and streams that may be closed, full or unread.
 
-Nothing here needs more than Python.
+This module needs the standard library only.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from types import FrameType
 from typing import TextIO
 
 lost: list[OSError] = []
-"""Why reports of the running command were not written to the end."""
+"""The errors that kept reports of the running command from being written."""
 stopped_by: list[int] = []
-"""The signals other than Ctrl-C's that have asked the running command to stop."""
+"""The signals, other than Ctrl-C's, that have asked the running command to stop."""
 
 
 class OutputError(Exception):
@@ -28,7 +28,7 @@ class OutputError(Exception):
 
 
 class Output(io.TextIOBase):
-    """Standard output for a result: it is delivered, or an error says why not."""
+    """Standard output for a result: either it is delivered, or an error says why not."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -47,7 +47,7 @@ class Output(io.TextIOBase):
         return self.stream.fileno()
 
     def close(self) -> None:
-        """The stream is the process's and stays open."""
+        """Do nothing: the stream belongs to the process and stays open."""
 
     def write(self, text: str) -> int:
         try:
@@ -72,7 +72,7 @@ class Output(io.TextIOBase):
 
 
 class Report(Output):
-    """Standard output for a report: where it accepts no more, the work continues without it."""
+    """Standard output for a report: if it accepts no more, the work continues without it."""
 
     def write(self, text: str) -> int:
         if not lost:
@@ -92,13 +92,13 @@ class Report(Output):
 
 
 def report() -> Report:
-    """Standard output as it is now, for a report."""
+    """The current standard output, for a report."""
     stream = sys.stdout
     return Report(stream.stream if isinstance(stream, Output) else stream)
 
 
 def reason_of_loss() -> str | None:
-    """Why part of the report is lost; None if nothing is, or if its reader left."""
+    """Why part of the report was lost; None if nothing was, or if its reader left."""
     found = next((error for error in lost if not isinstance(error, BrokenPipeError)), None)
     return None if found is None else _not_written(found)
 
@@ -110,7 +110,7 @@ def _not_written(error: OSError) -> str:
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Standard output that reports when it cannot be written, before Python ends."""
+    """Reports that standard output cannot be written, before Python exits."""
     lost.clear()
     _open_missing()
     stream = sys.stdout
@@ -155,7 +155,7 @@ def _finish(stream: TextIO) -> None:
 
 @contextmanager
 def warnings_in_lines() -> Iterator[None]:
-    """Each warning of ours is a line on stderr, without the place in the code; none comes twice."""
+    """Print each of plainnet's warnings once, as a line on stderr without the place in the code."""
     seen: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *place: object) -> None:
@@ -177,9 +177,9 @@ def warnings_in_lines() -> Iterator[None]:
 
 @contextmanager
 def stopped_like_ctrl_c() -> Iterator[None]:
-    """Let a request to terminate, or a terminal that is gone, act like Ctrl-C.
+    """Let a request to terminate, or a closed terminal, act like Ctrl-C.
 
-    Training then stops after its step, and what it has learned is saved. Signals that are ignored
+    Training then stops after its current step, and the model is saved. Signals that are ignored
     (nohup) or have a handler are left alone.
     """
     stopped_by.clear()

@@ -1,4 +1,4 @@
-"""Training in progress: a bar on a terminal, a handful of lines elsewhere."""
+"""Progress of training: a bar on a terminal, a handful of lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from rich.progress import BarColumn, Progress, TextColumn
 from plainnet.callbacks import Callback, Run
 
 LINES = 10
-"""About this many lines are printed where there is no terminal."""
+"""About this many lines are printed if there is no terminal."""
 SECONDS = 0.05
-"""Seconds between two looks at the loss; a step may take far less."""
+"""Seconds between updates of the shown loss; a step may take far less."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What is shown of the validation rows."""
+    """A measure on the validation rows, and how it is shown."""
 
     name: str
     column: str
-    """Of the history."""
+    """The column of the history."""
     shown: Callable[[float], str] = "{:.4f}".format
 
     def of(self, run: Run) -> str:
-        """Its last value; a dash where nothing was held out to measure it on."""
+        """The last value; a dash if no rows were held out."""
         last = run.history.last()
         return self.shown(last[self.column]) if self.column in last else "-"
 
 
 @contextmanager
 def watching(console: Console, measure: Measure, networks: int = 1) -> Iterator[Bar | Lines]:
-    """What shows training in progress; closed also when training ends with an error."""
+    """Show the progress of training; the display is closed even if training fails."""
     watcher = (Bar if console.is_terminal else Lines)(console, measure, networks)
     try:
         yield watcher
@@ -44,7 +44,7 @@ def watching(console: Console, measure: Measure, networks: int = 1) -> Iterator[
 
 
 class Bar(Callback):
-    """A bar that moves with the steps, with the loss and a measure of the validation rows."""
+    """A bar that moves with the steps, with the loss and a measure on the validation rows."""
 
     only_shows = True
 
@@ -119,7 +119,7 @@ class Bar(Callback):
 
 
 class Lines(Callback):
-    """A line for the first epoch, each tenth, and the last; of several networks, for the last."""
+    """A line for the first epoch, every tenth and the last; with several networks, one each."""
 
     only_shows = True
 
@@ -143,7 +143,7 @@ class Lines(Callback):
             self._print(run)
 
     def close(self) -> None:
-        """Nothing needs closing."""
+        """Do nothing: there is nothing to close."""
 
     def _print(self, run: Run) -> None:
         self.printed = len(run.history)
@@ -156,7 +156,7 @@ class Lines(Callback):
 
 
 def time_left(seconds: float, share: float) -> str:
-    """The time left, if this share of the work took `seconds`."""
+    """The remaining time, if this share of the work took `seconds`."""
     return f"{duration(seconds * (1 - share) / share)} left" if share > 0 else ""
 
 

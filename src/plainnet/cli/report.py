@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 CLASSES_SHOWN = 20
-"""With more classes, the table shows those that do worst."""
+"""With more classes, the table shows the worst ones."""
 CONFUSIONS_SHOWN = 5
 LONGEST_NAME = 28
 
@@ -36,16 +36,16 @@ COLUMNS_SHOWN = 20
 
 
 def make_console(quiet: bool) -> Console:
-    """A console that prints names as they are: a column called [red] is not a colour.
+    """A console that prints names literally: a column called [red] is not a colour.
 
-    Where its output cannot be written, or its reader has left, the work continues without it.
+    If its output cannot be written, or its reader has left, the work continues without it.
     """
     file = cast("IO[str]", process.report())
     return Console(file=file, markup=False, emoji=False, highlight=False, quiet=quiet)
 
 
 def show_table(console: Console, table: Table) -> None:
-    """What was read, and what is to be learned."""
+    """Show what was read, and what is to be learned."""
     rows, target = len(table.X), table.target
     console.print(
         f"{table.name}: {counted(rows, 'row')}, {counted(table.X.shape[1], 'feature')}",
@@ -67,7 +67,7 @@ def show_table(console: Console, table: Table) -> None:
 
 
 def show_images(console: Console, images: Images) -> None:
-    """What was read."""
+    """Show what was read."""
     m = len(images.y) + (0 if images.test is None else len(images.test[1]))
     console.print(
         f"{images.name}: {counted(m, 'row')}, {counted(len(images.columns), 'feature')}, "
@@ -83,9 +83,9 @@ def show_rows(
     note: str = "",
     what: str = "Rows",
 ) -> None:
-    """How the rows are split; stratified is None where the dataset decides.
+    """Show how the rows are split; stratified is None if the dataset decides.
 
-    `note` says more about them.
+    `note` says more about the split.
     """
     counts = ", ".join(f"{size:,} {use}" for use, size in sizes.items())
     how = {True: f"stratified, seed {seed}", False: f"seed {seed}", None: "the dataset's own"}
@@ -96,7 +96,7 @@ def show_rows(
 
 
 def validation(networks: int, what: str = "rows") -> str:
-    """How the estimators that may average several networks choose their epochs."""
+    """How an estimator that may average several networks chooses its epochs, in words."""
     share = f"fifth of the {what} to learn from, at most 3,000,"
     if networks == 1:
         return f"A {share} decides which epoch is kept."
@@ -107,7 +107,7 @@ def validation(networks: int, what: str = "rows") -> str:
 
 
 def show_columns(console: Console, described: list[tuple[str, str]]) -> None:
-    """What is done with each column."""
+    """Show what is done with each column."""
     table = _table("column", "used as")
     for name, note in described[:COLUMNS_SHOWN]:
         table.add_row(_name(name), note)
@@ -118,7 +118,7 @@ def show_columns(console: Console, described: list[tuple[str, str]]) -> None:
 
 
 def show_network(console: Console, network: Network) -> None:
-    """Each layer with its output's shape and its number of parameters."""
+    """Show each layer with its output's shape and its number of parameters."""
     table = _table("layer", ">output shape", ">parameters")
     for row in rows_of(network):
         table.add_row(row.name, row.shape, row.size)
@@ -132,7 +132,7 @@ def show_network(console: Console, network: Network) -> None:
 def show_end(
     console: Console, history: History, epochs: int, best: int, seconds: float, why: str = ""
 ) -> None:
-    """Why training ended, and which parameters were kept; `best` counts from 0, -1 for none."""
+    """Show why training ended and which epoch was kept; `best` counts from 0, -1 for none."""
     done = len(history)
     if history.stopped == "Ctrl-C":
         console.print(f"Interrupted after {done} of {counted(epochs, 'epoch')}.")
@@ -182,7 +182,7 @@ def _show_ends(
 def show_classes(
     console: Console, y: Array, P: Array, classes: list[Any], what: str = "rows"
 ) -> None:
-    """Accuracy, log-loss, a table of the classes and the commonest confusions, on test rows.
+    """Show accuracy, log-loss, a table of the classes and common confusions, on test rows.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def show_classes(
 
 
 def show_numbers(console: Console, y: Array, predicted: Array, seen: Array) -> None:
-    """How far predictions are from y on the test rows, and from those `seen` in training."""
+    """Show how far predictions are from y, and how far the mean of the training targets is."""
     table = _table("on the test rows", ">value")
     for name, value in measures.of_numbers(y, predicted, seen).items():
         table.add_row(name, f"{value:.4f}" if name == "R2" else number(value))
@@ -215,29 +215,29 @@ def show_numbers(console: Console, y: Array, predicted: Array, seen: Array) -> N
 
 
 def number(value: float) -> str:
-    """A number that is easy to read: 61,235 or 0.01235."""
+    """A number in an easily readable form: 61,235 or 0.01235."""
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def precise(value: float) -> str:
-    """A number to compare with others."""
+    """A number with enough digits to compare with others."""
     return f"{value:,.6g}"
 
 
 def show_page(console: Console, path: Path | str) -> None:
-    """Where the page of the run is."""
+    """Show where the page of the run is."""
     console.print(f"Wrote the report {path}, to look at in a browser.", soft_wrap=True)
 
 
 def show_saved(console: Console, path: Path | str, replaced: bool) -> None:
-    """Where the model is, and what to do with it."""
+    """Show where the model is, and what to do with it."""
     verb = "Replaced the model" if replaced else "Saved the model as"
     command = f"plainnet predict {quote(str(path))} SOURCE"
     console.print(f"{verb} {path}. To use it: {command}", soft_wrap=True)
 
 
 def show_resumed(console: Console, folder: Path, continues: bool) -> None:
-    """Whether an earlier run goes on."""
+    """Show whether an earlier run is continued."""
     says = (
         f"Continuing from {folder}." if continues else f"Nothing to resume in {folder}: beginning."
     )
@@ -245,7 +245,7 @@ def show_resumed(console: Console, folder: Path, continues: bool) -> None:
 
 
 def show_unfinished(console: Console, folder: Path) -> None:
-    """How an interrupted run may go on."""
+    """Show how an interrupted run can be continued."""
     console.print(f"The same command with --resume goes on from {folder}.", soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""`plainnet rl`: agents that learn in an environment, and their episodes in a terminal."""
+"""`plainnet rl`: trains agents in an environment, and shows episodes in a terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from plainnet.rl.watching import shrunk
 AGENTS = {"ppo": rl.PPO, "a2c": rl.A2C, "reinforce": rl.REINFORCE, "dqn": rl.DQN}
 EVALUATED = 100
 LINES = 10
-"""About this many lines are printed where there is no terminal."""
+"""About this many lines are printed if there is no terminal."""
 
 
 def train(

@@ -1,4 +1,4 @@
-"""Which rows to train on, which to validate on, which to test on."""
+"""Splits rows into training, validation and test rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEST_SIZE = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Indices of rows."""
+    """Indices of the rows in the three parts."""
 
     fit: Array
     validation: Array
@@ -26,7 +26,7 @@ class Parts:
 
     @property
     def sizes(self) -> tuple[int, int, int]:
-        """How many rows are in each."""
+        """How many rows are in each part."""
         return len(self.fit), len(self.validation), len(self.test)
 
 
@@ -39,10 +39,10 @@ def split(
     *,
     most: int | None = None,
 ) -> Parts:
-    """The m rows in three parts, with the same shares of each label. A test size of 0 means none.
+    """Split m rows into three parts with the same share of each label. A test size of 0 means none.
 
-    `validation_size` is a share of the rows that are not tested on; with large data it is less, so
-    that about `most` rows validate.
+    `validation_size` is a share of the rows that are not tested on; it is reduced for large data,
+    so that about `most` rows validate.
     """
     rest, test = np.arange(m), np.arange(0)
     if test_size != 0:

@@ -1,4 +1,4 @@
-"""What the user can choose, checked before any work."""
+"""The user's settings, checked before any work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plainnet.engine.settings import TrainingSettings
 from plainnet.errors import SettingError
 
 WIDEST = 65_536
-"""A hidden layer wider than this is a typing error."""
+"""A hidden layer wider than this is taken for a typing error."""
 KINDS = ("number", "text", "category", "date", "drop")
 KIND = re.compile(f"{'|'.join(KINDS)}|date:.+")
 HIDDEN = "hidden_layer_sizes"
@@ -28,13 +28,13 @@ TYPED = {HIDDEN: "hidden", "n_networks": "networks"}
 
 @dataclass(frozen=True)
 class Settings:
-    """What to learn from, and how. None leaves a choice to the program."""
+    """What to learn from, and how. None leaves the choice to the program."""
 
     source: str
     target: str | None = None
     drop: tuple[str, ...] = ()
     column: tuple[str, ...] = ()
-    """NAME=KIND for each column whose kind is not to be told from its values."""
+    """NAME=KIND for each column whose kind is not to be inferred from its values."""
     task: Task | None = None
     separator: str | None = None
     decimal: str | None = None
@@ -46,13 +46,13 @@ class Settings:
 
     @property
     def random_state(self) -> int:
-        """The seed as scikit-learn takes it, below 2^32."""
+        """The seed in the range that scikit-learn takes, below 2^32."""
         seed = self.seed
         return seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1)[0])
 
     @classmethod
     def typed(cls, values: Mapping[str, Any]) -> Self:
-        """From what was typed, by the names of the options; other names are left alone."""
+        """Settings from the typed values, by the names of the options; other names are ignored."""
         values = {
             n: value.value if isinstance(value, Enum) else value for n, value in values.items()
         }
@@ -62,7 +62,7 @@ class Settings:
         return cls(**own).with_training(values)
 
     def with_training(self, values: Mapping[str, Any]) -> Self:
-        """With other settings of the training, by the names of their options."""
+        """A copy with other settings of the training, by the names of their options."""
         typed = {name: TYPED.get(name, name) for name in vars(self.training)}
         new = {name: values[short] for name, short in typed.items() if short in values}
         if isinstance(new.get(HIDDEN), str):
@@ -70,7 +70,7 @@ class Settings:
         return replace(self, training=replace(self.training, **new))
 
     def by_option(self) -> dict[str, Any]:
-        """What to type to have these settings, by the names of the options."""
+        """The values to type to get these settings, by the names of the options."""
         found: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
@@ -81,7 +81,7 @@ class Settings:
 
     @property
     def command(self) -> str:
-        """What to type to train with these settings, without where the model goes."""
+        """The command that trains with these settings, without the model's file."""
         typed = ["plainnet", "train", self.source]
         for name, value in self.by_option().items():
             several = value if isinstance(value, tuple) else [value]
@@ -92,18 +92,18 @@ class Settings:
 
     @property
     def text(self) -> TextFormat:
-        """How the source is written, if it is a CSV file."""
+        """The text format of the source, if it is a CSV file."""
         return TextFormat(self.separator, self.encoding)
 
     @property
     def kinds(self) -> dict[str, str] | None:
-        """The kinds of the columns that --column names, as the estimators take them."""
+        """The kinds of the columns that --column names, in the estimators' form."""
         kinds = dict(map(_kind, self.column))
         return {name: kind for name, kind in kinds.items() if kind != "drop"} or None
 
     @property
     def dropped(self) -> list[tuple[str, str]]:
-        """(option, column) for each column that is left out."""
+        """(option, column) for each column to leave out."""
         typed = map(_kind, self.column)
         return [("--drop", name) for name in self.drop] + [
             ("--column", name) for name, kind in typed if kind == "drop"
@@ -128,7 +128,7 @@ class Settings:
 
 
 def option(name: str) -> str:
-    """A setting's name as it is typed."""
+    """A setting's name in the form that is typed."""
     return f"--{TYPED.get(name, name).replace('_', '-')}"
 
 
@@ -145,7 +145,7 @@ def _kind(typed: str) -> tuple[str, str]:
 
 
 def as_text(widths: Sequence[int]) -> str:
-    """Widths as they are typed: "128,64"."""
+    """Widths in the form that is typed: "128,64"."""
     return ",".join(map(str, widths))
 
 

@@ -1,4 +1,4 @@
-"""Turns what the user names, a dataset or a file, into rows to learn from or to predict."""
+"""Turns a source (a dataset or a file) into rows to learn from or to predict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 TARGETS = ("target", "class", "label", "y")
-"""A column of one of these names is the target where the user names none."""
+"""A column with one of these names is the target if the user names none."""
 LEAST_ROWS = 10
 FOR_TABLES = ("drop", "column", "task", "decimal", "separator", "encoding")
 
@@ -37,7 +37,7 @@ class Table:
     X: pd.DataFrame
     target: Target
     dropped: int
-    """Rows that were left out, since they have no target."""
+    """How many rows were left out because they have no target."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,21 +46,21 @@ class Images:
 
     name: str
     X: Array
-    """Pixels, shape (m, n): float64, or float32 as a dataset has them."""
+    """Pixels, shape (m, n): float64, or float32 if the dataset stores them so."""
     y: Array
     """Positions in `classes`, shape (m,)."""
     classes: list[Any]
-    """Sorted, or in the order in which a dataset is published; of the type that the target has."""
+    """Class labels with the target's type, sorted, or in the order of a published dataset."""
     columns: tuple[str, ...]
     target: str
     shape: tuple[int, ...]
-    """Of one image: (height, width), or with channels at the end."""
+    """The shape of one image: (height, width), or with channels at the end."""
     test: tuple[Array, Array] | None = None
-    """The (X, y) that are kept for testing, if the source says so."""
+    """The (X, y) that the source sets aside for testing, if any."""
 
 
 def to_learn(settings: Settings) -> Table | Images:
-    """All rows of the source that a model can learn from."""
+    """All rows in the source that a model can learn from."""
     source, target = settings.source, settings.target
     if source in datasets.NAMES:
         if target is not None:
@@ -77,7 +77,7 @@ def to_learn(settings: Settings) -> Table | Images:
 def to_predict(
     source: str, columns: Sequence[str], unused: Sequence[str] = (), text: TextFormat = GUESSED
 ) -> pd.DataFrame:
-    """The columns of these names; a dataset gives its test rows if it has any.
+    """The columns with these names; a dataset gives its test rows if it has any.
 
     Those that are `unused` are left out.
     """
@@ -121,7 +121,7 @@ def _file(source: str) -> Path:
 
 
 def default_name(source: str, ending: str) -> str:
-    """A file that belongs to this source: adult.csv.gz gives adult-model.skops."""
+    """The default file name for a source: adult.csv.gz gives adult-model.skops."""
     return f"{stem(Path(source))}{ending}"
 
 

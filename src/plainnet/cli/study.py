@@ -16,16 +16,16 @@ from plainnet.cli.tables import Task
 from plainnet.errors import FileError, PlainnetError, SettingError, optional
 
 NAME = "plainnet"
-"""The study's name in its file."""
+"""The name of the study in its file."""
 STARTED_WITH = 10
-"""Random trials before the sampler learns from results."""
+"""How many random trials come before the sampler learns from results."""
 
 TABLES = {
     "alembic_version", "studies", "study_directions", "study_system_attributes",
     "study_user_attributes", "trial_heartbeats", "trial_intermediate_values", "trial_params",
     "trial_system_attributes", "trial_user_attributes", "trial_values", "trials", "version_info",
 }  # fmt: skip
-"""What Optuna makes in a study's file."""
+"""The tables that Optuna creates in a study's file."""
 
 WHY = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -40,13 +40,13 @@ WHY = {
 
 
 def default_path(source: str) -> Path:
-    """NAME-study.db, next to the source."""
+    """The default file: NAME-study.db, next to the source."""
     folder = Path() if source in datasets.NAMES else Path(source).parent
     return folder / sources.default_name(source, "-study.db")
 
 
 def check(path: Path) -> Path:
-    """Where the study is or will be; refuses a file that something else made."""
+    """The study's file; a file made by another program is refused."""
     place = check_writable(path)
     if not place.exists() or place.stat().st_size == 0:
         return place
@@ -83,7 +83,7 @@ def _begin_anew(place: Path) -> None:
 
 
 def identity(task: Task, settings: Settings) -> dict[str, Any]:
-    """What trials must have in common to be compared."""
+    """The settings that trials must share to be comparable."""
     pandas = optional("pandas", purpose="reading tables", extra="cli")
     table = task.table
     chosen = settings.by_option()
@@ -99,7 +99,7 @@ def identity(task: Task, settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
-    """The study in this file, made if necessary; refuses one of other data or settings."""
+    """The study in this file, created if necessary; one with other data or settings is refused."""
     if path.exists() and path.stat().st_size:
         _begin_anew(path)
     # An URL would read something into a ?, # or % of the path.
@@ -137,9 +137,9 @@ def opened(optuna: Any, path: Path, identity: dict[str, Any]) -> Iterator[Any]:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Refuse a study that another process uses: it would take our trials for interrupted ones.
+    """Refuse a study that another process uses, since it would take our trials for interrupted.
 
-    The lock is SQLite's, which the system takes back even from a killed process.
+    The lock is SQLite's, which the system releases even if the process is killed.
     """
     lock = path.with_name(f".{path.name}.lock")
     if lock.is_dir() or (lock.exists() and lock.stat().st_size):  # ours stays empty
@@ -172,7 +172,7 @@ def alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Say in one line what the database reports, however deep in Optuna's errors it is."""
+    """Report a database error in one line, however deep in Optuna's errors it is."""
     try:
         yield
     except PlainnetError:  # it has been said

@@ -1,4 +1,4 @@
-"""`plainnet train` on tables: the tabular estimators, always on the same rows."""
+"""`plainnet train` on tables: the tabular estimators, with a fixed split of the rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A table with its rows in three parts: the seed and the test size decide them."""
+    """A table with its rows in three parts, which the seed and the test size determine."""
 
     table: Table
     parts: rows.Parts
@@ -58,10 +58,10 @@ class Task:
         return np.sort(np.concatenate([self.parts.fit, self.parts.validation]))
 
     def fit(self, model: Any, callbacks: list[Callback], *, hold_out: bool) -> None:
-        """Let the estimator learn; it keeps none of the callbacks.
+        """Fit the estimator; it keeps none of the callbacks.
 
-        `hold_out` keeps the validation rows from it, so that models can be compared by them. How a
-        column is written is told from all rows: it must be able to read those that test it.
+        `hold_out` withholds the validation rows, so that models can be compared on them. How a
+        column is written is inferred from all rows, since the model must read the test rows too.
         """
         model.set_params(callbacks=callbacks)
         model._whole = self.table.X
@@ -99,7 +99,7 @@ class Task:
 
 
 def prepare(table: Table, settings: Settings) -> Task:
-    """The rows in three parts; as many validate as the estimators would hold out."""
+    """The rows in three parts, with as many validation rows as the estimators would hold out."""
     from plainnet.estimators.held_out import HELD_OUT, MOST_HELD_OUT
 
     y = table.target

@@ -1,4 +1,4 @@
-"""Files of texts, as `class_folders` asks for them."""
+"""Text files, with the interface that `class_folders` expects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOR_OTHERS: Mapping[str, str] = dict.fromkeys(
 def read(
     paths: Sequence[Path], broken: Broken, encoding: str | None, *, learning: bool
 ) -> tuple[dict[Path, str], dict[Path, str]]:
-    """(texts, what is wrong with the files of others).
+    """(texts, what is wrong with the other files).
 
     An empty text says nothing about its class: it is predicted, but not learned from.
     """
@@ -62,7 +62,7 @@ def estimator(settings: Settings) -> Any:
 
 
 def networks(settings: Settings, files: int) -> int:
-    """How many it trains."""
+    """How many networks it trains."""
     from plainnet.estimators.texts.recipe import RECIPES
 
     return settings.training.n_networks or RECIPES["default"].networks_for(files)
@@ -74,7 +74,7 @@ def validation(networks: int) -> str:
 
 
 def opening(console: Console, model: Any) -> Callback:
-    """Shows how large the vocabulary is, and the first network, when both are known."""
+    """Show the size of the vocabulary and the first network, once both are known."""
     return _Opening(console, model)
 
 

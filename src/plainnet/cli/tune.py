@@ -1,4 +1,4 @@
-"""`plainnet tune`: trials of settings around the preset's, kept in a file."""
+"""`plainnet tune`: tries settings around the preset's, and keeps the trials in a file."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class _Interrupted(Callback):
 
 
 def command(settings: Settings) -> str:
-    """What to type to train with these settings."""
+    """The command that trains with these settings."""
     words = ["plainnet", "train", settings.source]
     for name, value in settings.by_option().items():
         values = [] if value is None or name == "source" else [value]

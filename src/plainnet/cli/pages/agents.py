@@ -36,36 +36,36 @@ from plainnet.rl.watching import Moment, shrunk
 Array = npt.NDArray[Any]
 
 EPISODES, FRAMES, FRAME_WIDTH = 10, 8, 160
-"""New episodes that are looked at step by step; pictures of one, and their width in pixels."""
+"""Number of new episodes to record; pictures of one, and their width in pixels."""
 LEARNED_ANEW = 20_000
-"""Steps that the doctor lets new agents learn, at most."""
+"""The most steps for which the doctor trains new agents."""
 CUT_OFF = 0.05
-"""The weight of a reward that no longer counts."""
+"""The discounted weight below which a reward no longer counts."""
 NUMBERS = 40
-"""Of an observation, one by one."""
+"""The most numbers of an observation that are shown one by one."""
 SHUFFLED = 2_000
-"""Observations whose decisions are compared."""
+"""How many observations have their decisions compared."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """A new one, from beginning to end."""
+    """A new episode, from beginning to end."""
 
     seed: int
     moments: list[Moment]
 
     @property
     def rewards(self) -> Array:
-        """Of each step."""
+        """The reward of each step."""
         return np.array([moment.reward for moment in self.moments[:-1]])
 
     @property
     def total(self) -> float:
-        """Its return."""
+        """The return of the episode."""
         return float(self.rewards.sum())
 
     def returns(self, gamma: float) -> Array:
-        """What followed from each step on, discounted."""
+        """The discounted return from each step on."""
         found = np.zeros(len(self.rewards))
         following = 0.0
         for t in range(len(found) - 1, -1, -1):
@@ -74,7 +74,7 @@ class Episode:
 
 
 def document(agent: rl.Agent, command: str, returns: Array, seconds: float) -> Document:
-    """All of it; `returns` are those of new episodes."""
+    """The whole page; `returns` come from new episodes."""
     episodes = [Episode(seed, list(rl.episode(agent, seed=seed))) for seed in range(EPISODES)]
     seen = [m.observation for each in episodes for m in each.moments[:-1]]
     observed = agent.environments.observed(np.array(seen))

@@ -1,4 +1,4 @@
-"""A page of sections that loads nothing from elsewhere, and that a browser prints well."""
+"""A page of sections that loads nothing from elsewhere and prints well from a browser."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ break-inside:avoid}
 
 
 class Fact(NamedTuple):
-    """A number that is read first, and what it is."""
+    """A key number, and what it is."""
 
     name: str
     value: str
@@ -72,24 +72,24 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """A part under a heading."""
+    """A part of the page under a heading."""
 
     title: str
     content: Sequence[Markup]
 
     @property
     def anchor(self) -> str:
-        """The name that a link leads to."""
+        """The name of the link target."""
         return self.title.lower().replace(" ", "-")
 
 
 @dataclass(frozen=True)
 class Document:
-    """All that a page says."""
+    """The contents of a page."""
 
     title: str
     notes: Sequence[Markup]
-    """Below the title."""
+    """The line below the title."""
     facts: Sequence[Fact]
     sections: Sequence[Section]
 
@@ -119,21 +119,21 @@ def subtitle(text: str) -> Markup:
 
 
 def aside(text: str) -> Markup:
-    """A sentence that explains what is seen."""
+    """A sentence that explains what is shown."""
     return element("p", text, class_="plainnet-aside")
 
 
 def side_by_side(*parts: Markup) -> Markup:
-    """Parts in a row, or below each other where there is no room."""
+    """Parts in a row, or below each other if there is no room."""
     return element("div", *parts, class_="plainnet-row")
 
 
 def wide(shown: Table, *, wraps: bool = False) -> Markup:
-    """A table that scrolls where it is wider than the page, or whose cells wrap."""
+    """A table that scrolls if it is wider than the page, or whose cells wrap."""
     look = "plainnet-wide plainnet-free" if wraps else "plainnet-wide"
     return element("div", table(shown), class_=look)
 
 
 def on_screen(*parts: Markup) -> Markup:
-    """Parts that are not printed."""
+    """Parts that are shown on screen but not printed."""
     return element("div", *parts, class_="plainnet-screen")

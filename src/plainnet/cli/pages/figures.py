@@ -1,4 +1,4 @@
-"""What is drawn on a page: matplotlib's figures, small charts in cells, and pictures."""
+"""Drawings on a page: matplotlib figures, small charts in cells, and pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plainnet.inspection.markup import Markup, element
 Array = npt.NDArray[Any]
 
 INK = "#010203"
-"""Stands for the colour of the page's text, which is dark or light as its reader has it."""
+"""Stands for the page's text colour, which is dark or light according to the reader's theme."""
 LOOK = {
     **dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
@@ -30,19 +30,19 @@ LOOK = {
 }
 METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 MANY = 1000
-"""Points from which on a cloud is a picture of pixels, which is smaller than so many circles."""
+"""From this many points, a scatter plot is saved as pixels, which are smaller than circles."""
 BAR_WIDTH, BAR_HEIGHT = 6, 24
 LARGEST = 160
 """Pixels along a side of a picture on the page."""
 
 
 def require_figures() -> None:
-    """Refuse, before any work, to make a page where nothing can draw its figures."""
+    """Refuse, before any work, to make a page if its figures cannot be drawn."""
     optional("matplotlib", purpose="a report", extra="plots")
 
 
 def figure(draw: Callable[[Any], Any], said: str, size: tuple[float, float] = (4.8, 3.4)) -> Markup:
-    """What `draw` draws on axes of this size in inches; `said` describes it in words."""
+    """The figure that `draw` makes on axes of this size in inches; `said` describes it."""
     matplotlib = optional("matplotlib", purpose="a report", extra="plots")
     figures = optional("matplotlib.figure", purpose="a report", extra="plots")
     file = StringIO()
@@ -61,7 +61,7 @@ def figure(draw: Callable[[Any], Any], said: str, size: tuple[float, float] = (4
 
 
 def bars(counts: Sequence[float], said: str, color: str = BLUE) -> Markup:
-    """Bars as high as their numbers, small enough for the cell of a table."""
+    """A bar chart small enough for the cell of a table."""
     highest = max(counts, default=0) or 1
     rects = []
     for i, count in enumerate(counts):
@@ -82,7 +82,7 @@ def bars(counts: Sequence[float], said: str, color: str = BLUE) -> Markup:
 
 
 def histogram(values: Array, bins: int = 20) -> list[int]:
-    """How many numbers there are in each of the bins from the least to the largest."""
+    """A histogram of numbers, in bins from the smallest to the largest."""
     if not len(values):
         return []
     values = values / 2  # so that their range is finite
@@ -96,8 +96,8 @@ def histogram(values: Array, bins: int = 20) -> list[int]:
 def picture(pixels: Array, caption: str, *, signed: bool = False) -> Markup:
     """Pixels, shape (height, width) or (height, width, 1 or 3), and a caption below them.
 
-    Of other axes the mean is taken. They are shown from the least to the largest; those that are
-    `signed` have zero in the middle, in white, and colours for both sides.
+    The mean over further leading axes is shown. The scale goes from the smallest to the largest
+    value; if `signed`, zero is white in the middle, and each sign has a colour.
     """
     images = optional("matplotlib.image", purpose="a report", extra="plots")
     shown = np.asarray(pixels, np.float64)
@@ -121,5 +121,5 @@ def picture(pixels: Array, caption: str, *, signed: bool = False) -> Markup:
 
 
 def pictures(shown: Sequence[Markup], *, wide: bool = False) -> Markup:
-    """Pictures in rows."""
+    """Pictures arranged in rows."""
     return element("div", *shown, class_="plainnet-pictures" + " plainnet-frames" * wide)

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 READ, READ_AT_ONCE = 40, 100
-"""Words of a text that are left out in turn; texts in which that is done."""
+"""How many words of a text are left out in turn, and how many texts that is done for."""
 TELLING = 10
-"""Words that are shown of each class."""
+"""How many words are shown for each class."""
 CLASSES = 20
 SHADE = 0.35
-"""How deep the colour of the word is that matters most."""
+"""The opacity of the colour of the most important word."""
 
 
 def document(run: Run) -> Document:
-    """All of it."""
+    """The whole page."""
     model, folder, what = run.model, run.folder, f"{NAMED[run.folder.kind]}s"
     (X, y), (X_test, y_test) = run.of(run.rest), run.of(run.test)
     names = model.classes_.tolist()

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 EXAMPLES, CLASSES = 8, 20
-"""Of a class; of more classes, no examples are shown."""
+"""How many examples of a class; with more classes than this, none are shown."""
 AVERAGED, ROUGHLY = 300, 0.1
-"""Test images whose maps are averaged; how exact the maps of single ones are."""
+"""How many test images' maps are averaged, and the tolerance of their attribution."""
 
 
 def document(run: Run, settings: Settings, epochs: int, seconds: float) -> Document:
-    """All of it, of a plain network on pixels."""
+    """The whole page, for a plain network on pixels."""
     images, network, recipe = run.images, run.network, run.recipe
     pixels, ids = run.test
     X = recipe.inputs(pixels)
@@ -73,7 +73,7 @@ def document(run: Run, settings: Settings, epochs: int, seconds: float) -> Docum
 def of_examples(
     taken: Callable[[Array], Sequence[Array]], ids: Array, names: Sequence[Any], tested: int
 ) -> Section:
-    """How many images of each class are learned from, and the first, which `taken` gives."""
+    """How many images of each class are learned from, and the first ones, from `taken`."""
     counts = np.bincount(ids, minlength=len(names))
     said = f"{len(ids):,} images are learned from, and {tested:,} are held out to test on."
     content = [paragraph(said)]
@@ -96,7 +96,7 @@ def _counted(counts: Array, names: Sequence[Any]) -> Markup:
 
 
 def of_maps(network: Network, X: Array, scores: Classes, as_image: Any, as_map: Any) -> Section:
-    """Which pixels speak for the class that is predicted, in one image of each class and in all."""
+    """Which pixels support the predicted class, in one image of each class and on average."""
     wanted = []
     for k in range(min(len(scores.names), CLASSES)):
         of_class = np.flatnonzero((scores.ids == k) & (scores.P.argmax(axis=1) == k))

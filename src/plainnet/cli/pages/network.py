@@ -1,4 +1,4 @@
-"""The network of a run, how its training went, and what the doctor says of it."""
+"""The network of a run, its training, and the doctor's findings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CURVES = (("training", "{}", BLUE, "-"), ("validation", "val_{}", ORANGE, "--"))
 
 
 def of_network(network: Network, networks: int = 1) -> Section:
-    """Its diagram, and its layers; of several networks, the first stands for all."""
+    """The diagram and the layers; the first of several networks stands for all."""
     rows = rows_of(network)
     titles = ["layer", "output shape", "parameters"]
     shown = Table(titles, [[row.name, row.shape, row.size] for row in rows], numbers=titles[1:])
@@ -40,7 +40,7 @@ def of_network(network: Network, networks: int = 1) -> Section:
 def of_training(
     histories: Sequence[History], best: Sequence[int], epochs: int, seconds: float
 ) -> Section:
-    """The curves of all networks; `best` counts epochs from 0, -1 for none."""
+    """The training curves of all networks; `best` counts epochs from 0, -1 for none."""
     done = [len(history) for history in histories]
     said = f"{counted(done[0], 'epoch')} of {epochs:,}"
     if len(done) > 1:
@@ -96,10 +96,10 @@ def _curves(histories: Sequence[History], measure: str, best: Sequence[int]) -> 
 
 
 def of_doctor(diagnosis: Report) -> Section:
-    """Its verdicts."""
+    """The doctor's verdicts."""
     return Section("Doctor", [content_of(diagnosis)])
 
 
 def of_command(command: str) -> Markup:
-    """What was typed to get this page."""
+    """The command that made this page."""
     return element("p", element("code", command))

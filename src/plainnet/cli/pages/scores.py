@@ -1,4 +1,4 @@
-"""How good the predictions of the test rows are."""
+"""How good the predictions on the test rows are."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from plainnet.inspection.markup import Markup, paragraph
 Array = npt.NDArray[Any]
 
 NUMBERED = 15
-"""With more classes, the numbers of a confusion matrix would overlap; its colours remain."""
+"""With more classes, a confusion matrix has colours only: its numbers would overlap."""
 DRAWN = 60
-"""With more, not even the names can be read."""
+"""With more classes, not even the names can be read."""
 COVERAGE = 0.9
 BINS = 20
 
@@ -43,9 +43,9 @@ class Classes:
     P : array of shape (m, K)
         Probabilities.
     names : sequence
-        Of the classes.
+        Names of the classes.
     what : str
-        What a row is, in the plural.
+        The word for rows, in the plural.
     """
 
     model: Any
@@ -67,12 +67,12 @@ class Classes:
 
     @property
     def worth_a_look(self) -> Array:
-        """Where the right class has not got half of the probability."""
+        """Rows whose right class has less than half of the probability."""
         return np.asarray(self.losses > np.log(2))
 
     @property
     def facts(self) -> list[Fact]:
-        """What the page says first."""
+        """The key numbers at the top of the page."""
         matrix = measures.counts(self.ids, self.P)
         commonest = matrix.sum(axis=1).max()
         return [
@@ -82,7 +82,7 @@ class Classes:
         ]
 
     def said(self, i: int) -> str:
-        """What was predicted for a row, and what it is."""
+        """The prediction for a row, and its target."""
         k, true = int(self.P[i].argmax()), int(self.ids[i])
         said = f"{self.names[k]} with {self.P[i, k]:.1%}"
         if k == true:
@@ -90,7 +90,7 @@ class Classes:
         return f"predicted {said}; it is {self.names[true]}, which had {self.P[i, true]:.1%}"
 
     def sections(self) -> Iterator[Section]:
-        """How often each class was taken for each other, and what the probabilities are worth."""
+        """How often classes were confused, and how good the probabilities are."""
         yield Section("Test", list(self._confusion()))
         yield Section("Calibration", list(self._calibration()))
 
@@ -167,7 +167,7 @@ class Numbers:
     X : rows as the model takes them
     y, predicted : arrays of shape (m,)
     seen : array
-        The targets that it was trained on.
+        The targets of the training rows.
     """
 
     model: Any
@@ -184,12 +184,12 @@ class Numbers:
 
     @property
     def worth_a_look(self) -> Array:
-        """Where the prediction is not exact."""
+        """Rows whose prediction is not exact."""
         return np.asarray(self.losses > 0)
 
     @property
     def facts(self) -> list[Fact]:
-        """What the page says first."""
+        """The key numbers at the top of the page."""
         found = measures.of_numbers(self.y, self.predicted, self.seen)
         return [
             Fact("test R2", f"{found['R2']:.4f}"),
@@ -197,12 +197,12 @@ class Numbers:
         ]
 
     def said(self, i: int) -> str:
-        """What was predicted for a row, and what it is."""
+        """The prediction for a row, and its target."""
         predicted, y = report.number(float(self.predicted[i])), report.number(float(self.y[i]))
         return f"predicted {predicted}; it is {y}"
 
     def sections(self) -> Iterator[Section]:
-        """How far predictions are off, and whether that is foreseen."""
+        """How far the predictions are off, and whether their intervals foresee it."""
         figures = []
         for kind, said in (
             ("actual_vs_predicted", "targets over predictions"),

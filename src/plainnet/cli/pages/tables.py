@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 COLUMNS = 100
-"""More are not shown one by one."""
+"""With more columns, they are not shown one by one."""
 LABELS = 3
-"""Of a column of categories, by name."""
+"""How many categories of a column are named."""
 SHUFFLES, MOST_SHUFFLED, PREDICTIONS, MOST_ROWS, FEWEST_ROWS = 5, 1_000, 300_000, 3_000, 100
-"""Of each column, to see what it is worth, and in all; predicted rows in all, and at once."""
+"""Shuffles of one column and of all; predicted rows in all, and per shuffle at most and least."""
 DRAWN = 20
 
 
 def document(task: Task, model: Any, settings: Settings, epochs: int, seconds: float) -> Document:
-    """All of it, of an estimator that has learned from the task's rows."""
+    """The whole page, for an estimator that has learned from the task's rows."""
     X, y = task.of(task.parts.test)
     scores: Classes | Numbers
     if task.is_classification:
@@ -80,7 +80,7 @@ def _place(X: Any, i: int) -> str:
 
 
 def of_columns(task: Task, model: Any) -> Section:
-    """What the columns hold, and what is done with them."""
+    """What the columns hold, and how they are used."""
     table = task.table
     said = f"{counted(len(table.X), 'row')}, {counted(table.X.shape[1], 'column')}."
     used, held = len(task.rest), len(task.parts.test)
@@ -159,7 +159,7 @@ def _of_labels(labels: list[Any]) -> list[str]:
 
 
 def is_missing(label: str) -> bool:
-    """Whether it is that of an empty cell, or a word for one."""
+    """Whether a label is empty, or a word for a missing value."""
     return label == MISSING or says_missing(label)
 
 
@@ -177,7 +177,7 @@ def _short(label: Any) -> str:
 
 
 def of_importances(model: Any, X: Any, y: Array, task: Task) -> Section:
-    """How much worse the predictions are when a column's cells are mixed up (Breiman 2001)."""
+    """How much worse the predictions get when a column's cells are shuffled (Breiman 2001)."""
     inspection = optional("sklearn.inspection", purpose="importances", extra="cli")
     columns = X.shape[1]
     if columns > MOST_SHUFFLED:

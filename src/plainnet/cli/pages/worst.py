@@ -1,4 +1,4 @@
-"""The test rows that are predicted worst, each with the trace of its prediction."""
+"""The test rows with the worst predictions, each with its trace."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from plainnet.inspection.tracing.html import Bounds, content_of
 
 SHOWN = 5
 CELLS, LONGEST = 40, 300
-"""Of a row; characters of one."""
+"""How many cells of a row are shown, and characters of a cell."""
 TRACED = Bounds(formulas=60, cells=1_500, lines=300)
-"""How much a page shows of each trace."""
+"""How much of each trace a page shows."""
 
 
 def worst_of(scores: Classes | Numbers) -> list[int]:
@@ -33,9 +33,9 @@ def of_worst(
     shown: Callable[[int], Markup],
     traced: Callable[[int], Trace],
 ) -> Section:
-    """What each of them holds, what was predicted for it, and why.
+    """Each row's contents, its prediction, and the reason for it.
 
-    `named` says what a row is called, `shown` what is in it, and `traced` gives its trace.
+    `named` gives a row's name, `shown` its contents, and `traced` its trace.
     """
     content: list[Markup] = [
         aside("Look here first for wrong labels, damaged rows, and kinds of rows that are rare.")
@@ -58,7 +58,7 @@ def _trace(traced: Callable[[int], Trace], i: int) -> Markup:
 
 
 def cells(names: Any, values: Any) -> Markup:
-    """Names with their values, as many as one looks at."""
+    """Names with their values, up to a limit."""
     more = len(names) - CELLS
     pairs = [
         element("div", element("span", f"{name}"), " ", element("strong", _cell(value)))
