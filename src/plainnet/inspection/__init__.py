@@ -1,4 +1,4 @@
-"""The glass box: gradients checked, every number shown, which inputs mattered, what is wrong."""
+"""Looking inside: checks gradients, traces numbers, finds which inputs mattered, and faults."""
 
 from importlib import import_module
 from typing import Any

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from plainnet.training.learning_rate import LearningRates
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 320, 190, 58, 14, 40, 36
-"""Of a chart in pixels, and the margins around what is plotted."""
+"""The size of a chart in pixels, and the margins around the plot."""
 
 BLUE, ORANGE = "#3b82f6", "#d97706"  # which stand out from white and from black
 POINTS = 200
-"""A longer curve keeps the lowest and the highest point of each of so many pieces."""
+"""A longer curve is cut into this many pieces, and keeps each one's extremes."""
 MOST_CHARTS = 4
 MOST_TICKS = 7
 
@@ -30,7 +30,7 @@ Ticks = Mapping[float, str]
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through points; dashes or its width tell it from others where colours do not."""
+    """A line through points; dashes or width distinguish it where colours do not."""
 
     label: str
     points: Points
@@ -121,7 +121,7 @@ def chart(
     bounds: tuple[float, float] | None = None,
     mark: Mark | None = None,
 ) -> Markup:
-    """Curves between bounds, by default their extremes; outside nothing is drawn."""
+    """A chart of curves within bounds, by default their extremes; nothing is drawn outside."""
     points = [point for curve in curves for point in curve.points]
     left, right = min(x for x, _ in points), max(x for x, _ in points)
     left, right = min(left, *ticks), max(right, *ticks)

@@ -1,4 +1,4 @@
-"""Two implementations of one network: which array differs first, by how much, and where."""
+"""Compares two implementations of a network: which array differs first, how much and where."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ BACKWARD, UPDATE = "backward_propagation", "update_parameters"
 START = "parameters"
 
 ROUNDING = 1e-14
-"""A difference that counts as none, where all of the book's numbers are next to 0."""
+"""A difference that counts as none if all of the book's numbers are close to 0."""
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
     """Which array differs first, in the order of computation.
 
-    Printed, it says so in words; a notebook adds a table of what agrees.
+    Printing it says so in words; a notebook adds a table of the arrays that agree.
 
     Attributes
     ----------
@@ -44,13 +44,14 @@ class Comparison:
         The name of the first array that differs or is missing, or the method that failed; None if
         all agree.
     during : str
-        The method that computes it; "parameters" for a shape that differs before the pass, and ""
-        where arrays are compared that are there already.
+        The method that computes it; "parameters" if a shape differs before the pass, and "" if
+        existing arrays are compared.
     place : tuple of int or None
         The index of the largest difference.
     agree : tuple of str
         The arrays that agree, all of them before `first`.
     text : str
+        The result in words.
     """
 
     first: str | None
@@ -84,27 +85,27 @@ class Comparison:
 def compare(
     mine: Any, book: Any, X: Any = None, Y: Any = None, *, tolerance: float = 1e-6
 ) -> Comparison:
-    """Find the first array of `mine` that differs from that of `book`, such as a wrong dW1.
+    """Find the first array in `mine` that differs from the one in `book`, such as a wrong dW1.
 
-    With X and Y, two objects of the guide's class, such as a student's and
+    With X and Y, two objects of the guide's class, such as a student's and a
     `plainnet.NeuralNetwork`, go through one step of training: copies of both start with the
     parameters of `book`. Biases that are all 0 become small random numbers in both, since a bias of
-    0 would hide that it is left out. What is looked for has the names of the guide:
+    0 would hide that it was forgotten. The names are those of the guide:
 
     - `parameters`, a dictionary of W1, b1, W2 ...; and `learning_rate`, if there is one, which
       becomes that of `book`
     - `forward_propagation(X)`, which returns the cache, a dictionary of A0, Z1, A1, Z2 ...; also in
       a tuple, or as the attribute `cache`
-    - `compute_loss(AL, Y)`, a number; what it adds in the logarithm may be any number up to 1e-7
+    - `compute_loss(AL, Y)`, a number; a constant added inside the logarithm may be up to 1e-7
     - `backward_propagation(cache, Y)`, which returns dW1, db1, dW2 ..., also as the attribute
       `grads`
     - `update_parameters(grads)`, which changes `parameters`
 
-    An error in a method of `mine` is its result. Where the numbers say which mistake it is, such as
-    a missing 1/m or a missing mask of ReLU, the text says so.
+    If a method of `mine` raises an error, that is the result. If the numbers show which mistake it
+    is, such as a missing 1/m or a missing ReLU mask, the text says so.
 
     Without X and Y, two dictionaries of arrays are compared, in the order of `book`, or two objects
-    by those attributes of `book` that are arrays, numbers or dictionaries of them.
+    by the attributes of `book` that are arrays, numbers or dictionaries of them.
 
     Parameters
     ----------
@@ -114,8 +115,8 @@ def compare(
     Y : array of shape (classes, m), optional
         One-hot columns.
     tolerance : float
-        The largest difference that counts as none, relative to the largest number of the book's
-        array; in the update, to the largest step.
+        The largest difference that counts as none, relative to the largest number in the book's
+        array, or for the update to the largest step.
 
     Examples
     --------

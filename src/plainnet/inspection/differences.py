@@ -1,4 +1,4 @@
-"""Central differences, what a check found with them, and how it is shown."""
+"""Central differences, and the result of a gradient check with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RIGHT, WRONG = "right", "WRONG"
 
 
 class Element(NamedTuple):
-    """An element of a gradient: its place, what the code under test says, and the differences."""
+    """An element of a gradient: its index, the gradient under test, and central differences."""
 
     place: tuple[int, ...]
     analytic: float
@@ -30,13 +30,14 @@ class Element(NamedTuple):
 class GradientCheck:
     """The relative error of each gradient: max |analytic - numeric| / max(|analytic|, |numeric|).
 
-    Printed, and in a notebook, it is a table with a verdict on each.
+    It is printed as a table with a verdict on each gradient, also in a notebook.
 
     Attributes
     ----------
     errors : {name: float}
         For every parameter, and for the input.
     tolerance : float
+        The largest relative error that passes.
     worst : {name: (place, analytic, numeric)}
         The element with the largest error.
     """
@@ -91,7 +92,7 @@ def at(place: tuple[int, ...]) -> str:
 
 
 def instead(given: float, expected: float) -> str:
-    """Both numbers, with as many digits as tell them apart."""
+    """Both numbers, with enough digits to tell them apart."""
     for digits in (4, 6, 9, 17):
         texts = [f"{number:.{digits}g}" for number in (given, expected)]
         if texts[0] != texts[1]:
@@ -109,11 +110,11 @@ def relative_error(
     *,
     scaled_step: bool = False,
 ) -> tuple[float, Element]:
-    """The largest difference from central differences, relative to the largest gradient; its place.
+    """The largest difference from central differences, relative to the largest gradient; its index.
 
-    Where the largest gradient is below `smallest`, the latter takes its place. A scaled step grows
-    with numbers above 1; below 1 a step in proportion counts too, where rounding leaves its
-    difference the digits: x^3 bends too much within 1e-5 of 1e-3, and 1e-6 - 1e-5 has no logarithm.
+    If the largest gradient is below `smallest`, `smallest` is used instead. A scaled step grows
+    with numbers above 1; below 1, a proportional step is tried too if rounding leaves it enough
+    digits: x^3 bends too much within 1e-5 of 1e-3, and 1e-6 - 1e-5 has no logarithm.
     """
 
     def difference(index: tuple[int, ...], step: float) -> float:

@@ -18,11 +18,11 @@ MARKS = {"input": "○", "layer": "●", "loss": "◆"}
 
 @dataclass(frozen=True, repr=False)
 class Drawing:
-    """What `Network.draw` returns: the text where it is printed, the SVG where a notebook shows it.
+    """A drawing from `Network.draw`: printed as text, shown as SVG in a notebook.
 
     In the text, rails on the left lead from each value to the nodes that read it: `○` is an input,
-    `●` a layer, `◆` a loss. A rail that ends or branches at a horizontal line, as in `╯`, `┤` and
-    `┼`, is read there; one that runs through, `─│─`, is not.
+    `●` a layer, `◆` a loss. A rail that ends or branches at a horizontal line (`╯`, `┤` or `┼`)
+    is read there; one that crosses it, `─│─`, is not.
     """
 
     nodes: tuple[Node, ...]
@@ -71,7 +71,7 @@ def drawing_of(network: Any, depth: int) -> Drawing:
 
 
 def lines_of(nodes: Sequence[Node]) -> list[str]:
-    """The rails, then what each node is."""
+    """The lines of the drawing: the rails, then a description of each node."""
     rows = [
         (rail, node.name, node.what, node.shape, node.size)
         for rail, node in zip(rails_of(nodes), nodes, strict=True)
@@ -87,10 +87,10 @@ def lines_of(nodes: Sequence[Node]) -> list[str]:
 
 
 def rails_of(nodes: Sequence[Node]) -> list[str]:
-    """For each node, its mark among the values that are still to be read, each in its column.
+    """For each node, its mark among the rails of values that are still to be read.
 
-    A node takes the column of a value that it is the last to read, so that it continues that rail,
-    or else a free one.
+    If a node is the last to read a value, it continues that value's rail; otherwise it takes a
+    free column.
     """
     last = {source: i for i, node in enumerate(nodes) for source in node.reads}
     live: dict[int, int] = {}  # the column of each value that is still to be read

@@ -1,4 +1,4 @@
-"""The gradient check of plain functions: f of arrays, and df, which returns the gradients."""
+"""The gradient check for plain functions f of arrays, where df returns the gradients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_function(
     samples: int | None,
     tolerance: float,
 ) -> GradientCheck:
-    """`check_gradients(f, df, x)`, for which see there."""
+    """See `check_gradients(f, df, x)`."""
     if not callable(df) or isinstance(df, type):
         raise SettingError(
             "a function f is checked by check_gradients(f, df, x): df, the function that returns "

@@ -1,8 +1,8 @@
-"""Is the gradient right? It is compared with central differences in float64.
+"""Gradient checks: compares gradients with central differences in float64.
 
     df/dx = (f(x + h) - f(x - h)) / 2h + O(h^2)
 
-with h = 1e-5, about the cube root of float64's precision, where the formula's error and the
+with h = 1e-5, about the cube root of float64's precision, where the truncation error and the
 rounding error are about equal.
 """
 
@@ -75,31 +75,33 @@ def check_gradients(
 
     `check_gradients(f, df, x)` is for plain functions: x is an array, a number, a dictionary of
     them, or a tuple of them, which f and df get as separate arguments. If f returns a number,
-    df(x) is its gradient, in the form of x; the gradient of x["W"] may be called "dW", and whatever
-    else is in a dictionary of gradients is left alone. If f returns an array, df is either the
+    df(x) is its gradient, in the form of x; the gradient of x["W"] may be called "dW", and other
+    entries in a dictionary of gradients are ignored. If f returns an array, df is either the
     derivative of each number, df(x), or a backward pass, df(x, dY): the gradient of
-    sum(f(x) * dY) for a random dY. Both get float64, and copies. They have to be smooth within
-    1e-5 of x; relative to x, where it is above 1.
+    sum(f(x) * dY) for a random dY. Both get copies in float64. They must be smooth within 1e-5
+    of x, or within that times x where x is above 1.
 
     Parameters
     ----------
     subject : Layer, Loss, Network or function
         A layer (a copy of it is checked), a loss, a network in float64, or f.
     X : float64 array, optional
-        The input, or the pre-activations that a loss gets. If left out, random normal numbers; then
-        `input_shape` is needed for a layer or a loss. For a function: df.
+        The input, or a loss's pre-activations. By default random normal numbers; then a layer or a
+        loss needs `input_shape`. For a function: df.
     y : array, optional
         Targets, for a loss or a network that needs them. For a function: x.
     input_shape : int or tuple of int
         Without the batch axis.
     batch_size : int
+        Rows of random input.
     training : bool
         Whether layers such as dropout act as in training.
     seed : int
-        For everything random, so that every evaluation sees the same dropout.
+        For everything random; every evaluation sees the same dropout.
     samples : int or None
         How many elements of each array are checked, chosen at random; None checks all.
     tolerance : float
+        The largest relative error that passes.
 
     Examples
     --------

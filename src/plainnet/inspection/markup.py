@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from plainnet.inspection.drawing import Drawing
 
 MANY = 20
-"""Rows from which on a table is folded."""
+"""A table with at least this many rows is folded."""
 LARGEST = 50
-"""Boxes of a drawing that is shown unasked."""
+"""The most boxes of a drawing that is shown by default."""
 
 STYLE = """
 .plainnet-output{line-height:1.4;overflow-x:auto}
@@ -33,14 +33,14 @@ font-variant-numeric:tabular-nums}
 .plainnet-scrolling{max-height:480px;overflow:auto}
 @media print{.plainnet-scrolling{max-height:none}}
 """
-"""Every rule is of a class that nobody else has, named twice where Jupyter has a rule for tables.
-Where a viewer drops them, the words remain."""
+"""Every rule uses a class of plainnet's own, doubled to override Jupyter's rules for tables. If a
+viewer drops the styles, the words remain."""
 
 PAGE = """
 :root{color-scheme:light dark}
 body{font-family:system-ui,sans-serif;margin:1.5em auto;max-width:75em;padding:0 1em}
 """
-"""Of a page of its own, which is light or dark as its reader has it."""
+"""The style of a page of its own, light or dark according to the reader's theme."""
 
 
 EMPTY = ("img",)
@@ -48,7 +48,7 @@ EMPTY = ("img",)
 
 
 class Markup(str):
-    """What is markup already; all other text is escaped."""
+    """Text that is markup already; all other text is escaped."""
 
 
 class Cell(str):
@@ -84,7 +84,7 @@ def _escaped(text: str) -> str:
 
 
 def output(*content: str, style: str = "") -> str:
-    """All that a cell shows, with more rules of style; marimo takes a plain string only."""
+    """A notebook cell's output, with extra style rules; marimo takes a plain string only."""
     rules = Markup(f"<style>{STYLE}{style}</style>")
     return str(element("div", rules, *content, class_="plainnet-output"))
 

@@ -1,4 +1,4 @@
-"""Typical mistakes in a network from scratch, each as the array that it leads to.
+"""Typical mistakes in a network written from scratch, each with the array it produces.
 
 `compare` names a mistake only where the array under test is the one that is listed here. The
 formulas are those of `plainnet.textbook`; P are the parameters, C is the cache, and layer `last` is
@@ -16,7 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 Mistakes = Iterable[tuple[str, Array]]
-"""What is said, and the array that it is said of."""
+"""A message, and the array that the mistake would produce."""
 
 
 def in_pre_activation(l: int, P: Arrays, C: Arrays) -> Iterator[tuple[str, Array]]:
@@ -147,7 +147,7 @@ def in_update(before: Array, step: Array, rate: float) -> Iterator[tuple[str, Ar
 
 
 def in_any(mine: Array, book: Array, close: Callable[[Array, Array], bool]) -> str | None:
-    """What two arrays of whatever meaning have to do with each other."""
+    """Mistakes that relate two arrays whatever they mean."""
     if mine.ndim == 2 and close(mine.T, book):
         return "it is the book's, transposed"
     if mine.shape != book.shape:

@@ -23,10 +23,10 @@ from plainnet.layers import (
 from plainnet.losses import EachOutput, Loss
 
 LONGEST = 36
-"""Characters of what a node is; the rest of a longer one is left to `Node.code`."""
+"""The most characters of a node's description; `Node.code` has the whole of a longer one."""
 
 Values = tuple[int, ...]
-"""Numbers of the nodes that make them."""
+"""Numbers of the nodes that compute them."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Node:
     what, code : str
         What it is, in short and in full.
     shape : str
-        The output's; of the loss of one output among several, its weight.
+        The output's shape; for the loss of one of several outputs, its weight.
     size : str
         The number of parameters, "" for none, and "as left" for those of a layer that already
         stands at `left`.

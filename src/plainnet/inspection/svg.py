@@ -22,7 +22,7 @@ Item = tuple[int, int]
 
 SWEEPS = 24
 CHARACTER, HEIGHT, MARGIN = 7.3, 44.0, 12.0
-"""In pixels: the width of a character, the height of a box, the space around the drawing."""
+"""The width of a character, the height of a box and the margin, in pixels."""
 
 EDGE, TEXT, MUTED = "#7c8798", "#0f172a", "#475569"  # the edges' is readable on white and on black
 COLORS = {
@@ -31,11 +31,11 @@ COLORS = {
     "output": ("#f8fafc", "#16a34a"),
     "loss": ("#dcfce7", "#16a34a"),
 }
-"""What a box is filled with, and its border."""
+"""The fill and the border of a box."""
 
 MERGE = "#a16207"
 ACCENTS = ("#c2410c", "#7e22ce", "#0f766e", "#be185d", "#4d7c0f", "#1d4ed8")
-"""Of layers that share parameters."""
+"""Colours for layers that share parameters."""
 
 
 class Layout:
@@ -78,7 +78,7 @@ class Layout:
         self._place()
 
     def way(self, source: int, reader: int) -> list[Item]:
-        """The items that an edge leads along. All edges from a node share what they pass."""
+        """The items along an edge; all edges from a node share them."""
         passed = range(self.ranks[source], self.ranks[reader])
         return [*((source, rank) for rank in passed), (reader, self.ranks[reader])]
 

@@ -1,4 +1,4 @@
-"""Which inputs mattered: by gradients, by covering parts of an input, by what layers attend to."""
+"""Which inputs mattered: by gradients, by hiding parts of an input, by what layers attend to."""
 
 from plainnet.inspection.attribution.gradients import gradient_times_input, integrated_gradients
 from plainnet.inspection.attribution.layer_maps import attention_rollout, grad_cam

@@ -1,8 +1,8 @@
-"""Which inputs mattered for an output: by its gradient, at X or on the way to it.
+"""Which inputs mattered for an output: by its gradient, at X or on a path to X.
 
 The output is a number of the last pre-activation Z, such as the logit of a class, before the
-activation that the loss has built in. The pass is that of prediction, and the network stays as it
-is: gradients are taken in a copy.
+activation that is built into the loss. The pass runs in prediction mode, and the network is not
+changed: gradients are taken in a copy.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from plainnet.inspection.attribution.probing import (
 from plainnet.network import Network
 
 ROUNDING = 1e-6
-"""A difference below this share of the outputs counts as this share."""
+"""A smaller difference, relative to the outputs, counts as this share of them."""
 
 
 def gradient_times_input(network: Network, X: Any, target: Any = None) -> Any:
     """The gradient of an output, times the input: R = dZ_k / dX * X.
 
-    Shrikumar et al. 2017 (DeepLIFT, section 2.2). In a linear network without biases these are the
-    parts of the sum that Z_k is; in others, where the output curves or saturates, they are what a
-    straight line through X would say. One forward and one backward pass.
+    Shrikumar et al. 2017 (DeepLIFT, section 2.2). In a linear network without biases, these are the
+    terms of the sum Z_k. In other networks, where the output bends or saturates, they are a linear
+    approximation at X. The cost is one forward and one backward pass.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ def gradient_times_input(network: Network, X: Any, target: Any = None) -> Any:
     X : array of shape (m, *input_shape)
         With several inputs, a dict of arrays.
     target : int or array of m ints, optional
-        k, an index of the last pre-activation. By default the predicted class of each row, the
-        largest of Z, or the only output: the log-odds of class 1 for `SigmoidCrossEntropy`. Of a
-        network with several outputs, {"its name": k}.
+        k, an index of the last pre-activation. By default the predicted class of each row (the
+        largest element of Z), or the only output: the log-odds of class 1 for
+        `SigmoidCrossEntropy`. For a network with several outputs, {"output name": k}.
 
     Returns
     -------
-    R : array of X's shape, or dict of such
-        Of ids that an `Embedding` reads, shape (m, time): dZ_k / dE * E, summed over each vector.
+    R : array of X's shape, or dict of such arrays
+        For ids that an `Embedding` reads, shape (m, time): dZ_k / dE * E, summed over each vector.
 
     Examples
     --------
@@ -85,36 +85,36 @@ def integrated_gradients(
     baseline: Any = 0.0,
     tolerance: float = 1e-3,
 ) -> Any:
-    """The mean gradient on the way from a baseline B to X, times that way.
+    """The mean gradient on the line from a baseline B to X, times X - B.
 
         R = (X - B) * integral from 0 to 1 of dZ_k / dX at B + a (X - B)  da
 
     Sundararajan et al. 2017, eq. 1. Their sum is the difference of the outputs, Z_k(X) - Z_k(B)
-    (completeness, proposition 1), which also says whether the integral is exact enough. The line is
-    first cut into four parts, of 8 Gauss-Legendre points each; those with the largest errors are
-    halved until all errors of a row are together within the tolerance. All of it is computed in
-    float64.
+    (completeness, proposition 1), which also shows whether the integral is accurate enough. The
+    line is first cut into four parts with 8 Gauss-Legendre points each; those with the largest
+    errors are halved until the errors of a row together are within the tolerance. Everything is
+    computed in float64.
 
     Parameters
     ----------
     network, X, target
-        As of `gradient_times_input`. The predicted class is that at X.
+        As in `gradient_times_input`. The predicted class is the one at X.
     baseline : number or array that broadcasts to X
-        An input that says nothing, such as a black image or the mean of a table. With several
-        inputs, a dict of them, or one for all. That of ids is always the zero vector.
+        An uninformative input, such as a black image or the mean of a table. With several inputs, a
+        dict of baselines, or one for all. The baseline of ids is always the zero vector.
     tolerance : float
-        How far a row's sum may be from the difference of its outputs, relative to it.
+        How far a row's sum may differ from the difference of its outputs, relative to it.
 
     Returns
     -------
-    R : array of X's shape, or dict of such
-        Of ids, shape (m, time), summed over each vector. Where `Masking` or an `Embedding` finds
-        padding in X, it is padding all the way.
+    R : array of X's shape, or dict of such arrays
+        For ids, shape (m, time), summed over each vector. Where `Masking` or an `Embedding` finds
+        padding in X, it stays padding on the whole line.
 
     Warns
     -----
     UserWarning
-        If 512 parts do not suffice for a row; its result is what they give.
+        If 512 parts are not enough for a row; its result is then less accurate.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What layers inside a network looked at: feature maps of convolutions, weights of attention."""
+"""What layers inside a network looked at: feature maps of convolutions, attention weights."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ IN_ORDER = Sequential | Residual | TransformerBlock | TiedEmbedding | None
 
 
 def grad_cam(network: Network, X: Any, target: Any = None, layer: str | None = None) -> Array:
-    """Where a convolution found what speaks for an output: a weighted sum of its feature maps.
+    """Where a convolution found evidence for an output: a weighted sum of its feature maps.
 
         a_k = mean over all places ij of dZ_c / dA_ijk
         L = max(0, sum_k a_k A_k)
 
     Selvaraju et al. 2017, eqs. 1 and 2. A is the layer's output, and L is brought to the input's
-    height and width by linear interpolation. Steps that are masked do not count, where the layer
-    knows of them, as `Conv1d` does.
+    height and width by linear interpolation. Masked steps do not count if the layer knows the mask,
+    as `Conv1d` does.
 
     Parameters
     ----------
     network, X, target
-        As of `gradient_times_input`.
+        As in `gradient_times_input`.
     layer : str, optional
-        The name of a layer whose output is images or sequences. By default the last `Conv2d` or
-        `Conv1d`; the activation after it has a name of its own, "3.relu" for example.
+        The name of a layer that outputs images or sequences. By default the last `Conv2d` or
+        `Conv1d`; to use the activation after it, give that layer's name, for example "3.relu".
 
     Returns
     -------
@@ -156,25 +156,26 @@ def _size(network: Network, inputs: Arrays, place: Place) -> tuple[int, ...]:
 def attention_rollout(network: Network, X: Any) -> Array:
     """How much of each step's final vector comes from each step of the input.
 
-        A_l = (P_l + I) / 2, P_l the mean of the attention weights of all heads
+        A_l = (P_l + I) / 2, where P_l is the mean of the attention weights over all heads
         R_l = A_l R_(l-1), R_0 = I
 
-    Abnar and Zuidema 2020, section 3, eq. 1 and the text before it: attention is taken as the share
-    of what flows, and I is the shortcut around it. Row t of the result is about step t, and its
-    numbers sum to 1. It does not depend on an output; layers between attention count as if each
-    step kept to itself, and so does a step that attends to nothing, where all is padding.
+    Abnar and Zuidema 2020, section 3, eq. 1 and the text before it: attention weights are taken
+    as shares of a flow, and I is the shortcut around the layer. Row t of the result belongs to step
+    t, and its numbers sum to 1. The result does not depend on an output. Layers between attention
+    layers count as if steps did not mix, and so does a step that attends to nothing, where all is
+    padding.
 
     Parameters
     ----------
     network : Network
-        With `MultiHeadAttention`, by itself or in a `TransformerBlock`, one after the other:
-        branches, as of a `Graph` or an `EncoderDecoder`, are refused.
+        With `MultiHeadAttention` layers in sequence, alone or in a `TransformerBlock`. Branches, as
+        in a `Graph` or an `EncoderDecoder`, are refused.
     X : array of shape (m, *input_shape)
 
     Returns
     -------
     R : array of shape (m, time, time)
-        R[i, t, s] is the share of step s in step t.
+        R[i, t, s] is the share of input step s in step t, for row i.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Straight lines from a baseline to each row, in parts that are as short as an integral needs.
+"""Straight lines from a baseline to each row, cut into parts as short as the integral needs.
 
-Over a part from a to b, the fundamental theorem of calculus says what the integral of the output's
-slope has to be: Z(b) - Z(a). So each part's error is known, not estimated, and the parts with the
-largest errors are halved. Near a kink of ReLU, or where a normalization of small numbers is steep,
+Over a part from a to b, the integral of the output's slope must be Z(b) - Z(a), by the fundamental
+theorem of calculus. So each part's error is known, not estimated, and the parts with the largest
+errors are halved. Near a kink of ReLU, or where a normalization of small numbers is steep,
 they become short; elsewhere they stay long.
 """
 
@@ -16,17 +16,17 @@ import numpy as np
 from plainnet.inspection.attribution.probing import Array, Arrays, Probe, beside, rows_at_once
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
-"""Of the Gauss-Legendre rule on (-1, 1), exact for polynomials up to degree 15."""
+"""The Gauss-Legendre rule on (-1, 1), exact for polynomials up to degree 15."""
 
 MOST_PARTS = 512
-"""Of a row's line."""
+"""The most parts of one row's line."""
 
 SHORTEST = 2.0**-40
-"""A part that is not halved any more: the output jumps there."""
+"""A part this short is not halved any more: the output jumps there."""
 
 
 class Parts(NamedTuple):
-    """Parts of all lines, each from `left` on; positions go from 0, the baseline, to 1, the row."""
+    """Parts of all lines, each starting at `left`; positions run from 0 (baseline) to 1 (row)."""
 
     row: Array
     left: Array
@@ -34,29 +34,29 @@ class Parts(NamedTuple):
     Z_left: Array
     Z_right: Array
     error: Array
-    """The integral by the rule, less Z_right - Z_left."""
+    """The integral by the rule, minus Z_right - Z_left."""
 
     def some(self, which: Array) -> Parts:
         """These parts only."""
         return Parts(*(each[which] for each in self))
 
     def positions(self) -> Array:
-        """Of the rule's points, (parts, 8)."""
+        """The positions of the rule's points, (parts, 8)."""
         return self.left[:, None] + self.width[:, None] * (NODES + 1) / 2
 
     def weights(self) -> Array:
-        """Of the same, as shares of the whole line."""
+        """The weights of the rule's points, as shares of the whole line."""
         return self.width[:, None] * WEIGHTS / 2
 
 
 class Lines:
-    """From each row's baseline to where it lies.
+    """The lines from each row's baseline to the row.
 
     Attributes
     ----------
     probe : Probe
     starts, ways : dict of arrays
-        For each input the baselines, and what leads from them to the rows.
+        For each input, the baselines and the differences from them to the rows.
     Z : array of shape (m,)
         The target at the baselines.
     """
@@ -67,9 +67,9 @@ class Lines:
         self.Z = self.outputs(np.arange(len(probe.Z)), np.zeros(len(probe.Z)))
 
     def follow(self, row: Array, position: Array) -> Iterator[tuple[slice, Array, Arrays]]:
-        """At these positions on these rows' lines: the target, and its gradient times the way.
+        """The target, and its gradient times the line, at these positions of these rows' lines.
 
-        Some at a time, with a slice that says which.
+        They come in pieces, each with a slice that says which positions.
         """
         for some, i, ways, points in self._points(row, position):
             Z, gradients = self.probe.follow(points, i)
@@ -91,10 +91,10 @@ class Lines:
             yield some, i, ways, points
 
     def parts(self, allowed: Array) -> Parts:
-        """Parts whose errors, without sign, add up to at most this for each row.
+        """Parts whose absolute errors add up to at most this for each row.
 
-        At first there are four. The signs are left out since errors that cancel in the sum of all
-        inputs need not cancel in each of them. A row gets no more parts when it has 512.
+        There are four at first. Errors are taken without sign because those that cancel in the sum
+        over all inputs need not cancel for each input. A row with 512 parts gets no more.
         """
         m = len(allowed)
         zeros = np.zeros(m)
@@ -128,7 +128,7 @@ class Lines:
         return parts._replace(error=integrals - (parts.Z_right - parts.Z_left))
 
     def integrals(self, parts: Parts) -> Arrays:
-        """The integral of the gradient times the way, for each row of each input."""
+        """The integral of the gradient times the line, for each row of each input."""
         parts = parts.some(np.argsort(parts.row, kind="stable"))
         row, weights = np.repeat(parts.row, len(NODES)), parts.weights().ravel()
         totals = {name: np.zeros_like(way) for name, way in self.ways.items()}

@@ -1,4 +1,4 @@
-"""Which parts of an input mattered for an output: how far it falls when they are hidden."""
+"""Which parts of an input mattered for an output: how far the output falls if they are hidden."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ def occlusion(
 
     Zeiler and Fergus 2014, section 4.2. A patch slides over an image, and all channels under it are
     replaced; in a table it covers neighbouring features, in a sequence whole steps. Where patches
-    overlap, a place gets the mean of those that cover it; those at the far edge may be cut. It
-    takes a forward pass for each patch and no gradient, so it works for any network.
+    overlap, a position gets the mean over the patches that cover it; patches at the far edge may be
+    cut off. The cost is one forward pass per patch and no gradient, so it works for any network.
 
     Parameters
     ----------
     network, X, target
-        As of `gradient_times_input`. With several inputs, a part of one is hidden at a time.
+        As in `gradient_times_input`. With several inputs, a part of one is hidden at a time.
     size : int or (int, int)
-        Of a patch: pixels down and across, features, or steps.
+        Size of a patch: pixels down and across, features, or steps.
     stride : int or (int, int), optional
-        From patch to patch, at most `size`, which is the default.
+        Distance from patch to patch, at most `size`, which is the default.
     value : float
-        What stands in a patch. For ids, an id; where the sequence is masked by the same value, a
-        hidden step does not count at all.
+        The value that fills a patch; for ids, an id. If the sequence is masked by the same value,
+        hidden steps are skipped altogether.
 
     Returns
     -------
-    R : array, or dict of such
+    R : array, or dict of such arrays
         Images (m, height, width, channels) give (m, height, width); tables (m, features) their own
         shape; sequences (m, time, features) and ids (m, time) give (m, time).
 

@@ -1,4 +1,4 @@
-"""A network's inputs, the output that is asked about, and its gradient with respect to them."""
+"""A network's inputs, a target output, and its gradient with respect to the inputs."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ def as_given(arrays: Arrays) -> Any:
 
 
 def called(name: str) -> str:
-    """What messages call an input."""
+    """The name of an input in error messages."""
     return f"X[{name!r}]" if name else "X"
 
 
 def count_rows(arrays: Arrays) -> int:
-    """m."""
+    """The number of rows, m."""
     return len(next(iter(arrays.values())))
 
 
 def rows_at_once(network: Network, arrays: Arrays) -> int:
-    """How many rows of a pass that keeps every layer's output fit into bounded memory."""
+    """How many rows fit into bounded memory in a pass that keeps every layer's output."""
     time = max(array.shape[1] if array.ndim > 1 else 1 for array in arrays.values())
     numbers: int = sum(layer.numbers(time) for layer in network.body.walk())
     return min(max(NUMBERS_AT_ONCE // max(numbers, 1), 1), ROWS_AT_ONCE)
@@ -83,12 +83,12 @@ def pieces(network: Network, arrays: Arrays) -> Iterator[slice]:
 
 
 def some(arrays: Arrays, rows: Any) -> Arrays:
-    """Some rows of each."""
+    """Some rows of each array."""
     return {name: array[rows] for name, array in arrays.items()}
 
 
 def beside(numbers: Array, array: Array) -> Array:
-    """One number for each row, to multiply rows of this many axes."""
+    """One number per row, shaped to multiply arrays with this many axes."""
     return numbers.reshape(-1, *(1,) * (array.ndim - 1))
 
 
@@ -97,12 +97,12 @@ def beside(numbers: Array, array: Array) -> Array:
 
 @dataclass(frozen=True)
 class Target:
-    """One number of the last pre-activation Z for each row.
+    """One element of the last pre-activation Z for each row.
 
     Attributes
     ----------
     output : str
-        Of a network with several outputs, which; otherwise "".
+        The output's name in a network with several outputs; otherwise "".
     index : array of shape (m,)
     """
 
@@ -110,12 +110,12 @@ class Target:
     index: Array
 
     def of(self, Z: Any, rows: Any = slice(None)) -> Array:
-        """Z[i, index[i]] for each of these rows, whose pre-activations are Z."""
+        """Z[i, index[i]] for each of these rows, where Z holds their pre-activations."""
         Z, index = Z[self.output] if self.output else Z, self.index[rows]
         return np.asarray(Z[np.arange(len(index)), index])
 
     def gradient(self, Z: Any, rows: Any) -> Any:
-        """What `Network.backward` is given: 1 at the target, 0 elsewhere."""
+        """The gradient to pass to `Network.backward`: 1 at the target, 0 elsewhere."""
         several = Z if isinstance(Z, Mapping) else {"": Z}
         dZ = {name: np.zeros_like(each) for name, each in several.items()}
         index = self.index[rows]
@@ -124,7 +124,7 @@ class Target:
 
 
 def chosen(network: Network, Z: Any, target: Any) -> Target:
-    """The argument `target`, for the pre-activations Z of all rows."""
+    """The `Target` for the argument `target`, given the pre-activations Z of all rows."""
     loss, output = network.loss, ""
     if network.body.gives_several:
         names = output_names(network.body, len(network.output_shape))
@@ -204,13 +204,13 @@ class _GivenMask(Masking):
 
 
 class Probe:
-    """A copy of a network, whose target is followed back to the inputs, at X or elsewhere.
+    """A copy of a network that differentiates the target with respect to the inputs.
 
     Attributes
     ----------
     X : dict of arrays
     points : dict of arrays
-        Where X lies: X itself, or the vectors that an `Embedding` makes of ids, zero for padding.
+        X itself, or the vectors that an `Embedding` makes of ids; they are zero for padding.
     Z : array of shape (m,)
         The target at X.
     """
@@ -253,7 +253,7 @@ class Probe:
         return _joined(outputs), _joined(arrays)
 
     def follow(self, points: Arrays, rows: Any) -> tuple[Array, Arrays]:
-        """The target at these points, and its gradient there; `rows` says whose points they are.
+        """The target and its gradient at these points; `rows` says which rows they belong to.
 
         The next call overwrites the gradients.
         """
@@ -286,7 +286,7 @@ class Probe:
         return pieces(self.network, self.X)
 
     def summed(self, name: str, products: Array) -> Array:
-        """Those of an input's numbers; for ids, the sum over each vector."""
+        """An input's attributions; for ids, summed over each vector."""
         return products.sum(axis=-1) if name in self.ids else products
 
 

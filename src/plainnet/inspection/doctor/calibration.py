@@ -1,4 +1,4 @@
-"""Whether the probabilities of a trained network are those with which the classes come."""
+"""Whether a trained network's probabilities match the frequencies of the classes."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Array = npt.NDArray[Any]
 
 BINS = 10
 USUAL_SMOOTHING = 0.2
-"""Who smooths labels so far wants a network that is less sure."""
+"""Label smoothing of this size makes a network less confident on purpose."""
 SAMPLES = 200
-"""Labels drawn by the network's own probabilities, to see which calibration error is chance."""
+"""Samples of labels drawn from the network's probabilities, to measure chance errors."""
 FEWEST = 50
-"""Rows of which probabilities are judged."""
+"""The fewest rows on which probabilities are judged."""
 ODDS = 2.0
-"""So many times as likely as it is, a class may seem."""
+"""The largest factor by which a class's odds may be overestimated."""
 ROUNDS = 50
-"""Of moving the biases, until the shares agree."""
+"""Rounds of adjusting the biases until the shares agree."""
 
 
 def of_probabilities(setup: Setup) -> Iterator[Verdict]:
-    """How sure the network is of its answers, and how often it gives each of them."""
+    """How confident the network is, and how often it predicts each class."""
     if setup.validation is None or not setup.network.loss.gives_probabilities:
         return
     off = list(of_calibration(setup.network, *setup.validation))
@@ -40,7 +40,7 @@ def of_probabilities(setup: Setup) -> Iterator[Verdict]:
 
 
 def of_shares(setup: Setup) -> Iterator[Verdict]:
-    """A class that is expected more often than it comes, on training rows and on others.
+    """A class that is predicted more often than it occurs, on training rows and on others.
 
     Calibration in the large (Van Calster et al. 2019): training makes the two agree on its rows,
     unless it weighs the classes or draws some of them more often.
@@ -72,7 +72,7 @@ def of_shares(setup: Setup) -> Iterator[Verdict]:
 
 
 def surplus(network: Network, X: Any, y: Any) -> Array | None:
-    """The probability of each class, less 1 for that which came, (rows, classes); or None."""
+    """The probability of each class, minus 1 for the true one, (rows, classes); or None."""
     ids = guessed(network, y)
     if ids is None or not is_class(ids) or len(ids) < FEWEST:
         return None
@@ -141,7 +141,7 @@ def _of_each_class(P: Array) -> Array:
 
 
 def calibration_error(P: Array, ids: Array) -> float:
-    """The mean distance of confidence and accuracy in bins of confidence.
+    """The mean gap between confidence and accuracy in bins of confidence.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
     """

@@ -1,4 +1,4 @@
-"""`Doctor`, a callback that looks at a training while it runs, and says what is wrong."""
+"""`Doctor`, a callback that watches a training while it runs, and says what is wrong."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from plainnet.inspection.doctor.verdicts import Report, Verdict
 from plainnet.inspection.doctor.watching import Recorder
 
 EVERY = 500
-"""Steps from one look to the next: of a very small network, a look takes as long as ten steps."""
+"""Steps between checks; in a very small network, a check takes as long as ten steps."""
 
 
 class Doctor(Recorder):
     """Watches a training, and says what is wrong with it.
 
-    Every so many steps it looks at the size of weights, gradients and updates, and at the
-    activations of some rows of the batch. What shows three times in a row is said, on stderr; what
-    has been gone nine times in a row may be said again. Nothing is changed. Passed to `diagnose` as
-    `history`, it lets what it has seen count.
+    Every `every` steps it checks the sizes of weights, gradients and updates, and the activations
+    of some rows of the batch. A fault that shows three times in a row is reported on stderr; once
+    it has been gone nine times in a row, it may be reported again. Training is not changed. Pass
+    the doctor to `diagnose` as `history` to include what it has seen.
 
     Parameters
     ----------
     every : int
-        Steps from one look to the next. By default it takes less than a twentieth of the
-        time of a training.
+        Steps between checks. With the default, checks take less than a twentieth of the
+        training time.
     stream : text file, optional
-        Where it speaks; by default `sys.stderr`.
+        Where it reports; by default `sys.stderr`.
 
     Attributes
     ----------
     report : Report
-        What is the matter now.
+        The faults that show at present.
     said : list of (int, Verdict)
-        What was said, with the step.
+        The reported verdicts, each with its step.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Remedies as code: lines that a user runs, and that a trial runs first."""
+"""Remedies as code: lines that a trial runs first, and that a user can run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def redrawn(network: Network, layer: str, *, unfreeze: bool = False) -> str:
 
 
 def weights_below(network: Network, path: str) -> str:
-    """The layer whose weights make what comes to the layer at this path, or its own."""
+    """The layer whose weights produce the input of the layer at this path, or that layer itself."""
     below = ""
     for layer in network.body.walk():
         has_weights = any(network.tensors[f"{layer.name}.{n}"].ndim > 1 for n in layer.declared)
@@ -54,7 +54,7 @@ def rebuilt(
 ) -> str:
     """Build the network anew, with other layers: `changed` gives each as code.
 
-    "" where the layers are not a list of plainnet's own, whose code may not be what makes them.
+    "" if the layers are not all plainnet's own, since code for others may not recreate them.
     """
     if isinstance(network.body, Graph):
         return ""
@@ -76,7 +76,7 @@ def rebuilt(
 
 
 def as_new(network: Network) -> str:
-    """Build the network anew, with the layers that it has."""
+    """Build the network anew, with the same layers."""
     return rebuilt(network, lambda i, layer: repr(layer))
 
 
@@ -92,7 +92,7 @@ def linear_of(network: Network) -> str:
 
 
 def with_units(layer: Layer, units: int) -> str:
-    """The layer with so many units, or filters."""
+    """The layer with this many units or filters."""
     return re.sub(r"\(\d+", f"({units}", repr(layer), count=1)
 
 
@@ -120,13 +120,13 @@ def _is_plain(layer: Layer) -> bool:
 
 
 def with_rate(optimizer: Optimizer | LBFGS, factor: float) -> str:
-    """Another learning rate; "" for an optimizer that has none."""
+    """Change the learning rate; "" for an optimizer that has none."""
     if not isinstance(optimizer, Optimizer) or not optimizer.learning_rate:
         return ""
     return f"optimizer.learning_rate = {optimizer.learning_rate * factor:.2g}"
 
 
 def each_layer(change: str, layers: Sequence[Layer]) -> str:
-    """A change of a setting in several layers."""
+    """Change a setting in several layers."""
     names = ", ".join(f'"{layer.name}"' for layer in layers)
     return f"for layer in map(network.layer, [{names}]): {change}"

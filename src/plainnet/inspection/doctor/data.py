@@ -1,4 +1,4 @@
-"""What the training rows say before anything is trained on them."""
+"""Checks of the training rows before any training."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ Array = npt.NDArray[Any]
 OF_NUMBERS = MeanSquaredError, MeanAbsoluteError, Huber, Quantile
 """Losses whose outputs are the targets themselves."""
 BINS = 10
-"""A column is cut into so many parts with equal numbers of rows, to see what it knows."""
+"""Number of equal parts into which a column is cut, to see how well it predicts the target."""
 MOST_IDS = 50
-"""A column of more different ids is not looked at: each is too rare."""
+"""A column with more distinct ids is not checked, since each id is too rare."""
 MOST_COLUMNS = 2000
-"""With more of them, none is looked at by itself."""
+"""With more columns, none is checked by itself."""
 ALIKE = 0.9
-"""Columns with such a correlation say the same."""
+"""Columns with this correlation carry the same information."""
 MOSTLY = 0.7
-"""With so many rows of one class, neighbours know nothing beyond it."""
+"""If one class has this share of the rows, neighbours add no information."""
 FAR_OFF = 3.0
-"""How many times outside its bounds a column is serious."""
+"""A column beyond its bounds by this factor is serious."""
 
 
 def of_rows(setup: Setup) -> Iterator[Verdict]:
@@ -69,7 +69,7 @@ def of_rows(setup: Setup) -> Iterator[Verdict]:
 
 
 def guessed(network: Network, y: Any) -> Array | None:
-    """The targets as one class or one number a row; None where they are more."""
+    """The targets as one class or one number per row; None if there are several."""
     if isinstance(y, dict):
         return None
     targets = network.loss.targets(y, np.float64)
@@ -91,7 +91,7 @@ def is_class(y: Array) -> bool:
 
 
 def of_columns(setup: Setup, X: Array, name: str) -> Iterator[Verdict]:
-    """Columns that no weight of a usual size can make use of, and those that say nothing."""
+    """Columns that weights of the usual size cannot use, and uninformative columns."""
     where = f"X[{name!r}]" if name else "X"
     columns = X.reshape(-1, X.shape[-1]).astype(np.float64)
     mean, deviation = columns.mean(axis=0), columns.std(axis=0)
@@ -181,7 +181,7 @@ def _standardized(setup: Setup, where: str) -> str:
 
 
 def of_telling(X: Array, y: Array) -> Iterator[Verdict]:
-    """A column, pixel or step that knows the target by itself, far ahead of the next."""
+    """A column, pixel or step that predicts the target by itself, far ahead of the next one."""
     columns = X.reshape(len(X), -1)
     if columns.shape[1] < 2 or len(y) < 10 * BINS:
         return
@@ -207,7 +207,7 @@ def of_telling(X: Array, y: Array) -> Iterator[Verdict]:
 
 
 def is_telling(best: float, second: float) -> bool:
-    """Whether a column knows too much, by what it and the next know."""
+    """Whether a column predicts suspiciously well, compared with the next one."""
     ahead = best - second
     return ahead >= TELLING_ALONE or (best >= TELLING and ahead >= TELLING_GAP)
 
@@ -230,9 +230,10 @@ def parts_of(column: Array) -> Array:
 
 
 def knowledge(parts: Array, y: Array) -> float:
-    """The share of the guessing that is saved by knowing in which part of a column a row lies.
+    """How much knowing a row's part of a column improves on guessing, as a share.
 
-    For classes, of the errors of the most frequent one; for numbers, of the variance.
+    For classes, the share of the errors of always predicting the commonest class; for numbers, of
+    the variance.
     """
     k = int(parts.max()) + 1
     if is_class(y):
@@ -251,7 +252,7 @@ def knowledge(parts: Array, y: Array) -> float:
 
 
 def of_numbers(setup: Setup, y: Array) -> Iterator[Verdict]:
-    """Targets of another size than the outputs of a new network have."""
+    """Targets whose size differs from that of a new network's outputs."""
     if not isinstance(setup.network.loss, OF_NUMBERS):
         return
     mean, deviation = float(y.mean()), float(y.std())
@@ -302,13 +303,13 @@ def of_one_target(y: Array) -> Verdict:
 
 
 def times_the_others(counts: Array) -> float:
-    """How many times as frequent the first class is as the others in their median."""
+    """The frequency of the first class relative to the median of the others."""
     ordered = np.sort(counts)
     return float(ordered[-1] / np.median(ordered[:-1])) if len(counts) > 1 else 1.0
 
 
 def of_order(setup: Setup, y: Array) -> Iterator[Verdict]:
-    """Batches of one class only, where rows come in the order of their labels."""
+    """Batches with a single class, because rows are sorted by label."""
     if setup.settings.get("shuffle", True) or len(y) < 10:
         return
     if is_class(y):
@@ -330,7 +331,7 @@ def of_order(setup: Setup, y: Array) -> Iterator[Verdict]:
 
 
 def of_labels(X: Array, y: Array) -> Iterator[Verdict]:
-    """Labels that have little to do with the rows, against the same labels permuted."""
+    """Labels that are hardly related to the rows, compared with permuted labels."""
     if len(y) < 200:
         return
     if not is_class(y):
@@ -368,6 +369,6 @@ def of_labels(X: Array, y: Array) -> Iterator[Verdict]:
 
 
 def listed(columns: Array) -> str:
-    """The numbers of the first columns."""
+    """The positions of the first columns, as a list in words."""
     shown = ", ".join(str(column) for column in columns[:4])
     return f"column{'s' if len(columns) > 1 else ''} {shown}" + (" ..." if len(columns) > 4 else "")

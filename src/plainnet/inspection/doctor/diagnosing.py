@@ -1,4 +1,4 @@
-"""`diagnose`: data, start, a short training and the end, looked at in this order."""
+"""`diagnose`: checks the data, the start, a short training and the end, in this order."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ SETTINGS = (
     "batch_size", "epochs", "shuffle", "clip_norm", "clip_value", "accumulate", "mixup", "augment",
     "class_weight",
 )  # fmt: skip
-"""Those of `train` that short trainings take."""
+"""The arguments of `train` that short trainings use."""
 FEWEST_ROWS = 10
 STEPS, FEWEST_STEPS, MOST_STEPS = 300, 100, 2000
-"""Of a short training: where nothing is known of the whole; of a costly network; at most."""
+"""Steps of a short training: by default, for a costly network, and at most."""
 PRODUCTS = 6e8
-"""Of a short training: those of the forward passes of all its batches."""
+"""The most multiplications in the forward passes of a short training."""
 MANY = 500
-"""With fewer rows, what is learned by heart may tell nothing of others."""
+"""With fewer rows, memorizing them may say nothing about others."""
 LEARNED, HALF_KNOWN = 0.9, 0.7
-"""A network with less of the loss of guessing has been trained; with less of that of its training
-rows, it knows them by heart."""
+"""Below the first share of the loss of guessing, a network has been trained; below the second, on
+its training rows, it knows them in part."""
 
 
 @spelled
@@ -71,32 +71,33 @@ def diagnose(
 ) -> Report:
     """Look for faults in a network, its data and its training, or in an agent.
 
-    Nothing is changed: whatever needs training is seen by short ones, on copies. A network that has
-    learned something is taken for trained, and is judged by what it reaches; its start and its
-    training are looked at on a copy with new initial parameters. Any other is about to be trained,
-    from the parameters that it has.
+    Nothing is changed: checks that need training train copies for a short time. A network that has
+    learned something counts as trained and is judged by its results; its start and its training are
+    checked on a copy with new initial parameters. Any other network counts as about to be trained,
+    from its present parameters.
 
     Parameters
     ----------
     network : Network, an estimator, or an agent of `plainnet.rl`
-        Of an estimator that is fitted, its table and what it has learned are judged, and, unless it
-        trains by a recipe of its own, its settings; it has its own optimizer, history and settings.
-        An agent is given alone, since it makes its own data: new agents with its settings learn for
-        a short time, with and without what might help.
+        A fitted estimator is judged by its table, by what it has learned and, unless it trains by a
+        fixed recipe, by its settings; its own optimizer, history and settings are used. An agent
+        takes no other arguments for data, since it makes its own: new agents with its settings
+        learn for a short time, with and without possible remedies.
     X, y : arrays
-        Training rows and targets, as `train` or `fit` takes them; not of an agent. Of many rows,
-        some are drawn.
+        Training rows and targets, as for `train` or `fit`; not for an agent. If there are many
+        rows, a sample is drawn.
     optimizer : Optimizer, optional
-        By default `Adam()`, and nothing is said of the learning rate.
+        By default `Adam()`; then nothing is said about the learning rate.
     history : History or Doctor, optional
-        Of its training; the callback `Doctor` has seen more of it.
+        The history of the training; the callback `Doctor` has seen more of it.
     validation : tuple of X and y, optional
-        Rows that it was not trained on.
+        Rows that the network was not trained on.
     steps : int, optional
-        Of each short training; by default as many as the training has, where `epochs` or the
-        history tell, and otherwise 300; at most 2,000, and fewer of networks that cost much. Of an
-        agent, steps of its environment: as many as it has made, and at most 20,000.
+        Steps of each short training. By default as many as the training has, if `epochs` or the
+        history show it, and otherwise 300; at most 2,000, and fewer for costly networks. For an
+        agent, environment steps: as many as it has made, and at most 20,000.
     seed : int
+        For the short trainings.
     **settings
         Arguments of `train`: batch_size, epochs, shuffle, clip_norm, clip_value, accumulate, mixup,
         augment, class_weight.
@@ -158,7 +159,7 @@ def diagnose(
 
 
 def refuse_rows(**given: Any) -> None:
-    """Of an agent, nothing else is taken."""
+    """Refuse all other arguments for an agent."""
     if names := [name for name, value in given.items() if value is not None]:
         raise SettingError(
             "an agent makes its own data and has its own settings: diagnose takes the agent, "
@@ -167,7 +168,7 @@ def refuse_rows(**given: Any) -> None:
 
 
 class Examined:
-    """One network with all that came with it."""
+    """A network together with the other arguments of `diagnose`."""
 
     def __init__(
         self,
@@ -210,12 +211,12 @@ class Examined:
 
     @property
     def ids(self) -> Any:
-        """The classes of the rows; None where they are numbers, or several a row."""
+        """The classes of the rows; None if targets are numbers, or several per row."""
         y = guessed(self.setup.network, self.setup.y)
         return y if y is not None and is_class(y) else None
 
     def has_learned(self) -> bool:
-        """Whether it has been trained, and with success."""
+        """Whether it has been trained successfully."""
         left = relative_loss(self.setup.network, self.setup.X, self.setup.y)
         if self.history is None and is_pristine(self.setup.network):
             return False
@@ -263,7 +264,7 @@ class Examined:
         return Report(verdicts, looked_at, left_out)
 
     def judged(self, verdict: Verdict, trials: Trials) -> Verdict | None:
-        """With the severity that a trial gives it; None where a suspicion is not proved."""
+        """The verdict with the severity from its trial; None if a suspicion is not confirmed."""
         if not is_of_trust(verdict):
             return trials.judged(verdict)
         if verdict.severity != "suspected":
@@ -271,14 +272,14 @@ class Examined:
         return verdict.as_severe_as("serious") if trials.base.left > NOTHING else None
 
     def for_user(self, verdict: Verdict) -> Verdict:
-        """Without what the remedy does to validation rows where there are none."""
+        """The verdict without code for validation rows if there are none."""
         if self.has_validation:
             return verdict
         lines = [each for each in verdict.code.splitlines() if not each.startswith("validation")]
         return replace(verdict, code="\n".join(lines))
 
     def steps_of_training(self) -> int | None:
-        """How many steps the whole training has, if that is known."""
+        """How many steps the whole training has, if known."""
         settings = self.setup.settings
         epochs = settings.get("epochs") or (len(self.history) if self.history else None)
         if epochs is None:
@@ -286,7 +287,7 @@ class Examined:
         return int(epochs) * ceil(self.n / (settings.get("batch_size") or self.n))
 
     def steps_to_try(self, total: int | None) -> int:
-        """As many as the training has, within what is bearable."""
+        """Steps of a short training: as many as the training has, within limits."""
         network = self.setup.network
         rows = self.setup.settings.get("batch_size") or self.n
         some = taken(network.inputs(self.setup.X), slice(8))
@@ -296,7 +297,7 @@ class Examined:
 
 
 def of_nothing(base: Outcome) -> Iterator[Verdict]:
-    """Rows that are learned by heart, and tell nothing of others."""
+    """Checks for rows that are memorized and say nothing about other rows."""
     if base.left > NOTHING and base.fitted < HALF_KNOWN:
         yield Verdict(
             "shuffled_labels", "serious", "y",
@@ -309,12 +310,12 @@ def of_nothing(base: Outcome) -> Iterator[Verdict]:
 
 
 def knows_rows(facts: Iterable[Verdict]) -> bool:
-    """Whether validation rows are training rows too, or nearly."""
+    """Whether validation rows are also training rows, or nearly so."""
     return any(verdict.name in ("shared_rows", "too_good_validation") for verdict in facts)
 
 
 def is_pristine(network: Network) -> bool:
-    """Whether all tensors that start from the same number still hold it, as before training."""
+    """Whether all tensors that start with a constant still hold it, as before training."""
     constant = [
         (getattr(layer, name), declared.initializer)
         for layer in network.body.walk()
@@ -330,7 +331,7 @@ def is_pristine(network: Network) -> bool:
 
 
 def fresh(optimizer: Any) -> Any:
-    """A copy that has made no step."""
+    """A copy of an optimizer that has made no step."""
     own = deepcopy(optimizer)
     if isinstance(own, Optimizer):
         own.reset()

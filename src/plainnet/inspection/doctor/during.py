@@ -44,15 +44,15 @@ from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 
 UNLEARNED = 0.3
-"""With less of the loss of guessing, a rate that would have done better was not a fault."""
+"""Below this share of the loss of guessing, missing a better rate is no serious fault."""
 AS_GOOD = 1.2
-"""A loss so many times the lowest is about as good."""
+"""A loss up to this many times the lowest is about as good."""
 USUAL_MOMENTUM = 0.9
-"""Of running statistics; with more they are measured anew, to see whether they lag behind."""
+"""With more momentum, running statistics are measured again, to see if they lag behind."""
 BEYOND = 3.0
-"""Losses so many times that of guessing are of numbers that have run away."""
+"""A loss this many times that of guessing means that numbers have diverged."""
 FEW, SMALL = 4, 16
-"""Rows of a batch that are too few for its statistics; that may be."""
+"""Smaller batches are too small for batch statistics, or may be."""
 
 
 def of_course(setup: Setup, course: Course) -> Iterator[Verdict]:
@@ -76,7 +76,7 @@ def of_course(setup: Setup, course: Course) -> Iterator[Verdict]:
 
 
 def of_units(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
-    """Units that no row moves."""
+    """Units that give the same for every row."""
     late = moments[len(moments) // 2 :]
     for kind, (some, many) in (("dead", DEAD), ("saturated", (SATURATED, SATURATED))):
         shares = {
@@ -106,7 +106,7 @@ def of_units(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
 
 
 def of_gradients(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
-    """The gradient of the first weights against that of the last."""
+    """Compares the gradient of the first weights with that of the last."""
     names = [name for name in weights_of(setup.network) if name in moments[0].gradients]
     if len(names) < 2:
         return
@@ -180,7 +180,7 @@ def usual_update(setup: Setup, moments: Sequence[Moment]) -> float:
 
 
 def of_updates(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
-    """Updates of a size that is not usual; `of_rate` is more certain, and dearer."""
+    """Updates of an unusual size; `of_rate` is more reliable, but costs more."""
     ratio, (low, high) = usual_update(setup, moments), UPDATES
     rate = getattr(setup.optimizer, "learning_rate", None)
     if not ratio or low <= ratio <= high or rate is None:  # zero: nothing changes at all
@@ -200,8 +200,8 @@ def of_updates(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
 def of_rate(trials: Trials, *, whole: bool) -> Iterator[Verdict]:
     """Whether a lower learning rate does better, or a higher one does far better.
 
-    `whole` says that the short training is as long as the real one. Otherwise a rate that has
-    learned little may yet learn the rest.
+    `whole` says that the short training is as long as the real one; otherwise, a rate that has
+    learned little so far may still learn the rest.
     """
     setup, base = trials.setup, trials.base
     if not isinstance(setup.optimizer, Optimizer) or not setup.optimizer.learning_rate:
@@ -298,7 +298,7 @@ def of_clipping(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
 
 
 def of_regularization(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
-    """Weight decay that pulls harder than the data."""
+    """Weight decay that outweighs the data."""
     optimizer = setup.optimizer
     decay = optimizer.weight_decay
     decaying = [
@@ -325,7 +325,7 @@ def of_regularization(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdi
 
 
 def of_batches(setup: Setup) -> Iterator[Verdict]:
-    """Batch norm over next to nothing."""
+    """Batch norm over too few rows."""
     size = setup.settings.get("batch_size")
     if size is None or size >= SMALL:
         return
@@ -339,7 +339,7 @@ def of_batches(setup: Setup) -> Iterator[Verdict]:
 
 
 def of_modes(trials: Trials) -> Iterator[Verdict]:
-    """Whether prediction is what was trained."""
+    """Whether prediction mode behaves like training mode."""
     setup, base = trials.setup, trials.base
     if base.course.failed:
         return

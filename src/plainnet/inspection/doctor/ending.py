@@ -39,11 +39,11 @@ from plainnet.losses import EachOutput
 Array = npt.NDArray[Any]
 
 NOTABLY = 2.0
-"""From here on, a class that is so many times as frequent as others may be found more often."""
+"""From this ratio of frequencies on, a common class may be recalled more often than others."""
 MOSTLY = 0.95
-"""With so much of what there is to learn, it does not matter that more would have been learned."""
+"""If this share has been learned, it does not matter that more could be learned."""
 NARROW = 16
-"""A network without a wider layer is made wider before it is trained for longer."""
+"""A network with no layer wider than this is widened before it is trained for longer."""
 
 
 def of_end(setup: Setup, history: Mapping[str, list[float]] | None, seed: int) -> Iterator[Verdict]:
@@ -66,7 +66,7 @@ def of_end(setup: Setup, history: Mapping[str, list[float]] | None, seed: int) -
 
 
 def of_fit(setup: Setup, history: Mapping[str, list[float]], seed: int) -> Iterator[Verdict]:
-    """Training rows known by heart, or learned less than a plain reference learns them."""
+    """Training rows that are memorized, or learned less well than by a plain reference."""
     most = share_of_most(setup.network, setup.y)
     own, other = of_setup(setup, most)
     said, said_val = own.said, "" if setup.validation is None else other.said
@@ -135,7 +135,7 @@ def _early_stopping(setup: Setup, *, linear: bool = False) -> str:
 
 
 def losses_in(setup: Setup, history: Mapping[str, list[float]], *names: str) -> Array:
-    """The first of these that the history has, above the lowest loss that there can be."""
+    """The first of these losses in the history, minus the lowest possible loss."""
     for name in names:
         rows = setup.validation if name == "val_loss" else (setup.X, setup.y)
         if name in history and rows is not None:
@@ -171,7 +171,7 @@ def _of_kind(setup: Setup, history: Mapping[str, list[float]], far: Rated) -> tu
 
 
 class Name(str):
-    """Code that stands for itself where it is printed."""
+    """Code that is printed as it stands."""
 
     def __repr__(self) -> str:
         return str(self)
@@ -203,7 +203,7 @@ def of_jumps(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdi
 
 
 def of_rise(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdict]:
-    """A validation loss that has been lower for long."""
+    """A validation loss that has long been above its lowest value."""
     val = np.array(history.get("val_loss", ()), float)
     if len(val) < 5 or not np.isfinite(val).all() or val.min() <= 0:
         return
@@ -244,7 +244,7 @@ def of_rise(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdic
 
 
 def of_recall(setup: Setup) -> Iterator[Verdict]:
-    """Rare classes that are hardly ever found."""
+    """Rare classes that are hardly ever recalled."""
     if setup.validation is None:
         return
     network, (X, y) = setup.network, setup.validation

@@ -19,12 +19,12 @@ padding:.4em .6em}
 
 
 def html_of(report: Report) -> str:
-    """All that a notebook shows of a report."""
+    """The HTML that a notebook shows for a report."""
     return output(content_of(report), style=STYLE)
 
 
 def page_of(report: Report, title: str) -> str:
-    """A document that needs nothing from outside."""
+    """A self-contained document."""
     heading = element("h1", title)
     return page(title, output(heading, content_of(report), style=STYLE))
 

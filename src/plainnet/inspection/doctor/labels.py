@@ -1,4 +1,4 @@
-"""Whether labels belong to their rows, by what a short training makes of others."""
+"""Whether labels belong to their rows, judged by short trainings on other rows."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 FEWEST, FEWEST_IDS = 30, 200
-"""Rows of which a mean is taken, and of which labels of ids are looked at."""
+"""The fewest rows for a mean, and for checking the labels of id sequences."""
 FOLDS = 4
-"""Each is predicted by what was learned of the others."""
+"""Number of folds, each predicted by a model trained on the others."""
 UNLIKE = 2.0
-"""A loss on validation rows so many times that on training rows that were held out as well."""
+"""How many times as large validation loss may be as the loss on held-out training rows."""
 SURE, KNOWING = 0.65, 0.9
-"""Answers that are sure are wrong so many times as often as any, by a model that knows some."""
+"""The surest third errs more than SURE times as often as all; all err less than guessing."""
 
 
 def of_mixed_up(trials: Trials, validation: Pair | None) -> Iterator[Verdict]:
-    """All checks of labels that need a training; `validation` has rows unlike those trained on."""
+    """All label checks that need training; `validation` has rows unlike the training rows."""
     if isinstance(trials.setup.network.loss, EachOutput):
         return
     yield from of_ids(trials.whole, trials.seed)
@@ -44,9 +44,9 @@ def of_mixed_up(trials: Trials, validation: Pair | None) -> Iterator[Verdict]:
 
 
 def of_others(trials: Trials, validation: Pair) -> Iterator[Verdict]:
-    """Training rows that were held out, and are predicted worse than validation rows.
+    """Held-out training rows that are predicted worse than validation rows.
 
-    What was trained on knows neither; so the labels of one kind have less to do with their rows.
+    The model was trained on neither, so the labels of the training rows fit their rows less well.
     """
     some, certain, much = ERRORS
     own, others = losses_of_held_out(trials), losses_of(trials.base.network, *validation)
@@ -78,7 +78,7 @@ def of_others(trials: Trials, validation: Pair) -> Iterator[Verdict]:
 
 
 def losses_of_held_out(trials: Trials) -> Array:
-    """The loss of each row that the short training did not see."""
+    """The loss of each row that the short training held out."""
     if trials.setup.validation is None:
         return np.zeros(0)
     return losses_of(trials.base.network, *trials.setup.validation)
@@ -92,7 +92,7 @@ def losses_of(network: Network, X: Any, y: Any) -> Array:
 
 
 def standard_error(a: Array) -> float:
-    """Of the mean."""
+    """The standard error of the mean."""
     return float(a.std() / np.sqrt(len(a)))
 
 
@@ -105,7 +105,7 @@ def apart(a: Array, b: Array) -> float:
 
 
 def of_certain_rows(trials: Trials) -> Iterator[Verdict]:
-    """Labels that are wrong as often where the network is sure as where it is not."""
+    """Labels that contradict confident predictions as often as uncertain ones."""
     setup, network = trials.setup, trials.base.network
     if setup.validation is None or not has_classes(network):
         return
@@ -119,10 +119,10 @@ def of_certain_rows(trials: Trials) -> Iterator[Verdict]:
 
 
 def of_ids(setup: Setup, seed: int) -> Iterator[Verdict]:
-    """Labels of sequences of ids, against what a linear model of other rows says of them.
+    """Labels of id sequences, against the predictions of a linear model trained on other rows.
 
-    As in Northcutt et al. 2021, "Confident Learning": predictions out of sample, and the surest of
-    them against the label.
+    As in Northcutt et al. 2021, "Confident Learning", the most confident out-of-sample predictions
+    are compared with the labels.
     """
     X, ids = setup.network.inputs(setup.X), guessed(setup.network, setup.y)
     is_asked = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind != "f"
@@ -143,7 +143,7 @@ def of_ids(setup: Setup, seed: int) -> Iterator[Verdict]:
 
 
 def errors_of(Z: Array, ids: Array) -> tuple[float, float, float]:
-    """The share of scores that are highest for another class; of the surest third; of guessing."""
+    """Error rates of the scores: of all rows, of the most confident third, and of guessing."""
     gaps = np.sort(Z, axis=1)
     sure = gaps[:, -1] - gaps[:, -2]
     wrong = Z.argmax(axis=1) != ids

@@ -1,4 +1,4 @@
-"""How much is learned of what there is to learn, row by row, so that networks can be compared."""
+"""How much of what can be learned has been learned, row by row, to compare networks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Learned:
     Attributes
     ----------
     rows : array
-        Of each row, the share of what there is to learn; their mean is that of all.
+        The share of what can be learned, for each row; the mean is the overall share.
     said : str
         The measure in words.
     """
@@ -35,7 +35,7 @@ class Learned:
 
     @property
     def share(self) -> float:
-        """Of all rows: 0 is guessing, 1 is all."""
+        """The share over all rows: 0 is guessing, 1 is everything."""
         return max(float(self.rows.mean()), 1 - WORST)
 
     @property
@@ -44,7 +44,7 @@ class Learned:
         return standard_error(self.rows)
 
     def is_ahead(self, other: Learned, least: float) -> bool:
-        """Whether it is more by so much on the same rows, and by more than chance explains."""
+        """Whether it is ahead by this much on the same rows, and by more than chance explains."""
         error = standard_error(self.rows - other.rows)
         return self.share - other.share > max(least, ERRORS[0] * error)
 
@@ -59,7 +59,7 @@ class Rated(NamedTuple):
 
 
 def share_of_most(network: Network, y: Any) -> float | None:
-    """The share of the most frequent class; None of numbers."""
+    """The share of the most frequent class; None for numbers."""
     ids = guessed(network, y)
     if ids is None or not is_class(ids):
         return None
@@ -67,10 +67,10 @@ def share_of_most(network: Network, y: Any) -> float | None:
 
 
 def learned(network: Network, X: Any, y: Any, most: float | None) -> Learned:
-    """What of these rows is learned.
+    """How much has been learned about these rows.
 
-    Of classes, of the errors that are made by always saying the most frequent, which has the share
-    `most` of the training rows; of numbers, where it is None, of the loss of guessing.
+    For classes, it is relative to the errors made by always predicting the most frequent one, whose
+    share of the training rows is `most`; for numbers (None), to the loss of guessing.
     """
     if most is not None:
         right = np.asarray(network.predict(X)).reshape(-1) == guessed(network, y)

@@ -1,4 +1,4 @@
-"""What the nearest rows know: of a label, of another sample, of a row that is there twice."""
+"""Nearest neighbours: what they reveal about labels, other samples and duplicate rows."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Array = npt.NDArray[Any]
 
 K = 10
 MOST = 1000
-"""Rows whose neighbours are looked for, and among which."""
+"""The most rows to find neighbours for, and to search among."""
 FEWEST = 30
-"""Rows of which a share is taken."""
+"""The fewest rows to compute a share from."""
 MANY_CLASSES = 5
-"""With fewer, the second of the neighbours' classes is too likely to be any."""
+"""With fewer classes, the neighbours' second class says too little."""
 WIDEST = 2000
-"""Of more features, so many are drawn."""
+"""With more features than this, a sample of this many is drawn."""
 
 
 def flat(X: Array) -> Array:
-    """A row of numbers for each example; of ids how often each is there, by position if few."""
+    """A row of numbers for each example; ids become counts, or are coded by position if few."""
     rows = X.reshape(len(X), -1)
     if X.dtype.kind == "f":
         return rows
@@ -38,18 +38,18 @@ def flat(X: Array) -> Array:
 
 
 def distances(A: Array, B: Array) -> Array:
-    """Euclidean, between each row of A and each of B."""
+    """Euclidean distances between each row of A and each row of B."""
     squares = np.square(A).sum(axis=1)[:, None] + np.square(B).sum(axis=1) - 2 * A @ B.T
     return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
 def drawn(X: Array, n: int = MOST) -> Array:
-    """The places of at most n rows, evenly."""
+    """The positions of at most n evenly spaced rows."""
     return np.unique(np.linspace(0, len(X) - 1, min(len(X), n)).astype(int))
 
 
 def scaled(X: Array, by: Array) -> Array:
-    """Each feature in units of its deviation; what does not vary counts nothing."""
+    """Each feature in units of its standard deviation; constant features become 0."""
     if X.shape[1] > WIDEST:
         kept = np.linspace(0, X.shape[1] - 1, WIDEST).astype(int)
         X, by = X[:, kept], by[:, kept]
@@ -62,7 +62,7 @@ def scaled(X: Array, by: Array) -> Array:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """How labels and those of the nearest rows agree.
+    """How well labels agree with those of the nearest rows.
 
     Attributes
     ----------
@@ -71,10 +71,10 @@ class Disagreement:
     error : float
         The standard error of `agreement`.
     against, inside : float
-        Of the rows most of whose neighbours agree on a class, the share that has another; the same
-        where nearly all of them agree.
+        Among rows most of whose neighbours agree on a class, the share with another class; the
+        same for rows where nearly all of them agree.
     is_even : bool
-        Those others are spread over the classes as chance would spread them.
+        Whether those other classes are spread as chance would spread them.
     """
 
     right: float
@@ -91,7 +91,7 @@ class Disagreement:
 
 
 def disagreement(X: Array, y: Array) -> Disagreement:
-    """Of the labels of rows and of their nearest neighbours."""
+    """The disagreement between the labels of rows and those of their nearest neighbours."""
     rows = drawn(X)
     A, ids = scaled(X, X)[rows], np.unique(y, return_inverse=True)[1][rows]
     n, classes = len(rows), int(ids.max()) + 1
@@ -117,7 +117,7 @@ def disagreement(X: Array, y: Array) -> Disagreement:
 
 
 def explained(X: Array, y: Array) -> tuple[float, float]:
-    """The correlation of numbers with the mean of those of the nearest rows, and chance's error."""
+    """The correlation of targets with the mean target of the nearest rows, and its chance error."""
     rows = drawn(X)
     A, t = scaled(X, X)[rows], y[rows]
     apart = distances(A, A)
@@ -129,9 +129,9 @@ def explained(X: Array, y: Array) -> tuple[float, float]:
 
 
 def nearest(X: Array, V: Array) -> Iterator[tuple[Array, Array]]:
-    """The distances of training rows to the nearest other, and of validation rows to the nearest.
+    """Distances from training and validation rows to the nearest (other) training row.
 
-    Once with columns in units of their deviation, once as they are.
+    They are computed once with columns in units of their deviation, and once unscaled.
     """
     size = float(X.std()) or 1.0
     for A, B in (
@@ -144,9 +144,9 @@ def nearest(X: Array, V: Array) -> Iterator[tuple[Array, Array]]:
 
 
 def copies(X: Array, V: Array, near: float) -> tuple[float, float]:
-    """The share of validation rows that lie next to a training row, and of training rows that do.
+    """The shares of validation rows and of training rows that lie close to a training row.
 
-    Next to means within `near` of the median distance of a training row to its nearest.
+    Close means within `near` times the median distance of a training row to its nearest.
     """
     found = (0.0, 0.0)
     for among, between in nearest(X, V):
@@ -157,15 +157,15 @@ def copies(X: Array, V: Array, near: float) -> tuple[float, float]:
 
 
 def apart_by_chance(n: int, m: int, samples: int = 1) -> float:
-    """What `kolmogorov` of so many pairs of samples of one distribution stays below.
+    """A bound on `kolmogorov` for this many pairs of samples from one distribution.
 
-    But for one in a thousand times (Dvoretzky-Kiefer-Wolfowitz; Massart 1990).
+    It is exceeded once in a thousand times (Dvoretzky-Kiefer-Wolfowitz; Massart 1990).
     """
     return float(np.sqrt(np.log(2 * samples / 1e-3) / 2 * (n + m) / (n * m)))
 
 
 def kolmogorov(a: Array, b: Array) -> float:
-    """The largest distance of two empirical distribution functions."""
+    """The largest distance between two empirical distribution functions."""
     a, b = np.sort(a), np.sort(b)
     at = np.concatenate([a, b])
     below = [np.searchsorted(each, at, side="right") / len(each) for each in (a, b)]

@@ -1,4 +1,4 @@
-"""The diagnosis of an estimator: its table, the settings that are the user's, what is learned."""
+"""The diagnosis of an estimator: its table, the user's settings, and what it has learned."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from plainnet.inspection.doctor.verdicts import Report, Verdict
 from plainnet.optimizers.lbfgs import LBFGS
 
 ROWS = 20_000
-"""More rows are not looked at."""
+"""The most rows that are checked."""
 
 
 def diagnose_estimator(
     estimator: NeuralEstimator, X: Any, y: Any, validation: tuple[Any, Any] | None,
     steps: int | None, seed: int,
 ) -> Report:  # fmt: skip
-    """What `diagnose` says of a fitted estimator; y are labels or numbers as for `fit`."""
+    """`diagnose` for a fitted estimator; y holds labels or numbers as for `fit`."""
     if not hasattr(estimator, "network_"):
         raise SettingError(f"{type(estimator).__name__} is not fitted: call fit(X, y) first")
     if isinstance(estimator, Texts):  # all of them, padded to the longest, might take much memory

@@ -1,4 +1,4 @@
-"""Which finding comes first: of each kind of fault, how it is judged and what it is said before."""
+"""The order of findings: for each kind of fault, how it is ranked and what it precedes."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ class Tier(IntEnum):
     """Among findings of one severity, those of a lower tier come first."""
 
     TRUST = 0
-    """No training mends or measures it: it is trust in the result that it spoils."""
+    """No training repairs or measures it: it undermines trust in the result."""
     CAUSE = 1
-    """Its remedy brings about as much as the best, or its symptoms hide behind other remedies."""
+    """Its remedy gains about as much as the best, or other remedies hide its symptoms."""
     LESSER = 2
-    """Its remedy brings less than the best does."""
+    """Its remedy gains less than the best one."""
     PACE = 3
-    """What is badly scaled, too, learns slowly."""
+    """It learns slowly, which bad scaling may also cause."""
     UNTRIED = 4
-    """No remedy of it has been tried."""
+    """No remedy for it has been tried."""
     TASTE = 5
-    """It is within bounds, and may be better in another size."""
+    """It is within bounds, but another size may be better."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What is known of a kind of fault.
+    """Properties of a kind of fault.
 
     Attributes
     ----------
     untried : Tier
-        Where its remedy has not been tried.
+        The tier if its remedy has not been tried.
     tried : Tier or None
-        Where it has; None says that it follows from what the remedy brings.
+        The tier if it has; None means that it depends on what the remedy gains.
     is_fact : bool
-        It is said whether or not it does harm in a short training.
+        It is reported whether or not it does harm in a short training.
     is_of_size : bool
-        What is within the bounds may still be better in another size, which is no fault.
+        A size within the bounds is no fault, although another size may be better.
     is_of_taste : bool
-        As a warning it comes last, since nearly any network gains a little by its remedy.
+        As a warning it comes last, since its remedy helps nearly any network a little.
     """
 
     untried: Tier = Tier.UNTRIED
@@ -87,14 +87,14 @@ KINDS = {
     "loss_and_metric_disagree": Kind(),
     "miscalibrated": Kind(),
 }
-"""What leads to others comes before them."""
+"""Causes come before their consequences."""
 PLACES = {name: place for place, name in enumerate(KINDS)}
 AS_GOOD, NEAR = 1.5, 0.03
-"""A remedy brings about as much as the best if it leaves so many times as little, or so near."""
+"""A remedy ties with the best if what it leaves is within this factor, or this difference."""
 
 
 def kind_of(verdict: Verdict) -> Kind:
-    """What is known of its kind."""
+    """The properties of its kind."""
     return KINDS.get(verdict.name, Kind())
 
 
@@ -106,8 +106,8 @@ def is_of_trust(verdict: Verdict) -> bool:
 def ranked(found: Iterable[Verdict], left: float) -> Iterator[Verdict]:
     """The most serious first, and causes before their symptoms.
 
-    Of those whose remedy has been tried, the ones that bring about as much as the best come in the
-    order of `KINDS`, and the others after them. `left` is the loss without a remedy.
+    Among those whose remedy has been tried, the ones that gain about as much as the best come in
+    the order of `KINDS`, followed by the others. `left` is the loss without a remedy.
     """
     verdicts = list(found)
     best = min((1 - v.gain for v in verdicts if v.gain is not None), default=1.0) * left
@@ -126,7 +126,7 @@ def ranked(found: Iterable[Verdict], left: float) -> Iterator[Verdict]:
 
 
 def tier_of(verdict: Verdict, left: float, bearable: float) -> Tier:
-    """By its kind and by what its remedy leaves of the loss."""
+    """The tier, by its kind and by how much of the loss its remedy leaves."""
     kind = kind_of(verdict)
     if verdict.gain is None:
         return kind.untried
@@ -138,7 +138,7 @@ def tier_of(verdict: Verdict, left: float, bearable: float) -> Tier:
 
 
 def place_of(verdict: Verdict) -> float:
-    """In the order of causes; where another learning rate is the remedy, right after that."""
+    """Its place among the causes; a remedy that changes the learning rate comes after that one."""
     if "learning_rate = " in verdict.code and verdict.name != "learning_rate_too_high":
         return PLACES["learning_rate_too_high"] + 0.5
     return PLACES.get(verdict.name, len(PLACES))

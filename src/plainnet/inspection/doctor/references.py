@@ -1,4 +1,4 @@
-"""What a loss is worth: what guessing, a linear model and a plain network reach."""
+"""Reference losses: those of guessing, a linear model and a plain network."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ Array = npt.NDArray[Any]
 
 LINEAR = "a linear model"
 WIDEST = 5000
-"""Features beyond which no reference is trained."""
+"""With more features, no reference is trained."""
 MOST_PLACES = 1 << 12
-"""Numbers in a row beyond which no convolution is trained."""
+"""With more numbers per row, no convolution is trained."""
 WORST = 10.0
-"""A relative loss beyond it is no worse: guessing has 1."""
+"""Larger relative losses count as this; guessing has 1."""
 
 
 class Until(Callback):
-    """Ends training after so many steps."""
+    """Ends training after a number of steps."""
 
     only_shows = True
 
@@ -80,14 +80,14 @@ def short_training(
 
 
 def loss_of(network: Network, X: Any, y: Any) -> float:
-    """In prediction; infinite where it is not a number."""
+    """The prediction loss; infinite if it is not a number."""
     with np.errstate(all="ignore"):
         loss = network.evaluate(X, y)["loss"]
     return loss if np.isfinite(loss) else float("inf")
 
 
 def guessing(loss: Loss, y: Any, dtype: Any) -> float:
-    """The loss of the best constant output: of classes, the entropy of their shares."""
+    """The loss of the best constant output; for classes, the entropy of their shares."""
     if isinstance(loss, EachOutput):
         return sum(
             weight * guessing(each, y[name], dtype) for name, (each, weight) in loss.losses.items()
@@ -104,7 +104,7 @@ def guessing(loss: Loss, y: Any, dtype: Any) -> float:
 
 
 def floor_of(loss: Loss, y: Any) -> float:
-    """The lowest loss that there can be: of smoothed labels their entropy, of counts their own."""
+    """The lowest possible loss: for smoothed labels their entropy, for counts their own."""
     own = loss.loss if isinstance(loss, EachPosition) else loss
     if isinstance(own, Poisson):
         k = np.asarray(y, np.float64)
@@ -119,7 +119,7 @@ def floor_of(loss: Loss, y: Any) -> float:
 
 
 class Reference(NamedTuple):
-    """A network to compare with: what it is called, and the rows as it takes them."""
+    """A network to compare with: its name, and the rows in its form."""
 
     what: str
     network: Network
@@ -130,7 +130,7 @@ class Reference(NamedTuple):
 def plain_networks(setup: Setup, seed: int) -> Iterator[Reference]:
     """A linear model and a plain network, trained on standardised columns.
 
-    None where features are ids, too many or of several inputs, or where there is no single output.
+    None if features are ids, too many, or from several inputs, or if there are several outputs.
     """
     X = _of_one_output(setup)
     if X is None or X.dtype.kind != "f" or prod(X.shape[1:]) > WIDEST:
@@ -144,7 +144,7 @@ def plain_networks(setup: Setup, seed: int) -> Iterator[Reference]:
 
 
 def network_of_kind(setup: Setup, seed: int) -> Iterator[Reference]:
-    """A small network that knows of places: a convolution, or of ids a linear model of pairs."""
+    """A small network that uses positions: a convolution, or for ids a linear model of pairs."""
     X = _of_one_output(setup)
     if X is None:
         return

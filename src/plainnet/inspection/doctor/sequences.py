@@ -1,4 +1,4 @@
-"""What sequences of ids say by their order: how usual each is among those of another sample."""
+"""The order of ids in sequences: how usual each sequence is compared with another sample."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 MOST_PAIRS = 1 << 16
-"""Pairs of more ids share places."""
+"""With more ids than this, pairs share places."""
 MOST_COLUMNS = 1 << 11
-"""More ids, or pairs of them, share columns."""
+"""With more ids or pairs than this, they share columns."""
 AT_LEAST = 0.5
-"""What is added to each count of a pair (Krichevsky and Trofimov 1981)."""
+"""The number added to each pair's count (Krichevsky and Trofimov 1981)."""
 
 
 def surprises(known: Array, rows: Array) -> Array:
-    """The mean surprise at the next id of each row, where `known` tells what follows what.
+    """The mean surprise at the next id in each row, given the sequences in `known`.
 
     In nats: the mean of -log P(id | id before), by the counts of pairs, shape (rows,).
     """
@@ -37,7 +37,7 @@ def _pairs(ids: Array, n: int, size: int) -> Array:
 
 
 def usual(X: Array, V: Array) -> tuple[Array, Array]:
-    """The surprises at rows of X and at those of V, by what the other rows of X tell."""
+    """The surprises of the rows of X and of V, given the other rows of X."""
     halves = X[::2], X[1::2]
     own = np.concatenate([surprises(a, b) for a, b in (halves, halves[::-1])])
     others = np.mean([surprises(half, V) for half in halves], axis=0)
@@ -45,7 +45,7 @@ def usual(X: Array, V: Array) -> tuple[Array, Array]:
 
 
 def ids_and_pairs(rows: Array, n: int) -> Array:
-    """How often each of n ids is in a row, and each pair of neighbours."""
+    """How often each of n ids, and each pair of neighbours, occurs in a row."""
     singles, pairs = min(n, MOST_COLUMNS), min(n * n, MOST_COLUMNS)
     counts = np.zeros((len(rows), singles + pairs), np.float32)
     places = np.arange(len(rows))[:, None]

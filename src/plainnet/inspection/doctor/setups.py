@@ -1,4 +1,4 @@
-"""What trains: a network and all that a remedy may change, in copies."""
+"""A training setup: copies of a network and of everything that a remedy may change."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Array = npt.NDArray[Any]
 Pair = tuple[Any, Any]
 
 MOST_ROWS = 2000
-"""So many rows, drawn without replacement, stand for all where there are more."""
+"""If there are more rows, a sample of this size without replacement stands for all."""
 
 
 @dataclass
 class Setup:
-    """A network with its data and how it is trained. `validation` is a pair of X and y."""
+    """A network with its data and training settings. `validation` is a pair of X and y."""
 
     network: Network
     X: Any
@@ -36,7 +36,7 @@ class Setup:
     """Further arguments of `train`."""
 
     def copied(self) -> Setup:
-        """With a copy of all that training or a remedy changes in place."""
+        """The setup with copies of everything that training or a remedy changes in place."""
         return replace(
             self,
             network=deepcopy(self.network),
@@ -45,7 +45,7 @@ class Setup:
         )
 
     def train_call(self, **changes: Any) -> str:
-        """How to train it with some settings changed, as code."""
+        """Code that trains it with some settings changed."""
         settings = {"optimizer": "optimizer"}
         settings |= {name: repr(value) for name, value in {**self.settings, **changes}.items()}
         return f"train(network, X, y, {', '.join(f'{n}={v}' for n, v in settings.items())})"
@@ -68,12 +68,12 @@ def taken(data: Any, rows: Array | slice) -> Any:
 
 
 def as_given(X: Any) -> Any:
-    """What `Network.inputs` made of the data, as a user has it: an array, or a dict of them."""
+    """The result of `Network.inputs` in the user's form: an array, or a dict of arrays."""
     return dict(X.arrays) if isinstance(X, Parts) else np.asarray(X)
 
 
 def reinitialized(network: Network, seed: int) -> Network:
-    """A network of the same layers and settings with initial parameters of its own."""
+    """A network with the same layers and settings, and new initial parameters."""
     body = deepcopy(network.body)  # copies belong to no network
     layers = body if isinstance(body, Graph) else body.layers
     other = copy(network)
@@ -86,6 +86,6 @@ def reinitialized(network: Network, seed: int) -> Network:
 
 
 def feature_arrays(X: Any) -> dict[str, Array]:
-    """The inputs that are numbers rather than ids, by their names; "" is that of the only one."""
+    """The inputs that are numbers rather than ids, by name; "" names the only input."""
     named = X.arrays if isinstance(X, Parts) else {"": X}
     return {name: array for name, array in named.items() if array.dtype.kind == "f"}

@@ -1,4 +1,4 @@
-"""What can be read of a network in one pass: its layers' activations, and its tensors."""
+"""What one pass shows about a network: its layers' activations, and its tensors."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 CAN_DIE = ReLU, ELU, SELU, GELU, SiLU, Mish
-"""Activations with a flat end, on which a unit can lie for all rows."""
+"""Activations with a flat part, in which a unit can be stuck for all rows."""
 BOUNDED = {Sigmoid: (0.0, 1.0), Tanh: (-1.0, 1.0), RNN: (-1.0, 1.0)}
-"""Activations between two flat ends."""
+"""Activations with flat parts at both ends."""
 CONSTANT = 1e-6
-"""What varies less, as a share of the layer's largest activation, does not vary."""
+"""A smaller variation, relative to the layer's largest activation, counts as none."""
 
 
 @dataclass(frozen=True)
 class Signal:
-    """What a layer got and gave in one recorded pass.
+    """A layer's input and output in one recorded pass.
 
     A and Y have a row for each example and a column for each unit or feature; whatever other axes
     there are count as rows.
@@ -40,7 +40,7 @@ class Signal:
     A: Array
     Y: Array
     is_last: bool
-    """Nothing after it has parameters."""
+    """Whether no later layer has parameters."""
 
     @property
     def has_weights(self) -> bool:
@@ -49,7 +49,7 @@ class Signal:
 
     @property
     def dead(self) -> float:
-        """The share of units that are on the flat end for every row."""
+        """The share of units that are in the flat part for every row."""
         if not isinstance(self.layer, CAN_DIE):
             return 0.0
         spread = self.Y.max(axis=0) - self.Y.min(axis=0)
@@ -57,7 +57,7 @@ class Signal:
 
     @property
     def saturated(self) -> float:
-        """The share of units that are near an end for most rows."""
+        """The share of units that are near a flat end for most rows."""
         kind = next((kind for kind in BOUNDED if isinstance(self.layer, kind)), None)
         if kind is None or (kind is RNN and getattr(self.layer, "activation", "tanh") != "tanh"):
             return 0.0
@@ -68,7 +68,7 @@ class Signal:
 
 
 def products_of(network: Network, X: Any) -> float:
-    """About how many products of numbers the forward pass of a row takes."""
+    """The approximate number of multiplications in a forward pass per row."""
     rows, products = len(X), 0.0
     for signal in signals_of(network, X):
         size = sum(getattr(signal.layer, name).size for name in signal.layer.declared)
@@ -77,16 +77,16 @@ def products_of(network: Network, X: Any) -> float:
 
 
 def begins_in_training(network: Network) -> bool:
-    """Whether prediction needs running state that only training makes."""
+    """Whether prediction needs running state that only training creates."""
     return any(layer.declared_state for layer in network.body.walk())
 
 
 def signals_of(
     network: Network, X: Any, cache: Cache | None = None, *, new: bool = False
 ) -> list[Signal]:
-    """Of each layer that has no layers inside it, in the order of the forward pass.
+    """The signals of each layer without inner layers, in the order of the forward pass.
 
-    A `new` network has no running state yet, and is looked at in training. A recording cache that
+    A `new` network has no running state yet, and runs in training mode. A recording cache that
     is kept from call to call saves most of the time of small networks.
     """
     training = new and begins_in_training(network)
@@ -106,7 +106,7 @@ def signals_of(
 
 
 def both_ways(network: Network, X: Any, y: Any) -> list[tuple[str, Window]]:
-    """The layers after a forward and a backward pass of a network that begins."""
+    """The layers of an untrained network after a forward and a backward pass."""
     own = deepcopy(network)
     cache = Cache(record=True, training=begins_in_training(own), seed=0)
     with np.errstate(all="ignore"):
@@ -115,7 +115,7 @@ def both_ways(network: Network, X: Any, y: Any) -> list[tuple[str, Window]]:
 
 
 def over_time(layers: list[tuple[str, Window]]) -> Iterator[tuple[str, Recurrent, float]]:
-    """Of each recurrent layer, the gradient at the first step that it reads over the last's."""
+    """For each recurrent layer, the ratio of the gradients at its first and last step."""
     for path, window in layers:
         layer, dA = window.subject, window.noted.get("dA")
         if isinstance(layer, Recurrent) and dA is not None and dA.ndim == 3:
@@ -126,7 +126,7 @@ def over_time(layers: list[tuple[str, Window]]) -> Iterator[tuple[str, Recurrent
 
 
 def steepest(layers: list[tuple[str, Window]]) -> tuple[str, float]:
-    """The layer whose backward pass makes the largest gradient so many times as large."""
+    """The layer whose backward pass enlarges the gradient most, and by which factor."""
     factors = {"": 0.0}
     for path, window in layers:
         formulas = window.formulas
@@ -161,7 +161,7 @@ def _rows(A: Array | None) -> Any:
 
 
 def mean_square(A: Array) -> float:
-    """Of all elements, in float64."""
+    """The mean square of all elements, in float64."""
     return float(np.square(A, dtype=np.float64).mean()) if A.size else 0.0
 
 
@@ -169,7 +169,7 @@ def mean_square(A: Array) -> float:
 
 
 def weights_of(network: Network) -> list[str]:
-    """The names of the weights that learn: tensors of two axes or more, from the input on."""
+    """Names of the trainable weights (tensors with two or more axes), in order from the input."""
     learning = {s.name for s in network.segments if s.learning_rate > 0}
     order = [f"{layer.name}.{name}" for layer in network.body.walk() for name in layer.declared]
     return [name for name in order if name in learning and network.tensors[name].ndim > 1]

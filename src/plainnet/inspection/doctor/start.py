@@ -52,7 +52,7 @@ def of_start(setup: Setup) -> Iterator[Verdict]:
 
 
 def of_first_loss(setup: Setup, layers: list[tuple[str, Window]]) -> Iterator[Verdict]:
-    """Before training nothing is known, and the loss is about that of guessing."""
+    """Checks that the loss before training is about that of guessing."""
     network = deepcopy(setup.network)
     X, y, _ = network.check(setup.X, setup.y)
     with np.errstate(all="ignore"):
@@ -100,7 +100,7 @@ def undecided(network: Network, X: Any, y: Any) -> float:
 
 
 def of_gains(network: Network, signals: list[Signal], X: Any) -> Iterator[Verdict]:
-    """Whether the signal keeps its size from layer to layer, as with the usual weights."""
+    """Whether the signal keeps its size from layer to layer, as with usual initial weights."""
     spans = list(_spans(signals))
     if not spans:
         return
@@ -126,7 +126,7 @@ def of_gains(network: Network, signals: list[Signal], X: Any) -> Iterator[Verdic
 
 
 def with_usual_weights(network: Network) -> Network:
-    """A copy whose weights are drawn by the rule of the activation above them."""
+    """A copy whose weights are drawn by the rule for the activation that follows them."""
     own, rng = deepcopy(network), np.random.default_rng(0)
     rule: Initializer = GlorotUniform()
     for layer in reversed(list(own.body.walk())):

@@ -1,4 +1,4 @@
-"""What keeps a network from learning however long it is trained."""
+"""Checks for what keeps a network from learning however long it is trained."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ Array = npt.NDArray[Any]
 
 LINEAR = Dense, Conv1d, Conv2d, ConvTranspose2d
 PASSING = Dropout, Flatten, Reshape, Identity, Scale, BatchNorm
-"""Layers whose output is linear in what they get, as they predict."""
+"""Layers whose output is linear in their input during prediction."""
 RANGES: dict[type[Layer], tuple[float, float]] = {
     Sigmoid: (0, 1), Softmax: (0, 1), Tanh: (-1, 1), ReLU: (0, inf), Softplus: (0, inf),
 }  # fmt: skip
-"""Between which numbers the outputs of a layer lie."""
+"""The range of a layer's outputs."""
 BATCH, BATCH_STEPS = 12, 300
-"""Rows that are to be learned by heart, and the steps for it."""
+"""How many rows are to be memorized, and in how many steps."""
 
 
 def of_structure(
@@ -93,7 +93,7 @@ def of_structure(
 
 
 def of_symmetry(network: Network) -> Iterator[Verdict]:
-    """Units that start alike get the same gradient and stay alike."""
+    """Units that start out equal get the same gradient and stay equal."""
     found = []
     for name in weights_of(network)[:-1]:  # of the last, the targets tell outputs apart
         W = network.tensors[name]
@@ -117,7 +117,7 @@ def of_symmetry(network: Network) -> Iterator[Verdict]:
 
 
 def of_recurrence(network: Network, layers: list[tuple[str, Window]]) -> Iterator[Verdict]:
-    """Steps that multiply what is remembered, until the first and the last know nothing."""
+    """Recurrent steps that scale the memory until distant steps no longer affect each other."""
     low, high = REMEMBERED
     for path, layer, ratio in over_time(layers):
         largest = float(np.linalg.norm(layer.U.astype(np.float64), 2))
@@ -164,7 +164,7 @@ def _pooled(network: Network) -> str:
 
 
 def of_input(network: Network, signals: list[Signal]) -> Iterator[Verdict]:
-    """Outputs that are the same whatever comes in, or see only some of it."""
+    """Outputs that do not depend on the input, or depend on only some of it."""
     for signal in signals:
         if signal.has_weights:
             break
@@ -218,7 +218,7 @@ def of_shape(setup: Setup) -> Iterator[Verdict]:
 
 
 def of_range(setup: Setup) -> Iterator[Verdict]:
-    """What comes after the last weights: the outputs are what it can give, and nothing else."""
+    """Layers after the last weights that limit the range of the outputs."""
     network, layers = setup.network, setup.network.layers
     last = max(i for i, layer in enumerate(layers) if has_tensors(layer))
     after = layers[last + 1 :]
@@ -246,7 +246,7 @@ def _out_of_reach(setup: Setup, last: Layer) -> float:
 
 
 def has_tensors(layer: Layer) -> bool:
-    """Whether it, or a layer inside it, declares any."""
+    """Whether the layer, or a layer inside it, declares tensors."""
     return bool(layer.declared) or any(map(has_tensors, layer.layers))
 
 
@@ -274,7 +274,7 @@ def of_linear_layers(network: Network) -> Iterator[Verdict]:
 
 
 def of_width(network: Network) -> Iterator[Verdict]:
-    """A layer through which less passes than what comes before and after could hold."""
+    """A layer that is narrower than what comes before and after it."""
     layers = network.layers
     wide = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, Dense | Recurrent)]
     for (i, layer), (_, after) in pairwise(wide):
@@ -328,7 +328,7 @@ def of_own_layers(setup: Setup) -> Iterator[Verdict]:
 
 
 def of_one_batch(setup: Setup) -> Iterator[Verdict]:
-    """A few rows are learned by heart by nearly any network that is put together correctly."""
+    """Checks that the network can memorize a few rows, as nearly any correct network can."""
     network = deepcopy(setup.network)
     network.unfreeze("*")
     n = len(network.inputs(setup.X))

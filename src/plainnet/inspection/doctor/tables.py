@@ -1,4 +1,4 @@
-"""What a table says, with its columns as they come."""
+"""Checks of a table with its original columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from plainnet.inspection.doctor.verdicts import Verdict
 Array = npt.NDArray[Any]
 
 MOST_CATEGORIES = 50
-"""With more different values, a column of texts is not looked at."""
+"""A column of texts with more distinct values is not checked."""
 
 
 class Raw(NamedTuple):
@@ -36,7 +36,7 @@ class Raw(NamedTuple):
 
 
 def columns_of(X: Any, kinds: Sequence[Kind] = ()) -> list[Raw]:
-    """The columns of a DataFrame or of a 2-D array, but for those that the kinds do without.
+    """The columns of a DataFrame or of a 2-D array, except those that the kinds leave out.
 
     `kinds` are those of an estimator, which knows how numbers and dates are written.
     """
@@ -60,7 +60,7 @@ def _raw(name: str, values: Array, kind: Kind | None) -> Raw:
 
 
 def of_table(X: Any, y: Array, validation: Any, kinds: Sequence[Kind] = ()) -> Iterator[Verdict]:
-    """A column that gives the target away, rows on both sides, columns that have shifted."""
+    """Checks for columns that give the target away, rows shared by both sets, shifted columns."""
     columns = columns_of(X, kinds)
     yield from _telling(columns, y)
     if validation is not None:

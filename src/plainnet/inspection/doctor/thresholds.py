@@ -1,4 +1,4 @@
-"""From where on the doctor speaks: each bound with its source.
+"""The doctor's thresholds, each with its source.
 
 TheDeepChecker: Ben Braiek and Khomh 2023, "Testing Feedforward Neural Networks Training Programs",
 and the settings in its repository. AUTOTRAINER: Zhang et al. 2021, "AUTOTRAINER: An Automatic DNN
@@ -6,8 +6,8 @@ Training Problem Detection and Repair System", and its code. UMLAUT: Schoop et a
 cleanlab: the defaults of these packages. cs231n: the notes of Stanford's course.
 
 Thresholds of symptoms raise false alarms in networks that learn well: a ReLU layer of a good
-network may have a fifth of its units dead. Therefore a bound makes a suspicion first, and what can
-be tried is tried: see `trials`.
+network may have a fifth of its units dead. Crossing a bound is therefore at first only
+a suspicion, and remedies that can be tried are tried: see `trials`.
 """
 
 # --- data -----------------------------------------------------------------------------------------
@@ -16,7 +16,7 @@ LARGE_MEAN = 3.0
 """A column whose mean is farther from zero (TheDeepChecker asks for 0, UMLAUT for values within
 1)."""
 DEVIATIONS = 0.1, 10.0
-"""Between these the standard deviation of a column, and of the targets, is one that learns well."""
+"""Bounds within which the standard deviation of a column, or of the targets, trains well."""
 UNEVEN = 2.0
 """How many times the deviation of one column may be that of another without a suspicion."""
 EVENNESS = 0.5
@@ -34,30 +34,30 @@ NEAR = 0.25
 """How near a validation row is to its nearest training row, as a share of what training rows are to
 each other (cleanlab: 0.13)."""
 TELLING, TELLING_GAP, TELLING_ALL = 0.7, 0.3, 0.9
-"""How much of what there is to guess a single column knows, and how far the next lies behind it: a
-warning, since an honest column may (deepchecks: 0.7); how much is serious."""
+"""How much of the target a single column predicts, and how far the next column lies behind: a
+warning, since a legitimate column may (deepchecks: 0.7); and how much is serious."""
 TELLING_ALONE = 0.5
-"""How far behind the next lies where that alone is a warning."""
+"""How far behind the next column must lie for that alone to be a warning."""
 SHIFT = 0.2
-"""Largest distance of the distributions of a column in two samples, Kolmogorov-Smirnov
+"""Largest Kolmogorov-Smirnov distance between a column's distributions in two samples
 (deepchecks)."""
 AGAINST = 0.15
-"""Of rows whose neighbours agree on a class, the share that has another."""
+"""Among rows whose neighbours agree on a class, the share with another class."""
 
 # --- start ----------------------------------------------------------------------------------------
 
 START_LOSS = 0.5, 2.0
-"""By which share the loss at the start is above that of guessing: a suspicion, a warning (cs231n,
+"""By which share the initial loss exceeds that of guessing: a suspicion, a warning (cs231n,
 "look for the correct loss at chance performance"; TheDeepChecker: 1.0)."""
 GAINS = 0.5, 2.0
-"""Of the mean square from the input of a layer to that of the next (He et al. 2015, section 2.2:
+"""Gain of the mean square from a layer's input to the next layer's (He et al. 2015, section 2.2:
 the product of many must neither vanish nor explode)."""
 TOTAL_GAINS = 0.05, 20.0
-"""Of the mean square through all layers."""
+"""Gain of the mean square through all layers."""
 ALIKE = 0.4
-"""What is left of a layer's weights without what its units have in common; at random, about 1."""
+"""What is left of a layer's weights without the part its units share; about 1 if random."""
 FITTED = 0.5
-"""Which share of the loss of guessing is left where a few rows are not learned by heart (cs231n,
+"""Share of the loss of guessing above which a few rows have not been memorized (cs231n,
 "overfit a tiny subset of data")."""
 REMEMBERED = 0.7, 1.3
 """The norm of a recurrent layer's U, by which a step multiplies what it remembers (Pascanu et al.
@@ -65,15 +65,15 @@ REMEMBERED = 0.7, 1.3
 LONG_AGO = 1e-2, 1e2
 """The gradient at the first step of a sequence over that at the last."""
 FORGOTTEN = 1.2e-7
-"""The same where float32 adds it to the gradients of the last steps without effect: its epsilon."""
+"""The same ratio at which float32 loses it beside the last steps' gradients: its epsilon."""
 DROPPED = 0.2
 """The share of the inputs that dropout may take away (Srivastava et al. 2014, section A.4)."""
 OUT_OF_REACH = 0.1
-"""The share of the targets that the last activation cannot give, from which that is serious."""
+"""The share of targets out of the last activation's range that is serious."""
 SEEN = 1e-3
 """How far outputs vary with the rows, as a share of their size."""
 STEEP = 1e5
-"""A layer whose backward pass makes a gradient so many times as large divides by next to zero."""
+"""A layer that enlarges a gradient by this factor divides by almost zero."""
 
 # --- during ---------------------------------------------------------------------------------------
 
@@ -81,8 +81,8 @@ DEAD = 0.2, 0.5
 """The share of a layer's units that are zero on all rows: a suspicion, a warning (cs231n: "as much
 as 40%" after a learning rate that is too high)."""
 TAIL, IN_TAIL, SATURATED = 0.05, 0.85, 0.5
-"""An activation in this share of its range at either end is in the tail; so is a unit with this
-share of rows there; so many units make a layer saturated (TheDeepChecker)."""
+"""The share of an activation's range at either end that is its tail; the share of rows there that
+makes a unit saturated; the share of such units that makes a layer saturated (TheDeepChecker)."""
 VANISHING = 1e-3, 1e-4
 """The ratio of the first to the last weights' gradient, and the first itself (AUTOTRAINER)."""
 FADING = 0.1
@@ -90,7 +90,7 @@ FADING = 0.1
 EXPLODING = 70.0
 """The same ratio (AUTOTRAINER)."""
 UPDATES = 1e-4, 1e-1
-"""Of the norm of an update to that of the tensor; about 1e-3 is usual (cs231n, "ratio of weights:
+"""Ratio of an update's norm to the tensor's; about 1e-3 is usual (cs231n, "ratio of weights:
 updates")."""
 CLIPPED = 0.9
 """The share of steps whose gradient was shortened."""
@@ -103,16 +103,16 @@ SLOW_MOMENTUM = 0.99
 # --- end ------------------------------------------------------------------------------------------
 
 GAP, WIDE_GAP = 0.1, 0.25
-"""How much more of what there is to learn is learned on training rows than on others."""
+"""How much more of what can be learned is learned on training rows than on others."""
 BEHIND = 0.05
 """How much more of it a plain reference learns."""
 RISEN, FAR_RISEN = 1.15, 1.5
-"""A validation loss so many times its lowest (nnscope); by how much a low one has to rise."""
+"""The ratio of a validation loss to its lowest (nnscope); the ratio needed for a low loss."""
 JUMPS = 0.3
 """The share of epochs in which the loss rises by more than a tenth (AUTOTRAINER: 0.2 of the
 epochs)."""
 FALLS = 0.02
-"""By which share a loss has to fall so as not to be flat."""
+"""The share by which a loss must fall in order not to be flat."""
 CALIBRATION = 0.03, 0.15
 """Expected calibration error (Guo et al. 2017, equation 3) beyond what a calibrated network of as
 few rows has: a warning, serious."""
@@ -126,7 +126,7 @@ NOTHING = 0.97
 KNOWN = 0.3
 """With less of it on rows that were held out, their labels are not mixed up."""
 ERRORS = 2.0, 3.0, 4.0
-"""By how many standard errors two samples differ: where a second look pays, a warning, serious."""
+"""Standard errors between two samples: worth a second look, a warning, serious."""
 
 HELPS, HELPS_MUCH = 0.1, 0.25
 """The share of the loss that a remedy takes away, on training rows and on others: with less it does
@@ -137,7 +137,7 @@ WORTH, WORTH_MUCH = 0.02, 0.05
 # --- while it watches -----------------------------------------------------------------------------
 
 TO_SPEAK, TO_BE_SILENT = 3, 9
-"""Times in a row that a sign must show, or be gone."""
+"""How many times in a row a sign must show, or be gone."""
 
 # --- agents ---------------------------------------------------------------------------------------
 #
@@ -163,7 +163,7 @@ REWARD_SIZES, LARGE_REWARD = (0.05, 300.0), 10.0
 """The size of discounted returns between which values learn well, and the largest reward of a step
 (Schulman: rescale the rewards; Mnih et al. 2015 clip them to 1)."""
 HORIZON, SHORT = 3.0, 0.9
-"""Episodes so many times as long as 1 / (1 - gamma) suspect gamma; so does a smaller gamma."""
+"""Gamma is suspected if episodes are this many times 1 / (1 - gamma), or if it is smaller."""
 FEW_STEPS, FEW_UPDATES = 256, 12
 """Steps of an iteration of PPO, and iterations of a learning: with fewer, more are tried."""
 EXPLORES = 0.3, 0.05

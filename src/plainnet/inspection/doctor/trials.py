@@ -1,4 +1,4 @@
-"""Remedies, tried: the same short training with each, and what is left of the loss afterwards."""
+"""Trials of remedies: the same short training with each, and the remaining loss."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ Array = npt.NDArray[Any]
 
 HELD_OUT = 0.25
 MOMENTS = 30
-"""So many moments of a short training are looked at."""
+"""How many moments of a short training are examined."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one short training.
+    """The result of one short training.
 
     Attributes
     ----------
     left : float
-        The loss in prediction on rows that were held out, as a share of that of guessing.
+        The prediction loss on held-out rows, as a share of the loss of guessing.
     fitted : float
         The same on the training rows.
     course : Course
@@ -52,9 +52,9 @@ class Outcome:
     network: Network
 
     def gain_over(self, base: Outcome) -> float:
-        """The share of the loss that is gone, on training rows and on others.
+        """The share of the loss that is removed, on training rows and on others.
 
-        Where the training rows were learned by heart already, it is that on others.
+        If the training rows were memorized already, only the other rows count.
         """
         gain = 1 - self.left / base.left if base.left > 0 else 0.0
         if base.fitted < WORTH and self.fitted < base.fitted + WORTH_MUCH:
@@ -95,17 +95,17 @@ class Trials:
         """Remedies that cannot be run here, with the error; they are not shown as code."""
 
     def with_others_held_out(self) -> Trials:
-        """The same with another part of the rows."""
+        """The same trials with another part of the rows held out."""
         return Trials(self.whole, self.steps, self.seed + 1)
 
     @cached_property
     def base(self) -> Outcome:
-        """As it is, without a remedy."""
+        """The outcome without a remedy."""
         return self.outcome(self.setup, moments=MOMENTS)
 
     @property
     def least_left(self) -> float:
-        """What the best of all that was tried leaves of the loss on rows that were held out."""
+        """The smallest loss on held-out rows that any trial has left."""
         return min(each.left for each in (self.base, *self._outcomes.values()) if each is not None)
 
     def outcome(self, setup: Setup, *, moments: int = 1) -> Outcome:
@@ -117,7 +117,7 @@ class Trials:
         return measured(own, course)
 
     def remedied(self, code: str) -> Outcome | None:
-        """With the remedy that this code is; None where it does not work here."""
+        """The outcome with the remedy in this code; None if the code does not work here."""
         if code not in self._outcomes:
             self._outcomes[code] = self._remedied(code)
         return self._outcomes[code]
@@ -150,7 +150,7 @@ class Trials:
             return None
 
     def judged(self, verdict: Verdict) -> Verdict | None:
-        """The verdict with what its remedy brings; None for a suspicion that it does not prove."""
+        """The verdict with its remedy's gain; None for a suspicion that is not confirmed."""
         if verdict.gain is not None:
             return verdict  # it has been measured
         after = self.remedied(verdict.code) if verdict.code else None
@@ -180,7 +180,7 @@ def measured(setup: Setup, course: Course) -> Outcome:
 
 
 def relative_loss(network: Network, X: Any, y: Any) -> float:
-    """What is left of the loss of guessing, in prediction; at most `WORST`."""
+    """The prediction loss as a share of the loss of guessing; at most `WORST`."""
     floor = floor_of(network.loss, y)
     span = guessing(network.loss, y, network.dtype) - floor
     loss = loss_of(network, X, y) - floor

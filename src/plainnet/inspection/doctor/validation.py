@@ -1,4 +1,4 @@
-"""Validation rows that are known already, or come from somewhere else."""
+"""Checks for validation rows that are also training rows, or come from elsewhere."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from plainnet.inspection.doctor.verdicts import Verdict
 Array = npt.NDArray[Any]
 
 FEWEST = 20
-"""Rows of which nothing is said."""
+"""With fewer rows, nothing is said."""
 
 
 def of_validation(setup: Setup) -> Iterator[Verdict]:
-    """Training rows against validation rows."""
+    """Compare training rows with validation rows."""
     if setup.validation is None:
         return
     network = setup.network

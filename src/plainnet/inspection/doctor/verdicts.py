@@ -1,4 +1,4 @@
-"""What the doctor says: verdicts with their evidence and remedy, and the report of all of them."""
+"""Verdicts of the doctor, with evidence and remedy, and the report that collects them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 from plainnet.errors import counted
 
 Severity = Literal["serious", "warning", "note", "suspected"]
-"""What is suspected is in no report unless its remedy helps."""
+"""Severities; a mere suspicion is reported only if its remedy helps."""
 WIDTH = 88
 SEVERITIES: tuple[Severity, ...] = ("serious", "warning", "note", "suspected")
 
@@ -24,24 +24,24 @@ class Verdict:
     name : str
         The kind of fault, such as "dead_units"; docs/doctor.md lists them.
     severity : "serious", "warning" or "note"
-        Serious is what spoils the result, or trust in it. A warning may do so; a note is worth
-        knowing.
+        A serious fault spoils the result or makes it untrustworthy; a warning may do so; a note is
+        worth knowing.
     where : str
-        The layer, tensor or columns; "" for the whole.
+        The layer, tensor or columns; "" for the whole network or table.
     evidence : str
-        The numbers that speak for it, as a sentence.
+        The numbers that support it, as a sentence.
     remedy : str
         What to do, as a sentence.
     code : str
-        Python that applies the remedy to `network`, `X`, `y`, `optimizer` and `validation`, as they
-        were passed, before training begins again; of an agent, it makes a new one, `agent`. ""
-        where there is nothing to run.
+        Python code that applies the remedy to `network`, `X`, `y`, `optimizer` and `validation`, as
+        they were passed, before training starts again; for an agent, it makes a new `agent`. "" if
+        there is nothing to run.
     gain : float or None
-        What the remedy brought where it was tried: the share of the loss, in prediction, that is
-        gone after a short training with it; of agents, the share of the return, beyond that of
-        random actions, that it adds.
+        What the remedy gained, if it was tried: the share of the prediction loss that it removes in
+        a short training; for agents, the share that it adds to the return, measured above the
+        return of random actions.
     returns : (float, float) or None
-        Of agents: the mean return without the remedy and with it, where it was tried.
+        For agents: the mean return without and with the remedy, if it was tried.
     """
 
     name: str
@@ -55,13 +55,13 @@ class Verdict:
 
     @property
     def title(self) -> str:
-        """The name in words, with the place."""
+        """The name in words, and where the fault is."""
         words = self.name.replace("_", " ")
         return f"{words} ({self.where})" if self.where else words
 
     @property
     def advice(self) -> str:
-        """The remedy, and what it brought where it was tried."""
+        """The remedy, and what it gained if it was tried."""
         if self.gain is None or self.gain < 0.01:
             return self.remedy
         if self.returns is not None:
@@ -70,7 +70,7 @@ class Verdict:
         return f"{self.remedy} In a trial, this took away {self.gain:.0%} of the loss."
 
     def as_severe_as(self, severity: Severity) -> Verdict:
-        """The same with another severity."""
+        """The same verdict with another severity."""
         return replace(self, severity=severity)
 
     def __str__(self) -> str:
@@ -84,16 +84,16 @@ class Verdict:
 class Report(Sequence[Verdict]):
     """The verdicts, most serious first.
 
-    A sequence of them; `report["dead_units"]` is the first of that name, and `"dead_units" in
-    report` asks for it. Printed, it is text; a notebook shows it as HTML.
+    A report is a sequence of verdicts; `report["dead_units"]` is the first with that name, and
+    `"dead_units" in report` tests for one. Printing gives text; a notebook shows HTML.
 
     Attributes
     ----------
     verdicts : tuple of Verdict
     looked_at : tuple of str
-        What was looked at, in words.
+        What was checked, in words.
     left_out : dict of str to str
-        What could not be looked at, and why.
+        What could not be checked, and why.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Report(Sequence[Verdict]):
 
     @property
     def serious(self) -> list[Verdict]:
-        """Those that are serious."""
+        """The serious verdicts."""
         return [verdict for verdict in self.verdicts if verdict.severity == "serious"]
 
     def __len__(self) -> int:
@@ -139,7 +139,7 @@ class Report(Sequence[Verdict]):
         return key in self.names if isinstance(key, str) else key in self.verdicts
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as data for JSON."""
+        """The report as data for JSON."""
         return {
             "verdicts": [vars(verdict).copy() for verdict in self.verdicts],
             "looked_at": list(self.looked_at),

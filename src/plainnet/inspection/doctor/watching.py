@@ -1,4 +1,4 @@
-"""The course of a training: what a diagnosis needs of it, step by step."""
+"""Records the course of a training, step by step, for a diagnosis."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from plainnet.inspection.doctor.signs import signals_of
 Array = npt.NDArray[Any]
 
 ROWS = 64
-"""Of a batch, so many are looked at."""
+"""How many rows of a batch are examined."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Moment:
     weights, gradients, updates : dict of str to float
         The norm of each tensor that learns, of its gradient and of its update.
     dead, saturated : dict of str to float
-        The share of such units in each layer that can have them.
+        The share of dead or saturated units in each layer that can have them.
     """
 
     step: int
@@ -45,13 +45,13 @@ class Moment:
     saturated: dict[str, float]
 
     def ratio(self, name: str) -> float:
-        """Of the update to the tensor."""
+        """The ratio of the update to the tensor."""
         return self.updates[name] / (self.weights[name] or 1.0)
 
 
 @dataclass
 class Course:
-    """What a training showed: the loss at every step, and more at some."""
+    """The course of a training: the loss at every step, and more at some steps."""
 
     losses: list[float] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
@@ -66,9 +66,9 @@ class Recorder(Callback):
     Parameters
     ----------
     every : int
-        A moment is kept at the first step, and then every so many.
+        Steps between the moments that are kept, starting with the first step.
     rows : array or None
-        What the activations are looked at on; by default the first rows of the batch.
+        Rows for the activations; by default the first rows of the batch.
     """
 
     only_shows = True

@@ -1,7 +1,7 @@
-"""Pictures of data, training and networks, with matplotlib, which the extra `plots` brings.
+"""Plots of data, training and networks with matplotlib (extra `plots`).
 
-Each function draws where `ax` or `axes` says, by default into a new figure, and returns that. None
-of them changes a network, its running state or any random numbers.
+Each function draws on `ax` or `axes`, by default in a new figure, and returns it. None of them
+changes a network, its running state or any random numbers.
 """
 
 from plainnet.inspection.plots.axes import new_axes

@@ -16,23 +16,23 @@ COLORS = (
     BLUE, "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
     "#a96b59", ORANGE, "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
-"""For groups. Told apart by people who see colours differently (Petroff 2021)."""
+"""Colours of groups that colour-blind people can tell apart (Petroff 2021)."""
 MARKERS = "os^Dv*P<X>"
-"""Of groups, for whoever sees no colours at all."""
+"""Markers of groups, for people who see no colours at all."""
 LINE = 32
-"""Characters in a line of a title."""
+"""The most characters in a line of a title."""
 SIGNED = "RdBu_r"
-"""The colour map of numbers of both signs: blue is negative, red positive, white zero."""
+"""The colour map for signed numbers: blue is negative, red positive, white zero."""
 
 
 def new_axes() -> Any:
-    """The axes of a new figure, which a notebook shows."""
+    """Make a new figure, which a notebook shows, and return its axes."""
     pyplot = optional("matplotlib.pyplot", purpose="plots", extra="plots")
     return pyplot.figure(layout="constrained").add_subplot()
 
 
 def axes_or_new(ax: Any) -> Any:
-    """The axes that were given, or new ones."""
+    """The given axes, or new ones."""
     if ax is None:
         return new_axes()
     if not hasattr(ax, "get_xlim"):
@@ -41,9 +41,9 @@ def axes_or_new(ax: Any) -> Any:
 
 
 def several_axes(axes: Any, titles: Sequence[str], *, size: tuple[float, float]) -> Any:
-    """An array of as many axes as there are titles: those that were given, or new ones.
+    """An array with one axes per title: the given ones, or new ones.
 
-    `size` is that of one of them in inches. New ones stand in a grid that is wider than high.
+    `size` is the size of one of them in inches. New axes form a grid that is wider than high.
     """
     n = len(titles)
     if axes is None:
@@ -74,5 +74,5 @@ def _in_lines(title: str) -> str:
 
 
 def colorbar(ax: Any, picture: Any, label: str) -> None:
-    """A scale for the colours of a picture, beside it and as high as it is."""
+    """A colour bar beside a picture, of the same height."""
     ax.figure.colorbar(picture, cax=ax.inset_axes((1.04, 0, 0.05, 1)), label=label)

@@ -20,18 +20,18 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 RADIUS, DOWN, ACROSS, MARGIN = 12.0, 40.0, 150.0, 18.0
-"""In pixels: of a unit; from unit to unit, from layer to layer; around the diagram."""
+"""In pixels: a unit's radius; distance from unit to unit and layer to layer; the margin."""
 THICKEST, THINNEST = 5.0, 0.25
-"""Lines, in pixels: the largest weight of a layer, and what is still drawn."""
+"""Line widths in pixels: for a layer's largest weight, and the thinnest that is drawn."""
 MOST_UNITS, MOST_WEIGHTS = 24, 800
 DRAWS = "network_weights draws Dense layers and activations in order"
 GREY = "#717a89"
-"""As far from white as from black."""
+"""A grey as far from white as from black."""
 
 
 @dataclass(frozen=True, repr=False)
 class Diagram:
-    """What `network_weights` returns: an SVG document, which a notebook shows."""
+    """A diagram from `network_weights`: an SVG document that a notebook shows."""
 
     svg: str
 
@@ -72,16 +72,16 @@ def network_weights(
     """Draw a small dense network: a circle for each unit, a line for each weight.
 
     Blue is positive and orange negative; the wider a line, the larger the weight, compared with
-    the largest of its layer. Rings have the sign and the size of the biases in the same way. In a
-    browser, each shows its number. `Network.draw` draws networks of any kind, a box for each layer.
+    the largest of its layer. Rings around the units show the biases in the same way. In a browser,
+    hovering shows the number. `Network.draw` draws networks of any kind, a box for each layer.
 
     Parameters
     ----------
     network : Network
-        Of `Dense` layers and activations in order, with at most 24 units in a layer and 800
+        A sequence of `Dense` layers and activations, with at most 24 units per layer and 800
         weights.
     inputs, outputs : sequence of str, optional
-        Names of the features, and of the outputs.
+        Names of the features and the outputs.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def network_weights(
     Raises
     ------
     SettingError
-        If the network has other layers or is too large, or there are not as many names as units.
+        If the network has other layers or is too large, or the number of names is wrong.
     DataError
         If a parameter is not finite.
 

@@ -1,4 +1,4 @@
-"""How activations, gradients and updates are spread, layer by layer."""
+"""Histograms of activations, gradients and updates, layer by layer."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from plainnet.inspection.plots.recording import (
 from plainnet.network import Network
 
 MOST = 24
-"""Histograms in a figure."""
+"""The most histograms in a figure."""
 SMALL = (3.2, 2.4)
-"""Inches of one of them."""
+"""The size of one histogram in inches."""
 USUAL_UPDATE = 1e-3
-"""Of the weights: a rule of thumb for the size of an update (Karpathy, cs231n)."""
+"""The usual size of an update relative to the weights: a rule of thumb (Karpathy, cs231n)."""
 
 
 def activation_histograms(
@@ -37,10 +37,10 @@ def activation_histograms(
     bins: int = 40,
     axes: Any = None,
 ) -> Any:
-    """Draw how the outputs of each layer are spread, over all units and rows.
+    """Draw a histogram of each layer's outputs, over all units and rows.
 
-    Exact zeros are left out, and their share is written above: those of a ReLU layer are units that
-    are off. The pass is one of prediction.
+    Exact zeros are left out, and their share is written above: in a ReLU layer they are inactive
+    units. The pass runs in prediction mode.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ def activation_histograms(
     X : array of shape (m, *input_shape), optional
         The examples for a network; not for `Histograms`, which have their own.
     step : int, optional
-        Of `Histograms`: which of the recorded steps; by default the last.
+        For `Histograms`: which of the recorded steps; by default the last.
     names : sequence of str, optional
-        Of layers, or patterns of them such as "*.relu"; by default all with one input, but those
-        that only change a shape or drop numbers.
+        Names of layers, or patterns such as "*.relu". By default all layers with one input, except
+        those that only change a shape or drop numbers.
     bins : int
-        Of each histogram of a network at most; for few numbers it has fewer. `Histograms` have
-        their own.
+        The most bins of a histogram, for a network; few numbers get fewer. `Histograms` have their
+        own bins.
     axes : array of matplotlib.axes.Axes, optional
         One for each layer.
 
@@ -96,28 +96,28 @@ def gradient_histograms(
     seed: int = 0,
     axes: Any = None,
 ) -> Any:
-    """Draw how large the gradients of the weights are, tensor by tensor, on a logarithmic scale.
+    """Draw the sizes of the weights' gradients, tensor by tensor, on a logarithmic scale.
 
     Sizes are absolute values without zeros, whose share is written above; all tensors have the same
-    scale, which may leave out the smallest. From one layer to the next below,
-    sizes that fall by a factor each time are a gradient that vanishes, sizes that rise one that
-    explodes (Glorot and Bengio 2010, figures 6 and 7).
+    scale, which may leave out the smallest values. If sizes shrink by a factor from each layer to
+    the one below, the gradient vanishes; if they grow, it explodes (Glorot and Bengio 2010, figures
+    6 and 7).
 
     Parameters
     ----------
     source : Network or Histograms
     X, y : arrays, optional
-        Examples and targets for a network; not for `Histograms`, which have their own. The pass is
-        one of training, of a copy of the network.
+        Examples and targets for a network; not for `Histograms`, which have their own. A copy of
+        the network makes the pass, in training mode.
     step, names, bins, axes
-        As of `activation_histograms`; the names are those of tensors, such as "0.dense.W".
+        As in `activation_histograms`; the names are tensor names, such as "0.dense.W".
     seed : int
         For dropout.
 
     Returns
     -------
     axes : array of matplotlib.axes.Axes
-        One for each tensor of weights that learns, from the input on.
+        One for each trainable weight tensor, in order from the input.
 
     Raises
     ------
@@ -152,19 +152,19 @@ def update_histograms(
 ) -> Any:
     """Draw how far a step moved the weights, tensor by tensor, on a logarithmic scale.
 
-    The dashed line is at a thousandth of the tensor's root mean square. An update much below it
-    learns slowly, and one much above it may not settle; that is a rule of thumb.
+    The dashed line marks a thousandth of the tensor's root mean square. As a rule of thumb, updates
+    much smaller than that learn slowly, and much larger ones may not converge.
 
     Parameters
     ----------
     source : Histograms
     step, names, axes
-        As of `activation_histograms`; the names are those of tensors, such as "0.dense.W".
+        As in `activation_histograms`; the names are tensor names, such as "0.dense.W".
 
     Returns
     -------
     axes : array of matplotlib.axes.Axes
-        One for each tensor of weights that learns, from the input on.
+        One for each trainable weight tensor, in order from the input.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def update_histograms(
 
     Examples
     --------
-    `Histograms` has one.
+    See `Histograms`.
     """
     require_type("source", source, Histograms)
     found = source.moment(step).updates
@@ -191,17 +191,17 @@ def histograms_over_time(
     names: Sequence[str] | None = None,
     axes: Any = None,
 ) -> Any:
-    """Draw how a spread changed in the course of a training: bands over the steps.
+    """Draw how distributions change during training, as bands over the steps.
 
-    The line is the median; half of the numbers are in the dark band, and nine tenths in the pale
-    one. Of gradients and updates, numbers are absolute values, without those that are zero.
+    The line is the median; half of the numbers lie in the dark band, and nine tenths in the pale
+    one. For gradients and updates, the numbers are absolute values without zeros.
 
     Parameters
     ----------
     source : Histograms
     kind : "activations", "gradients" or "updates"
     names : sequence of str, optional
-        Of layers or tensors, or patterns of them such as "*.W"; by default all.
+        Names of layers or tensors, or patterns such as "*.W"; by default all.
     axes : array of matplotlib.axes.Axes, optional
         One for each layer or tensor.
 

@@ -26,9 +26,9 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 LEVELS = 12
-"""Lines of equal loss on a plane."""
+"""The number of contour lines on a plane."""
 STEEP = 20.0
-"""From this ratio of the largest loss to the smallest on, levels and colours are logarithmic."""
+"""If the largest loss is this many times the smallest, levels and colours are logarithmic."""
 
 
 def loss_along_line(
@@ -44,30 +44,30 @@ def loss_along_line(
 ) -> Any:
     """Draw the loss along a line through the network's parameters p.
 
-    To other parameters q, it is at (1 - a) p + a q (Goodfellow et al. 2015, "Qualitatively
-    characterizing neural network optimization problems"). Otherwise it is at p + a d, in a random
-    direction d whose filters are as long as those of p (Li et al. 2018, "Visualizing the loss
-    landscape of neural nets", section 4), so that pictures of different networks can be compared.
-    A filter is a row of a dense layer's W, or a filter of a convolution; biases and what else has
-    one axis stay as they are, and so do frozen tensors.
+    With `to`, the line leads to other parameters q: the loss at (1 - a) p + a q (Goodfellow et al.
+    2015, "Qualitatively characterizing neural network optimization problems"). Otherwise it is the
+    loss at p + a d, for a random direction d whose filters have the same norms as those of p (Li et
+    al. 2018, "Visualizing the loss landscape of neural nets", section 4), so that plots of
+    different networks are comparable. A filter is a row of a dense layer's W, or a filter of a
+    convolution; biases and other tensors with one axis do not move, nor do frozen tensors.
 
-    The loss is that of prediction, as `evaluate` has it, without weight decay or dropout; batch
-    norm keeps its running statistics.
+    The loss is the prediction loss, as in `evaluate`, without weight decay or dropout; batch norm
+    uses its running statistics.
 
     Parameters
     ----------
     network : Network
-        It is left as it is: a copy is moved.
+        It is not changed; only a copy is.
     X, y : arrays
         As `evaluate` takes them.
     to : array of the shape of `network.parameters`, optional
         q, for example a copy of `network.parameters` from another time.
     span : (float, float), optional
-        a from where to where; by default (-0.5, 1.5) to other parameters, else (-1, 1).
+        The range of a; by default (-0.5, 1.5) with `to`, else (-1, 1).
     points : int
-        Losses that are measured.
+        How many losses are computed.
     seed : int
-        For the direction.
+        For the random direction.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -78,7 +78,7 @@ def loss_along_line(
     Raises
     ------
     SettingError, ShapeError, DataError
-        If a setting makes no sense, `to` is not such a vector, or the data does not fit.
+        If a setting makes no sense, `to` has the wrong shape, or the data does not fit.
 
     Examples
     --------
@@ -131,27 +131,27 @@ def loss_on_plane(
     seed: int = 0,
     ax: Any = None,
 ) -> Any:
-    """Draw the loss on a plane through the network's parameters, with lines of equal loss.
+    """Draw the loss on a plane through the network's parameters, with contour lines.
 
-    It is at p + a d + b e. By default d and e are random directions as of `loss_along_line`.
-    Colours and lines are on a logarithmic scale where losses differ by a factor of 20 or more. In
-    many dimensions a plane shows little of what there is; what looks like a bowl may have
-    downward slopes that it misses.
+    It is the loss at p + a d + b e. By default d and e are random directions as in
+    `loss_along_line`. Colours and lines use a logarithmic scale if losses differ by a factor of 20
+    or more. In many dimensions, a plane shows little: what looks like a bowl may have downward
+    slopes in other directions.
 
     Parameters
     ----------
     network : Network
-        It is left as it is: a copy is moved.
+        It is not changed; only a copy is.
     X, y : arrays
         As `evaluate` takes them.
     directions : two arrays of the shape of `network.parameters`, optional
-        d and e, for example the ways to two other networks.
+        d and e, for example the differences to the parameters of two other networks.
     span : (float, float)
-        a and b from where to where.
+        The range of a and b.
     points : int
-        The loss is measured at points^2 places.
+        The loss is computed at points^2 positions.
     seed : int
-        For the directions.
+        For the random directions.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -162,7 +162,7 @@ def loss_on_plane(
     Raises
     ------
     SettingError, ShapeError, DataError
-        If a setting makes no sense, the directions are not such vectors, or the data does not fit.
+        If a setting makes no sense, the directions have the wrong shape, or the data does not fit.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def loss_on_plane(
 
 
 def random_direction(network: Network, rng: np.random.Generator) -> Array:
-    """A direction whose filters are as long as those of the network; float64.
+    """A random direction whose filters have the same norms as the network's; float64.
 
     d_ij <- d_ij / ||d_ij|| ||p_ij||, for filter j of layer i (Li et al. 2018, section 4).
     """

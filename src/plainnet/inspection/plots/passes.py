@@ -1,4 +1,4 @@
-"""What layers make of one example: feature maps of convolutions, weights of attention."""
+"""What layers compute for one example: feature maps of convolutions, attention weights."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 MOST_LABELS = 18
-"""Of longer sequences, every second step is labelled, or every third."""
+"""In longer sequences, only every second or third step is labelled."""
 
 
 def feature_maps(network: Network, layer: str, x: Any, *, most: int = 64, ax: Any = None) -> Any:
-    """Draw what a layer makes of one example, each channel as a small picture; on one scale.
+    """Draw a layer's output for one example, each channel as a small picture, all on one scale.
 
-    Where the output is a sequence, as of `Conv1d`, the picture has the channels from top to bottom
+    If the output is a sequence, as for `Conv1d`, the picture has the channels from top to bottom
     and the steps from left to right.
 
     Parameters
     ----------
     network : Network
     layer : str
-        The name of a layer whose output is images or sequences: of a convolution, or of the
-        activation after it.
+        The name of a layer that outputs images or sequences: a convolution, or the activation
+        after it.
     x : array of shape input_shape, or (1, *input_shape)
-        One example; of a network with several inputs, a dict of them, each (1, ...).
+        One example; for a network with several inputs, a dict of arrays, each (1, ...).
     most : int
-        How many channels are drawn: the first.
+        How many channels are drawn, counted from the first.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -97,21 +97,21 @@ def feature_maps(network: Network, layer: str, x: Any, *, most: int = 64, ax: An
 def attention(
     network: Network, x: Any, *, layer: str | None = None, labels: Any = None, axes: Any = None
 ) -> Any:
-    """Draw the weights with which each head of an attention layer looks at the steps.
+    """Draw the attention weights of each head of an attention layer.
 
-    Row t says where step t looks: its weights are from 0 to 1 and sum to 1, or are all 0 where it
-    may look at nothing. They say where it looked, not what it did with what it found there.
+    Row t shows where step t looks: its weights lie between 0 and 1 and sum to 1, or are all 0 if it
+    may look at nothing. They show where a step looks, not how it uses what it finds there.
 
     Parameters
     ----------
     network : Network
     x : array of shape input_shape, or (1, *input_shape)
-        One example, such as the ids of a text; of a network with several inputs, a dict of them,
-        each (1, ...).
+        One example, such as the ids of a text; for a network with several inputs, a dict of
+        arrays, each (1, ...).
     layer : str, optional
-        The name of a `MultiHeadAttention` or `CrossAttention`; needed where there are several.
+        The name of a `MultiHeadAttention` or `CrossAttention`; needed if there are several.
     labels : sequence of str, optional
-        What the steps are, such as words; of as many steps as are looked at.
+        Labels of the steps that are looked at, such as words.
     axes : array of matplotlib.axes.Axes, optional
         One for each head.
 
@@ -123,7 +123,7 @@ def attention(
     Raises
     ------
     SettingError
-        If the layer is not attention or must be named, or the labels are not as many as the steps.
+        If the layer is not attention or must be named, or the number of labels is wrong.
     ShapeError
         If x is not one example.
     UnknownNameError

@@ -1,4 +1,4 @@
-"""What a model says of rows: classes with their probabilities, or numbers.
+"""A model's predictions for rows: classes with probabilities, or numbers.
 
 A model is a `Network`, whose classes are ids, or an estimator with scikit-learn's methods.
 """
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 def require_model(model: Any) -> None:
-    """Refuse what cannot predict, or predicts several things at once."""
+    """Refuse a model that cannot predict, or that predicts several outputs at once."""
     if not callable(getattr(model, "predict", None)) or isinstance(model, type):
         raise SettingError(
             f"model must be a Network or a fitted estimator with predict; got {shown(model)}"
@@ -38,7 +38,7 @@ def is_classifier(model: Any) -> bool:
 
 
 def classes_of(model: Any) -> Array | None:
-    """Its labels in the order of the probabilities, where it knows them before it predicts."""
+    """Its labels in the order of the probabilities, if they are known before prediction."""
     if isinstance(model, Network):
         (k,) = model.output_shape
         return np.arange(max(k, 2))
@@ -47,12 +47,12 @@ def classes_of(model: Any) -> Array | None:
 
 
 def predicted_classes(model: Any, X: Any) -> Array:
-    """Labels, shape (m,)."""
+    """The predicted labels, shape (m,)."""
     return _one_each(model, as_labels("the model's predictions", model.predict(X)))
 
 
 def probabilities(model: Any, X: Any) -> Array | None:
-    """Of each class, shape (m, K), or None where the model gives none; float64."""
+    """Class probabilities, shape (m, K), float64; None if the model gives none."""
     gives = not isinstance(model, Network) or model.loss.gives_probabilities
     if not gives or not callable(getattr(model, "predict_proba", None)):
         return None
@@ -68,7 +68,7 @@ def probabilities(model: Any, X: Any) -> Array | None:
 
 
 def predicted_numbers(model: Any, X: Any) -> Array:
-    """Shape (m,), float64; of a model with one output."""
+    """The predictions of a model with one output, shape (m,), float64."""
     made = as_numbers("the model's predictions", model.predict(X)).astype(np.float64)
     return _one_each(model, made)
 
@@ -101,7 +101,7 @@ def targets(X: Any, y: Any, *, numbers: bool) -> Array:
 
 
 def require_known(y: Array, labels: Array) -> None:
-    """Refuse labels that are none of the model's classes."""
+    """Refuse labels that are not among the model's classes."""
     unknown = [label for label in np.unique(y).tolist() if label not in labels.tolist()]
     if unknown:
         raise DataError(
@@ -110,7 +110,7 @@ def require_known(y: Array, labels: Array) -> None:
 
 
 def class_names_of(names: Any, labels: Array) -> list[str]:
-    """What the classes are called in a picture."""
+    """The names of the classes in a plot."""
     if names is None:
         return [str(label) for label in labels.tolist()]
     given = [str(name) for name in names] if np.iterable(names) else []

@@ -1,4 +1,4 @@
-"""What histograms are made of: numbers of a network's layers and tensors, as training goes."""
+"""Records the numbers behind histograms of layers and tensors during training."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ Array = npt.NDArray[Any]
 Kind = Literal["activations", "gradients", "updates"]
 
 ROWS = 64
-"""Of a batch, so many are looked at."""
+"""How many rows of a batch are recorded."""
 QUANTILES = 0.05, 0.25, 0.5, 0.75, 0.95
 UNCHANGED = Flatten, Reshape, Dropout, Identity
-"""Layers whose outputs are their inputs in another shape, or some of them."""
+"""Layers whose outputs are reshaped inputs, or some of the inputs."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How numbers are spread.
+    """The distribution of some numbers.
 
     Attributes
     ----------
     counts, edges : arrays of shape (bins,) and (bins + 1,)
-        Of a histogram of the numbers that are not exactly zero.
+        A histogram of the numbers that are not exactly zero.
     quantiles : array of shape (5,)
-        5%, 25%, 50%, 75% and 95% of the numbers are at most so large; of gradients and updates, of
-        those that are not zero.
+        The 5%, 25%, 50%, 75% and 95% quantiles; for gradients and updates, of the absolute values
+        that are not zero.
     zeros : float
         The share of numbers that are exactly zero.
     scale : float
-        Of gradients and updates, the root mean square of the tensor that they are of.
+        For gradients and updates, the root mean square of their tensor.
     """
 
     counts: Array
@@ -61,7 +61,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Moment:
-    """The spreads of one step, by the name of a layer or of a tensor."""
+    """The distributions of one step, by the name of a layer or tensor."""
 
     step: int
     activations: dict[str, Spread] = field(default_factory=dict)
@@ -70,26 +70,27 @@ class Moment:
 
 
 class Histograms(Callback):
-    """Keeps histograms of activations, gradients and updates of a training, to be drawn.
+    """Records histograms of activations, gradients and updates during training.
 
-    Nothing is changed. A look takes about as long as 15 steps, so that by default training takes a
-    fifth longer, and keeps about a hundred numbers for each layer and each tensor of weights.
-    Gradients are those of the step's batch, after clipping; activations are those of prediction,
-    after the step's update.
+    Training is not changed. Recording a step takes about as long as 15 steps, so by default
+    training takes up to a fifth longer. Each recording keeps about a hundred numbers for each layer
+    and each weight tensor.
+    Gradients come from the step's batch, after clipping; activations come from a pass in prediction
+    mode, after the step's update.
 
     Parameters
     ----------
     every : int
-        Steps from one look to the next, from the first on.
+        Steps between recordings, starting with the first step.
     rows : array, optional
-        The examples whose activations are looked at; by default the first 64 of the batch.
+        The examples whose activations are recorded; by default the first 64 of the batch.
     bins : int
-        Of each histogram at most; for few numbers it has fewer.
+        The most bins of a histogram; few numbers get fewer.
 
     Attributes
     ----------
     moments : list of Moment
-        What was seen, in the order of the steps.
+        The recordings, in the order of the steps.
 
     Examples
     --------
@@ -144,7 +145,7 @@ class Histograms(Callback):
         self._before = None
 
     def moment(self, step: int | None) -> Moment:
-        """That of a step, by default the last."""
+        """The moment of a step, by default the last."""
         if not self.moments:
             raise SettingError("the Histograms are empty: pass them to train as a callback first")
         if step is None:
@@ -167,7 +168,7 @@ def _first(X: Any) -> Any:
 
 
 def activations_of(network: Network, X: Any, bins: int) -> dict[str, Spread]:
-    """Of each layer whose outputs are new, in a pass of prediction."""
+    """Activations of each layer that computes new outputs, in a pass in prediction mode."""
     return {
         signal.path: _spread_of(signal.Y, bins)
         for signal in signals_of(network, X)
@@ -176,7 +177,7 @@ def activations_of(network: Network, X: Any, bins: int) -> dict[str, Spread]:
 
 
 def gradients_of(network: Network, X: Any, y: Any, seed: Any, bins: int) -> dict[str, Spread]:
-    """Of each tensor of weights that learns, in a pass of training."""
+    """Gradients of each trainable weight tensor, in a pass in training mode."""
     own = deepcopy(network)
     own.loss_and_gradients(X, y, Cache(training=True, seed=seed))
     return {
@@ -186,7 +187,7 @@ def gradients_of(network: Network, X: Any, y: Any, seed: Any, bins: int) -> dict
 
 
 def sizes(values: Array, bins: int, scale: float) -> Spread:
-    """Of the absolute values that are not zero, in bins that are equal on a logarithmic scale."""
+    """The distribution of absolute values without zeros, in bins equal on a logarithmic scale."""
     ordered = np.sort(np.abs(_finite(values)))
     positive = ordered[np.searchsorted(ordered, 0, side="right") :]
     if not positive.size:
@@ -242,7 +243,7 @@ def _fitting(bins: int, values: Array) -> int:
 
 
 def root_mean_square(values: Array) -> float:
-    """In float64."""
+    """The root mean square, computed in float64."""
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else 0.0
 
 
@@ -250,7 +251,7 @@ def root_mean_square(values: Array) -> float:
 
 
 def some_of(found: Mapping[str, Any], names: Sequence[str] | None, most: int) -> Iterator[str]:
-    """Those that are meant by these names or patterns of them, such as "*.W"; by default all."""
+    """The ones with these names, or that match patterns such as "*.W"; by default all."""
     if names is None:
         chosen = list(found)
     else:

@@ -1,4 +1,4 @@
-"""What a model says in a plane of two features."""
+"""A model's predictions in the plane of two features."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from plainnet.inspection.plots.predictions import (
 Array = npt.NDArray[Any]
 
 MARGIN = 0.05
-"""Of the features' range, on each side."""
+"""The margin on each side, as a share of the features' range."""
 PALEST = 0.08
-"""The share of a class's colour where the model cannot decide."""
+"""The strength of a class's colour where the model is undecided."""
 
 
 def decision_regions(
@@ -43,11 +43,11 @@ def decision_regions(
     resolution: int = 200,
     ax: Any = None,
 ) -> Any:
-    """Draw what a model predicts in the plane of two features, and the rows as points.
+    """Draw a model's predictions in the plane of two features, and the rows as points.
 
-    A place has the colour of its most probable class, the stronger the more probable it is; lines
-    are where two classes are equally probable. Of a model that gives no probabilities, the colours
-    are even. Of one that predicts numbers, the shade is the number, on one scale with those of y.
+    Each position has the colour of its most probable class, stronger for a higher probability; on
+    the lines, two classes are equally probable. If the model gives no probabilities, the colours
+    are uniform. If it predicts numbers, they are shown as shades, on the same scale as y.
 
     Parameters
     ----------
@@ -59,27 +59,27 @@ def decision_regions(
     features : pair of int, or of str
         The columns that are drawn across and up: their positions, or names in a DataFrame.
     at : array of shape (n,), or mapping, optional
-        The values at which the other columns are held; a mapping has those of some, by position or
-        name. By default, and for columns that it leaves out, the column's median, or in a DataFrame
-        the most frequent value of a column that does not hold numbers.
+        Fixed values of the other columns; a mapping gives some of them by position or name. The
+        default for a column is its median, or its most frequent value if a DataFrame's column does
+        not hold numbers.
     class_names : sequence of str, optional
-        By default the labels.
+        Names for the legend; by default the labels.
     resolution : int
-        The model predicts resolution^2 places.
+        The model predicts resolution^2 points.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     ax : matplotlib.axes.Axes
-        Its first image has shape (resolution, resolution, 4), colours, or (resolution, resolution),
-        numbers.
+        Its first image holds colours, shape (resolution, resolution, 4), or numbers, shape
+        (resolution, resolution).
 
     Raises
     ------
     SettingError
         If the model cannot predict, has more than 10 classes, or a feature is not a column.
     ShapeError, DataError
-        If X is not a table of finite numbers, or y does not fit to it or to the model.
+        If X is not a table of finite numbers, or y does not match it or the model.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How good predictions are: scikit-learn's pictures for networks and estimators, and intervals."""
+"""How good predictions are: scikit-learn's plots for networks and estimators, and intervals."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def confusion(
     class_names: Any = None,
     ax: Any = None,
 ) -> Any:
-    """Draw how often each class was taken for each other: `ConfusionMatrixDisplay`.
+    """Draw a confusion matrix with scikit-learn's `ConfusionMatrixDisplay`.
 
     Parameters
     ----------
     model : Network or estimator
-        That predicts one class for each row.
+        A model that predicts one class for each row.
     X : rows, as the model takes them
     y : array of shape (m,)
         Class ids of a network, labels of an estimator.
     normalize : "true", "pred" or "all", optional
-        Shares of the rows of each class, of those of each prediction, or of all, for numbers.
+        Show shares instead of counts: of each class, of each prediction, or of all rows.
     class_names : sequence of str, optional
         By default the labels.
     ax : matplotlib.axes.Axes, optional
@@ -67,7 +67,7 @@ def confusion(
     SettingError
         If the model does not predict classes.
     ShapeError, DataError
-        If y does not fit to X or to the model.
+        If y does not match X or the model.
 
     Examples
     --------
@@ -111,24 +111,25 @@ def calibration(
     strategy: Literal["uniform", "quantile"] = "uniform",
     ax: Any = None,
 ) -> Any:
-    """Draw whether probabilities are what they say: `CalibrationDisplay`.
+    """Draw a calibration curve with scikit-learn's `CalibrationDisplay`.
 
-    Of rows to which the model gives a probability of about 0.8, eight in ten should have that
-    class; then the curve is on the diagonal. With more than two classes, it is about the class
-    predicted for each row: how probable it is, and how often it is right (Guo et al. 2017).
+    If the model gives a class a probability of about 0.8, eight in ten such rows should belong to
+    it; then the curve lies on the diagonal. With more than two classes, the curve compares the
+    probability of the predicted class with how often it is right (Guo et al. 2017).
 
     Parameters
     ----------
     model : Network or estimator
-        With probabilities of one class for each row.
+        A model with class probabilities, one class for each row.
     X : rows, as the model takes them
     y : array of shape (m,)
         Class ids of a network, labels of an estimator.
     label : optional
-        The class whose probability is meant; by default the second of two, or the predicted one.
+        The class whose probability is drawn; by default the second of two, or the predicted one.
     bins : int
+        Number of bins.
     strategy : "uniform" or "quantile"
-        Bins of the same width, or with as many rows each.
+        Bins of equal width, or with equal numbers of rows.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -141,7 +142,7 @@ def calibration(
     SettingError
         If the model gives no probabilities, or the label is not one of its classes.
     ShapeError, DataError
-        If y does not fit to X or to the model.
+        If y does not match X or the model.
 
     Examples
     --------
@@ -194,18 +195,19 @@ def residuals(
     kind: Literal["residual_vs_predicted", "actual_vs_predicted"] = "residual_vs_predicted",
     ax: Any = None,
 ) -> Any:
-    """Draw the errors of a regression over its predictions: `PredictionErrorDisplay`.
+    """Draw residuals over predictions with scikit-learn's `PredictionErrorDisplay`.
 
-    A residual is y minus the prediction. A bow in the cloud is something that the model has not
-    learned, and a funnel says that errors grow with the prediction.
+    A residual is y minus the prediction. A curved cloud means that the model has missed some
+    structure, and a funnel means that errors grow with the prediction.
 
     Parameters
     ----------
     model : Network or estimator
-        That predicts one number for each row.
+        A model that predicts one number for each row.
     X : rows, as the model takes them
     y : array of shape (m,)
     kind : "residual_vs_predicted" or "actual_vs_predicted"
+        What is drawn over the prediction: the residual or y.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -218,7 +220,7 @@ def residuals(
     SettingError
         If the model predicts classes.
     ShapeError, DataError
-        If the model predicts several numbers, or y does not fit to X.
+        If the model predicts several numbers, or y does not match X.
 
     Examples
     --------
@@ -254,19 +256,20 @@ def residuals(
 
 
 def intervals(model: Any, X: Any, y: Any, *, coverage: float = 0.9, ax: Any = None) -> Any:
-    """Draw the intervals of a model beside the targets, row by row in the order of their middles.
+    """Draw a model's prediction intervals and the targets, with rows sorted by interval midpoint.
 
-    The title says how many targets lie within. Wide intervals where targets are scattered, and
-    narrow ones where they are not, are what one hopes to see.
+    The title says how many targets lie within their intervals. Good intervals are wide where
+    targets are scattered, and narrow where they are not.
 
     Parameters
     ----------
     model : estimator
-        With `predict_interval(X, coverage)`, such as `TabularRegressor`, for one number a row.
+        A model with `predict_interval(X, coverage)`, such as `TabularRegressor`, and one number
+        per row.
     X : rows, as the model takes them
     y : array of shape (m,)
     coverage : float
-        Between 0 and 1.
+        The wanted share of targets within the intervals, between 0 and 1.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -278,7 +281,7 @@ def intervals(model: Any, X: Any, y: Any, *, coverage: float = 0.9, ax: Any = No
     SettingError
         If the model has no `predict_interval`.
     ShapeError, DataError
-        If the model predicts several numbers, or y does not fit to X.
+        If the model predicts several numbers, or y does not match X.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The numbers of a tensor as a picture."""
+"""Tensors as pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from plainnet.network import Network
 Array = npt.NDArray[Any]
 
 GAP = 0.2
-"""Between pictures, as a share of their size."""
+"""The gap between pictures, as a share of their size."""
 
 
 def weights(network: Network, name: str, *, ax: Any = None) -> Any:
@@ -27,8 +27,8 @@ def weights(network: Network, name: str, *, ax: Any = None) -> Any:
     ----------
     network : Network
     name : str
-        Of a parameter or running state with one axis or two, such as "0.dense.W", whose rows are
-        units and whose columns are inputs. `filters` draws those of a convolution.
+        Name of a parameter or running state with one or two axes, such as "0.dense.W", whose rows
+        are units and whose columns are inputs. For convolutions, use `filters`.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -78,11 +78,11 @@ def weights(network: Network, name: str, *, ax: Any = None) -> Any:
 
 
 def filters(network: Network, layer: str, *, most: int = 64, ax: Any = None) -> Any:
-    """Draw the filters of a convolution, each as a small picture; all on one scale.
+    """Draw the filters of a convolution, each as a small picture, all on one scale.
 
-    With one channel they stand in a grid, row by row. With three, the pictures are in colour, and
-    zero is middle grey. With any other number, each row is a filter, and each column a channel.
-    Those of a `Conv1d` have the channels from top to bottom and the steps from left to right.
+    With one channel, the filters form a grid, row by row. With three, the pictures are in colour,
+    and zero is mid-grey. With any other number, each row is a filter and each column a channel.
+    Filters of a `Conv1d` have the channels from top to bottom and the steps from left to right.
 
     Parameters
     ----------
@@ -90,14 +90,14 @@ def filters(network: Network, layer: str, *, most: int = 64, ax: Any = None) -> 
     layer : str
         The name of a `Conv1d`, `Conv2d` or `ConvTranspose2d`, such as "0.conv2d".
     most : int
-        How many filters are drawn, and how many channels: the first.
+        How many filters, and how many channels, are drawn, counted from the first.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     ax : matplotlib.axes.Axes
-        Its first collection holds all pictures, with a line of NaN between neighbours, or of clear
-        colour where they are in colour.
+        Its first collection holds all pictures, separated by lines of NaN, or by transparent lines
+        if they are in colour.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def signed(what: str, values: Array) -> dict[str, Any]:
 
 
 def in_grid(pictures: Array) -> Array:
-    """Pictures (n, height, width, ...) in rows of a grid that is about square, the rest NaN."""
+    """Pictures (n, height, width, ...) in a roughly square grid; the rest is NaN."""
     n, height, width = pictures.shape[:3]
     columns = min(n, ceil(sqrt(n * height / width)))
     padded = np.full((ceil(n / columns) * columns, *pictures.shape[1:]), np.nan)
@@ -185,8 +185,8 @@ def in_grid(pictures: Array) -> Array:
 def tiled(ax: Any, tiles: Array, **look: Any) -> tuple[Any, tuple[Array, Array]]:
     """Draw pictures (rows, columns, height, width), or (..., 3) in colour, beside each other.
 
-    Returns the artist, whose array has a line of NaN between neighbours, or of clear colour; and
-    the middles of the rows and columns.
+    Returns the artist, whose array has lines of NaN or transparent colour between pictures, and
+    the centres of the rows and columns.
     """
     rows, columns, height, width = tiles.shape[:4]
     if tiles.ndim == 5:

@@ -1,8 +1,8 @@
-"""Every number of a pass, in its formula.
+"""Traces: every number of a pass, in its formula.
 
-A trace is one pass over a few examples: forward, loss, backward, and the update that an optimizer
-makes of it. Its arrays are those of a recording; how a number is made of others is read off the
-formulas of the layers when it is asked for.
+A trace is one pass over a few examples: forward, loss, backward, and the update by an optimizer.
+Its arrays are recorded; how a number is computed from others is derived from the formulas of the
+layers when it is asked for.
 
     networks.py   trace(), the door          trace.py    Trace and its steps
     lines.py      how one number is made     links.py    from part to part

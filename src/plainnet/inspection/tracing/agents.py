@@ -1,4 +1,4 @@
-"""The trace of an agent's decision: from what it observes to what it does."""
+"""The trace of an agent's decision: from observation to action."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from plainnet.rl.agent import Agent
 
 
 def trace_of_agent(agent: Agent, observation: Any) -> Trace:
-    """The best action for an observation, or for each of several."""
+    """Trace the best action for an observation, or for each of several."""
     X, _ = agent._seen(observation)
     way = Way()
     given = way.add_before(*agent._stage_before(X), agent._deciding)

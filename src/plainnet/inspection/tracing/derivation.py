@@ -22,7 +22,7 @@ from plainnet.inspection.tracing.writing import DIGITS, MOST_TERMS
 
 @dataclass(frozen=True)
 class Link:
-    """One formula of the chain, with the lines of those elements that the gradient needs."""
+    """One formula of the chain, with lines for the elements that the gradient needs."""
 
     layer: str
     formula: Formula
@@ -30,12 +30,12 @@ class Link:
 
 
 MOST_FOLLOWED = 64
-"""Numbers of each array, and of each line."""
+"""The most elements followed in an array, and the most numbers in a line."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Derivation(Kept):
-    """How the loss leads to one gradient, formula by formula.
+    """The chain rule from the loss to one gradient, formula by formula.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Derivation(Kept):
         return self._beside([(link.layer, str(link.formula)) for link in self.links])
 
     def numbers(self, *, digits: int = DIGITS, most: int = MOST_TERMS) -> str:
-        """The lines of the elements that it needs, of each formula at most a few."""
+        """The lines of the elements that it needs, at most a few for each formula."""
         rows = []
         for link in self.links:
             shown = [line.text(digits=digits, most=most) for line in link.lines[:MOST_ELEMENTS]]
@@ -90,7 +90,7 @@ def _set(formula: Formula) -> str:
 
 
 def derivation_of(lines: Lines, name: Any, index: Any) -> Derivation:
-    """From the loss to a gradient; `name` may also be what it is the gradient of."""
+    """The derivation of a gradient; `name` may also name the tensor that it belongs to."""
     name, index = split(name, index)
     part, local, _ = lines.find(name)
     if part is None:

@@ -1,4 +1,4 @@
-"""The trace of an estimator's prediction: from the cells of a row to what is predicted."""
+"""The trace of an estimator's prediction: from the cells of a row to the prediction."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from plainnet.inspection.tracing.stages import Way
 from plainnet.inspection.tracing.trace import Trace
 
 MOST_ROWS = 256
-"""A trace keeps every number of the pass."""
+"""The most rows in a trace, which keeps every number of the pass."""
 
 
 def trace_of_estimator(estimator: NeuralEstimator, X: Any) -> Trace:
-    """The prediction for a few rows: what comes before the networks, each network, what follows."""
+    """Trace the prediction for a few rows: preprocessing, each network, and what follows."""
     rows = estimator._features(X)
     if not 1 <= len(rows) <= MOST_ROWS:
         raise DataError(f"a trace is for a few rows, 1 to {MOST_ROWS}; got {len(rows):,}")

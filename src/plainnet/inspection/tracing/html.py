@@ -1,7 +1,7 @@
-"""A trace in a notebook or on a page: each formula, and what it makes as a table of numbers.
+"""A trace in a notebook or on a page: each formula with a table of its results.
 
-A number says how it is made where the pointer rests on it. How much is shown has bounds, and what
-is left out is said.
+Resting the pointer on a number shows how it is computed. The amount shown is limited, and the page
+says what is left out.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 ROWS, FEWEST_ROWS, COLUMNS = 6, 2, 8
-"""Of a table of numbers; it has fewer rows where there are many tables."""
+"""The size of a table of numbers; it has fewer rows if there are many tables."""
 OPEN = 4
-"""Steps of a short trace that are not folded at first; those with notes never are."""
+"""How many steps of a short trace start unfolded; steps with notes always do."""
 SHADES = 4
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many formulas, numbers and lines of numbers are shown in all."""
+    """The most formulas, numbers and lines of numbers shown in total."""
 
     formulas: int
     cells: int
@@ -84,7 +84,7 @@ text-align:right;font-variant-numeric:tabular-nums}
     for sign, color in (("p", BLUE), ("n", ORANGE))
     for shade, alpha in enumerate(("1c", "38", "54", "70"), 1)
 )
-"""The colours of numbers stand out from white and from black, and leave text readable on both."""
+"""The colours of numbers stand out on white and on black, and keep text readable on both."""
 
 LEGEND = (
     "Shaded by size: blue above 0, orange below. Rest the pointer on a number to see how it is "
@@ -128,22 +128,22 @@ def html_of_step(step: Step) -> str:
 
 
 def html_of_line(line: Line) -> str:
-    """A line whose numbers have their full names as titles."""
+    """A line in which each number has its full name as a title."""
     return output(element("p", _line(line)), style=STYLE)
 
 
 def title_of(trace: Trace) -> str:
-    """What it is a trace of, in a line."""
+    """A line that says what is traced."""
     return repr(trace).strip("<>")
 
 
 def page_of(trace: Trace, title: str) -> str:
-    """A document that needs nothing from outside."""
+    """A self-contained document."""
     return page(title, html_of(trace, PAGE))
 
 
 def save(trace: Trace, path: str | os.PathLike[str]) -> None:
-    """As a page, as text or as JSON, by the ending of the file."""
+    """Save a trace as a page, as text or as JSON, by the ending of the file."""
     place = require_path("path", path)
     ending = place.suffix.lower()
     if ending == ".html":
@@ -159,7 +159,7 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
 
 
 class Room:
-    """What may still be shown: every table gets the same share."""
+    """How much may still be shown: every table gets the same share."""
 
     def __init__(self, bounds: Bounds, tables: int) -> None:
         self.formulas = bounds.formulas

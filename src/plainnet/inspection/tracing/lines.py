@@ -1,4 +1,4 @@
-"""Lines: one number each, with the formula and the numbers that it is made of."""
+"""Lines: one number each, with its formula and the numbers that it is computed from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Array = npt.NDArray[Any]
 
 
 class Kept:
-    """What lives as long as its pass: numbers are told by where they lie in memory."""
+    """Objects that live as long as their pass, since numbers are identified by memory address."""
 
     def __copy__(self) -> Self:
         return self
@@ -53,7 +53,7 @@ class Kept:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Line(Kept):
-    """One number, and how it is made.
+    """One number, and how it is computed.
 
     Attributes
     ----------
@@ -62,12 +62,12 @@ class Line(Kept):
     index : tuple of int
     value : number
     formula : Formula or None
-        None for what no formula makes: data, targets, parameters, what is drawn at random.
+        None for numbers without a formula: data, targets, parameters, random draws.
     term : Number, Operation, Function or Many
-        What it is made of, as a tree.
+        The computation as a tree.
     agrees : bool
-        Whether the formula makes the number of the pass, but for rounding. Where code avoids an
-        overflow that its formula has, or a formula of one's own is wrong, it does not.
+        Whether the formula gives the number of the pass, up to rounding. It does not if the code
+        avoids an overflow that the formula has, or if a formula of your own is wrong.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Line(Kept):
 
     @property
     def numbers(self) -> tuple[Number, ...]:
-        """The numbers of other arrays that it is made of, each once, from left to right."""
+        """The numbers of other arrays that it is computed from, each once, from left to right."""
         if self.formula is None:
             return ()
         found: dict[tuple[str, Index], Number] = {}
@@ -101,9 +101,9 @@ class Line(Kept):
         digits : int
             Significant digits.
         most : int
-            The terms of a sum that are written out.
+            How many terms of a sum are written out.
         names : bool
-            Names with indices, such as W[3, 0], in the place of their values.
+            Write names with indices, such as W[3, 0], instead of values.
         """
         writer = Writer(*checked_bounds(digits, most), names=names)
         line = writer.line(self.local_name, self.index, self.term)
@@ -119,7 +119,7 @@ class Line(Kept):
 
     @property
     def local_name(self) -> str:
-        """The name of its array in the formulas, such as "Z"."""
+        """The array's name in the formulas, such as "Z"."""
         return self.name.rpartition(".")[2]
 
     def __str__(self) -> str:
@@ -134,7 +134,7 @@ class Line(Kept):
 
 
 def checked_bounds(digits: Any, most: Any) -> tuple[int, int]:
-    """The significant digits of a number, and how many terms of a sum are written out."""
+    """Check the significant digits and the number of terms of a sum to write out."""
     return (
         require_integer("digits", digits, at_least=1, at_most=17),
         require_integer("most", most, at_least=AT_THE_END + 1),
@@ -142,14 +142,14 @@ def checked_bounds(digits: Any, most: Any) -> tuple[int, int]:
 
 
 class Lines:
-    """The lines of a pass, made when they are asked for.
+    """The lines of a pass, created on demand.
 
     Parameters
     ----------
     parts : mapping of str to Part
-        By their paths.
+        The parts by their paths.
     data : mapping of str to array
-        What came in, by names of its own.
+        The inputs of the pass, by their names.
     """
 
     def __init__(self, parts: Mapping[str, Part], data: Mapping[str, Array]) -> None:
@@ -158,9 +158,9 @@ class Lines:
         self._terms: dict[tuple[Frame, Formula], Terms] = {}
 
     def find(self, name: Any) -> tuple[Part | None, str, Array]:
-        """The part that has an array of this name, what the part calls it, and the array.
+        """The part that has the array with this name, its name there, and the array.
 
-        Of the data, the part is None.
+        For data, the part is None.
         """
         if not isinstance(name, str):
             raise UnknownNameError(
@@ -196,7 +196,7 @@ class Lines:
         return self.of(part, local, _checked(name, array, index))
 
     def of(self, part: Part | None, name: str, index: Index) -> Line:
-        """The line of an element, which may be that of another part that has made it."""
+        """The line of an element, which may belong to another part that computed it."""
         part, name, index = self._maker(part, name, index)
         if part is None:
             value = self.data[name][index]
@@ -215,7 +215,7 @@ class Lines:
         return Line(full, index, value, None, Number(name, index, value))
 
     def maker(self, part: Part | None, name: str, index: Index) -> tuple[str, Index]:
-        """The full name, and the index there, of what has made an element, without its line."""
+        """The full name and index of an element at the part that computed it, without its line."""
         part, name, index = self._maker(part, name, index)
         return (name if part is None else part.full(name)), index
 
@@ -237,7 +237,7 @@ class Lines:
         return Line(full, index, value, formula, term, agrees)
 
     def number(self, part: Part, name: str, index: Index) -> Number:
-        """An element as a number with its names."""
+        """An element as a number with its name."""
         return Number(name, index, part.window[name][index], part.full(name))
 
     def uses(self, name: Any, index: Any) -> tuple[Number, ...]:
@@ -304,9 +304,9 @@ def _agree(term: Term, value: Any, array: Array) -> bool:
 
 
 ROUNDING = {"float32": 1e-4, "float64": 1e-6}
-"""As a share of the largest number in a line; estimators round some float64 to float32."""
+"""Tolerance relative to the largest number in a line; estimators round some float64 to float32."""
 CANCELLED = 100
-"""How many units in the last place of an array's largest number may be left of a zero."""
+"""Units in the last place of an array's largest number that may remain instead of zero."""
 
 
 def _sum(terms: list[Term]) -> Many:
@@ -335,7 +335,7 @@ WITH_INDEX = re.compile(r"(.+)\[(\s*-?\d+\s*(?:,\s*-?\d+\s*)*),?\s*\]")
 
 
 def split(name: Any, index: Any) -> tuple[Any, Any]:
-    """A name and its index, of which the name may hold both: "0.dense.Z[0, 3]"."""
+    """A name and its index; the name may contain the index, as in "0.dense.Z[0, 3]"."""
     match = WITH_INDEX.fullmatch(name) if isinstance(name, str) and index is None else None
     if match:
         return match[1], tuple(int(i) for i in match[2].split(",") if i.strip())

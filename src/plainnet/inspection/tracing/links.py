@@ -1,4 +1,4 @@
-"""Which number of one part is a number of another: what was handed on, and what added up."""
+"""Which numbers of one part come from another: values passed on, and gradients added up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 class Links:
-    """The ways between the parts of a pass, and from its data.
+    """The links between the parts of a pass, and from its data.
 
     Parameters
     ----------
@@ -38,18 +38,18 @@ class Links:
 
     @cached_property
     def forward(self) -> Memory:
-        """What the data and the forward pass have made."""
+        """The arrays of the data and the forward pass."""
         made = [Held(array, None, name) for name, array in self.data.items()]
         return Memory(made + [each for p in self.passing for each in p.made(backward=False)])
 
     @cached_property
     def backward(self) -> Memory:
-        """What the backward pass has made."""
+        """The arrays of the backward pass."""
         return Memory([each for part in self.passing for each in part.made(backward=True)])
 
     @cached_property
     def read(self) -> Memory:
-        """What each part reads of others, and gives a gradient back for."""
+        """The arrays that each part reads from others and returns a gradient for."""
         return Memory([Held(p.window[name], p, name) for p in self.passing for name in p.read()])
 
     @cached_property
@@ -59,9 +59,9 @@ class Links:
     # --- where it came from ----------------------------------------------------------------------
 
     def origin(self, part: Part, name: str, index: Index) -> tuple[Part | None, str, Index] | None:
-        """Who has made an element that a part was handed; None for what nobody has made.
+        """The part that computed an element passed to a part; None if no part did.
 
-        Of the data, the part is None.
+        For data, the part is None.
         """
         if part.kind == "update":
             return self._origin_of_update(part, name, index)
@@ -123,9 +123,9 @@ class Links:
         return (owner, wanted, index) if alike else None  # a shared layer's is a sum
 
     def readers(self, part: Part, name: str, index: Index) -> list[Place]:
-        """The gradients that come back from all who read what a part has made.
+        """The gradients returned by all readers of a part's output.
 
-        Their sum is the gradient of it: the chain rule for a value that is used more than once.
+        Their sum is the gradient of the output: the chain rule for a value used more than once.
         """
         if part.kind == "update":
             return self._places_of_shared(part, name, index)
@@ -158,9 +158,9 @@ class Links:
     def uses(
         self, part: Part | None, name: str, index: Index, is_it: Callable[[Part, str, Index], bool]
     ) -> list[Place]:
-        """The elements that a formula makes of this one; of the data, where there is no part.
+        """The elements that formulas compute from this one; it belongs to the data if part is None.
 
-        `is_it` tells whether what another part has at the same place in memory is this number.
+        `is_it` tells whether another part's element at the same address is this number.
         """
         if part is None:
             return self._uses.of((self.data[name], index), [], is_it)
@@ -174,7 +174,7 @@ class Links:
         return self._uses.of(part.window.place(name, index), known, is_it)
 
     def sums(self, part: Part, name: str, index: Index) -> list[Place]:
-        """The gradients that may be sums of what all readers give back, of which this is one."""
+        """The gradients that may be sums over all readers, with this element as one term."""
         update = self._update_of(part, name)
         if update is not None and self.origin(*update, index) is None:
             return [(*update, index)]

@@ -1,8 +1,7 @@
-"""Where a number of a recorded pass came from: an array that lies at the same place in memory.
+"""Where a number of a recorded pass came from: an array at the same place in memory.
 
-A layer is handed the very array that another one has made, or a part of it, and in a recording
-nothing is written over. So the address of a number says who made it, through any container and
-without asking it.
+A layer receives the very array that another layer computed, or a part of it, and a recording
+overwrites nothing. So the address of a number shows which layer computed it, through any container.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ Index = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Held:
-    """An array that somebody has.
+    """An array and its owner.
 
     Attributes
     ----------
     array : Array
     owner : object
-        Who has it.
+        The part that has it.
     name : str
-        What the owner calls it.
+        The owner's name for it.
     """
 
     array: Array
@@ -37,7 +36,7 @@ class Held:
 
 
 class Memory:
-    """Arrays by the addresses of their numbers."""
+    """Arrays, indexed by the addresses of their numbers."""
 
     def __init__(self, made: Sequence[Held]) -> None:
         self.made = [each for each in made if each.array.size and _has_own_places(each.array)]
@@ -45,7 +44,7 @@ class Memory:
         self._starts, self._stops = np.array(bounds, np.int64).reshape(-1, 2).T
 
     def at(self, array: Array, index: Index) -> list[tuple[Held, Index]]:
-        """All arrays that have this element of an array, each with its own index of it."""
+        """All arrays that contain this element of an array, each with its index there."""
         address = _address(array, index)
         found = []
         for i in np.flatnonzero((self._starts <= address) & (address < self._stops)):

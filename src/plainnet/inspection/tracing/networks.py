@@ -34,35 +34,35 @@ def trace(
     training: bool | None = None,
     seed: int | np.random.Generator | None = 0,
 ) -> Trace:
-    """Record one pass over a few examples, so that every number in it can be looked at.
+    """Record one pass over a few examples, so that every number in it can be inspected.
 
-    Nothing changes: neither the network's parameters, gradients and running state, nor the
-    optimizer, nor any random numbers.
+    Nothing is changed: not the network's parameters, gradients or running state, the optimizer, or
+    any random numbers.
 
     Parameters
     ----------
     network : Network, NeuralNetwork, estimator or agent
-        Of a textbook network, the step is one of gradient descent, X and Y have a column for each
-        example, and the names are the guide's: A0, Z1, dW1. Of an estimator, it is a prediction,
-        from the cells of the rows X on, and of an agent, the decision for an observation X.
+        For a `NeuralNetwork`, the trace is a step of gradient descent, X and Y have one column per
+        example, and the names are the guide's: A0, Z1, dW1. For an estimator, it is a prediction
+        that starts at the cells of the rows X; for an agent, the decision for an observation X.
     X : array of shape (m, *input_shape)
         One example or a few. With several inputs, a dict of arrays.
     y : array of m targets, optional
-        As the network's loss takes them. Without them, the pass ends with what the loss makes of
+        Targets as for the network's loss. Without them, the pass ends with the loss's activation of
         the output, such as probabilities.
     optimizer : Optimizer, optional
-        The trace ends with the update that its next step makes.
+        With an optimizer, the trace ends with its next update.
     sample_weight : array of shape (m,), optional
-        They appear in the trace as the loss reads them: divided by the largest.
+        They appear in the trace in the form that the loss uses: divided by the largest.
     training : bool, optional
-        Whether dropout drops and batch norm uses the batch; by default if there are targets.
+        Whether dropout is active and batch norm uses the batch; by default if there are targets.
     seed : int, numpy.random.Generator or None
         For dropout.
 
     Raises
     ------
     SettingError
-        If there is an optimizer and no y.
+        If there is an optimizer but no y.
 
     Examples
     --------
@@ -137,19 +137,19 @@ def _expect_only(kind: str, **given: Any) -> None:
 
 
 def recorded_outputs(network: Network, X: Any, cache: Cache) -> tuple[Any, Any]:
-    """The data as the network takes it, and its outputs, in a pass with this cache."""
+    """The data in the network's form, and the outputs of a pass with this cache."""
     X = network.inputs(X)
     check_features(X)
     return X, network.forward(X.arrays if isinstance(X, Parts) else X, cache)
 
 
 def kept(X: Any) -> Any:
-    """A copy of the data, which the caller may change."""
+    """A copy of the data, since the caller may change the original."""
     return X.map(np.array) if isinstance(X, Parts) else np.array(X)
 
 
 def named(X: Any) -> dict[str, Any]:
-    """The data by the names that a trace has for it: X, or X.left and X.right."""
+    """The data by its names in a trace: X, or X.left and X.right."""
     if isinstance(X, Parts):
         return {f"X.{name}": array for name, array in X.arrays.items()}
     return {"X": X}

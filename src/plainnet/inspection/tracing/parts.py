@@ -28,8 +28,8 @@ Index = tuple[int, ...]
 class Part:
     """A layer or loss at its place, or the update of a tensor, with its window.
 
-    `begin` and `end` number the moments at which the forward pass came in and went out, so that
-    what is inside a container lies between those of the container.
+    `begin` and `end` number the moments at which the forward pass entered and left the part, so
+    the parts inside a container lie between the container's own.
     """
 
     path: str
@@ -38,13 +38,13 @@ class Part:
     begin: int = 0
     end: int = 0
     described: str = ""
-    """What it is, where that is not a layer, loss or optimizer."""
+    """A description, if it is not a layer, loss or optimizer."""
     notes: tuple[str, ...] = ()
-    """What no formula says."""
+    """Facts that no formula states."""
 
     @cached_property
     def names(self) -> list[str]:
-        """Its arrays: what its formulas name; of a layer without formulas, all that it has left."""
+        """Its arrays: those that its formulas name; without formulas, all that it recorded."""
         window = self.window
         ids = {f"d{n}" for n in self.inputs if f"d{n}" in window and _is_of_ids(window, n)}
         if not window.by_name:
@@ -67,12 +67,12 @@ class Part:
         return f"{self.path}.{name}" if self.path else name
 
     def is_evaluable(self, name: str) -> bool:
-        """Whether a formula makes this array, and not the layers inside it."""
+        """Whether a formula, not the layers inside it, computes this array."""
         formula = self.window.by_name.get(name)
         return formula is not None and not formula.names & LAYERS
 
     def formulas(self, direction: str) -> tuple[Formula, ...]:
-        """Those of one direction, as far as the pass has computed what they make."""
+        """The formulas of one direction, as far as the pass has computed their results."""
         own = self.window.formulas
         side = own.backward if direction == "backward" else own.forward
         return tuple(formula for formula in side if formula.result in self.window)
@@ -93,7 +93,7 @@ class Part:
 
     @property
     def inputs(self) -> list[str]:
-        """What its formulas call its inputs: A, or A_1, A_2 ..."""
+        """The names of its inputs in the formulas: A, or A_1, A_2 ..."""
         return _several(self.window, self.window.formulas.input)
 
     @property
@@ -114,7 +114,7 @@ class Part:
         return [f"d{n}" for n in (*self.inputs, *tensors) if f"d{n}" in self.window]
 
     def unexplained(self, direction: str) -> list[str]:
-        """The arrays that it returns and no formula makes: those of code without formulas."""
+        """The arrays that it returns but no formula computes: those of code without formulas."""
         window = self.window
         names = self.returned(direction)
         if self.kind == "loss" and direction == "backward":
@@ -126,7 +126,7 @@ class Part:
         ]
 
     def read(self) -> Iterator[str]:
-        """What it reads of others, and gives a gradient back for."""
+        """The arrays that it reads from others and returns a gradient for."""
         window = self.window
         for name in dict.fromkeys((*self.inputs, *window.arrays)):
             gradient = f"d{name}"
@@ -135,7 +135,7 @@ class Part:
                 yield name
 
     def made(self, *, backward: bool) -> Iterator[Held]:
-        """The arrays that it has made in this direction, as they lie in memory."""
+        """The arrays that it computed in this direction, as they lie in memory."""
         window = self.window
         if backward and not window.went_back:
             return
@@ -148,7 +148,7 @@ class Part:
                 yield Held(held[name], self, name)
 
     def given(self) -> Iterator[Held]:
-        """What its formulas read and it has not made itself, as it lies in memory."""
+        """The arrays that its formulas read but it did not compute, as they lie in memory."""
         window = self.window
         names = {ABOVE, *(name for formula in window.formulas for name in formula.names)}
         for name, array in window.held.items():
@@ -158,7 +158,7 @@ class Part:
 
 @contextmanager
 def naming(part: Part, formula: Formula) -> Iterator[None]:
-    """Name the part and the formula, which may be one's own, where it does not work."""
+    """Name the part and the formula, which may be the user's own, if evaluation fails."""
     try:
         yield
     except PlainnetError:
@@ -188,9 +188,9 @@ def _several(window: Window, name: str) -> list[str]:
 def parts_of(
     cache: Cache, updates: Mapping[str, Window], *, prefix: str = "", after: int = 0
 ) -> list[Part]:
-    """All parts of a pass, in the order in which the forward pass came to them.
+    """All parts of a pass, in the order in which the forward pass reached them.
 
-    Their paths begin with `prefix`, and their moments come after this one.
+    Their paths begin with `prefix`, and their moments come after the given one.
     """
     parts: list[Part] = []
     moment = after
@@ -220,7 +220,7 @@ def parts_of(
 
 
 def activation_shown(loss: Loss, outputs: Any, cache: Cache) -> None:
-    """Let the windows of a loss show what it makes of the outputs without targets."""
+    """Let the windows of a loss show its activation of the outputs if there are no targets."""
     if isinstance(loss, EachOutput):
         for (name, (each, _)), (_, own) in zip(
             loss.losses.items(), cache.layers_of(loss), strict=True

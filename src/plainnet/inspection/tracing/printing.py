@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from plainnet.inspection.tracing.trace import Step, Trace
 
 MOST_ELEMENTS = 6
-"""Of a number, a sum and an array, what is written out."""
+"""The most elements that are written out."""
 LONGEST = 72
-"""Characters of a layer's code."""
+"""The most characters of a layer's code."""
 FIRST = 3
-"""Elements of a larger array."""
+"""How many elements of a larger array are written out."""
 INDENT = "  "
 
 
@@ -37,7 +37,7 @@ def text_of(trace: Trace, digits: int, most: int, elements: int) -> str:
 
 
 def text_of_step(step: Step, digits: int, most: int, elements: int) -> str:
-    """Each formula with the shape of what it makes, and below it the lines of its elements."""
+    """Each formula with the shape of its result, and below it the lines of its elements."""
     lines = [f"{step.layer}  {shortened(step.subject)}".rstrip()]
     lines += [f"{INDENT}{note}" for note in step.notes]
     lines += [f"{INDENT}{name} is {origin}" for name, origin in step.origins.items()]

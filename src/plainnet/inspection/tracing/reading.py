@@ -1,6 +1,6 @@
-"""A formula with what its names stand for: the values and shapes of all that it is made of.
+"""A formula together with the values and shapes of its parts.
 
-Nothing is computed before it is asked for, and shapes are found without values where a rule tells.
+Nothing is computed before it is asked for, and shapes are derived without values if possible.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Reading:
         self._shapes: dict[ast.AST, Index] = {}
 
     def is_setting(self, node: ast.expr) -> bool:
-        """Whether it is a shape, or a setting that is a tuple: indexing them moves no numbers."""
+        """Whether it is a shape or a tuple setting, so that indexing it moves no numbers."""
         match node:
             case ast.Name(id=name):
                 return not isinstance(self.known[name], np.ndarray)
@@ -50,7 +50,7 @@ class Reading:
         return False
 
     def value(self, node: ast.expr) -> Any:
-        """What a node evaluates to."""
+        """The value of a node."""
         if node not in self._values:
             with np.errstate(all="ignore"):
                 self._values[node] = eval(_code(node), self.known)
@@ -63,7 +63,7 @@ class Reading:
         return self._shapes[node]
 
     def expect_shape(self, kept: Index) -> None:
-        """Refuse a formula whose result has another shape than what the pass has kept."""
+        """Refuse a formula whose result does not have the shape that the pass recorded."""
         made = self.shape(self.tree)
         is_spread = isinstance(self.tree, ast.Name | ast.Constant)  # over the rows, such as H = h0
         if made != (kept[len(kept) - len(made) :] if is_spread else kept):
@@ -109,7 +109,7 @@ class Reading:
         return np.broadcast_to(np.False_, self.shape(node))
 
     def axes(self, node: ast.Call, base: ast.expr) -> tuple[list[int], bool]:
-        """Over which axes a sum, mean, max or min runs, and whether they are kept."""
+        """The axes that a sum, mean, max or min runs over, and whether they are kept."""
         ndim = len(self.shape(base))
         words = {word.arg: self.value(word.value) for word in node.keywords}
         axis = self.value(node.args[0]) if node.args else words.get("axis")
@@ -117,7 +117,7 @@ class Reading:
         return sorted(axes), bool(words.get("keepdims"))
 
     def sizes(self, letters: Sequence[str], operands: list[ast.expr]) -> dict[str, int]:
-        """How long the axis of each letter of an einsum is."""
+        """The length of the axis for each letter of an einsum."""
         return {
             letter: n
             for names, operand in zip(letters, operands, strict=True)
@@ -136,7 +136,7 @@ class Reading:
 
 
 def repeated(index: Index, shape: Index) -> Index:
-    """The index of the element that is repeated, where an array of this shape is spread."""
+    """The index of the repeated element if an array of this shape is broadcast."""
     own = index[len(index) - len(shape) :]
     return tuple(0 if n == 1 else i for i, n in zip(own, shape, strict=True))
 

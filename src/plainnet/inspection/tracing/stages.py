@@ -1,4 +1,4 @@
-"""The way of a row through what comes before a network, the network, and what follows."""
+"""A row's path through preprocessing, the network, and what follows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 class Way:
-    """The parts that a row goes through, one after the other."""
+    """The parts that a row goes through, in order."""
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
@@ -34,7 +34,7 @@ class Way:
         return max((part.end for part in self.parts), default=0)
 
     def add_before(self, stage: Stage | None, given: Any, network: Network) -> Any:
-        """What makes the networks' data, if anything does; returns a copy, as they will read it."""
+        """Add the stage that makes the networks' data, if any; return a copy for them to read."""
         given = kept(network.inputs(given))
         if stage is not None:
             known = {
@@ -44,7 +44,7 @@ class Way:
         return given
 
     def add_network(self, network: Network, given: Any, prefix: str = "") -> Array:
-        """A pass of prediction through a network of one's own; returns its output."""
+        """Add a prediction pass through a network of its own; return its output."""
         cache = Cache(record=True)
         X, Z = recorded_outputs(network, given, cache)
         made = any(part.window.noted.get("X") is given for part in self.parts)
@@ -54,7 +54,7 @@ class Way:
         return np.asarray(Z)
 
     def add(self, stage: Stage, **known: Array) -> Any:
-        """A stage, whose formulas are evaluated in order; returns what the last of them makes."""
+        """Add a stage, evaluate its formulas in order, and return the last result."""
         arrays = {n: v for n, v in stage.known.items() if isinstance(v, np.ndarray)} | known
         subject = SimpleNamespace(
             **{name: value for name, value in stage.known.items() if name not in arrays}
@@ -74,7 +74,7 @@ class Way:
         return window[made[-1]] if made else None
 
     def add_activation(self, loss: Loss, Z: Array) -> None:
-        """What the loss makes of the outputs: probabilities, say."""
+        """Add the loss's activation of the outputs, such as probabilities."""
         window = loss.shown_by(loss, {})
         window.begin(Z, {}, training=False)
         self._append("loss", window).kind = "loss"

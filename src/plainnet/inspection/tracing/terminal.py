@@ -1,4 +1,4 @@
-"""A trace in a terminal that has colours: the text that is printed, with its names marked."""
+"""A trace in a terminal with colours: the printed text, with names marked."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ STYLES = {
     r"(?m)^    \.\.\. and .*$": "dim",
     r"(?m)(?<=^    )[\w.]+(\[[\d, ]+\])?(?= = )": "cyan",
 }
-"""By what they are for, as patterns of whole lines or of their beginnings and ends."""
+"""Styles by pattern, for whole lines or for their beginnings and ends."""
 
 
 def in_colour(text: str) -> Text:
-    """The same text for rich."""
+    """The text with styles for rich."""
     from rich.text import Text
 
     shown = Text(text)

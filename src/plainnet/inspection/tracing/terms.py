@@ -1,14 +1,14 @@
-"""One element of a formula's result, as the numbers and operations that it is made of.
+"""One element of a formula's result, as the numbers and operations that it is computed from.
 
-The plain form of a formula says how arrays make an array. To see how numbers make one number, the
-element's index is pushed down through the syntax tree: an operation asks its operands for the
-elements that it reads, with axes of length 1 repeated as NumPy repeats them; a product of matrices,
-`einsum`, `sum`, `mean`, `max` and `min` ask for all the elements that they run over. Transposing,
-reshaping, indexing and concatenating move numbers and change none: where a number came from is
-found by moving an array of places in the same way.
+The plain form of a formula says how an array is computed from arrays. To see how one number is
+computed from numbers, the element's index is pushed down the syntax tree: an operation asks its
+operands for the elements that it reads, with axes of length 1 repeated as NumPy repeats them; a
+product of matrices, `einsum`, `sum`, `mean`, `max` and `min` ask for all the elements that they run
+over. Transposing, reshaping, indexing and concatenating move numbers without changing them: where a
+number came from is found by moving an array of positions in the same way.
 
-Of what a sum or a product runs over, the whole operand is computed once; its terms are made when
-they are looked at.
+The whole operand of a sum or a product is computed once; its terms are created when they are
+accessed.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Function:
 
 
 class LazyTerms(Sequence["Term"]):
-    """Terms that are made when they are looked at."""
+    """Terms that are created when they are accessed."""
 
     def __init__(self, n: int, make: Callable[[int], Term]) -> None:
         self._n, self._make = n, make
@@ -100,7 +100,7 @@ class LazyTerms(Sequence["Term"]):
 class Many:
     """A sum, mean, max or min of terms.
 
-    `values` are those of the terms; `left_out` counts the terms that a mask has set to 0.
+    `values` are the values of the terms; `left_out` counts the terms that a mask has set to 0.
     """
 
     kind: str
@@ -114,7 +114,7 @@ Term = Number | Operation | Function | Many
 
 
 def size_of(term: Term) -> float:
-    """The largest finite number in it, by which its rounding is measured."""
+    """The largest finite number in it, relative to which rounding is measured."""
     own = abs(float(term.value or 0))
     own = own if own < np.inf else 0.0
     match term:
@@ -172,7 +172,7 @@ class Terms(Reading):
         self._places: dict[ast.AST, tuple[Array, list[tuple[int, ast.expr]]]] = {}
 
     def element(self, index: Index) -> Term:
-        """How the element at this index is made."""
+        """How the element at this index is computed."""
         with np.errstate(all="ignore"):
             return self._term(self.tree, index)
 

@@ -1,4 +1,4 @@
-"""The trace of a textbook network: the guide's names, and a column for each example."""
+"""The trace of a `NeuralNetwork`: the guide's names, and a column for each example."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from plainnet.textbook import NeuralNetwork
 
 
 def trace_of_textbook(book: NeuralNetwork, X: Any, Y: Any = None) -> Trace:
-    """One step of gradient descent, forward, back and update, or forward alone without Y.
+    """Trace one step of gradient descent: forward, backward and update, or only forward without Y.
 
-    The arrays have the names of the cache, of the gradients and of the parameters: A0, Z1, dW1, W1,
+    The arrays are named as in the cache, the gradients and the parameters: A0, Z1, dW1, W1,
     and W1_next after the update.
     """
     book.to_network()  # refuses a class that overrides what the formulas say

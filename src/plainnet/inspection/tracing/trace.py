@@ -39,7 +39,7 @@ Direction = Literal["forward", "backward", "update"]
 
 
 class Step:
-    """What one layer does in one direction, or the loss, or an optimizer to one tensor.
+    """What a layer, the loss, or an optimizer for one tensor computes in one direction.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Step:
         The layer, loss or optimizer as code.
     direction : "forward", "backward" or "update"
     formulas : tuple of Formula
-        Those of the layer in this direction, as far as the pass has computed them.
+        The layer's formulas in this direction, as far as the pass has computed them.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Step:
 
     @property
     def inputs(self) -> dict[str, Array]:
-        """The arrays that the formulas read and do not make, by their names in them."""
+        """The arrays that the formulas read but do not compute, by their names in the formulas."""
         made = {formula.result for formula in self.formulas}
         names = dict.fromkeys(
             name for formula in self.formulas for name in sorted(formula.names) if name not in made
@@ -80,19 +80,19 @@ class Step:
 
     @property
     def outputs(self) -> dict[str, Array]:
-        """The arrays that it makes, by formulas or without."""
+        """The arrays that the step computes, with or without formulas."""
         names = dict.fromkeys(self.unexplained)
         names |= dict.fromkeys(formula.result for formula in self.formulas)
         return self._arrays(names or self.part.returned(self.direction))
 
     @cached_property
     def unexplained(self) -> tuple[str, ...]:
-        """Those of its outputs that no formula makes."""
+        """The outputs that no formula computes."""
         return tuple(self.part.unexplained(self.direction))
 
     @property
     def shapes(self) -> dict[str, Index]:
-        """Of all arrays that it reads and makes."""
+        """The shapes of all arrays that the step reads or computes."""
         return {name: array.shape for name, array in {**self.inputs, **self.outputs}.items()}
 
     def _arrays(self, names: Any) -> dict[str, Array]:
@@ -101,12 +101,12 @@ class Step:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What no formula says, such as which cell of a table became which number."""
+        """Facts that no formula states, such as which cell of a table became which number."""
         return self.part.notes if self.direction == "forward" else ()
 
     @property
     def origins(self) -> dict[str, str]:
-        """The arrays that it reads as they are from elsewhere: their full names, by its own."""
+        """The arrays that it reads unchanged from elsewhere: full names by the step's own names."""
         found = {}
         for name, array in self.inputs.items():
             if array.size:
@@ -117,7 +117,7 @@ class Step:
 
     @property
     def why_no_formulas(self) -> str:
-        """Why no formula is shown of a layer, loss or optimizer, or of some of its arrays."""
+        """Why no formula is shown for a layer, loss or optimizer, or for some of its arrays."""
         subject = self.part.window.subject
         if isinstance(subject, Rule):
             subject = subject.optimizer
@@ -130,7 +130,7 @@ class Step:
         return f"{kind} has no {what} to the class, see plainnet.layers.Formulas"
 
     def line(self, name: str, index: int | Index) -> Line:
-        """How an element of one of its arrays is made."""
+        """How an element of one of its arrays is computed."""
         return self.trace.unit(self.part.full(name), index)
 
     def lines(self) -> Iterator[Line]:
@@ -167,15 +167,16 @@ def _checked(elements: Any) -> int:
 
 
 class Trace(Kept, Mapping[str, Array]):
-    """One pass, of which `plainnet.trace` has kept every number.
+    """One pass, with every number recorded by `plainnet.trace`.
 
-    `trace["0.dense.Z"]` is an array, and iteration goes over the names of all of them.
+    `trace["0.dense.Z"]` is an array, and iterating gives the names of all arrays.
 
     Attributes
     ----------
     loss : float or None
+        The loss of the pass; None without targets.
     steps : tuple of Step
-        In the order in which they were made.
+        In the order of computation.
     """
 
     def __init__(self, parts: Iterable[Part], data: Mapping[str, Any], loss: float | None) -> None:
@@ -229,21 +230,21 @@ class Trace(Kept, Mapping[str, Array]):
     # --- numbers ---------------------------------------------------------------------------------
 
     def unit(self, name: str, index: int | Index | None = None) -> Line:
-        """How one number is made.
+        """How one number is computed.
 
-        Of a number that another layer has made, such as a layer's input, the line is that of the
-        other layer.
+        If another layer computed the number, as for a layer's input, the line is from that layer.
 
         Parameters
         ----------
         name : str
             The full name of its array, "0.dense.Z", or with the index, "0.dense.Z[0, 3]".
         index : int or tuple of int
+            The element; not needed if the name contains it.
 
         Raises
         ------
         UnknownNameError
-            If there is no such array or element; it lists what there is.
+            If there is no such array or element; the message lists the existing ones.
         """
         return self._lines.line(name, index)
 
@@ -253,7 +254,7 @@ class Trace(Kept, Mapping[str, Array]):
         Parameters
         ----------
         name : str
-            What the gradient is of, "0.dense.W", or its own name, "0.dense.dW".
+            The name of the tensor, "0.dense.W", or of the gradient itself, "0.dense.dW".
         index : int or tuple of int, optional
             The element whose numbers are shown; the first by default.
         """
@@ -265,12 +266,12 @@ class Trace(Kept, Mapping[str, Array]):
         Parameters
         ----------
         units : iterable of str
-            Numbers that are written with all that they are made of, such as "0.dense.Z[0, 3]".
+            Numbers to write with their whole computation, such as "0.dense.Z[0, 3]".
 
         Returns
         -------
         str
-            `plainnet.inspection.trace_schema()` describes it.
+            JSON that `plainnet.inspection.trace_schema()` describes.
         """
         return json_of(
             self,
@@ -289,9 +290,9 @@ class Trace(Kept, Mapping[str, Array]):
         digits : int
             Significant digits of a number.
         most : int
-            The terms of a sum that are written out.
+            How many terms of a sum are written out.
         elements : int
-            An array of at most so many elements is written out; of a larger one, a few.
+            Arrays with at most this many elements are written out; of larger ones, a few elements.
         """
         return text_of(self, *checked_bounds(digits, most), _checked(elements))
 
@@ -315,7 +316,7 @@ class Trace(Kept, Mapping[str, Array]):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a page to a file that ends in .html, the text to .txt, or the arrays to .json.
 
-        The page needs nothing from outside, and its numbers show how they are made.
+        The page is self-contained, and its numbers show how they are computed.
 
         Raises
         ------
@@ -327,13 +328,12 @@ class Trace(Kept, Mapping[str, Array]):
         save(self, path)
 
     def goes_into(self, name: str, index: int | Index | None = None) -> tuple[Number, ...]:
-        """The numbers that one number goes into directly.
+        """The numbers that are computed directly from one number.
 
         Parameters
         ----------
         name, index
-            As `unit` takes them. Of a number that another layer has made, it is what goes on from
-            there.
+            As in `unit`. If another layer computed the number, its uses are followed from there.
         """
         return self._lines.uses(name, index)
 

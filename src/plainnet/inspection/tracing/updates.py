@@ -1,4 +1,4 @@
-"""What an optimizer's step makes of each tensor, as a window on the formulas of its rule."""
+"""An optimizer's step for each tensor, as a window on the formulas of its rule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Rule(SimpleNamespace):
 
 
 def updated(network: Network, optimizer: Optimizer) -> Iterator[tuple[str, Window]]:
-    """Let the optimizer do one step; then a window for each tensor, in the vector's order."""
+    """Let the optimizer take one step; return a window for each tensor, in the vector's order."""
     missed, size = optimizer.missed, network.parameters.size
     zero = np.zeros(size, network.dtype)
     before = {name: optimizer.state.get(name, zero).copy() for name in optimizer.accumulators}

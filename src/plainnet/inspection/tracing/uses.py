@@ -1,4 +1,4 @@
-"""What a number goes into."""
+"""Which numbers are computed from a number."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Place = tuple[Part, str, Index]
 
 
 class Reach(Reading):
-    """Which elements of a formula's result have an element of one of its arrays among their terms.
+    """Which elements of a formula's result depend directly on an element of one of its arrays.
 
-    The element's index is marked in an array of booleans, which goes up through the syntax tree: an
-    operation marks what it makes of a marked element, a sum what has a marked term.
+    The element is marked in a boolean array that moves up the syntax tree: an operation marks the
+    results of marked elements, and a sum marks results with a marked term.
     """
 
     _name: str
     _marked: Array
 
     def elements(self, name: str, index: Index) -> Array:
-        """The indices of those elements, one a row."""
+        """The indices of those elements, one per row."""
         own = copy(self)  # threads may ask at once
         own._name = name
         own._marked = np.zeros(self.known[name].shape, bool)
@@ -130,7 +130,7 @@ class Reach(Reading):
 
 
 class Uses:
-    """Which formulas of which parts read a number, and what they make of it."""
+    """Which formulas of which parts read a number, and what they compute from it."""
 
     def __init__(self, parts: list[Part]) -> None:
         self._read = Memory([each for part in parts for each in part.given()])
@@ -142,16 +142,16 @@ class Uses:
         known: list[Place],
         is_it: Callable[[Part, str, Index], bool],
     ) -> list[Place]:
-        """The elements that are made of a number, each once.
+        """The elements that are computed from a number, each once.
 
         Parameters
         ----------
         place : array and index, or None
             Where it lies in memory.
         known : list of part, name and index
-            What is known to be the same number although it lies elsewhere.
+            Elements known to be the same number although they lie elsewhere.
         is_it : function of a part, a name and an index
-            Whether what lies there is this number: layers that hand their input on share memory.
+            Whether the element there is this number: layers that pass their input on share memory.
         """
         aliases = list(known)
         if place is not None:

@@ -20,11 +20,11 @@ from plainnet.inspection.tracing.terms import (
 
 DIGITS = 3
 WHOLE_DIGITS = 6
-"""So many digits before the point are written out."""
+"""How many digits before the point are written out."""
 FURTHER = 4
-"""A number with as many zeros after its digits is taken for a shorter one."""
+"""A number with this many zeros after its digits counts as a shorter one."""
 MOST_TERMS, AT_THE_END = 8, 2
-"""A longer sum shows its first terms and these last ones; what is between them is one number."""
+"""A longer sum shows its first and last terms; those in between are summed to one number."""
 
 COMPARISON, SUM, PRODUCT, SIGNED, POWER, ATOM = range(6)
 """How strongly an expression binds, as in Python."""
@@ -37,10 +37,10 @@ BINDS = {
 
 
 def number(value: Any, digits: int = DIGITS) -> str:
-    """The value with so many significant digits; fewer only where that is the value.
+    """The value with this many significant digits, or fewer if they are exact.
 
-    What rounding in floating point adds to it does not count. Whole numbers are written out, and so
-    is what stands before the point.
+    Floating-point rounding errors are ignored. Whole numbers are written out, and so is the part
+    before the point.
 
     >>> [number(x) for x in (0.3468, -1.0, 1.0009, 0.1 + 0.2, 1000.0, 12345.6, 0.00003, True)]
     ['0.347', '-1', '1.00', '0.3', '1000', '12346', '3e-05', '1']
@@ -72,13 +72,13 @@ class Writer:
     digits : int
         Significant digits of a number.
     most : int
-        Terms of a sum, mean, max or min that are written out.
+        How many terms of a sum, mean, max or min are written out.
     names : bool
-        Names with indices, such as W[3, 0], rather than their values.
+        Write names with indices, such as W[3, 0], instead of values.
     """
 
     signed = re.compile(r"-[\d.]+(e[+-]\d+)?(?=[*/]|$)")
-    """A number with a minus sign, at the start of a text and as the whole of a factor."""
+    """A number with a minus sign, at the start of a text and as a whole factor."""
 
     def __init__(
         self, digits: int = DIGITS, most: int = MOST_TERMS, *, names: bool = False
@@ -93,9 +93,9 @@ class Writer:
         return " = ".join(self.sides(name, index, term))
 
     def sides(self, name: str, index: Index, term: Term) -> list[str]:
-        """What stands between the signs of equality: the value only once.
+        """The sides of the equation, without repeating the value.
 
-        What is only moved is named: Q[0, 1] = Y[0, 1] = 1.
+        A number that is only moved is named: Q[0, 1] = Y[0, 1] = 1.
         """
         value = self.number(term.value)[0]
         made, binds = self._written(term)
@@ -118,7 +118,7 @@ class Writer:
         return reference(name, index)
 
     def bare(self, text: str) -> str:
-        """A text without marks."""
+        """The text without markup."""
         return text
 
     def _leaf(self, term: Number) -> tuple[str, int]:

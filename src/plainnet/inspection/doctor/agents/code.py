@@ -1,4 +1,4 @@
-"""Remedies of agents as code: lines that make a new agent with other settings."""
+"""Remedies for agents as code: lines that make a new agent with other settings."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from plainnet.rl.agent import Agent
 
 
 def settings_of(agent: Agent) -> dict[str, Any]:
-    """What its constructor was given, without the environment."""
+    """The arguments of the agent's constructor, without the environment."""
     return {name: getattr(agent, name) for name in arguments_of(type(agent)) if name != "env"}
 
 
 def given(agent: Agent) -> dict[str, Any]:
-    """Those of its settings that are not the defaults."""
+    """The settings that differ from the defaults."""
     known = arguments_of(type(agent))
     own = settings_of(agent)
     return {name: value for name, value in own.items() if value != known[name].default}
 
 
 def default_of(agent: Agent, name: str) -> Any:
-    """Of a setting of this kind of agent."""
+    """The default of a setting for this kind of agent."""
     return arguments_of(type(agent))[name].default
 
 
 def remade(agent: Agent, **changed: Any) -> str:
-    """A new agent with these settings changed."""
+    """Code for a new agent with these settings changed."""
     env = repr(agent.env) if isinstance(agent.env, str) else "agent.env"
     return f"{_import(agent)}\n{_made(agent, env, changed)}"
 
 
 def with_rewards_scaled(agent: Agent, factor: float) -> str:
-    """A new agent that sees rewards of another size."""
+    """Code for a new agent with rescaled rewards."""
     wrapped = f"lambda: TransformReward(make(), lambda reward: {factor:g} * reward)"
     return (
         "from gymnasium.wrappers import TransformReward\n"

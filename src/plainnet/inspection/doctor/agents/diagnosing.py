@@ -1,4 +1,4 @@
-"""What `diagnose` says of an agent: what it has reached, what is suspected, and what helps."""
+"""`diagnose` for an agent: what it has achieved, what is suspected, and what helps."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from plainnet.rl.agent import Agent
 from plainnet.rl.dqn import DQN
 
 STEPS = 20_000
-"""Of a short learning, at most."""
+"""The most steps of a short training."""
 FEWEST_STEPS, FEWEST_EPISODES = 1_000, 20
 """An agent that has made fewer has learned too little to be judged by what it reached."""
 EVALUATED = 20
 LONGER = 1.2
-"""How many times the steps of a short learning an agent must have made, to be no other sample."""
+"""With fewer times the steps of a short training, an agent counts as one more such training."""
 TIED = 0.75
-"""Remedies that bring this share of what the best one brings do about as well."""
+"""Remedies with this share of the best one's gain do about as well."""
 WINDOWS = 10
 """Parts of the episodes whose mean returns are compared."""
 
@@ -45,7 +45,7 @@ CAUSES = (
     "entropy_collapse", "overestimated_values", "returns_collapse", "nothing_learned",
     "depends_on_seed", "dead_units", "saturated_units",
 )  # fmt: skip
-"""What leads to others comes before them."""
+"""Causes come before their consequences."""
 
 
 def diagnose_agent(agent: Agent, steps: int | None, seed: int) -> Report:

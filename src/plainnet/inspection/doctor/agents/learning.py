@@ -1,4 +1,4 @@
-"""Short learnings of new agents, and what is measured as they go."""
+"""Short trainings of new agents, and the measurements taken during them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from plainnet.rl.agent import Agent
 from plainnet.rl.environments import Make
 
 MARKS = 0.25, 0.5, 1.0
-"""The shares of a learning after which the agent is looked at."""
+"""The shares of a training after which the agent is examined."""
 EPISODES = 10
-"""At the end: their mean return is the score."""
+"""Episodes at the end, whose mean return is the score."""
 PROBED, COMPARED = 128, 100
-"""Observations on which policies are compared, and how often about."""
+"""Observations on which policies are compared, and about how often."""
 CLIP = 0.2
-"""Of ratios, for agents that have no clip of their own."""
+"""The clip of ratios, for agents without a clip of their own."""
 
 
 @dataclass
 class Course:
-    """Of one short learning.
+    """The course of one short training.
 
     Attributes
     ----------

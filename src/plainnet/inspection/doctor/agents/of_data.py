@@ -1,4 +1,4 @@
-"""What an agent gets: observations, rewards, and how far ahead it counts them."""
+"""Checks of an agent's observations, rewards and discount."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from plainnet.rl.actor_critic import ActorCritic
 
 
 def of_observations(known: Known) -> Iterator[Suspect]:
-    """Their size, as networks see them."""
+    """The size of observations, as the networks see them."""
     agent, X = known.agent, known.agent.scaled(known.rolled.observations).astype(np.float64)
     if "observations" in agent.statistics or not hasattr(agent, "normalize_observations"):
         return
@@ -42,7 +42,7 @@ def of_observations(known: Known) -> Iterator[Suspect]:
 
 
 def of_rewards(known: Known) -> Iterator[Suspect]:
-    """The size of the returns that values have to tell."""
+    """The size of the returns that the values must represent."""
     agent, R = known.agent, known.rolled.returns
     if "returns" in agent.statistics or not len(R):
         return
@@ -65,7 +65,7 @@ def of_rewards(known: Known) -> Iterator[Suspect]:
 
 
 def of_discount(known: Known) -> Iterator[Suspect]:
-    """How far ahead it looks, against how long episodes are."""
+    """How far ahead the agent looks, compared with the length of episodes."""
     agent = known.agent
     gamma = float(getattr(agent, "gamma", 1.0))
     horizon = 1 / (1 - gamma) if gamma < 1 else np.inf

@@ -1,4 +1,4 @@
-"""How a deep Q-network explores, remembers and follows."""
+"""Checks of a deep Q-network's exploration, memory and target network."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def of_exploration(known: Known, agent: DQN) -> Iterator[Suspect]:
 
 
 def of_target(known: Known, agent: DQN) -> Iterator[Suspect]:
-    """How fast the target network follows, and whether values run away."""
+    """How fast the target network follows, and whether values diverge."""
     updates = max((known.steps - agent.learning_starts) / agent.n_envs, 1)
     follows = agent.target_every / agent.tau if agent.tau else np.inf
     usual = {name: default_of(agent, name) for name in ("target_every", "tau")}

@@ -1,4 +1,4 @@
-"""Learning rates, and the layers of an agent's networks."""
+"""Checks of learning rates and of the layers of an agent's networks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from plainnet.rl.agent import Agent
 from plainnet.rl.dqn import DQN
 
 NARROW = 8
-"""Hidden layers with fewer units are small for any environment."""
+"""Hidden layers with fewer units are too small for any environment."""
 
 
 def of_rate(known: Known, agent: OnPolicy | DQN) -> Iterator[Suspect]:
@@ -60,7 +60,7 @@ def of_rate(known: Known, agent: OnPolicy | DQN) -> Iterator[Suspect]:
 
 
 def rates(rate: float, usual: float, *, higher: bool) -> list[float]:
-    """The usual rate, where it lies far enough on that side, and two that are nearer or farther."""
+    """The usual rate, if it lies far enough on that side, and two that are nearer or farther."""
     factors = (5.0, 30.0) if higher else (1 / 5, 1 / 30)
     far = usual > 8 * rate if higher else usual < rate / 8
     return [usual] * far + [float(f"{rate * factor:.2g}") for factor in factors]
@@ -79,7 +79,7 @@ def of_widths(agent: OnPolicy | DQN) -> Iterator[Suspect]:
 
 
 def of_units(agent: Agent, observations: Array) -> Iterator[Verdict]:
-    """Dead and saturated units of its networks, on what it sees."""
+    """Dead and saturated units of its networks, on its observations."""
     X = agent.scaled(observations)
     for name, (network, _) in agent.learners.items():
         for signal in signals_of(network, X):

@@ -1,4 +1,4 @@
-"""How decided a policy is, how far an iteration moves it, and what its values know."""
+"""Checks of how decided a policy is, how far an iteration moves it, and its values."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def of_rollouts(known: Known, agent: OnPolicy) -> Iterator[Suspect]:
 
 
 def of_policy(known: Known, agent: OnPolicy) -> Iterator[Suspect]:
-    """How decided it is, and how far an iteration moves it."""
+    """How decided the policy is, and how far an iteration moves it."""
     course = known.courses[0]
     weight, low = agent.entropy_weight, COLLAPSED
     half, last = course.decided[len(course.decided) // 2], course.decided[-1]
@@ -84,7 +84,7 @@ def of_policy(known: Known, agent: OnPolicy) -> Iterator[Suspect]:
 
 
 def of_clip(known: Known, agent: PPO) -> Iterator[Suspect]:
-    """Whether an iteration of PPO is free to go too far, or held too near."""
+    """Whether an iteration of PPO may move the policy too far, or is held too close."""
     kl, outside = known.policy_step
     usual = {name: default_of(agent, name) for name in ("clip", "epochs")}
     far = agent.clip > 1.5 * usual["clip"] or agent.epochs > 1.5 * usual["epochs"]

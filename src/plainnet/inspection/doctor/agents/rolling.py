@@ -1,4 +1,4 @@
-"""Steps in environments of the doctor's own, by which nothing of the agent changes."""
+"""Steps in the doctor's own environments, which do not change the agent."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from plainnet.rl.returns import discounted
 AT_ONCE, STEPS, FEWER_STEPS = 8, 128, 24
 """Environments that are stepped together, and steps in each, where only observations count too."""
 FEW, SAME = 20, 0.01
-"""Returns of fewer steps, or that vary less as a share of their size, tell nothing of values."""
+"""Fewer returns, or less relative variation, say nothing about the values."""
 LONG = 2000
-"""Steps of an episode beyond which its return so far counts."""
+"""In a longer episode, the return so far counts."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Rolled:
 
     @property
     def explained(self) -> float:
-        """1 - Var(R - V) / Var(R), the share of the returns' variance that the values know."""
+        """1 - Var(R - V) / Var(R), the share of the returns' variance that the values explain."""
         R, V = self.returns[self.complete], self.values[self.complete]
         if len(R) < FEW or R.std() <= SAME * np.abs(R).mean():
             return float("nan")
@@ -59,7 +59,7 @@ class Rolled:
 
     @property
     def overestimate(self) -> float:
-        """How far the values lie above the returns on average, in deviations of the returns."""
+        """The mean excess of values over returns, in standard deviations of the returns."""
         R, V = self.returns[self.complete], self.values[self.complete]
         if len(R) < FEW:
             return float("nan")
@@ -99,7 +99,7 @@ def rolled(agent: Agent, env: str | Make, seed: int) -> Rolled:
 
 
 def observed(agent: Agent, env: str | Make, seed: int) -> Array:
-    """What it sees in a few steps, exploring as in learning: shape (time * n, width)."""
+    """Its observations in a few steps, exploring as in learning: shape (time * n, width)."""
     environments = Environments(env, AT_ONCE)
     rng, seen = exploring(seed), []
     try:
@@ -162,16 +162,16 @@ def at_random(environments: Environments, rng: np.random.Generator) -> Array:
 
 
 def theta_of(agent: Agent, observations: Array) -> Array | None:
-    """The policy's parameters for these observations; None of an agent without a policy."""
+    """The policy's parameters for these observations; None for an agent without a policy."""
     if not isinstance(agent, ActorCritic):
         return None
     return np.array(agent.outputs(agent.scaled(observations))[:, :-1])
 
 
 def decided(agent: Agent, observations: Array) -> float:
-    """The policy's entropy: of n actions as a share of ln n, of numbers as the mean sigma.
+    """The policy's entropy: a share of ln n for n actions, the mean sigma for real numbers.
 
-    Both are near 1 at the start. NaN of an agent without a policy.
+    Both are near 1 at the start. NaN for an agent without a policy.
     """
     theta = theta_of(agent, observations)
     if theta is None or not isinstance(agent, ActorCritic):
@@ -185,8 +185,8 @@ def decided(agent: Agent, observations: Array) -> float:
 def moved(agent: ActorCritic, before: Array, after: Array, clip: float) -> tuple[float, float]:
     """The divergence KL(before || after), and the share of actions whose ratio leaves the clip.
 
-    Both are exact for n actions. For real numbers, the first is exact, and the second of as many
-    drawn actions as there are rows.
+    Both are exact for n actions. For real numbers, the first is exact, and the second is estimated
+    from one drawn action per row.
     """
     policy = agent.policy
     if isinstance(policy, Categorical):

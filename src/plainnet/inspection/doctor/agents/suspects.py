@@ -1,4 +1,4 @@
-"""What suspicions are drawn from, and what they are."""
+"""Suspicions, and the information that they are based on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plainnet.rl.agent import Agent
 
 @dataclass(frozen=True)
 class Suspect:
-    """A suspicion, and the remedies that may prove it, of which the best one counts."""
+    """A suspicion, and the remedies that may confirm it; the best one counts."""
 
     verdict: Verdict
     codes: tuple[str, ...]
@@ -22,20 +22,20 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Known:
-    """What suspicions are drawn from.
+    """The information that suspicions are based on.
 
     Attributes
     ----------
     agent : Agent
-        That was given, or, if it has learned too little, one that has learned as it would.
+        The given agent or, if it has learned too little, one trained with its settings.
     rolled : Rolled
-        Of that agent.
+        Steps of that agent.
     courses : list of Course
-        Of short learnings with its settings.
+        Courses of short trainings with its settings.
     steps : int
-        Of these.
+        Steps of each short training.
     length : float
-        Of the longer episodes.
+        Length of the longer episodes.
     largest : float
         The largest reward that a random action got, in absolute value.
     """
@@ -49,12 +49,12 @@ class Known:
 
     @property
     def policy_step(self) -> tuple[float, float]:
-        """The largest of the short learnings' `step_of_policy`."""
+        """The largest `step_of_policy` of the short trainings."""
         steps = np.array([course.step_of_policy for course in self.courses], float)
         return float(steps[:, 0].max()), float(steps[:, 1].max())
 
 
 def suspected(name: str, where: str, evidence: str, remedy: str, *codes: str) -> Suspect:
-    """With the first code, until a trial says which is best."""
+    """A suspect with the first code, until a trial shows which is best."""
     code = codes[0] if codes else ""
     return Suspect(Verdict(name, "suspected", where, evidence, remedy, code), codes)

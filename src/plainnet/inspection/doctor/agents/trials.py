@@ -1,4 +1,4 @@
-"""Remedies of agents, tried: short learnings with each, and the returns that they reach."""
+"""Trials of remedies for agents: short trainings with each, and their returns."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from plainnet.inspection.doctor.verdicts import Severity, Verdict
 from plainnet.rl.agent import Agent
 
 SEEDS = 3
-"""Learnings with a remedy that does better than the agent, and with none."""
+"""How many trainings are run without a remedy, and with one that does better."""
 SECONDS = 60.0
-"""Of this process's time: when they have passed, no other remedy is tried."""
+"""Process time in seconds after which no further remedy is tried."""
 IMPROVES = 0.6
 """The share of pairs of learnings, one with the remedy and one without, in which the first does
 better, a draw counting half: the probability of improvement (Agarwal et al. 2021, "Deep
