@@ -179,6 +179,7 @@ def test_search_finds(scheme, site, address, opened):
     first = page.locator("ul.search a").first
     first.wait_for()
     assert "LayerNorm" in first.inner_text()
+    page.wait_for_load_state("networkidle")  # it fetches what it shows of the pages that it found
     first.click()
     page.wait_for_load_state()
     assert page.locator("dt[id='plainnet.layers.LayerNorm']").count()
