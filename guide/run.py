@@ -9,10 +9,10 @@
 The Python blocks of a chapter run from top to bottom in an empty folder. What a block prints stands
 in a text block right below it, and the figures that it draws are the images that follow before the
 next block. An output is written anew only where it differs by more than rounding: a number with a
-decimal point by more than one unit of its last digit, an integer or a word at all, a figure's data
-by more than 2% of their range. A block that begins with ```python within=0.05 may differ by so
-much, relative to numbers above 1, and of one that begins with ```python varies, as times do, only
-the words count.
+decimal point by more than one unit of its last digit, an integer or a word at all, the data of a
+figure (its lines, bars, points and images) by more than 2% of their range. The first line of a
+block may allow more: ```python within=0.05 allows so much, relative to numbers above 1, and
+```python varies, for times, lets only the words count.
 """
 
 import argparse
@@ -28,12 +28,18 @@ from dataclasses import dataclass, field
 from io import StringIO
 from itertools import groupby
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 from xml.etree import ElementTree
 
-import matplotlib as mpl
 import numpy as np
-from markdown_it import MarkdownIt
+
+MISSING = "{} is missing: `make guide` installs all that the chapters need"
+try:
+    import matplotlib as mpl
+    from markdown_it import MarkdownIt
+except ModuleNotFoundError as error:
+    sys.exit(MISSING.format(error.name))
 
 GUIDE = Path(__file__).parent
 CLAIM = re.compile(
@@ -41,7 +47,9 @@ CLAIM = re.compile(
 )
 IMAGE = re.compile(r"!\[([^\]]*)\]\((figures/[\w.-]+\.svg)\)")
 BAR = "\\|"  # within a cell of a table
-NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?!\w)")
+NUMBER = re.compile(
+    r"(?<![\w.])[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?!\w)"
+)
 STYLE = {
     "figure.figsize": (6.4, 3.2),
     "figure.constrained_layout.use": True,
@@ -89,7 +97,11 @@ def read(text: str) -> list[Block]:
                 raise SystemExit(
                     f"line {start + 1}: {unknown.pop()!r} is not 'varies' or 'within='"
                 )
-            within = float(settings.get("within", 0))
+            try:
+                within = float(settings.get("within", 0))
+            except ValueError:
+                wrong = f"line {start + 1}: within={settings['within']} is not a number"
+                raise SystemExit(wrong) from None
             found.append(Block(token.content, start, end, "varies" in settings, within))
         elif found and language in ("text", "py"):
             between = "".join(lines[found[-1].end : start])
@@ -119,7 +131,7 @@ def run(chapter: Path, blocks: list[Block]) -> Iterator[Outcome]:
     names: dict[str, Any] = {"__name__": "__main__"}
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         for block in blocks:
-            tree = ast.parse("\n" * (block.line + 1) + block.code, chapter.name)
+            tree = ast.parse("\n" * (block.line + 1) + block.code, str(chapter))
             last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
             with redirect_stdout(StringIO()) as printed:
                 exec(compile(tree, str(chapter), "exec"), names)
@@ -333,7 +345,10 @@ def table_of_claims() -> str:
 
 def write_notebooks(folder: Path) -> None:
     """The chapters as notebooks without outputs: running them makes these."""
-    import jupytext
+    try:
+        import jupytext
+    except ModuleNotFoundError as error:
+        sys.exit(MISSING.format(error.name))
 
     folder.mkdir(parents=True, exist_ok=True)
     for chapter in chapters():
@@ -358,19 +373,35 @@ def main() -> int:
     if arguments.notebooks:
         write_notebooks(arguments.notebooks)
         return 0
-    chosen = [c for c in chapters() if not arguments.chapters or c.name[:2] in arguments.chapters]
-    if missing := set(arguments.chapters) - {chapter.name[:2] for chapter in chosen}:
+    wanted = {number.zfill(2) for number in arguments.chapters}
+    chosen = [chapter for chapter in chapters() if not wanted or chapter.name[:2] in wanted]
+    if missing := wanted - {chapter.name[:2] for chapter in chosen}:
         parser.error(f"there is no chapter {', '.join(sorted(missing))}")
-    found = []
+    found, failed = [], False
     for chapter in chosen:
         start = time.perf_counter()
-        differences = update(chapter, write=not arguments.check, anew=arguments.anew)
+        try:
+            differences = update(chapter, write=not arguments.check, anew=arguments.anew)
+        except Exception as error:
+            print(failure(chapter, error))
+            failed = True
+            continue
         shown = [] if arguments.anew else differences
         print(f"{chapter.name}: {time.perf_counter() - start:.1f} s", *shown, sep="\n")
         found += differences
     if not arguments.check:
         (GUIDE / "claims.md").write_text(table_of_claims(), encoding="utf-8")
-    return int(bool(found) and arguments.check)
+    return int(failed or (bool(found) and arguments.check))
+
+
+def failure(chapter: Path, error: Exception) -> str:
+    """Where in the chapter it happened; an error of the runner itself is raised."""
+    lines = [at.lineno for at in extract_tb(error.__traceback__) if at.filename == str(chapter)]
+    line = lines[-1] if lines else getattr(error, "lineno", None)
+    if line is None:
+        raise error
+    code = chapter.read_text(encoding="utf-8").splitlines()[line - 1].strip()
+    return f"{chapter.name}, line {line} fails:\n    {code}\n{type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":

@@ -141,6 +141,8 @@ def says(printed: str) -> str:
         ("a 1.2e-05", "print('a 1.3e-05')", "", True),
         ("a 1.2e-05", "print('a 1.2e-04')", "", False),
         ("(3, 4)", "print((3, 5))", "", False),  # integers are exact
+        ("(3,4)", "print('(34)')", "", False),  # a comma between numbers, not between thousands
+        ("12,345.6", "print('12,345.7')", "", True),
         ("1,200 steps", "print('1,210 steps')", " within=0.01", True),
         ("a 0.12 s", "print('a 9.99 s')", " varies", True),
         ("a 0.12 s", "print('a 9.99 ms')", " varies", False),
@@ -217,6 +219,28 @@ def test_an_error_names_the_line_of_the_chapter(runner, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError) as raised:
         runner.update(chapter, write=False)
     assert raised.traceback[-1].lineno == 6  # counted from 0
+
+
+@pytest.mark.parametrize("code", ["x = 1\nx / 0", "x = 1\nx = = 2"])
+def test_a_chapter_that_fails_is_told_without_the_runners_own_lines(
+    runner, tmp_path, monkeypatch, capsys, code
+):
+    monkeypatch.setattr(runner, "GUIDE", tmp_path)
+    chapter = chapter_of(tmp_path, python("print(1)"), python(code))
+    before = chapter.read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["run.py", "1"])
+    assert runner.main() == 1
+    said = capsys.readouterr().out
+    assert "01-x.md, line 9 fails" in said
+    assert code.splitlines()[1] in said
+    assert "run.py" not in said
+    assert chapter.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("options", [" within=much", " varys"])
+def test_an_unknown_option_of_a_block_names_its_line(runner, options):
+    with pytest.raises(SystemExit, match="line 3: "):
+        runner.read(f"# 1. X\n\n{python('x = 1', options)}\n")
 
 
 def test_notebooks_have_the_code_without_outputs(runner, tmp_path, monkeypatch):
