@@ -164,6 +164,12 @@ def test_a_fault_is_found_and_its_remedy_helps(name, setup):
     assert verdict.gain > 0.25
 
 
+def test_a_rate_near_the_edge_is_found_in_most_runs():
+    """At 0.9 Adam learns next to nothing, but whether a lower rate helps depends on the start."""
+    verdicts = [judged(setup_of(optimizer=Adam(0.9), seed=seed)) for seed in range(6)]
+    assert sum("learning_rate_too_high" in found for found in verdicts) >= 4
+
+
 def test_the_signal_shrinks_or_grows():
     small = [each for _ in range(4) for each in (Dense(16, initializer=Normal(0.02)), ReLU())]
     for layers, verb in (
