@@ -1,0 +1,8 @@
+"""The commands beyond training: each is `function(session, fields, buffers)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+COMMANDS: dict[str, Callable[..., Any]] = {}

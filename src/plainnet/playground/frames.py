@@ -1,0 +1,204 @@
+"""Frames: what the page draws of the network at one step, as JSON and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.engine.cache import Cache
+from plainnet.inspection.doctor.signs import Signal, signals_of
+from plainnet.network import Network
+from plainnet.playground.columns import Column, columns_of, tensors_of
+from plainnet.playground.examples import Examples
+from plainnet.playground.past import Record
+
+Array = npt.NDArray[Any]
+
+SIDE = 80
+"""Cells along a side of the decision regions; a unit's tile has every second one."""
+STRIP_ROWS = 256
+BINS = 24
+
+Frame = tuple[dict[str, Any], list[Array]]
+
+
+class Frames:
+    """Makes frames of a network's records. The network itself is not touched.
+
+    A frame's arrays, in order:
+
+    parameters, gradients : float32, (n,)
+        The layout is described by `description()["tensors"]`.
+    tiles : uint8, (units, 40, 40)
+        The response of each unit over the plane, of all columns with tiles in order; 128 is zero,
+        and 1 and 255 are minus and plus the unit's entry in `scales`.
+    scales : float32, (units,)
+    regions, confidence : uint8, (80, 80)
+        The class decided in each cell, and its probability times 255. Of regression, the prediction
+        as in `tiles` with the last entry of `scales`, and nothing.
+    decided : uint8 or float32, (m,)
+        The decision for each example.
+    strips : uint8, (columns, 3, 24)
+        Histograms of each column's activations, gradients and updates; 255 is the fullest bin.
+    """
+
+    def __init__(self, network: Network, examples: Examples) -> None:
+        self.examples = examples
+        self.network = deepcopy(network)
+        self._grid = examples.plane.inputs(examples.plane.grid(SIDE))
+        self._grid_cache, self._rows_cache = Cache(record=True), Cache(record=True)
+        self._measuring = Cache()
+        signals = signals_of(self.network, self._grid, self._grid_cache)
+        self.columns = columns_of(signals, len(self._grid))
+        self._is_last = {column.last: column for column in self.columns}
+
+    def description(self) -> dict[str, Any]:
+        """What stays the same from frame to frame."""
+        return {
+            "columns": [vars(column) | {"has_tiles": column.has_tiles} for column in self.columns],
+            "tensors": tensors_of(self.network),
+            "loss": repr(self.network.loss),
+            "parameters": self.network.parameters.size,
+        }
+
+    def frame(self, record: Record) -> Frame:
+        """The network as it was recorded."""
+        network, examples = self.network, self.examples
+        network.parameters[:] = record.parameters
+        network.state[:] = record.state
+        with np.errstate(all="ignore"):
+            signals = signals_of(network, self._grid, self._grid_cache)
+            tiles, scales = self._tiles(signals)
+            regions, confidence, scale = self._regions(signals[-1].Y)
+            measures = self.measures()
+            strips, numbers = self._strips(record)
+            decided = network.predict(examples.X)
+        kind = np.uint8 if examples.classes else np.float32
+        arrays = [
+            record.parameters, record.gradients, tiles, np.append(scales, scale), regions,
+            confidence, decided.reshape(-1).astype(kind), strips,
+        ]  # fmt: skip
+        content = {
+            "is": "frame",
+            "step": record.step,
+            "epoch": record.epoch,
+            "batch_loss": finite(record.loss),
+            "measures": measures,
+            "strips": numbers,
+        }
+        return content, [np.ascontiguousarray(array) for array in arrays]
+
+    def measures(self) -> dict[str, dict[str, float | None]]:
+        """The loss, and the accuracy of classes, on the rows for training and for testing."""
+        found = {}
+        for name, rows in (("train", self.examples.train), ("test", self.examples.test)):
+            if rows is not None:
+                scores = self.network.evaluate(*rows, cache=self._measuring)
+                found[name] = {key: finite(value) for key, value in scores.items()}
+        return found
+
+    def measures_of(self, record: Record) -> dict[str, dict[str, float | None]]:
+        """The measures of the network as it was recorded, without a frame."""
+        self.network.parameters[:] = record.parameters
+        self.network.state[:] = record.state
+        with np.errstate(all="ignore"):
+            return self.measures()
+
+    def _tiles(self, signals: Sequence[Signal]) -> tuple[Array, Array]:
+        """The tiles of all columns that have some, and their scales."""
+        responses = []
+        for signal in signals:
+            column = self._is_last.get(signal.path)
+            if column is not None and column.is_dense and column.has_tiles:
+                Y = signal.Y
+                if column is self.columns[-1]:
+                    Y = self._activated(Y)
+                responses.append(Y.reshape(SIDE, SIDE, -1)[::2, ::2])
+        if not responses:
+            return np.zeros((0, SIDE // 2, SIDE // 2), np.uint8), np.zeros(0, np.float32)
+        all_units = np.moveaxis(np.concatenate(responses, axis=-1), -1, 0)
+        scales = np.abs(all_units).max(axis=(1, 2)).astype(np.float32)
+        return _shades(all_units, scales[:, None, None]), scales
+
+    def _activated(self, Z: Array) -> Array:
+        """What the loss makes of the last pre-activations: probabilities of classes."""
+        loss = self.network.loss
+        return np.asarray(loss.probabilities(Z)) if loss.gives_probabilities else Z
+
+    def _regions(self, Z: Array) -> tuple[Array, Array, float]:
+        if not self.examples.classes:
+            scale = float(np.abs(Z).max())
+            shades = _shades(Z[:, 0], np.float32(scale))
+            return shades.reshape(SIDE, SIDE), np.zeros(0, np.uint8), scale
+        P = self._activated(Z)
+        decided, largest = P.argmax(axis=1).astype(np.uint8), P.max(axis=1)
+        if not self.network.loss.gives_probabilities:
+            largest = 1 / (1 + np.exp(-np.abs(largest)))
+        confidence = np.nan_to_num(255 * largest).astype(np.uint8)
+        return decided.reshape(SIDE, SIDE), confidence.reshape(SIDE, SIDE), 0.0
+
+    def _strips(self, record: Record) -> tuple[Array, list[dict[str, Any]]]:
+        """Histograms and sizes of activations, gradients and updates, column by column."""
+        X, _ = self.examples.train
+        signals = signals_of(self.network, X[:STRIP_ROWS], self._rows_cache)
+        by_path = {signal.path: signal for signal in signals}
+        strips = np.zeros((len(self.columns), 3, BINS), np.uint8)
+        numbers: list[dict[str, Any]] = []
+        for i, column in enumerate(self.columns):
+            own = [by_path[name] for name, _ in column.layers]
+            weights = self._part(record.parameters, column)
+            gradient = self._part(record.gradients, column)
+            update = self._part(record.update, column)
+            said: dict[str, Any] = {
+                "dead": round(max(signal.dead for signal in own), 4) if own else 0.0,
+                "saturated": round(max(signal.saturated for signal in own), 4) if own else 0.0,
+                "ratio": finite(_rms(update) / (_rms(weights) or 1.0)),
+            }
+            for j, (name, values) in enumerate(
+                (("activations", own[-1].Y), ("gradients", gradient), ("updates", update))
+            ):
+                strips[i, j], low, high = histogram(values)
+                said[name] = {"low": low, "high": high, "rms": finite(_rms(values))}
+            numbers.append(said)
+        return strips, numbers
+
+    def _part(self, vector: Array, column: Column) -> Array:
+        """What belongs to the column's weights."""
+        prefix = f"{column.name}."
+        parts = [
+            vector[s.start : s.stop]
+            for s in self.network.segments
+            if s.name.startswith(prefix) and self.network.tensors[s.name].ndim > 1
+        ]
+        return np.concatenate(parts) if parts else np.zeros(1, vector.dtype)
+
+
+def _shades(values: Array, scale: Array | np.float32) -> Array:
+    """-scale to scale as 1 to 255; what is not a number as 128."""
+    shades = values * (127 / np.where(np.asarray(scale) > 0, scale, 1)) + 128.5
+    return np.nan_to_num(shades, nan=128, posinf=255, neginf=1).astype(np.uint8)
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+
+
+def histogram(values: Array) -> tuple[Array, float | None, float | None]:
+    """How many values are in each bin, the most as 255, and the range of the bins."""
+    flat = values.ravel()
+    low, high = float(flat.min()), float(flat.max())
+    if not np.isfinite(low) or not np.isfinite(high):
+        return np.zeros(BINS, np.uint8), None, None
+    width = (high - low) or 1.0
+    places = ((flat - low) * ((BINS - 1e-3) / width)).astype(np.intp)
+    counts = np.bincount(places, minlength=BINS)
+    return (counts * (255 / counts.max())).astype(np.uint8), low, high
+
+
+def finite(value: float | None) -> float | None:
+    """The number, or None where JSON has none."""
+    return float(value) if value is not None and np.isfinite(value) else None

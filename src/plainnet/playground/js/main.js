@@ -1,0 +1,48 @@
+// The view of a playground, with the interface of an anywidget.
+
+import { App } from "./app.js";
+import { h } from "./dom.js";
+import { followTheme } from "./theme.js";
+import { transportBar } from "./transport.js";
+import { dataPanel } from "./data.js";
+import { learningPanel } from "./learning.js";
+import { networkView } from "./network.js";
+import { planeView } from "./plane.js";
+import { lossView } from "./losses.js";
+import { doctorPanel } from "./doctor.js";
+import { tabs } from "./tabs.js";
+import { stripsPanel } from "./strips.js";
+import { steppingPanel } from "./stepping.js";
+import { lessonsPanel } from "./lessons.js";
+import { takeAwayPanel } from "./takeaway.js";
+import { notices } from "./notices.js";
+
+// Fill `el` with a playground whose session is behind `model`.
+export function render({ model, el }) {
+  const app = new App(model);
+  const root = h("div", { class: "plainnet-playground" });
+  app.root = root;
+  const stop = followTheme(root, () => app.emit("theme", root.dataset.theme));
+  el.replaceChildren(root);
+  root.append(
+    transportBar(app),
+    notices(app),
+    h("div", { class: "parts" },
+      h("div", { class: "part-data" }, dataPanel(app), learningPanel(app)),
+      h("div", { class: "part-network" }, networkView(app)),
+      h("div", { class: "part-output" }, planeView(app), lossView(app), doctorPanel(app)),
+      h("div", { class: "part-below" }, tabs("More", {
+        "Inside the layers": stripsPanel(app),
+        "One example, step by step": steppingPanel(app),
+        Lessons: lessonsPanel(app),
+        "Take away": takeAwayPanel(app),
+      }))),
+  );
+  return () => {
+    stop();
+    app.close();
+    el.replaceChildren();
+  };
+}
+
+export default { render };

@@ -1,0 +1,14 @@
+// The page of `plainnet playground`: the view over a WebSocket, with the settings in the address.
+
+import { SocketModel } from "./socket.js";
+import { render } from "./main.js";
+
+export function open(el) {
+  const address = `ws://${location.host}/socket`;
+  const model = new SocketModel(address, location.hash.slice(1));
+  model.on("msg:custom", (content) => {
+    if (content.is === "state") history.replaceState(null, "", `#${content.link}`);
+  });
+  render({ model, el });
+  addEventListener("hashchange", () => model.send({ do: "hello", link: location.hash.slice(1) }));
+}

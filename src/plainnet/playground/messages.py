@@ -1,0 +1,125 @@
+"""The messages between a page and its session.
+
+The page sends `{"do": command, ...}`, and the session answers with `{"is": kind, ...}`; both may
+bring buffers of bytes. Everything that comes from a page is checked here before anyone reads it.
+
+commands    what they bring
+hello       link: the settings of a link, or ""
+settings    change: some of the settings; those that may change during training do at once
+begin       nothing: back to the first weights of the same network
+play, pause
+advance     steps or epochs: how many, and then pause
+speed       steps: how many lie between two frames
+show        step: look at a recorded step
+edit        tensor, index, value: change one number
+move        layer, start, end: give a unit another place
+drawn       nothing: the page has drawn a frame and can take another
+others      see `commands`
+
+kinds       what they bring
+welcome     choices, version
+examples    names, classes, n_train, image_shape, labels, low, high, notes; points and targets
+network     what `Frames.description` says
+state       settings, link, status, step, shown, last, every, steps_per_epoch, changes, failed
+frame       see `Frames`; with curves, a list of points, and curves_from, where they begin
+verdicts    verdicts: what the doctor says
+refused     why, and what: the command that could not be obeyed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from plainnet.errors import SettingError, shown
+from plainnet.playground.settings import LONGEST_LINK
+
+
+@dataclass(frozen=True)
+class Message:
+    """What came from a page."""
+
+    content: Any
+    buffers: tuple[bytes, ...] = ()
+
+
+Check = Callable[[Any], bool]
+
+
+def whole(least: int, most: int) -> Check:
+    """A whole number within these bounds."""
+    return lambda value: (
+        isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    )
+
+
+def number(value: Any) -> bool:
+    """A number that a float32 can hold."""
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    return real and -1e30 <= value <= 1e30
+
+
+def text(longest: int = 200) -> Check:
+    """A text of at most this many characters."""
+    return lambda value: isinstance(value, str) and len(value) <= longest
+
+
+def numbers(least: int, most: int, each: Check = number) -> Check:
+    """A list of at least and at most so many numbers."""
+    return lambda value: (
+        isinstance(value, list) and least <= len(value) <= most and all(map(each, value))
+    )
+
+
+def anything(value: Any) -> bool:
+    """Checked by whoever reads it."""
+    return True
+
+
+MOST_STEPS = 1_000_000
+_INDEX = numbers(0, 8, whole(0, 2**31))
+
+FIELDS: dict[str, dict[str, Check]] = {
+    "hello": {"link": text(LONGEST_LINK)},
+    "settings": {"change": anything},
+    "begin": {},
+    "play": {},
+    "pause": {},
+    "advance": {"steps?": whole(1, MOST_STEPS), "epochs?": whole(1, MOST_STEPS)},
+    "speed": {"steps": whole(1, 1000)},
+    "show": {"step": whole(0, MOST_STEPS)},
+    "edit": {"tensor": text(), "index": _INDEX, "value": number},
+    "move": {"layer": text(), "start": whole(0, 1000), "end": whole(0, 1000)},
+    "drawn": {},
+}
+"""The fields of each command; a ? marks one that may be left out."""
+
+
+def checked(message: Message) -> tuple[str, dict[str, Any]]:
+    """The command and its fields.
+
+    Raises
+    ------
+    SettingError
+        If there is no such command, or a field is missing, unknown, or not what it must be.
+    """
+    content = message.content
+    if not isinstance(content, Mapping) or not isinstance(content.get("do"), str):
+        raise SettingError(f'a message is an object with "do", a command; got {shown(content)}')
+    command = content["do"]
+    if command not in FIELDS:
+        raise SettingError(f"there is no command {shown(command)}")
+    fields = FIELDS[command]
+    given = {name: value for name, value in content.items() if name != "do"}
+    for name, check in fields.items():
+        plain = name.removesuffix("?")
+        if plain not in given:
+            if name == plain:
+                raise SettingError(f"{command} needs {name}")
+        elif not check(given[plain]):
+            raise SettingError(f"{command} cannot take {plain} = {shown(given[plain])}")
+    unknown = set(given) - {name.removesuffix("?") for name in fields}
+    if unknown:
+        raise SettingError(f"{command} has no field {shown(sorted(map(str, unknown))[0])}")
+    return command, given

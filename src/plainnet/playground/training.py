@@ -1,0 +1,208 @@
+"""One training of a playground: through `plainnet.train`, with everything recorded."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.callbacks import Callback
+from plainnet.callbacks.base import Run
+from plainnet.errors import DivergedError, SettingError
+from plainnet.inspection.doctor.callback import Doctor
+from plainnet.inspection.doctor.during import of_course
+from plainnet.inspection.doctor.setups import Setup
+from plainnet.inspection.doctor.verdicts import Verdict
+from plainnet.inspection.doctor.watching import Course
+from plainnet.layers import Dense
+from plainnet.network import Network
+from plainnet.optimizers import Optimizer
+from plainnet.playground.building import network_of, optimizer_of, schedule_of
+from plainnet.playground.columns import order_after_move
+from plainnet.playground.examples import Examples
+from plainnet.playground.past import Past
+from plainnet.playground.settings import Change, Settings
+from plainnet.training import train
+
+Array = npt.NDArray[Any]
+
+LOOK_EVERY = 20
+"""Steps between the doctor's looks."""
+
+
+class Training:
+    """A network that learns from examples, from its first weights on.
+
+    The settings decide every bit of it: the network's first weights, the order of the examples, and
+    at which steps something was changed by hand. So a training that is begun anew with the same
+    settings comes to the same numbers, and going back in time is to train again up to there.
+
+    Attributes
+    ----------
+    begun_with, settings : Settings
+        Those at the start, and those now, after the changes by hand.
+    made : list of Change
+        The changes by hand so far.
+    network : Network
+    optimizer : Optimizer
+    step, epoch : int
+        Steps and whole epochs done.
+    past : Past
+    doctor : Doctor
+    failed : str
+        Why it cannot go on, such as a loss that became infinite.
+    """
+
+    def __init__(
+        self, settings: Settings, examples: Examples, given: Network | None = None
+    ) -> None:
+        self.begun_with = self.settings = settings
+        self.examples = examples
+        self.network = network_of(settings, examples) if given is None else deepcopy(given)
+        self.optimizer: Optimizer = optimizer_of(settings)
+        self.rng = np.random.default_rng([settings.network_seed, 1])
+        self.step = self.epoch = 0
+        self.failed = ""
+        self.made: list[Change] = []
+        self._due = list(settings.changes)
+        self.past, self.doctor = Past(), Doctor(LOOK_EVERY, stream=io.StringIO())
+        self._left = self.steps_per_epoch
+        self._record(None)
+        self.take_due()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The batches that all training rows make."""
+        return -(-self.examples.n_train // self.settings.batch_size)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """What the doctor says at present."""
+        found = list(self.doctor.report)
+        if self.failed:
+            setup = Setup(self.network, None, None, None, self.optimizer)
+            course = Course(failed=self.failed)
+            found = [*of_course(setup, course), *found]
+        return found
+
+    def _record(self, loss: float | None) -> None:
+        self.past.add(self.network, self.step, self.epoch, self._left, loss)
+
+    # --- training ----------------------------------------------------------------------------
+
+    def run(self, after_step: Callable[[], bool]) -> None:
+        """Train for the settings' epochs, or until `after_step` returns True.
+
+        It is called after each step, with everything recorded, and may change the network through
+        `change`.
+        """
+        if self.failed:
+            return
+        settings = self.settings
+        player = _Player(self, after_step)
+        self._left = self.steps_per_epoch
+        X, y = self.examples.train
+        try:
+            train(
+                self.network, X, y,
+                optimizer=self.optimizer, epochs=settings.epochs, batch_size=settings.batch_size,
+                validation_data=self.examples.test, seed=self.rng, progress=False,
+                callbacks=[*schedule_of(settings), self.doctor, player],
+            )  # fmt: skip
+        except DivergedError as error:
+            self.failed = str(error)
+
+    # --- changes by hand ---------------------------------------------------------------------
+
+    def change(self, change: Change) -> bool:
+        """Change something now; True if `run` must be called anew for it.
+
+        Raises
+        ------
+        SettingError
+            If the network has no such tensor or unit. Nothing has changed then.
+        """
+        anew = self._apply(change)
+        self.made.append(change)
+        self._due = []  # what comes after was made for another training
+        return anew
+
+    def take_due(self) -> bool:
+        """Make the changes whose step has come; True if `run` must be called anew."""
+        anew = False
+        while self._due and self._due[0].step <= self.step:
+            change = self._due.pop(0)
+            anew |= self._apply(change)
+            self.made.append(change)
+        return anew
+
+    def _apply(self, change: Change) -> bool:
+        if change.settings is not None:
+            self._change_settings(change.settings)
+            return True
+        if change.edit is not None:
+            self._edit(*change.edit)
+        if change.move is not None:
+            self._move(*change.move)
+        self._record(None)
+        return False
+
+    def _change_settings(self, changed: Any) -> None:
+        self.settings = replace(self.settings, **changed)
+        if "optimizer" in changed:
+            self.optimizer = optimizer_of(self.settings)
+        self.optimizer.learning_rate = self.settings.learning_rate
+        self.optimizer.weight_decay = self.settings.l2
+
+    def _edit(self, tensor: str, index: tuple[int, ...], value: float) -> None:
+        if tensor not in self.network.tensors:
+            known = ", ".join(self.network.tensors)
+            raise SettingError(f"there is no tensor {tensor!r}; the network has {known}")
+        view = self.network[tensor]
+        if len(index) != view.ndim or any(i >= n for i, n in zip(index, view.shape, strict=True)):
+            raise SettingError(f"{tensor} has the shape {view.shape}; got the index {index}")
+        view[index] = value
+
+    def _move(self, layer: str, start: int, end: int) -> None:
+        hidden = {each.name: each for each in self.network.layers[:-1] if isinstance(each, Dense)}
+        if layer not in hidden:
+            raise SettingError(f"units move within {', '.join(hidden) or 'no layer'}; got {layer}")
+        units = hidden[layer].units
+        if not (0 <= start < units and 0 <= end < units):
+            raise SettingError(f"{layer} has the units 0 to {units - 1}; got {start} and {end}")
+        order = order_after_move(self.network, layer, start, end)
+        vectors = [self.network.parameters, self.network.gradients]
+        state = self.optimizer.state or {}
+        vectors += [v for v in state.values() if getattr(v, "shape", ()) == order.shape]
+        for vector in vectors:
+            vector[:] = vector[order]
+
+    # --- back in time ------------------------------------------------------------------------
+
+    def until(self, step: int) -> Settings:
+        """The settings that lead to what this training was after `step` steps."""
+        changes = tuple(change for change in self.made if change.step <= step)
+        return replace(self.begun_with, changes=changes, step=step)
+
+
+class _Player(Callback):
+    """Records each step, and hands control to the playground between steps."""
+
+    def __init__(self, training: Training, after_step: Callable[[], bool]) -> None:
+        self._training, self._asked = training, after_step
+
+    def end_step(self, run: Run) -> None:
+        training = self._training
+        training.step += 1
+        training._left -= 1
+        if not training._left:
+            training.epoch += 1
+            training._left = training.steps_per_epoch
+        training._record(run.loss)
+        if training.take_due() or self._asked():
+            run.stop("the playground")
