@@ -79,7 +79,7 @@ class Frames:
             decided = network.predict(examples.X)
         kind = np.uint8 if examples.classes else np.float32
         arrays = [
-            record.parameters, record.gradients, tiles, np.append(scales, scale), regions,
+            record.parameters, record.gradients, tiles, np.append(scales, np.float32(scale)), regions,
             confidence, decided.reshape(-1).astype(kind), strips,
         ]  # fmt: skip
         content = {
@@ -135,11 +135,18 @@ class Frames:
             shades = _shades(Z[:, 0], np.float32(scale))
             return shades.reshape(SIDE, SIDE), np.zeros(0, np.uint8), scale
         P = self._activated(Z)
-        decided, largest = P.argmax(axis=1).astype(np.uint8), P.max(axis=1)
-        if not self.network.loss.gives_probabilities:
-            largest = 1 / (1 + np.exp(-np.abs(largest)))
-        confidence = np.nan_to_num(255 * largest).astype(np.uint8)
+        decided = np.asarray(self.network.loss.decide(Z)).reshape(-1).astype(np.uint8)
+        confidence = np.nan_to_num(255 * self._confidence(P)).astype(np.uint8)
         return decided.reshape(SIDE, SIDE), confidence.reshape(SIDE, SIDE), 0.0
+
+    def _confidence(self, P: Array) -> Array:
+        """The largest probability of each row; of scores, 1/2 to 1 as the best leads by 0 to 1."""
+        if P.shape[1] == 1:
+            return np.maximum(P[:, 0], 1 - P[:, 0])
+        if self.network.loss.gives_probabilities:
+            return np.asarray(P.max(axis=1))
+        second, first = np.partition(P, -2, axis=1)[:, -2:].T
+        return np.minimum(first - second, 1) / 2 + 0.5
 
     def _strips(self, record: Record) -> tuple[Array, list[dict[str, Any]]]:
         """Histograms and sizes of activations, gradients and updates, column by column."""

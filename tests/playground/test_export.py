@@ -1,0 +1,81 @@
+"""An exported page: what is in it, and what is refused."""
+
+import base64
+import json
+import re
+
+import numpy as np
+import pytest
+
+from plainnet import Network
+from plainnet.errors import SettingError
+from plainnet.layers import Conv2d, Dense, Flatten
+from plainnet.losses import SoftmaxCrossEntropy
+from plainnet.playground.datasets import examples_of
+from plainnet.playground.export import export, page_of, recording_of
+from plainnet.playground.settings import Settings
+from plainnet.playground.training import Training
+
+
+def trained(link: str, steps: int) -> Training:
+    settings = Settings.from_link(link)
+    training = Training(settings, examples_of(settings))
+    training.run(lambda: training.step >= steps)
+    return training
+
+
+def floats(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+def test_the_recorded_weights_are_those_of_the_training():
+    training = trained("", 120)
+    recording = recording_of(training, 50)
+    steps = [frame["step"] for frame in recording["frames"]]
+    assert steps[0] == 0
+    assert steps[-1] == 120
+    assert len(steps) <= 50
+    for frame in recording["frames"][::10]:
+        record = training.past.at(frame["step"])
+        np.testing.assert_array_equal(floats(frame["parameters"]), record.parameters)
+
+
+def test_a_step_of_the_default_network_takes_about_half_a_kilobyte():
+    training = trained("", 200)
+    few, many = (len(page_of(training, most)) for most in (50, 150))
+    of_weights = 4 / 3 * training.network.parameters.nbytes
+    assert (many - few) / 100 < of_weights + 350
+
+
+def test_the_file_needs_nothing_else(tmp_path):
+    path = tmp_path / "page.html"
+    export(path, "layers=3-tanh&points=40", steps=5, title="Spirals <b>")
+    text = path.read_text("utf-8")
+    assert "<title>Spirals &lt;b&gt;</title>" in text
+    assert not re.search(r"(src|href)=\"(?!data:)", text)
+    assert not re.findall(r"https?://(?!www\.w3\.org)[\w.]+", text)
+    recording = re.search(r'id="recording">(.*?)</script>', text)[1]
+    assert json.loads(recording)["frames"][-1]["step"] == 5
+
+
+def test_what_cannot_be_replayed_is_refused_before_it_is_written(tmp_path):
+    with pytest.raises(SettingError, match=r"\.html file; got .*page\.pdf"):
+        export(tmp_path / "page.pdf", "")
+    with pytest.raises(SettingError, match="steps"):
+        export(tmp_path / "page.html", "", steps=0)
+    with pytest.raises(SettingError, match="there is no setting 'nonsense'"):
+        export(tmp_path / "page.html", "nonsense=1")
+    assert not list(tmp_path.iterdir())
+
+
+def test_layers_that_the_page_does_not_know():
+    settings = Settings(points=20)
+    network = Network(
+        [Conv2d(2, 1), Flatten(), Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=(2, 2, 1)
+    )
+    training = Training(settings, examples_of(settings))
+    training.network = network
+    with pytest.raises(SettingError, match=r"0\.conv2d.*cannot be exported"):
+        from plainnet.playground.export import _layers_of
+
+        _layers_of(network)
