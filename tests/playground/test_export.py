@@ -12,7 +12,7 @@ from plainnet.errors import SettingError
 from plainnet.layers import Conv2d, Dense, Flatten
 from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.playground.datasets import examples_of
-from plainnet.playground.export import export, page_of, recording_of
+from plainnet.playground.export import as_data, export, page_of, recording_of
 from plainnet.playground.settings import Settings
 from plainnet.playground.training import Training
 
@@ -69,13 +69,8 @@ def test_what_cannot_be_replayed_is_refused_before_it_is_written(tmp_path):
 
 
 def test_layers_that_the_page_does_not_know():
-    settings = Settings(points=20)
     network = Network(
         [Conv2d(2, 1), Flatten(), Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=(2, 2, 1)
     )
-    training = Training(settings, examples_of(settings))
-    training.network = network
     with pytest.raises(SettingError, match=r"0\.conv2d.*cannot be exported"):
-        from plainnet.playground.export import _layers_of
-
-        _layers_of(network)
+        as_data(network)

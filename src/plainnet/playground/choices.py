@@ -45,8 +45,10 @@ DATA = {
     "digits": "Digits",
     "drawn": "Your own points",
     "table": "Your own table",
+    "given": "Given in Python",
 }
-"""The datasets. `table` is a CSV file that was dropped in."""
+"""The datasets. `table` is a CSV file that was dropped in; `given` are the rows of a view in a
+notebook, and no page can choose them."""
 
 HAS_CLASSES = ("spirals", "gaussians", "drawn")
 """The datasets whose number of classes is a setting."""

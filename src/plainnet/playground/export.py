@@ -132,7 +132,7 @@ def recording_of(training: Training, most: int) -> dict[str, Any]:
     """What the page reads: all numbers are float32 in base64."""
     network, examples = training.network, training.examples
     frames = Frames(network, examples)
-    layers = _layers_of(network)
+    layers = as_data(network)
     records = chosen(training.past, most)
     recorded = [_frame(record, frames) for record in records]
     state = training.until(training.step)
@@ -211,7 +211,7 @@ def _examples(examples: Examples) -> dict[str, Any]:
 # --- the network as data --------------------------------------------------------------------------
 
 
-def _layers_of(network: Network) -> list[dict[str, Any]]:
+def as_data(network: Network) -> list[dict[str, Any]]:
     """The layers in order, as the forward pass in forward.js takes them."""
     if not isinstance(network.body, Sequential):
         raise SettingError("a Graph cannot be exported: the page's forward pass knows a sequence")

@@ -79,8 +79,9 @@ class Frames:
             decided = network.predict(examples.X)
         kind = np.uint8 if examples.classes else np.float32
         arrays = [
-            record.parameters, record.gradients, tiles, np.append(scales, np.float32(scale)), regions,
-            confidence, decided.reshape(-1).astype(kind), strips,
+            record.parameters.astype(np.float32), record.gradients.astype(np.float32), tiles,
+            np.append(scales, np.float32(scale)), regions, confidence,
+            decided.reshape(-1).astype(kind), strips,
         ]  # fmt: skip
         content = {
             "is": "frame",
@@ -142,11 +143,13 @@ class Frames:
     def _confidence(self, P: Array) -> Array:
         """The largest probability of each row; of scores, 1/2 to 1 as the best leads by 0 to 1."""
         if P.shape[1] == 1:
-            return np.maximum(P[:, 0], 1 - P[:, 0])
-        if self.network.loss.gives_probabilities:
-            return np.asarray(P.max(axis=1))
-        second, first = np.partition(P, -2, axis=1)[:, -2:].T
-        return np.minimum(first - second, 1) / 2 + 0.5
+            sure = np.maximum(P[:, 0], 1 - P[:, 0])
+        elif self.network.loss.gives_probabilities:
+            sure = P.max(axis=1)
+        else:
+            second, first = np.partition(P, -2, axis=1)[:, -2:].T
+            sure = np.minimum(first - second, 1) / 2 + 0.5
+        return np.asarray(sure)
 
     def _strips(self, record: Record) -> tuple[Array, list[dict[str, Any]]]:
         """Histograms and sizes of activations, gradients and updates, column by column."""

@@ -1,0 +1,15 @@
+// The view in a notebook, through anywidget: its model is the transport.
+
+import { render as renderView } from "./main.js";
+
+// Fill `el`, and stop training when it goes.
+export function renderWidget({ model, el }) {
+  const clean = renderView({ model, el });
+  model.send({ do: "hello" });
+  return () => {
+    model.send({ do: "pause" });
+    clean();
+  };
+}
+
+export default { render: renderWidget };

@@ -1,0 +1,98 @@
+"""`View`: a network in a notebook, as on the playground's page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from plainnet.errors import optional, require_type
+from plainnet.network import Network
+from plainnet.playground import assets
+from plainnet.playground.given import examples_given
+from plainnet.playground.session import Session
+from plainnet.playground.settings import Settings
+
+anywidget: Any = optional("anywidget", purpose="a view in a notebook", extra="widget")
+
+
+class View(anywidget.AnyWidget):  # type: ignore[misc]
+    """A network that learns in a notebook cell, with every number to look at.
+
+    It works in Jupyter, VS Code, Colab and marimo. The network itself is not changed: the view
+    trains a copy, which `view.network` returns as it is shown.
+
+    Parameters
+    ----------
+    network : Network
+        Of rows of numbers, with any number of inputs, or of images.
+    X : array of shape (m, *input_shape)
+    y : array of m targets
+        Class ids or numbers, as the network's loss takes them.
+    test : (X, y), optional
+        Held-out rows.
+    names, classes : sequence of str, optional
+        What the inputs and the classes are called.
+    **settings
+        How it learns, such as `optimizer="adam"`, `learning_rate=0.01`, `batch_size=32`.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra `widget`.
+    SettingError
+        For networks of ids or of several inputs, and for unknown settings.
+    ShapeError, DataError
+        If the data do not suit the network.
+
+    Examples
+    --------
+    >>> from plainnet.layers import Dense, ReLU
+    >>> from plainnet.losses import SoftmaxCrossEntropy
+    >>> X = np.random.default_rng(0).standard_normal((200, 2))
+    >>> network = Network(
+    ...     [Dense(8), ReLU(), Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=2, seed=0
+    ... )
+    >>> view = View(network, X, (X[:, 0] * X[:, 1] > 0).astype(int), learning_rate=0.03)
+    >>> view.network.parameters.size
+    42
+    >>> view.close()
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        X: Any,
+        y: Any,
+        *,
+        test: tuple[Any, Any] | None = None,
+        names: Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
+        **settings: Any,
+    ) -> None:
+        require_type("network", network, Network)
+        examples = examples_given(network, X, y, test=test, names=names, classes=classes)
+        first = Settings(data="given").with_changes(settings)
+        super().__init__(_esm=assets.module("widget"), _css=assets.style())
+        self._session = Session(self._to_page, first, given=deepcopy(network), examples=examples)
+        self.on_msg(lambda _, content, buffers: self._session.post(content, buffers))
+        self._session.start()
+
+    def _to_page(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
+        self.send(content, [np.ascontiguousarray(each).tobytes() for each in buffers])
+
+    @property
+    def network(self) -> Network:
+        """A copy of the network at the step that the view shows."""
+        session = self._session
+        shown, network = session.shown, deepcopy(session.training.network)
+        network.parameters[:] = shown.parameters
+        network.state[:] = shown.state
+        return network
+
+    def close(self) -> None:
+        """End training, and the view."""
+        self._session.close()
+        super().close()
