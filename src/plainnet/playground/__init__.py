@@ -7,4 +7,28 @@ training.py  past.py         one training, through `plainnet.train`, with every 
 columns.py  frames.py        what is drawn of a step
 session.py  messages.py  commands.py     one page's commands, obeyed in a thread of its own
 web.py  wire.py  assets.py   the server, and the page's files
+exporting.py                 a training as one file that replays it
+widget.py  given.py          the view of a network in a notebook
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plainnet.playground.widget import View
+
+__all__ = ["View", "export"]
+
+
+def __getattr__(name: str) -> Any:
+    """`View` and `export`, imported when they are first asked for."""
+    if name == "View":
+        from plainnet.playground.widget import View
+
+        return View
+    if name == "export":
+        from plainnet.playground.exporting import export
+
+        return export
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -81,7 +81,7 @@ MOST_STEPS = 1_000_000
 _INDEX = numbers(0, 8, whole(0, 2**31))
 
 FIELDS: dict[str, dict[str, Check]] = {
-    "hello": {"link": text(LONGEST_LINK)},
+    "hello": {"link?": text(LONGEST_LINK)},
     "settings": {"change": anything},
     "begin": {},
     "play": {},

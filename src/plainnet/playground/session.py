@@ -296,7 +296,7 @@ def _same_data(one: Settings, other: Settings) -> bool:
 # --- the commands of the session itself ---------------------------------------------------------
 
 
-def _hello(session: Session, link: str) -> None:
+def _hello(session: Session, link: str = "") -> None:
     settings = Settings.from_link(link) if link else session.first
     session.send(
         {"is": "welcome", "choices": choices.as_json(), "version": plainnet.__version__}, []

@@ -61,6 +61,9 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
     >>> view.close()
     """
 
+    _esm = assets.module("widget")
+    _css = assets.style()
+
     def __init__(
         self,
         network: Network,
@@ -75,7 +78,7 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         require_type("network", network, Network)
         examples = examples_given(network, X, y, test=test, names=names, classes=classes)
         first = Settings(data="given").with_changes(settings)
-        super().__init__(_esm=assets.module("widget"), _css=assets.style())
+        super().__init__()
         self._session = Session(self._to_page, first, given=deepcopy(network), examples=examples)
         self.on_msg(lambda _, content, buffers: self._session.post(content, buffers))
         self._session.start()

@@ -7,7 +7,7 @@ import pytest
 
 from plainnet.playground import assets
 from plainnet.playground.datasets import examples_of
-from plainnet.playground.export import recording_of
+from plainnet.playground.exporting import recording_of
 from plainnet.playground.frames import Frames
 from plainnet.playground.settings import Settings
 from plainnet.playground.training import Training

@@ -44,5 +44,3 @@ export function render({ model, el }) {
     el.replaceChildren();
   };
 }
-
-export default { render };

@@ -1,10 +1,10 @@
 // The view in a notebook, through anywidget: its model is the transport.
 
-import { render as renderView } from "./main.js";
+import { render } from "./main.js";
 
 // Fill `el`, and stop training when it goes.
 export function renderWidget({ model, el }) {
-  const clean = renderView({ model, el });
+  const clean = render({ model, el });
   model.send({ do: "hello" });
   return () => {
     model.send({ do: "pause" });

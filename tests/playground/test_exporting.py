@@ -12,7 +12,7 @@ from plainnet.errors import SettingError
 from plainnet.layers import Conv2d, Dense, Flatten
 from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.playground.datasets import examples_of
-from plainnet.playground.export import as_data, export, page_of, recording_of
+from plainnet.playground.exporting import as_data, export, page_of, recording_of
 from plainnet.playground.settings import Settings
 from plainnet.playground.training import Training
 
