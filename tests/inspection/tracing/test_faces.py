@@ -257,11 +257,11 @@ def test_formulas_are_expressions_and_mathematics_where_it_can_be_set(installed,
 
     if not installed:
         monkeypatch.setattr(builtins, "__import__", without)
-    html._mathematics.cache_clear()
+    html.mathematics.cache_clear()
     try:
         root = ElementTree.fromstring(small()._repr_html_())
     finally:
-        html._mathematics.cache_clear()
+        html.mathematics.cache_clear()
     assert bool([*root.iter("math")]) == installed
     assert "Z = A @ W.T + b" in [words(code) for code in root.iter("code")]
 

@@ -214,11 +214,11 @@ def _formula(formula: Formula) -> Iterator[Markup]:
     """
     yield element("code", str(formula))
     if formula.latex:
-        yield Markup(" " + _mathematics(formula.latex))
+        yield Markup(" " + mathematics(formula.latex))
 
 
 @computed_once
-def _mathematics(latex: str) -> Markup:
+def mathematics(latex: str) -> Markup:
     """MathML, or nothing where latex2mathml is not installed or does not know a command."""
     try:
         from latex2mathml.converter import convert
@@ -329,25 +329,37 @@ class MarkedWriter(Writer):
         super().__init__()
         self.found: list[tuple[str, Number]] = []
 
-    def marked(self, line: Line) -> Iterator[str]:
-        """The pieces of the line, with the full name of each number as its title."""
-        name = reference(line.local_name, line.index)
+    def pieces(self, line: Line) -> Iterator[tuple[str, Number | None]]:
+        """The line piece by piece: its name, then texts and the numbers between them."""
+        own = Number(line.local_name, line.index, line.value, line.name)
         _, *others = self.sides(line.local_name, line.index, line.term)
-        yield element("span", name, title=reference(line.name, line.index))
+        yield reference(line.local_name, line.index), own
         before, *marks = re.split("\ue000(\\d+)\ue001", " = ".join(["", *others]))
         for which, after in zip(marks[::2], marks[1::2], strict=True):
             text, made = self.found[int(which)]
-            yield before.removesuffix(text)
-            yield element("span", text, title=reference(made.array, made.index))
+            yield before.removesuffix(text), None
+            yield text, made
             before = after
-        yield before if line.agrees else f"{before}; the pass has {number(line.value)}"
+        yield before if line.agrees else f"{before}; the pass has {number(line.value)}", None
+
+    def marked(self, line: Line) -> Iterator[str]:
+        """The pieces of the line, with the full name of each number as its title."""
+        for text, made in self.pieces(line):
+            if made is None:
+                yield text
+            else:
+                yield element("span", text, title=reference(made.array, made.index))
 
     def bare(self, text: str) -> str:
         return re.sub("\ue000\\d+\ue001", "", text)
 
     def _leaf(self, term: Number) -> tuple[str, int]:
         text, binds = super()._leaf(term)
-        if not term.array:
-            return text, binds
+        return self._mark(text, term) if term.array else text, binds
+
+    def _moved(self, term: Number) -> str:
+        return self._mark(super()._moved(term), term)
+
+    def _mark(self, text: str, term: Number) -> str:
         self.found.append((text, term))
-        return f"{text}\ue000{len(self.found) - 1}\ue001", binds
+        return f"{text}\ue000{len(self.found) - 1}\ue001"

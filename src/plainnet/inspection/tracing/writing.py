@@ -102,7 +102,7 @@ class Writer:
         if binds == COMPARISON:
             made = self._in_brackets(made)
         if isinstance(term, Number) and term.array and (term.name, term.index) != (name, index):
-            made = self.reference(term.name, term.index)
+            made = self._moved(term)
         sides = [self.reference(name, index), made]
         return sides if self.bare(made) == value else [*sides, value]
 
@@ -125,6 +125,9 @@ class Writer:
         if self.names and term.name:
             return self.reference(term.name, term.index), ATOM
         return self.number(term.value)
+
+    def _moved(self, term: Number) -> str:
+        return self.reference(term.name, term.index)
 
     def _in_brackets(self, text: str) -> str:
         return f"({text})"
