@@ -5,4 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-COMMANDS: dict[str, Callable[..., Any]] = {}
+from plainnet.playground import stepping
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "explain": stepping.explain,
+    "line": stepping.line,
+}

@@ -14,6 +14,8 @@ show        step: look at a recorded step
 edit        tensor, index, value: change one number
 move        layer, start, end: give a unit another place
 drawn       nothing: the page has drawn a frame and can take another
+explain     row, or point of the plane: the example to walk through; see `stepping`
+line        array, index: how this number of that walk is computed
 others      see `commands`
 
 kinds       what they bring
@@ -23,6 +25,8 @@ network     what `Frames.description` says
 state       settings, link, status, step, shown, last, every, steps_per_epoch, changes, failed
 frame       see `Frames`; with curves, a list of points, and curves_from, where they begin
 verdicts    verdicts: what the doctor says
+steps       the walk: what each step reads and makes
+line        one number: its formula, its line in pieces, what it goes into
 refused     why, and what: the command that could not be obeyed
 """
 
@@ -92,6 +96,8 @@ FIELDS: dict[str, dict[str, Check]] = {
     "edit": {"tensor": text(), "index": _INDEX, "value": number},
     "move": {"layer": text(), "start": whole(0, 1000), "end": whole(0, 1000)},
     "drawn": {},
+    "explain": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
+    "line": {"array": text(), "index": _INDEX},
 }
 """The fields of each command; a ? marks one that may be left out."""
 

@@ -23,6 +23,7 @@ from plainnet.playground.frames import Frames
 from plainnet.playground.messages import Message, checked
 from plainnet.playground.past import Record
 from plainnet.playground.settings import Change, Settings
+from plainnet.playground.stepping import Explained
 from plainnet.playground.training import Training
 
 Array = npt.NDArray[Any]
@@ -73,6 +74,8 @@ class Session:
         self.goal = 0.0
         """The step at which training pauses; infinite while it plays."""
         self.speed = 10
+        self.explained: Explained | None = None
+        """The example that is walked through; of this training alone."""
         self.curves: list[list[float | None]] = []
         """Steps with the losses and accuracies then, for training and test rows."""
         self._sent_points = 0
@@ -172,6 +175,7 @@ class Session:
             examples = self._examples_of(settings)
         training = Training(replace(settings, step=0), examples, self.given)
         self.training, self.frames = training, Frames(training.network, examples)
+        self.explained = None
         self.goal = self._replayed_to = settings.step
         self.curves, self._sent_points = [], 0
         self.shown = training.past.at(0)
