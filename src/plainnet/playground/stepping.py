@@ -144,8 +144,7 @@ class Explained:
         """What is computed from it, array by array."""
         found: dict[str, Form] = {}
         for use in self.trace.goes_into(line.name, line.index):
-            place = {"array": use.array, "step": self.homes.get(use.array), "total": 0, "some": []}
-            place = found.setdefault(use.array, place)
+            place = found.setdefault(use.array, {"array": use.array, "total": 0, "some": []})
             place["total"] += 1
             if len(place["some"]) < MOST_USES:
                 name = reference(use.name, use.index)

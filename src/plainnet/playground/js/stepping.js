@@ -63,7 +63,7 @@ export function steppingPanel(app) {
     if (selection?.kind !== "example" || selection.row == null) return;
     chooser.row(selection.row);
     const isSeen = panel.checkVisibility?.() ?? panel.offsetParent !== null;
-    if (isSeen && content?.row !== selection.row) explain({ row: selection.row });
+    if (isSeen) explain({ row: selection.row });
   });
   return panel;
 }
