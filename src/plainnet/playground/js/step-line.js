@@ -29,7 +29,10 @@ export class LineView {
   // `follow(array, index)` goes to a number, and `back()` to where one was before.
   constructor({ follow, back }) {
     this.follow = follow;
-    this.backButton = h("button", { type: "button", onclick: back }, "↩ Back");
+    const label = "Back to where you were";
+    this.backButton = h("button", {
+      type: "button", onclick: back, title: label, "aria-label": label,
+    }, "↩ Back");
     this.head = h("div", { class: "row step-head" });
     this.equation = h("p", { class: "step-equation", "aria-live": "polite" });
     this.rest = h("div", {});
