@@ -61,7 +61,7 @@ def test_the_sum_of_a_unit_is_numpys(opened):
             ("0.dense.A", (0, 0)), ("0.dense.W", (unit, 0)),
             ("0.dense.A", (0, 1)), ("0.dense.W", (unit, 1)), ("0.dense.b", (unit,)),
         }  # fmt: skip
-        assert line["unit"] == {"column": 0, "unit": unit}
+        assert line["selection"] == {"kind": "unit", "column": 0, "unit": unit}
 
 
 def every_number(content):
@@ -215,6 +215,7 @@ def test_of_an_earlier_step_there_is_no_update(opened):
     line = page.line("0.dense.W", (3, 1))
     assert float(line["exact"]) == pytest.approx(float(expected), rel=1e-6)
     assert line["origin"] == "a parameter of 0.dense, after 5 steps of training"
+    assert line["selection"] == {"kind": "weight", "tensor": "0.dense.W", "index": (3, 1)}
 
 
 def test_nothing_that_trains_is_changed(opened):
@@ -295,7 +296,10 @@ def test_of_a_large_array_there_is_a_window(opened):
     line = explained.line("0.dense.Z", (0, 40))
     assert "56 more" in "".join(piece["text"] for piece in line["pieces"])
     read = explained.line("2.dense.A", (0, 40))
-    assert [table["array"] for table in read["tables"]] == ["1.relu.A", "2.dense.A"]
+    assert [each["array"] for each in read["tables"]] == ["1.relu.A", "2.dense.A", "1.relu.Z"]
+    Z = explained.line("2.dense.Z", (0, 17))
+    (W,) = [each for each in Z["tables"] if each["array"] == "2.dense.W"]
+    assert W["start"] == [16, 0]  # the row that it reads
     for place in read["uses"]:
         assert len(place["some"]) <= 8 < place["total"]
 
@@ -350,3 +354,11 @@ def test_numbers_that_are_infinite_can_be_sent(opened):
     assert content["is"] == "steps"
     assert "inf" in content["steps"][2]["makes"][0]["texts"]
     assert page.line("2.dense.Z", (0, 0))["value"] == "inf"
+
+
+def test_a_point_whose_features_are_infinite_is_refused(opened):
+    page = opened({"features": ["x1", "x1^2"]})
+    refused = page.explain(point=[1e30, 0])
+    assert refused["is"] == "refused"
+    assert "inf" in refused["why"]
+    assert page.explain(point=[1, 0])["is"] == "steps"

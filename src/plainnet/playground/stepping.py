@@ -12,8 +12,8 @@ steps
 
 Answers to `line` are of the kind "line": the array and index at the part that computed the number,
 the step that does, the line in pieces of which the numbers have an array and an index, what the
-number goes into, the tables in which it is (there, and where it was asked for), and the unit of the
-network's diagram that it belongs to.
+number goes into, tables in which it and the numbers that it is made of are seen, and what of the
+network's diagram it belongs to.
 """
 
 from __future__ import annotations
@@ -101,25 +101,28 @@ class Explained:
         }
 
     def _tables(self, line: Line, array: str, index: Sequence[int]) -> list[Form]:
-        """The window on its array, and on the one under whose name it was asked for."""
-        own = table(line.local_name, line.name, self.trace[line.name], line.index)
-        if array == line.name:
-            return [own]
-        return [own, table(array.rpartition(".")[2], array, self.trace[array], index)]
+        """Windows: on its array, on the one of which it was asked for, and on those it reads."""
+        places = {line.name: line.index, array: tuple(index)}
+        for piece in line.numbers if line.formula else ():
+            places.setdefault(piece.array, piece.index)
+        return [
+            table(name.rpartition(".")[2], name, self.trace[name], place)
+            for name, place in places.items()
+        ]
 
-    def unit(self, columns: Sequence[Column], name: str, index: Sequence[int]) -> Form | None:
-        """The unit of a column that a number belongs to: its outputs, weights and bias."""
+    def selection(self, columns: Sequence[Column], name: str, index: Sequence[int]) -> Form | None:
+        """The weight or unit of the network's diagram to which a number or gradient belongs."""
         part, local, _ = self.trace._lines.find(name)
         if part is None or not index:
             return None
         base = local.removeprefix("d")
-        tensors = getattr(part.window.subject, "declared", {})
-        if base not in (*part.returned("forward"), *tensors):
-            return None
-        of_row = base in tensors and len(index) > 1
-        for i, column in enumerate(columns):
-            if part.path in (layer for layer, _ in column.layers):
-                return {"column": i, "unit": index[0] if of_row else index[-1]}
+        is_tensor = base in getattr(part.window.subject, "declared", ())
+        if is_tensor and len(index) > 1:
+            return {"kind": "weight", "tensor": part.full(base), "index": index}
+        if is_tensor or base in part.returned("forward"):
+            for i, column in enumerate(columns):
+                if part.path in (layer for layer, _ in column.layers):
+                    return {"kind": "unit", "column": i, "unit": index[-1]}
         return None
 
     def _origin(self, line: Line) -> str:
@@ -226,7 +229,9 @@ def explain(session: Session, fields: Form, buffers: Sequence[bytes]) -> None:
     examples, network = training.examples, session.frames.network
     row = fields.get("row")
     if row is None:
-        X, y = examples.plane.inputs(np.array([fields["point"]], dtype=np.float64)), None
+        point = np.array([fields["point"]], dtype=np.float64)
+        with np.errstate(all="ignore"):  # what is too large is refused below, in words
+            X, y = examples.plane.inputs(point), None
     elif row >= len(examples.X):
         raise SettingError(f"the rows are 0 to {len(examples.X) - 1}; got {row}")
     else:
@@ -307,5 +312,6 @@ def line(session: Session, fields: Form, buffers: Sequence[bytes]) -> None:
         raise SettingError("no example has been traced since this training began")
     with np.errstate(all="ignore"):
         found = session.explained.line(fields["array"], fields["index"])
-    unit = session.explained.unit(session.frames.columns, found["array"], found["index"])
-    session.send({"is": "line", **found, "unit": unit}, [])
+    columns = session.frames.columns
+    selection = session.explained.selection(columns, found["array"], found["index"])
+    session.send({"is": "line", **found, "selection": selection}, [])

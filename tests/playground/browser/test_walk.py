@@ -183,6 +183,27 @@ def test_numbers_of_another_step_are_said_to_be_old(walked):
     assert "after 5 steps of training" in page.locator(".step-said").inner_text()
 
 
+def test_a_point_of_the_plane(walked):
+    page = walked()
+    page.get_by_text("A point of the plane", exact=True).click()
+    page.get_by_label("x₁").fill("0.25")
+    page.get_by_label("x₂").fill("-0.5")
+    page.get_by_role("button", name="Trace the point").click()
+    page.get_by_text("A point of the plane, before training: x1 = 0.25, x2 = -0.5").wait_for()
+    assert page.locator(".step-backward").count() == 0
+    page.locator("[data-array='0.dense.A'] button").last.click()
+    wait_for_line(page, "X[0, 1] = -0.5")
+
+
+def test_a_new_training_ends_the_walk(walked):
+    page = walked()
+    send(page, {"do": "settings", "change": {"network_seed": 3}})
+    page.get_by_text("A new training has begun.").wait_for()
+    assert not page.locator(".step-walk").is_visible()
+    page.get_by_role("button", name="The next example").click()
+    page.get_by_text("Example 1 (training), before training").wait_for()
+
+
 def test_a_large_array_is_looked_at_window_by_window(walked):
     page = walked("points=40&layers=40-relu,20-relu")
     page.locator(".step-strip .step-forward", has_text="2.dense").click()

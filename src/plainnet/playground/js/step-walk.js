@@ -118,7 +118,7 @@ export class Walk {
       (cell ?? this.strip.querySelector("[aria-current]")).focus({ preventScroll: true });
       cell?.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
-    if (request.jumps && line.unit) this.app.select({ kind: "unit", ...line.unit });
+    if (request.jumps && line.selection) this.app.select(line.selection);
   }
 
   key(event) {
