@@ -84,7 +84,8 @@ def line_of(page):
     return page.locator(".step-equation").inner_text()
 
 
-def wait_for_line(page, beginning):
+def wait_for_line(page, beginning, layer=""):
+    page.locator(".step-line:not(.step-waiting) .step-head", has_text=layer).wait_for()
     page.locator(".step-equation", has_text=re.compile("^" + re.escape(beginning))).wait_for()
 
 
@@ -116,7 +117,7 @@ def test_a_number_leads_to_where_it_was_made_and_back_leads_back(walked):
     press_until(page, "Tab", current(page))
     for _ in range(2):
         page.keyboard.press("ArrowRight")
-    wait_for_line(page, "Z[0, 0] = ")
+    wait_for_line(page, "Z[0, 0] = ", "of 2.dense")
     before = line_of(page)
     number = page.locator(".step-equation button").first
     assert number.get_attribute("title") == "2.dense.A[0, 0]"
@@ -130,7 +131,7 @@ def test_a_number_leads_to_where_it_was_made_and_back_leads_back(walked):
     back = page.get_by_role("button", name="Back to where you were")
     press_until(page, "Tab", back)
     page.keyboard.press("Enter")
-    wait_for_line(page, "Z[0, 0] = ")
+    wait_for_line(page, "Z[0, 0] = ", "of 2.dense")
     assert line_of(page) == before
     assert current(page).inner_text() == "2.dense"
 
@@ -207,7 +208,7 @@ def test_a_new_training_ends_the_walk(walked):
 def test_a_large_array_is_looked_at_window_by_window(walked):
     page = walked("points=40&layers=40-relu,20-relu")
     page.locator(".step-strip .step-forward", has_text="2.dense").click()
-    wait_for_line(page, "Z[0, 0] = ")
+    wait_for_line(page, "Z[0, 0] = ", "of 2.dense")
     table = page.locator("[data-array='2.dense.W']")
     assert table.locator("td button").count() == 64
     assert "rows 0–7 of 20, columns 0–7 of 40" in table.inner_text()
