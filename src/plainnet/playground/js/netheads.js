@@ -1,0 +1,213 @@
+// What stands above and below a column of the diagram: its size, its layers, and their order.
+
+import { h, newId, select } from "./dom.js";
+import { layerName, shortCode } from "./networds.js";
+
+const MOST_LAYERS = 8; // as in settings.py
+const DROPOUTS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+// Changes of the hidden layers; each begins the training anew.
+export class Structure {
+  constructor(app) {
+    this.app = app;
+    this.wanted = null; // [column, name of a control] to focus when the new network is there
+  }
+
+  get layers() {
+    return this.app.state?.settings.layers ?? [];
+  }
+
+  // Whether the settings describe the network, so that another can be made of them.
+  get isOpen() {
+    const { network } = this.app, { layers } = this;
+    return network != null && network.columns.length === layers.length + 1
+      && layers.every(({ units }, i) => network.columns[i].is_dense
+        && network.columns[i].units === units);
+  }
+
+  change(layers, wanted = null) {
+    this.wanted = wanted;
+    this.app.change({ layers });
+  }
+
+  set(column, part) {
+    this.change(this.layers.map((each, i) => (i === column ? { ...each, ...part } : each)));
+  }
+
+  resize(column, units) {
+    const { least, most } = this.app.welcome.choices.limits.units;
+    const now = Math.min(Math.max(Math.round(units), least), most);
+    if (now !== this.layers[column]?.units) this.set(column, { units: now });
+  }
+
+  add() {
+    if (this.layers.length === MOST_LAYERS) return;
+    const like = this.layers.at(-1)
+      ?? { units: 8, activation: "relu", batch_norm: false, dropout: 0 };
+    this.change([...this.layers, { ...like }]);
+  }
+
+  remove(column) {
+    const { layers } = this;
+    if (!layers.length) return;
+    this.change(layers.filter((_, i) => i !== column),
+      layers.length > 1 ? [Math.min(column, layers.length - 2), "title"] : null);
+  }
+
+  move(start, end, control = "title") {
+    const layers = [...this.layers];
+    if (start === end || end < 0 || end >= layers.length) return;
+    layers.splice(end, 0, ...layers.splice(start, 1));
+    this.change(layers, [end, control]);
+  }
+}
+
+// The number of hidden layers, with buttons.
+export function layerCount(app, structure) {
+  const count = h("output", { "aria-label": "Hidden layers" });
+  const less = h("button", {
+    type: "button", "aria-label": "Remove the last hidden layer",
+    onclick: () => structure.remove(structure.layers.length - 1),
+  }, "−");
+  const more = h("button", {
+    type: "button", "aria-label": "Add a hidden layer", onclick: () => structure.add(),
+  }, "+");
+  app.on("state", () => {
+    const { length } = structure.layers;
+    count.textContent = structure.isOpen ? length : app.network.columns.length - 1;
+    allow([less], structure.isOpen && length > 0, structure.isOpen ? "" : CLOSED);
+    allow([more], structure.isOpen && length < MOST_LAYERS,
+      structure.isOpen ? (length < MOST_LAYERS ? "" : `at most ${MOST_LAYERS}`) : CLOSED);
+  });
+  return h("div", { class: "field net-count" }, h("span", { class: "net-label" }, "Hidden layers"),
+    h("div", { class: "row" }, less, count, more));
+}
+
+const CLOSED = "These settings cannot describe this network, so its layers stay as they are";
+
+// Keeps the focus where it is: a button that cannot be used only says so.
+function allow(controls, isAllowed, why) {
+  for (const control of controls) {
+    control.disabled = !isAllowed;
+    if (!("title" in control.dataset)) control.dataset.title = control.title;
+    control.title = why || control.dataset.title;
+  }
+}
+
+// The head and foot of a hidden layer's column.
+export class HiddenHead {
+  constructor(app, structure, column) {
+    Object.assign(this, { app, structure, column });
+    const button = (text, label, onclick) => h("button", {
+      type: "button", class: "net-small", "aria-label": `${label} layer ${column + 1}`,
+      title: label, onclick,
+    }, text);
+    this.title = h("button", {
+      type: "button", class: "net-handle",
+      title: "Drag, or press Alt+Left or Alt+Right, to move the layer",
+      onkeydown: (event) => this.key(event),
+    }, h("span", { "aria-hidden": "true" }, "⠿ "), `Layer ${column + 1}`);
+    this.left = button("◂", "Move to the left:", () => structure.move(column, column - 1, "left"));
+    this.right = button("▸", "Move to the right:",
+      () => structure.move(column, column + 1, "right"));
+    this.gone = button("×", "Remove", () => structure.remove(column));
+    this.fewer = button("−", "One unit less in", () => structure.resize(column, this.now - 1));
+    this.further = button("+", "One unit more in", () => structure.resize(column, this.now + 1));
+    this.units = h("input", {
+      type: "number", min: 1, step: 1, class: "net-units",
+      "aria-label": `Units of layer ${column + 1}`,
+      onchange: () => { if (this.units.value) structure.resize(column, Number(this.units.value)); },
+    });
+    this.activation = select(`Activation of layer ${column + 1}`, app.welcome.choices.activation,
+      (activation) => structure.set(column, { activation }));
+    this.activation.row.firstChild.classList.add("visually-hidden");
+    const id = newId("norm");
+    this.norm = h("input", {
+      type: "checkbox", id,
+      onchange: () => structure.set(column, { batch_norm: this.norm.checked }),
+    });
+    this.dropout = select("Dropout", Object.fromEntries(DROPOUTS.map((p) => [`p${p}`, p])),
+      (p) => structure.set(column, { dropout: Number(p.slice(1)) }));
+    this.code = h("code", { class: "net-codes" });
+    this.head = h("div", { class: "net-head" },
+      h("div", { class: "net-buttons" }, this.title,
+        h("span", { class: "net-trio" }, this.left, this.right, this.gone)),
+      h("div", { class: "net-sizes" }, this.fewer, this.units, this.further),
+      this.activation.row);
+    this.foot = h("div", { class: "net-foot" }, this.code,
+      h("label", { class: "net-check", for: id }, this.norm, "Batch norm"),
+      this.dropout.row);
+    this.dropout.row.classList.add("net-drop");
+  }
+
+  get now() {
+    return this.structure.layers[this.column].units;
+  }
+
+  key(event) {
+    const by = event.altKey && { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by) {
+      event.preventDefault();
+      this.structure.move(this.column, this.column + by);
+    } else if (event.key === "Delete") this.structure.remove(this.column);
+  }
+
+  // Show the network's code, and the settings where they describe it.
+  update() {
+    const { app, structure, column } = this, shape = app.network.columns[column];
+    showCode(this.code, shape);
+    const { isOpen, layers } = structure;
+    const all = [this.title, this.left, this.right, this.gone, this.fewer, this.further,
+      this.units, this.activation.field, this.norm, this.dropout.field];
+    allow(all, isOpen, isOpen ? "" : CLOSED);
+    this.head.classList.toggle("net-closed", !isOpen);
+    if (document.activeElement !== this.units) this.units.value = shape.units;
+    if (!isOpen) return;
+    const { units, activation, batch_norm, dropout } = layers[column];
+    this.units.max = app.welcome.choices.limits.units.most;
+    this.activation.field.value = activation;
+    this.norm.checked = batch_norm;
+    const kept = `p${dropout}`;
+    if (![...this.dropout.field.options].some(({ value }) => value === kept)) {
+      this.dropout.field.append(h("option", { value: kept }, dropout));
+    }
+    this.dropout.field.value = kept;
+    this.fewer.disabled = units <= 1;
+    this.further.disabled = units >= app.welcome.choices.limits.units.most;
+    this.left.disabled = column === 0;
+    this.right.disabled = column === layers.length - 1;
+  }
+
+  // Put the focus on a control, or on the title where that one cannot be used.
+  focus(name) {
+    const control = this[name] ?? this.title;
+    (control.disabled ? this.title : control).focus();
+  }
+}
+
+// The head and foot of the inputs or the output.
+export class PlainHead {
+  constructor(app, column) {
+    Object.assign(this, { app, column });
+    this.title = h("h3", {});
+    this.said = h("small", {});
+    this.code = h("code", { class: "net-codes" });
+    this.head = h("div", { class: "net-head" }, this.title, this.said);
+    this.foot = h("div", { class: "net-foot" }, this.code);
+  }
+
+  update() {
+    const { app, column } = this, { network, examples } = app;
+    const n = column < 0 ? examples.names.length : network.columns[column].units;
+    const classes = examples.classes.length;
+    this.title.textContent = column < 0 ? "Inputs" : layerName(network, column);
+    this.said.textContent = column < 0 ? (examples.image_shape ? examples.image_shape.join(" × ")
+      : String(n)) : classes ? `${n} classes` : n === 1 ? "1 number" : `${n} numbers`;
+    if (column >= 0) showCode(this.code, network.columns[column], network.loss);
+  }
+}
+
+function showCode(element, column, loss = null) {
+  const codes = [...column.layers.map(([, code]) => code), ...(loss ? [loss] : [])];
+  element.replaceChildren(...codes.map((code) => h("span", { title: code }, shortCode(code))));
+}
