@@ -128,6 +128,8 @@ class Training:
             If the network has no such tensor or unit. Nothing has changed then.
         """
         anew = self._apply(change)
+        if self.made and _is_same_number(self.made[-1], change):
+            self.made.pop()  # a number that is dragged changes many times before the next step
         self.made.append(change)
         self._due = []  # what comes after was made for another training
         return anew
@@ -188,6 +190,13 @@ class Training:
         """The settings that lead to what this training was after `step` steps."""
         changes = tuple(change for change in self.made if change.step <= step)
         return replace(self.begun_with, changes=changes, step=step)
+
+
+def _is_same_number(one: Change, other: Change) -> bool:
+    """Whether both set the same element of a tensor at the same step."""
+    if one.edit is None or other.edit is None:
+        return False
+    return one.step == other.step and one.edit[:2] == other.edit[:2]
 
 
 class _Player(Callback):

@@ -135,7 +135,7 @@ export class Inspector {
     const left = weights.length - kept.length;
     if (left) text += ` + … (${left} more)`;
     if (bias) text += signed(value(bias), text === "");
-    return `Z[${unit}] = ${text}`;
+    return `Z[${unit}] = w·A${bias ? " + b" : ""} = ${text}`;
   }
 
   // Put the focus on the first number.

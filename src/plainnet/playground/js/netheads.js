@@ -11,10 +11,19 @@ export class Structure {
   constructor(app) {
     this.app = app;
     this.wanted = null; // [column, name of a control] to focus when the new network is there
+    this.asked = null; // the layers that were asked for last, until the session has them
+    this.pending = 0; // how many changes it has not answered
+    const answered = () => { this.pending = Math.max(0, this.pending - 1); };
+    app.on("network", answered);
+    app.on("refused", ({ what }) => {
+      if (what === "settings") answered();
+      if (!this.pending) this.asked = null;
+    });
+    app.on("state", () => { if (!this.pending) this.asked = null; });
   }
 
   get layers() {
-    return this.app.state?.settings.layers ?? [];
+    return this.asked ?? this.app.state?.settings.layers ?? [];
   }
 
   // Whether the settings describe the network, so that another can be made of them.
@@ -26,7 +35,8 @@ export class Structure {
   }
 
   change(layers, wanted = null) {
-    this.wanted = wanted;
+    [this.wanted, this.asked] = [wanted, layers];
+    this.pending += 1;
     this.app.change({ layers });
   }
 
@@ -73,6 +83,7 @@ export function layerCount(app, structure) {
     type: "button", "aria-label": "Add a hidden layer", onclick: () => structure.add(),
   }, "+");
   app.on("state", () => {
+    if (structure.pending) return;
     const { length } = structure.layers;
     count.textContent = structure.isOpen ? length : app.network.columns.length - 1;
     allow([less], structure.isOpen && length > 0, structure.isOpen ? "" : CLOSED);
@@ -85,7 +96,6 @@ export function layerCount(app, structure) {
 
 const CLOSED = "These settings cannot describe this network, so its layers stay as they are";
 
-// Keeps the focus where it is: a button that cannot be used only says so.
 function allow(controls, isAllowed, why) {
   for (const control of controls) {
     control.disabled = !isAllowed;
@@ -152,16 +162,20 @@ export class HiddenHead {
     } else if (event.key === "Delete") this.structure.remove(this.column);
   }
 
-  // Show the network's code, and the settings where they describe it.
+  // Show the network's code ...
+  show() {
+    const column = this.app.network.columns[this.column];
+    showCode(this.code, column);
+    if (document.activeElement !== this.units) this.units.value = column.units;
+  }
+
+  // ... and the settings, where they describe it.
   update() {
-    const { app, structure, column } = this, shape = app.network.columns[column];
-    showCode(this.code, shape);
-    const { isOpen, layers } = structure;
+    const { app, structure, column } = this, { isOpen, layers } = structure;
     const all = [this.title, this.left, this.right, this.gone, this.fewer, this.further,
       this.units, this.activation.field, this.norm, this.dropout.field];
     allow(all, isOpen, isOpen ? "" : CLOSED);
     this.head.classList.toggle("net-closed", !isOpen);
-    if (document.activeElement !== this.units) this.units.value = shape.units;
     if (!isOpen) return;
     const { units, activation, batch_norm, dropout } = layers[column];
     this.units.max = app.welcome.choices.limits.units.most;
@@ -196,7 +210,9 @@ export class PlainHead {
     this.foot = h("div", { class: "net-foot" }, this.code);
   }
 
-  update() {
+  update() {}
+
+  show() {
     const { app, column } = this, { network, examples } = app;
     const n = column < 0 ? examples.names.length : network.columns[column].units;
     const classes = examples.classes.length;

@@ -8,7 +8,7 @@ import { nearestUnit } from "./netshape.js";
 const DRAG = 6; // pixels after which a press is a drag
 
 export class Units {
-  // `view` has app, picture, shape, look(...) and moveUnit(column, unit, end).
+  // `view` has app, picture, shape, enter() and moveUnit(column, unit, end).
   constructor(view) {
     this.view = view;
     this.columns = []; // of each column of the network: its buttons
@@ -137,7 +137,7 @@ export class Units {
 
   // What assistive technology says of a unit, and whether it looks dead.
   describe(frame, isQuiet) {
-    const { app, picture } = this.view;
+    const { picture } = this.view;
     this.columns.forEach((buttons, c) => {
       buttons.forEach((button, u) => {
         const isDead = picture.isDead(frame, c, u);
@@ -149,7 +149,6 @@ export class Units {
         if (button.label !== label) button.setAttribute("aria-label", button.label = label);
       });
     });
-    void app;
   }
 
   label(frame, column, unit, isDead) {

@@ -39,6 +39,7 @@ function networkSettings(app, structure) {
     if (document.activeElement !== seed) seed.value = settings.network_seed;
   };
   app.on("state", update);
+  app.on("refused", update);
   return h("div", { class: "net-settings" }, layerCount(app, structure), start.row, loss.row,
     h("div", { class: "field" }, h("span", { class: "net-label" }, "Seed"),
       h("div", { class: "row net-seed" }, seed, anew)));
@@ -75,6 +76,7 @@ class Diagram {
     new ResizeObserver(() => this.resize()).observe(this.element);
     app.on("network", () => this.take());
     app.on("state", () => this.update());
+    app.on("refused", () => this.update()); // fields show again what is
     app.on("frame", (frame) => this.draw(frame));
     app.on("select", () => this.selected());
     app.on("theme", () => {
@@ -119,7 +121,7 @@ class Diagram {
     this.hovered = this.focused = this.last = null;
     this.inspector.show(null);
     this.place();
-    this.update();
+    for (const head of heads) head.show();
     if (["unit", "weight"].includes(app.selection?.kind) && !this.selection) app.select(null);
     else this.selected();
   }
@@ -144,7 +146,7 @@ class Diagram {
   }
 
   update() {
-    if (!this.key) return;
+    if (!this.key || this.structure.pending) return;
     for (const head of this.heads) head.update();
     const { wanted, isOpen } = this.structure;
     if (!wanted || !isOpen || wanted[0] >= this.structure.layers.length) return;
