@@ -46,5 +46,5 @@ export function shown(value, digits = 4) {
   const text = size !== 0 && (size < 1e-3 || size >= 1e5)
     ? value.toExponential(digits - 2)
     : String(Number(value.toPrecision(digits)));
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
