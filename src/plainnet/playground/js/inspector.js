@@ -2,7 +2,8 @@
 
 import { h, shown } from "./dom.js";
 import { ParameterRow } from "./netfield.js";
-import { columnOfTensor, hasTensor, parametersOf, pythonName, shortCode, sourceSymbol, unitName } from "./networds.js";
+import { columnOfTensor, hasTensor, parametersOf } from "./networds.js";
+import { pythonName, shortCode, sourceSymbol, unitName } from "./networds.js";
 
 const MOST_TERMS = 6; // of a formula that is written out
 const SOON = 100; // milliseconds between two updates of a long table during training

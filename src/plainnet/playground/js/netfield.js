@@ -56,15 +56,16 @@ export class ParameterRow {
       this.number.placeholder = shown(value);
       return;
     }
-    this.number.value = String(Number(value.toPrecision(5)));
+    this.number.value = String(Number(value.toPrecision(4)));
     this.place(value);
     this.slider.value = value;
   }
 
   // Colour the bar from zero to the value; it reaches farther than any value that was not dragged.
   place(value, isDragged = false) {
-    const reach = this.reach;
-    while (!isDragged && Math.abs(value) > 0.9 * this.reach) this.reach = this.reach * 2 || 2;
+    const { reach } = this;
+    this.reach ||= 2;
+    while (!isDragged && Math.abs(value) > 0.9 * this.reach) this.reach *= 2;
     if (reach !== this.reach) [this.slider.min, this.slider.max] = [-this.reach, this.reach];
     this.slider.style.setProperty("--at", `${50 + 50 * value / this.reach}%`);
     this.slider.classList.toggle("net-negative", value < 0);
@@ -80,7 +81,7 @@ export class ParameterRow {
   drag() {
     this.isHeld = true;
     const value = Number(this.slider.value);
-    this.number.value = String(Number(value.toPrecision(5)));
+    this.number.value = String(Number(value.toPrecision(4)));
     this.place(value, true);
     if (this.isSent) this.next = value;
     else this.put(value);

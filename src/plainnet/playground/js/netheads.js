@@ -106,7 +106,7 @@ function allow(controls, isAllowed, why) {
 
 // The head and foot of a hidden layer's column.
 export class HiddenHead {
-  constructor(app, structure, column) {
+  constructor(app, column, structure) {
     Object.assign(this, { app, structure, column });
     const button = (text, label, onclick) => h("button", {
       type: "button", class: "net-small", "aria-label": `${label} layer ${column + 1}`,
@@ -117,16 +117,16 @@ export class HiddenHead {
       title: "Drag, or press Alt+Left or Alt+Right, to move the layer",
       onkeydown: (event) => this.key(event),
     }, h("span", { "aria-hidden": "true" }, "⠿ "), `Layer ${column + 1}`);
-    this.left = button("◂", "Move to the left:", () => structure.move(column, column - 1, "left"));
-    this.right = button("▸", "Move to the right:",
-      () => structure.move(column, column + 1, "right"));
+    const move = (by, control) => () => structure.move(column, column + by, control);
+    this.left = button("◂", "Move to the left:", move(-1, "left"));
+    this.right = button("▸", "Move to the right:", move(1, "right"));
     this.gone = button("×", "Remove", () => structure.remove(column));
     this.fewer = button("−", "One unit less in", () => structure.resize(column, this.now - 1));
     this.further = button("+", "One unit more in", () => structure.resize(column, this.now + 1));
     this.units = h("input", {
       type: "number", min: 1, step: 1, class: "net-units",
       "aria-label": `Units of layer ${column + 1}`,
-      onchange: () => { if (this.units.value) structure.resize(column, Number(this.units.value)); },
+      onchange: ({ target }) => structure.resize(column, Number(target.value) || this.now),
     });
     this.activation = select(`Activation of layer ${column + 1}`, app.welcome.choices.activation,
       (activation) => structure.set(column, { activation }));

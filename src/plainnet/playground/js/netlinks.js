@@ -1,9 +1,10 @@
-// The links of a network's diagram: which are drawn, how strong they look, which is under the mouse.
+// The links of a network's diagram: which are drawn, how they look, which is under the mouse.
 
 import { linkEnd, linkStart } from "./netshape.js";
 
 const MOST_LINKS = 1500; // of the whole diagram
 const LEVELS = 6; // of thickness
+const CROWDED = 250; // from so many on, most are one pixel thick, which browsers draw much faster
 const NEAR = 6; // pixels from a link that still count as on it
 
 // The links that enter one dense column; `place` is where its W lies in the vector of parameters.
@@ -134,7 +135,8 @@ export class Links {
       if (!some) continue;
       const strength = (level % LEVELS + 0.5) / LEVELS;
       context.strokeStyle = level < LEVELS ? colors.positive : colors.negative;
-      context.lineWidth = 0.5 + 3.5 * strength;
+      const width = count < CROWDED ? 0.5 + 3.5 * strength : 2 * strength;
+      context.lineWidth = count < CROWDED || strength > 0.6 ? width : 1;
       context.globalAlpha = opacity * (0.3 + 0.65 * strength);
       context.stroke();
     }

@@ -38,7 +38,8 @@ function kindOf(column) {
 
 function inputsShape({ names, image_shape }, narrow) {
   const units = names.length;
-  if (image_shape) return { units, kind: "image", width: narrow ? 72 : 104, across: image_shape[1] };
+  const across = image_shape?.[1];
+  if (across) return { units, kind: "image", width: narrow ? 56 : 104, across };
   if (units > MOST_PLACES) return { units, kind: "count", width: 72 };
   if (units > 40) return { units, kind: "dots", width: 84 };
   const longest = Math.max(...names.map((name) => name.length));
@@ -57,7 +58,7 @@ function place(column, height, align) {
     column.h = Math.min(26, pitch - 2);
     column.w = width - 22;
   } else {
-    const margin = align === "center" ? 36 : align === "output" ? 60 : 20;
+    const margin = align === "center" ? 36 : align === "output" ? Math.min(60, width / 2) : 20;
     const found = fit(units, width - margin, height, kind === "dots" ? 12 : LARGEST);
     across = found.across;
     column.w = column.h = found.size;
@@ -66,7 +67,8 @@ function place(column, height, align) {
   }
   const rows = kind === "count" ? 1 : Math.ceil(units / across);
   const total = stride * (across - 1) + column.w;
-  const x = left + (align === "center" ? Math.round((width - total) / 2) : align === "output" ? 8 : 2);
+  const inset = align === "center" ? Math.round((width - total) / 2) : align === "output" ? 8 : 2;
+  const x = left + inset;
   const y = (height - pitch * (rows - 1) - column.h) / 2;
   column.rows = rows;
   column.across = across;

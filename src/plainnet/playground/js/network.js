@@ -6,7 +6,8 @@ import { NetworkPicture } from "./netcanvas.js";
 import { HiddenHead, PlainHead, Structure, layerCount } from "./netheads.js";
 import { diagramShape } from "./netshape.js";
 import { Units } from "./netunits.js";
-import { columnOfTensor, hasTensor, layerName, parametersOf, pythonName, unitName } from "./networds.js";
+import { columnOfTensor, hasTensor, layerName, parametersOf } from "./networds.js";
+import { pythonName, unitName } from "./networds.js";
 
 export function networkView(app) {
   const diagram = new Diagram(app);
@@ -45,6 +46,13 @@ function networkSettings(app, structure) {
       h("div", { class: "row net-seed" }, seed, anew)));
 }
 
+function legend() {
+  const line = (kind, text) => h("span", {}, h("i", { class: kind, "aria-hidden": "true" }), text);
+  return h("p", { class: "net-legend" }, line("net-line", "above zero"),
+    line("net-line net-negative", "below zero"), h("span", {}, "thickness: size of a weight"),
+    line("net-dot", "bias"), h("span", {}, "picture: a unit’s output over the plane"));
+}
+
 class Diagram {
   constructor(app) {
     this.app = app;
@@ -72,7 +80,7 @@ class Diagram {
       onkeydown: ({ key }) => { if (key === "Escape") this.leave(); },
     });
     this.element = h("div", { class: "net-diagram" },
-      h("div", { class: "net-scroll" }, this.grid), this.tip);
+      h("div", { class: "net-scroll" }, this.grid), legend(), this.tip);
     new ResizeObserver(() => this.resize()).observe(this.element);
     app.on("network", () => this.take());
     app.on("state", () => this.update());
@@ -96,9 +104,9 @@ class Diagram {
     this.picture ??= new NetworkPicture(app.root);
     const last = network.columns.length - 1;
     const heads = [-1, ...network.columns.keys()].map((column) => {
-      const old = this.heads[column + 1], Kind = column < 0 || column === last ? PlainHead : HiddenHead;
-      return old instanceof Kind && old.column === column ? old
-        : Kind === PlainHead ? new PlainHead(app, column) : new HiddenHead(app, this.structure, column);
+      const Kind = column < 0 || column === last ? PlainHead : HiddenHead;
+      const old = this.heads[column + 1];
+      return old instanceof Kind ? old : new Kind(app, column, this.structure);
     });
     heads.forEach((head, c) => {
       if (head === this.heads[c]) return;
