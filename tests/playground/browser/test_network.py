@@ -232,3 +232,29 @@ def test_a_narrow_page_does_not_scroll_sideways(playground, link):
     page, _ = playground(link, width=360, height=800)
     unit(page, 0, 1).click() if link != "layers=none" else None
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_network_that_settings_do_not_describe_keeps_its_layers(playground, monkeypatch):
+    from plainnet import Network, layers
+    from plainnet.losses import SoftmaxCrossEntropy
+    from plainnet.playground.session import Session
+
+    given = Network(
+        [layers.Dense(5), layers.Tanh(), layers.Dense(300), layers.ReLU(), layers.Dense(3)],
+        loss=SoftmaxCrossEntropy(), input_shape=2, seed=0,
+    )  # fmt: skip
+    begin = Session.__init__
+    monkeypatch.setattr(
+        Session, "__init__", lambda self, *args, **known: begin(self, *args, given=given)
+    )
+    page, session = playground()
+    add = page.get_by_role("button", name="Add a hidden layer")
+    expect(add).to_be_disabled()
+    assert "cannot describe" in add.get_attribute("title")
+    expect(page.get_by_label("Units of layer 2")).to_be_disabled()
+    expect(page.get_by_text("300 units")).to_be_visible()
+    unit(page, 3, 1).click()
+    field = page.get_by_label('network["0.dense.b"][3]', exact=True)
+    field.fill("2")
+    field.press("Enter")  # its numbers can be changed all the same
+    wait(page, lambda: session.training.network["0.dense.b"][3] == 2)

@@ -5,8 +5,8 @@ import { ParameterRow } from "./netfield.js";
 import { columnOfTensor, hasTensor, parametersOf } from "./networds.js";
 import { pythonName, shortCode, sourceSymbol, unitName } from "./networds.js";
 
-const MOST_TERMS = 6; // of a formula that is written out
-const SOON = 100; // milliseconds between two updates of a long table during training
+const NET_MOST_TERMS = 6; // of a formula that is written out
+const NET_SOON = 100; // milliseconds between two updates of a long table during training
 
 // `moveUnit(column, unit, by)` gives a unit another place; `leave()` takes the focus back.
 export class Inspector {
@@ -47,7 +47,7 @@ export class Inspector {
     const isHidden = column < network.columns.length - 1;
     const after = network.columns[column].layers.slice(1).map(([, code]) => shortCode(code));
     this.body.replaceChildren(
-      h("div", { class: "row net-title" }, h("h3", {}, capital(unitName(app, column, unit))),
+      h("div", { class: "row net-title" }, h("h3", {}, netCapital(unitName(app, column, unit))),
         isHidden ? [
           this.button("↑", "Move the unit up", () => this.moveUnit(column, unit, -1)),
           this.button("↓", "Move the unit down", () => this.moveUnit(column, unit, 1)),
@@ -111,7 +111,7 @@ export class Inspector {
   update(frame, isUrgent = false) {
     const { rows, looked } = this, now = performance.now();
     const isBusy = this.app.state?.status === "playing" && rows.length > 12;
-    if (!rows.length || (isBusy && !isUrgent && now - this.updated < SOON)) return;
+    if (!rows.length || (isBusy && !isUrgent && now - this.updated < NET_SOON)) return;
     this.updated = now;
     if (!rows.every(({ tensor, index }) => hasTensor(this.app.network, tensor, index))) return;
     let steepest = 0;
@@ -129,13 +129,13 @@ export class Inspector {
     const value = ({ tensor, index }) => app.element(tensor, index, frame.parameters);
     const weights = this.rows.filter(({ index }) => index.length === 2);
     const bias = this.rows.find(({ index }) => index.length === 1);
-    const kept = weights.length <= MOST_TERMS ? weights : weights.slice(0, MOST_TERMS - 2);
+    const kept = weights.length <= NET_MOST_TERMS ? weights : weights.slice(0, NET_MOST_TERMS - 2);
     const terms = kept.map((row) => [value(row), ` ${sourceSymbol(app, column, row.index[1])}`]);
     let text = "";
-    for (const [number, symbol] of terms) text += signed(number, text === "") + symbol;
+    for (const [number, symbol] of terms) text += netSigned(number, text === "") + symbol;
     const left = weights.length - kept.length;
     if (left) text += ` + … (${left} more)`;
-    if (bias) text += signed(value(bias), text === "");
+    if (bias) text += netSigned(value(bias), text === "");
     return `Z[${unit}] = w·A${bias ? " + b" : ""} = ${text}`;
   }
 
@@ -146,12 +146,12 @@ export class Inspector {
   }
 }
 
-function signed(value, isFirst) {
+function netSigned(value, isFirst) {
   const text = shown(Math.abs(value), 3);
   if (isFirst) return value < 0 ? `−${text}` : text;
   return value < 0 ? ` − ${text}` : ` + ${text}`;
 }
 
-function capital(text) {
+function netCapital(text) {
   return text[0].toUpperCase() + text.slice(1);
 }

@@ -3,9 +3,9 @@
 import { TILE } from "./app.js";
 import { paperOf, signedTable } from "./colors.js";
 import { h } from "./dom.js";
-import { Links } from "./netlinks.js";
+import { NetLinks } from "./netlinks.js";
 
-const ACROSS = 16; // tiles in a row of the sheet from which they are drawn
+const NET_ACROSS = 16; // tiles in a row of the sheet from which they are drawn
 
 export class NetworkPicture {
   constructor(root) {
@@ -33,7 +33,7 @@ export class NetworkPicture {
   // Take the size and the places of a new diagram.
   take(network, shape) {
     this.shape = shape;
-    this.links = new Links(network, shape.columns);
+    this.links = new NetLinks(network, shape.columns);
     const scale = Math.min(window.devicePixelRatio || 1, 2);
     this.canvas.width = Math.ceil(shape.width * scale);
     this.canvas.height = Math.ceil(shape.height * scale);
@@ -48,8 +48,8 @@ export class NetworkPicture {
       if (first >= 0) tiles += column.units;
       return first; // where the tiles of this column begin in a frame
     });
-    this.sheet.width = TILE * Math.min(tiles, ACROSS) || 1;
-    this.sheet.height = TILE * Math.ceil(tiles / ACROSS) || 1;
+    this.sheet.width = TILE * Math.min(tiles, NET_ACROSS) || 1;
+    this.sheet.height = TILE * Math.ceil(tiles / NET_ACROSS) || 1;
     this.sheetContext = this.sheet.getContext("2d");
     this.image = this.sheetContext.createImageData(this.sheet.width, this.sheet.height);
     this.words = new Uint32Array(this.image.data.buffer);
@@ -78,7 +78,7 @@ export class NetworkPicture {
   fillSheet(tiles) {
     const { words, table } = this, width = this.sheet.width, size = TILE * TILE;
     for (let n = 0; n * size < tiles.length; n += 1) {
-      const corner = Math.floor(n / ACROSS) * TILE * width + (n % ACROSS) * TILE;
+      const corner = Math.floor(n / NET_ACROSS) * TILE * width + (n % NET_ACROSS) * TILE;
       for (let row = 0, from = n * size; row < TILE; row += 1) {
         const to = corner + row * width;
         for (let x = 0; x < TILE; x += 1, from += 1) words[to + x] = table[tiles[from]];
@@ -91,7 +91,7 @@ export class NetworkPicture {
     const { w, h: height, X, Y } = column;
     for (let unit = 0; unit < X.length; unit += 1) {
       const n = first + unit;
-      const x = (n % ACROSS) * TILE, y = Math.floor(n / ACROSS) * TILE;
+      const x = (n % NET_ACROSS) * TILE, y = Math.floor(n / NET_ACROSS) * TILE;
       this.context.drawImage(this.sheet, x, y, TILE, TILE, X[unit], Y[unit], w, height);
     }
   }

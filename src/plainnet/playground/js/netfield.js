@@ -2,7 +2,7 @@
 
 import { h, shown } from "./dom.js";
 
-const STEP = 0.05; // of an arrow key; ten times as much with Shift
+const NET_STEP = 0.05; // of an arrow key; ten times as much with Shift
 
 export class ParameterRow {
   // `said` are the cells before the number; `name` is what the field is called.
@@ -100,7 +100,7 @@ export class ParameterRow {
       this.number.select();
     } else if (key === "ArrowUp" || key === "ArrowDown") {
       event.preventDefault();
-      const step = STEP * (shiftKey ? 10 : 1) * (key === "ArrowUp" ? 1 : -1);
+      const step = NET_STEP * (shiftKey ? 10 : 1) * (key === "ArrowUp" ? 1 : -1);
       const now = this.number.value === "" ? 0 : Number(this.number.value);
       this.number.value = String(Number((now + step).toFixed(6)));
       this.commit();

@@ -3,11 +3,11 @@
 import { h, newId, select } from "./dom.js";
 import { layerName, shortCode } from "./networds.js";
 
-const MOST_LAYERS = 8; // as in settings.py
-const DROPOUTS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+const NET_MOST_LAYERS = 8; // as in settings.py
+const NET_DROPOUTS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 // Changes of the hidden layers; each begins the training anew.
-export class Structure {
+export class NetStructure {
   constructor(app) {
     this.app = app;
     this.wanted = null; // [column, name of a control] to focus when the new network is there
@@ -51,7 +51,7 @@ export class Structure {
   }
 
   add() {
-    if (this.layers.length === MOST_LAYERS) return;
+    if (this.layers.length === NET_MOST_LAYERS) return;
     const like = this.layers.at(-1)
       ?? { units: 8, activation: "relu", batch_norm: false, dropout: 0 };
     this.change([...this.layers, { ...like }]);
@@ -86,17 +86,19 @@ export function layerCount(app, structure) {
     if (structure.pending) return;
     const { length } = structure.layers;
     count.textContent = structure.isOpen ? length : app.network.columns.length - 1;
-    allow([less], structure.isOpen && length > 0, structure.isOpen ? "" : CLOSED);
-    allow([more], structure.isOpen && length < MOST_LAYERS,
-      structure.isOpen ? (length < MOST_LAYERS ? "" : `at most ${MOST_LAYERS}`) : CLOSED);
+    netAllow([less], structure.isOpen && length > 0, structure.isOpen ? "" : NET_CLOSED);
+    const isFull = length >= NET_MOST_LAYERS;
+    netAllow([more], structure.isOpen && !isFull,
+      !structure.isOpen ? NET_CLOSED : isFull ? `At most ${NET_MOST_LAYERS}` : "");
   });
   return h("div", { class: "field net-count" }, h("span", { class: "net-label" }, "Hidden layers"),
     h("div", { class: "row" }, less, count, more));
 }
 
-const CLOSED = "These settings cannot describe this network, so its layers stay as they are";
+export const NET_CLOSED = "Settings cannot describe this network, so its layers stay as they are";
 
-function allow(controls, isAllowed, why) {
+// Enable controls, or say in their titles why they are not.
+export function netAllow(controls, isAllowed, why) {
   for (const control of controls) {
     control.disabled = !isAllowed;
     if (!("title" in control.dataset)) control.dataset.title = control.title;
@@ -136,7 +138,7 @@ export class HiddenHead {
       type: "checkbox", id,
       onchange: () => structure.set(column, { batch_norm: this.norm.checked }),
     });
-    this.dropout = select("Dropout", Object.fromEntries(DROPOUTS.map((p) => [`p${p}`, p])),
+    this.dropout = select("Dropout", Object.fromEntries(NET_DROPOUTS.map((p) => [`p${p}`, p])),
       (p) => structure.set(column, { dropout: Number(p.slice(1)) }));
     this.code = h("code", { class: "net-codes" });
     this.head = h("div", { class: "net-head" },
@@ -165,7 +167,7 @@ export class HiddenHead {
   // Show the network's code ...
   show() {
     const column = this.app.network.columns[this.column];
-    showCode(this.code, column);
+    netShowCode(this.code, column);
     if (document.activeElement !== this.units) this.units.value = column.units;
   }
 
@@ -174,9 +176,12 @@ export class HiddenHead {
     const { app, structure, column } = this, { isOpen, layers } = structure;
     const all = [this.title, this.left, this.right, this.gone, this.fewer, this.further,
       this.units, this.activation.field, this.norm, this.dropout.field];
-    allow(all, isOpen, isOpen ? "" : CLOSED);
+    netAllow(all, isOpen, isOpen ? "" : NET_CLOSED);
     this.head.classList.toggle("net-closed", !isOpen);
-    if (!isOpen) return;
+    if (!isOpen) {
+      this.activation.field.value = ""; // the code below says what it is
+      return;
+    }
     const { units, activation, batch_norm, dropout } = layers[column];
     this.units.max = app.welcome.choices.limits.units.most;
     this.activation.field.value = activation;
@@ -219,11 +224,11 @@ export class PlainHead {
     this.title.textContent = column < 0 ? "Inputs" : layerName(network, column);
     this.said.textContent = column < 0 ? (examples.image_shape ? examples.image_shape.join(" × ")
       : String(n)) : classes ? `${n} classes` : n === 1 ? "1 number" : `${n} numbers`;
-    if (column >= 0) showCode(this.code, network.columns[column], network.loss);
+    if (column >= 0) netShowCode(this.code, network.columns[column], network.loss);
   }
 }
 
-function showCode(element, column, loss = null) {
+function netShowCode(element, column, loss = null) {
   const codes = [...column.layers.map(([, code]) => code), ...(loss ? [loss] : [])];
   element.replaceChildren(...codes.map((code) => h("span", { title: code }, shortCode(code))));
 }

@@ -2,13 +2,13 @@
 
 import { linkEnd, linkStart } from "./netshape.js";
 
-const MOST_LINKS = 1500; // of the whole diagram
-const LEVELS = 6; // of thickness
-const CROWDED = 250; // from so many on, most are one pixel thick, which browsers draw much faster
-const NEAR = 6; // pixels from a link that still count as on it
+const NET_MOST_LINKS = 1500; // of the whole diagram
+const NET_LEVELS = 6; // of thickness
+const NET_CROWDED = 250; // from so many on, most are one pixel thick: that is drawn much faster
+const NET_NEAR = 6; // pixels from a link that still count as on it
 
 // The links that enter one dense column; `place` is where its W lies in the vector of parameters.
-class Gap {
+class NetGap {
   constructor(column, place, from, to) {
     this.column = column; // in network.columns
     this.tensor = place.name;
@@ -17,7 +17,7 @@ class Gap {
     [this.from, this.to] = [from, to];
     const size = this.outputs * this.inputs;
     this.ids = new Int32Array(size); // output * inputs + input, of those that are drawn
-    this.levels = new Uint8Array(size); // 0 ... LEVELS - 1, and so many more below zero
+    this.levels = new Uint8Array(size); // 0 ... NET_LEVELS - 1, and so many more below zero
     this.count = 0;
     this.largest = 0;
   }
@@ -64,12 +64,12 @@ class Gap {
   }
 
   levelOf(value) {
-    const level = Math.min(Math.abs(value) / this.largest * LEVELS | 0, LEVELS - 1);
-    return value < 0 ? level + LEVELS : level;
+    const level = Math.min(Math.abs(value) / this.largest * NET_LEVELS | 0, NET_LEVELS - 1);
+    return value < 0 ? level + NET_LEVELS : level;
   }
 }
 
-export class Links {
+export class NetLinks {
   constructor(network, columns) {
     const places = new Map(network.tensors.map((each) => [each.name, each]));
     this.gaps = network.columns.map((column, i) => {
@@ -77,12 +77,12 @@ export class Links {
       const [from, to] = [columns[i], columns[i + 1]];
       const fits = column.is_dense && place?.shape.length === 2
         && place.shape[0] === to.X.length && place.shape[1] === from.X.length;
-      return fits ? new Gap(i, place, from, to) : null;
+      return fits ? new NetGap(i, place, from, to) : null;
     });
     this.bins = new Int32Array(512);
     const sizes = this.gaps.map((gap) => gap?.ids.length ?? 0);
     const total = sizes.reduce((a, b) => a + b, 0);
-    this.most = sizes.map((size) => Math.ceil(size * Math.min(1, MOST_LINKS / total)));
+    this.most = sizes.map((size) => Math.ceil(size * Math.min(1, NET_MOST_LINKS / total)));
   }
 
   // Draw all of them; where some unit or weight is looked at, the others are faint.
@@ -124,7 +124,7 @@ export class Links {
 
   // One path for each sign and thickness.
   stroke(context, gap, ids, levels, count, colors, opacity) {
-    for (let level = 0; level < 2 * LEVELS; level += 1) {
+    for (let level = 0; level < 2 * NET_LEVELS; level += 1) {
       let some = false;
       for (let j = 0; j < count; j += 1) {
         if (levels[j] !== level) continue;
@@ -133,10 +133,10 @@ export class Links {
         this.trace(context, gap, ids[j]);
       }
       if (!some) continue;
-      const strength = (level % LEVELS + 0.5) / LEVELS;
-      context.strokeStyle = level < LEVELS ? colors.positive : colors.negative;
-      const width = count < CROWDED ? 0.5 + 3.5 * strength : 2 * strength;
-      context.lineWidth = count < CROWDED || strength > 0.6 ? width : 1;
+      const strength = (level % NET_LEVELS + 0.5) / NET_LEVELS;
+      context.strokeStyle = level < NET_LEVELS ? colors.positive : colors.negative;
+      const width = count < NET_CROWDED ? 0.5 + 3.5 * strength : 2 * strength;
+      context.lineWidth = count < NET_CROWDED || strength > 0.6 ? width : 1;
       context.globalAlpha = opacity * (0.3 + 0.65 * strength);
       context.stroke();
     }
@@ -154,11 +154,11 @@ export class Links {
 
   // The weight whose link is nearest to a point, or null.
   at(x, y) {
-    let best = null, least = NEAR;
+    let best = null, least = NET_NEAR;
     for (const gap of this.gaps) {
       for (let j = 0; gap && j < gap.count; j += 1) {
         const output = Math.floor(gap.ids[j] / gap.inputs), input = gap.ids[j] % gap.inputs;
-        const distance = distanceTo(linkStart(gap.from, input), linkEnd(gap.to, output), x, y);
+        const distance = linkDistance(linkStart(gap.from, input), linkEnd(gap.to, output), x, y);
         if (distance >= least) continue;
         least = distance;
         best = { kind: "weight", tensor: gap.tensor, index: [output, input] };
@@ -169,10 +169,10 @@ export class Links {
 }
 
 // How far a point is from the curve between two ends: at its x, across the curve's slope.
-function distanceTo([x0, y0], [x1, y1], x, y) {
-  if (x < x0 - 1 || x > x1 + 1 || y < Math.min(y0, y1) - NEAR || y > Math.max(y0, y1) + NEAR) {
-    return Infinity;
-  }
+function linkDistance([x0, y0], [x1, y1], x, y) {
+  const isBeside = x < x0 - 1 || x > x1 + 1;
+  const isBeyond = y < Math.min(y0, y1) - NET_NEAR || y > Math.max(y0, y1) + NET_NEAR;
+  if (isBeside || isBeyond) return Infinity;
   const share = (x - x0) / (x1 - x0);
   let low = 0, high = 1;
   for (let round = 0; round < 12; round += 1) {

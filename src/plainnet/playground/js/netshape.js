@@ -1,19 +1,19 @@
 // Where the units of a network's diagram stand: numbers only, in CSS pixels.
 
-const LARGEST = 52; // the side of a tile
-const COMFORTABLE = 32; // a column takes one more row of tiles across before they become smaller
-const MOST_PLACES = 128; // a column with more units is a count
-const LEAST_HEAD = 94; // the buttons above a hidden layer
+const NET_LARGEST = 52; // the side of a tile
+const NET_COMFORTABLE = 32; // before tiles become smaller, more stand side by side
+const NET_MOST_PLACES = 128; // a column with more units is a count
+const NET_LEAST_HEAD = 94; // the buttons above a hidden layer
 
 // The columns of the diagram, inputs first, in a middle of this width. Of each: its kind ("names",
 // "image", "tiles", "dots", "count"), left edge and width, and where its units are.
 export function diagramShape(network, examples, available) {
   const narrow = available < 480;
   const last = network.columns.length;
-  const columns = [inputsShape(examples, narrow), ...network.columns.map((column, i) => ({
+  const columns = [netInputs(examples, narrow), ...network.columns.map((column, i) => ({
     units: column.units,
-    kind: kindOf(column),
-    width: i === last - 1 ? (narrow ? 78 : 112) : LEAST_HEAD,
+    kind: netKindOf(column),
+    width: i === last - 1 ? (narrow ? 78 : 112) : NET_LEAST_HEAD,
   }))];
   const spare = available - columns.reduce((sum, { width }) => sum + width, 0);
   const hidden = columns.slice(1, -1);
@@ -25,22 +25,22 @@ export function diagramShape(network, examples, available) {
   columns.forEach((column, i) => {
     column.left = left;
     left += column.width;
-    place(column, height, i === 0 ? "start" : i === last ? "output" : "center");
+    netPlace(column, height, i === 0 ? "start" : i === last ? "output" : "center");
   });
   return { columns, width: left, height };
 }
 
-function kindOf(column) {
-  if (column.units > MOST_PLACES) return "count";
+function netKindOf(column) {
+  if (column.units > NET_MOST_PLACES) return "count";
   if (!column.is_dense) return column.units <= 64 ? "dots" : "count";
   return column.has_tiles ? "tiles" : "dots";
 }
 
-function inputsShape({ names, image_shape }, narrow) {
+function netInputs({ names, image_shape }, narrow) {
   const units = names.length;
   const across = image_shape?.[1];
   if (across) return { units, kind: "image", width: narrow ? 56 : 104, across };
-  if (units > MOST_PLACES) return { units, kind: "count", width: 72 };
+  if (units > NET_MOST_PLACES) return { units, kind: "count", width: 72 };
   if (units > 40) return { units, kind: "dots", width: 84 };
   const longest = Math.max(...names.map((name) => name.length));
   const width = Math.min(Math.max(longest * 7 + 30, 48), narrow ? 64 : 116);
@@ -48,9 +48,9 @@ function inputsShape({ names, image_shape }, narrow) {
 }
 
 // Give a column the places of its units: sizes w and h, and X and Y of their corners.
-function place(column, height, align) {
+function netPlace(column, height, align) {
   const { units, kind, width, left } = column;
-  if (kind === "image") return placeImage(column, height);
+  if (kind === "image") return netPlaceImage(column, height);
   let across = 1, pitch = 0, stride = 0;
   if (kind === "count") [column.w, column.h] = [64, 44];
   else if (kind === "names") {
@@ -59,7 +59,7 @@ function place(column, height, align) {
     column.w = width - 22;
   } else {
     const margin = align === "center" ? 36 : align === "output" ? Math.min(60, width / 2) : 20;
-    const found = fit(units, width - margin, height, kind === "dots" ? 12 : LARGEST);
+    const found = netFit(units, width - margin, height, kind === "dots" ? 12 : NET_LARGEST);
     across = found.across;
     column.w = column.h = found.size;
     stride = found.size + 4;
@@ -79,18 +79,18 @@ function place(column, height, align) {
 }
 
 // The fewest tiles side by side that leave each a good size, or else the largest tiles.
-function fit(units, width, height, largest) {
+function netFit(units, width, height, largest) {
   let best = { size: 0, across: 1 };
   for (let across = 1; across <= units; across += 1) {
     const room = Math.min(height / Math.ceil(units / across), width / across + (across === 1) * 12);
     const size = Math.floor(Math.min(largest, room - (room < 44 || across > 1 ? 4 : 8)));
     if (size > best.size) best = { size, across };
-    if (size >= Math.min(COMFORTABLE, largest)) break;
+    if (size >= Math.min(NET_COMFORTABLE, largest)) break;
   }
   return best;
 }
 
-function placeImage(column, height) {
+function netPlaceImage(column, height) {
   const { units, width, left, across } = column;
   const cell = Math.max(1, Math.floor((width - 16) / across));
   const top = Math.round((height - cell * Math.ceil(units / across)) / 2);

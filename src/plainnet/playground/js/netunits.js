@@ -5,9 +5,9 @@ import { h, shown } from "./dom.js";
 import { hasTensor, inputNames, outputName, unitName } from "./networds.js";
 import { nearestUnit } from "./netshape.js";
 
-const DRAG = 6; // pixels after which a press is a drag
+const NET_DRAG = 6; // pixels after which a press is a drag
 
-export class Units {
+export class NetUnits {
   // `view` has app, picture, shape, enter() and moveUnit(column, unit, end).
   constructor(view) {
     this.view = view;
@@ -29,11 +29,11 @@ export class Units {
       const wanted = place.kind === "count" ? 0 : place.units;
       while (buttons.length > wanted) buttons.pop();
       while (buttons.length < wanted) buttons.push(this.button(c, buttons.length));
-      const extra = place.kind === "count" ? [countBox(place, column.units)]
+      const extra = place.kind === "count" ? [netCountBox(place, column.units)]
         : c === last && place.across === 1 ? this.labels(place, examples) : [];
-      keep(box, [...buttons, ...extra]);
+      netKeep(box, [...buttons, ...extra]);
       buttons.forEach((button, u) => {
-        locate(button, place, u);
+        netLocate(button, place, u);
         button.classList.toggle("net-tiny", place.w < 34);
         button.classList.toggle("net-movable", c < last);
       });
@@ -44,13 +44,13 @@ export class Units {
 
   fillInputs(box, place) {
     const names = inputNames(this.view.app);
-    if (place.kind === "count") keep(box, [countBox(place, place.units)]);
-    else if (place.kind === "image") keep(box, []);
+    if (place.kind === "count") netKeep(box, [netCountBox(place, place.units)]);
+    else if (place.kind === "image") netKeep(box, []);
     else {
-      keep(box, names.map((name, i) => {
+      netKeep(box, names.map((name, i) => {
         const isNamed = place.kind === "names" && place.h > 9;
         const chip = h("span", { class: "net-input", title: name }, isNamed ? name : null);
-        locate(chip, place, i);
+        netLocate(chip, place, i);
         chip.style.fontSize = `${Math.min(13, place.h - 1)}px`;
         chip.style.lineHeight = `${place.h - 2}px`;
         return chip;
@@ -184,7 +184,7 @@ export class Units {
     const { drag, view } = this;
     if (!drag) return;
     const dx = event.clientX - drag.x, dy = event.clientY - drag.y;
-    if (!drag.ghost && Math.hypot(dx, dy) < DRAG) return;
+    if (!drag.ghost && Math.hypot(dx, dy) < NET_DRAG) return;
     const place = view.shape.columns[drag.column + 1], { w, h: height } = place;
     const [x, y] = [place.X[drag.unit], place.Y[drag.unit]];
     const buttons = this.columns[drag.column];
@@ -196,7 +196,7 @@ export class Units {
       drag.ghost.getContext("2d").drawImage(canvas, x * scale, y * scale, w * scale,
         height * scale, 0, 0, w * scale, height * scale);
       Object.assign(drag.ghost.style, { width: `${w}px`, height: `${height}px` });
-      locate(drag.ghost, place, drag.unit);
+      netLocate(drag.ghost, place, drag.unit);
       buttons[drag.unit].parentElement.append(drag.ghost);
     }
     drag.ghost.style.transform = `translate(${dx}px, ${dy}px)`;
@@ -221,21 +221,21 @@ export class Units {
   }
 }
 
-function locate(element, place, unit) {
+function netLocate(element, place, unit) {
   element.style.left = `${place.X[unit] - place.left}px`;
   element.style.top = `${place.Y[unit]}px`;
   element.style.width = `${place.w}px`;
   element.style.height = `${place.h}px`;
 }
 
-function countBox(place, units) {
+function netCountBox(place, units) {
   const box = h("span", { class: "net-many" }, h("b", {}, units.toLocaleString("en")), " units");
-  locate(box, place, 0);
+  netLocate(box, place, 0);
   return box;
 }
 
 // Give a box these children without taking out those that stay.
-function keep(box, children) {
+function netKeep(box, children) {
   const kept = new Set(children);
   for (const child of [...box.children]) if (!kept.has(child)) child.remove();
   children.forEach((child, i) => {

@@ -3,14 +3,15 @@
 import { h, select, shown } from "./dom.js";
 import { Inspector } from "./inspector.js";
 import { NetworkPicture } from "./netcanvas.js";
-import { HiddenHead, PlainHead, Structure, layerCount } from "./netheads.js";
+import { HiddenHead, PlainHead, layerCount } from "./netheads.js";
+import { NET_CLOSED, NetStructure, netAllow } from "./netheads.js";
 import { diagramShape } from "./netshape.js";
-import { Units } from "./netunits.js";
+import { NetUnits } from "./netunits.js";
 import { columnOfTensor, hasTensor, layerName, parametersOf } from "./networds.js";
 import { pythonName, unitName } from "./networds.js";
 
 export function networkView(app) {
-  const diagram = new Diagram(app);
+  const diagram = new NetDiagram(app);
   return h("section", { class: "panel network" }, h("h2", {}, "Network"),
     networkSettings(app, diagram.structure), diagram.element, diagram.inspector.element);
 }
@@ -38,6 +39,8 @@ function networkSettings(app, structure) {
     start.field.value = settings.initialization;
     loss.field.value = settings.loss;
     if (document.activeElement !== seed) seed.value = settings.network_seed;
+    if (structure.pending) return;
+    netAllow([start.field, seed, anew], structure.isOpen, structure.isOpen ? "" : NET_CLOSED);
   };
   app.on("state", update);
   app.on("refused", update);
@@ -46,21 +49,21 @@ function networkSettings(app, structure) {
       h("div", { class: "row net-seed" }, seed, anew)));
 }
 
-function legend() {
+function netLegend() {
   const line = (kind, text) => h("span", {}, h("i", { class: kind, "aria-hidden": "true" }), text);
   return h("p", { class: "net-legend" }, line("net-line", "above zero"),
     line("net-line net-negative", "below zero"), h("span", {}, "thickness: size of a weight"),
     line("net-dot", "bias"), h("span", {}, "picture: a unit’s output over the plane"));
 }
 
-class Diagram {
+class NetDiagram {
   constructor(app) {
     this.app = app;
-    this.structure = new Structure(app);
+    this.structure = new NetStructure(app);
     this.hovered = this.focused = this.last = null;
     this.heads = [];
     this.boxes = [];
-    this.units = new Units(this);
+    this.units = new NetUnits(this);
     this.inspector = new Inspector(app, {
       moveUnit: (column, unit, by) => this.moveUnit(column, unit, unit + by, false),
       leave: () => this.leave(),
@@ -80,7 +83,7 @@ class Diagram {
       onkeydown: ({ key }) => { if (key === "Escape") this.leave(); },
     });
     this.element = h("div", { class: "net-diagram" },
-      h("div", { class: "net-scroll" }, this.grid), legend(), this.tip);
+      h("div", { class: "net-scroll" }, this.grid), netLegend(), this.tip);
     new ResizeObserver(() => this.resize()).observe(this.element);
     app.on("network", () => this.take());
     app.on("state", () => this.update());
