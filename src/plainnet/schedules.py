@@ -202,7 +202,7 @@ def _is_integer(annotation: str) -> bool:
     return bool(search(r"\bint\b", annotation)) and "float" not in annotation
 
 
-_OF_EVERY_OPTIMIZER = ("learning_rate", "weight_decay")
+_OF_EVERY_OPTIMIZER = ("learning_rate", "weight_decay", "l1")
 
 
 # --- that count -----------------------------------------------------------------------------------

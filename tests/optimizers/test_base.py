@@ -53,7 +53,7 @@ def test_pieces_change_no_bit(make, monkeypatch, rng):
 def test_weight_decay_is_what_its_kind_says(make, rng):
     p, expected, gradients = np.ones(4), np.ones(4), rng.standard_normal((5, 4))
     one, plain = make(), make()
-    one.weight_decay, plain.weight_decay = 0.3, 0.0
+    one.weight_decay, plain.weight_decay, one.l1 = 0.3, 0.0, 0.0
     for gradient in gradients:
         g = gradient.copy()
         one.update(p, g, decaying(4, 4))
@@ -72,7 +72,7 @@ def test_without_a_gradient_only_what_decays_moves(make, rng):
     before = p.copy()
     optimizer.update(p, g, decaying(50, 20))
     np.testing.assert_array_equal(p[20:], before[20:])
-    assert (p[:20] != before[:20]).all() == (optimizer.weight_decay > 0)
+    assert (p[:20] != before[:20]).all() == (optimizer.weight_decay > 0 or optimizer.l1 > 0)
 
 
 @every_optimizer
@@ -109,6 +109,7 @@ def test_segments_learn_at_their_own_rates(make, rng):
     slower = make()
     slower.learning_rate *= 0.5
     slower.weight_decay *= 2
+    slower.l1 *= 2
     for optimizer, part, alone in ((slower, slice(0, 10), 1), (make(), slice(20, 30), 0)):
         q, h = start[part].copy(), np.empty(10)
         for gradient in gradients:
@@ -166,7 +167,7 @@ def test_float32_stays_float32(make):
     optimizer, p, g = make(), np.ones(5, np.float32), np.full(5, 0.1, np.float32)
     optimizer.update(p, g, decaying(5, 2))
     arrays = [a for *_, pieces in optimizer._groups for piece in pieces for a in piece[3]]
-    scalars = [*optimizer.shared, optimizer._factor]
+    scalars = [*optimizer.shared, optimizer._factor, *optimizer._limits]
     assert {array.dtype for array in (p, *arrays, *scalars)} == {np.dtype(np.float32)}
 
 
@@ -369,6 +370,8 @@ def test_another_vector_is_refused():
         (lambda: Lion(betas=(0.9, 0.99, 0.999)), "betas must be two numbers"),
         (lambda: Lion(betas=(1, 0.99)), r"betas\[0\]"),
         (lambda: Lion(weight_decay=-1), "weight_decay"),
+        (lambda: Lion(l1=-1), "l1 must be >= 0; got -1"),
+        (lambda: optimizers.Adadelta(l1="0.1"), "l1 must be a number; got '0.1'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make, message):

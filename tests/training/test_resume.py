@@ -565,8 +565,8 @@ def test_another_run_is_refused_by_what_differs(given, message, tmp_path):
 def resumed(path, **settings):
     network = Network(quiet(), loss=SoftmaxCrossEntropy(), input_shape=6, seed=1)
     return train(
-        network, X, y, optimizer=Adam(), epochs=2, batch_size=16, resume=path, progress=False,
-        **settings,
+        network, X, y, epochs=2, batch_size=16, resume=path, progress=False,
+        **{"optimizer": Adam(), **settings},
     )  # fmt: skip
 
 
@@ -661,6 +661,24 @@ def test_a_damaged_text_is_one_error(change, tmp_path):
     rewritten(path, change)
     with pytest.raises(FileError, match=r"run\.npz"):
         resumed(path, callbacks=[Checkpoint(path)])
+
+
+def test_a_file_from_before_there_was_l1(tmp_path):
+    def run(path, *kills, **settings):
+        watching = [Checkpoint(path), Kill("end_step", [*kills])]
+        return resumed(path, callbacks=watching, seed=1, **settings)
+
+    def as_before(training):
+        assert training["optimizer_settings"].pop("l1") == 0
+        assert training["settings"]["optimizer"].pop("l1") == 0
+
+    path = tmp_path / "run.npz"
+    with pytest.raises(Killed):
+        run(path, 6)
+    rewritten(path, as_before)
+    with pytest.raises(SettingError, match=r"optimizer\.l1 was 0\.0 and is 0\.1"):
+        run(path, optimizer=Adam(l1=0.1))
+    assert run(path)["loss"] == run(tmp_path / "whole.npz")["loss"]
 
 
 @pytest.mark.parametrize("path", [None, "{epoch}.npz"])

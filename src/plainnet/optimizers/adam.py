@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
 from plainnet.errors import require_boolean, require_number
-from plainnet.optimizers.base import DECAY, Optimizer, require_betas, update
+from plainnet.optimizers.base import Optimizer, require_betas
+from plainnet.optimizers.regularization import DECAY, update
 
 Array = npt.NDArray[Any]
 
@@ -51,7 +52,8 @@ class Adam(Optimizer):
         beta1 and beta2, each 0 <= beta < 1.
     epsilon : float
         eps, which keeps the divisor away from 0.
-    weight_decay : float
+    weight_decay, l1 : float
+        See `Optimizer`.
     amsgrad : bool
         Whether to use the largest v so far.
     """
@@ -93,9 +95,10 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
+        l1: float = 0.0,
         amsgrad: bool = False,
     ) -> None:
-        super().__init__(learning_rate, weight_decay)
+        super().__init__(learning_rate, weight_decay, l1)
         require_number("epsilon", epsilon, above=0)
         self.betas = require_betas(betas)
         self.epsilon = epsilon
@@ -145,6 +148,7 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
         weight_decay: float = 0.01,
+        l1: float = 0.0,
         amsgrad: bool = False,
     ) -> None:
         super().__init__(
@@ -152,6 +156,7 @@ class AdamW(Adam):
             betas=betas,
             epsilon=epsilon,
             weight_decay=weight_decay,
+            l1=l1,
             amsgrad=amsgrad,
         )
 
@@ -174,7 +179,8 @@ class NAdam(Adam):
     epsilon : float
     momentum_decay : float
         How fast mu_t rises; with the paper's 0.004, it is halfway after 4,200 steps.
-    weight_decay : float
+    weight_decay, l1 : float
+        See `Optimizer`.
     """
 
     formulas = (
@@ -212,8 +218,11 @@ class NAdam(Adam):
         epsilon: float = 1e-8,
         momentum_decay: float = 0.004,
         weight_decay: float = 0.0,
+        l1: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
+        super().__init__(
+            learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay, l1=l1
+        )
         require_number("momentum_decay", momentum_decay, at_least=0)
         self.momentum_decay = momentum_decay
         self._products: dict[int, tuple[int, float]] = {}

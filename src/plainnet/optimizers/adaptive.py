@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
 from plainnet.errors import require_boolean, require_number
-from plainnet.optimizers.base import DECAY, Optimizer, update
+from plainnet.optimizers.base import Optimizer
+from plainnet.optimizers.regularization import DECAY, update
 
 Array = npt.NDArray[Any]
 
@@ -26,7 +27,8 @@ class Adagrad(Optimizer):
     ----------
     learning_rate : float
     epsilon : float
-    weight_decay : float
+    weight_decay, l1 : float
+        See `Optimizer`.
     """
 
     formulas = (
@@ -43,8 +45,9 @@ class Adagrad(Optimizer):
         *,
         epsilon: float = 1e-10,
         weight_decay: float = 0.0,
+        l1: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate, weight_decay)
+        super().__init__(learning_rate, weight_decay, l1)
         require_number("epsilon", epsilon, above=0)
         self.epsilon = epsilon
 
@@ -89,7 +92,8 @@ class RMSprop(Optimizer):
         mu, 0 <= mu < 1.
     centered : bool
         Whether to divide by the standard deviation instead of the root mean square.
-    weight_decay : float
+    weight_decay, l1 : float
+        See `Optimizer`.
     """
 
     formulas = (
@@ -129,8 +133,9 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         centered: bool = False,
         weight_decay: float = 0.0,
+        l1: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate, weight_decay)
+        super().__init__(learning_rate, weight_decay, l1)
         require_number("rho", rho, at_least=0, below=1)
         require_number("epsilon", epsilon, above=0)
         require_number("momentum", momentum, at_least=0, below=1)
@@ -191,7 +196,8 @@ class Adadelta(Optimizer):
         0 <= rho < 1.
     epsilon : float
         Also sets the size of the first steps, sqrt(eps / (1 - rho)).
-    weight_decay : float
+    weight_decay, l1 : float
+        See `Optimizer`.
     """
 
     formulas = (
@@ -218,8 +224,9 @@ class Adadelta(Optimizer):
         rho: float = 0.95,
         epsilon: float = 1e-6,
         weight_decay: float = 0.0,
+        l1: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate, weight_decay)
+        super().__init__(learning_rate, weight_decay, l1)
         require_number("rho", rho, at_least=0, below=1)
         require_number("epsilon", epsilon, above=0)
         self.rho = rho

@@ -38,41 +38,21 @@ Denormal numbers make an update up to fifty times slower and have no effect on a
 """
 
 
-DECAY = (
-    Formula("g", "dp", "g = dp", when="decoupled or not weight_decay"),
-    Formula(
-        "g", "dp + weight_decay * p", r"g = dp + \lambda p", when="not decoupled and weight_decay"
-    ),
-    Formula(
-        "p_decayed",
-        "(1 - learning_rate * weight_decay) * p",
-        r"\tilde p = (1 - \eta \lambda)\, p",
-        when="decoupled and weight_decay",
-    ),
-)
-"""The formulas of weight decay, which come before every optimizer's rule."""
-
-
-def update(step: str, latex: str, when: str = "") -> tuple[Formula, ...]:
-    """p_next = p - step, where p is the parameter after decay."""
-    also = f"({when}) and " if when else ""
-    decays = "decoupled and weight_decay"
-    return (
-        Formula("p_next", f"p - {step}", f"p' = p - {latex}", when=f"{also}not ({decays})"),
-        Formula(
-            "p_next", f"p_decayed - {step}", rf"p' = \tilde p - {latex}", when=f"{also}{decays}"
-        ),
-    )
-
-
 class Optimizer(Configurable, ABC):
     """Changes a parameter vector in place, given its gradient.
 
     A subclass names its accumulators, each a vector like the parameters that starts from zero, and
-    writes `rule`. Weight decay is applied here, before the rule, in one of two forms:
+    writes `rule`. Regularisation is applied here, to weights but not to biases: weight decay before
+    the rule, in one of two forms, and L1 after it, which makes weights exactly 0:
 
         L2 regularisation             g + weight_decay p takes the place of g
         decoupled (`decoupled`)       p <- p - lr weight_decay p
+        L1                            p <- sign(p) max(|p| - lr l1, 0)
+
+    L1 is decoupled too: a rule that scales the gradient does not scale lr l1. `SGD` comes to rest
+    where the loss plus (1 - momentum) l1 sum |p| is least. In rules that divide by the size of the
+    gradient, l1 compares with steps in units of lr: weights whose gradient is mostly noise become
+    0, and one with a steady gradient, which moves by about lr, withstands any l1 below 1.
 
     Nothing else is required: pieces, frozen tensors, each tensor's rates and saving are taken care
     of. `rule` gets one scratch array and each accumulator, and may allocate memory; `self.shared`
@@ -105,11 +85,16 @@ class Optimizer(Configurable, ABC):
     scratch = 1
     """The number of scratch arrays that `rule` gets."""
 
-    def __init__(self, learning_rate: float, weight_decay: float = 0.0) -> None:
+    l1: float = 0.0
+    """Here for objects that were pickled before there was L1."""
+
+    def __init__(self, learning_rate: float, weight_decay: float = 0.0, l1: float = 0.0) -> None:
         require_number("learning_rate", learning_rate, at_least=0)
         require_number("weight_decay", weight_decay, at_least=0)
+        require_number("l1", l1, at_least=0)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.l1 = l1
         self.steps = 0
         """Updates done so far; within `prepare` and `rule`, those of the current tensors."""
         self.state: dict[str, Array] = {}
@@ -157,28 +142,31 @@ class Optimizer(Configurable, ABC):
             parameters is not self._target
             or gradients is not self._source
             or segments is not self._segments
-            or bool(self.weight_decay) is not self._decays
+            or bool(self.weight_decay or self.l1) is not self._decays
         ):
             self._attach(parameters, gradients, segments)
         self.steps += 1
-        for lag, learning_rate, weight_decay, pieces in self._groups:
+        for lag, learning_rate, share, pieces in self._groups:
             if not lag:
-                self._update(learning_rate, weight_decay, pieces)
+                self._update(learning_rate, share, pieces)
                 continue
             self.steps, self._lag = self.steps - lag, lag
             try:
-                self._update(learning_rate, weight_decay, pieces)
+                self._update(learning_rate, share, pieces)
             finally:
                 self.steps, self._lag = self.steps + lag, 0
         if self.steps % FLUSH_EVERY == 0:
             self._flush()
 
-    def _update(self, learning_rate: float, weight_decay: float, pieces: list[Piece]) -> None:
+    def _update(self, learning_rate: float, share: float, pieces: list[Piece]) -> None:
         factor = self._factor
         learning_rate *= self.learning_rate
-        weight_decay *= self.weight_decay
+        weight_decay, threshold = share * self.weight_decay, learning_rate * share * self.l1
         if weight_decay:
             factor[()] = 1 - learning_rate * weight_decay if self.decoupled else weight_decay
+        if threshold:
+            below, above = self._limits
+            below[()], above[()] = -threshold, threshold
         self.prepare(learning_rate)
         for p, g, decayed, arrays in pieces:
             if weight_decay and self.decoupled:
@@ -189,6 +177,8 @@ class Optimizer(Configurable, ABC):
                 g = decayed
             if self.rule(p, g, *arrays) is not None:
                 raise SettingError(f"{self!r}.rule must write into p, and return nothing")
+            if threshold:  # what lies within the limits becomes exactly 0
+                p -= np.clip(p, below, above, out=decayed)
 
     def reset(self) -> None:
         """Forget all steps: the accumulators start from zero again."""
@@ -259,9 +249,11 @@ class Optimizer(Configurable, ABC):
     _decays = False
     """Whether the groups keep apart what decays from what does not."""
     _groups: list[tuple[int, float, float, list[Piece]]]
-    """Lag, factors of the learning rate and of weight decay, and the pieces they apply to."""
+    """Lag, factors of the learning rate and of weight decay and L1, and their pieces."""
     _dtype: np.dtype[Any]
     _factor: Array
+    _limits: tuple[Array, Array]
+    """Minus and plus the threshold of L1."""
     shared: Sequence[Array] = ()
 
     def _attach(self, parameters: Array, gradients: Array, segments: Sequence[Segment]) -> None:
@@ -289,18 +281,20 @@ class Optimizer(Configurable, ABC):
                 f"{size}: make a new one, or reset() it"
             )
         decayed, *scratch = (aligned(min(PIECE, size), dtype) for _ in range(1 + self.scratch))
-        self._groups, self.shared, self._decays = [], (), bool(self.weight_decay)
+        self._groups, self.shared = [], ()
+        self._decays = bool(self.weight_decay or self.l1)
         runs = _runs(size, segments, self.missed, decays=self._decays)
-        for start, stop, learning_rate, weight_decay, lag in runs:
+        for start, stop, learning_rate, share, lag in runs:
             pieces = []
             for first in range(start, stop, PIECE):
                 last = min(first + PIECE, stop)
                 p, g, *state = (vector[first:last] for vector in vectors)
                 own = (array[: last - first] for array in scratch)
                 pieces.append((p, g, decayed[: last - first], (*own, *state)))
-            self._groups.append((lag, learning_rate, weight_decay, pieces))
+            self._groups.append((lag, learning_rate, share, pieces))
         self._target, self._source, self._segments = parameters, gradients, segments
         self._dtype, self._factor = dtype, np.empty((), dtype)
+        self._limits = np.empty((), dtype), np.empty((), dtype)
 
     def _flush(self) -> None:
         threshold = 1e4 * np.finfo(self._dtype).tiny
@@ -318,7 +312,9 @@ class Optimizer(Configurable, ABC):
         return {key: value for key, value in state.items() if key not in _ATTACHED}
 
 
-_ATTACHED = ("_target", "_source", "_segments", "_groups", "_lag", "_factor", "shared")
+_ATTACHED = (
+    "_target", "_source", "_segments", "_groups", "_lag", "_factor", "_limits", "shared"
+)  # fmt: skip
 
 
 def require_betas(betas: tuple[float, float]) -> tuple[float, float]:

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
-from plainnet.optimizers.base import DECAY, Optimizer, require_betas, update
+from plainnet.optimizers.base import Optimizer, require_betas
+from plainnet.optimizers.regularization import DECAY, update
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +32,8 @@ class Lion(Optimizer):
     learning_rate : float
     betas : (float, float)
         beta1 and beta2, each 0 <= beta < 1.
-    weight_decay : float
+    weight_decay, l1 : float
+        See `Optimizer`.
     """
 
     formulas = (
@@ -56,8 +58,9 @@ class Lion(Optimizer):
         *,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
+        l1: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate, weight_decay)
+        super().__init__(learning_rate, weight_decay, l1)
         self.betas = require_betas(betas)
 
     def prepare(self, learning_rate: float) -> None:

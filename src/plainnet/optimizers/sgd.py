@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
 from plainnet.errors import SettingError, require_boolean, require_number
-from plainnet.optimizers.base import DECAY, Optimizer, update
+from plainnet.optimizers.base import Optimizer
+from plainnet.optimizers.regularization import DECAY, update
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +32,8 @@ class SGD(Optimizer):
         mu, 0 <= mu < 1.
     nesterov : bool
         Whether to use Nesterov momentum, which needs `momentum` > 0.
-    weight_decay : float
+    weight_decay, l1 : float
+        See `Optimizer`.
     """
 
     formulas = (
@@ -49,8 +51,9 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
+        l1: float = 0.0,
     ) -> None:
-        super().__init__(learning_rate, weight_decay)
+        super().__init__(learning_rate, weight_decay, l1)
         require_number("momentum", momentum, at_least=0, below=1)
         require_boolean("nesterov", nesterov)
         if nesterov and momentum == 0:

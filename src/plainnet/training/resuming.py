@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 VERSION = 1
+LATER = {"l1": 0.0}
+"""Optimizers' settings that the first checkpoints of this version lack, at what holds for them."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,9 @@ def expect_same(saved: Saved, settings: Mapping[str, Any], run: Run) -> None:
 def _difference(name: str, old: Any, new: Any) -> str:
     """The first place where two descriptions differ, in words; "" if there is none."""
     if isinstance(old, dict) and isinstance(new, dict):
-        parts = {f"{name}.{key}": (old.get(key), new.get(key)) for key in {**old, **new}}
+        parts = {
+            f"{name}.{key}": (old.get(key, LATER.get(key)), new.get(key)) for key in {**old, **new}
+        }
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         pairs = enumerate(zip(old, new, strict=True))
         parts = {f"{name}[{i}]": pair for i, pair in pairs}
@@ -265,8 +269,9 @@ def restore(loop: Loop, saved: Saved) -> Sequence[Callback]:
             callback.resume(own)
         if isinstance(optimizer, Optimizer):
             optimizer.resume(state["optimizer"], network.parameters)
+        settings = {**LATER, **state["optimizer_settings"]}
         for name in optimizer.config().keys() - {"type"}:
-            was, value = getattr(optimizer, name), state["optimizer_settings"][name]
+            was, value = getattr(optimizer, name), settings[name]
             setattr(optimizer, name, tuple(value) if isinstance(was, tuple) else value)
         if state["stopped"] is not None:
             run.stop(state["stopped"])

@@ -50,6 +50,7 @@ def _rule_of(optimizer: Optimizer, segment: Segment, t: int) -> Rule:
     settings = optimizer.settings(t)
     settings["learning_rate"] = optimizer.learning_rate * segment.learning_rate
     settings["weight_decay"] = optimizer.weight_decay * segment.weight_decay
+    settings["l1"] = optimizer.l1 * segment.weight_decay
     rule = Rule(**settings, optimizer=optimizer)
     formulas = optimizer.formulas if segment.learning_rate else FROZEN
     rule.formulas = Formulas("p", "p_next", formulas, ()).holding(rule, training=True)
