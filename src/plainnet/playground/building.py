@@ -119,7 +119,8 @@ def loss_of(settings: Settings, examples: Examples) -> Loss:
 
 def optimizer_of(settings: Settings) -> Optimizer:
     """The optimizer, without any memory yet."""
-    return _OPTIMIZERS[settings.optimizer](settings.learning_rate, weight_decay=settings.l2)
+    kind = _OPTIMIZERS[settings.optimizer]
+    return kind(settings.learning_rate, weight_decay=settings.l2, l1=settings.l1)
 
 
 def schedule_of(settings: Settings) -> Sequence[Callback]:

@@ -160,6 +160,7 @@ class Training:
             self.optimizer = optimizer_of(self.settings)
         self.optimizer.learning_rate = self.settings.learning_rate
         self.optimizer.weight_decay = self.settings.l2
+        self.optimizer.l1 = self.settings.l1
 
     def _edit(self, tensor: str, index: tuple[int, ...], value: float) -> None:
         if tensor not in self.network.tensors:
