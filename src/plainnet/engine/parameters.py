@@ -47,8 +47,8 @@ class Declaration:
 class Segment:
     """Where a tensor lies in the flat vector, and how fast it learns and decays.
 
-    The two factors multiply the optimizer's `learning_rate` and `weight_decay` there; a learning
-    rate of 0 freezes the tensor.
+    The factors multiply the optimizer's rates there: `learning_rate`, of which 0 freezes the
+    tensor, and `weight_decay`, which holds for L1 as well.
     """
 
     name: str

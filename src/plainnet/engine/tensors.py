@@ -139,7 +139,7 @@ class Tensors:
             A tensor's or layer's name, or a pattern of them: "0.dense", "*.b", "2.*".
         learning_rate, weight_decay : float, optional
             Factors >= 0. Weights start with 1 and 1, biases with 1 and 0. A learning rate of 0
-            freezes; see `freeze`.
+            freezes; see `freeze`. The factor of weight decay is that of L1 as well.
 
         Examples
         --------
