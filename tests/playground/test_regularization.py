@@ -31,6 +31,18 @@ def test_l1_makes_weights_exactly_zero(optimizer):
     assert any(np.any(t != 0) for t in biases)
 
 
+def test_the_doctor_says_when_l1_leaves_a_layer_no_weight():
+    verdicts = []
+    for l1 in (2.0, 0.02):
+        made = training(optimizer="sgd", learning_rate=0.1, l1=l1, epochs=60)
+        made.run(lambda: False)
+        verdicts.append({each.name: each for each in made.verdicts})
+    strong, weak = verdicts
+    assert "every weight of 0.dense.W" in strong["strong_regularization"].evidence
+    assert strong["strong_regularization"].code == "optimizer.l1 = 0.02"
+    assert "strong_regularization" not in weak
+
+
 def test_l1_may_be_changed_during_training():
     made = training(optimizer="sgd")
     made.run(lambda: made.step >= 3)

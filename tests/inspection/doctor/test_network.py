@@ -149,6 +149,8 @@ DEEP_SIGMOID = [each for _ in range(10) for each in (Dense(16), Sigmoid())] + [D
         ("clipped_steps", setup_of(optimizer=SGD(0.1), clip_norm=0.001)),
         ("strong_regularization", setup_of(optimizer=SGD(0.1, weight_decay=2.0))),
         ("strong_regularization", setup_of(optimizer=AdamW(0.003, weight_decay=100.0))),
+        ("strong_regularization", setup_of(optimizer=SGD(0.1, l1=1.0))),
+        ("strong_regularization", setup_of(optimizer=Adam(0.003, l1=3.0))),
         ("small_batches", setup_of(Dense(24), BatchNorm(), ReLU(), Dense(3), batch_size=2)),
         ("mode_mismatch", setup_of(Dense(24), BatchNorm(momentum=0.9999), ReLU(), Dense(3))),
         ("cannot_fit_a_batch", setup_of(Dense(24), ReLU(), Dense(1), ReLU(), Dense(3))),

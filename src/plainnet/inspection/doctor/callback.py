@@ -9,13 +9,13 @@ from typing import Any, TextIO
 from plainnet.callbacks.base import Run
 from plainnet.errors import SettingError, shown
 from plainnet.inspection.doctor.during import (
-    of_clipping,
     of_gradients,
     of_tensors,
     of_units,
     of_updates,
 )
 from plainnet.inspection.doctor.ending import of_rise
+from plainnet.inspection.doctor.of_settings import of_clipping, of_l1
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.thresholds import TO_BE_SILENT, TO_SPEAK
 from plainnet.inspection.doctor.verdicts import Report, Verdict
@@ -107,6 +107,7 @@ class Doctor(Recorder):
         yield from of_gradients(setup, [last])
         yield from of_tensors(setup, self.course.moments[-TO_SPEAK:])
         yield from of_clipping(setup, [last])
+        yield from of_l1(setup, self.course.moments[-TO_SPEAK:])
         yield from of_updates(setup, [last])
 
     def _look(self, run: Run, found: list[Verdict], kind: str) -> None:

@@ -19,17 +19,21 @@ from plainnet.inspection.doctor.code import (
     weights_below,
     with_rate,
 )
+from plainnet.inspection.doctor.of_settings import (
+    of_batches,
+    of_clipping,
+    of_l1,
+    of_regularization,
+)
 from plainnet.inspection.doctor.references import WORST, floor_of, guessing
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.signs import weights_of
 from plainnet.inspection.doctor.thresholds import (
-    CLIPPED,
     DEAD,
     EXPLODING,
     FADING,
     HELPS,
     NOTHING,
-    OUTWEIGHED,
     SATURATED,
     SLOW_MOMENTUM,
     UPDATES,
@@ -51,8 +55,6 @@ USUAL_MOMENTUM = 0.9
 """With more momentum, running statistics are measured again, to see if they lag behind."""
 BEYOND = 3.0
 """A loss this many times that of guessing means that numbers have diverged."""
-FEW, SMALL = 4, 16
-"""Smaller batches are too small for batch statistics, or may be."""
 
 
 def of_course(setup: Setup, course: Course) -> Iterator[Verdict]:
@@ -63,6 +65,7 @@ def of_course(setup: Setup, course: Course) -> Iterator[Verdict]:
         yield from of_tensors(setup, course.moments)
         yield from of_clipping(setup, course.moments)
         yield from of_regularization(setup, course.moments)
+        yield from of_l1(setup, course.moments)
     yield from of_batches(setup)
     if course.failed:
         yield Verdict(
@@ -273,69 +276,7 @@ def _left(outcome: Outcome) -> str:
     return f"{outcome.left:.0%} of the loss of guessing is left after a short training"
 
 
-# --- settings -------------------------------------------------------------------------------------
-
-
-def of_clipping(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
-    """Gradients that are shortened at nearly every step."""
-    limit = setup.settings.get("clip_norm")
-    if limit is None:
-        return
-    sizes = {s.name: s.stop - s.start for s in setup.network.segments}
-    lengths = [
-        float(np.sqrt(sum(sizes[n] * g**2 for n, g in moment.gradients.items())))
-        for moment in moments
-    ]
-    share = float(np.mean([length > 0.99 * limit for length in lengths]))
-    if share > 0.5:
-        yield Verdict(
-            "clipped_steps", "warning" if share >= CLIPPED else "suspected", "",
-            f"The gradient was shortened to clip_norm={limit:g} in {share:.0%} of the steps that "
-            "were looked at: these are all of the same length, whatever the loss is.",
-            "Raise the limit to what only rare gradients reach, or leave it out.",
-            setup.train_call(clip_norm=None),
-        )  # fmt: skip
-
-
-def of_regularization(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
-    """Weight decay that outweighs the data."""
-    optimizer = setup.optimizer
-    decay = optimizer.weight_decay
-    decaying = [
-        s for s in setup.network.segments if s.weight_decay and s.name in moments[0].weights
-    ]
-    if not decay or not decaying:
-        return
-    ratios = []
-    for moment in moments[: max(len(moments) // 3, 1)]:  # later, both are in balance
-        for s in decaying:
-            pull, push = decay * s.weight_decay * moment.weights[s.name], moment.gradients[s.name]
-            if isinstance(optimizer, Optimizer) and optimizer.decoupled:
-                pull *= optimizer.learning_rate * s.learning_rate
-                push = max(moment.updates[s.name] - pull, 0.0)
-            ratios.append(pull / push if push else np.inf)
-    ratio, (some, much) = median(ratios), OUTWEIGHED
-    if ratio > some:
-        yield Verdict(
-            "strong_regularization", "warning" if ratio > much else "suspected", "",
-            f"weight_decay={decay:g} pulls {min(ratio, 1e6):.3g} times as hard at the weights as "
-            "the data do.",
-            "Lower it.", f"optimizer.weight_decay = {decay / 100:.2g}",
-        )  # fmt: skip
-
-
-def of_batches(setup: Setup) -> Iterator[Verdict]:
-    """Batch norm over too few rows."""
-    size = setup.settings.get("batch_size")
-    if size is None or size >= SMALL:
-        return
-    if any(isinstance(layer, BatchNorm) for layer in setup.network.body.walk()):
-        yield Verdict(
-            "small_batches", "suspected" if size >= FEW else "warning", "",
-            f"Batch norm divides by the deviation within a batch, and a batch has "
-            f"{counted(size, 'row')}.",
-            "Take larger batches, or layer norm.", setup.train_call(batch_size=32),
-        )  # fmt: skip
+# --- training and prediction ----------------------------------------------------------------------
 
 
 def of_modes(trials: Trials) -> Iterator[Verdict]:
