@@ -225,21 +225,23 @@ def _loss_calls() -> list[Call]:
 
 
 def _setting_calls() -> list[Call]:
-    adam = {"learning_rate": 0.01, "betas": (0.9, 0.99), "epsilon": 1e-8, "weight_decay": 0.1}
+    shrinking = {"weight_decay": 0.1, "l1": 0.1}
+    lion = {"learning_rate": 0.01, "betas": (0.9, 0.99), **shrinking}
+    adam = {**lion, "epsilon": 1e-8}
     schedule = {"warmup": 0.1, "of": "learning_rate", "on": None, "per": "epoch"}
-    moved = {"learning_rate": 0.01, "epsilon": 1e-8, "weight_decay": 0.1}
+    moved = {"learning_rate": 0.01, "epsilon": 1e-8, **shrinking}
     of_initializers = {
         "Constant": {"value": 0.5}, "HeNormal": {"negative_slope": 0.1},
         "HeUniform": {"negative_slope": 0.1}, "Normal": {"standard_deviation": 0.1},
         "Orthogonal": {"gain": 1.0}, "Uniform": {"limit": 0.1},
     }  # fmt: skip
     of_optimizers = {
-        "SGD": {"learning_rate": 0.01, "momentum": 0.5, "nesterov": True, "weight_decay": 0.1},
+        "SGD": {"learning_rate": 0.01, "momentum": 0.5, "nesterov": True, **shrinking},
         "Adadelta": {**moved, "rho": 0.9},
         "Adagrad": moved,
         "Adam": {**adam, "amsgrad": True},
         "AdamW": {**adam, "amsgrad": False},
-        "Lion": {"learning_rate": 0.01, "betas": (0.9, 0.99), "weight_decay": 0.1},
+        "Lion": lion,
         "NAdam": {**adam, "momentum_decay": 0.004},
         "RMSprop": {**moved, "rho": 0.9, "momentum": 0.5, "centered": False},
     }
