@@ -177,7 +177,7 @@ def test_kernels_need_numpy_and_each_other_only():
         (["training"], ["inspection"]),
         (["engine"], ["layers", "losses", "optimizers", "network", "training"]),
         (["files"], ["estimators", "rl", "cli", "training"]),
-        (["inspection", "estimators", "rl"], ["cli"]),
+        (["inspection", "estimators", "rl", "tables"], ["cli", "playground"]),
     ],
 )
 def test_lower_parts_know_nothing_of_higher_ones(places, never):

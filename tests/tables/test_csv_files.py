@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.files import read_table
 from plainnet.errors import DataError, FileError, SettingError
+from plainnet.tables.csv_files import TextFormat
 
 from .conftest import LEARNED, QUICK, Refused, Run, predicted
 

@@ -2,7 +2,8 @@
 
 process    the process around a command: its streams and signals
 app        the commands and options; help.py has their texts, settings.py the chosen values
-sources    the data to learn from or predict: files.py and csv_files.py read it, checks.py checks it
+sources    the data to learn from or predict: files.py reads it, checks.py checks it; what it shares
+           with the playground is in plainnet.tables
 folders    a folder with a folder for each class: finds the files
 learn      `plainnet train`: tables.py, images.py or class_folders.py (with pictures.py and
            texts.py) train on rows that rows.py splits; progress.py and report.py show it,

@@ -293,8 +293,8 @@ def predict(
     broken: Broken = None,
 ) -> None:
     """`plainnet predict`."""
-    from plainnet.cli.csv_files import TextFormat
     from plainnet.cli.predict import predict as run_predict
+    from plainnet.tables.csv_files import TextFormat
 
     run_predict(
         model,
@@ -341,8 +341,8 @@ def explain(
     encoding: Encoding = None,
 ) -> None:
     """`plainnet explain`."""
-    from plainnet.cli.csv_files import TextFormat
     from plainnet.cli.explain import explain as run_explain
+    from plainnet.tables.csv_files import TextFormat
 
     run_explain(model, source, row, unit, html, digits, TextFormat(separator, encoding))
 

@@ -19,7 +19,6 @@ from plainnet.callbacks import Callback
 from plainnet.cli import folders, pictures, report, texts
 from plainnet.cli.checkpoints import Checkpoints
 from plainnet.cli.checks import listed
-from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.files import ENDINGS
 from plainnet.cli.folders import NAMED, Broken, Folder
 from plainnet.cli.learned import Learned
@@ -28,6 +27,7 @@ from plainnet.cli.rows import TEST_SIZE
 from plainnet.cli.settings import Settings, option
 from plainnet.data import split
 from plainnet.errors import DataError, SettingError, counted
+from plainnet.tables.csv_files import TextFormat
 
 if TYPE_CHECKING:
     from plainnet.cli.pages.document import Document

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from plainnet.cli import checks, class_folders, folders, report, sources
-from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.model import Recipe, load_model
 from plainnet.cli.output import PageFile
 from plainnet.engine.formulas import Formula
@@ -17,6 +16,7 @@ from plainnet.inspection.tracing.html import page_of
 from plainnet.inspection.tracing.stages import Way
 from plainnet.inspection.tracing.terminal import in_colour
 from plainnet.network import Network
+from plainnet.tables.csv_files import TextFormat
 
 
 def explain(

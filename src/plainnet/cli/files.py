@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.cli import csv_files
-from plainnet.cli.csv_files import GUESSED, TextFormat, refuse_twins
 from plainnet.errors import DataError, FileError, PlainnetError, optional
+from plainnet.tables import csv_files
+from plainnet.tables.csv_files import GUESSED, TextFormat, refuse_twins
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from plainnet import datasets
 from plainnet.cli import checks, class_folders, folders, report, sources
-from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.folders import Broken
 from plainnet.cli.model import load_model
 from plainnet.cli.output import check_replaceable, check_writable, written_whole
 from plainnet.errors import FileError, SettingError, require_number
+from plainnet.tables.csv_files import TextFormat
 
 Array = npt.NDArray[Any]
 

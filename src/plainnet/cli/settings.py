@@ -11,11 +11,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from plainnet.cli.checks import Task
-from plainnet.cli.csv_files import TextFormat
 from plainnet.cli.folders import Broken
 from plainnet.engine.settings import TrainingSettings
 from plainnet.errors import SettingError
+from plainnet.tables.csv_files import TextFormat
+from plainnet.tables.targets import Task
 
 WIDEST = 65_536
 """A hidden layer wider than this is taken for a typing error."""

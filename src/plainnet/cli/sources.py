@@ -12,19 +12,19 @@ import numpy.typing as npt
 
 from plainnet import datasets
 from plainnet.cli import checks
-from plainnet.cli.checks import Target, listed
-from plainnet.cli.csv_files import GUESSED, TextFormat
+from plainnet.cli.checks import listed
 from plainnet.cli.files import KINDS, is_arrays, read_arrays, read_table, stem
 from plainnet.cli.settings import Settings
 from plainnet.errors import DataError, SettingError, optional
+from plainnet.tables import targets
+from plainnet.tables.csv_files import GUESSED, TextFormat
+from plainnet.tables.targets import Target
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[Any]
 
-TARGETS = ("target", "class", "label", "y")
-"""A column with one of these names is the target if the user names none."""
 LEAST_ROWS = 10
 FOR_TABLES = ("drop", "column", "task", "decimal", "separator", "encoding")
 
@@ -147,7 +147,7 @@ def _table(
             f"a column of {name} has no name: name it if it is a feature, and leave it out with "
             "--drop '' if it only numbers the rows"
         )
-    y = checks.target(column, target, settings.task, settings.decimal)
+    y = targets.target(column, target, settings.task, settings.decimal)
     if len(y.values) < LEAST_ROWS:
         raise DataError(
             f"{name} has {len(y.values)} rows with a target, and learning takes {LEAST_ROWS} or "
@@ -169,7 +169,7 @@ def _target(columns: list[str], wanted: str | None, path: Path) -> str:
         if wanted not in columns:
             raise SettingError(f"{path} has no column {wanted!r}; it has {listed(columns)}")
         return wanted
-    usual = [name for name in columns if name.casefold() in TARGETS]
+    usual = [name for name in columns if name.casefold() in targets.NAMES]
     if len(usual) != 1:
         why = f"could be {' or '.join(map(repr, usual))}" if usual else "has no usual name"
         raise SettingError(
@@ -196,7 +196,7 @@ def _of_arrays(path: Path, target: str, settings: Settings) -> Table | Images:
     if array.ndim == 2:
         return _table(path.name, frame, _series(y), target, settings)
     _refuse_options(path.name, settings)
-    known = checks.target(_series(y), target, "classification")
+    known = targets.target(_series(y), target, "classification")
     if missing := int((~known.kept).sum()):
         raise DataError(f"the target {target!r} has no value for {missing:,} of {len(y):,} images")
     classes, ids = np.unique(known.values, return_inverse=True)

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from plainnet.callbacks import Callback, Run
 from plainnet.cli import report
-from plainnet.cli.csv_files import WINDOWS, in_encoding
 from plainnet.cli.folders import Broken
 from plainnet.cli.settings import Settings
 from plainnet.errors import FileError, counted
+from plainnet.tables.csv_files import WINDOWS, in_encoding
 
 FOR_OTHERS: Mapping[str, str] = dict.fromkeys(
     ("preset", "label_smoothing", "resume"), "tables and pictures"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import IO, TYPE_CHECKING, TextIO, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from plainnet.errors import DataError, FileError, SettingError, optional
 if TYPE_CHECKING:
     import pandas as pd
 
-Content = TypeVar("Content")
+Result = TypeVar("Result")
 
 SEPARATORS = "\t;|,"
 """Separators, the ones least likely inside a text first."""
@@ -70,6 +70,28 @@ class TextFormat:
 GUESSED = TextFormat()
 
 
+@dataclass(frozen=True)
+class Content:
+    """The bytes of a file that is not on this machine, and the name that messages call it by."""
+
+    name: str
+    data: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = Path | Content
+
+
+class UnreadableError(FileError):
+    """A file that is not a table; `reason` is the message without its advice to the command."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(reason + advice)
+        self.reason = reason
+
+
 def _unescaped(separator: str) -> str:
     return "\t" if separator.casefold() in ("tab", "\\t") else separator
 
@@ -82,9 +104,7 @@ def read(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
     FileError, DataError
         If the file is not a table, or is empty.
     """
-    table, encoding = in_encoding(
-        path, text.encoding, lambda encoding: _read(path, encoding, text.separator)
-    )
+    table, encoding = read_some(path, text)
     if encoding == WINDOWS and text.encoding is None:
         warnings.warn(
             f"{path} is not UTF-8 text and is read as Windows-1252; --encoding names another",
@@ -94,9 +114,30 @@ def read(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
     return table
 
 
+def read_some(
+    source: Source,
+    text: TextFormat = GUESSED,
+    *,
+    rows: int | None = None,
+    columns: int | None = None,
+) -> tuple[pd.DataFrame, str]:
+    """(the table as `read` has it, its encoding), at most so many of its rows.
+
+    Raises
+    ------
+    UnreadableError, DataError
+        As for `read`, and if there are more columns than this.
+    """
+
+    def table(encoding: str) -> pd.DataFrame:
+        return _read(source, encoding, text.separator, rows, columns)
+
+    return in_encoding(source, text.encoding, table)
+
+
 def in_encoding(
-    path: Path, wanted: str | None, read: Callable[[str], Content]
-) -> tuple[Content, str]:
+    path: Source, wanted: str | None, read: Callable[[str], Result]
+) -> tuple[Result, str]:
     """(the result of `read`, the encoding); the encoding is inferred if none is given.
 
     Raises
@@ -109,19 +150,19 @@ def in_encoding(
         return read(encoding), encoding
     except UnicodeError as error:
         if wanted is not None or encoding != UNICODE:
-            raise FileError(
-                f"{path} is not text in the encoding {encoding}: {error}; name another with "
-                "--encoding"
+            raise UnreadableError(
+                f"{path} is not text in the encoding {encoding}: {error}",
+                "; name another with --encoding",
             ) from error
     try:
         return read(WINDOWS), WINDOWS
     except UnicodeError as error:
-        raise FileError(
-            f"{path} is neither UTF-8 nor Windows-1252 text: name its encoding with --encoding"
+        raise UnreadableError(
+            f"{path} is neither UTF-8 nor Windows-1252 text", ": name its encoding with --encoding"
         ) from error
 
 
-def _marked(path: Path) -> str | None:
+def _marked(path: Source) -> str | None:
     """The encoding that the first bytes name."""
     with _bytes(path) as file:
         start = file.read(4096)
@@ -129,22 +170,26 @@ def _marked(path: Path) -> str | None:
         if start.startswith(mark):
             return encoding
     if b"\0" in start:
-        raise FileError(
-            f"{path} holds zero bytes, which text does not: if it is text, name its encoding, "
-            "--encoding utf-16 for example"
+        raise UnreadableError(
+            f"{path} holds zero bytes, which text does not",
+            ": if it is text, name its encoding, --encoding utf-16 for example",
         )
     return None
 
 
-def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
+def _read(
+    path: Source, encoding: str, wanted: str | None, rows: int | None, columns: int | None
+) -> pd.DataFrame:
     pandas = optional("pandas", purpose="reading CSV files", extra="cli")
     try:
         skipped, separator, names = _header(path, encoding, wanted)
+        if columns is not None and len(names) > columns:
+            raise DataError(f"{path} has {len(names):,} columns; at most {columns:,} can be read")
         with warnings.catch_warnings():
             # With index_col=False, pandas only warns of a row that is too long, and cuts it.
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             table: pd.DataFrame = pandas.read_csv(
-                path,
+                path if isinstance(path, Path) else io.BytesIO(path.data),
                 sep=separator,
                 names=list(range(len(names))),
                 skiprows=skipped,
@@ -156,6 +201,7 @@ def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
                 # In a table of one column, a blank line is a row without a value.
                 skip_blank_lines=len(names) > 1,
                 encoding=encoding,
+                nrows=rows,
             )
     except csv.Error as error:
         raise FileError(f"{path} is not a table that can be read: {error}") from error
@@ -166,8 +212,8 @@ def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
         between, remedy = f" with {_shown(separator)} between its cells", "names another character"
         if separator == ONE_COLUMN:
             between, remedy = "", "says by which character its cells are separated, if they are"
-        raise FileError(
-            f"{path} is not a table that can be read{between}: {what}; --separator {remedy}"
+        raise UnreadableError(
+            f"{path} is not a table that can be read{between}: {what}", f"; --separator {remedy}"
         ) from error
     # Lines may begin or end in a separator: a column without name and cells is none.
     kept = [i for i, name in enumerate(names) if name or any(map(str.strip, table[i]))]
@@ -178,7 +224,7 @@ def _read(path: Path, encoding: str, wanted: str | None) -> pd.DataFrame:
     return table
 
 
-def _refuse_second_header(table: pd.DataFrame, path: Path) -> None:
+def _refuse_second_header(table: pd.DataFrame, path: Source) -> None:
     """Refuse what comes of several files in one."""
     names = list(table.columns)
     if len(names) < 2:
@@ -190,7 +236,7 @@ def _refuse_second_header(table: pd.DataFrame, path: Path) -> None:
             )
 
 
-def refuse_twins(names: list[str], path: Path) -> None:
+def refuse_twins(names: list[str], path: Source) -> None:
     """Refuse column names that appear more than once."""
     twins = sorted({name for name in names if names.count(name) > 1})
     if twins:
@@ -202,7 +248,7 @@ def _shown(separator: str) -> str:
     return {"\t": "tabs", ",": "commas", ";": "semicolons"}.get(separator, repr(separator))
 
 
-def _header(path: Path, encoding: str, wanted: str | None) -> tuple[int, str, list[str]]:
+def _header(path: Source, encoding: str, wanted: str | None) -> tuple[int, str, list[str]]:
     """How many lines come before it, the separator, and the names in it."""
     skipped = 0
     with _text(path, encoding) as file:
@@ -248,12 +294,12 @@ def _records(lines: list[str], separator: str) -> Iterator[list[str]]:
     return csv.reader(lines, delimiter=separator, skipinitialspace=separator != " ")
 
 
-def _bytes(path: Path) -> gzip.GzipFile:
+def _bytes(path: Source) -> IO[bytes]:
+    if isinstance(path, Content):
+        return io.BytesIO(path.data)
     is_packed = path.name.lower().endswith(".gz")
     return gzip.open(path, "rb") if is_packed else open(path, "rb")  # type: ignore[return-value]
 
 
-def _text(path: Path, encoding: str) -> TextIO:
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding=encoding, newline="")
-    return open(path, encoding=encoding, newline="")
+def _text(path: Source, encoding: str) -> TextIO:
+    return io.TextIOWrapper(_bytes(path), encoding=encoding, newline="")
