@@ -2,6 +2,7 @@
 
 settings.py  choices.py      what the page can set, as JSON and as a link
 examples.py  datasets.py  planes.py      the data, and the plane that shows them
+table_files.py  tables.py    CSV files that are dropped in
 building.py                  networks and optimizers from settings
 training.py  past.py         one training, through `plainnet.train`, with every step recorded
 columns.py  frames.py        what is drawn of a step

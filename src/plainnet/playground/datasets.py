@@ -44,6 +44,8 @@ def examples_of(settings: Settings) -> Examples:
     MissingExtraError
         If the package that ships the dataset is not installed.
     """
+    if settings.data == "table":
+        raise SettingError("the examples of a table are in the page that it was dropped into")
     if settings.data in ("iris", "digits"):
         return _of_dataset(settings)
     if settings.data == "drawn":
@@ -202,17 +204,18 @@ def _of_dataset(settings: Settings) -> Examples:
     order, n_train = in_parts(dataset.y, len(dataset.y), settings.test_share, settings.data_seed)
     X, y = dataset.X[order].astype(np.float64), dataset.y[order]
     known = X[:n_train]
-    if dataset.image_shape is None:
-        means, scales = known.mean(axis=0), known.std(axis=0)
-        notes = ["each measure is standardised: less its mean, over its standard deviation"]
-    else:  # one of each for all pixels, so that the inputs still are a picture
-        means, scales = np.full(X.shape[1], known.mean()), np.full(X.shape[1], known.std())
-        notes = [f"the pixels are standardised: (pixel - {means[0]:.3g}) / {scales[0]:.3g}"]
+    means, scales = known.mean(axis=0), known.std(axis=0)
+    note = "each measure is standardised: less its mean, over its standard deviation"
+    shape = None
+    if dataset.image_shape is not None:  # some pixels are the same in all pictures
+        scales = np.full(len(means), (known - means).std())
+        note = f"each pixel, from 0 to 16, is less its mean, and divided by {scales[0]:.2f}"
+        shape = (dataset.image_shape[0], dataset.image_shape[1])
     X = ((X - means) / scales).astype(np.float32)
     plane = plane_of(X, n_train, dataset.feature_names, settings.plane, (means, scales))
     return Examples(
         X, y, n_train, plane, dataset.feature_names, dataset.class_names, plane.points(X),
-        dataset.image_shape, tuple(notes),
+        shape, (note,),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ move        layer, start, end: give a unit another place
 drawn       nothing: the page has drawn a frame and can take another
 explain     row, or point of the plane: the example to walk through; see `stepping`
 line        array, index: how this number of that walk is computed
+table       name and target of a CSV file that is dropped in, and its bytes; target may be left out
 others      see `commands`
 
 kinds       what they bring
@@ -27,6 +28,7 @@ frame       see `Frames`; with curves, a list of points, and curves_from, where 
 verdicts    verdicts: what the doctor says
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
+table       name, columns, target, rows, notes: the table that was dropped in
 refused     why, and what: the command that could not be obeyed
 """
 
@@ -98,6 +100,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "drawn": {},
     "explain": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
     "line": {"array": text(), "index": _INDEX},
+    "table": {"name": text(), "target?": text()},
 }
 """The fields of each command; a ? marks one that may be left out."""
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import plainnet
 from plainnet.errors import PlainnetError
 from plainnet.network import Network
-from plainnet.playground import choices
+from plainnet.playground import choices, tables
 from plainnet.playground.commands import COMMANDS
 from plainnet.playground.datasets import examples_of
 from plainnet.playground.examples import Examples
@@ -24,6 +24,7 @@ from plainnet.playground.messages import Message, checked
 from plainnet.playground.past import Record
 from plainnet.playground.settings import Change, Settings
 from plainnet.playground.stepping import Explained
+from plainnet.playground.table_files import Table
 from plainnet.playground.training import Training
 
 Array = npt.NDArray[Any]
@@ -71,6 +72,10 @@ class Session:
         self.send = send
         self.given, self.own_examples = given, examples
         self.first = settings or Settings()
+        self.table: Table | None = None
+        """The table that was dropped in last."""
+        self.awaited: Settings | None = None
+        """Those of a link that wait for their table."""
         self.goal = 0.0
         """The step at which training pauses; infinite while it plays."""
         self.speed = 10
@@ -176,6 +181,7 @@ class Session:
         training = Training(replace(settings, step=0), examples, self.given)
         self.training, self.frames = training, Frames(training.network, examples)
         self.explained = None
+        self.awaited = None
         self.goal = self._replayed_to = settings.step
         self.curves, self._sent_points = [], 0
         self.shown = training.past.at(0)
@@ -192,6 +198,8 @@ class Session:
             return self.own_examples
         if hasattr(self, "training") and _same_data(self.training.begun_with, settings):
             return self.training.examples
+        if settings.data == "table":
+            return tables.examples_of(settings, self.table)
         return examples_of(settings)
 
     def change(self, change: Change) -> None:
@@ -306,6 +314,7 @@ def _hello(session: Session, link: str = "") -> None:
         {"is": "welcome", "choices": choices.as_json(), "version": plainnet.__version__}, []
     )
     session._said, session._under_way = None, 0
+    session.awaited = settings if settings.data == "table" else None
     session.begin(settings, session._examples_of(settings))
 
 
