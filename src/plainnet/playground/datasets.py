@@ -29,6 +29,11 @@ SPREAD = 0.3
 FEWEST_TO_HOLD_OUT = 10
 """With fewer drawn points, all are for training."""
 
+ELSEWHERE = {
+    "table": "page that the table was dropped into",
+    "given": "notebook that they were given in",
+}
+
 PLACES, NOISE, ORDER, HELD_OUT = range(4)
 """What the seed of the data is used for: each has random numbers of its own, so that another noise
 or another share for testing leaves the rest as it is."""
@@ -44,8 +49,8 @@ def examples_of(settings: Settings) -> Examples:
     MissingExtraError
         If the package that ships the dataset is not installed.
     """
-    if settings.data == "table":
-        raise SettingError("the examples of a table are in the page that it was dropped into")
+    if settings.data in ELSEWHERE:
+        raise SettingError(f"the examples are only in the {ELSEWHERE[settings.data]}")
     if settings.data in ("iris", "digits"):
         return _of_dataset(settings)
     if settings.data == "drawn":
