@@ -5,6 +5,7 @@ import gzip
 import os
 import queue
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from plainnet.errors import SettingError
 from plainnet.playground import table_files, tables
 from plainnet.playground.session import Session
+from plainnet.playground.settings import Settings
 from playground.some_tables import csv, examples_of, some
 
 pandas = pytest.importorskip("pandas", reason="the extra `cli` is not installed")
@@ -207,9 +209,9 @@ def test_a_single_feature_has_one_axis():
 class Page:
     """What a page does with a session: posts messages and takes what comes."""
 
-    def __init__(self):
+    def __init__(self, settings=None):
         self.came = queue.Queue()
-        self.session = Session(lambda content, arrays: self.came.put((content, arrays)))
+        self.session = Session(lambda *message: self.came.put(message), settings)
         self.session.start()
 
     def until(self, kind, **fields):
@@ -356,3 +358,22 @@ def test_a_link_waits_for_its_table(page):
     np.testing.assert_array_equal(other.session.training.network.parameters, trained)
     other.session.close()
     assert other.session.join(60)
+
+
+def test_a_page_that_opens_without_its_table_waits_for_it():
+    page = Page(replace(Settings(), data="table", target="b"))
+    assert "drop in the file again" in page.until_refused()
+    assert page.until("state", status="paused")[0]["settings"]["data"] == "spirals"
+    page.drop(csv(some()).encode())
+    assert page.until("table")[0]["target"] == "b"
+    page.session.close()
+    assert page.session.join(60)
+
+
+def test_a_link_with_a_change_that_does_not_suit_stops_there(page):
+    link = 'step=20&changes=[{"step":5,"edit":["9.dense.W",[0,0],1]}]'
+    page.session.post({"do": "hello", "link": link})
+    assert "there is no tensor '9.dense.W'" in page.until_refused()
+    assert page.until("state", status="paused")[0]["step"] == 5
+    page.session.post({"do": "advance", "steps": 3})
+    page.until("state", status="paused", step=8)

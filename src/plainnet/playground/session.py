@@ -116,6 +116,10 @@ class Session:
 
     def _live(self) -> None:
         self._obey(Message({"do": "hello", "link": ""}))
+        if not hasattr(self, "training"):  # the first settings were refused: their table is missing
+            awaited = self.awaited
+            self.begin(Settings())
+            self.awaited = awaited
         while not self._closed:
             if self.training.step < self.goal and not self.training.failed:
                 self._train()
@@ -124,7 +128,13 @@ class Session:
 
     def _train(self) -> None:
         training, self._must_leave = self.training, False
-        training.run(self._after_step)
+        try:
+            training.run(self._after_step)
+        except PlainnetError as error:  # a change in a link that does not suit this network
+            self.goal = self._replayed_to = training.step
+            self.send({"is": "refused", "what": "settings", "why": str(error)}, [])
+            self.look(training.past.at(training.step))
+            return
         if training is not self.training or self._must_leave or self._closed:
             return
         if training.failed or training.step >= self._replayed_to:  # failed, or all epochs done
