@@ -377,3 +377,8 @@ def test_a_link_with_a_change_that_does_not_suit_stops_there(page):
     assert page.until("state", status="paused")[0]["step"] == 5
     page.session.post({"do": "advance", "steps": 3})
     page.until("state", status="paused", step=8)
+
+
+def test_a_link_names_columns_with_commas():
+    settings = Settings(data="table", plane=("Länge, cm", "Preis in %"))
+    assert Settings.from_link(settings.to_link()) == settings

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from math import isfinite
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from plainnet.errors import SettingError, shown
 from plainnet.playground.choices import (
@@ -165,8 +165,8 @@ def _written(name: str, value: Any) -> str:
     if name == "changes":
         plain = [{k: v for k, v in asdict(each).items() if v is not None} for each in value]
         return json.dumps(plain, separators=(",", ":"))
-    if isinstance(value, tuple):
-        return ",".join(value)
+    if isinstance(value, tuple):  # names of columns may have commas of their own
+        return ",".join(each.replace("%", "%25").replace(",", "%2C") for each in value)
     return repr(value) if isinstance(value, float) else str(value)
 
 
@@ -182,7 +182,7 @@ def _read(name: str, text: str) -> Any:
         except (ValueError, RecursionError):
             return text
     if name in ("features", "plane"):
-        return text.split(",") if text else []
+        return [unquote(each) for each in text.split(",")] if text else []
     return _number_of(text) if name in LIMITS else text
 
 
