@@ -26,6 +26,7 @@ export class App {
     this.listeners = {};
     this.welcome = this.examples = this.network = this.state = this.frame = null;
     this.curves = []; // [step, train loss, test loss, train accuracy, test accuracy]
+    this.pace = 0; // ms that a frame stays at least while the network trains
     this.selection = null; // {kind: "unit", column, unit}, {kind: "weight", tensor, index} ...
     this.listen = (content, buffers) => this.receive(content, buffers ?? []);
     model.on("msg:custom", this.listen);
@@ -81,17 +82,26 @@ export class App {
   // Draw the newest frame when the browser next paints; each is acknowledged once.
   draw(frame) {
     const isScheduled = this.next != null;
-    if (isScheduled) this.send("drawn");
+    if (isScheduled) this.acknowledge();
     this.next = frame;
     if (isScheduled) return;
     const paint = () => {
       this.frame = this.next;
       this.next = null;
       this.emit("frame", this.frame);
-      this.send("drawn");
+      this.acknowledge();
     };
     if (document.hidden) setTimeout(paint, 200);
     else requestAnimationFrame(paint);
+  }
+
+  // Let the session send another frame: at once, or as slowly as the reader wants to see them.
+  acknowledge() {
+    const now = performance.now();
+    const isSlow = this.pace > 0 && this.state?.status === "playing";
+    this.free = isSlow ? Math.max(this.free ?? 0, now) + this.pace : now;
+    if (isSlow) setTimeout(() => this.send("drawn"), this.free - now);
+    else this.send("drawn");
   }
 
   // An element of a tensor in a vector of all: app.element("0.dense.W", [3, 1], frame.gradients).
