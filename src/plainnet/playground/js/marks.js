@@ -1,0 +1,39 @@
+// The marks of examples: a class has a shape as well as a colour, and test examples are hollow.
+
+import { s } from "./dom.js";
+import { classRGB, css, SHAPES } from "./colors.js";
+
+const MARK_OUTLINES = {
+  circle: "M-1 0A1 1 0 1 1 1 0A1 1 0 1 1-1 0Z",
+  square: "M-.88-.88H.88V.88H-.88Z",
+  triangle: "M0-1.15L1.1.8H-1.1Z",
+  diamond: "M0-1.3L1.1 0L0 1.3L-1.1 0Z",
+  cross: "M-.42-1.15H.42V-.42H1.15V.42H.42V1.15H-.42V.42H-1.15V-.42H-.42Z",
+};
+const MARK_PATHS = {};
+
+function markOutline(k) {
+  return MARK_OUTLINES[SHAPES[k % SHAPES.length]];
+}
+
+// Draw the mark of class k at (x, y); hollow ones in the colour around paper.
+export function drawMark(context, k, x, y, radius, color, paper, isHollow) {
+  const path = (MARK_PATHS[k % SHAPES.length] ??= new Path2D(markOutline(k)));
+  context.save();
+  context.translate(x, y);
+  context.scale(radius, radius);
+  context.lineWidth = (isHollow ? 1.7 : 1) / radius;
+  context.fillStyle = isHollow ? paper : color;
+  context.strokeStyle = isHollow ? color : paper;
+  context.fill(path);
+  context.stroke(path);
+  context.restore();
+}
+
+// The same as a picture in a text.
+export function markIcon(k, { isHollow = false, color = css(classRGB(k)) } = {}) {
+  return s("svg", { class: "mark", viewBox: "-1.6 -1.6 3.2 3.2", "aria-hidden": "true" },
+    s("path", {
+      d: markOutline(k), fill: isHollow ? "none" : color, stroke: color, "stroke-width": 0.35,
+    }));
+}
