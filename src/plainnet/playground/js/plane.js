@@ -1,7 +1,108 @@
-// To be written.
+// The plane: what the network decides at every point of it, and the examples.
 
-import { h } from "./dom.js";
+import { h, shown } from "./dom.js";
+import { classRGB, css, paperOf, signedRGB } from "./colors.js";
+import { drawnOn } from "./canvas.js";
+import { checkBox } from "./fields.js";
+import { markIcon } from "./marks.js";
+import { Drawing } from "./drawing.js";
+import { drawingTools } from "./drawingtools.js";
+import { PlaneCursor } from "./planecursor.js";
+import { PlanePicture } from "./planepicture.js";
 
 export function planeView(app) {
-  return h("section", { class: "panel" }, "plane");
+  const picture = new PlanePicture(app);
+  const title = h("h2", {}, "Decision regions");
+  const canvas = h("canvas", { class: "plane-canvas", role: "application", tabindex: 0 });
+  const stage = h("div", { class: "plane-stage" }, canvas);
+  const legend = h("div", { class: "plane-legend" });
+  const redraw = drawnOn(app, canvas, (...size) => {
+    picture.draw(...size);
+    cursor.place();
+  });
+  const drawing = new Drawing(app, () => {
+    picture.drawn = drawing.points;
+    picture.isBlank = Boolean(drawing.points) && drawing.isElsewhere;
+    legend.hidden = picture.isBlank;
+    canvas.classList.toggle("draws", drawing.isOn);
+    tools.update();
+    redraw();
+  });
+  const tools = drawingTools(app, drawing);
+  const cursor = new PlaneCursor(app, { picture, canvas, stage, drawing });
+  const redrawAll = () => {
+    picture.forget();
+    redraw();
+  };
+  const test = checkBox("Test points", true, (isOn) => {
+    picture.showsTest = isOn;
+    redraw();
+  });
+  const hard = checkBox("Hard regions", false, (isOn) => {
+    picture.isHard = isOn;
+    redrawAll();
+  });
+
+  app.on("examples", (examples) => {
+    picture.frame = null; // the last one was of other examples
+    title.textContent = examples.classes.length ? "Decision regions" : "Predictions";
+    canvas.setAttribute("aria-label", labelOf(examples));
+    hard.row.lastChild.textContent = examples.classes.length ? "Hard regions" : "In bands";
+    test.row.hidden = examples.n_train === examples.targets.length;
+    legend.replaceChildren(...legendOf(app, picture));
+    redrawAll();
+  });
+  app.on("theme", () => {
+    if (!app.examples) return;
+    legend.replaceChildren(...legendOf(app, picture));
+    redrawAll();
+  });
+  app.on("frame", (frame) => {
+    picture.frame = frame;
+    redraw();
+    cursor.update();
+  });
+  return h("section", { class: "panel plane" },
+    h("div", { class: "row plane-head" }, title, tools.toggle), tools.row, stage, cursor.readout,
+    h("div", { class: "row" }, test.row, hard.row), legend, cursor.live);
+}
+
+function labelOf({ labels, classes }) {
+  const what = classes.length ? "Decision regions" : "Predictions";
+  return `${what} over ${labels[0]} and ${labels[1]}. Arrow keys move a crosshair, with Shift `
+    + "faster; Enter selects the nearest example, or draws a point; Delete removes one.";
+}
+
+// The names and counts of the classes, or the colours of values, and what the marks mean.
+function legendOf(app, picture) {
+  const { classes, targets, n_train: nTrain } = app.examples;
+  const hasTest = nTrain < targets.length;
+  const counts = hasTest ? `${nTrain} for training, ${targets.length - nTrain} for testing`
+    : `${nTrain} for training`;
+  const meanings = h("p", { class: "plane-meanings" }, `${counts}. `,
+    hasTest ? (classes.length ? "Hollow: test. " : "Ringed: test. ") : null,
+    classes.length ? "Crossed: decided wrongly. Fainter: less certain." : null);
+  return [classes.length ? classLegend(app.examples) : valueLegend(app, picture.largest), meanings];
+}
+
+function classLegend({ classes, targets, n_train: nTrain }) {
+  const training = classes.map(() => 0);
+  const testing = classes.map(() => 0);
+  targets.forEach((k, row) => { (row < nTrain ? training : testing)[k] += 1; });
+  const items = classes.map((name, k) => {
+    const label = h("span", { class: "plane-class" }, name);
+    label.style.borderColor = css(classRGB(k));
+    const count = nTrain < targets.length ? `${training[k]} + ${testing[k]}` : training[k];
+    return h("li", {}, markIcon(k), label, h("small", {}, count));
+  });
+  return h("ul", { "aria-label": "Classes and their counts" }, items);
+}
+
+function valueLegend(app, largest) {
+  const paper = paperOf(app.root);
+  const colors = [-1, -0.5, 0, 0.5, 1].map((value) => css(signedRGB(value, paper)));
+  const bar = h("div", { class: "plane-scale" });
+  bar.style.background = `linear-gradient(to right, ${colors.join(", ")})`;
+  return h("div", {}, bar, h("div", { class: "plane-values" },
+    ...[-largest, 0, largest].map((value) => h("span", {}, shown(value, 3)))));
 }

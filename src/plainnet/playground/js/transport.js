@@ -1,17 +1,91 @@
 // Play, pause, one step, one epoch, and back and forth in time.
 
-import { h } from "./dom.js";
+import { h, select } from "./dom.js";
+import { numberField } from "./fields.js";
+import { timeline } from "./timeline.js";
+
+const SPEEDS = [1, 2, 5, 10, 20, 50, 100]; // steps between two frames
+const SLOW = 250; // ms that a frame of a single step stays
+const TYPED_IN = "button, input, select, textarea, a[href], summary, [contenteditable], "
+  + '[role="button"], [role="tab"]';
+
+export function isPlaying(app) {
+  return ["playing", "replaying"].includes(app.state?.status);
+}
 
 export function transportBar(app) {
-  const play = h("button", {
-    type: "button",
-    onclick: () => app.send(app.state.status === "playing" ? "pause" : "play"),
-  }, "Play");
-  const said = h("output", {});
-  app.on("state", (state) => { play.textContent = state.status === "playing" ? "Pause" : "Play"; });
-  app.on("frame", (frame) => {
-    const loss = frame.measures.test?.loss ?? frame.measures.train.loss;
-    said.textContent = `epoch ${frame.epoch}, step ${frame.step}, loss ${loss}`;
+  const button = (text, onclick, attributes) =>
+    h("button", { type: "button", onclick, ...attributes }, text);
+  const toggle = () => app.send(isPlaying(app) ? "pause" : "play");
+  const play = button("Play", toggle, { class: "primary play" });
+  const status = h("div", { class: "status", role: "status" });
+  const place = h("output", { class: "place" });
+  const time = timeline(app);
+  app.root.tabIndex = -1; // so that Space plays after a click anywhere
+  app.root.addEventListener("keydown", (event) => {
+    if (event.key !== " " || event.defaultPrevented || event.target.closest(TYPED_IN)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    toggle();
   });
-  return h("header", { class: "transport" }, play, said);
+
+  app.on("state", (state) => {
+    play.textContent = isPlaying(app) ? "Pause" : "Play";
+    play.disabled = state.status === "failed" && state.shown >= state.step;
+    const words = statusInWords(state, app.isRecording);
+    if (status.textContent !== words) status.textContent = words;
+    status.classList.toggle("bad", Boolean(state.failed));
+  });
+  app.on("frame", ({ epoch, step }) => { place.textContent = `Epoch ${epoch}, step ${step}`; });
+  return h("header", { class: "transport" },
+    h("div", { class: "row" },
+      button("Start over", () => app.send("begin"), { title: "Back to the first weights" }), play,
+      button("Step", () => app.send("advance", { steps: 1 }), { title: "Train one step" }),
+      button("Epoch", () => app.send("advance", { epochs: 1 }), { title: "Train one epoch" }),
+      epochsField(app)),
+    time, h("div", { class: "row told" }, place, speedField(app)), status);
+}
+
+// "Train 10 epochs", with the number a field.
+function epochsField(app) {
+  const row = h("form", { class: "row epochs" });
+  app.on("welcome", ({ choices }) => {
+    let epochs = 10;
+    const number = numberField("Epochs", choices.limits.epochs, (value) => { epochs = value; });
+    number.set(epochs);
+    row.replaceChildren(number.row, h("button", { type: "submit" }, "Train"));
+    row.onsubmit = (event) => {
+      event.preventDefault();
+      if (number.isRight()) app.send("advance", { epochs });
+    };
+  });
+  return row;
+}
+
+function speedField(app) {
+  const { field, row } = select("Steps a frame", {}, (value) => {
+    app.pace = value === "slow" ? SLOW : 0;
+    app.send("speed", { steps: value === "slow" ? 1 : Number(value) });
+  });
+  field.append(h("option", { value: "slow" }, "1, slowly"),
+    ...SPEEDS.map((steps) => h("option", { value: steps }, steps)));
+  let known = 10;
+  app.on("state", ({ speed }) => {
+    if (speed === known) return; // perhaps of before the choice that is under way
+    known = speed;
+    if (speed !== 1) app.pace = 0;
+    field.value = app.pace ? "slow" : String(speed);
+  });
+  field.value = String(known);
+  return row;
+}
+
+function statusInWords({ status, step, shown: now, failed }, isRecording) {
+  if (status === "playing") return "Playing";
+  if (status === "replaying") return "Replaying the steps up to here";
+  if (isRecording) return `Recorded: at step ${now} of ${step}`;
+  const dropped = now < step ? "; training from here drops what came after" : "";
+  if (failed && !dropped) return `Diverged at step ${step}`;
+  if (dropped) return `At step ${now} of ${step}${failed ? ", where it diverged" : ""}${dropped}`;
+  return step ? "Paused" : "Ready: the first weights";
 }

@@ -1,0 +1,106 @@
+// Points that are drawn by hand: they are added and removed here, and sent as the data.
+
+import { isPlaying } from "./transport.js";
+
+export const MOST_CLASSES = 5;
+export const MOST_POINTS = 500;
+const FEWEST_POINTS = 2;
+const WITH_CLASSES = ["circle", "xor", "moons", "spirals", "gaussians", "drawn"];
+const OF_THE_PLANE = [...WITH_CLASSES, "plane", "waves", "hills"];
+
+export class Drawing {
+  // `changed` is called when the points or `words` are others.
+  constructor(app, changed) {
+    this.app = app;
+    this.changed = changed;
+    this.isOn = false;
+    this.tool = 0; // a class, or "erase"
+    this.words = "";
+    this.points = null; // those not yet in the session's examples; null: as the examples are
+    this.underWay = 0; // changes that are not yet in the examples
+    this.isAnswered = false;
+    app.on("examples", () => {
+      this.underWay = Math.max(this.underWay - 1, 0);
+      this.isAnswered = !this.underWay;
+    });
+    app.on("state", () => {
+      if (this.isAnswered) this.points = null; // they are in the state's settings
+      this.isAnswered = false;
+      this.changed();
+    });
+    app.on("refused", ({ what }) => {
+      if (what === "settings") this.underWay = Math.max(this.underWay - 1, 0);
+    });
+  }
+
+  // Whether the examples are of another plane than the one that points are drawn in.
+  get isElsewhere() {
+    return !OF_THE_PLANE.includes(this.app.state?.settings.data);
+  }
+
+  turn(isOn) {
+    this.isOn = isOn;
+    this.words = "";
+    if (isOn && this.isElsewhere) this.points ??= [];
+    if (!isOn && !this.points?.length && !this.underWay) this.points = null;
+    this.changed();
+  }
+
+  // The points that a change begins with: those drawn so far, or those of a set in the plane.
+  begin() {
+    if (this.points) return this.points;
+    const { examples, state } = this.app;
+    if (!state) return [];
+    const { data, drawn } = state.settings;
+    if (data === "drawn") return drawn;
+    const { points, targets } = examples;
+    if (!WITH_CLASSES.includes(data) || targets.length > MOST_POINTS) return [];
+    return Array.from(targets, (k, row) => pointOf(points[2 * row], points[2 * row + 1], k));
+  }
+
+  // Add or remove a point as the tool says; `isNear` tells which point would be removed.
+  apply([u, v], isNear, erases = this.tool === "erase") {
+    const before = this.begin();
+    this.words = "";
+    if (erases) {
+      const kept = before.filter((point) => !isNear(point));
+      if (kept.length === before.length) this.words = "There is no point here.";
+      this.points = kept;
+    } else if (before.length >= MOST_POINTS) {
+      this.words = `There are ${MOST_POINTS} points, the most that can be drawn.`;
+    } else {
+      this.points = [...before, pointOf(u, v, this.tool)];
+    }
+    this.changed();
+  }
+
+  clear() {
+    this.points = [];
+    this.words = "";
+    this.send();
+  }
+
+  // Let the network learn from the points; it goes on playing if it does.
+  send() {
+    const { points, app } = this;
+    if (!points) return;
+    const plays = isPlaying(app);
+    if (points.length < FEWEST_POINTS) {
+      this.words ||= `There is ${points.length ? "one point" : "no point"}. Draw some more.`;
+      if (plays) app.send("pause");
+      this.changed();
+      return;
+    }
+    const settings = app.state.settings;
+    const most = points.reduce((k, point) => Math.max(k, point[2] + 1), 2);
+    const before = settings.data === "drawn" ? settings.classes : app.examples.classes.length;
+    const classes = Math.min(Math.max(most, before), MOST_CLASSES);
+    this.underWay += 1;
+    app.change({ data: "drawn", drawn: points, classes });
+    if (plays) app.send("play");
+  }
+}
+
+function pointOf(u, v, k) {
+  return [Number(u.toFixed(3)), Number(v.toFixed(3)), k];
+}

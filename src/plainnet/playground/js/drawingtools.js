@@ -1,0 +1,42 @@
+// The buttons for drawing points: the class that is drawn, the eraser, and Clear.
+
+import { h, newId } from "./dom.js";
+import { markIcon } from "./marks.js";
+import { MOST_CLASSES, MOST_POINTS } from "./drawing.js";
+
+export function drawingTools(app, drawing) {
+  const toggle = h("button", {
+    type: "button", "aria-pressed": false, hidden: app.isRecording,
+    onclick: () => drawing.turn(!drawing.isOn),
+  }, "Draw points");
+  const name = newId("tool");
+  const choice = (tool, ...inside) => {
+    const field = h("input", {
+      type: "radio", name, value: tool, checked: tool === drawing.tool,
+      onchange: () => { drawing.tool = tool; },
+    });
+    return h("label", { class: "tool" }, field, ...inside);
+  };
+  const classes = Array.from({ length: MOST_CLASSES }, (_, k) => {
+    const name = h("span", {}, h("span", { class: "visually-hidden" }, "class "), `${k}`);
+    return choice(k, markIcon(k), name);
+  });
+  const words = h("small", { role: "status" });
+  const row = h("div", { class: "plane-tools", hidden: true },
+    h("fieldset", { class: "row" }, h("legend", { class: "visually-hidden" }, "What is drawn"),
+      classes, choice("erase", "Eraser"),
+      h("button", { type: "button", onclick: () => drawing.clear() }, "Clear")), words);
+  const update = () => {
+    toggle.setAttribute("aria-pressed", drawing.isOn);
+    row.hidden = !drawing.isOn;
+    const count = drawing.isOn ? drawing.begin().length : 0;
+    words.textContent = drawing.words
+      || `${count} of at most ${MOST_POINTS} points. Click or drag; Shift removes.`;
+  };
+  app.on("draw points", () => {
+    if (!drawing.isOn) drawing.turn(true);
+    toggle.scrollIntoView({ block: "nearest" });
+    toggle.focus();
+  });
+  return { toggle, row, update };
+}
