@@ -1,7 +1,124 @@
-// To be written.
+// The data: which examples there are, what the network sees of them, and a table of one's own.
 
-import { h } from "./dom.js";
+import { h, newId, select } from "./dom.js";
+import { checkBox, numberField, sliderField } from "./fields.js";
+import { ownTable } from "./owntable.js";
+
+const MADE = ["circle", "xor", "moons", "spirals", "gaussians", "plane", "waves", "hills"];
+const IN_THE_PLANE = [...MADE, "drawn"];
 
 export function dataPanel(app) {
-  return h("section", { class: "panel" }, "data");
+  const fields = h("div", {});
+  const notes = h("ul", { class: "notes" });
+  const table = ownTable(app);
+  let parts = null;
+  app.on("welcome", ({ choices }) => {
+    parts = partsOf(app, choices, table);
+    fields.replaceChildren(...parts.elements);
+    update();
+  });
+  const update = () => { if (parts && app.state) parts.update(app.state.settings); };
+  app.on("state", update);
+  app.on("examples", (examples) => {
+    notes.replaceChildren(...examples.notes.map((note) => h("li", {}, note)));
+    parts?.showColumns(examples.names);
+  });
+  return h("section", { class: "panel data" }, h("h2", {}, "Data"), fields, notes);
+}
+
+function partsOf(app, choices, table) {
+  const { limits } = choices;
+  const change = (name) => (value) => app.change({ [name]: value });
+  const data = select("Examples", choices.data, (value) => {
+    const isDrawing = value === "drawn" && !app.state.settings.drawn.length;
+    const isChoosing = value === "table" && !app.table;
+    if (isDrawing || isChoosing) data.field.value = app.state.settings.data; // nothing there yet
+    if (isDrawing) app.emit("draw points");
+    else if (isChoosing) table.choose();
+    else app.change({ data: value });
+  });
+  const numbers = {
+    classes: numberField("Classes", limits.classes, change("classes")),
+    points: numberField("Points", limits.points, change("points")),
+    noise: sliderField("Noise", limits.noise, change("noise")),
+    test_share: sliderField("Test share", limits.test_share, change("test_share")),
+    data_seed: numberField("Seed", limits.data_seed, change("data_seed")),
+  };
+  const sample = h("button", {
+    type: "button",
+    onclick: () => {
+      app.change({ data_seed: (app.state.settings.data_seed + 1) % limits.data_seed.most });
+    },
+  }, "New sample");
+  const seed = h("div", { class: "row seed" }, numbers.data_seed.row, sample);
+  const features = featureBoxes(app, choices.features);
+  const columns = columnChoice(app);
+  const row = h("div", { class: "fields" }, numbers.classes.row, numbers.points.row);
+  const elements = [data.row, row, numbers.noise.row, numbers.test_share.row, seed,
+    features.row, table.target, columns.row, table.zone];
+
+  const update = (settings) => {
+    data.field.value = settings.data;
+    for (const [name, { set }] of Object.entries(numbers)) set(settings[name]);
+    const isMade = MADE.includes(settings.data);
+    numbers.classes.row.hidden = !choices.has_classes.includes(settings.data);
+    numbers.points.row.hidden = numbers.noise.row.hidden = !isMade;
+    features.row.hidden = !IN_THE_PLANE.includes(settings.data);
+    features.set(settings.features);
+    columns.set(settings);
+  };
+  return { elements, update, showColumns: columns.show };
+}
+
+// What the network sees of a point: at least one of these.
+function featureBoxes(app, known) {
+  const words = h("small", { class: "wrong", role: "alert" });
+  const boxes = Object.entries(known).map(([name, label]) => {
+    const box = checkBox(label, false, () => {
+      const chosen = boxes.filter((each) => each.field.checked).map((each) => each.name);
+      words.textContent = chosen.length ? "" : "The network needs at least one input.";
+      if (chosen.length) app.change({ features: chosen });
+      else box.field.checked = true;
+    });
+    return { name, ...box };
+  });
+  const row = h("fieldset", { class: "features" }, h("legend", {}, "Inputs"),
+    boxes.map((each) => each.row), words);
+  const set = (features) => {
+    for (const { name, field } of boxes) field.checked = features.includes(name);
+  };
+  return { row, set };
+}
+
+// Which plane through more than two inputs is shown: of two columns, or of the first two principal
+// components.
+function columnChoice(app) {
+  const ids = [newId("column"), newId("column")];
+  let names = [];
+  const fields = ids.map((id, i) => h("select", { id, onchange: () => choose(i) }));
+  const choose = (i) => {
+    const chosen = fields.map((field) => field.value);
+    if (!chosen[i]) app.change({ plane: [] });
+    else {
+      const other = chosen[1 - i];
+      const fits = other && other !== chosen[i];
+      const pair = [chosen[i], fits ? other : names.find((name) => name !== chosen[i])];
+      app.change({ plane: i ? pair.reverse() : pair });
+    }
+  };
+  const row = h("div", { class: "fields columns" }, ids.map((id, i) => h("div", { class: "field" },
+    h("label", { for: id }, i ? "Upward" : "Across"), fields[i])));
+  const show = (columns) => {
+    names = columns;
+    fields.forEach((field, i) => {
+      field.replaceChildren(h("option", { value: "" }, `component ${i + 1}`),
+        ...names.map((name) => h("option", { value: name }, name)));
+    });
+    if (app.state) set(app.state.settings);
+  };
+  const set = ({ data, plane }) => {
+    row.hidden = IN_THE_PLANE.includes(data) || names.length <= 2;
+    fields.forEach((field, i) => { field.value = plane[i] ?? ""; });
+  };
+  return { row, set, show };
 }

@@ -1,7 +1,77 @@
-// To be written.
+// How the network learns. All of it takes effect at once, also during training.
 
-import { h } from "./dom.js";
+import { h, select, shown } from "./dom.js";
+import { numberField } from "./fields.js";
+
+const RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
+const LEARNING_WORDS = {
+  optimizer: "Optimizer", learning_rate: "Learning rate", schedule: "Schedule",
+  batch_size: "Batch size", epochs: "Epoch limit", l1: "L1 penalty", l2: "L2 penalty",
+};
+const MOST_TOLD = 6;
 
 export function learningPanel(app) {
-  return h("section", { class: "panel" }, "learning");
+  const fields = h("div", { class: "fields" });
+  const made = h("div", { class: "made" });
+  let setters = [];
+  app.on("welcome", ({ choices }) => {
+    const change = (name) => (value) => app.change({ [name]: value });
+    const choice = (name) => {
+      const { field, row } = select(LEARNING_WORDS[name], choices[name], change(name));
+      return { row, set: (value) => { field.value = value; } };
+    };
+    const number = (name) => numberField(LEARNING_WORDS[name], choices.limits[name], change(name));
+    const all = {
+      optimizer: choice("optimizer"), schedule: choice("schedule"),
+      usual: usualRates(change("learning_rate")),
+      learning_rate: { ...number("learning_rate") },
+      batch_size: number("batch_size"), epochs: number("epochs"),
+      l1: number("l1"), l2: number("l2"),
+    };
+    all.learning_rate.row.firstChild.textContent = "Exact rate";
+    setters = Object.entries(all);
+    fields.replaceChildren(...setters.map(([, { row }]) => row));
+  });
+  app.on("state", ({ settings, changes }) => {
+    for (const [name, { set }] of setters) set(settings[name === "usual" ? "learning_rate" : name]);
+    made.replaceChildren(...changesInWords(changes, app.welcome.choices));
+  });
+  return h("section", { class: "panel learning" }, h("h2", {}, "Learning"), fields, made);
+}
+
+// A <select> of usual learning rates; another rate is one of its options while it is set.
+function usualRates(send) {
+  const options = Object.fromEntries(RATES.map((rate) => [String(rate), shown(rate)]));
+  const { field, row } = select("Learning rate", {}, (value) => send(Number(value)));
+  const other = h("option", { hidden: true });
+  const byRate = RATES.map((rate) => h("option", { value: rate }, options[rate]));
+  field.append(...byRate, other);
+  const set = (rate) => {
+    other.hidden = RATES.includes(rate);
+    if (!other.hidden) {
+      other.value = String(rate);
+      other.textContent = shown(rate);
+    }
+    field.value = String(rate);
+  };
+  return { row, set };
+}
+
+// The last changes by hand, such as "Step 120: learning rate 0.03".
+function changesInWords(changes, choices) {
+  if (!changes.length) return [];
+  const items = changes.slice(-MOST_TOLD).map((change) =>
+    h("li", {}, `Step ${change.step}: ${changeInWords(change, choices)}`));
+  const left = changes.length - items.length;
+  return [h("h3", {}, "Changed by hand"), h("ul", {}, items),
+    left ? h("small", {}, `and ${left} before`) : null].filter(Boolean);
+}
+
+export function changeInWords({ settings, edit, move }, choices) {
+  if (edit) return `${edit[0]}[${edit[1].join(", ")}] = ${shown(edit[2])}`;
+  if (move) return `unit ${move[1]} of ${move[0]} moved to place ${move[2]}`;
+  return Object.entries(settings).map(([name, value]) => {
+    const text = typeof value === "number" ? shown(value) : choices[name]?.[value] ?? value;
+    return `${LEARNING_WORDS[name].toLowerCase()} ${text}`;
+  }).join(", ");
 }
