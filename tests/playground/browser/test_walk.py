@@ -187,8 +187,8 @@ def test_numbers_of_another_step_are_said_to_be_old(walked):
 def test_a_point_of_the_plane(walked):
     page = walked()
     page.get_by_text("A point of the plane", exact=True).click()
-    page.get_by_label("x₁").fill("0.25")
-    page.get_by_label("x₂").fill("-0.5")
+    page.get_by_role("spinbutton", name="x₁").fill("0.25")
+    page.get_by_role("spinbutton", name="x₂").fill("-0.5")
     page.get_by_role("button", name="Trace the point").click()
     page.get_by_text("A point of the plane, before training: x1 = 0.25, x2 = -0.5").wait_for()
     assert page.locator(".step-backward").count() == 0
