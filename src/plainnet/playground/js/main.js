@@ -22,6 +22,7 @@ export function render({ model, el }) {
   const app = new App(model);
   const root = h("div", { class: "plainnet-playground" });
   app.root = root;
+  root.app = app; // for tests, and for whoever looks inside
   const stop = followTheme(root, () => app.emit("theme", root.dataset.theme));
   el.replaceChildren(root);
   root.append(
