@@ -9,7 +9,9 @@ from typing import Any, TextIO
 from plainnet.callbacks.base import Run
 from plainnet.errors import SettingError, shown
 from plainnet.inspection.doctor.during import (
+    is_leap,
     of_gradients,
+    of_leap,
     of_tensors,
     of_units,
     of_updates,
@@ -104,11 +106,17 @@ class Doctor(Recorder):
         settings = {"clip_norm": run.clip_norm}
         setup = Setup(run.network, None, None, None, run.optimizer, settings)
         yield from of_units(setup, [first, last])
-        yield from of_gradients(setup, [last])
+        yield from of_gradients(setup, [last], can_try=False)
         yield from of_tensors(setup, self.course.moments[-TO_SPEAK:])
         yield from of_clipping(setup, [last])
         yield from of_l1(setup, self.course.moments[-TO_SPEAK:])
-        yield from of_updates(setup, [last])
+        leaps = list(of_leap(setup, self.course))
+        # Where a layer is dead as a whole, or weights have leapt far, small updates say nothing.
+        is_dead = max(last.dead.values(), default=0.0) == 1
+        if leaps or is_dead or is_leap(setup, first):
+            yield from leaps
+        else:
+            yield from of_updates(setup, [last])
 
     def _look(self, run: Run, found: list[Verdict], kind: str) -> None:
         """Count what shows and what is gone; those of epochs apart from those of steps."""

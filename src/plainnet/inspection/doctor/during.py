@@ -55,6 +55,8 @@ USUAL_MOMENTUM = 0.9
 """With more momentum, running statistics are measured again, to see if they lag behind."""
 BEYOND = 3.0
 """A loss this many times that of guessing means that numbers have diverged."""
+LEAPT, LATEST = 2.0, 20
+"""How many times the first loss the mean of the latest is after a step that was far too long."""
 
 
 def of_course(setup: Setup, course: Course) -> Iterator[Verdict]:
@@ -71,7 +73,7 @@ def of_course(setup: Setup, course: Course) -> Iterator[Verdict]:
         yield Verdict(
             "not_finite", "serious", "", f"{course.failed[0].upper()}{course.failed[1:]}.",
             "Lower the learning rate; if that does not help, look at the layer that is named.",
-            with_rate(setup.optimizer, 0.1),
+            lowered(setup, course.moments),
         )  # fmt: skip
 
 
@@ -91,12 +93,12 @@ def of_units(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
             continue
         before = getattr(moments[0], kind).get(path, 0.0)
         what = "give the same for every row" if kind == "dead" else "are at an end of their range"
-        if before >= 0.5 * share:
+        if before >= 0.5 * share and not is_leap(setup, moments[0]):
             remedy = "Start with smaller weights, and biases of zero."
             code = redrawn(setup.network, weights_below(setup.network, path))
         else:
             remedy = "Lower the learning rate: a step that was too long put them there."
-            code = with_rate(setup.optimizer, 0.1)
+            code = lowered(setup, moments)
         yield Verdict(
             f"{kind}_units", "warning" if share >= many else "suspected", path,
             f"{share:.0%} of its units {what}; at the first step it was {before:.0%}. Next to no "
@@ -108,8 +110,13 @@ def of_units(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
 # --- gradients ------------------------------------------------------------------------------------
 
 
-def of_gradients(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
-    """Compares the gradient of the first weights with that of the last."""
+def of_gradients(
+    setup: Setup, moments: Sequence[Moment], *, can_try: bool = True
+) -> Iterator[Verdict]:
+    """Compares the gradient of the first weights with that of the last.
+
+    Without a trial of the remedy to come, clear signs are enough for a warning.
+    """
     names = [name for name in weights_of(setup.network) if name in moments[0].gradients]
     if len(names) < 2:
         return
@@ -123,7 +130,8 @@ def of_gradients(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
         certain = ratio < VANISHING[0] and size < VANISHING[1]
         code = rebuilt(setup.network, _relu) if _has_flat(setup.network) else ""
         yield Verdict(
-            "vanishing_gradients", "warning" if certain and not code else "suspected", first,
+            "vanishing_gradients", "warning" if certain and not (code and can_try) else "suspected",
+            first,
             f"Its gradient is {size:.2g}, {ratio:.2g} of that of {last}: the first layers hardly "
             "learn.",
             "Use activations that do not flatten the signal, such as ReLU, normalise between the "
@@ -186,8 +194,8 @@ def of_updates(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
     """Updates of an unusual size; `of_rate` is more reliable, but costs more."""
     ratio, (low, high) = usual_update(setup, moments), UPDATES
     rate = getattr(setup.optimizer, "learning_rate", None)
-    if not ratio or low <= ratio <= high or rate is None:  # zero: nothing changes at all
-        return
+    if not ratio or np.isnan(ratio) or low <= ratio <= high or rate is None:
+        return  # zero: nothing changes at all; not a number: all weights are zero
     too = "low" if ratio < low else "high"
     yield Verdict(
         f"learning_rate_too_{too}", "warning", "",
@@ -195,6 +203,37 @@ def of_updates(setup: Setup, moments: Sequence[Moment]) -> Iterator[Verdict]:
         "Raise the learning rate." if ratio < low else "Lower the learning rate.",
         with_rate(setup.optimizer, 10 if ratio < low else 0.1),
     )  # fmt: skip
+
+
+def of_leap(setup: Setup, course: Course) -> Iterator[Verdict]:
+    """A first step so long that the loss is still a multiple of what it was before.
+
+    After such a step the weights are so large that later updates look small beside them.
+    """
+    ratio, late = usual_update(setup, course.moments[:1]), course.losses[1:][-LATEST:]
+    if not ratio > UPDATES[1] or not late:
+        return
+    before, now = course.losses[0], float(np.mean(late))
+    if now > LEAPT * before:
+        yield Verdict(
+            "learning_rate_too_high", "serious", "",
+            f"The first update was {ratio:.2g} of the weights (usual: 1e-3), and the loss has gone "
+            f"from {before:.3g} to {now:.3g}.",
+            "Lower the learning rate, and start again.",
+            lowered(setup, course.moments),
+        )  # fmt: skip
+
+
+def lowered(setup: Setup, moments: Sequence[Moment]) -> str:
+    """Code for a tenth of the learning rate, or for the power of ten that the first update asks."""
+    ratio = usual_update(setup, moments[:1])
+    powers = np.log10(ratio / UPDATES[1]) if ratio > 0 else 1.0
+    return with_rate(setup.optimizer, 10.0 ** -int(np.clip(np.ceil(powers), 1, 6)))
+
+
+def is_leap(setup: Setup, moment: Moment) -> bool:
+    """Whether the update was larger than the weights."""
+    return usual_update(setup, [moment]) > 1
 
 
 # --- the learning rate ----------------------------------------------------------------------------
