@@ -44,6 +44,9 @@ class Frames:
         The decision for each example.
     strips : uint8, (columns, 3, 24)
         Histograms of each column's activations, gradients and updates; 255 is the fullest bin.
+
+    Its JSON has `sizes`, for each column the range and the root mean square of the same three, the
+    shares of dead and saturated units, and the ratio of the update to the weights.
     """
 
     def __init__(self, network: Network, examples: Examples) -> None:
@@ -75,7 +78,7 @@ class Frames:
             tiles, scales = self._tiles(signals)
             regions, confidence, scale = self._regions(signals[-1].Y)
             measures = self.measures()
-            strips, numbers = self._strips(record)
+            strips, sizes = self._strips(record)
             decided = network.predict(examples.X)
         kind = np.uint8 if examples.classes else np.float32
         arrays = [
@@ -89,7 +92,7 @@ class Frames:
             "epoch": record.epoch,
             "batch_loss": finite(record.loss),
             "measures": measures,
-            "strips": numbers,
+            "sizes": sizes,
         }
         return content, [np.ascontiguousarray(array) for array in arrays]
 
@@ -157,7 +160,7 @@ class Frames:
         signals = signals_of(self.network, X[:STRIP_ROWS], self._rows_cache)
         by_path = {signal.path: signal for signal in signals}
         strips = np.zeros((len(self.columns), 3, BINS), np.uint8)
-        numbers: list[dict[str, Any]] = []
+        sizes: list[dict[str, Any]] = []
         for i, column in enumerate(self.columns):
             own = [by_path[name] for name, _ in column.layers]
             weights = self._part(record.parameters, column)
@@ -173,8 +176,8 @@ class Frames:
             ):
                 strips[i, j], low, high = histogram(values)
                 said[name] = {"low": low, "high": high, "rms": finite(_rms(values))}
-            numbers.append(said)
-        return strips, numbers
+            sizes.append(said)
+        return strips, sizes
 
     def _part(self, vector: Array, column: Column) -> Array:
         """What belongs to the column's weights."""
