@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,13 @@ from plainnet import initializers, layers, losses, optimizers, schedules
 from plainnet.callbacks import Callback
 from plainnet.errors import SettingError
 from plainnet.initializers import Initializer
-from plainnet.layers import BatchNorm, Dense, Dropout, Layer
+from plainnet.layers import BatchNorm, Dense, Dropout, Graph, Layer
 from plainnet.losses import Loss
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.playground.choices import LOSSES, OF_CLASSES, OF_NUMBERS
 from plainnet.playground.examples import Examples
-from plainnet.playground.settings import Settings
+from plainnet.playground.settings import CHECKS, LayerSettings, Settings
 
 Array = npt.NDArray[Any]
 
@@ -103,6 +103,48 @@ def network_of(settings: Settings, examples: Examples) -> Network:
         input_shape=examples.X.shape[1],
         seed=settings.network_seed,
     )
+
+
+def layers_of(network: Network) -> tuple[LayerSettings, ...] | None:
+    """The hidden layers as settings; None where these cannot say what the network has."""
+    *hidden, last = network.layers
+    if isinstance(network.body, Graph) or not isinstance(last, Dense) or not last.bias:
+        return None
+    found: list[LayerSettings] = []
+    place = len(ORDER)
+    for layer in hidden:
+        name, value = _setting_of(layer)
+        if name == "units":
+            found.append(LayerSettings(value, "identity"))
+        elif name is None or ORDER.index(name) <= place:
+            return None
+        else:
+            found[-1] = replace(found[-1], **{name: value})
+        place = ORDER.index(name)
+    try:
+        checked: tuple[LayerSettings, ...] = CHECKS["layers"]("layers", found)
+    except SettingError:
+        return None
+    return checked
+
+
+ORDER = "units", "batch_norm", "activation", "dropout"
+"""Of the parts of a layer in a network."""
+
+
+def _setting_of(layer: Layer) -> tuple[str | None, Any]:
+    """The name and the value of the setting that makes this layer, or None."""
+    if isinstance(layer, Dense) and layer.bias:
+        return "units", layer.units
+    if isinstance(layer, Dropout):
+        return "dropout", layer.rate
+    config = layer.config()
+    if config == BatchNorm().config():
+        return "batch_norm", True
+    for name, kind in ACTIVATIONS.items():
+        if config == kind().config():
+            return "activation", name
+    return None, None
 
 
 def loss_of(settings: Settings, examples: Examples) -> Loss:

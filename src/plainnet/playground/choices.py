@@ -29,6 +29,7 @@ LIMITS = {
     "epochs": Range(1, 100_000, whole=True),
     "l1": Range(0, 10),
     "l2": Range(0, 10),
+    "clip_norm": Range(0, 1000),
     "step": Range(0, 1_000_000, whole=True),
 }
 
@@ -122,6 +123,7 @@ CHANGEABLE = (
     "epochs",
     "l1",
     "l2",
+    "clip_norm",
 )
 """The settings that may change during training; any other begins it anew."""
 

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from plainnet.playground import stepping, tables
+from plainnet.playground.findings import check_up
+from plainnet.playground.remedies import remedy
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "explain": stepping.explain,
     "line": stepping.line,
     "table": tables.table,
+    "diagnose": check_up,
+    "remedy": remedy,
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.inspection.doctor.diagnosing import LEARNED, diagnose, fresh
+from plainnet.inspection.doctor.diagnosing import FEWEST_ROWS, LEARNED, diagnose, fresh
 from plainnet.inspection.doctor.during import of_course
 from plainnet.inspection.doctor.ending import of_rise
 from plainnet.inspection.doctor.references import floor_of, guessing
@@ -17,7 +17,7 @@ from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.signs import both_ways, signals_of
 from plainnet.inspection.doctor.start import of_first_loss, of_gains
 from plainnet.inspection.doctor.structure import of_symmetry
-from plainnet.inspection.doctor.trials import relative_loss
+from plainnet.inspection.doctor.trials import Trials, relative_loss
 from plainnet.inspection.doctor.verdicts import SEVERITIES, Report, Verdict
 from plainnet.inspection.doctor.watching import Course
 
@@ -32,8 +32,8 @@ ROWS = 256
 """Rows on which the start is examined."""
 LATEST = 20
 """Steps whose mean loss tells whether something has been learned."""
-TRIAL = 300
-"""Steps of each short training of a full check-up."""
+FIRST_STEPS, TRIAL = 100, 300
+"""Steps of each short training, at the start and in a full check-up."""
 OF_RISE = "overfitting", "loss_and_metric_disagree"
 
 
@@ -102,13 +102,14 @@ class Findings:
         with np.errstate(all="ignore"):
             if relative_loss(network, X, y) < LEARNED:
                 return  # it comes from elsewhere, and has been trained
-            setup = Setup(network, X, y, None, training.optimizer)
-            found = [
-                *of_symmetry(network),
-                *of_first_loss(setup, both_ways(network, X, y)),
-                *of_gains(network, signals_of(network, X, new=True), X),
-            ]
-        yield from (each for each in found if each.severity in ("serious", "warning"))
+            settings = {"batch_size": training.settings.batch_size}
+            setup = Setup(network, X, y, None, fresh(training.optimizer), settings)
+            yield from of_symmetry(network)
+            for verdict in of_first_loss(setup, both_ways(network, X, y)):
+                if verdict.severity != "suspected":
+                    yield verdict
+            if len(X) >= FEWEST_ROWS:
+                yield from _confirmed(of_gains(network, signals_of(network, X, new=True), X), setup)
 
     def _seen(self) -> Iterator[Verdict]:
         """What the doctor has seen three times in a row, as far as it means something here."""
@@ -139,6 +140,14 @@ class Findings:
             setup = Setup(training.network, None, None, None, training.optimizer)
             course = Course(moments=training.doctor.course.moments, failed=training.failed)
             yield from (each for each in of_course(setup, course) if each.name == "not_finite")
+
+
+def _confirmed(suspected: Iterable[Verdict], setup: Setup) -> Iterator[Verdict]:
+    """Those whose remedy helps in a short training: few units are off the usual by chance."""
+    for verdict in suspected:
+        judged = Trials(setup, FIRST_STEPS, 0).judged(verdict) if verdict.code else None
+        if judged is not None and judged.severity != "note":
+            yield judged
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:

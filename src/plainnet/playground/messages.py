@@ -17,6 +17,8 @@ drawn       nothing: the page has drawn a frame and can take another
 explain     row, or point of the plane: the example to walk through; see `stepping`
 line        array, index: how this number of that walk is computed
 table       name and target of a CSV file that is dropped in, and its bytes; target may be left out
+diagnose    nothing: a full check-up by the doctor, which takes a second or two
+remedy      name: apply the remedy of the doctor's verdict with this name
 others      see `commands`
 
 kinds       what they bring
@@ -25,10 +27,12 @@ examples    names, classes, n_train, image_shape, labels, low, high, notes; poin
 network     what `Frames.description` says
 state       settings, link, status, step, shown, last, every, steps_per_epoch, changes, failed
 frame       see `Frames`; with curves, a list of points, and curves_from, where they begin
-verdicts    verdicts: what the doctor says
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
 table       name, columns, target, rows, notes: the table that was dropped in
+verdicts    step; verdicts: what the doctor says, the most serious first
+check_up    step, headline, looked_at, left_out: of a full check-up
+done        name, why: the remedy that was applied, and what it has changed
 refused     why, and what: the command that could not be obeyed
 """
 
@@ -101,6 +105,8 @@ FIELDS: dict[str, dict[str, Check]] = {
     "explain": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
     "line": {"array": text(), "index": _INDEX},
     "table": {"name": text(), "target?": text()},
+    "diagnose": {},
+    "remedy": {"name": text()},
 }
 """The fields of each command; a ? marks one that may be left out."""
 

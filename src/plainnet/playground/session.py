@@ -19,6 +19,7 @@ from plainnet.playground import choices, tables
 from plainnet.playground.commands import COMMANDS
 from plainnet.playground.datasets import examples_of
 from plainnet.playground.examples import Examples
+from plainnet.playground.findings import as_json
 from plainnet.playground.frames import Frames
 from plainnet.playground.messages import Message, checked
 from plainnet.playground.past import Record
@@ -244,7 +245,7 @@ class Session:
         self.send(content, arrays)
         if not self.is_playing:
             self.send_state()
-        self._send_verdicts()
+        self.send_verdicts()
 
     def send_state(self) -> None:
         """What the page shows beside the pictures."""
@@ -288,9 +289,9 @@ class Session:
             [examples.points.astype(np.float32), targets],
         )
 
-    def _send_verdicts(self) -> None:
-        found = [vars(each) | {"title": each.title, "advice": each.advice}
-                 for each in self.training.verdicts]  # fmt: skip
+    def send_verdicts(self) -> None:
+        """What the doctor says, if that has changed."""
+        found = [as_json(verdict) for verdict in self.training.verdicts]
         if found != self._said:
             self._said = found
             self.send({"is": "verdicts", "step": self.training.step, "verdicts": found}, [])

@@ -90,6 +90,8 @@ class Settings:
     """After this many epochs, training pauses; playing on trains as many again."""
     l1: float = 0.0
     l2: float = 0.0
+    clip_norm: float = 0.0
+    """Longer gradients are shortened to this length; 0 leaves them as they are."""
     changes: tuple[Change, ...] = ()
     """What was changed by hand during training, in order."""
     step: int = 0

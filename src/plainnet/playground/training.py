@@ -15,24 +15,22 @@ from plainnet.callbacks import Callback
 from plainnet.callbacks.base import Run
 from plainnet.errors import DivergedError, SettingError
 from plainnet.inspection.doctor.callback import Doctor
-from plainnet.inspection.doctor.during import of_course
-from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.verdicts import Verdict
-from plainnet.inspection.doctor.watching import Course
 from plainnet.layers import Dense
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.playground.building import network_of, optimizer_of, schedule_of
 from plainnet.playground.columns import order_after_move
 from plainnet.playground.examples import Examples
+from plainnet.playground.findings import Findings
 from plainnet.playground.past import Past
 from plainnet.playground.settings import Change, Settings
 from plainnet.training import train
 
 Array = npt.NDArray[Any]
 
-LOOK_EVERY = 20
-"""Steps between the doctor's looks."""
+LOOK_EVERY = 10
+"""Steps between the doctor's looks. It speaks at the third in a row, so within thirty steps."""
 
 
 class Training:
@@ -54,6 +52,8 @@ class Training:
         Steps and whole epochs done.
     past : Past
     doctor : Doctor
+    findings : Findings
+        What is wrong, by the doctor.
     failed : str
         Why it cannot go on, such as a loss that became infinite.
     """
@@ -71,6 +71,7 @@ class Training:
         self.made: list[Change] = []
         self._due = list(settings.changes)
         self.past, self.doctor = Past(), Doctor(LOOK_EVERY, stream=io.StringIO())
+        self.findings = Findings(self)
         self._left = self.steps_per_epoch
         self._record(None)
         self.take_due()
@@ -83,12 +84,7 @@ class Training:
     @property
     def verdicts(self) -> list[Verdict]:
         """What the doctor says at present."""
-        found = list(self.doctor.report)
-        if self.failed:
-            setup = Setup(self.network, None, None, None, self.optimizer)
-            course = Course(failed=self.failed)
-            found = [*of_course(setup, course), *found]
-        return found
+        return self.findings.now()
 
     def _record(self, loss: float | None) -> None:
         self.past.add(self.network, self.step, self.epoch, self._left, loss)
@@ -112,6 +108,7 @@ class Training:
                 self.network, X, y,
                 optimizer=self.optimizer, epochs=settings.epochs, batch_size=settings.batch_size,
                 validation_data=self.examples.test, seed=self.rng, progress=False,
+                clip_norm=settings.clip_norm or None,
                 callbacks=[*schedule_of(settings), self.doctor, player],
             )  # fmt: skip
         except DivergedError as error:
