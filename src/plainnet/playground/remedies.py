@@ -208,14 +208,15 @@ def _draw(training: Training, found: Remedy) -> None:
 def _suit_the_weights(training: Training, found: Remedy, verdict: Verdict) -> None:
     """Begin anew where the weights are past saving, by the cause that the playground knows."""
     rate = found.changed.get("learning_rate", math.inf)
-    if verdict.name in OF_UNITS and rate < math.inf and was_edited(training):
-        del found.changed["learning_rate"]  # the units are dead by hand
+    is_usual = training.settings.initialization in USUAL and not was_edited(training)
+    if verdict.name in OF_UNITS and rate < math.inf and not is_usual:
+        del found.changed["learning_rate"]  # the first weights have made them so, or a hand
         found.begins_anew = True
+        _draw(training, found)
     elif rate < training.settings.learning_rate and (
         training.failed or verdict.name in OF_UNITS or is_spoiled(training)
     ):
         found.begins_anew = True
-    is_usual = training.settings.initialization in USUAL and not was_edited(training)
     if verdict.name == "exploding_gradients" and not is_usual:
         found.begins_anew = True
         _draw(training, found)

@@ -217,8 +217,8 @@ def of_leap(setup: Setup, course: Course) -> Iterator[Verdict]:
     if now > LEAPT * before:
         yield Verdict(
             "learning_rate_too_high", "serious", "",
-            f"The first update was {ratio:.2g} of the weights (usual: 1e-3), and the loss has gone "
-            f"from {before:.3g} to {now:.3g}.",
+            f"The first update was {float(f'{ratio:.2g}'):,g} times as large as the weights "
+            f"(usual: 1e-3), and the loss has gone from {before:.4g} to {now:.4g}.",
             "Lower the learning rate, and start again.",
             lowered(setup, course.moments),
         )  # fmt: skip

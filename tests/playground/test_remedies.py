@@ -1,0 +1,312 @@
+"""Each fault that the doctor can see in a playground, made by settings, and its remedy applied."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from plainnet.inspection.doctor.verdicts import Verdict
+from plainnet.playground import findings, remedies
+from plainnet.playground.messages import Message
+from plainnet.playground.session import Session
+from plainnet.playground.settings import Change, LayerSettings, Settings
+from plainnet.playground.wire import packed
+
+RELU, LEAKY = LayerSettings(), LayerSettings(8, "leaky_relu")
+TANH, SIGMOID = LayerSettings(8, "tanh"), LayerSettings(8, "sigmoid")
+
+
+class Page:
+    """A session without a thread, with what it sends."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.session = Session(self._take, Settings(**settings))
+        self.do("hello", link="")
+
+    def _take(self, content: dict[str, Any], buffers: Any) -> None:
+        packed(content, buffers)  # which refuses what JSON cannot say
+        self.got.append(content)
+
+    def do(self, command: str, **fields: Any) -> dict[str, Any]:
+        self.session._obey(Message({"do": command, **fields}))
+        self.session._under_way = 0
+        return self.got[-1]
+
+    def last(self, kind: str) -> dict[str, Any]:
+        return next(content for content in reversed(self.got) if content["is"] == kind)
+
+    @property
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        return {each["name"]: each for each in self.last("verdicts")["verdicts"]}
+
+    def train(self, steps: int) -> None:
+        session, training = self.session, self.session.training
+        goal = training.step + steps
+
+        def after_step() -> bool:
+            if training.step % 10 == 0:
+                session._measure(training.past.at(training.step))
+            return training.step >= goal
+
+        while training.step < goal and not training.failed:
+            training.run(after_step)
+        session.goal = training.step
+        session.look(training.past.at(training.step))
+        session._under_way = 0
+
+    def remedy(self, name: str) -> dict[str, Any]:
+        self.do("remedy", name=name)
+        self.session.goal = self.session.training.step
+        return self.last("done")
+
+    @property
+    def settings(self) -> Settings:
+        return self.session.training.settings
+
+    @property
+    def loss(self) -> float:
+        """On the training rows, in NumPy."""
+        training = self.session.training
+        X, y = training.examples.train
+        P = training.network.predict_proba(X).astype(np.float64)
+        return float(-np.log(np.maximum(P[np.arange(len(y)), y], 1e-300)).mean())
+
+    def flat(self, kind: str) -> float:
+        """The largest share of a layer's units that are dead, or saturated, in NumPy."""
+        network, A = self.session.training.network, self.session.training.examples.train[0]
+        shares, most = [], 0.99 if kind == "dead_units" else 0.85
+        for name in [f"{layer.name}.W" for layer in network.layers if "dense" in layer.name][:-1]:
+            Z = A @ network[name].T + network[name.replace("W", "b")]
+            A = np.maximum(Z, 0) if kind == "dead_units" else np.tanh(Z)
+            is_flat = A == 0 if kind == "dead_units" else np.abs(A) > 0.9
+            shares.append(float(np.mean(is_flat.mean(axis=0) > most)))
+        return max(shares)
+
+
+def killed(step: int) -> tuple[Change, ...]:
+    return tuple(Change(step, edit=("0.dense.b", (i,), -100.0)) for i in range(8))
+
+
+FAULTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("learning_rate_too_high", {"learning_rate": 1000.0}, {"learning_rate": 0.01}),
+    ("learning_rate_too_high", {"learning_rate": 1000.0, "optimizer": "sgd"},
+     {"learning_rate": 0.1}),
+    ("dead_units", {"learning_rate": 1000.0}, {"learning_rate": 0.01}),
+    ("dead_units", {"changes": killed(30)}, {"changes": (), "learning_rate": 0.01}),
+    ("dead_units", {"changes": killed(0)}, {"changes": (), "learning_rate": 0.01}),
+    ("dead_units", {"initialization": "zeros"}, {"initialization": "he"}),
+    ("dead_units", {"initialization": "too_small"}, {"initialization": "he"}),
+    ("symmetric_units", {"initialization": "zeros", "layers": (TANH, TANH)},
+     {"initialization": "glorot"}),
+    ("variance_gain", {"initialization": "too_small"}, {"initialization": "he"}),
+    ("dead_units", {"initialization": "he_without_root", "layers": (RELU,) * 6},
+     {"initialization": "he"}),
+    ("large_start_loss", {"initialization": "too_large"}, {"initialization": "he"}),
+    ("saturated_units", {"initialization": "too_large", "layers": (TANH,) * 3},
+     {"initialization": "glorot"}),
+    ("vanishing_gradients", {"layers": (SIGMOID,) * 8}, {"layers": (RELU,) * 8}),
+    ("never_changes", {"learning_rate": 0.0}, {"learning_rate": 0.001}),
+    ("learning_rate_too_low", {"learning_rate": 1e-6}, {"learning_rate": 1e-5}),
+    ("clipped_steps", {"clip_norm": 0.001, "optimizer": "sgd", "learning_rate": 0.1},
+     {"clip_norm": 0.0}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "settings", "changed"), FAULTS, ids=lambda each: str(each)[:60])
+def test_a_fault_is_seen_within_a_hundred_steps_and_its_remedy_becomes_a_setting(
+    name: str, settings: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    page, without = Page(**settings), Page(**settings)
+    without.train(260)
+
+    page.train(100)
+    assert name in page.verdicts
+    done = page.remedy(name)
+
+    assert done["why"].endswith(".")
+    for setting, value in changed.items():
+        assert getattr(page.settings, setting) == value
+    page.train(260 - page.session.training.step)
+    if name in remedies.OF_UNITS:
+        assert page.flat(name) < min(without.flat(name), 0.5)
+    if name != "saturated_units":  # with which these few rows can be learned by heart
+        assert page.loss < without.loss
+    if name != "learning_rate_too_low":  # which goes up by steps of ten
+        assert name not in page.verdicts
+    state = page.last("state")
+    assert Settings.from_link(state["link"]).to_link() == state["link"]
+
+
+def test_what_is_not_finite_begins_anew_with_a_lower_rate() -> None:
+    page = Page(learning_rate=1000.0, optimizer="sgd", layers=(LEAKY,) * 4)
+    page.train(50)
+    assert page.session.training.failed
+    assert next(iter(page.verdicts)) == "not_finite"
+
+    page.do("remedy", name="not_finite")
+
+    assert page.session.is_playing  # as it was when it failed
+    page.train(100)
+    assert not page.session.training.failed
+    assert page.loss < 2
+
+
+def test_gradients_that_explode_begin_anew_without_the_large_weights() -> None:
+    large = tuple(
+        Change(0, edit=("2.dense.W", (k, i), 100.0 if (k + i) % 2 else -100.0))
+        for k in range(3)
+        for i in range(8)
+    )
+    page = Page(layers=(RELU,), changes=large, optimizer="sgd", learning_rate=1e-5)
+    page.train(40)
+    assert "exploding_gradients" in page.verdicts
+    before = page.session.training.past.at(40).gradients
+
+    page.remedy("exploding_gradients")
+
+    assert page.settings.clip_norm == 1.0
+    page.train(40)
+    assert "exploding_gradients" not in page.verdicts
+    assert np.abs(page.session.training.network["2.dense.W"]).max() < 10
+    assert np.linalg.norm(page.session.training.past.at(40).gradients) < np.linalg.norm(before)
+
+
+def test_overfitting_goes_back_to_the_lowest_loss_of_the_test_rows() -> None:
+    page = Page(noise=0.6, points=60, layers=(LayerSettings(64),) * 3)
+    page.train(300)
+    assert page.verdicts["overfitting"]["severity"] == "serious"
+
+    done = page.remedy("overfitting")
+
+    losses = {step: test for step, _, test, *_ in page.session.curves}
+    best = min(losses, key=lambda step: losses[step])
+    assert page.session.shown.step == best
+    assert f"step {best}" in done["why"]
+
+
+def test_a_small_rise_of_a_small_test_loss_is_no_overfitting() -> None:
+    page = Page()
+    page.train(2600)
+    assert "loss_and_metric_disagree" in page.session.training.doctor.report.names
+    assert page.verdicts == {}
+
+
+def test_a_rate_that_a_schedule_lowers_is_not_too_low() -> None:
+    page = Page(schedule="cosine")
+    page.train(2600)
+    assert "learning_rate_too_low" in page.session.training.doctor.report.names
+    assert "learning_rate_too_low" not in page.verdicts
+
+
+def test_the_default_network_has_nothing_wrong() -> None:
+    page = Page()
+    page.train(300)
+    assert page.verdicts == {}
+
+
+def test_verdicts_are_sent_only_when_they_change() -> None:
+    page = Page(learning_rate=0.0)
+    page.train(50)
+    sent = sum(content["is"] == "verdicts" for content in page.got)
+    page.do("show", step=50)
+    page.do("show", step=50)
+    assert sum(content["is"] == "verdicts" for content in page.got) == sent
+
+
+def test_a_live_remedy_is_a_change_that_a_link_repeats_bit_by_bit() -> None:
+    page = Page(learning_rate=0.0)
+    page.train(40)
+    page.remedy("never_changes")
+    page.train(30)
+
+    other = Page(**vars(Settings.from_link(page.last("state")["link"])) | {"step": 0})
+    other.train(70)
+
+    there, here = (each.session.training.network for each in (page, other))
+    np.testing.assert_array_equal(there.parameters, here.parameters)
+
+
+def test_a_remedy_by_a_name_that_does_not_show_is_refused() -> None:
+    page = Page()
+    answer = page.do("remedy", name="__import__('os')")
+    assert answer["is"] == "refused"
+    assert "at present" in answer["why"]
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("X = X * 2", "other rows or columns"),
+        ("train(network, X, y, class_weight='balanced')", "class weight"),
+        ("from plainnet.optimizers import Lion\noptimizer = Lion(0.1)", "optimizer"),
+        ("import plainnet.layers as l\nfrom plainnet import Network\nnetwork = Network("
+         "[l.Dense(8), l.LayerNorm(), l.Dense(3)], loss=network.loss, input_shape=2)", "network"),
+        ("1 / 0", "does not run"),
+        ("", "no code"),
+    ],
+)  # fmt: skip
+def test_what_settings_cannot_express_is_refused_in_a_sentence(code: str, what: str) -> None:
+    page = Page()
+    before = page.session.training.network.parameters.copy()
+    with pytest.raises(ValueError, match=what):
+        remedies.remedy_of(page.session.training, Verdict("a_fault", "note", "", "", "Do.", code))
+    np.testing.assert_array_equal(page.session.training.network.parameters, before)
+
+
+def test_code_that_only_corrects_a_trained_layer_becomes_edits() -> None:
+    page = Page()
+    page.train(20)
+    W = page.session.training.network["4.dense.W"].copy()
+    code = 'network["4.dense.W"] /= 2'
+    verdict = Verdict("miscalibrated", "warning", "", "It is too sure.", "Divide.", code)
+    found = remedies.remedy_of(page.session.training, verdict)
+
+    why = remedies._apply(page.session, page.session.training, found)
+
+    assert "24 numbers" in why
+    np.testing.assert_array_equal(page.session.training.network["4.dense.W"], W / 2)
+    assert page.session.training.step == 20
+
+
+def test_a_check_up_says_what_it_looked_at_and_changes_nothing(monkeypatch) -> None:
+    monkeypatch.setattr(findings, "TRIAL", 60)
+    page = Page(initialization="too_large", test_share=0.0)
+    page.train(30)
+    before = page.session.training.network.parameters.copy()
+
+    page.do("diagnose")
+
+    said = page.last("check_up")
+    assert said["step"] == 30
+    assert "data" in said["looked_at"]
+    assert "whether others are predicted as well" in said["left_out"]
+    np.testing.assert_array_equal(page.session.training.network.parameters, before)
+
+
+def test_findings_of_a_check_up_can_be_remedied_and_go_with_the_settings(monkeypatch) -> None:
+    monkeypatch.setattr(findings, "TRIAL", 100)
+    page = Page(layers=(LayerSettings(8, "identity"), RELU))
+    page.do("diagnose")
+    assert page.verdicts["missing_activation"]["code"]
+
+    page.remedy("missing_activation")
+
+    assert [each.activation for each in page.settings.layers] == ["relu", "relu"]
+    assert "missing_activation" not in {v.name for v in page.session.training.verdicts}
+
+
+def sentences() -> list[tuple[dict[str, Any], str]]:
+    return [
+        ({"learning_rate": 0.01}, "The learning rate is now 0.01."),
+        ({"l2": 0.1}, "The weight decay is now 0.1."),
+        ({"clip_norm": 0.0}, "Gradients are no longer shortened."),
+        ({"layers": (TANH,)}, "The hidden layers are now 8-tanh."),
+    ]
+
+
+@pytest.mark.parametrize(("changed", "words"), sentences())
+def test_changes_in_words(changed: dict[str, Any], words: str) -> None:
+    in_words: Callable[..., str] = remedies.in_words
+    assert in_words(changed) == words
