@@ -56,6 +56,6 @@ def test_what_settings_cannot_say_is_none(layers) -> None:
 
 
 def test_a_graph_is_none() -> None:
-    graph = Graph([("a", Dense(3), "input")])
+    graph = Graph({"a": (Dense(3), "x")}, inputs="x", outputs="a")
     network = Network(graph, loss=SoftmaxCrossEntropy(), input_shape=2, seed=0)
     assert layers_of(network) is None

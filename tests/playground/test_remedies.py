@@ -6,8 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from plainnet import Network
 from plainnet.inspection.doctor.verdicts import Verdict
+from plainnet.layers import Dense, LayerNorm, ReLU
+from plainnet.losses import SoftmaxCrossEntropy
 from plainnet.playground import findings, remedies
+from plainnet.playground.datasets import examples_of
 from plainnet.playground.messages import Message
 from plainnet.playground.session import Session
 from plainnet.playground.settings import Change, LayerSettings, Settings
@@ -20,9 +24,9 @@ TANH, SIGMOID = LayerSettings(8, "tanh"), LayerSettings(8, "sigmoid")
 class Page:
     """A session without a thread, with what it sends."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, given: Any = None, examples: Any = None, **settings: Any) -> None:
         self.got: list[dict[str, Any]] = []
-        self.session = Session(self._take, Settings(**settings))
+        self.session = Session(self._take, Settings(**settings), given=given, examples=examples)
         self.do("hello", link="")
 
     def _take(self, content: dict[str, Any], buffers: Any) -> None:
@@ -107,6 +111,7 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("saturated_units", {"initialization": "too_large", "layers": (TANH,) * 3},
      {"initialization": "glorot"}),
     ("vanishing_gradients", {"layers": (SIGMOID,) * 8}, {"layers": (RELU,) * 8}),
+    ("strong_regularization", {"l1": 10.0}, {"l1": 0.1}),
     ("never_changes", {"learning_rate": 0.0}, {"learning_rate": 0.001}),
     ("learning_rate_too_low", {"learning_rate": 1e-6}, {"learning_rate": 1e-5}),
     ("clipped_steps", {"clip_norm": 0.001, "optimizer": "sgd", "learning_rate": 0.1},
@@ -268,6 +273,24 @@ def test_code_that_only_corrects_a_trained_layer_becomes_edits() -> None:
     assert "24 numbers" in why
     np.testing.assert_array_equal(page.session.training.network["4.dense.W"], W / 2)
     assert page.session.training.step == 20
+
+
+def test_a_network_that_settings_do_not_describe_takes_what_changes_the_training_alone() -> None:
+    settings = Settings(learning_rate=1000.0)
+    examples = examples_of(settings)
+    layers = [Dense(8), ReLU(), LayerNorm(), Dense(3)]
+    network = Network(layers, loss=SoftmaxCrossEntropy(), input_shape=2, seed=0)
+    page = Page(given=network, examples=examples, learning_rate=1000.0)
+    page.train(60)
+
+    page.remedy(next(name for name, v in page.verdicts.items() if "learning_rate" in v["code"]))
+
+    assert page.settings.learning_rate <= 0.1
+    first = page.session.training.past.at(0).parameters
+    np.testing.assert_array_equal(first, network.parameters)
+    verdict = Verdict("a_fault", "note", "", "", "Do.", 'network["0.dense.W"] *= 2')
+    page.session.training.findings._report = (page.settings, [verdict])
+    assert "was given" in page.do("remedy", name="a_fault")["why"]
 
 
 def test_a_check_up_says_what_it_looked_at_and_changes_nothing(monkeypatch) -> None:

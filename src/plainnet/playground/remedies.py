@@ -46,8 +46,10 @@ class Trial:
     y: Array
     validation: tuple[Array, Array] | None
     optimizer: Optimizer
-    train: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any]
     """The arguments with which it calls `train`."""
+    built_anew: bool
+    """Whether its network is another object."""
 
 
 def tried(training: Training, code: str) -> Trial:
@@ -68,6 +70,7 @@ def tried(training: Training, code: str) -> Trial:
             "optimizer": training.optimizer,
         }
     )
+    network = names["network"]
     names["train"] = lambda *_, **changed: given.update(changed)
     try:
         with np.errstate(all="ignore"):
@@ -77,7 +80,8 @@ def tried(training: Training, code: str) -> Trial:
     except Exception as error:
         raise SettingError(f"the code of this remedy does not run here: {error}") from error
     kinds = ("network", "X", "y", "validation", "optimizer")
-    return Trial(**{name: names[name] for name in kinds}, train=given)
+    built_anew = names["network"] is not network
+    return Trial(**{name: names[name] for name in kinds}, train=given, built_anew=built_anew)
 
 
 @dataclass
@@ -148,6 +152,9 @@ def _compare_optimizer(training: Training, trial: Trial, found: Remedy) -> None:
         found.changed["learning_rate"] = float(f"{rate:.3g}")
     if then.weight_decay != now.weight_decay:
         found.changed["l2"] = then.weight_decay
+    if then.l1 != now.l1:
+        found.changed["l1"] = then.l1
+        found.begins_anew = True  # it has made weights 0 that would stay alike
 
 
 def _compare_arguments(training: Training, trial: Trial, found: Remedy) -> None:
@@ -169,10 +176,10 @@ def _compare_arguments(training: Training, trial: Trial, found: Remedy) -> None:
 def _compare_network(training: Training, trial: Trial, found: Remedy, verdict: Verdict) -> None:
     now, then = training.network, trial.network
     layers, before = layers_of(then), layers_of(now)
-    if layers is None or then.input_shape != now.input_shape:
+    is_another = trial.built_anew or layers != before
+    if is_another and (layers is None or then.input_shape != now.input_shape):
         raise _inexpressible("such a network")
-    is_another = then.tensors.keys() != now.tensors.keys() or layers != before
-    if is_another:
+    if is_another and layers != before:
         found.changed["layers"] = layers
         found.begins_anew, found.stops_early = True, False
     elif verdict.name in OF_RESULT:
@@ -305,7 +312,7 @@ def in_words(changed: Mapping[str, Any]) -> str:
     return " ".join(said)
 
 
-NAMES = {"l2": "weight decay", "epochs": "number of epochs"}
+NAMES = {"l1": "L1 penalty", "l2": "weight decay", "epochs": "number of epochs"}
 
 
 def _listed(layers: tuple[LayerSettings, ...]) -> str:
