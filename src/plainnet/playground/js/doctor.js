@@ -1,16 +1,17 @@
 // The doctor's verdicts as they come true, each with a button that applies its remedy.
 
 import { h, newId } from "./dom.js";
+import { layerTitle } from "./strips.js";
 
 const SEVERITY_WORDS = { serious: "Serious", warning: "Warning", note: "Note" };
 
-// The column of the diagram that a verdict is about, by the path of a layer or the name of a tensor.
+// Which column of the diagram a verdict is about, by a layer's path or a tensor's name; or -1.
 function doctorsColumn(app, where) {
   const isThere = ([name]) => where === name || where.startsWith(`${name}.`);
-  return app.network?.columns.find((column) => column.layers.some(isThere));
+  return app.network?.columns.findIndex((column) => column.layers.some(isThere)) ?? -1;
 }
 
-function verdictCard(app, verdict) {
+function verdictCard(app, verdict, applied) {
   const title = h("strong", {});
   const severity = h("span", { class: "severity" });
   const place = h("button", { type: "button", class: "verdict-place" });
@@ -26,11 +27,12 @@ function verdictCard(app, verdict) {
   const card = { element, refuse, update, code: "" };
   apply.addEventListener("click", () => {
     refusal.hidden = true;
+    applied(verdict.name);
     app.send("remedy", { name: verdict.name });
   });
   place.addEventListener("click", () => {
-    const column = doctorsColumn(app, card.where);
-    if (column) app.select({ kind: "layer", name: column.name });
+    const i = doctorsColumn(app, card.where);
+    if (i >= 0) app.select({ kind: "layer", name: app.network.columns[i].name });
   });
 
   function refuse(why) {
@@ -45,11 +47,12 @@ function verdictCard(app, verdict) {
     severity.textContent = SEVERITY_WORDS[now.severity] ?? now.severity;
     const words = now.name.replaceAll("_", " ");
     title.textContent = words[0].toUpperCase() + words.slice(1);
-    const isLayer = now.where && doctorsColumn(app, now.where);
+    const i = now.where ? doctorsColumn(app, now.where) : -1;
     place.hidden = !now.where;
-    place.disabled = !isLayer;
-    place.textContent = now.where;
-    place.title = isLayer ? "Show this layer" : "";
+    place.disabled = i < 0;
+    const layer = i < 0 ? "" : `${layerTitle(app.network.columns, i)}: `;
+    place.textContent = `${layer}${now.where}`;
+    place.title = i < 0 ? "" : "Show this layer";
     evidence.textContent = now.evidence;
     advice.textContent = now.advice;
     apply.textContent = "Apply the remedy";
@@ -61,8 +64,8 @@ function verdictCard(app, verdict) {
   return card;
 }
 
-function findingsInWords(n) {
-  return n === 1 ? "1 finding" : `${n} findings`;
+function findingsInWords({ length }) {
+  return length === 1 ? "1 finding" : `${length} findings`;
 }
 
 export function doctorPanel(app) {
@@ -76,6 +79,7 @@ export function doctorPanel(app) {
   const report = h("div", { class: "check-up", role: "status" });
   const cards = new Map();
   let isExamining = false;
+  let asked = ""; // the verdict whose remedy was applied last
 
   function examine() {
     isExamining = button.disabled = true;
@@ -98,13 +102,13 @@ export function doctorPanel(app) {
     const fresh = verdicts.filter((verdict) => !cards.has(verdict.name));
     verdicts.forEach((verdict, i) => {
       if (cards.has(verdict.name)) cards.get(verdict.name).update(verdict);
-      else cards.set(verdict.name, verdictCard(app, verdict));
+      else cards.set(verdict.name, verdictCard(app, verdict, (name) => { asked = name; }));
       const { element } = cards.get(verdict.name);
       if (list.children[i] !== element) list.insertBefore(element, list.children[i] ?? null);
     });
     nothing.hidden = verdicts.length > 0;
     list.hidden = !verdicts.length;
-    heading.textContent = verdicts.length ? `Doctor: ${findingsInWords(verdicts.length)}` : "Doctor";
+    heading.textContent = verdicts.length ? `Doctor: ${findingsInWords(verdicts)}` : "Doctor";
     if (fresh.length) {
       said.textContent = `The doctor says: ${fresh.map((each) => each.title).join("; ")}.`;
     }
@@ -116,8 +120,7 @@ export function doctorPanel(app) {
   });
   app.on("refused", ({ what, why }) => {
     if (what === "remedy") {
-      const card = [...cards.values()].find((each) => each.element.contains(document.activeElement));
-      card?.refuse(why);
+      cards.get(asked)?.refuse(why);
     } else if (what === "diagnose" && isExamining) {
       examined();
       report.replaceChildren(h("p", {}, why));

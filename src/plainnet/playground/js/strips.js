@@ -79,19 +79,22 @@ function ratioCurve() {
   return { element, draw };
 }
 
-function layerRow(app, column) {
+// "Layer 2", as in the diagram.
+export function layerTitle(columns, i) {
+  return i === columns.length - 1 ? "Output" : `Layer ${i + 1}`;
+}
+
+function layerRow(column, i, columns) {
   const cells = STRIP_TITLES.map(histogramCell);
   const curve = ratioCurve();
   const shares = h("small", { class: "shares" });
-  const code = column.layers.map(([, each]) => each.replace(/, initializer=.*\)$/, ")")).join(" → ");
-  const name = h("button", {
-    type: "button", title: "Show this layer",
-    onclick: () => app.select({ kind: "layer", name: column.name }),
-  }, column.name);
-  const element = h("li", { class: "strip-row" },
-    h("div", { class: "strip-name" }, name, h("small", {}, code), shares),
+  const shortened = (code) => code.replace(/, initializer=.*\)$/, ")");
+  const code = column.layers.map(([, each]) => shortened(each)).join(" → ");
+  const element = h("li", { class: "strip-row", tabindex: -1 },
+    h("div", { class: "strip-name" }, h("strong", {}, layerTitle(columns, i)),
+      h("small", {}, `${column.name}: ${code}`), shares),
     cells.map((cell) => cell.element), curve.element);
-  const update = (frame, i, kept, colors) => {
+  const update = (frame, kept, colors) => {
     const sizes = frame.sizes[i];
     cells.forEach((cell, j) => {
       const start = (3 * i + j) * STRIP_BINS;
@@ -107,14 +110,14 @@ function layerRow(app, column) {
     if (shares.textContent !== text) shares.textContent = text;
     shares.classList.toggle("many", Math.max(sizes.dead, sizes.saturated) >= 0.5);
   };
-  return { element, update };
+  return { element, update, name: column.name };
 }
 
 // A bar for each layer, on a scale of decades.
-function gradientBar(column) {
+function gradientBar(column, i, columns) {
   const bar = h("div", { class: "gradient-bar" });
   const value = h("span", { class: "gradient-value" });
-  const element = h("li", {}, h("span", { class: "gradient-name" }, column.name),
+  const element = h("li", {}, h("span", { class: "gradient-name" }, layerTitle(columns, i)),
     h("div", { class: "gradient-track" }, bar), value);
   const update = (rms) => {
     bar.style.width = `${100 * alongDecades(rms, LEAST_DECADE, MOST_DECADE)}%`;
@@ -155,21 +158,20 @@ export function stripsPanel(app) {
   let rows = [];
   let gradients = [];
   let kept = [];
-  let seen = null;
+  let isSeen = false; // near the window, in a tab that is open; asking at each frame costs more
   const colorsOf = () => (isDark(app.root)
     ? ["#7db4f0", "#f0a040", "#6fd09a"] : ["#2569be", "#b35c00", "#1b6e3c"]);
 
   function draw() {
     const frame = app.frame;
-    if (!frame || frame.sizes.length !== rows.length || !element.checkVisibility()) return;
-    seen = frame;
+    if (!frame || frame.sizes.length !== rows.length || !isSeen) return;
     const colors = colorsOf();
-    rows.forEach((row, i) => row.update(frame, i, kept, colors));
+    rows.forEach((row) => row.update(frame, kept, colors));
     gradients.forEach((bar, i) => bar.update(frame.sizes[i].gradients.rms));
   }
 
   app.on("network", ({ columns }) => {
-    rows = columns.map((column) => layerRow(app, column));
+    rows = columns.map(layerRow);
     gradients = columns.map(gradientBar);
     list.replaceChildren(...rows.map((row) => row.element));
     bars.replaceChildren(...gradients.map((bar) => bar.element));
@@ -181,6 +183,19 @@ export function stripsPanel(app) {
     draw();
   });
   app.on("theme", draw);
-  new ResizeObserver(() => { if (seen !== app.frame) draw(); }).observe(element);
+  app.on("select", (selection) => { // a layer comes to the front, such as one that is not well
+    for (const row of rows) {
+      const isIt = selection?.kind === "layer" && row.name === selection.name;
+      row.element.toggleAttribute("data-chosen", isIt);
+      if (!isIt) continue;
+      element.dispatchEvent(new Event("show"));
+      row.element.focus({ preventScroll: true });
+      row.element.scrollIntoView({ block: "center" });
+    }
+  });
+  new IntersectionObserver((entries) => {
+    isSeen = entries[entries.length - 1].isIntersecting;
+    draw();
+  }, { rootMargin: "300px 0px" }).observe(element);
   return element;
 }
