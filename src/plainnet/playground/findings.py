@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.inspection.doctor.diagnosing import FEWEST_ROWS, LEARNED, diagnose, fresh
-from plainnet.inspection.doctor.during import of_course
+from plainnet.inspection.doctor.during import UNLEARNED, of_course
 from plainnet.inspection.doctor.ending import of_rise
 from plainnet.inspection.doctor.references import floor_of, guessing
 from plainnet.inspection.doctor.setups import Setup
 from plainnet.inspection.doctor.signs import both_ways, signals_of
 from plainnet.inspection.doctor.start import of_first_loss, of_gains
 from plainnet.inspection.doctor.structure import of_symmetry
+from plainnet.inspection.doctor.thresholds import TO_SPEAK
 from plainnet.inspection.doctor.trials import Trials, relative_loss
 from plainnet.inspection.doctor.verdicts import SEVERITIES, Report, Verdict
 from plainnet.inspection.doctor.watching import Course
@@ -46,7 +47,8 @@ class Findings:
     def __init__(self, training: Training) -> None:
         self._training = training
         self._start: tuple[Record, list[Verdict]] | None = None
-        self._rise: tuple[int, list[Verdict]] = (0, [])
+        self._rise: list[Verdict] = []
+        self._epochs = self._rises = 0
         self._report: tuple[Settings, Report] | None = None
         _, y = training.examples.train
         loss, dtype = training.network.loss, training.network.dtype
@@ -66,10 +68,15 @@ class Findings:
         return sorted(first.values(), key=lambda verdict: SEVERITIES.index(verdict.severity))
 
     @property
+    def left(self) -> float:
+        """The latest losses as a share of the loss of guessing."""
+        latest = self._training.doctor.course.losses[-LATEST:]
+        return (float(np.mean(latest)) - self._floor) / (self._span or 1.0) if latest else np.inf
+
+    @property
     def has_learned(self) -> bool:
         """Whether the latest losses are below that of guessing."""
-        latest = self._training.doctor.course.losses[-LATEST:]
-        return bool(latest) and float(np.mean(latest)) - self._floor < LEARNED * self._span
+        return self.left < LEARNED
 
     def check_up(self) -> Report:
         """Diagnose copies: the data, the start, a short training, and what is learned."""
@@ -115,24 +122,29 @@ class Findings:
         """What the doctor has seen three times in a row, as far as it means something here."""
         training = self._training
         for verdict in training.doctor.report:
-            if verdict.name == "learning_rate_too_low" and training.settings.schedule != "constant":
-                continue  # which is what the schedule is for
+            is_due = training.settings.schedule != "constant" or self.left < UNLEARNED
+            if verdict.name == "learning_rate_too_low" and is_due:
+                continue  # which the schedule is for, or little is left to learn
             if verdict.name not in OF_RISE:
                 yield verdict
-        if any(verdict.name in OF_RISE for verdict in training.doctor.report) and self.has_learned:
+        if self.has_learned:
             yield from self._risen()
 
     def _risen(self) -> list[Verdict]:
-        """The doctor's words on the test loss, with the rows by which to tell a small rise."""
+        """Words on the test loss, with the rows by which to tell a small rise.
+
+        Epoch by epoch, it may be the accuracy that disagrees, or not: either counts.
+        """
         training, history = self._training, self._training.doctor.history
-        epochs = len(history["loss"])
-        if epochs != self._rise[0]:
+        epochs = len(history["loss"]) if history else 0
+        if epochs != self._epochs:
             setup = Setup(
                 training.network, *training.examples.train, training.examples.test,
                 training.optimizer,
             )  # fmt: skip
-            self._rise = epochs, list(of_rise(setup, history))
-        return self._rise[1]
+            self._rise = list(of_rise(setup, history))
+            self._epochs, self._rises = epochs, self._rises + 1 if self._rise else 0
+        return self._rise if self._rises >= TO_SPEAK else []
 
     def _failure(self) -> Iterator[Verdict]:
         training = self._training
