@@ -35,6 +35,8 @@ LATEST = 20
 """Steps whose mean loss tells whether something has been learned."""
 FIRST_STEPS, TRIAL = 100, 300
 """Steps of each short training, at the start and in a full check-up."""
+FEW_EPOCHS = 5
+"""A training of fewer is judged as one that is about to begin."""
 OF_RISE = "overfitting", "loss_and_metric_disagree"
 
 
@@ -86,7 +88,7 @@ class Findings:
             settings["clip_norm"] = training.settings.clip_norm
         report = diagnose(
             training.network, *training.examples.train, fresh(training.optimizer),
-            history=training.doctor if training.step else None,
+            history=training.doctor if training.epoch >= FEW_EPOCHS else None,
             validation=training.examples.test, steps=TRIAL, **settings,
         )  # fmt: skip
         self._report = training.settings, report
