@@ -1,18 +1,20 @@
 """The settings of a playground: all that decides what its network sees, is, and learns.
 
 They are plain data: JSON for the page, and readable text for a link, in which only what differs
-from the defaults is written: `data=circle&layers=4-tanh,4-tanh&learning_rate=0.03`.
+from the defaults is written: `data=circle&layers=4-tanh,4-tanh&learning_rate=0.03`. `links` has the
+forms of the values.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from math import isfinite
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote
 
 from plainnet.errors import SettingError, shown
 from plainnet.playground.choices import (
@@ -27,6 +29,7 @@ from plainnet.playground.choices import (
     SCHEDULES,
     Range,
 )
+from plainnet.playground.links import plain, read, written
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class LayerSettings:
     dropout: float = 0.0
 
     def __str__(self) -> str:
-        drop = f"drop{self.dropout:g}" if self.dropout else ""
+        drop = f"drop{plain(self.dropout)}" if self.dropout else ""
         parts = [str(self.units), self.activation, "bn" if self.batch_norm else "", drop]
         return "-".join(part for part in parts if part)
 
@@ -58,6 +61,40 @@ class Change:
     """A tensor's name, the index of an element, and its new value."""
     move: tuple[str, int, int] | None = None
     """The name of a dense layer, and from which place to which one of its units moves."""
+
+    def __str__(self) -> str:
+        if self.edit is not None:
+            tensor, index, value = self.edit
+            return f"{self.step}:{tensor}({','.join(map(str, index))})={plain(value)}"
+        if self.move is not None:
+            layer, start, end = self.move
+            return f"{self.step}:{layer}({start}-{end})"
+        assert self.settings is not None  # exactly one is set
+        pairs = (f"{name}={written(name, value)}" for name, value in self.settings.items())
+        return f"{self.step}:{','.join(pairs)}"
+
+
+def with_change(changes: Sequence[Change], change: Change) -> list[Change]:
+    """These changes and another; it takes the place of the last if that had the same subject.
+
+    Raises
+    ------
+    SettingError
+        If there are too many.
+    """
+    before = [*changes]
+    if before and before[-1].step == change.step:
+        last = before[-1]
+        if last.settings is not None and change.settings is not None:
+            change = replace(change, settings={**last.settings, **change.settings})
+            before.pop()
+        elif last.edit is not None and change.edit is not None and last.edit[:2] == change.edit[:2]:
+            before.pop()
+    if len(before) >= MOST_CHANGES:
+        raise SettingError(
+            f"a training can be changed by hand {MOST_CHANGES} times; to go on, begin it anew"
+        )
+    return [*before, change]
 
 
 @dataclass(frozen=True)
@@ -135,7 +172,7 @@ class Settings:
         for each in fields(self):
             value = getattr(self, each.name)
             if value != each.default:
-                parts.append(f"{each.name}={quote(_written(each.name, value), safe=SAFE)}")
+                parts.append(f"{each.name}={quote(written(each.name, value), safe=SAFE)}")
         return "&".join(parts)
 
     @classmethod
@@ -148,66 +185,13 @@ class Settings:
         for name, value in pairs:
             if name in form:
                 raise SettingError(f"the link has {name} twice")
-            form[name] = _read(name, value)
+            form[name] = read(name, value)
         return cls.from_json(form)
 
 
 LONGEST_LINK = 100_000
-SAFE = ",-.:;*()^"
-
-
-# --- as text in a link ------------------------------------------------------------------------
-
-
-def _written(name: str, value: Any) -> str:
-    if name == "layers":
-        return ",".join(map(str, value)) or "none"
-    if name == "drawn":
-        return ";".join(f"{x:g},{y:g},{t:g}" for x, y, t in value)
-    if name == "changes":
-        plain = [{k: v for k, v in asdict(each).items() if v is not None} for each in value]
-        return json.dumps(plain, separators=(",", ":"))
-    if isinstance(value, tuple):  # names of columns may have commas of their own
-        return ",".join(each.replace("%", "%25").replace(",", "%2C") for each in value)
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _read(name: str, text: str) -> Any:
-    """The JSON form of a setting in a link; what makes no sense is left for the check to refuse."""
-    if name == "layers":
-        return [_layer_of(part) for part in text.split(",")] if text != "none" else []
-    if name == "drawn":
-        return [[_number_of(number) for number in point.split(",")] for point in text.split(";")]
-    if name == "changes":
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            return text
-    if name in ("features", "plane"):
-        return [unquote(each) for each in text.split(",")] if text else []
-    return _number_of(text) if name in LIMITS else text
-
-
-def _number_of(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _layer_of(text: str) -> Any:
-    units, *rest = text.split("-")
-    form: dict[str, Any] = {"units": _number_of(units)}
-    for part in rest:
-        if part == "bn":
-            form["batch_norm"] = True
-        elif part.startswith("drop"):
-            form["dropout"] = _number_of(part.removeprefix("drop"))
-        else:
-            form["activation"] = part
-    return form
+SAFE = ",-.:;*()^="
+NAME = re.compile(r"[\w.]{1,200}", re.ASCII)
 
 
 # --- checks -----------------------------------------------------------------------------------
@@ -222,7 +206,7 @@ def _number(name: str, value: Any, limits: Range | None = None) -> Any:
         raise SettingError(
             f"{name} must be {kind} from {limits.least:g} to {limits.most:g}; got {shown(value)}"
         )
-    return value if limits.whole else float(value)
+    return value if limits.whole else float(value) + 0.0  # no negative zero
 
 
 def _one_of(known: Mapping[str, Any]) -> Any:
@@ -235,8 +219,10 @@ def _one_of(known: Mapping[str, Any]) -> Any:
 
 
 def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or len(value) > LONGEST_NAME:
-        raise SettingError(f"{name} must be a text; got {shown(value)}")
+    if not isinstance(value, str) or len(value) > LONGEST_NAME or SURROGATES.search(value):
+        raise SettingError(
+            f"{name} must be a text of at most {LONGEST_NAME} characters; got {shown(value)}"
+        )
     return value
 
 
@@ -274,7 +260,8 @@ def _points(name: str, value: Any) -> tuple[tuple[float, float, float], ...]:
         three = _list(f"{name}[{i}]", point, 3)
         if len(three) != 3:
             raise SettingError(f"{name}[{i}] must be x1, x2 and a target; got {shown(point)}")
-        points.append(tuple(_number(f"{name}[{i}]", each, Range(-100, 100)) for each in three))
+        numbers = (_number(f"{name}[{i}]", each, Range(-100, 100)) for each in three)
+        points.append(tuple(round(each, 3) for each in numbers))
     return tuple(points)
 
 
@@ -295,13 +282,17 @@ def _plane(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _changes(name: str, value: Any) -> tuple[Change, ...]:
-    changes = [_change(f"{name}[{i}]", e) for i, e in enumerate(_list(name, value, MOST_CHANGES))]
+    changes = [
+        checked_change(each, f"{name}[{i}]")
+        for i, each in enumerate(_list(name, value, MOST_CHANGES))
+    ]
     if any(one.step > other.step for one, other in pairwise(changes)):
         raise SettingError(f"{name} must be in the order of their steps")
     return tuple(changes)
 
 
-def _change(name: str, value: Any) -> Change:
+def checked_change(value: Any, name: str = "a change") -> Change:
+    """A change by hand, checked as far as that needs no network."""
     if isinstance(value, Change):
         value = {k: v for k, v in asdict(value).items() if v is not None}
     kinds = ("settings", "edit", "move")
@@ -313,11 +304,15 @@ def _change(name: str, value: Any) -> Change:
         )
     step = _number(f"{name}.step", form["step"], LIMITS["step"])
     if "settings" in form:
-        return Change(step, settings=checked_changes(form["settings"]))
+        return Change(step, settings=_changed_settings(form["settings"]))
     given = _list(f"{name}.{what[0]}", form[what[0]], 3)
     if len(given) != 3:
         raise SettingError(f"{name}.{what[0]} must have three parts; got {shown(given)}")
-    first = _text(f"{name}.{what[0]}", given[0])
+    first = given[0]
+    if not isinstance(first, str) or not NAME.fullmatch(first):
+        raise SettingError(
+            f"{name}.{what[0]} must begin with a name such as 0.dense; got {shown(first)}"
+        )
     place = Range(0, 2**20, whole=True)
     if what[0] == "move":
         return Change(step, move=(first, _number(name, given[1], place),
@@ -326,7 +321,7 @@ def _change(name: str, value: Any) -> Change:
     return Change(step, edit=(first, index, _number(f"{name}.edit", given[2], Range(-1e6, 1e6))))
 
 
-def checked_changes(form: Any) -> dict[str, Any]:
+def _changed_settings(form: Any) -> dict[str, Any]:
     """Settings that may change during training, checked."""
     if not isinstance(form, Mapping) or not form:
         raise SettingError(f"a change of settings is an object of names; got {shown(form)}")
@@ -343,6 +338,8 @@ MOST = 8
 MOST_DRAWN = 500
 MOST_CHANGES = 200
 LONGEST_NAME = 200
+SURROGATES = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which no link can have."""
 
 CHECKS: dict[str, Any] = {
     **dict.fromkeys(LIMITS, _number),
