@@ -93,15 +93,14 @@ def order_after_move(network: Network, layer: str, start: int, end: int) -> Arra
     places = np.arange(network.parameters.size)
     names = [each.name for each in network.layers]
     at = names.index(layer)
-    moved = list(range(network.tensors[f"{layer}.W"].shape[0]))
-    moved.insert(end, moved.pop(start))
+    moved = after_move(network.tensors[f"{layer}.W"].shape[0], start, end)
     views = {each["name"]: each for each in tensors_of(network)}
 
     def permute(name: str, axis: int) -> None:
         view = views[name]
         index = np.ogrid[tuple(slice(n) for n in view["shape"])]
         source = list(index)
-        source[axis] = np.array(moved).reshape(index[axis].shape)
+        source[axis] = moved.reshape(index[axis].shape)
 
         def flat(at: list[Any]) -> Any:
             return view["start"] + sum(i * s for i, s in zip(at, view["strides"], strict=True))
@@ -115,3 +114,21 @@ def order_after_move(network: Network, layer: str, start: int, end: int) -> Arra
         for name in following.declared:
             permute(f"{following.name}.{name}", 0)
     return places
+
+
+def after_move(units: int, start: int, end: int) -> Array:
+    """Which unit stands in each place after one has moved from `start` to `end`."""
+    moved = list(range(units))
+    moved.insert(end, moved.pop(start))
+    return np.array(moved)
+
+
+def state_of_units(network: Network, layer: str) -> list[Array]:
+    """The running state, number by number, of the units of a dense layer."""
+    at = [each.name for each in network.layers].index(layer) + 1
+    found: list[Array] = []
+    for following in network.layers[at:]:
+        if isinstance(following, Dense):
+            break
+        found += [network.state_tensors[f"{following.name}.{n}"] for n in following.declared_state]
+    return found

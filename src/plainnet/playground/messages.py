@@ -4,7 +4,7 @@ The page sends `{"do": command, ...}`, and the session answers with `{"is": kind
 bring buffers of bytes. Everything that comes from a page is checked here before anyone reads it.
 
 commands    what they bring
-hello       link: the settings of a link, or ""
+hello       link: the settings of a link; without one, the page is shown what there is
 settings    change: some of the settings; those that may change during training do at once
 begin       nothing: back to the first weights of the same network
 play, pause
@@ -52,6 +52,11 @@ class Message:
 
     content: Any
     buffers: tuple[bytes, ...] = ()
+
+
+def refusal(what: str, why: str) -> dict[str, Any]:
+    """The answer to a command that cannot be obeyed."""
+    return {"is": "refused", "what": what[:40], "why": why}
 
 
 Check = Callable[[Any], bool]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -39,6 +39,12 @@ class Record:
     left: int
     loss: float | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """The memory of its arrays."""
+        arrays = (self.parameters, self.state, self.gradients, self.update)
+        return sum(array.nbytes for array in arrays)
+
 
 class Past:
     """Records by their steps; the last is always there."""
@@ -50,28 +56,23 @@ class Past:
         self.last: Record | None = None
 
     def add(self, network: Network, step: int, epoch: int, left: int, loss: float | None) -> None:
-        """Record the network as it is; a step that is recorded again is replaced."""
-        before = self.last
-        now = network.parameters.copy()
-        same = before is None or before.step == step
-        gradients = before.gradients if same and before else network.gradients.copy()
-        update = (
-            before.update if same and before else now - before.parameters if before else now * 0
-        )
-        self.last = Record(
-            step,
-            now,
-            network.state.copy(),
-            gradients if step else now * 0,
-            update,
-            epoch,
-            left,
-            loss,
-        )
-        if step % self.every == 0:
-            self.records[step] = self.last
-            size = sum(each.nbytes for each in (now, self.last.state, self.last.gradients, update))
-            while len(self.records) > max(self.most_bytes // max(size, 1), 2):
+        """Record the network as it is after another step."""
+        now, before = network.parameters.copy(), self.last
+        gradients = network.gradients.copy() if before else now * 0
+        update = now - before.parameters if before else now * 0
+        self._keep(Record(step, now, network.state.copy(), gradients, update, epoch, left, loss))
+
+    def amend(self, **changed: Any) -> None:
+        """Replace parts of the last record: something was changed by hand after its step."""
+        assert self.last is not None  # a training records its start
+        self._keep(replace(self.last, **changed))
+
+    def _keep(self, record: Record) -> None:
+        self.last = record
+        if record.step % self.every == 0:
+            self.records[record.step] = record
+            most = max(self.most_bytes // max(record.nbytes, 1), 2)
+            while len(self.records) > most:
                 self.every *= 2
                 self.records = {s: r for s, r in self.records.items() if s % self.every == 0}
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,17 +17,16 @@ import numpy.typing as npt
 import plainnet
 from plainnet.errors import PlainnetError
 from plainnet.network import Network
-from plainnet.playground import choices, tables
+from plainnet.playground import choices
 from plainnet.playground.commands import COMMANDS
+from plainnet.playground.curves import Curves
 from plainnet.playground.datasets import examples_of
 from plainnet.playground.examples import Examples
-from plainnet.playground.findings import as_json
 from plainnet.playground.frames import Frames
-from plainnet.playground.messages import Message, checked
+from plainnet.playground.messages import Message, checked, refusal
 from plainnet.playground.past import Record
-from plainnet.playground.settings import Change, Settings
+from plainnet.playground.settings import Change, Settings, checked_change, with_change
 from plainnet.playground.stepping import Explained
-from plainnet.playground.table_files import Table
 from plainnet.playground.training import Training
 
 Array = npt.NDArray[Any]
@@ -43,7 +44,8 @@ class Session:
     Parameters
     ----------
     send : function (content, buffers)
-        Takes a message to the page; called in the session's thread.
+        Takes a message to the page; called in the session's thread. A ConnectionError says that
+        the page is gone, and ends the session.
     settings : Settings, optional
         What a page without a link begins with.
     given : Network, optional
@@ -73,25 +75,21 @@ class Session:
         self.send = send
         self.given, self.own_examples = given, examples
         self.first = settings or Settings()
-        self.table: Table | None = None
-        """The table that was dropped in last."""
-        self.awaited: Settings | None = None
-        """Those of a link that wait for their table."""
         self.goal = 0.0
         """The step at which training pauses; infinite while it plays."""
         self.speed = 10
         self.explained: Explained | None = None
         """The example that is walked through; of this training alone."""
-        self.curves: list[list[float | None]] = []
-        """Steps with the losses and accuracies then, for training and test rows."""
-        self._sent_points = 0
+        self.curves = Curves()
         self._under_way = 0
         self._owed = False
-        self._replayed_to = 0
+        self._replayed_to = self._went_from = 0
         self._said: Any = None
+        self._has_examples = False
         self._must_leave = self._closed = False
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._live, name="plainnet playground", daemon=True)
+        self._begin(self.first)
 
     # --- from any thread -----------------------------------------------------------------------
 
@@ -113,32 +111,32 @@ class Session:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be obeyed, about."""
+        return self._inbox.qsize()
+
     # --- the thread ----------------------------------------------------------------------------
 
     def _live(self) -> None:
-        self._obey(Message({"do": "hello", "link": ""}))
-        if not hasattr(self, "training"):  # the first settings were refused: their table is missing
-            awaited = self.awaited
-            self.begin(Settings())
-            self.awaited = awaited
-        while not self._closed:
-            if self.training.step < self.goal and not self.training.failed:
-                self._train()
-            else:
-                self._obey(self._inbox.get())
+        with suppress(ConnectionError):
+            while not self._closed:
+                if self.is_playing:
+                    self._train()
+                else:
+                    self._obey(self._inbox.get())
 
     def _train(self) -> None:
         training, self._must_leave = self.training, False
         try:
-            training.run(self._after_step)
-        except PlainnetError as error:  # a change in a link that does not suit this network
-            self.goal = self._replayed_to = training.step
-            self.send({"is": "refused", "what": "settings", "why": str(error)}, [])
-            self.look(training.past.at(training.step))
+            ended = training.run(self._after_step)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            training.failed, ended = _told(error), True
+        if training is not self.training or self._closed or not ended:
             return
-        if training is not self.training or self._must_leave or self._closed:
-            return
-        if training.failed or training.step >= self._replayed_to:  # failed, or all epochs done
+        if training.failed or training.step > max(self._replayed_to, self._went_from):
             self.goal = training.step
             self.look(training.past.at(training.step))
 
@@ -147,10 +145,11 @@ class Session:
         training = self.training
         step = training.step
         replayed = step == self._replayed_to
+        self.shown = training.past.at(step)  # what commands refer to
         if step >= self.goal or (step >= self._replayed_to and step % self.speed == 0):
-            self.look(training.past.at(step))
+            self.look(self.shown)
         elif step % MEASURE_EVERY == 0:
-            self._measure(training.past.at(step))
+            self.curves.add(step, self.frames.measures_of(self.shown))
         if replayed and self.is_playing:
             self.send_state()
         while True:
@@ -169,11 +168,14 @@ class Session:
         what = content.get("do") if isinstance(content, dict) else None
         try:
             command, fields = checked(message)
-            OWN[command](self, **fields) if command in OWN else COMMANDS[command](
-                self, fields, message.buffers
-            )
-        except PlainnetError as error:
-            self.send({"is": "refused", "what": str(what)[:40], "why": str(error)}, [])
+            if command in OWN:
+                OWN[command](self, **fields)
+            else:
+                COMMANDS[command](self, fields, message.buffers)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            self.send(refusal(str(what), _told(error)), [])
 
     # --- for commands -------------------------------------------------------------------------
 
@@ -186,20 +188,29 @@ class Session:
 
         Nothing changes if the settings do not fit together.
         """
-        before = self.training.examples if hasattr(self, "training") else None
+        self._begin(settings, examples)
+        self.present()
+
+    def _begin(self, settings: Settings, examples: Examples | None = None) -> None:
         if examples is None:
             examples = self._examples_of(settings)
         training = Training(replace(settings, step=0), examples, self.given)
-        self.training, self.frames = training, Frames(training.network, examples)
+        frames = Frames(training.network, examples)
+        self._has_examples = self._has_examples and examples is self.training.examples
+        self.training, self.frames = training, frames
         self.explained = None
-        self.awaited = None
         self.goal = self._replayed_to = settings.step
-        self.curves, self._sent_points = [], 0
+        self._went_from = 0
+        self.curves = Curves()
         self.shown = training.past.at(0)
-        if examples is not before:
+
+    def present(self) -> None:
+        """Send the network and how it stands; the examples only to a page that lacks them."""
+        if not self._has_examples:
             self._send_examples()
         self.send({"is": "network", **self.frames.description()}, [])
-        if settings.step:
+        self.curves.sent = 0
+        if self.is_playing:
             self.send_state()
         else:
             self.look(self.shown)
@@ -209,24 +220,25 @@ class Session:
             return self.own_examples
         if hasattr(self, "training") and _same_data(self.training.begun_with, settings):
             return self.training.examples
-        if settings.data == "table":
-            return tables.examples_of(settings, self.table)
         return examples_of(settings)
 
     def change(self, change: Change) -> None:
         """Change something by hand at the step that is looked at; what came after is dropped."""
-        if self.shown.step == self.training.step:
-            self._must_leave |= self.training.change(change)
-            self.look(self.training.past.at(self.training.step))
+        training = self.training
+        if self.shown.step == training.step and not training.failed:
+            self._must_leave |= training.change(change)
+            self._replayed_to = min(self._replayed_to, training.step)
+            self.look(training.past.at(training.step))
             return
-        settings = self.training.until(self.shown.step)
-        self.begin(replace(settings, changes=(*settings.changes, change)))
+        settings = training.until(self.shown.step)
+        self.begin(replace(settings, changes=tuple(with_change(settings.changes, change))))
 
     def go_on(self, goal: float) -> None:
         """Train from the step that is looked at."""
         if self.shown.step < self.training.step:
             self.begin(self.training.until(self.shown.step))
-        self.goal = goal
+        self._went_from = self.training.step
+        self.goal = min(goal, choices.LIMITS["step"].most)  # links have no later step
         self.send_state()
 
     def look(self, record: Record) -> None:
@@ -236,16 +248,14 @@ class Session:
             return
         content, arrays = self.frames.frame(record)
         if record.step == self.training.step:
-            self._add_point(record.step, content["measures"])
-        content["curves"] = self.curves[self._sent_points :]
-        content["curves_from"] = self._sent_points
+            self.curves.add(record.step, content["measures"])
+        content |= self.curves.news()
         content["last"] = self.training.step
-        self._sent_points = len(self.curves)
         self._under_way += 1
         self.send(content, arrays)
         if not self.is_playing:
             self.send_state()
-        self.send_verdicts()
+        self._send_verdicts()
 
     def send_state(self) -> None:
         """What the page shows beside the pictures."""
@@ -272,7 +282,7 @@ class Session:
         )
 
     def _send_examples(self) -> None:
-        examples = self.training.examples
+        examples, self._has_examples = self.training.examples, True
         targets = examples.y.astype(np.float32)
         self.send(
             {
@@ -289,25 +299,20 @@ class Session:
             [examples.points.astype(np.float32), targets],
         )
 
-    def send_verdicts(self) -> None:
-        """What the doctor says, if that has changed."""
-        found = [as_json(verdict) for verdict in self.training.verdicts]
+    def _send_verdicts(self) -> None:
+        found = [vars(each) | {"title": each.title, "advice": each.advice}
+                 for each in self.training.verdicts]  # fmt: skip
         if found != self._said:
             self._said = found
             self.send({"is": "verdicts", "step": self.training.step, "verdicts": found}, [])
 
-    def _measure(self, record: Record) -> None:
-        self._add_point(record.step, self.frames.measures_of(record))
 
-    def _add_point(self, step: int, measures: dict[str, dict[str, float | None]]) -> None:
-        if self.curves and step <= (self.curves[-1][0] or 0):
-            if step < (self.curves[-1][0] or 0):
-                return
-            self.curves.pop()
-            self._sent_points = min(self._sent_points, len(self.curves))
-        values = [measures.get(rows, {}).get(what) for what in ("loss", "accuracy")
-                  for rows in ("train", "test")]  # fmt: skip
-        self.curves.append([step, *values])
+def _told(error: Exception) -> str:
+    """What the page says of an error. One that plainnet did not expect is logged as well."""
+    if isinstance(error, PlainnetError):
+        return str(error)
+    logging.getLogger(__name__).error("the playground made a mistake", exc_info=error)
+    return f"plainnet made a mistake ({type(error).__name__}: {error})"
 
 
 def _same_data(one: Settings, other: Settings) -> bool:
@@ -320,13 +325,16 @@ def _same_data(one: Settings, other: Settings) -> bool:
 
 
 def _hello(session: Session, link: str = "") -> None:
-    settings = Settings.from_link(link) if link else session.first
     session.send(
         {"is": "welcome", "choices": choices.as_json(), "version": plainnet.__version__}, []
     )
-    session._said, session._under_way = None, 0
-    session.awaited = settings if settings.data == "table" else None
-    session.begin(settings, session._examples_of(settings))
+    session._said, session._under_way, session._has_examples = None, 0, False
+    try:
+        if link:
+            session.begin(Settings.from_link(link))
+    finally:
+        if not session._has_examples:
+            session.present()
 
 
 def _settings(session: Session, change: Any) -> None:
@@ -334,12 +342,17 @@ def _settings(session: Session, change: Any) -> None:
         if session.shown.step == 0 and not session.training.made:
             session.begin(session.training.begun_with.with_changes(change))
         else:
-            checked = Settings().with_changes(change)
-            form = {name: getattr(checked, name) for name in change}
-            session.change(Change(session.shown.step, settings=form))
+            form = {"step": session.shown.step, "settings": change}
+            session.change(checked_change(form))
         return
     now = replace(session.training.settings, changes=(), step=0)
     session.begin(now.with_changes(change))
+
+
+def _begin_again(session: Session) -> None:
+    training = session.training
+    by_hand = [each for each in training.made if each.step == 0 and each.settings is None]
+    session.begin(replace(training.settings, changes=tuple(by_hand), step=0))
 
 
 def _advance(session: Session, steps: int | None = None, epochs: int | None = None) -> None:
@@ -354,11 +367,13 @@ def _show(session: Session, step: int) -> None:
 
 
 def _edit(session: Session, tensor: str, index: list[int], value: float) -> None:
-    session.change(Change(session.shown.step, edit=(tensor, tuple(index), float(value))))
+    form = {"step": session.shown.step, "edit": [tensor, index, value]}
+    session.change(checked_change(form))
 
 
 def _move(session: Session, layer: str, start: int, end: int) -> None:
-    session.change(Change(session.shown.step, move=(layer, start, end)))
+    form = {"step": session.shown.step, "move": [layer, start, end]}
+    session.change(checked_change(form))
 
 
 def _pause(session: Session) -> None:
@@ -380,7 +395,7 @@ def _drawn(session: Session) -> None:
 OWN: dict[str, Callable[..., None]] = {
     "hello": _hello,
     "settings": _settings,
-    "begin": lambda session: session.begin(session.training.until(0)),
+    "begin": _begin_again,
     "play": lambda session: session.go_on(math.inf),
     "pause": _pause,
     "advance": _advance,

@@ -20,11 +20,11 @@ from plainnet.layers import Dense
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.playground.building import network_of, optimizer_of, schedule_of
-from plainnet.playground.columns import order_after_move
+from plainnet.playground.columns import after_move, order_after_move, state_of_units
 from plainnet.playground.examples import Examples
 from plainnet.playground.findings import Findings
 from plainnet.playground.past import Past
-from plainnet.playground.settings import Change, Settings
+from plainnet.playground.settings import Change, Settings, with_change
 from plainnet.training import train
 
 Array = npt.NDArray[Any]
@@ -70,6 +70,8 @@ class Training:
         self.failed = ""
         self.made: list[Change] = []
         self._due = list(settings.changes)
+        for change in self._due:
+            self._expect_possible(change)
         self.past, self.doctor = Past(), Doctor(LOOK_EVERY, stream=io.StringIO())
         self.findings = Findings(self)
         self._left = self.steps_per_epoch
@@ -91,17 +93,18 @@ class Training:
 
     # --- training ----------------------------------------------------------------------------
 
-    def run(self, after_step: Callable[[], bool]) -> None:
-        """Train for the settings' epochs, or until `after_step` returns True.
+    def run(self, after_step: Callable[[], bool]) -> bool:
+        """Train for the settings' epochs, or until `after_step` returns True; whether it ended.
 
         It is called after each step, with everything recorded, and may change the network through
         `change`.
         """
         if self.failed:
-            return
+            return True
         settings = self.settings
         player = _Player(self, after_step)
         self._left = self.steps_per_epoch
+        self._set_optimizer()  # a schedule puts back what it found, after the changes by hand
         X, y = self.examples.train
         try:
             train(
@@ -113,6 +116,8 @@ class Training:
             )  # fmt: skip
         except DivergedError as error:
             self.failed = str(error)
+            player.stopped = False
+        return not player.stopped
 
     # --- changes by hand ---------------------------------------------------------------------
 
@@ -124,10 +129,10 @@ class Training:
         SettingError
             If the network has no such tensor or unit. Nothing has changed then.
         """
+        self._expect_possible(change)
+        made = with_change(self.made, change)
         anew = self._apply(change)
-        if self.made and _is_same_number(self.made[-1], change):
-            self.made.pop()  # a number that is dragged changes many times before the next step
-        self.made.append(change)
+        self.made = made
         self._due = []  # what comes after was made for another training
         return anew
 
@@ -140,47 +145,63 @@ class Training:
             self.made.append(change)
         return anew
 
+    def _expect_possible(self, change: Change) -> None:
+        """Refuse what this network does not have."""
+        if change.edit is not None:
+            tensor, index, _ = change.edit
+            if tensor not in self.network.tensors:
+                known = ", ".join(self.network.tensors)
+                raise SettingError(f"there is no tensor {tensor!r}; the network has {known}")
+            shape = self.network[tensor].shape
+            if len(index) != len(shape) or any(i >= n for i, n in zip(index, shape, strict=True)):
+                raise SettingError(f"{tensor} has the shape {shape}; got the index {index}")
+        if change.move is not None:
+            layer, *places = change.move
+            hidden = {e.name: e.units for e in self.network.layers[:-1] if isinstance(e, Dense)}
+            if layer not in hidden:
+                known = ", ".join(hidden) or "no layer"
+                raise SettingError(f"units move within {known}; got {layer!r}")
+            if max(places) >= hidden[layer]:
+                last = hidden[layer] - 1
+                raise SettingError(f"{layer} has the units 0 to {last}; got {max(places)}")
+
     def _apply(self, change: Change) -> bool:
         if change.settings is not None:
-            self._change_settings(change.settings)
+            self.settings = replace(self.settings, **change.settings)
+            if "optimizer" in change.settings:
+                self.optimizer = optimizer_of(self.settings)
+            self._set_optimizer()
+            self._left = self.steps_per_epoch  # the next step begins an epoch
+            self.past.amend(left=self._left)
             return True
         if change.edit is not None:
-            self._edit(*change.edit)
+            tensor, index, value = change.edit
+            self.network[tensor][index] = value
+            self.past.amend(parameters=self.network.parameters.copy())
         if change.move is not None:
             self._move(*change.move)
-        self._record(None)
         return False
 
-    def _change_settings(self, changed: Any) -> None:
-        self.settings = replace(self.settings, **changed)
-        if "optimizer" in changed:
-            self.optimizer = optimizer_of(self.settings)
+    def _set_optimizer(self) -> None:
         self.optimizer.learning_rate = self.settings.learning_rate
         self.optimizer.weight_decay = self.settings.l2
         self.optimizer.l1 = self.settings.l1
 
-    def _edit(self, tensor: str, index: tuple[int, ...], value: float) -> None:
-        if tensor not in self.network.tensors:
-            known = ", ".join(self.network.tensors)
-            raise SettingError(f"there is no tensor {tensor!r}; the network has {known}")
-        view = self.network[tensor]
-        if len(index) != view.ndim or any(i >= n for i, n in zip(index, view.shape, strict=True)):
-            raise SettingError(f"{tensor} has the shape {view.shape}; got the index {index}")
-        view[index] = value
-
     def _move(self, layer: str, start: int, end: int) -> None:
-        hidden = {each.name: each for each in self.network.layers[:-1] if isinstance(each, Dense)}
-        if layer not in hidden:
-            raise SettingError(f"units move within {', '.join(hidden) or 'no layer'}; got {layer}")
-        units = hidden[layer].units
-        if not (0 <= start < units and 0 <= end < units):
-            raise SettingError(f"{layer} has the units 0 to {units - 1}; got {start} and {end}")
         order = order_after_move(self.network, layer, start, end)
         vectors = [self.network.parameters, self.network.gradients]
-        state = self.optimizer.state or {}
-        vectors += [v for v in state.values() if getattr(v, "shape", ()) == order.shape]
+        vectors += [v for v in self.optimizer.state.values() if v.shape == order.shape]
         for vector in vectors:
             vector[:] = vector[order]
+        for view in state_of_units(self.network, layer):
+            view[:] = view[after_move(len(view), start, end)]
+        last = self.past.at(self.step)
+        self.past.amend(
+            parameters=self.network.parameters.copy(),
+            state=self.network.state.copy(),
+            gradients=last.gradients[order],
+            update=last.update[order],
+        )
 
     # --- back in time ------------------------------------------------------------------------
 
@@ -190,18 +211,12 @@ class Training:
         return replace(self.begun_with, changes=changes, step=step)
 
 
-def _is_same_number(one: Change, other: Change) -> bool:
-    """Whether both set the same element of a tensor at the same step."""
-    if one.edit is None or other.edit is None:
-        return False
-    return one.step == other.step and one.edit[:2] == other.edit[:2]
-
-
 class _Player(Callback):
     """Records each step, and hands control to the playground between steps."""
 
     def __init__(self, training: Training, after_step: Callable[[], bool]) -> None:
         self._training, self._asked = training, after_step
+        self.stopped = False
 
     def end_step(self, run: Run) -> None:
         training = self._training
@@ -211,5 +226,7 @@ class _Player(Callback):
             training.epoch += 1
             training._left = training.steps_per_epoch
         training._record(run.loss)
-        if training.take_due() or self._asked():
+        must_leave = training.take_due()
+        if self._asked() or must_leave:
+            self.stopped = True
             run.stop("the playground")
