@@ -17,6 +17,9 @@ import numpy as np
 from plainnet.errors import SettingError
 
 LENGTH = struct.Struct("<I")
+MOST_BYTES = 10 * 2**20 + 2**16
+"""Of a message from a page: a table of 10 MB, and what is around it."""
+MOST_BUFFERS = 16
 
 
 def packed(content: Any, buffers: Sequence[Any]) -> bytes:
@@ -38,10 +41,12 @@ def unpacked(message: str | bytes) -> tuple[Any, list[bytes]]:
     """
     try:
         if isinstance(message, str):
-            return json.loads(message), []
+            return _json(message), []
         (length,) = LENGTH.unpack_from(message)
-        head = json.loads(message[LENGTH.size : LENGTH.size + length])
+        head = _json(message[LENGTH.size : LENGTH.size + length])
         content, sizes = head["content"], head["sizes"]
+        if len(sizes) > MOST_BUFFERS:
+            raise ValueError(f"it has more than {MOST_BUFFERS} buffers")
         start, buffers = LENGTH.size + length, []
         for size in sizes:
             buffers.append(message[start : start + size])
@@ -51,3 +56,11 @@ def unpacked(message: str | bytes) -> tuple[Any, list[bytes]]:
     except (ValueError, TypeError, KeyError, struct.error, RecursionError) as error:
         raise SettingError(f"this is not a message of the playground: {error}") from error
     return content, buffers
+
+
+def _json(text: str | bytes) -> Any:
+    return json.loads(text, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -3,7 +3,7 @@
 import { SocketModel } from "./socket.js";
 import { render } from "./main.js";
 
-export function open(el) {
+function openPage(el) {
   const address = `ws://${location.host}/socket`;
   const model = new SocketModel(address, location.hash.slice(1));
   model.on("msg:custom", (content) => {
@@ -12,3 +12,5 @@ export function open(el) {
   render({ model, el });
   addEventListener("hashchange", () => model.send({ do: "hello", link: location.hash.slice(1) }));
 }
+
+openPage(document.getElementById("playground"));
