@@ -134,6 +134,19 @@ def tune() -> None:
     _command("tune flowers.csv --target species --preset fast --epochs 2 --trials 2")
 
 
+def playground() -> None:
+    """The page, as a browser that was let in gets it."""
+    from http.cookiejar import CookieJar
+    from urllib.request import HTTPCookieProcessor, build_opener
+
+    from plainnet.playground.server import running
+
+    assert "--setting" in _command("playground --help")
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+    with running() as server:
+        assert b"playground.js" in browser.open(server.address).read()
+
+
 def _blobs() -> tuple[np.ndarray, np.ndarray]:
     X = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
     return X, (X[:, 0] + X[:, 1] > 0).astype(int)
@@ -194,6 +207,7 @@ CHECKS = [
     rl,
     cli,
     tune,
+    playground,
 ]
 
 if __name__ == "__main__":

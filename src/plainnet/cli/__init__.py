@@ -13,6 +13,7 @@ predict    `plainnet predict`
 explain    `plainnet explain`
 doctor     `plainnet doctor`
 tune       `plainnet tune`: study.py handles its file
+playground `plainnet playground`
 rl         `plainnet rl train` and `plainnet rl watch`
 model      the files that hold models
 output     checks what may be written where; files are written completely or not at all

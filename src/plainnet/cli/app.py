@@ -16,6 +16,7 @@ from plainnet.cli.help import (
     DOCTOR_HELP,
     EXPLAIN_HELP,
     HELP,
+    PLAYGROUND_HELP,
     PREDICT_HELP,
     RL_HELP,
     RL_TRAIN_HELP,
@@ -431,6 +432,44 @@ def tune(
     from plainnet.cli.tune import tune as run_tune
 
     run_tune(Settings.typed(typed), trials, timeout, study, quiet)
+
+
+@app.command(help=PLAYGROUND_HELP)
+def playground(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=65535,
+            help="The port to listen on; 0 for any. [default: the first free one from 8750 on]",
+            show_default=False,
+        ),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
+    ] = True,
+    setting: Annotated[
+        str | None,
+        _option("What the page begins with: a link from a playground, or what follows its #.",
+                "LINK"),
+    ] = None,
+    lessons: Annotated[
+        list[Path] | None,
+        _option("A teacher's lesson, or a folder of them; may be repeated.", "PATH"),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        _option("Train, and write a page that replays it without Python.", "FILE.html"),
+    ] = None,
+    steps: Annotated[
+        int | None, _option("For --export: how many steps to train. [default: 1000]", "N")
+    ] = None,
+) -> None:  # fmt: skip
+    """`plainnet playground`."""
+    from plainnet.cli.playground import playground as run_playground
+
+    run_playground(port, browser, setting, lessons or [], export, steps)
 
 
 rl = typer.Typer(rich_markup_mode=None, help=RL_HELP, invoke_without_command=True)

@@ -97,6 +97,18 @@ Examples:
   plainnet tune houses.csv.gz --target price --preset fast --timeout 600
 """
 
+PLAYGROUND_HELP = """Open a page on which a network learns, with every number to see and change.
+
+The page is served on this machine only, at an address with a token that lets in whoever opens it.
+Ctrl-C ends the server. A link from the page's "Take away" brings its reader the same network.
+
+\b
+Examples:
+  plainnet playground
+  plainnet playground --setting "data=circle&layers=4-tanh&learning_rate=0.03"
+  plainnet playground --export circle.html --steps 500 --setting "data=circle"
+"""
+
 RL_HELP = """Train agents in Gymnasium's environments, and watch them.
 
 \b

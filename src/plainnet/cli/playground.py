@@ -1,0 +1,54 @@
+"""`plainnet playground`: serves the page, or writes one that replays a training."""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from plainnet.errors import SettingError
+from plainnet.playground.settings import Settings
+
+
+def playground(
+    port: int | None,
+    browser: bool,
+    setting: str | None,
+    lessons: list[Path],
+    export: Path | None,
+    steps: int | None,
+) -> None:
+    """Run `plainnet playground`."""
+    first = Settings.from_link(setting or "")
+    if export is not None:
+        _export(export, first, steps, serves=port is not None or bool(lessons))
+        return
+    if steps is not None:
+        raise SettingError("--steps says how long the training of --export is, which is missing")
+    from plainnet.playground.server import Server
+    from plainnet.playground.session import Session
+
+    Session(lambda content, buffers: None, first)  # refuses what does not fit together
+    server = Server(partial(Session, settings=first), port)
+    typer.echo(f"The playground is at {server.address}\nCtrl-C ends it.")
+    if browser:
+        threading.Thread(target=_open, args=(server.address,), daemon=True).start()
+    server.run()
+
+
+def _open(address: str) -> None:
+    with suppress(webbrowser.Error):
+        webbrowser.open(address)
+
+
+def _export(file: Path, first: Settings, steps: int | None, *, serves: bool) -> None:
+    if serves:
+        raise SettingError("--export writes a page and serves none: leave out --port and --lessons")
+    from plainnet.playground.export import export
+
+    export(file, first, steps=1000 if steps is None else steps)
+    typer.echo(f"{file}: a page that replays the training, in any browser")
