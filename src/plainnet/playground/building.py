@@ -167,4 +167,6 @@ def optimizer_of(settings: Settings) -> Optimizer:
 
 def schedule_of(settings: Settings) -> Sequence[Callback]:
     """The callbacks that move the learning rate during one call of `train`."""
+    if not settings.learning_rate:  # there is nothing to move
+        return ()
     return _SCHEDULES[settings.schedule](settings.epochs)
