@@ -36,7 +36,10 @@ def playground(
     server = Server(partial(Session, settings=first), port)
     typer.echo(f"The playground is at {server.address}\nCtrl-C ends it.")
     if browser:
-        threading.Thread(target=_open, args=(server.address,), daemon=True).start()
+        opening = threading.Thread(
+            target=_open, args=(server.address,), name="browser", daemon=True
+        )
+        opening.start()  # some browsers of the terminal return only when they are closed
     server.run()
 
 

@@ -52,7 +52,7 @@ class Server:
             optional(package, purpose="the playground's server", extra="playground")
         import uvicorn
 
-        self._socket = listening(port)
+        self.opened, self._socket = opened, listening(port)
         self.port: int = self._socket.getsockname()[1]
         self.guard = Guard(application(opened), self.port)
         self.address = self.guard.address

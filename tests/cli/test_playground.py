@@ -1,0 +1,99 @@
+"""`plainnet playground`: what it prints, refuses, and how it ends."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import webbrowser
+from http.cookiejar import CookieJar
+from urllib.request import HTTPCookieProcessor, build_opener
+
+import pytest
+
+from plainnet.playground.server import Server
+
+pytest.importorskip("uvicorn")
+pytest.importorskip("starlette")
+ADDRESS = re.compile(r"The playground is at (http://127\.0\.0\.1:\d+/\?token=[\w-]{30,})\n")
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """The servers that would have run, and the pages that would have been opened."""
+    found = []
+    monkeypatch.setattr(
+        Server, "run", lambda server: found.append(server) or server._socket.close()
+    )
+    monkeypatch.setattr(webbrowser, "open", found.append)
+    return found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_serves_until_it_is_told_to_stop(number, code):
+    command = [sys.executable, "-m", "plainnet", "playground", "--no-browser", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        address = ADDRESS.match(process.stdout.readline())[1]
+        assert process.stdout.readline() == "Ctrl-C ends it.\n"
+        browser = build_opener(HTTPCookieProcessor(CookieJar()))
+        assert "playground.js" in browser.open(address, timeout=60).read().decode()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (code, "", "")
+
+
+def test_it_opens_the_browser_unless_told_otherwise(run, served):
+    result = run("playground", "--port", 0, "--no-browser")
+    assert (result.code, result.err) == (0, "")
+    (server,) = served
+    assert ADDRESS.match(result.out)[1] == server.address
+    result = run("playground", "--port", 0)
+    for thread in threading.enumerate():
+        if thread.name == "browser":
+            thread.join()
+    assert ADDRESS.match(result.out)[1] in served
+
+
+def test_settings_for_a_page_without_a_link(run, served):
+    link = "http://127.0.0.1:8750/#layers=3-tanh&learning_rate=0.03"
+    assert run("playground", "--port", 0, "--no-browser", "--setting", link).code == 0
+    (server,) = served
+    assert server.opened(lambda content, buffers: None).first.to_link() == link.partition("#")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--setting", "nonsense=1"), "there is no setting 'nonsense'"),
+        (("--setting", "loss=squared"), "Squared error does not suit targets that are classes"),
+        (("--steps", 5), "--steps says how long the training of --export is, which is missing"),
+        (("--export", "page.pdf"), "the page is an .html file; got page.pdf"),
+        (("--export", "page.html", "--port", 8750), "--export writes a page and serves none"),
+        (("--export", "page.html", "--steps", 0), "steps must be a whole number >= 1; got 0"),
+        (("--port", 70000), "--port': Input should be less than or equal to 65535"),
+    ],
+    ids=str,
+)
+def test_what_is_refused(refused, served, arguments, message):
+    assert message in refused("playground", *arguments)
+    assert not served
+
+
+def test_a_port_that_is_taken(refused):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"port {port} is taken" in refused("playground", "--port", port)
+
+
+def test_a_page_that_replays(run, folder):
+    result = run("playground", "--export", "page.html", "--steps", 20, "--setting", "points=40")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("page.html: ")
+    assert "recording" in (folder / "page.html").read_text("utf-8")
