@@ -64,10 +64,29 @@ class Nonsense:
             {"do": "speed", "steps": draw.randrange(1, 30)},
             {"do": "show", "step": draw.randrange(0, 99)},
             {"do": "edit", "tensor": "0.dense.W", "index": [draw.randrange(9), draw.randrange(3)],
-             "value": draw.choice([0, 1e6, -3.5])},
+             "value": draw.choice([0, 1e6, 1e30, -3.5])},
             {"do": "move", "layer": "0.dense", "start": draw.randrange(9),
              "end": draw.randrange(9)},
         ])  # fmt: skip
+
+    def plausible(self):
+        """Any command, with fields that its checks let through where chance finds some."""
+        draw = self.random
+        name = draw.choice(list(FIELDS))
+        message = {"do": name}
+        for field, check in FIELDS[name].items():
+            made = [
+                draw.randrange(30),
+                draw.uniform(-2, 2),
+                draw.choice(WORDS),
+                self.link(),
+                [draw.randrange(4), draw.randrange(4)],
+                *(self.value() for _ in range(5)),
+            ]
+            fitting = [each for each in made if check(each)]
+            if fitting and (field[-1] != "?" or draw.random() < 0.5):
+                message[field.removesuffix("?")] = draw.choice(fitting)
+        return message
 
     def mutated(self):
         """A command with something wrong in it."""
@@ -97,7 +116,7 @@ class Nonsense:
 
     def message(self):
         """The content and buffers of a message."""
-        makers = [self.value, self.mutated, self.mutated, self.mutated, self.command]
-        kind = self.random.choices(makers, [4, 2, 2, 2, 1])[0]
+        makers = [self.value, self.mutated, self.command, self.plausible]
+        kind = self.random.choices(makers, [4, 5, 1, 1])[0]
         content = self.deep() if self.random.random() < 0.002 else kind()
         return content, self.buffers() if self.random.random() < 0.2 else []

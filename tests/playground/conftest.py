@@ -37,6 +37,7 @@ class Page:
         self.draws, self.told, self._marks = draws, [], 0
         self._news = threading.Condition()
         self.session = Session(self._take, **settings)
+        self.session.greets = False
         self.session.start()
 
     def _take(self, content: Any, buffers: Any) -> None:

@@ -51,7 +51,7 @@ def _open(address: str) -> None:
 def _export(file: Path, first: Settings, steps: int | None, *, serves: bool) -> None:
     if serves:
         raise SettingError("--export writes a page and serves none: leave out --port and --lessons")
-    from plainnet.playground.export import export
+    from plainnet.playground.exporting import export
 
     export(file, first, steps=1000 if steps is None else steps)
     typer.echo(f"{file}: a page that replays the training, in any browser")

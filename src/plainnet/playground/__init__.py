@@ -1,13 +1,13 @@
 """A network in the browser, which learns in front of one's eyes and can be taken apart.
 
-settings.py  choices.py      what the page can set, as JSON and as a link
+settings.py  choices.py  links.py    what the page can set, as JSON and as a link
 examples.py  datasets.py  planes.py      the data, and the plane that shows them
 table_files.py  tables.py    CSV files that are dropped in
 building.py                  networks and optimizers from settings
-training.py  past.py         one training, through `plainnet.train`, with every step recorded
+training.py  past.py  curves.py     one training, through `plainnet.train`, with every step recorded
 columns.py  frames.py        what is drawn of a step
 session.py  messages.py  commands.py     one page's commands, obeyed in a thread of its own
-web.py  wire.py  assets.py   the server, and the page's files
+server.py  guard.py  web.py  wire.py  assets.py      the server, whom it lets in, and its files
 exporting.py                 a training as one file that replays it
 widget.py  given.py          the view of a network in a notebook
 """

@@ -45,6 +45,19 @@ class Examples:
     notes: tuple[str, ...] = ()
     """What the page says about where the numbers come from, such as rows left out."""
 
+    def description(self) -> dict[str, Any]:
+        """What the page is told beside the points and targets."""
+        return {
+            "names": self.names,
+            "classes": self.classes,
+            "n_train": self.n_train,
+            "image_shape": self.image_shape,
+            "labels": self.plane.labels,
+            "low": self.plane.low,
+            "high": self.plane.high,
+            "notes": self.notes,
+        }
+
     @property
     def train(self) -> tuple[Array, Array]:
         """X and y of the rows for training."""

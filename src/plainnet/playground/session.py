@@ -58,6 +58,8 @@ class Session:
         Of the same network.
     shown : Record
         The step that the page looks at.
+    greets : bool
+        Whether it shows the page what there is before anyone says hello.
     """
 
     training: Training
@@ -73,6 +75,7 @@ class Session:
         examples: Examples | None = None,
     ) -> None:
         self.send = send
+        self.greets = True
         self.given, self.own_examples = given, examples
         self.first = settings or Settings()
         self.goal = 0.0
@@ -95,6 +98,8 @@ class Session:
 
     def start(self) -> None:
         """Begin to obey."""
+        if self.greets:
+            self.post({"do": "hello"})
         self._thread.start()
 
     def post(self, content: Any, buffers: Sequence[bytes] = ()) -> None:
@@ -283,21 +288,8 @@ class Session:
 
     def _send_examples(self) -> None:
         examples, self._has_examples = self.training.examples, True
-        targets = examples.y.astype(np.float32)
-        self.send(
-            {
-                "is": "examples",
-                "names": examples.names,
-                "classes": examples.classes,
-                "n_train": examples.n_train,
-                "image_shape": examples.image_shape,
-                "labels": examples.plane.labels,
-                "low": examples.plane.low,
-                "high": examples.plane.high,
-                "notes": examples.notes,
-            },
-            [examples.points.astype(np.float32), targets],
-        )
+        arrays = [each.astype(np.float32) for each in (examples.points, examples.y)]
+        self.send({"is": "examples", **examples.description()}, arrays)
 
     def _send_verdicts(self) -> None:
         found = [vars(each) | {"title": each.title, "advice": each.advice}

@@ -318,7 +318,7 @@ def checked_change(value: Any, name: str = "a change") -> Change:
         return Change(step, move=(first, _number(name, given[1], place),
                                   _number(name, given[2], place)))  # fmt: skip
     index = tuple(_number(f"{name}.edit", i, place) for i in _list(f"{name}.edit", given[1], 4))
-    return Change(step, edit=(first, index, _number(f"{name}.edit", given[2], Range(-1e6, 1e6))))
+    return Change(step, edit=(first, index, _number(f"{name}.edit", given[2], Range(-1e30, 1e30))))
 
 
 def _changed_settings(form: Any) -> dict[str, Any]:

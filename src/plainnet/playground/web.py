@@ -95,6 +95,7 @@ async def converse(websocket: Any, opened: Opened) -> None:
             raise ConnectionError("the page is gone") from error
 
     session = opened(send)
+    session.greets = False  # the page says hello, with the link in its address
     session.start()
     try:
         while True:
