@@ -130,7 +130,7 @@ def sessions():
 
 def kept():
     """The sessions that are in memory."""
-    return [each for each in gc.get_objects() if isinstance(each, Session)]
+    return [each for each in gc.get_objects() if type(each) is Session]
 
 
 @pytest.fixture(autouse=True)
