@@ -17,16 +17,18 @@ import numpy.typing as npt
 import plainnet
 from plainnet.errors import PlainnetError
 from plainnet.network import Network
-from plainnet.playground import choices
+from plainnet.playground import choices, tables
 from plainnet.playground.commands import COMMANDS
 from plainnet.playground.curves import Curves
 from plainnet.playground.datasets import examples_of
 from plainnet.playground.examples import Examples
+from plainnet.playground.findings import as_json
 from plainnet.playground.frames import Frames
 from plainnet.playground.messages import Message, checked, refusal
 from plainnet.playground.past import Record
 from plainnet.playground.settings import Change, Settings, checked_change, with_change
 from plainnet.playground.stepping import Explained
+from plainnet.playground.table_files import Table
 from plainnet.playground.training import Training
 
 Array = npt.NDArray[Any]
@@ -78,6 +80,10 @@ class Session:
         self.greets = True
         self.given, self.own_examples = given, examples
         self.first = settings or Settings()
+        self.table: Table | None = None
+        """The table that was dropped in last."""
+        self.awaited: Settings | None = None
+        """Those of a link that wait for their table."""
         self.goal = 0.0
         """The step at which training pauses; infinite while it plays."""
         self.speed = 10
@@ -92,7 +98,11 @@ class Session:
         self._must_leave = self._closed = False
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._live, name="plainnet playground", daemon=True)
-        self._begin(self.first)
+        if self.first.data == "table":  # of a link whose table must be dropped in first
+            self._begin(Settings())
+            self.awaited = self.first
+        else:
+            self._begin(self.first)
 
     # --- from any thread -----------------------------------------------------------------------
 
@@ -203,7 +213,7 @@ class Session:
         frames = Frames(training.network, examples)
         self._has_examples = self._has_examples and examples is self.training.examples
         self.training, self.frames = training, frames
-        self.explained = None
+        self.explained = self.awaited = None
         self.goal = self._replayed_to = settings.step
         self._went_from = 0
         self.curves = Curves()
@@ -225,6 +235,8 @@ class Session:
             return self.own_examples
         if hasattr(self, "training") and _same_data(self.training.begun_with, settings):
             return self.training.examples
+        if settings.data == "table":
+            return tables.examples_of(settings, self.table)
         return examples_of(settings)
 
     def change(self, change: Change) -> None:
@@ -260,7 +272,7 @@ class Session:
         self.send(content, arrays)
         if not self.is_playing:
             self.send_state()
-        self._send_verdicts()
+        self.send_verdicts()
 
     def send_state(self) -> None:
         """What the page shows beside the pictures."""
@@ -291,9 +303,9 @@ class Session:
         arrays = [each.astype(np.float32) for each in (examples.points, examples.y)]
         self.send({"is": "examples", **examples.description()}, arrays)
 
-    def _send_verdicts(self) -> None:
-        found = [vars(each) | {"title": each.title, "advice": each.advice}
-                 for each in self.training.verdicts]  # fmt: skip
+    def send_verdicts(self) -> None:
+        """What the doctor says, if that has changed."""
+        found = [as_json(verdict) for verdict in self.training.verdicts]
         if found != self._said:
             self._said = found
             self.send({"is": "verdicts", "step": self.training.step, "verdicts": found}, [])
@@ -323,7 +335,9 @@ def _hello(session: Session, link: str = "") -> None:
     session._said, session._under_way, session._has_examples = None, 0, False
     try:
         if link:
-            session.begin(Settings.from_link(link))
+            settings = Settings.from_link(link)
+            session.awaited = settings if settings.data == "table" else None
+            session.begin(settings)
     finally:
         if not session._has_examples:
             session.present()
