@@ -193,7 +193,7 @@ def test_overfitting_goes_back_to_the_lowest_loss_of_the_test_rows() -> None:
 
     done = page.remedy(name)
 
-    losses = {step: test for step, _, test, *_ in page.session.curves}
+    losses = {step: test for step, _, test, *_ in page.session.curves.points}
     best = min(losses, key=lambda step: losses[step])
     assert page.session.shown.step == best
     assert f"step {best}" in done["why"]

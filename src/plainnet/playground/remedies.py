@@ -281,7 +281,7 @@ def _apply(session: Any, training: Training, found: Remedy) -> str:
 
 def _back_to_best(session: Any, training: Training) -> str:
     """What early stopping does afterwards: return to the lowest loss on rows for testing."""
-    tested = [point for point in session.curves if point[2] is not None]
+    tested = [point for point in session.curves.points if point[2] is not None]
     if not tested:
         raise SettingError("there are no rows for testing by which to stop early")
     step, _, loss, *_ = min(tested, key=lambda point: point[2])
