@@ -1,0 +1,168 @@
+"""The goal of a lesson: conditions on what is measured of a training, such as `units <= 8`.
+
+All conditions of a goal must be met. A condition is one comparison, or several joined by "or"; a
+comparison is `measure`, `not measure`, or `measure >= number` with one of < <= > >= == and !=.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from plainnet.errors import SettingError, shown
+from plainnet.layers import Dense
+
+if TYPE_CHECKING:
+    from plainnet.playground.training import Training
+
+Number = float | None
+"""None where there is no such number, such as the accuracy of a regression."""
+
+MEASURES: dict[str, str] = {
+    "steps": "steps of training so far",
+    "epochs": "whole epochs so far",
+    "train_loss": "loss on the examples for training",
+    "test_loss": "loss on the examples for testing",
+    "train_accuracy": "share of the training examples that are classified correctly, 0 to 1",
+    "test_accuracy": "the same for the examples for testing",
+    "loss_gap": "test_loss minus train_loss",
+    "units": "units in all hidden layers",
+    "hidden_layers": "hidden layers",
+    "inputs": "what the network sees of an example",
+    "parameters": "weights and biases, and those of batch normalization",
+    "dead_share": "share of dead units, in the layer with most of them, 0 to 1",
+    "saturated_share": "share of saturated units, in the layer with most of them, 0 to 1",
+    "largest_weight": "the largest of all weights, without its sign",
+    "changes": "changes by hand since the first step",
+    "learning_rate": "as it is set now",
+    "batch_size": "as it is set now",
+    "l1": "as it is set now",
+    "l2": "as it is set now",
+    "diverged": "whether the loss has become infinite or NaN: 1 or 0",
+}
+"""What a condition may speak of."""
+
+OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_COMPARISON = re.compile(
+    rf"(?:(?P<no>not\s+)?(?P<flag>\w+)"
+    rf"|(?P<measure>\w+)\s*(?P<operator>[<>]=?|[=!]=)\s*(?P<number>{_NUMBER}))"
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A measure, compared with a number."""
+
+    measure: str
+    operator: str
+    number: float
+
+    def holds(self, measures: Mapping[str, Number]) -> bool:
+        value = measures[self.measure]
+        return value is not None and OPERATORS[self.operator](value, self.number)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Comparisons of which at least one must hold."""
+
+    text: str
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def words(self) -> str:
+        """As the page shows it."""
+        words = self.text.replace("_", " ")
+        for sign, better in {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}.items():
+            words = words.replace(sign, better)
+        return words
+
+    def report(self, measures: Mapping[str, Number]) -> dict[str, Any]:
+        """Whether it is met, and the values of its measures."""
+        return {
+            "text": self.words,
+            "values": [measures[each.measure] for each in self.comparisons],
+            "met": any(each.holds(measures) for each in self.comparisons),
+        }
+
+
+def condition_of(text: Any) -> Condition:
+    """What such a text says.
+
+    Raises
+    ------
+    SettingError
+        If it is not a condition.
+    """
+    if not isinstance(text, str):
+        raise SettingError(f'a condition is a text such as "units <= 8"; got {shown(text)}')
+    return Condition(
+        " ".join(text.split()), tuple(_comparison(part) for part in re.split(r"\bor\b", text))
+    )
+
+
+def _comparison(text: str) -> Comparison:
+    found = _COMPARISON.fullmatch(text.strip())
+    if found is None:
+        raise SettingError(
+            f'a condition is a measure, an operator and a number, such as "units <= 8", or '
+            f'several joined by "or"; got {shown(text.strip())}'
+        )
+    measure = found["measure"] or found["flag"]
+    if measure not in MEASURES:
+        raise SettingError(f"there is no measure {shown(measure)}; there are {', '.join(MEASURES)}")
+    if found["flag"]:
+        if measure != "diverged":
+            raise SettingError(
+                f'{measure} is a number, which a condition compares, such as "{measure} <= 8"'
+            )
+        return Comparison(measure, "==" if found["no"] is None else "!=", 1.0)
+    return Comparison(measure, found["operator"], float(found["number"]))
+
+
+def measures_of(training: Training, frame: Mapping[str, Any]) -> dict[str, Number]:
+    """All measures now, where `frame` is the content of a frame of the last step."""
+    network, settings = training.network, training.settings
+    scores, strips = frame["measures"], frame["strips"]
+    train, test = scores.get("train", {}), scores.get("test", {})
+    gap = None
+    if train.get("loss") is not None and test.get("loss") is not None:
+        gap = test["loss"] - train["loss"]
+    dense = [each for each in network.layers if isinstance(each, Dense)]
+    weights = [np.abs(network[f"{each.name}.W"]).max() for each in dense]
+    return {
+        "steps": training.step,
+        "epochs": training.epoch,
+        "train_loss": train.get("loss"),
+        "test_loss": test.get("loss"),
+        "train_accuracy": train.get("accuracy"),
+        "test_accuracy": test.get("accuracy"),
+        "loss_gap": gap,
+        "units": sum(each.units for each in dense[:-1]),
+        "hidden_layers": len(dense) - 1,
+        "inputs": training.examples.X.shape[1],
+        "parameters": network.parameters.size,
+        "dead_share": max((each["dead"] for each in strips), default=0.0),
+        "saturated_share": max((each["saturated"] for each in strips), default=0.0),
+        "largest_weight": float(max(weights)) if weights else None,
+        "changes": len(training.made),
+        "learning_rate": settings.learning_rate,
+        "batch_size": settings.batch_size,
+        "l1": settings.l1,
+        "l2": settings.l2,
+        "diverged": float(bool(training.failed)),
+    }
