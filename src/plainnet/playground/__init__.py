@@ -8,6 +8,8 @@ training.py  past.py  curves.py     one training, through `plainnet.train`, with
 columns.py  frames.py        what is drawn of a step
 session.py  messages.py  commands.py     one page's commands, obeyed in a thread of its own
 server.py  guard.py  web.py  wire.py  assets.py      the server, whom it lets in, and its files
+lessons.py  goals.py         tasks with a goal, each a TOML file in lessons/
+taking.py  code.py  scripts.py           the network as a file, what was done as a script
 exporting.py                 a training as one file that replays it
 widget.py  given.py          the view of a network in a notebook
 """

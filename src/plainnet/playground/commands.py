@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from plainnet.playground import stepping, tables
+from plainnet.playground import lessons, stepping, tables, taking
 from plainnet.playground.findings import check_up
 from plainnet.playground.remedies import remedy
 
@@ -15,4 +15,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "table": tables.table,
     "diagnose": check_up,
     "remedy": remedy,
+    "lessons": lessons.lessons,
+    "lesson": lessons.lesson,
+    "code": taking.code,
+    "file": taking.file,
 }

@@ -19,6 +19,10 @@ line        array, index: how this number of that walk is computed
 table       name and target of a CSV file that is dropped in, and its bytes; target may be left out
 diagnose    nothing: a full check-up by the doctor, which takes a second or two
 remedy      name: apply the remedy of the doctor's verdict with this name
+lessons     nothing: which there are
+lesson      name: begin this one; "" ends it
+code        form: "engine" or "textbook"; the shown step as a Python script
+file        nothing: the network at the shown step as a file
 others      see `commands`
 
 kinds       what they bring
@@ -33,6 +37,11 @@ table       name, columns, target, rows, notes: the table that was dropped in
 verdicts    step; verdicts: what the doctor says, the most serious first
 check_up    step, headline, looked_at, left_out: of a full check-up
 done        name, why: the remedy that was applied, and what it has changed
+lessons     lessons: name and title of each
+lesson      name, title, paragraphs, hints, allowed, conditions, done; of an ended one, name ""
+goal        name, conditions (text, values, met), done, solved_at: checked at the last step
+code        form, step, name, text; why there is none, if text is ""
+file        name, step; the file
 refused     why, and what: the command that could not be obeyed
 """
 
@@ -107,6 +116,10 @@ FIELDS: dict[str, dict[str, Check]] = {
     "edit": {"tensor": text(), "index": _INDEX, "value": number},
     "move": {"layer": text(), "start": whole(0, 1000), "end": whole(0, 1000)},
     "drawn": {},
+    "lessons": {},
+    "lesson": {"name": text()},
+    "code": {"form": lambda value: value in ("engine", "textbook")},
+    "file": {},
     "explain": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
     "line": {"array": text(), "index": _INDEX},
     "table": {"name": text(), "target?": text()},

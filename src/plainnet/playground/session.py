@@ -24,6 +24,7 @@ from plainnet.playground.datasets import examples_of
 from plainnet.playground.examples import Examples
 from plainnet.playground.findings import as_json
 from plainnet.playground.frames import Frames
+from plainnet.playground.lessons import Lesson, Progress
 from plainnet.playground.messages import Message, checked, refusal
 from plainnet.playground.past import Record
 from plainnet.playground.settings import Change, Settings, checked_change, with_change
@@ -52,6 +53,8 @@ class Session:
         What a page without a link begins with.
     given : Network, optional
         To start from, with `examples`, instead of the network that settings describe.
+    lessons : sequence of Lesson
+        A teacher's own, which are listed before those that come with the playground.
 
     Attributes
     ----------
@@ -75,9 +78,13 @@ class Session:
         *,
         given: Network | None = None,
         examples: Examples | None = None,
+        lessons: Sequence[Lesson] = (),
     ) -> None:
         self.send = send
         self.greets = True
+        self.lessons = tuple(lessons)
+        self.progress: Progress | None = None
+        """Of the lesson that has been begun."""
         self.given, self.own_examples = given, examples
         self.first = settings or Settings()
         self.table: Table | None = None
@@ -270,6 +277,8 @@ class Session:
         content["last"] = self.training.step
         self._under_way += 1
         self.send(content, arrays)
+        if self.progress is not None and record.step == self.training.step:
+            self.send(self.progress.check(self.training, content), [])
         if not self.is_playing:
             self.send_state()
         self.send_verdicts()
