@@ -1,0 +1,141 @@
+"""Lessons and what one takes away, in a browser."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import plainnet
+
+ROOT = Path(__file__).parents[3]
+AXE = Path(os.environ.get("PLAINNET_AXE", ROOT / "build/node_modules/axe-core/axe.min.js"))
+
+
+def paused(page, session, **fields):
+    """Train, and wait for the page to show it."""
+    session.post({"do": "advance", **fields})
+    step = fields["steps"]
+    page.wait_for_function(
+        "step => document.querySelector('.take input').value.includes(`step=${step}`)", arg=step
+    )
+
+
+def test_a_lesson_is_begun_hinted_at_and_solved(playground):
+    page, session = playground()
+    page.get_by_role("tab", name="Lessons").click()
+    tasks = page.get_by_role("list", name="Lessons").get_by_role("button")
+    assert tasks.count() == 6
+    tasks.first.click()
+    card = page.locator(".lesson-card")
+    card.get_by_role("heading", name="A line is not enough").wait_for()
+    assert tasks.first.get_attribute("aria-pressed") == "true"
+    assert session.training.settings.data == "xor"
+    assert card.get_by_text("test accuracy ≥ 0.95").is_visible()
+
+    assert not card.get_by_text("Which activation bends it?").is_visible()
+    card.get_by_role("button", name="Hint 1 of 4").click()
+    assert card.get_by_text("Which activation bends it?").is_visible()
+    for n in (2, 3, 4):
+        card.get_by_role("button", name=f"Hint {n} of 4").click()
+    assert card.get_by_role("button", name="Hint 4 of 4").is_disabled()
+
+    change = {"layers": [{"units": 4, "activation": "tanh"}]}
+    session.post({"do": "settings", "change": change})
+    session.post({"do": "advance", "steps": 500})
+    said = page.locator(".lesson-said")
+    said.get_by_text(re.compile(r"Solved after \d+ steps\.")).wait_for()
+    assert said.get_attribute("role") == "status"
+    assert tasks.first.text_content() == "A line is not enough (solved)"
+    assert card.locator(".is-met").count() == 2
+
+    card.get_by_role("button", name="Close").click()
+    card.wait_for(state="hidden")
+    assert tasks.first.get_attribute("aria-pressed") == "false"
+
+
+def test_a_lesson_by_keyboard(playground):
+    page, session = playground()
+    tab = page.get_by_role("tab", name="Lessons")
+    tab.focus()
+    page.keyboard.press("Enter")
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator(".lesson-card h2").wait_for()
+    assert page.locator(".lesson-list button:focus").count() == 1
+    assert session.progress is not None
+
+
+def test_files_are_downloaded(playground, tmp_path):
+    page, session = playground("layers=4-tanh")
+    page.get_by_role("tab", name="Take away").click()
+    paused(page, session, steps=20)
+
+    with page.expect_download() as network:
+        page.get_by_role("button", name="Download .npz").click()
+    network.value.save_as(tmp_path / "network.npz")
+    assert network.value.suggested_filename == "playground-step-20.npz"
+    loaded = plainnet.load(tmp_path / "network.npz")
+    assert loaded.parameters.tobytes() == session.shown.parameters.tobytes()
+
+    page.get_by_role("button", name="Write the code").click()
+    page.get_by_text("Up to step 20:").wait_for()
+    with page.expect_download() as script:
+        page.get_by_role("button", name="Download", exact=True).click()
+    script.value.save_as(tmp_path / "script.py")
+    names = {}
+    exec((tmp_path / "script.py").read_text("utf-8"), names)
+    assert names["network"].parameters.tobytes() == session.shown.parameters.tobytes()
+
+    with page.expect_download() as picture:
+        page.get_by_role("button", name="Download .png").click()
+    picture.value.save_as(tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_why_there_is_no_code_of_the_guide(playground):
+    page, _ = playground()
+    page.get_by_role("tab", name="Take away").click()
+    page.get_by_label("Form of the code").select_option("textbook")
+    page.get_by_role("button", name="Write the code").click()
+    page.get_by_text("these settings have Adam, batches of 32").wait_for()
+    assert not page.locator(".take-code").is_visible()
+
+
+def test_a_link_is_copied_or_at_least_selected(playground):
+    page, _ = playground("data=circle")
+    page.get_by_role("tab", name="Take away").click()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copy = page.get_by_role("button", name="Copy link")
+    copy.click()
+    page.get_by_text("Copied.").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.get_by_label("Link to these settings").input_value()
+    assert copied.endswith("#data=circle")
+
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(Error('no')); }")
+    copy.click()
+    page.get_by_text("Selected: copy it").wait_for()
+    assert page.evaluate("getSelection().toString() || document.activeElement.value") == copied
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_panels_can_be_used_by_everyone(playground, width, scheme):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed; see .ci/run")
+    page, _ = playground("", width, 900)
+    page.emulate_media(color_scheme=scheme)
+    page.evaluate(AXE.read_text("utf-8"))
+    for tab in ("Lessons", "Take away"):
+        page.get_by_role("tab", name=tab).click()
+        if tab == "Lessons":
+            page.get_by_role("button", name="A line is not enough").click()
+            page.get_by_role("button", name="Hint 1").click()
+        else:
+            page.get_by_role("button", name="Write the code").click()
+            page.get_by_text("Up to step 0:").wait_for()
+        found = page.evaluate("axe.run('[role=tabpanel]:not([hidden])')")["violations"]
+        assert not [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
