@@ -339,3 +339,16 @@ def test_the_page_for_teachers_lists_all_that_there_is():
         assert f"| `{measure}` | {what} |" in text
     for operator in OPERATORS:
         assert f"`{operator}`" in text
+
+
+def test_the_command_names_a_mistake_before_it_serves(tmp_path, capsys):
+    pytest.importorskip("typer")
+    for package in ("starlette", "uvicorn", "websockets"):
+        pytest.importorskip(package)
+    from plainnet.cli import main
+
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "Mine"\ntext = "One."\nsettings = ""\ngoal = []\n', "utf-8")
+    assert main(["playground", "--no-browser", "--lessons", str(path)])
+    said = " ".join(capsys.readouterr().err.split())
+    assert "mine.toml: goal must have a condition" in said

@@ -106,6 +106,7 @@ Ctrl-C ends the server. A link from the page's "Take away" brings its reader the
 Examples:
   plainnet playground
   plainnet playground --setting "data=circle&layers=4-tanh&learning_rate=0.03"
+  plainnet playground --lessons mine.toml
   plainnet playground --export circle.html --steps 500 --setting "data=circle"
 """
 

@@ -29,11 +29,13 @@ def playground(
         return
     if steps is not None:
         raise SettingError("--steps says how long the training of --export is, which is missing")
+    from plainnet.playground.lessons import read_lessons
     from plainnet.playground.server import Server
     from plainnet.playground.session import Session
 
     Session(lambda content, buffers: None, first)  # refuses what does not fit together
-    server = Server(partial(Session, settings=first), port)
+    own = read_lessons(lessons)
+    server = Server(partial(Session, settings=first, lessons=own), port)
     typer.echo(f"The playground is at {server.address}\nCtrl-C ends it.")
     if browser:
         opening = threading.Thread(
