@@ -137,7 +137,7 @@ def _comparison(text: str) -> Comparison:
 def measures_of(training: Training, frame: Mapping[str, Any]) -> dict[str, Number]:
     """All measures now, where `frame` is the content of a frame of the last step."""
     network, settings = training.network, training.settings
-    scores, strips = frame["measures"], frame["strips"]
+    scores, sizes = frame["measures"], frame["sizes"]
     train, test = scores.get("train", {}), scores.get("test", {})
     gap = None
     if train.get("loss") is not None and test.get("loss") is not None:
@@ -156,8 +156,8 @@ def measures_of(training: Training, frame: Mapping[str, Any]) -> dict[str, Numbe
         "hidden_layers": len(dense) - 1,
         "inputs": training.examples.X.shape[1],
         "parameters": network.parameters.size,
-        "dead_share": max((each["dead"] for each in strips), default=0.0),
-        "saturated_share": max((each["saturated"] for each in strips), default=0.0),
+        "dead_share": max((each["dead"] for each in sizes), default=0.0),
+        "saturated_share": max((each["saturated"] for each in sizes), default=0.0),
         "largest_weight": float(max(weights)) if weights else None,
         "changes": len(training.made),
         "learning_rate": settings.learning_rate,
