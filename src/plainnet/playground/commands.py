@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from plainnet.playground import lessons, stepping, tables, taking
+from plainnet.playground import exporting, lessons, stepping, tables, taking
 from plainnet.playground.findings import check_up
 from plainnet.playground.remedies import remedy
 
@@ -19,4 +19,5 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "lesson": lessons.lesson,
     "code": taking.code,
     "file": taking.file,
+    "page": exporting.page,
 }

@@ -11,7 +11,7 @@ import base64
 import html
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,11 +41,13 @@ from plainnet.network import Network
 from plainnet.playground import assets, choices
 from plainnet.playground.columns import tensors_of
 from plainnet.playground.datasets import examples_of
-from plainnet.playground.examples import Examples
 from plainnet.playground.frames import SIDE, Frames, finite
 from plainnet.playground.past import Past, Record
 from plainnet.playground.settings import Settings
 from plainnet.playground.training import Training
+
+if TYPE_CHECKING:
+    from plainnet.playground.session import Session
 
 Array = npt.NDArray[Any]
 
@@ -128,6 +130,16 @@ def page_of(training: Training, most: int = MOST_FRAMES, title: str | None = Non
     )
 
 
+def page(session: Session, fields: dict[str, Any], buffers: Any) -> None:
+    """The page of what has been trained so far, as a file."""
+    text = page_of(session.training)
+    name = f"playground-{session.training.begun_with.data}.html"
+    session.send(
+        {"is": "file", "name": name, "step": session.training.step},
+        [np.frombuffer(text.encode(), np.uint8)],
+    )
+
+
 def recording_of(training: Training, most: int) -> dict[str, Any]:
     """What the page reads: all numbers are float32 in base64."""
     network, examples = training.network, training.examples
@@ -138,7 +150,7 @@ def recording_of(training: Training, most: int) -> dict[str, Any]:
     state = training.until(training.step)
     return {
         "welcome": {"choices": choices.as_json(), "version": plainnet.__version__},
-        "examples": _examples(examples),
+        "examples": examples.description(),
         "points": packed(examples.points),
         "targets": packed(examples.y),
         "network": frames.description(),
@@ -193,19 +205,6 @@ def _point(frame: dict[str, Any]) -> list[float | None]:
         *(parts.get(rows, {}).get(what) for what in ("loss", "accuracy")
           for rows in ("train", "test")),
     ]  # fmt: skip
-
-
-def _examples(examples: Examples) -> dict[str, Any]:
-    return {
-        "names": examples.names,
-        "classes": examples.classes,
-        "n_train": examples.n_train,
-        "image_shape": examples.image_shape,
-        "labels": examples.plane.labels,
-        "low": examples.plane.low,
-        "high": examples.plane.high,
-        "notes": examples.notes,
-    }
 
 
 # --- the network as data --------------------------------------------------------------------------

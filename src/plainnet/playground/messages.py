@@ -23,6 +23,7 @@ lessons     nothing: which there are
 lesson      name: begin this one; "" ends it
 code        form: "engine" or "textbook"; the shown step as a Python script
 file        nothing: the network at the shown step as a file
+page        nothing: the training so far as a page that replays it
 others      see `commands`
 
 kinds       what they bring
@@ -120,6 +121,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "lesson": {"name": text()},
     "code": {"form": lambda value: value in ("engine", "textbook")},
     "file": {},
+    "page": {},
     "explain": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
     "line": {"array": text(), "index": _INDEX},
     "table": {"name": text(), "target?": text()},

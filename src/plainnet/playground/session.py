@@ -6,7 +6,7 @@ import logging
 import math
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 import plainnet
-from plainnet.errors import PlainnetError
+from plainnet.errors import PlainnetError, SettingError
 from plainnet.network import Network
 from plainnet.playground import choices, tables
+from plainnet.playground.building import layers_of
 from plainnet.playground.commands import COMMANDS
 from plainnet.playground.curves import Curves
 from plainnet.playground.datasets import examples_of
@@ -87,6 +88,12 @@ class Session:
         """Of the lesson that has been begun."""
         self.given, self.own_examples = given, examples
         self.first = settings or Settings()
+        self.fixed = self.own_examples is not None, False
+        """Whether the data, and the layers, are what they are."""
+        if given is not None:
+            layers = layers_of(given)
+            self.fixed = self.fixed[0], layers is None
+            self.first = replace(self.first, layers=layers or self.first.layers)
         self.table: Table | None = None
         """The table that was dropped in last."""
         self.awaited: Settings | None = None
@@ -246,6 +253,23 @@ class Session:
             return tables.examples_of(settings, self.table)
         return examples_of(settings)
 
+    def may_change(self, names: Collection[str]) -> None:
+        """Refuse settings that a view of a given network cannot change.
+
+        Where its layers can be built anew, the network that was given is forgotten.
+        """
+        data, layers = self.fixed
+        if data and (own := sorted(set(names) & set(OF_DATA))):
+            raise SettingError(f"{own[0]} cannot change here: the rows were given in Python")
+        if set(names) <= {*OF_DATA, *choices.CHANGEABLE}:
+            return
+        if layers:
+            raise SettingError(
+                "the layers cannot change here: the network was given in Python, and has layers "
+                "that the playground does not build"
+            )
+        self.given = None
+
     def change(self, change: Change) -> None:
         """Change something by hand at the step that is looked at; what came after is dropped."""
         training = self.training
@@ -303,6 +327,7 @@ class Session:
                 "changes": settings.to_json()["changes"],
                 "failed": training.failed,
                 "speed": self.speed,
+                "fixed": self.fixed,
             },
             [],
         )
@@ -320,6 +345,13 @@ class Session:
             self.send({"is": "verdicts", "step": self.training.step, "verdicts": found}, [])
 
 
+OF_DATA = (
+    "data", "classes", "points", "noise", "test_share", "data_seed", "drawn", "target", "features",
+    "plane",
+)  # fmt: skip
+"""The settings that the examples follow from."""
+
+
 def _told(error: Exception) -> str:
     """What the page says of an error. One that plainnet did not expect is logged as well."""
     if isinstance(error, PlainnetError):
@@ -329,9 +361,7 @@ def _told(error: Exception) -> str:
 
 
 def _same_data(one: Settings, other: Settings) -> bool:
-    names = ("data", "classes", "points", "noise", "test_share", "data_seed", "drawn", "target",
-             "features", "plane")  # fmt: skip
-    return all(getattr(one, name) == getattr(other, name) for name in names)
+    return all(getattr(one, name) == getattr(other, name) for name in OF_DATA)
 
 
 # --- the commands of the session itself ---------------------------------------------------------
@@ -360,8 +390,9 @@ def _settings(session: Session, change: Any) -> None:
             form = {"step": session.shown.step, "settings": change}
             session.change(checked_change(form))
         return
-    now = replace(session.training.settings, changes=(), step=0)
-    session.begin(now.with_changes(change))
+    now = replace(session.training.settings, changes=(), step=0).with_changes(change)
+    session.may_change(change)
+    session.begin(now)
 
 
 def _begin_again(session: Session) -> None:

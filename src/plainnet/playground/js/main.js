@@ -30,8 +30,8 @@ export function render({ model, el }) {
     notices(app),
     h("div", { class: "parts" },
       h("div", { class: "part-data" }, dataPanel(app), learningPanel(app)),
-      h("div", { class: "part-network" }, networkView(app)),
-      h("div", { class: "part-output" }, planeView(app), lossView(app), doctorPanel(app)),
+      h("div", { class: "part-network" }, networkView(app), doctorPanel(app)),
+      h("div", { class: "part-output" }, planeView(app), lossView(app)),
       h("div", { class: "part-below" }, tabs("More", {
         "Inside the layers": stripsPanel(app),
         "One example, step by step": steppingPanel(app),

@@ -5,7 +5,7 @@ import { pictureOf } from "./picture.js";
 
 export function takeAwayPanel(app) {
   return h("section", { class: "takeaway" },
-    h("div", {}, linkPart(app), filePart(app), picturePart(app)),
+    h("div", {}, linkPart(app), filePart(app), pagePart(app), picturePart(app)),
     codePart(app));
 }
 
@@ -78,16 +78,28 @@ function codePart(app) {
     heading, block, tools);
 }
 
-function filePart(app) {
+// A button that asks the session for a file, and says when the browser has it.
+function fileButton(app, label, command, ending) {
   const said = h("small", { role: "status" });
   app.on("file", ({ name, buffers }) => {
+    if (!name.endsWith(ending)) return;
     download(name, buffers, "application/octet-stream");
     said.textContent = `Saved as ${name}.`;
   });
+  const button = h("button", { type: "button", onclick: () => app.send(command) }, label);
+  return h("div", { class: "row" }, button, said);
+}
+
+function pagePart(app) {
+  return takePart("A page",
+    "One file that replays this training in any browser, without Python and without a connection.",
+    fileButton(app, "Download .html", "page", ".html"));
+}
+
+function filePart(app) {
   return takePart("The network",
     "Its layers and weights at the step that is shown. In Python, plainnet.load opens the file.",
-    h("div", { class: "row" },
-      h("button", { type: "button", onclick: () => app.send("file") }, "Download .npz"), said));
+    fileButton(app, "Download .npz", "file", ".npz"));
 }
 
 function picturePart(app) {
