@@ -380,6 +380,8 @@ def _hello(session: Session, link: str = "") -> None:
     finally:
         if not session._has_examples:
             session.present()
+    if not link and session.awaited is not None:
+        session._examples_of(session.awaited)  # which says that the table is missing
 
 
 def _settings(session: Session, change: Any) -> None:

@@ -24,7 +24,7 @@ def reach(page, session, step):
 
 
 def losses(session):
-    return [point[1] for point in session.curves]
+    return [point[1] for point in session.curves.points]
 
 
 def test_a_rate_of_1000_is_named_and_its_remedy_trains(playground) -> None:
