@@ -150,7 +150,7 @@ def test_the_token_is_exchanged_for_a_cookie(server):
     cookie, *rules = headers["set-cookie"].split("; ")
     assert cookie.startswith(f"plainnet-playground-{server.port}=")
     assert server.guard.token not in cookie
-    assert {rule.lower() for rule in rules} == {"httponly", "samesite=strict", "path=/"}
+    assert {rule.lower() for rule in rules} == {"httponly", "samesite=lax", "path=/"}
     status, _, text = get(server, "/", Cookie=cookie)
     assert status == 200
     assert '<script type="module" src="playground.js">' in text

@@ -25,8 +25,7 @@ STRANGER = """<!doctype html><html lang="en"><meta charset="utf-8">
 <h1>Please open the address from the terminal</h1>
 <p>Open the address that <code>plainnet playground</code> printed: it ends with a token, which lets
 only you in. Each start has a new one.</p>
-<p>If this browser has been let in and followed a link from elsewhere:
-<a href="/">open the playground</a>.</p></main></html>
+</main></html>
 """
 
 
@@ -92,7 +91,9 @@ class Guard:
             if not _same(asked.query_params["token"], self.token):
                 return HTMLResponse(STRANGER, 403)
             answer = RedirectResponse("/", 303)
-            answer.set_cookie(self.cookie, self._key, httponly=True, samesite="strict", path="/")
+            # "lax" lets a link in a mail or a course's page open the playground: that is a GET of
+            # the page, which changes nothing. A socket from elsewhere is refused by its Origin.
+            answer.set_cookie(self.cookie, self._key, httponly=True, samesite="lax", path="/")
             return answer
         if not _same(asked.cookies.get(self.cookie, ""), self._key):
             return HTMLResponse(STRANGER, 403)
