@@ -69,13 +69,16 @@ def test_without_the_token_the_page_says_what_to_do(server, page):
     assert page.get_by_role("heading").inner_text() == "Please open the address from the terminal"
 
 
-def test_a_link_from_elsewhere_leads_in_by_one_more_click(server, page, elsewhere):
-    """The browser keeps the cookie back when another site sends it here."""
+def test_a_link_from_elsewhere_brings_its_settings(server, page, elsewhere):
+    """As in a mail or on the page of a course."""
     page.goto(server.address)
     page.goto(elsewhere.replace("127.0.0.1", "localhost"))
-    page.evaluate("address => { location.href = address; }", f"http://127.0.0.1:{server.port}/")
-    page.get_by_role("link", name="open the playground").click()
+    link = f"http://127.0.0.1:{server.port}/#layers=3-tanh"
+    page.evaluate("address => { location.href = address; }", link)
     page.locator(".plainnet-playground").wait_for()
+    page.wait_for_function(
+        "document.querySelector('.plainnet-playground').app.state?.settings.layers[0].units === 3"
+    )
 
 
 CONNECT = """address => new Promise((resolve) => {
