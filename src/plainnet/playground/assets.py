@@ -10,8 +10,16 @@ import re
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+from urllib.parse import quote
 
 FOLDER = Path(__file__).parent
+ICON = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    '<path d="M6 7 26 16M6 25 26 16M6 7V25" stroke="#3f83b8" stroke-width="2.4" fill="none"/>'
+    '<g fill="#3f83b8"><circle cx="6" cy="7" r="5"/><circle cx="6" cy="25" r="5"/></g>'
+    '<circle cx="26" cy="16" r="5.5" fill="#e08a3c"/></svg>'
+)
+"""The favicon of the documentation, as an address that asks no server."""
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w-]+)\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.MULTILINE)
 

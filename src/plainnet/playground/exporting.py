@@ -61,7 +61,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="plainnet {version}">
 <title>{title}</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="{icon}">
 <style>
 {style}</style>
 <body class="plainnet-page plainnet-recording">
@@ -124,6 +124,7 @@ def page_of(training: Training, most: int = MOST_FRAMES, title: str | None = Non
     return PAGE.format(
         version=plainnet.__version__,
         title=html.escape(title or f"{choices.DATA[training.begun_with.data]}, learned"),
+        icon=assets.ICON,
         style=assets.style(),
         recording=recording.replace("<", "\\u003c"),
         module=assets.module("export").replace("</script", "<\\/script"),

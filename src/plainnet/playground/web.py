@@ -14,10 +14,10 @@ from plainnet.playground.messages import refusal
 from plainnet.playground.session import Send, Session
 from plainnet.playground.wire import packed, unpacked
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>plainnet playground</title><link rel="stylesheet" href="style.css">
-<link rel="icon" href="data:,"><body class="plainnet-page"><main id="playground"></main>
+<link rel="icon" href="{assets.ICON}"><body class="plainnet-page"><main id="playground"></main>
 <script type="module" src="playground.js"></script></body></html>
 """
 

@@ -85,7 +85,7 @@ def test_training_from_an_earlier_step_drops_what_came_after(playground):
     slider = page.get_by_role("slider", name="Step that is shown")
     slider.fill("5")
     wait_for_step(page, 5)
-    status(page, "At step 5 of 8; training from here drops what came after")
+    status(page, "Step 5 of 8; training from here drops the rest")
     press(page, "Step")
     wait_for_step(page, 6)
     status(page, "Paused")

@@ -5,10 +5,12 @@ import { checkBox, numberField, sliderField } from "./fields.js";
 import { ownTable } from "./owntable.js";
 
 const MADE = ["circle", "xor", "moons", "spirals", "gaussians", "plane", "waves", "hills"];
+const MOST_LISTED = 12; // names of inputs or classes
 const IN_THE_PLANE = [...MADE, "drawn"];
 
 export function dataPanel(app) {
   const fields = h("div", {});
+  const facts = h("ul", { class: "facts" });
   const notes = h("ul", { class: "notes" });
   const table = ownTable(app);
   let parts = null;
@@ -17,13 +19,31 @@ export function dataPanel(app) {
     fields.replaceChildren(...parts.elements);
     update();
   });
-  const update = () => { if (parts && app.state) parts.update(app.state.settings); };
+  const update = () => {
+    if (!parts || !app.state) return;
+    fields.hidden = Boolean(app.state.fixed?.[0]); // the rows were given in Python
+    facts.hidden = !fields.hidden;
+    parts.update(app.state.settings);
+  };
   app.on("state", update);
   app.on("examples", (examples) => {
     notes.replaceChildren(...examples.notes.map((note) => h("li", {}, note)));
+    facts.replaceChildren(...factsOf(examples).map((fact) => h("li", {}, fact)));
     parts?.showColumns(examples.names);
   });
-  return h("section", { class: "panel data" }, h("h2", {}, "Data"), fields, notes);
+  return h("section", { class: "panel data" }, h("h2", {}, "Data"), fields, facts, notes);
+}
+
+// What the examples are, in words.
+function factsOf({ names, classes, targets, n_train: nTrain, image_shape: image }) {
+  const listed = (all) => `${all.slice(0, MOST_LISTED).join(", ")}${
+    all.length > MOST_LISTED ? ` and ${all.length - MOST_LISTED} more` : ""}`;
+  const nTest = targets.length - nTrain;
+  return [
+    `${nTrain} rows for training${nTest ? `, ${nTest} for testing` : ""}`,
+    `Inputs: ${image ? `images of ${image.join(" × ")} pixels` : listed(names)}`,
+    classes.length ? `Classes: ${listed(classes)}` : "Target: a number",
+  ];
 }
 
 function partsOf(app, choices, table) {

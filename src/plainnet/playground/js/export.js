@@ -8,6 +8,7 @@ import { networkView } from "./network.js";
 import { planeView } from "./plane.js";
 import { lossView } from "./losses.js";
 import { notices } from "./notices.js";
+import { aboutRecording } from "./about.js";
 import { RecordingModel } from "./recording.js";
 
 export function replay(el, recording) {
@@ -24,6 +25,7 @@ export function replay(el, recording) {
     h("div", { class: "parts" },
       h("div", { class: "part-network" }, networkView(app)),
       h("div", { class: "part-output" }, planeView(app), lossView(app))),
+    aboutRecording(app),
   );
   model.send({ do: "hello" });
   return model;

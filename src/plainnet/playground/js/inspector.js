@@ -1,7 +1,7 @@
 // The numbers of the unit or the weight that is looked at, to read and to change.
 
 import { h, shown } from "./dom.js";
-import { ParameterRow } from "./netfield.js";
+import { ParameterRow, RecordedRow } from "./netfield.js";
 import { columnOfTensor, hasTensor, parametersOf } from "./networds.js";
 import { pythonName, shortCode, sourceSymbol, unitName } from "./networds.js";
 
@@ -34,8 +34,8 @@ export class Inspector {
     else if (looked?.kind === "weight") this.showWeight(looked);
     else {
       this.body.replaceChildren(h("p", { class: "net-hint" },
-        "Point at a unit or a link to see its numbers. Click, or press Enter, to keep them here ",
-        "and to change them."));
+        "Point at a unit or a link to see its numbers. Click, or press Enter, to keep them here",
+        this.app.isRecording ? "." : " and to change them."));
     }
     if (this.app.frame) this.update(this.app.frame, true);
   }
@@ -48,7 +48,7 @@ export class Inspector {
     const after = network.columns[column].layers.slice(1).map(([, code]) => shortCode(code));
     this.body.replaceChildren(
       h("div", { class: "row net-title" }, h("h3", {}, netCapital(unitName(app, column, unit))),
-        isHidden ? [
+        isHidden && !app.isRecording ? [
           this.button("↑", "Move the unit up", () => this.moveUnit(column, unit, -1)),
           this.button("↓", "Move the unit down", () => this.moveUnit(column, unit, 1)),
         ] : null, this.closeButton()),
@@ -83,17 +83,19 @@ export class Inspector {
       onclick: () => app.select({ kind: "weight", tensor, index }),
     }, from);
     const code = h("code", {}, isBias ? `b[${index[0]}]` : `W[${index.join(", ")}]`);
-    return new ParameterRow(app, name, tensor, index,
+    const Row = app.isRecording ? RecordedRow : ParameterRow;
+    return new Row(app, name, tensor, index,
       [h("th", { scope: "row" }, label), h("td", { class: "net-code", title: name }, code)]);
   }
 
   table(first) {
     return h("div", { class: "net-table" }, h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first),
-        h("th", { scope: "col", class: "net-code" }, "Name"), h("th", { scope: "col" }, "Value"),
-        h("td", { class: "net-slide" }),
-        h("th", { scope: "col", title: "of the loss of the last step's batch" }, "Gradient"),
-        h("td", {}))),
+        h("th", { scope: "col", class: "net-code" }, "Name"), h("th", { scope: "col", class: this.app.isRecording ? "net-number" : "" }, "Value"),
+        this.app.isRecording ? null : [
+          h("td", { class: "net-slide" }),
+          h("th", { scope: "col", title: "of the loss of the last step's batch" }, "Gradient"),
+          h("td", {})])),
       h("tbody", {}, this.rows.map(({ row }) => row))));
   }
 
@@ -142,7 +144,7 @@ export class Inspector {
   // Put the focus on the first number.
   enter() {
     this.rows[0]?.number.focus();
-    this.rows[0]?.number.select();
+    this.rows[0]?.number.select?.();
   }
 }
 

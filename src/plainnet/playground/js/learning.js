@@ -6,7 +6,15 @@ import { numberField } from "./fields.js";
 const RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
 const LEARNING_WORDS = {
   optimizer: "Optimizer", learning_rate: "Learning rate", schedule: "Schedule",
-  batch_size: "Batch size", epochs: "Epoch limit", l1: "L1 penalty", l2: "L2 penalty",
+  batch_size: "Batch size", epochs: "Epoch limit", clip_norm: "Clip norm",
+  l1: "L1 penalty", l2: "L2 penalty",
+};
+const LEARNING_TITLES = {
+  batch_size: "How many training examples a step looks at",
+  epochs: "Play pauses after so many epochs",
+  clip_norm: "Gradients of a larger norm are scaled down to this one; 0 turns it off",
+  l1: "How much the sizes of the weights count; 0 turns it off",
+  l2: "How much the squares of the weights count; 0 turns it off",
 };
 const MOST_TOLD = 6;
 
@@ -20,12 +28,13 @@ export function learningPanel(app) {
       const { field, row } = select(LEARNING_WORDS[name], choices[name], change(name));
       return { row, set: (value) => { field.value = value; } };
     };
-    const number = (name) => numberField(LEARNING_WORDS[name], choices.limits[name], change(name));
+    const number = (name) => numberField(LEARNING_WORDS[name], choices.limits[name], change(name),
+      { title: LEARNING_TITLES[name] });
     const all = {
-      optimizer: choice("optimizer"), schedule: choice("schedule"),
-      usual: usualRates(change("learning_rate")),
-      learning_rate: { ...number("learning_rate") },
-      batch_size: number("batch_size"), epochs: number("epochs"),
+      optimizer: choice("optimizer"),
+      usual: usualRates(change("learning_rate")), learning_rate: number("learning_rate"),
+      schedule: choice("schedule"), epochs: number("epochs"),
+      batch_size: number("batch_size"), clip_norm: number("clip_norm"),
       l1: number("l1"), l2: number("l2"),
     };
     all.learning_rate.row.firstChild.textContent = "Exact rate";

@@ -16,6 +16,7 @@ import { steppingPanel } from "./stepping.js";
 import { lessonsPanel } from "./lessons.js";
 import { takeAwayPanel } from "./takeaway.js";
 import { notices } from "./notices.js";
+import { introduction } from "./introduction.js";
 
 // Fill `el` with a playground whose session is behind `model`.
 export function render({ model, el }) {
@@ -28,6 +29,7 @@ export function render({ model, el }) {
   root.append(
     transportBar(app),
     notices(app),
+    introduction(app),
     h("div", { class: "parts" },
       h("div", { class: "part-data" }, dataPanel(app), learningPanel(app)),
       h("div", { class: "part-network" }, networkView(app), doctorPanel(app)),

@@ -121,3 +121,18 @@ export class ParameterRow {
     if (!this.isSent) this.show(this.value);
   }
 }
+
+// The same in a recording: a number to read.
+export class RecordedRow {
+  constructor(app, name, tensor, index, said) {
+    Object.assign(this, { app, tensor, index });
+    this.number = h("data", { "aria-label": name, tabindex: -1 });
+    this.row = h("tr", {}, ...said, h("td", { class: "net-number" }, this.number));
+  }
+
+  update(frame) {
+    const value = this.app.element(this.tensor, this.index, frame.parameters);
+    this.number.textContent = shown(value);
+    this.number.value = value;
+  }
+}

@@ -28,10 +28,17 @@ export class NetStructure {
 
   // Whether the settings describe the network, so that another can be made of them.
   get isOpen() {
-    const { network } = this.app, { layers } = this;
-    return network != null && network.columns.length === layers.length + 1
+    return !this.whyClosed;
+  }
+
+  // Why the layers stay as they are, or "".
+  get whyClosed() {
+    const { network, state } = this.app, { layers } = this;
+    if (state?.fixed?.[1]) return NET_GIVEN;
+    const isDescribed = network != null && network.columns.length === layers.length + 1
       && layers.every(({ units }, i) => network.columns[i].is_dense
         && network.columns[i].units === units);
+    return isDescribed ? "" : NET_CLOSED;
   }
 
   change(layers, wanted = null) {
@@ -84,18 +91,19 @@ export function layerCount(app, structure) {
   }, "+");
   app.on("state", () => {
     if (structure.pending) return;
-    const { length } = structure.layers;
-    count.textContent = structure.isOpen ? length : app.network.columns.length - 1;
-    netAllow([less], structure.isOpen && length > 0, structure.isOpen ? "" : NET_CLOSED);
+    const { layers: { length }, whyClosed } = structure;
+    count.textContent = whyClosed ? app.network.columns.length - 1 : length;
+    netAllow([less], !whyClosed && length > 0, whyClosed);
     const isFull = length >= NET_MOST_LAYERS;
-    netAllow([more], structure.isOpen && !isFull,
-      !structure.isOpen ? NET_CLOSED : isFull ? `At most ${NET_MOST_LAYERS}` : "");
+    netAllow([more], !whyClosed && !isFull,
+      whyClosed || (isFull ? `At most ${NET_MOST_LAYERS}` : ""));
   });
   return h("div", { class: "field net-count" }, h("span", { class: "net-label" }, "Hidden layers"),
     h("div", { class: "row" }, less, count, more));
 }
 
-export const NET_CLOSED = "Settings cannot describe this network, so its layers stay as they are";
+const NET_CLOSED = "Settings cannot describe this network, so its layers stay as they are";
+const NET_GIVEN = "The network was given in Python, so its layers stay as they are";
 
 // Enable controls, or say in their titles why they are not.
 export function netAllow(controls, isAllowed, why) {
@@ -173,10 +181,10 @@ export class HiddenHead {
 
   // ... and the settings, where they describe it.
   update() {
-    const { app, structure, column } = this, { isOpen, layers } = structure;
+    const { app, structure, column } = this, { isOpen, whyClosed, layers } = structure;
     const all = [this.title, this.left, this.right, this.gone, this.fewer, this.further,
       this.units, this.activation.field, this.norm, this.dropout.field];
-    netAllow(all, isOpen, isOpen ? "" : NET_CLOSED);
+    netAllow(all, isOpen, whyClosed);
     this.head.classList.toggle("net-closed", !isOpen);
     if (!isOpen) {
       this.activation.field.value = ""; // the code below says what it is
@@ -204,7 +212,8 @@ export class HiddenHead {
   }
 }
 
-// The head and foot of the inputs or the output.
+// The head and foot of a column that is not changed here: of the inputs or the output, and in a
+// recording of any.
 export class PlainHead {
   constructor(app, column) {
     Object.assign(this, { app, column });
@@ -220,15 +229,23 @@ export class PlainHead {
   show() {
     const { app, column } = this, { network, examples } = app;
     const n = column < 0 ? examples.names.length : network.columns[column].units;
-    const classes = examples.classes.length;
+    const isOutput = column === network.columns.length - 1;
+    const what = !isOutput ? "unit" : examples.classes.length ? "class" : "number";
     this.title.textContent = column < 0 ? "Inputs" : layerName(network, column);
-    this.said.textContent = column < 0 ? (examples.image_shape ? examples.image_shape.join(" × ")
-      : String(n)) : classes ? `${n} classes` : n === 1 ? "1 number" : `${n} numbers`;
-    if (column >= 0) netShowCode(this.code, network.columns[column], network.loss);
+    this.said.textContent = column >= 0 ? netCounted(n, what)
+      : examples.image_shape ? examples.image_shape.join(" × ") : String(n);
+    if (column < 0) return;
+    netShowCode(this.code, network.columns[column], isOutput ? network.loss : null);
   }
 }
 
+function netCounted(n, what) {
+  return n === 1 ? `1 ${what}` : `${n} ${what}${what.endsWith("s") ? "es" : "s"}`;
+}
+
+// A long name such as SoftmaxCrossEntropy may break before a capital.
 function netShowCode(element, column, loss = null) {
   const codes = [...column.layers.map(([, code]) => code), ...(loss ? [loss] : [])];
-  element.replaceChildren(...codes.map((code) => h("span", { title: code }, shortCode(code))));
+  element.replaceChildren(...codes.map((code) => h("span", { title: code },
+    shortCode(code).split(/(?=[A-Z][a-z])/).flatMap((part) => [h("wbr", {}), part]).slice(1))));
 }

@@ -3,6 +3,7 @@
 const NET_LARGEST = 52; // the side of a tile
 const NET_COMFORTABLE = 32; // before tiles become smaller, more stand side by side
 const NET_MOST_PLACES = 128; // a column with more units is a count
+const NET_WIDEST_NAME = 94;
 const NET_LEAST_HEAD = 94; // the buttons above a hidden layer
 
 // The columns of the diagram, inputs first, in a middle of this width. Of each: its kind ("names",
@@ -56,7 +57,7 @@ function netPlace(column, height, align) {
   else if (kind === "names") {
     pitch = Math.min(height / units, 44);
     column.h = Math.min(26, pitch - 2);
-    column.w = width - 22;
+    column.w = Math.min(width - 22, NET_WIDEST_NAME);
   } else {
     const margin = align === "center" ? 36 : align === "output" ? Math.min(60, width / 2) : 20;
     const found = netFit(units, width - margin, height, kind === "dots" ? 12 : NET_LARGEST);

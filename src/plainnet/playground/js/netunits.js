@@ -30,7 +30,8 @@ export class NetUnits {
       while (buttons.length > wanted) buttons.pop();
       while (buttons.length < wanted) buttons.push(this.button(c, buttons.length));
       const extra = place.kind === "count" ? [netCountBox(place, column.units)]
-        : c === last && place.across === 1 ? this.labels(place, examples) : [];
+        : c === last && place.across === 1 && examples.classes.length
+          ? this.labels(place, examples) : [];
       netKeep(box, [...buttons, ...extra]);
       buttons.forEach((button, u) => {
         netLocate(button, place, u);
@@ -59,11 +60,11 @@ export class NetUnits {
   }
 
   labels(place, examples) {
-    const { app } = this.view, isMany = examples.classes.length > 0;
+    const { app } = this.view;
     return Array.from({ length: place.units }, (_, unit) => {
       const name = outputName(app, unit);
       const label = h("span", { class: "net-class", title: name }, name);
-      if (isMany) label.style.borderColor = css(classRGB(unit));
+      label.style.borderColor = css(classRGB(unit));
       label.style.left = `${place.X[unit] + place.w + 6 - place.left}px`;
       label.style.top = `${place.Y[unit]}px`;
       label.style.height = `${place.h}px`;
@@ -175,7 +176,7 @@ export class NetUnits {
 
   press(event, column, unit) {
     this.isDragged = false;
-    const isHidden = column < this.columns.length - 1;
+    const isHidden = column < this.columns.length - 1 && !this.view.app.isRecording;
     if (event.button !== 0 || event.pointerType === "touch" || !isHidden) return;
     this.drag = { column, unit, x: event.clientX, y: event.clientY, end: unit, ghost: null };
   }

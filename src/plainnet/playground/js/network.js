@@ -4,7 +4,7 @@ import { h, select, shown } from "./dom.js";
 import { Inspector } from "./inspector.js";
 import { NetworkPicture } from "./netcanvas.js";
 import { HiddenHead, PlainHead, layerCount } from "./netheads.js";
-import { NET_CLOSED, NetStructure, netAllow } from "./netheads.js";
+import { NetStructure, netAllow } from "./netheads.js";
 import { diagramShape } from "./netshape.js";
 import { NetUnits } from "./netunits.js";
 import { columnOfTensor, hasTensor, layerName, parametersOf } from "./networds.js";
@@ -13,7 +13,8 @@ import { pythonName, unitName } from "./networds.js";
 export function networkView(app) {
   const diagram = new NetDiagram(app);
   return h("section", { class: "panel network" }, h("h2", {}, "Network"),
-    networkSettings(app, diagram.structure), diagram.element, diagram.inspector.element);
+    app.isRecording ? null : networkSettings(app, diagram.structure),
+    diagram.element, diagram.inspector.element);
 }
 
 // Initialization, loss, seed, and how many layers.
@@ -32,7 +33,7 @@ function networkSettings(app, structure) {
     ...Object.entries(options).map(([value, text]) => h("option", { value }, text)));
   const update = () => {
     if (!app.state || !app.examples) return;
-    const { choices } = app.welcome, { settings } = app.state;
+    const { choices } = app.welcome, { state } = app, { settings } = state;
     const suitable = app.examples.classes.length ? choices.of_classes : choices.of_numbers;
     offer(start, choices.initialization);
     offer(loss, Object.fromEntries(suitable.map((name) => [name, choices.loss[name]])));
@@ -40,7 +41,8 @@ function networkSettings(app, structure) {
     loss.field.value = settings.loss;
     if (document.activeElement !== seed) seed.value = settings.network_seed;
     if (structure.pending) return;
-    netAllow([start.field, seed, anew], structure.isOpen, structure.isOpen ? "" : NET_CLOSED);
+    netAllow([start.field, seed, anew], structure.isOpen, structure.whyClosed);
+    netAllow([loss.field], !state.fixed?.[1], structure.whyClosed);
   };
   app.on("state", update);
   app.on("refused", update);
@@ -107,7 +109,8 @@ class NetDiagram {
     this.picture ??= new NetworkPicture(app.root);
     const last = network.columns.length - 1;
     const heads = [-1, ...network.columns.keys()].map((column) => {
-      const Kind = column < 0 || column === last ? PlainHead : HiddenHead;
+      const isPlain = column < 0 || column === last || app.isRecording;
+      const Kind = isPlain ? PlainHead : HiddenHead;
       const old = this.heads[column + 1];
       return old instanceof Kind ? old : new Kind(app, column, this.structure);
     });
@@ -218,6 +221,9 @@ class NetDiagram {
     if (!this.key) return;
     this.last = this.selection ?? null;
     this.units.mark(this.selection);
+    this.heads.forEach(({ element }, c) => element.classList.toggle("net-chosen",
+      this.app.selection?.kind === "layer"
+        && this.app.network.columns[c - 1]?.name === this.app.selection.name));
     this.inspector.show(this.selection);
     this.redraw();
   }
@@ -269,20 +275,20 @@ class NetDiagram {
 
   tipText(frame, looked) {
     const { app } = this;
-    const numbers = (tensor, index) => [frame.parameters, frame.gradients]
-      .map((vector) => shown(app.element(tensor, index, vector)));
+    const numbers = (tensor, index) => {
+      const [value, gradient] = [frame.parameters, frame.gradients]
+        .map((vector) => shown(app.element(tensor, index, vector)));
+      return app.isRecording ? value : `${value}, gradient ${gradient}`;
+    };
     if (looked.kind === "weight") {
-      const [value, gradient] = numbers(looked.tensor, looked.index);
-      return `${pythonName(looked.tensor, looked.index)}\n= ${value}, gradient ${gradient}`;
+      const name = pythonName(looked.tensor, looked.index);
+      return `${name}\n= ${numbers(looked.tensor, looked.index)}`;
     }
     const { column, unit } = looked;
     const isDead = this.picture.isDead(frame, column, unit);
     const lines = [unitName(app, column, unit) + (isDead ? ": dead, 0 everywhere" : "")];
     const [first] = parametersOf(app.network, column, unit);
-    if (first?.[1].length === 1) {
-      const [value, gradient] = numbers(...first);
-      lines.push(`bias ${value}, gradient ${gradient}`);
-    }
+    if (first?.[1].length === 1) lines.push(`bias ${numbers(...first)}`);
     return lines.join("\n");
   }
 
@@ -292,7 +298,7 @@ class NetDiagram {
   moveUnit(column, unit, end, isFocused = true) {
     const { app } = this, { network, selection } = app;
     const isHidden = column < network.columns.length - 1 && network.columns[column].is_dense;
-    if (!isHidden || end < 0 || end >= network.columns[column].units || end === unit) return;
+    if (app.isRecording || !isHidden || end < 0 || end >= network.columns[column].units || end === unit) return;
     app.send("move", { layer: network.columns[column].name, start: unit, end });
     const now = (u) => (u === unit ? end : unit < u && u <= end ? u - 1 : end <= u && u < unit
       ? u + 1 : u);

@@ -5,9 +5,13 @@ import { render } from "./main.js";
 
 function openPage(el) {
   const address = `ws://${location.host}/socket`;
+  let names = {}; // of the data, for people
   const model = new SocketModel(address, location.hash.slice(1));
   model.on("msg:custom", (content) => {
-    if (content.is === "state") history.replaceState(null, "", `#${content.link}`);
+    if (content.is === "welcome") names = content.choices.data;
+    if (content.is !== "state") return;
+    history.replaceState(null, "", `#${content.link}`);
+    document.title = `${names[content.settings.data] ?? "Your data"} · plainnet playground`;
   });
   render({ model, el });
   addEventListener("hashchange", () => model.send({ do: "hello", link: location.hash.slice(1) }));

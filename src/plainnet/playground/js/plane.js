@@ -46,7 +46,7 @@ export function planeView(app) {
   app.on("examples", (examples) => {
     picture.frame = null; // the last one was of other examples
     title.textContent = examples.classes.length ? "Decision regions" : "Predictions";
-    canvas.setAttribute("aria-label", labelOf(examples));
+    canvas.setAttribute("aria-label", labelOf(examples, app.isRecording));
     hard.row.lastChild.textContent = examples.classes.length ? "Hard regions" : "In bands";
     test.row.hidden = examples.n_train === examples.targets.length;
     legend.replaceChildren(...legendOf(app, picture));
@@ -67,10 +67,10 @@ export function planeView(app) {
     h("div", { class: "row" }, test.row, hard.row), legend, cursor.live);
 }
 
-function labelOf({ labels, classes }) {
+function labelOf({ labels, classes }, isRecording) {
   const what = classes.length ? "Decision regions" : "Predictions";
   return `${what} over ${labels[0]} and ${labels[1]}. Arrow keys move a crosshair, with Shift `
-    + "faster; Enter selects the nearest example, or draws a point; Delete removes one.";
+    + `faster; Enter selects the nearest example${isRecording ? "." : ", or draws a point; Delete removes one."}`;
 }
 
 // The names and counts of the classes, or the colours of values, and what the marks mean.

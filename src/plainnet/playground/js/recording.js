@@ -3,7 +3,7 @@
 import { activated, forwardPass } from "./forward.js";
 
 const CELLS = 80;
-const REFUSED = "This page replays a recording. To train, install plainnet and run: plainnet playground";
+const REFUSED = "This page is a recording, which cannot be changed";
 
 // Little-endian float32 numbers in base64.
 export function floatsOf(text) {

@@ -33,17 +33,20 @@ export function transportBar(app) {
     play.textContent = isPlaying(app) ? "Pause" : "Play";
     play.disabled = state.status === "failed" && state.shown >= state.step;
     const words = statusInWords(state, app.isRecording);
-    if (status.textContent !== words) status.textContent = words;
+    if (status.textContent !== words) status.textContent = status.title = words;
     status.classList.toggle("bad", Boolean(state.failed));
   });
   app.on("frame", ({ epoch, step }) => { place.textContent = `Epoch ${epoch}, step ${step}`; });
+  const training = [
+    button("Step", () => app.send("advance", { steps: 1 }), { title: "Train one step" }),
+    button("Epoch", () => app.send("advance", { epochs: 1 }), { title: "Train one epoch" }),
+    epochsField(app),
+  ];
   return h("header", { class: "transport" },
     h("div", { class: "row" },
       button("Start over", () => app.send("begin"), { title: "Back to the first weights" }), play,
-      button("Step", () => app.send("advance", { steps: 1 }), { title: "Train one step" }),
-      button("Epoch", () => app.send("advance", { epochs: 1 }), { title: "Train one epoch" }),
-      epochsField(app)),
-    time, h("div", { class: "row told" }, place, speedField(app)), status);
+      app.isRecording ? null : training),
+    time, h("div", { class: "told" }, place, status), speedField(app));
 }
 
 // "Train 10 epochs", with the number a field.
@@ -77,15 +80,18 @@ function speedField(app) {
     field.value = app.pace ? "slow" : String(speed);
   });
   field.value = String(known);
+  row.classList.add("speed");
   return row;
 }
 
 function statusInWords({ status, step, shown: now, failed }, isRecording) {
   if (status === "playing") return "Playing";
   if (status === "replaying") return "Replaying the steps up to here";
-  if (isRecording) return `Recorded: at step ${now} of ${step}`;
-  const dropped = now < step ? "; training from here drops what came after" : "";
-  if (failed && !dropped) return `Diverged at step ${step}`;
-  if (dropped) return `At step ${now} of ${step}${failed ? ", where it diverged" : ""}${dropped}`;
-  return step ? "Paused" : "Ready: the first weights";
+  if (isRecording) return `Recorded up to step ${step}`;
+  if (now < step) {
+    const diverged = failed ? ", where it diverged" : "";
+    return `Step ${now} of ${step}${diverged}; training from here drops the rest`;
+  }
+  if (failed) return `Diverged at step ${step}`;
+  return step ? "Paused" : "Ready: press Play";
 }
