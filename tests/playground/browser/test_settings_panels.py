@@ -42,6 +42,10 @@ def test_a_number_out_of_range_is_refused_in_words(playground):
 def test_what_is_being_typed_is_left_alone(playground):
     page, session = playground()
     page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function(
+        "() => document.querySelector('.plainnet-playground').app.state.step > 0"
+        " || document.querySelector('.plainnet-playground').app.frame.step > 0"
+    )
     batch = page.get_by_label("Batch size")
     batch.focus()
     page.keyboard.press("End")
@@ -73,7 +77,7 @@ def test_the_data_are_chosen(playground):
     page.get_by_label("Noise", exact=True).fill("0.4")
     page.keyboard.press("Enter")
     in_python(page, session, noise=0.4)
-    assert page.get_by_label("Noise, slider").input_value() == "0.4"
+    expect(page.get_by_label("Noise, slider")).to_have_value("0.4")
     page.get_by_role("checkbox", name="x₁²").check()
     in_python(page, session, features=("x1", "x2", "x1^2"))
     for label in ("x₁", "x₂", "x₁²"):
@@ -83,7 +87,7 @@ def test_the_data_are_chosen(playground):
     page.get_by_label("Examples", exact=True).select_option("hills")
     page.get_by_role("application", name=re.compile("^Predictions")).wait_for()
     assert page.locator(".plane-scale").is_visible()
-    assert not page.get_by_label("Classes", exact=True).is_visible()
+    expect(page.get_by_label("Classes", exact=True)).not_to_be_visible()
 
 
 def test_the_plane_of_iris_is_of_two_columns(playground):

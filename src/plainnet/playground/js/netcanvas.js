@@ -165,6 +165,7 @@ export class NetworkPicture {
 
   // Whether the column's unit gives zero all over the plane.
   isDead(frame, column, unit) {
-    return this.tiles[column] >= 0 && frame.scales[this.tiles[column] + unit] === 0;
+    const isHidden = column < this.tiles.length - 1; // an output may be 0 all over the plane
+    return isHidden && this.tiles[column] >= 0 && frame.scales[this.tiles[column] + unit] === 0;
   }
 }

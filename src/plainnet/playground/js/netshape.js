@@ -3,7 +3,6 @@
 const NET_LARGEST = 52; // the side of a tile
 const NET_COMFORTABLE = 32; // before tiles become smaller, more stand side by side
 const NET_MOST_PLACES = 128; // a column with more units is a count
-const NET_WIDEST_NAME = 94;
 const NET_LEAST_HEAD = 94; // the buttons above a hidden layer
 
 // The columns of the diagram, inputs first, in a middle of this width. Of each: its kind ("names",
@@ -11,10 +10,11 @@ const NET_LEAST_HEAD = 94; // the buttons above a hidden layer
 export function diagramShape(network, examples, available) {
   const narrow = available < 480;
   const last = network.columns.length;
-  const columns = [netInputs(examples, narrow), ...network.columns.map((column, i) => ({
+  const roomy = available >= 110 * (network.columns.length + 2);
+  const columns = [netInputs(examples, narrow, roomy), ...network.columns.map((column, i) => ({
     units: column.units,
     kind: netKindOf(column),
-    width: i === last - 1 ? (narrow ? 78 : 112) : NET_LEAST_HEAD,
+    width: i === last - 1 ? netOutputWidth(examples, narrow, roomy) : NET_LEAST_HEAD,
   }))];
   const spare = available - columns.reduce((sum, { width }) => sum + width, 0);
   const hidden = columns.slice(1, -1);
@@ -37,15 +37,20 @@ function netKindOf(column) {
   return column.has_tiles ? "tiles" : "dots";
 }
 
-function netInputs({ names, image_shape }, narrow) {
+function netOutputWidth({ classes }, narrow, roomy) {
+  const longest = Math.max(0, ...classes.map((name) => name.length));
+  return narrow ? 78 : Math.min(Math.max(112, longest * 7 + 80), roomy ? 170 : 112);
+}
+
+function netInputs({ names, image_shape }, narrow, roomy) {
   const units = names.length;
   const across = image_shape?.[1];
   if (across) return { units, kind: "image", width: narrow ? 56 : 104, across };
   if (units > NET_MOST_PLACES) return { units, kind: "count", width: 72 };
   if (units > 40) return { units, kind: "dots", width: 84 };
   const longest = Math.max(...names.map((name) => name.length));
-  const width = Math.min(Math.max(longest * 7 + 30, 48), narrow ? 64 : 116);
-  return { units, kind: "names", width };
+  const width = Math.min(Math.max(longest * 7 + 34, 48), narrow ? 64 : roomy ? 164 : 116);
+  return { units, kind: "names", width, widest: width - 22 };
 }
 
 // Give a column the places of its units: sizes w and h, and X and Y of their corners.
@@ -57,7 +62,7 @@ function netPlace(column, height, align) {
   else if (kind === "names") {
     pitch = Math.min(height / units, 44);
     column.h = Math.min(26, pitch - 2);
-    column.w = Math.min(width - 22, NET_WIDEST_NAME);
+    column.w = Math.min(width - 22, column.widest);
   } else {
     const margin = align === "center" ? 36 : align === "output" ? Math.min(60, width / 2) : 20;
     const found = netFit(units, width - margin, height, kind === "dots" ? 12 : NET_LARGEST);

@@ -67,7 +67,7 @@ export class NetUnits {
       label.style.borderColor = css(classRGB(unit));
       label.style.left = `${place.X[unit] + place.w + 6 - place.left}px`;
       label.style.top = `${place.Y[unit]}px`;
-      label.style.height = `${place.h}px`;
+      label.style.lineHeight = `${place.h}px`;
       return label;
     });
   }
