@@ -65,7 +65,10 @@ PAGE = """<!doctype html>
 <style>
 {style}</style>
 <body class="plainnet-page plainnet-recording">
-<main id="playground"></main>
+<main>
+<h1>{title}</h1>
+<div id="playground"></div>
+</main>
 <noscript>This page draws a network as it learns, and needs JavaScript for it.</noscript>
 <script type="application/json" id="recording">{recording}</script>
 <script type="module">

@@ -17,7 +17,8 @@ from plainnet.playground.wire import packed, unpacked
 PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>plainnet playground</title><link rel="stylesheet" href="style.css">
-<link rel="icon" href="{assets.ICON}"><body class="plainnet-page"><main id="playground"></main>
+<link rel="icon" href="{assets.ICON}"><body class="plainnet-page">
+<main><h1>plainnet playground</h1><div id="playground"></div></main>
 <script type="module" src="playground.js"></script></body></html>
 """
 

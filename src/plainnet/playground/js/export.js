@@ -3,7 +3,7 @@
 import { App } from "./app.js";
 import { h } from "./dom.js";
 import { followTheme } from "./theme.js";
-import { transportBar } from "./transport.js";
+import { spacePlays, transportBar } from "./transport.js";
 import { networkView } from "./network.js";
 import { planeView } from "./plane.js";
 import { lossView } from "./losses.js";
@@ -27,6 +27,7 @@ export function replay(el, recording) {
       h("div", { class: "part-output" }, planeView(app), lossView(app))),
     aboutRecording(app),
   );
+  spacePlays(app);
   model.send({ do: "hello" });
   return model;
 }

@@ -10,6 +10,8 @@ import { NetUnits } from "./netunits.js";
 import { columnOfTensor, hasTensor, layerName, parametersOf } from "./networds.js";
 import { pythonName, unitName } from "./networds.js";
 
+const NET_AS_GIVEN = { "": "As given" };
+
 export function networkView(app) {
   const diagram = new NetDiagram(app);
   return h("section", { class: "panel network" }, h("h2", {}, "Network"),
@@ -35,14 +37,16 @@ function networkSettings(app, structure) {
     if (!app.state || !app.examples) return;
     const { choices } = app.welcome, { state } = app, { settings } = state;
     const suitable = app.examples.classes.length ? choices.of_classes : choices.of_numbers;
-    offer(start, choices.initialization);
-    offer(loss, Object.fromEntries(suitable.map((name) => [name, choices.loss[name]])));
-    start.field.value = settings.initialization;
-    loss.field.value = settings.loss;
+    const isGiven = Boolean(state.fixed?.[1]); // then the settings do not say what they are
+    offer(start, isGiven ? NET_AS_GIVEN : choices.initialization);
+    offer(loss, isGiven ? NET_AS_GIVEN
+      : Object.fromEntries(suitable.map((name) => [name, choices.loss[name]])));
+    start.field.value = isGiven ? "" : settings.initialization;
+    loss.field.value = isGiven ? "" : settings.loss;
     if (document.activeElement !== seed) seed.value = settings.network_seed;
     if (structure.pending) return;
     netAllow([start.field, seed, anew], structure.isOpen, structure.whyClosed);
-    netAllow([loss.field], !state.fixed?.[1], structure.whyClosed);
+    netAllow([loss.field], !isGiven, isGiven ? structure.whyClosed : "");
   };
   app.on("state", update);
   app.on("refused", update);

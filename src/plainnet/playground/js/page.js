@@ -2,6 +2,7 @@
 
 import { SocketModel } from "./socket.js";
 import { render } from "./main.js";
+import { spacePlays } from "./transport.js";
 
 function openPage(el) {
   const address = `ws://${location.host}/socket`;
@@ -14,6 +15,7 @@ function openPage(el) {
     document.title = `${names[content.settings.data] ?? "Your data"} · plainnet playground`;
   });
   render({ model, el });
+  spacePlays(el.firstChild.app);
   addEventListener("hashchange", () => model.send({ do: "hello", link: location.hash.slice(1) }));
 }
 

@@ -13,21 +13,29 @@ export function isPlaying(app) {
   return ["playing", "replaying"].includes(app.state?.status);
 }
 
+// On a page of its own, Space plays also while nothing at all has the focus.
+export function spacePlays(app) {
+  document.addEventListener("keydown", (event) => {
+    if (event.target === document.body) app.onKey(event);
+  });
+}
+
 export function transportBar(app) {
   const button = (text, onclick, attributes) =>
     h("button", { type: "button", onclick, ...attributes }, text);
   const toggle = () => app.send(isPlaying(app) ? "pause" : "play");
   const play = button("Play", toggle, { class: "primary play" });
   const status = h("div", { class: "status", role: "status" });
-  const place = h("output", { class: "place" });
+  const place = h("div", { class: "place" }); // not announced: it changes with every frame
   const time = timeline(app);
   app.root.tabIndex = -1; // so that Space plays after a click anywhere
-  app.root.addEventListener("keydown", (event) => {
+  app.onKey = (event) => {
     if (event.key !== " " || event.defaultPrevented || event.target.closest(TYPED_IN)) return;
     event.preventDefault();
     event.stopPropagation();
     toggle();
-  });
+  };
+  app.root.addEventListener("keydown", app.onKey);
 
   app.on("state", (state) => {
     play.textContent = isPlaying(app) ? "Pause" : "Play";
