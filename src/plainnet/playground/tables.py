@@ -124,7 +124,9 @@ def examples_of(settings: Settings, table: Table | None) -> Examples:
     means, scales = _means_and_scales(X[:n_train], is_number)
     X = np.nan_to_num((X - means) / scales).astype(np.float32)
     if is_number.any():
-        notes.append("numbers are standardised: less their mean, over their standard deviation")
+        notes.append(
+            "numbers are standardised: minus their mean, divided by their standard deviation"
+        )
     if not classes:
         y = _standardised_target(y, n_train, name, notes)
     wanted = settings.plane

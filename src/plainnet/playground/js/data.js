@@ -83,6 +83,7 @@ function partsOf(app, choices, table) {
     const isMade = MADE.includes(settings.data);
     numbers.classes.row.hidden = !choices.has_classes.includes(settings.data);
     numbers.points.row.hidden = numbers.noise.row.hidden = !isMade;
+    row.hidden = numbers.classes.row.hidden && !isMade;
     features.row.hidden = !IN_THE_PLANE.includes(settings.data);
     features.set(settings.features);
     columns.set(settings);

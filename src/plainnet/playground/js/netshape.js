@@ -10,14 +10,19 @@ const NET_LEAST_HEAD = 94; // the buttons above a hidden layer
 export function diagramShape(network, examples, available) {
   const narrow = available < 480;
   const last = network.columns.length;
-  const roomy = available >= 110 * (network.columns.length + 2);
-  const columns = [netInputs(examples, narrow, roomy), ...network.columns.map((column, i) => ({
+  const columns = [netInputs(examples, narrow), ...network.columns.map((column, i) => ({
     units: column.units,
     kind: netKindOf(column),
-    width: i === last - 1 ? netOutputWidth(examples, narrow, roomy) : NET_LEAST_HEAD,
+    width: i === last - 1 ? (narrow ? 78 : 112) : NET_LEAST_HEAD,
   }))];
-  const spare = available - columns.reduce((sum, { width }) => sum + width, 0);
   const hidden = columns.slice(1, -1);
+  let spare = available - columns.reduce((sum, { width }) => sum + width, 0);
+  const wanted = [[columns[0], columns[0].widest ?? 0], [columns[last], netOutputWidth(examples)]];
+  for (const [column, width] of wanted) { // room for names, while the links keep theirs
+    const more = Math.max(0, Math.min(width - column.width, spare - 24 * hidden.length));
+    column.width += more;
+    spare -= more;
+  }
   for (const column of hidden) column.width += Math.max(0, Math.floor(spare / hidden.length));
   if (!hidden.length) columns[0].width += Math.max(0, spare);
   const most = Math.max(...columns.map((column) => column.units));
@@ -37,20 +42,19 @@ function netKindOf(column) {
   return column.has_tiles ? "tiles" : "dots";
 }
 
-function netOutputWidth({ classes }, narrow, roomy) {
-  const longest = Math.max(0, ...classes.map((name) => name.length));
-  return narrow ? 78 : Math.min(Math.max(112, longest * 7 + 80), roomy ? 170 : 112);
+function netOutputWidth({ classes }) {
+  return Math.min(Math.max(0, ...classes.map((name) => name.length)) * 7 + 80, 170);
 }
 
-function netInputs({ names, image_shape }, narrow, roomy) {
+function netInputs({ names, image_shape }, narrow) {
   const units = names.length;
   const across = image_shape?.[1];
   if (across) return { units, kind: "image", width: narrow ? 56 : 104, across };
   if (units > NET_MOST_PLACES) return { units, kind: "count", width: 72 };
   if (units > 40) return { units, kind: "dots", width: 84 };
   const longest = Math.max(...names.map((name) => name.length));
-  const width = Math.min(Math.max(longest * 7 + 34, 48), narrow ? 64 : roomy ? 164 : 116);
-  return { units, kind: "names", width, widest: width - 22 };
+  const widest = Math.min(Math.max(longest * 7 + 34, 48), 164);
+  return { units, kind: "names", width: Math.min(widest, 64), widest };
 }
 
 // Give a column the places of its units: sizes w and h, and X and Y of their corners.
@@ -62,7 +66,7 @@ function netPlace(column, height, align) {
   else if (kind === "names") {
     pitch = Math.min(height / units, 44);
     column.h = Math.min(26, pitch - 2);
-    column.w = Math.min(width - 22, column.widest);
+    column.w = Math.min(width, column.widest) - 22;
   } else {
     const margin = align === "center" ? 36 : align === "output" ? Math.min(60, width / 2) : 20;
     const found = netFit(units, width - margin, height, kind === "dots" ? 12 : NET_LARGEST);

@@ -6,9 +6,19 @@ export function notices(app) {
   const text = h("span", {});
   const box = h("div", { class: "notice", role: "status", hidden: true }, text,
     h("button", { type: "button", "aria-label": "Dismiss", onclick: () => { box.hidden = true; } }, "×"));
-  const say = (words) => { text.textContent = words; box.hidden = !words; };
+  const say = (words) => { text.textContent = asSentence(words); box.hidden = !words; };
+  let told = ""; // how training has failed, which is said once
   app.on("refused", ({ why }) => say(why));
   app.on("closed", () => say("The connection to Python has ended. Start plainnet playground again, and reload this page."));
-  app.on("state", ({ failed }) => { if (failed) say(failed); });
+  app.on("state", ({ failed }) => {
+    if (failed !== told && (failed || text.textContent === asSentence(told))) say(failed);
+    told = failed;
+  });
   return box;
+}
+
+// With a capital, unless it begins with a name of the code, and a full stop.
+function asSentence(words) {
+  const text = words.replace(/^[a-z]+(?= )/, (word) => word[0].toUpperCase() + word.slice(1));
+  return !text || text.endsWith(".") ? text : `${text}.`;
 }
