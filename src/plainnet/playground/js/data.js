@@ -93,21 +93,31 @@ function partsOf(app, choices, table) {
 
 // What the network sees of a point: at least one of these.
 function featureBoxes(app, known) {
+  let asked = null; // until the session has them: older answers do not undo the last click
   const words = h("small", { class: "wrong", role: "alert" });
   const boxes = Object.entries(known).map(([name, label]) => {
     const box = checkBox(label, false, () => {
       const chosen = boxes.filter((each) => each.field.checked).map((each) => each.name);
       words.textContent = chosen.length ? "" : "The network needs at least one input.";
-      if (chosen.length) app.change({ features: chosen });
-      else box.field.checked = true;
+      if (chosen.length) {
+        asked = chosen;
+        app.change({ features: chosen });
+      } else box.field.checked = true;
     });
     return { name, ...box };
   });
   const row = h("fieldset", { class: "features" }, h("legend", {}, "Inputs"),
     boxes.map((each) => each.row), words);
   const set = (features) => {
+    if (asked && String(asked) !== String(features)) return;
+    asked = null;
     for (const { name, field } of boxes) field.checked = features.includes(name);
   };
+  app.on("refused", ({ what }) => {
+    if (what !== "settings") return;
+    asked = null;
+    set(app.state.settings.features);
+  });
   return { row, set };
 }
 
