@@ -4,16 +4,17 @@ const NET_LARGEST = 52; // the side of a tile
 const NET_COMFORTABLE = 32; // before tiles become smaller, more stand side by side
 const NET_MOST_PLACES = 128; // a column with more units is a count
 const NET_LEAST_HEAD = 94; // the buttons above a hidden layer
+const NET_LEAST_NAME = 62; // its name alone
 
 // The columns of the diagram, inputs first, in a middle of this width. Of each: its kind ("names",
 // "image", "tiles", "dots", "count"), left edge and width, and where its units are.
-export function diagramShape(network, examples, available) {
+export function diagramShape(network, examples, available, isRecording) {
   const narrow = available < 480;
   const last = network.columns.length;
   const columns = [netInputs(examples, narrow), ...network.columns.map((column, i) => ({
     units: column.units,
     kind: netKindOf(column),
-    width: i === last - 1 ? (narrow ? 78 : 112) : NET_LEAST_HEAD,
+    width: i === last - 1 ? (narrow ? 78 : 112) : isRecording ? NET_LEAST_NAME : NET_LEAST_HEAD,
   }))];
   const hidden = columns.slice(1, -1);
   let spare = available - columns.reduce((sum, { width }) => sum + width, 0);

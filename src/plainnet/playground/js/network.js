@@ -155,7 +155,7 @@ class NetDiagram {
   place() {
     const { app } = this;
     this.width = this.element.clientWidth;
-    this.shape = diagramShape(app.network, app.examples, this.width);
+    this.shape = diagramShape(app.network, app.examples, this.width, app.isRecording);
     const { columns, height } = this.shape;
     this.grid.style.gridTemplateColumns = columns.map(({ width }) => `${width}px`).join(" ");
     this.grid.style.gridTemplateRows = `auto ${height}px auto`;
