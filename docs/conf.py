@@ -29,6 +29,7 @@ extensions = [
     "sources",
     "reference",
     "formula_pages",
+    "recordings",
 ]
 root_doc = "index"
 source_suffix = {".md": "markdown"}

@@ -37,6 +37,7 @@ MODULES = (
     "plainnet.inspection.plots",
     "plainnet.files",
     "plainnet.rl",
+    "plainnet.playground",
     "plainnet.errors",
 )
 FAMILIES = "plainnet.layers."
