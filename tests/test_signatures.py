@@ -33,6 +33,7 @@ MODULES = {
     "plainnet.text": None,
     "plainnet.estimators": "skops",
     "plainnet.rl": "gymnasium",
+    "plainnet.playground": "anywidget",
 }
 """Each with the package that it needs."""
 
