@@ -185,6 +185,33 @@ def test_search_finds(scheme, site, address, opened):
     assert page.locator("dt[id='plainnet.layers.LayerNorm']").count()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_training_plays_in_a_chapter(scheme, site, address, opened):
+    page = opened(f"{address}/guide/02-forward.html", scheme=scheme)
+    frame = page.locator("figure.recording iframe")
+    frame.scroll_into_view_if_needed()  # it is loaded when it is about to be seen
+    inside = frame.content_frame
+    place = inside.locator("output.place")
+    place.get_by_text("step 1000").wait_for()
+    assert inside.locator(".plainnet-playground").get_attribute("data-theme") == scheme
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        widths = "[document.documentElement.scrollWidth, innerWidth]"
+        for each in (page, inside.locator("body")):
+            needed, there = each.evaluate(widths)
+            assert needed <= there, f"scrolls sideways at {width}"
+    inside.get_by_role("button", name="Start over").click()
+    place.get_by_text("step 0", exact=False).wait_for()
+    inside.get_by_role("button", name="Play").click()
+    place.get_by_text("step 1000").wait_for()
+
+
+def test_every_recording_is_in_a_page(site):
+    pages = "".join(path.read_text(encoding="utf-8") for path in site.glob("guide/*.html"))
+    made = {path.stem for path in site.glob("_static/playground/*.html")}
+    assert made == set(re.findall(r'<iframe src="../_static/playground/([\w-]+)\.html"', pages))
+
+
 def test_mathematics_is_set_by_the_browser(site, address, opened):
     page = opened(f"{address}/formulas.html")
     assert page.locator("math").count() > 300
