@@ -181,6 +181,17 @@ def rewrite_docstring(
                   "forward and backward.", ""]  # fmt: skip
 
 
+def sign(
+    app: Sphinx, what: str, name: str, value: object, options: object, sig: str, returns: str
+) -> tuple[str, str] | None:
+    """A class by its `__init__`, where Sphinx takes the `__new__` of a base."""
+    if what != "class" or sig != "(*args, **kwargs)":
+        return None
+    signature = inspect.signature(value)
+    parameters = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+    return str(signature.replace(parameters=parameters, return_annotation=signature.empty)), ""
+
+
 def note_other_names(app: Sphinx, env: BuildEnvironment) -> None:
     """`plainnet.inspection.trace` leads to `plainnet.trace`."""
     objects = env.domains.python_domain.objects
@@ -253,6 +264,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     roles.register_local_role("kind", _kind)
     app.connect("source-read", complete_the_page)
     app.connect("autodoc-process-docstring", rewrite_docstring)
+    app.connect("autodoc-process-signature", sign)
     app.connect("env-updated", note_other_names)
     app.add_post_transform(NamesInCode)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -59,6 +59,7 @@ PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <meta name="generator" content="plainnet {version}">
 <title>{title}</title>
 <link rel="icon" href="{icon}">

@@ -4,7 +4,7 @@ const NET_LARGEST = 52; // the side of a tile
 const NET_COMFORTABLE = 32; // before tiles become smaller, more stand side by side
 const NET_MOST_PLACES = 128; // a column with more units is a count
 const NET_LEAST_HEAD = 94; // the buttons above a hidden layer
-const NET_LEAST_NAME = 62; // its name alone
+const NET_LEAST_NAME = 58; // its name alone
 
 // The columns of the diagram, inputs first, in a middle of this width. Of each: its kind ("names",
 // "image", "tiles", "dots", "count"), left edge and width, and where its units are.
