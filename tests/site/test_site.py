@@ -46,7 +46,7 @@ def site(tmp_path_factory):
         return Path(built)
     for package in ("sphinx", "furo", "myst_parser", "sphinx_copybutton", "latex2mathml"):
         pytest.importorskip(package, reason="sphinx and its extensions are in the extra `docs`")
-    for package in ("skops", "gymnasium", "matplotlib"):
+    for package in ("skops", "gymnasium", "matplotlib", "anywidget"):
         pytest.importorskip(package)
     folder = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):  # one build for all of them
