@@ -8,13 +8,19 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
+
+import plainnet
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 pytest.importorskip("jupyterlab", reason="jupyterlab is not installed")
 pytest.importorskip("ipykernel", reason="ipykernel is not installed")
 pytest.importorskip("anywidget", reason="anywidget is not installed")
+
+PATIENCE = 120_000
+"""Milliseconds that JupyterLab and its kernel may take to start on a busy machine."""
 
 CELL = """
 import numpy as np
@@ -46,17 +52,19 @@ def lab(tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     own = {"JUPYTER_CONFIG_DIR": folder / "config", "JUPYTER_DATA_DIR": folder / "data",
-           "JUPYTER_RUNTIME_DIR": folder / "runtime"}  # fmt: skip
+           "JUPYTER_RUNTIME_DIR": folder / "runtime",
+           "PYTHONPATH": Path(plainnet.__file__).parents[1]}  # fmt: skip
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
          "--ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}",
-         "--LabApp.news_url=None"],
+         "--LabApp.news_url=None",
+         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
         env={**os.environ, **{name: str(path) for name, path in own.items()}},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE / 1000
         while True:
             try:
                 urllib.request.urlopen(f"{address}/api", timeout=5)
@@ -74,22 +82,22 @@ def test_a_network_learns_in_a_cell(lab, browser):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{lab}/lab/tree/view.ipynb")
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{lab}/lab/tree/view.ipynb", timeout=PATIENCE)
     cells = page.locator(".jp-Notebook .jp-CodeCell")
-    cells.nth(1).wait_for(timeout=60_000)
+    cells.nth(1).wait_for()
+    page.get_by_text("| Idle").wait_for()  # a cell that is run before there is a kernel is not
     cells.first.locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     view = page.locator(".plainnet-playground")
-    view.wait_for(timeout=60_000)
+    view.wait_for()
     view.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function(
-        "document.querySelector('.plainnet-playground').app.frame.step > 300", timeout=60_000
-    )
+    page.wait_for_function("document.querySelector('.plainnet-playground').app.frame?.step > 300")
     view.get_by_role("button", name="Pause", exact=True).click()
     cells.nth(1).locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     output = cells.nth(1).locator(".jp-OutputArea-output")
-    output.wait_for(timeout=30_000)
+    output.wait_for()
     assert float(output.inner_text().split()[-1]) > 0.9
     assert errors == []
     page.close()
