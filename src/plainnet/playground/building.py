@@ -147,6 +147,12 @@ def _setting_of(layer: Layer) -> tuple[str | None, Any]:
     return None, None
 
 
+def loss_named(loss: Loss) -> str | None:
+    """The setting that makes this loss; None where there is none."""
+    known = (name for name, kind in _LOSSES.items() if repr(kind()) == repr(loss))
+    return next(known, None)
+
+
 def loss_of(settings: Settings, examples: Examples) -> Loss:
     """The loss, if it suits the targets."""
     suitable = OF_CLASSES if examples.classes else OF_NUMBERS

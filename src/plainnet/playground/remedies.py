@@ -250,7 +250,7 @@ def remedy(session: Any, fields: dict[str, Any], buffers: Any) -> None:
     if fields["name"] not in said:
         raise SettingError(f"the doctor does not speak of {fields['name']!r} at present")
     found = remedy_of(training, said[fields["name"]])
-    if session.given is not None and set(found.changed) - set(CHANGEABLE):
+    if training.is_given and set(found.changed) - set(CHANGEABLE):
         raise _inexpressible("the layers and first weights of a network that was given")
     why = _apply(session, training, found)
     session.send({"is": "done", "name": fields["name"], "why": why}, [])

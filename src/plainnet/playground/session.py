@@ -18,7 +18,7 @@ import plainnet
 from plainnet.errors import PlainnetError, SettingError
 from plainnet.network import Network
 from plainnet.playground import choices, tables
-from plainnet.playground.building import layers_of
+from plainnet.playground.building import layers_of, loss_named
 from plainnet.playground.commands import COMMANDS
 from plainnet.playground.curves import Curves
 from plainnet.playground.datasets import examples_of
@@ -91,9 +91,10 @@ class Session:
         self.fixed = self.own_examples is not None, False
         """Whether the data, and the layers, are what they are."""
         if given is not None:
-            layers = layers_of(given)
-            self.fixed = self.fixed[0], layers is None
-            self.first = replace(self.first, layers=layers or self.first.layers)
+            layers, loss = layers_of(given), loss_named(given.loss)
+            self.fixed = self.fixed[0], layers is None or loss is None
+            if layers is not None and loss is not None:
+                self.first = replace(self.first, layers=layers, loss=loss)
         self.table: Table | None = None
         """The table that was dropped in last."""
         self.awaited: Settings | None = None
@@ -223,7 +224,9 @@ class Session:
     def _begin(self, settings: Settings, examples: Examples | None = None) -> None:
         if examples is None:
             examples = self._examples_of(settings)
-        training = Training(replace(settings, step=0), examples, self.given)
+        as_given = self.fixed[1] or _same(OF_NETWORK, settings, self.first)
+        given = self.given if as_given else None
+        training = Training(replace(settings, step=0), examples, given)
         frames = Frames(training.network, examples)
         self._has_examples = self._has_examples and examples is self.training.examples
         self.training, self.frames = training, frames
@@ -247,28 +250,22 @@ class Session:
     def _examples_of(self, settings: Settings) -> Examples:
         if self.own_examples is not None:
             return self.own_examples
-        if hasattr(self, "training") and _same_data(self.training.begun_with, settings):
+        if hasattr(self, "training") and _same(OF_DATA, self.training.begun_with, settings):
             return self.training.examples
         if settings.data == "table":
             return tables.examples_of(settings, self.table)
         return examples_of(settings)
 
     def may_change(self, names: Collection[str]) -> None:
-        """Refuse settings that a view of a given network cannot change.
-
-        Where its layers can be built anew, the network that was given is forgotten.
-        """
+        """Refuse settings that a view of a given network cannot change."""
         data, layers = self.fixed
         if data and (own := sorted(set(names) & set(OF_DATA))):
             raise SettingError(f"{own[0]} cannot change here: the rows were given in Python")
-        if set(names) <= {*OF_DATA, *choices.CHANGEABLE}:
-            return
-        if layers:
+        if layers and (own := sorted(set(names) - {*OF_DATA, *choices.CHANGEABLE})):
             raise SettingError(
-                "the layers cannot change here: the network was given in Python, and has layers "
-                "that the playground does not build"
+                f"{own[0]} cannot change here: the network was given in Python, and has layers or "
+                "a loss that the playground does not build"
             )
-        self.given = None
 
     def change(self, change: Change) -> None:
         """Change something by hand at the step that is looked at; what came after is dropped."""
@@ -350,6 +347,8 @@ OF_DATA = (
     "plane",
 )  # fmt: skip
 """The settings that the examples follow from."""
+OF_NETWORK = "layers", "initialization", "loss", "network_seed"
+"""Those that the first weights follow from, unless a network was given."""
 
 
 def _told(error: Exception) -> str:
@@ -360,8 +359,8 @@ def _told(error: Exception) -> str:
     return f"plainnet made a mistake ({type(error).__name__}: {error})"
 
 
-def _same_data(one: Settings, other: Settings) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in OF_DATA)
+def _same(names: Collection[str], one: Settings, other: Settings) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
 # --- the commands of the session itself ---------------------------------------------------------

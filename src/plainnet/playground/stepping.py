@@ -257,7 +257,7 @@ def explain(session: Session, fields: Form, buffers: Sequence[bytes]) -> None:
             "is_test": row is not None and row >= examples.n_train,
             "inputs": [
                 {"name": name, "text": number(value)}
-                for name, value in zip(examples.names[:MOST_INPUTS], X[0], strict=False)
+                for name, value in zip(examples.names[:MOST_INPUTS], X.ravel(), strict=False)
             ],
             "inputs_left": max(len(examples.names) - MOST_INPUTS, 0),
             "target": None if y is None else _decision(y[0], names),

@@ -47,6 +47,8 @@ class Training:
     made : list of Change
         The changes by hand so far.
     network : Network
+    is_given : bool
+        Whether it was given, rather than described by the settings.
     optimizer : Optimizer
     step, epoch : int
         Steps and whole epochs done.
@@ -62,7 +64,7 @@ class Training:
         self, settings: Settings, examples: Examples, given: Network | None = None
     ) -> None:
         self.begun_with = self.settings = settings
-        self.examples = examples
+        self.examples, self.is_given = examples, given is not None
         self.network = network_of(settings, examples) if given is None else deepcopy(given)
         self.optimizer: Optimizer = optimizer_of(settings)
         self.rng = np.random.default_rng([settings.network_seed, 1])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
-from plainnet.errors import optional, require_type
+from plainnet.errors import SettingError, optional, require_type
 from plainnet.network import Network
 from plainnet.playground import assets
+from plainnet.playground.choices import CHANGEABLE
 from plainnet.playground.given import examples_given
 from plainnet.playground.session import Session
 from plainnet.playground.settings import Settings
@@ -36,7 +37,8 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
     names, classes : sequence of str, optional
         What the inputs and the classes are called.
     **settings
-        How it learns, such as `optimizer="adam"`, `learning_rate=0.01`, `batch_size=32`.
+        How it learns: `optimizer`, `learning_rate`, `schedule`, `batch_size`, `epochs`, `l1`, `l2`,
+        `clip_norm`, as on the page, and `network_seed`, which shuffles the batches.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         **settings: Any,
     ) -> None:
         require_type("network", network, Network)
+        _expect_known(settings)
         examples = examples_given(network, X, y, test=test, names=names, classes=classes)
         first = Settings(data="given").with_changes(settings)
         super().__init__()
@@ -97,5 +100,17 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
 
     def close(self) -> None:
         """End training, and the view."""
-        self._session.close()
+        if "_session" in vars(self):  # it has none if what was given was refused
+            self._session.close()
         super().close()
+
+
+def _expect_known(settings: Collection[str]) -> None:
+    """Refuse what the network and the rows have settled."""
+    known = *CHANGEABLE, "network_seed"
+    for name in settings:
+        if name not in known:
+            raise SettingError(
+                f"{name} is not a setting of a view, which are {', '.join(known)}: the network, X "
+                "and y say the rest"
+            )
