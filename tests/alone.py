@@ -135,16 +135,30 @@ def tune() -> None:
 
 
 def playground() -> None:
-    """The page, as a browser that was let in gets it."""
+    """The page, as a browser that was let in gets it, and what other extras do for it."""
     from http.cookiejar import CookieJar
     from urllib.request import HTTPCookieProcessor, build_opener
 
+    from plainnet.inspection.tracing.html import mathematics
+    from plainnet.playground.datasets import examples_of
     from plainnet.playground.server import running
+    from plainnet.playground.settings import Settings
 
+    assert "<math" in mathematics("x^2")
+    assert examples_of(Settings(data="iris")).names
     assert "--setting" in _command("playground --help")
     browser = build_opener(HTTPCookieProcessor(CookieJar()))
     with running() as server:
         assert b"playground.js" in browser.open(server.address).read()
+
+
+def widget() -> None:
+    from plainnet.playground import View
+
+    view = View(_trained(plainnet.optimizers.Adam(0.01))[0], *_blobs(), learning_rate=0.03)
+    assert view._esm
+    assert isinstance(view.network.layers[0], Dense)
+    view.close()
 
 
 def _blobs() -> tuple[np.ndarray, np.ndarray]:
@@ -208,6 +222,7 @@ CHECKS = [
     cli,
     tune,
     playground,
+    widget,
 ]
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-SECOND_TIER = ("torch", "nbclient", "ipykernel", "sphinx", "playwright")
+SECOND_TIER = ("torch", "nbclient", "ipykernel", "sphinx", "playwright", "jupyterlab")
 """What only the extra `all-tests` brings. A test that needs it says so in its reason to skip."""
 
 
