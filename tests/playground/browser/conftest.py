@@ -1,9 +1,10 @@
-"""A headless browser for all tests of the page, and the page itself."""
+"""A headless browser for all tests of the page, and the page as the command serves it.
+
+What holds for every page is asserted here: nothing in the console that is wrong, and no request to
+another host.
+"""
 
 import shutil
-import socket
-import threading
-import time
 
 import pytest
 
@@ -21,46 +22,65 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def address():
-    """Where a server of the playground answers, in a thread of this process."""
-    uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is in the extra `playground`")
-    pytest.importorskip("starlette", reason="starlette is in the extra `playground`")
-    from plainnet.playground.web import application
+def sessions():
+    """All sessions that pages have opened, the newest last."""
+    return []
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = uvicorn.Config(application(), host="127.0.0.1", port=port, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = True
-    thread.join()
+
+@pytest.fixture(scope="session")
+def server(sessions):
+    """The server of `plainnet playground`, in a thread of this process."""
+    for package in ("starlette", "uvicorn", "websockets"):
+        pytest.importorskip(package, reason=f"{package} is in the extra `playground`")
+    from plainnet.playground.server import running
+    from plainnet.playground.session import Session
+
+    def opened(send):
+        sessions.append(Session(send))
+        return sessions[-1]
+
+    with running(opened) as found:
+        yield found
 
 
 @pytest.fixture
-def playground(browser, address, monkeypatch):
-    """Opens the page of a link; gives it and the session in Python that is behind it."""
-    from plainnet.playground.session import Session
+def watched(browser, server):
+    """Opens contexts of the browser; what is wrong in any of their pages fails the test."""
+    contexts, complaints = [], []
+    own = tuple(f"{scheme}://127.0.0.1:{server.port}/" for scheme in ("http", "ws"))
 
-    sessions, contexts, complaints = [], [], []
-    start = Session.start
-    monkeypatch.setattr(Session, "start", lambda self: (sessions.append(self), start(self))[1])
+    def asked(request):
+        if not request.url.startswith((*own, "data:", f"blob:{own[0]}", "file:")):
+            complaints.append(f"asks for {request.url}")
 
-    def open_page(link="", width=1280, height=900):
-        context = browser.new_context(viewport={"width": width, "height": height})
+    def said(message):
+        if message.type in ("error", "warning"):
+            complaints.append(f"{message.type}: {message.text}")
+
+    def open_context(width=1280, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        page.goto(f"{address}#{link}")
-        page.locator(".net-unit[aria-label]").first.wait_for()
-        return page, sessions[-1]
+        context.set_default_timeout(20_000)
+        context.on("request", asked)
+        context.on("console", said)
+        context.on("weberror", lambda found: complaints.append(f"error: {found.error}"))
+        context.on("page", lambda page: page.on("websocket", asked))
+        return context
 
-    yield open_page
+    yield open_context
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def playground(watched, server, sessions):
+    """Opens the page of a link; gives it and the session in Python that is behind it."""
+
+    def open_page(link="", width=1280, height=900, context=None, **options):
+        page = (context or watched(width, height, **options)).new_page()
+        page.goto(f"{server.address}#{link}")
+        page.locator(".net-unit[aria-label]").first.wait_for()
+        return page, sessions[-1]
+
+    return open_page

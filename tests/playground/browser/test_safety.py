@@ -5,17 +5,8 @@ import threading
 
 import pytest
 
-from plainnet.playground.server import running
-
 pytest.importorskip("playwright", reason="playwright is not installed")
-pytest.importorskip("uvicorn")
 LINK = "points=40&layers=5-tanh"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running() as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The walk through one example, in a browser."""
 
 import re
-import time
-from threading import Thread
 
 import pytest
 
@@ -17,42 +15,14 @@ window.WebSocket = class extends Own {
 """So that a test can send a command, whatever buttons the page has for it."""
 
 
-@pytest.fixture(scope="module")
-def address():
-    """The address of the playground, which a thread serves."""
-    uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is in the extra `playground`")
-    pytest.importorskip("starlette", reason="starlette is in the extra `playground`")
-    from plainnet.playground.web import application
-
-    config = uvicorn.Config(application(), host="127.0.0.1", port=0, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = True
-    thread.join()
-
-
 @pytest.fixture
-def walked(browser, address):
+def walked(watched, server):
     """Opens the panel by the keyboard alone, and traces the first example."""
-    contexts, complaints = [], []
 
     def walk(link=SMALL, *, width=1280, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("console", lambda said: complaints.append(f"{said.type}: {said.text}"))
+        page = watched(width, color_scheme=scheme, reduced_motion="reduce").new_page()
         page.add_init_script(KEEP_SOCKET)
-        page.goto(f"{address}#{link}")
+        page.goto(f"{server.address}#{link}")
         tab = page.get_by_role("tab", name="Inside the layers")
         tab.focus()
         page.keyboard.press("ArrowRight")
@@ -62,10 +32,7 @@ def walked(browser, address):
         page.locator(".step-equation strong").wait_for()
         return page
 
-    yield walk
-    for context in contexts:
-        context.close()
-    assert not complaints
+    return walk
 
 
 def send(page, command):
