@@ -1,143 +1,313 @@
-"""The page as a whole: what a newcomer, a reader of a recording and a notebook see of it."""
+"""The whole page, from the first look to the file that is taken away."""
 
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+from plainnet.playground.building import network_of
+from plainnet.playground.datasets import examples_of
+from plainnet.playground.settings import Settings
 
-CONTROLS = ".plainnet-playground :is(button, input, select):not(.net-unit)"
+pytest.importorskip("playwright", reason="playwright is not installed")
 
-
-def labels(page):
-    """What the controls that are there are called."""
-    return page.locator(CONTROLS).evaluate_all(
-        """all => all.filter((each) => each.offsetParent).map((each) =>
-          each.ariaLabel ?? each.labels?.[0]?.textContent ?? each.textContent)"""
-    )
-
-
-@pytest.fixture
-def recording(browser, tmp_path):
-    from plainnet.playground.exporting import export
-
-    path = tmp_path / "page.html"
-    export(path, "layers=3-tanh,2-relu&points=60&batch_size=20&learning_rate=0.05", steps=30)
-    complaints = []
-    page = browser.new_page(viewport={"width": 1000, "height": 700})
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(path.as_uri())
-    page.locator(".net-unit[aria-label]").first.wait_for()
-    yield page
-    page.close()
-    assert complaints == []
+ROOT = Path(__file__).parents[3]
+AXE = Path(os.environ.get("PLAINNET_AXE", ROOT / "build/node_modules/axe-core/axe.min.js"))
+SMALL = "points=40&layers=4-tanh"
+APP = "document.querySelector('.plainnet-playground').app"
+FOCUSED = """[document.activeElement.getAttribute("aria-label"),
+  document.activeElement.labels?.[0]?.textContent, document.activeElement.textContent].find(Boolean)
+"""
+TABS = ("Inside the layers", "One example, step by step", "Lessons", "Take away")
 
 
-def test_a_recording_has_no_controls_that_change_a_network(recording):
-    page = recording
-    assert labels(page) == [
-        "Start over", "Play", "A step back", "Step that is shown", "A step forward",
-        "Steps a frame", "Test points", "Hard regions", "Accuracy", "Log scale",
-    ]  # fmt: skip
-    page.locator(".net-unit").nth(3).click()
-    numbers = page.locator(".net-inspector data")
-    expect(numbers).to_have_count(4)  # a bias and three weights, as text
-    assert re.fullmatch(r"−?[\d.]+(e−\d+)?", numbers.first.inner_text())
-    assert page.locator(".net-inspector input").count() == 0
-    unit = page.locator(".net-unit").nth(1)
-    before = page.locator(".net-unit").evaluate_all("all => all.map((each) => each.ariaLabel)")
-    unit.focus()
-    page.keyboard.press("Alt+ArrowDown")
-    assert page.locator(".notice").is_hidden()
-    after = page.locator(".net-unit").evaluate_all("all => all.map((each) => each.ariaLabel)")
-    assert after == before
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).click()
 
 
-def test_a_recording_says_what_it_is(recording):
-    about = recording.locator("footer").inner_text()
-    assert "This page is a recording. Spirals: 45 examples for training and 15" in about
-    assert "2-3-2-3 units (tanh, ReLU). Training: Adam, learning rate 0.05, batches of 20, 30" in (
-        about
-    )
-    assert 'pip install "plainnet[playground]", then plainnet playground.' in about
+def reach(page, step):
+    """Wait until the page shows this step."""
+    page.locator(".place", has_text=re.compile(rf"step {step}$")).wait_for()
 
 
-def test_space_plays_while_nothing_has_the_focus(recording, playground):
-    recording.keyboard.press("Space")
-    expect(recording.locator(".status")).to_have_text("Recorded up to step 30")
-    page, _ = playground()
-    assert page.evaluate("document.activeElement === document.body")
-    page.keyboard.press("Space")
-    expect(page.locator(".status")).to_have_text("Playing")
-    page.keyboard.press("Space")
-    expect(page.locator(".status")).to_have_text("Paused")
+def train(page, epochs):
+    """So many epochs; the step at which they end."""
+    page.get_by_label("Epochs", exact=True).fill(str(epochs))
+    goal = page.evaluate(f"{APP}.state.step + {epochs} * {APP}.state.steps_per_epoch")
+    press(page, "Train")
+    reach(page, goal)
+    page.get_by_role("status").filter(has_text="Paused").wait_for()
+    return goal
 
 
-def test_the_introduction_is_dismissed_for_good(playground):
-    page, _ = playground()
-    page.get_by_role("button", name="Dismiss the introduction").click()
-    page.reload()
-    page.locator(".net-unit[aria-label]").first.wait_for()
-    assert page.locator(".introduction").is_hidden()
+def until(page, condition):
+    """Wait until this is so; as a function, since the page's policy forbids to evaluate strings."""
+    page.wait_for_function(f"() => {condition}", polling=50)
 
 
-def test_the_bar_is_one_row_and_the_title_names_the_data(playground):
-    page, _ = playground("data=moons")
-    expect(page).to_have_title(re.compile("^Two moons"))
-    assert page.locator(".transport").bounding_box()["height"] < 56
-    page.get_by_role("button", name="Step", exact=True).click()
-    page.get_by_role("button", name="Epoch", exact=True).click()
-    page.get_by_role("button", name="A step back").click()
-    expect(page.locator(".status")).to_have_text(re.compile("drops the rest$"))
-    assert page.locator(".transport").bounding_box()["height"] < 56
+def accurate(page, share):
+    """Wait until that share of the test examples is right, and the page says so."""
+    until(page, f"{APP}.frame.measures.test.accuracy >= {share}")
+    said = page.locator(".measures tr", has_text="Test").locator("data").last
+    assert number(said.get_attribute("value")) >= share
 
 
-def test_clip_norm_changes_during_training(playground):
+def bits(page, vector="parameters"):
+    """The numbers of the frame that is shown, as their bytes."""
+    return bytes(page.evaluate(f"Array.from(new Uint8Array({APP}.frame.{vector}.slice().buffer))"))
+
+
+def number(text):
+    return float(text.replace("\N{MINUS SIGN}", "-").replace(" ", ""))
+
+
+def fits(page):
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_network_learns_the_spirals_while_one_looks(playground):
     page, session = playground()
-    page.get_by_role("button", name="Step", exact=True).click()
-    page.locator(".place", has_text="step 1").wait_for()
-    page.get_by_label("Clip norm").fill("0.5")
-    page.keyboard.press("Enter")
-    page.get_by_role("listitem").filter(has_text="Step 1: clip norm 0.5").wait_for()
-    assert session.training.settings.clip_norm == 0.5
+    assert session.training.settings.data == "spirals"
+    press(page, "Play")
+    accurate(page, 0.95)
+    press(page, "Pause")
+    page.get_by_role("status").filter(has_text="Paused").wait_for()
+    record = session.shown
+    assert bits(page) == record.parameters.tobytes()
+    found = session.training.network.evaluate(*session.training.examples.test)
+    assert found["accuracy"] == page.evaluate(f"{APP}.frame.measures.test.accuracy")
 
 
-def test_a_chosen_layer_is_marked_in_the_diagram(playground):
-    page, _ = playground("initialization=zeros")
-    page.locator(".verdict").get_by_role("button", name="Layer 1: 0.dense").click()
-    chosen = page.locator(".net-chosen")
-    expect(chosen).to_have_count(1)
-    assert chosen.get_attribute("aria-label") == "Layer 1"
+def test_the_sum_of_a_unit_is_that_of_numpy(playground):
+    page, session = playground()
+    train(page, 2)
+    page.get_by_role("button", name=re.compile("^unit 3 of layer 2")).click()
+    page.get_by_role("tab", name="One example, step by step").click()
+    page.get_by_label("Example", exact=True).fill("7")
+    press(page, "Trace")
+    page.locator(".step-strip .step-forward", has_text="2.dense").click()
+    page.locator("[data-array='2.dense.Z'] [title='Z[0, 3]']").click()
+    line = page.locator(".step-equation", has_text="Z[0, 3] = ")
+    line.wait_for()
+
+    network, X = session.training.network, session.training.examples.X
+    A = np.maximum(X[7] @ network["0.dense.W"].T + network["0.dense.b"], 0)
+    w, b = network["2.dense.W"][3], network["2.dense.b"][3]
+    stored = page.locator(".step-head").inner_text().partition("stored as ")[2]
+    assert float(stored) == pytest.approx(float(A @ w + b), rel=1e-5, abs=1e-6)
+    _, products, total = line.inner_text().replace("\N{MINUS SIGN}", "-").split(" = ")
+    factors = re.findall(r"\(?([-\d.e]+)\)?\*\(?([-\d.e]+)\)?", products)
+    np.testing.assert_allclose(np.array(factors, float), np.stack([A, w], 1), rtol=6e-3)
+    assert number(total) == pytest.approx(float(A @ w + b), rel=6e-3)
 
 
-def test_what_was_given_in_python_is_shown_and_not_offered(playground, monkeypatch):
-    from plainnet import Network, layers
-    from plainnet.losses import SoftmaxCrossEntropy
-    from plainnet.playground.given import examples_given
-    from plainnet.playground.session import Session
-    from plainnet.playground.settings import Settings
+def table_of_towns():
+    """A CSV file with two columns of numbers, one of text, and a class that follows from them."""
+    rng = np.random.default_rng(0)
+    lines = ["a,b,town,target"]
+    for _ in range(300):
+        a, b, town = rng.uniform(-3, 3), rng.uniform(0, 10), rng.choice(["Köln", "Rom", "Wien"])
+        lines.append(f"{a:.3f},{b:.3f},{town},{'yes' if (a > 0) != (town == 'Rom') else 'no'}")
+    return "\n".join(lines)
 
-    given = Network(
-        [layers.Dense(5), layers.Softplus(), layers.Dense(2)],
-        loss=SoftmaxCrossEntropy(), input_shape=2, seed=0,
-    )  # fmt: skip
-    X = np.random.default_rng(0).standard_normal((40, 2))
-    examples = examples_given(
-        given, X, (X[:, 0] > 0).astype(int), names=["height", "weight"], classes=["no", "yes"]
-    )
-    begin = Session.__init__
-    monkeypatch.setattr(
-        Session, "__init__", lambda self, send, **known: begin(
-            self, send, Settings(data="given"), given=given, examples=examples)
-    )  # fmt: skip
+
+def test_a_table_with_text_columns_is_dropped_in_and_learned(playground):
+    page, session = playground("layers=12-tanh&learning_rate=0.1")
+    drop = """([root, text]) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([text], "towns.csv", { type: "text/csv" }));
+      for (const kind of ["dragover", "drop"]) {
+        root.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+      }
+    }"""
+    root = page.locator(".part-network").element_handle()
+    page.evaluate(drop, [root, table_of_towns()])
+    page.get_by_text("towns.csv: 300 rows").wait_for()
+    assert page.get_by_label("Column to predict").input_value() == "target"
+    assert page.locator(".plane-legend li").all_inner_texts()[0].startswith("no")
+    assert session.training.examples.classes == ("no", "yes")
+    assert len(session.training.examples.names) == 5  # two numbers, and a column for each town
+    press(page, "Play")
+    accurate(page, 0.95)
+
+
+def test_an_edited_bias_is_in_every_number(playground):
+    page, session = playground(SMALL)
+    page.get_by_role("button", name=re.compile("^unit 2 of layer 1")).click()
+    field = page.get_by_label('network["0.dense.b"][2]', exact=True)
+    before = bits(page, "regions")
+    field.fill("1.25")
+    field.press("Enter")
+    until(page, f"{APP}.element('0.dense.b', [2]) === 1.25")
+
+    settings = Settings.from_link(SMALL)
+    examples = examples_of(settings)
+    network = network_of(settings, examples)
+    network["0.dense.b"][2] = 1.25
+    assert bits(page) == network.parameters.tobytes()
+    loss = number(page.locator(".measures data").first.get_attribute("value"))
+    assert loss == pytest.approx(network.evaluate(*examples.train)["loss"], rel=1e-5)
+    assert bits(page, "regions") != before
+    press(page, "Step")
+    reach(page, 1)
+    assert "0.dense.b(2)=1.25" in page.url
+    assert session.training.network["0.dense.b"][2] != 1.25  # it learns from there
+
+
+def test_back_in_time_are_the_same_bits_and_the_same_way_on(playground):
+    page, _ = playground(SMALL)
+    seen = {0: bits(page)}
+    for step in range(1, 7):
+        press(page, "Step")
+        reach(page, step)
+        seen[step] = bits(page)
+    assert len(set(seen.values())) == 7
+    press(page, "A step back")
+    reach(page, 5)
+    assert bits(page) == seen[5]
+    page.get_by_role("slider", name="Step that is shown").fill("2")
+    reach(page, 2)
+    assert bits(page) == seen[2]
+    for step in (3, 4):
+        press(page, "Step")
+        reach(page, step)
+        assert bits(page) == seen[step]
+    page.get_by_role("status").filter(has_text="Paused").wait_for()
+    press(page, "Start over")
+    reach(page, 0)
+    assert bits(page) == seen[0]
+
+
+def test_a_link_gives_another_browser_the_same_bits(playground):
+    page, session = playground("noise=0.1&layers=6-tanh-bn,4-relu-drop0.2&l2=0.001")
+    page.get_by_role("button", name=re.compile("^unit 1 of layer 1")).click()
+    train(page, 3)
+    field = page.get_by_label('network["0.dense.W"][1, 0]', exact=True)
+    field.fill("-0.7")
+    field.press("Enter")
+    until(page, f"Math.abs({APP}.element('0.dense.W', [1, 0]) + 0.7) < 1e-6")
+    train(page, 2)
+    page.get_by_label("Learning rate", exact=True).select_option("0.03")
+    page.get_by_role("listitem").filter(has_text="learning rate 0.03").wait_for()
+    last = train(page, 2)
+    link = page.evaluate("location.hash.slice(1)")
+    assert f"step={last}" in link
+
+    other, its_session = playground(link)
+    assert its_session is not session
+    reach(other, last)
+    assert bits(other) == bits(page)
+    assert bits(other) == session.shown.parameters.tobytes()
+
+
+def test_the_page_that_is_taken_away_plays_without_anything(playground, watched, tmp_path):
     page, _ = playground()
-    facts = page.locator(".facts li").all_inner_texts()
-    assert facts == ["40 rows for training", "Inputs: height, weight", "Classes: no, yes"]
-    assert page.locator(".data :is(input, select, button):visible").count() == 0
-    assert page.get_by_role("button", name="Draw points").count() == 0
-    assert page.locator(".introduction").is_hidden()
-    for control in page.locator(".net-settings :is(button, input, select)").all():
-        assert control.is_disabled()
-        assert "given in Python" in control.get_attribute("title")
-    assert page.get_by_label("Optimizer").is_enabled()
+    last = train(page, 5)
+    trained = bits(page)
+    page.get_by_role("tab", name="Take away").click()
+    with page.expect_download() as found:
+        press(page, "Download .html")
+    file = tmp_path / "training.html"
+    found.value.save_as(file)
+
+    context = watched(offline=True)
+    asked = []
+    context.on("request", lambda request: asked.append(request.url))
+    alone = context.new_page()
+    alone.goto(file.as_uri())
+    reach(alone, last)
+    assert bits(alone) == trained
+    press(alone, "Start over")
+    reach(alone, 0)
+    press(alone, "Play")
+    reach(alone, last)
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [file.as_uri()]
+    assert fits(alone)
+
+
+def tab_to(page, name, most=120):
+    """Press Tab until what has the focus has this name."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate(FOCUSED) == name:
+            return
+    raise AssertionError(f"Tab does not come to {name}")
+
+
+def test_from_loading_to_a_lesson_by_keyboard_alone(playground):
+    page, session = playground("data=xor&noise=0&layers=4-relu")
+    tab_to(page, "Play")
+    page.keyboard.press("Enter")
+    accurate(page, 0.9)
+    page.keyboard.press("Enter")
+    page.get_by_role("status").filter(has_text="Paused").wait_for()
+
+    tab_to(page, "Activation of layer 1")
+    page.keyboard.type("Tanh")
+    page.locator(".place", has_text="step 0").wait_for()
+    assert str(session.training.settings.layers[0]) == "4-tanh"
+    assert page.evaluate(FOCUSED) == "Activation of layer 1"  # though the network is another
+
+    tab_to(page, "Inside the layers")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    tab_to(page, "Revive the dead units")
+    page.keyboard.press("Enter")
+    page.locator(".lesson-card h2", has_text="Revive the dead units").wait_for()
+    assert session.progress is not None
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_whole_page_can_be_used_by_everyone(playground, scheme, width):
+    if not AXE.exists():
+        pytest.skip(f"axe-core is not there: npm install --prefix {AXE.parents[2]} axe-core@4")
+    page, _ = playground(SMALL, width, color_scheme=scheme, reduced_motion="reduce")
+    assert page.locator(".plainnet-playground").get_attribute("data-theme") == scheme
+    page.get_by_role("button", name=re.compile("^unit 1 of layer 1")).click()
+    page.evaluate(AXE.read_text("utf-8"))
+    found = []
+    for tab in TABS:
+        page.get_by_role("tab", name=tab).click()
+        if tab == "One example, step by step":
+            press(page, "Trace")
+            page.locator(".step-equation strong").wait_for()
+        if tab == "Lessons":
+            press(page, "A line is not enough")
+            press(page, "Hint 1 of 4")
+            until(page, "!document.querySelector('.net-unit:not([aria-label])')")
+        if tab == "Take away":
+            press(page, "Write the code")
+            page.locator(".take-code").wait_for()
+        result = page.evaluate("axe.run({resultTypes: ['violations']})")
+        found += [
+            (tab, each["id"], each["nodes"][0]["html"][:200])
+            for each in result["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert fits(page), f"{tab} scrolls sideways"
+    assert not found
+
+
+def test_twenty_tabs_train_and_leave_nothing_behind(watched, server, sessions):
+    before, context = len(sessions), watched(400, 300)
+    pages = [context.new_page() for _ in range(20)]
+    for page in pages:
+        page.goto(f"{server.address}#points=90&batch_size=4&layers=2-tanh", wait_until="commit")
+    for page in pages:
+        page.locator(".net-unit[aria-label]").first.wait_for()
+    for page in pages:
+        page.evaluate(f"{APP}.send('play')")
+    for page in pages:
+        until(page, f"{APP}.frame.step > 20")
+    opened = sessions[before:]
+    assert len(opened) == 20
+    assert not any(session.join(0) for session in opened)
+    pages[0].close()
+    assert opened[0].join(10)
+    step = pages[1].evaluate(f"{APP}.frame.step")
+    until(pages[1], f"{APP}.frame.step > {step + 20}")
+    context.close()
+    assert all(session.join(10) for session in opened)
