@@ -17,6 +17,7 @@ export function replay(el, recording) {
   app.isRecording = true;
   const root = h("div", { class: "plainnet-playground is-recording" });
   app.root = root;
+  root.app = app; // for tests, and for whoever looks inside
   followTheme(root, () => app.emit("theme", root.dataset.theme));
   el.replaceChildren(root);
   root.append(
