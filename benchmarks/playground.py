@@ -7,13 +7,15 @@ ten steps 1 ms alone, a frame with its ten steps 4 to 5 ms (twice that and 4 ms 
 2 to 4 ms (6 ms), the first picture after 0.3 s (2 s).
 """
 
-import argparse
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ NETWORKS = {
     "64-64-32-10 on digits": "data=digits&layers=64-relu,32-relu",
 }
 FRAMES, ROUNDS = 50, 15
+SECONDS = 5
+"""How long a browser plays."""
 
 
 def processor() -> str:
@@ -100,6 +104,85 @@ def on_the_server() -> None:
         print(f"| {name} | {ten:.2f} ms | {frame:.2f} ms | {2 * ten + 4:.2f} ms | {page.bytes:,} |")
 
 
+@contextmanager
+def server() -> Iterator[str]:
+    """The address of the command, which runs in a process of its own."""
+    command = [sys.executable, "-m", "plainnet", "playground", "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
+
+
+SEE = """(() => {
+  const look = () => {
+    const app = document.querySelector(".plainnet-playground")?.app;
+    if (!app?.frame) return requestAnimationFrame(look);
+    const { responseEnd } = performance.getEntriesByType("navigation")[0];
+    window.firstPicture = performance.now() - responseEnd;
+  };
+  look();
+})()"""
+"""Notes when the browser comes to paint after the first frame is drawn."""
+
+PLAY = """async ([seconds, waits]) => {
+  const { app } = document.querySelector(".plainnet-playground");
+  const canvases = [...document.querySelectorAll("canvas")].filter((each) => each.offsetParent);
+  const spent = [];
+  const look = () => {
+    spent.push(app.drawing); // of the frame before
+    if (waits) canvases.forEach((each) => each.getContext("2d").getImageData(0, 0, 1, 1));
+  };
+  app.send("begin");
+  app.on("frame", look);
+  app.send("play");
+  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  app.listeners.frame.splice(app.listeners.frame.indexOf(look), 1);
+  app.send("pause");
+  return spent.slice(2);
+}"""
+"""Milliseconds that each frame was drawn for; `waits` until every canvas has its pixels."""
+
+
+def in_the_browser() -> None:
+    chromium = shutil.which("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        chromium = None
+    if chromium is None:
+        print("The browser is left out: Playwright and Chromium are needed.")
+        return
+    print("| network | first picture | drawing, median | 95% | with all pixels | frames a second |")
+    print("|---|---|---|---|---|---|")
+    with server() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for name, link in NETWORKS.items():
+            first = []
+            for _ in range(5):  # each time with nothing in the cache
+                context = browser.new_context(viewport={"width": 1280, "height": 900})
+                page = context.new_page()
+                page.add_init_script(SEE)
+                page.goto(f"{address}#{link}")
+                first.append(page.wait_for_function("() => window.firstPicture").json_value())
+                if len(first) < 5:
+                    context.close()
+            page.evaluate(PLAY, [1, False])  # to warm up
+            spent = page.evaluate(PLAY, [SECONDS, False])
+            whole = statistics.median(page.evaluate(PLAY, [SECONDS, True]))
+            median, most = np.quantile(spent, [0.5, 0.95])
+            print(
+                f"| {name} | {statistics.median(first):.0f} ms | {median:.1f} ms | {most:.1f} ms "
+                f"| {whole:.1f} ms | {len(spent) / SECONDS:.0f} |"
+            )
+            context.close()
+        browser.close()
+
+
 if __name__ == "__main__":
     print(f"{processor()}, Python {platform.python_version()}, NumPy {np.__version__}")
     on_the_server()
+    print()
+    in_the_browser()
