@@ -1,12 +1,19 @@
-"""Ten thousand messages of every kind of nonsense: each is obeyed, or refused with a sentence."""
+"""Messages of every kind of nonsense: each is obeyed, or refused with a sentence.
+
+A thousand in the first tier, and ten thousand in the second.
+"""
 
 import json
 
 import pytest
 
 from nonsense import SMALL, Nonsense
+from plainnet.playground import findings
 from plainnet.playground.settings import Settings
 from plainnet.playground.wire import unpacked
+from tiers import second_tier
+
+MANY = [pytest.param(seed, 2500, marks=second_tier) for seed in range(2, 6)]
 
 
 def expect_only_sentences(page):
@@ -16,17 +23,24 @@ def expect_only_sentences(page):
         assert "made a mistake" not in why
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_session_obeys_or_refuses_and_still_trains(open_page, capfd, seed):
+@pytest.fixture(autouse=True)
+def _short_trials(monkeypatch):
+    """The doctor's trainings: what takes long in them is not what a message can spoil."""
+    monkeypatch.setattr(findings, "TRIAL", 5)
+    monkeypatch.setattr(findings, "FIRST_STEPS", 5)
+
+
+@pytest.mark.parametrize(("seed", "messages"), [(0, 500), (1, 500), *MANY])
+def test_a_session_obeys_or_refuses_and_still_trains(open_page, capfd, seed, messages):
     page, nonsense = open_page(SMALL), Nonsense(seed)
-    for i in range(2500):
+    for i in range(messages):
         content, buffers = nonsense.message()
         page.session.post(content, buffers)
         if i % 100 == 0:
             page.mark()
     page.mark()
     expect_only_sentences(page)
-    assert len(page.refusals()) > 1000
+    assert len(page.refusals()) > 0.4 * messages
     page.ask("hello", link=SMALL)
     page.settle()
     assert page.train(steps=30)["step"] == 30

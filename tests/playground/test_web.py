@@ -134,9 +134,10 @@ def kept():
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(request):
+def _nothing_is_left():
+    before = set(sessions())  # of a test that has failed
     yield
-    wait(lambda: not sessions())
+    wait(lambda: not set(sessions()) - before)
 
 
 # --- who is let in --------------------------------------------------------------------------------
