@@ -283,6 +283,18 @@ def test_a_link_leads_to_the_same_bits(open_page, commands):
         each.close()
 
 
+def test_a_change_while_it_plays_is_told_at_once(open_page):
+    page = open_page(SMALL)
+    page.ask("advance", steps=100_000)
+    page.wait(lambda: page.session.training.step > 3)
+    told = page.ask("settings", change={"learning_rate": 0.05})
+    (state,) = [each for each in told if each["is"] == "state"]
+    assert state["status"] == "playing"
+    assert state["settings"]["learning_rate"] == 0.05
+    assert [each["settings"] for each in state["changes"]] == [{"learning_rate": 0.05}]
+    assert "learning_rate=0.05" in state["link"]
+
+
 # --- two frames under way -------------------------------------------------------------------------
 
 

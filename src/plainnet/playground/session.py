@@ -274,6 +274,8 @@ class Session:
             self._must_leave |= training.change(change)
             self._replayed_to = min(self._replayed_to, training.step)
             self.look(training.past.at(training.step))
+            if self.is_playing:
+                self.send_state()
             return
         settings = training.until(self.shown.step)
         self.begin(replace(settings, changes=tuple(with_change(settings.changes, change))))
