@@ -15,7 +15,7 @@ def unit(page, number, layer):
 def train(page, session, epochs=2):
     """Train to the end of an epoch or two, with the page's own command."""
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function("document.querySelectorAll('.net-unit').length > 0")
+    page.wait_for_function("() => document.querySelectorAll('.net-unit').length > 0")
     while session.training.epoch < epochs:
         page.wait_for_timeout(20)
     page.get_by_role("button", name="Pause", exact=True).click()

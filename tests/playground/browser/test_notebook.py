@@ -92,7 +92,9 @@ def test_a_network_learns_in_a_cell(lab, browser):
     view = page.locator(".plainnet-playground")
     view.wait_for()
     view.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function("document.querySelector('.plainnet-playground').app.frame?.step > 300")
+    page.wait_for_function(
+        "() => document.querySelector('.plainnet-playground').app.frame?.step > 300"
+    )
     view.get_by_role("button", name="Pause", exact=True).click()
     cells.nth(1).locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")

@@ -45,7 +45,7 @@ def elsewhere():
 def test_the_token_goes_and_the_link_stays(server, page):
     page.goto(f"{server.address}#{LINK}")
     page.get_by_role("button", name="Play", exact=True).wait_for()
-    page.wait_for_function("location.hash.includes('points=40')")
+    page.wait_for_function("() => location.hash.includes('points=40')")
     assert page.url == f"http://127.0.0.1:{server.port}/#{LINK}"
     assert server.guard.token not in page.content()
     assert not page.evaluate("document.cookie")
@@ -68,7 +68,8 @@ def test_a_link_from_elsewhere_brings_its_settings(server, page, elsewhere):
     page.evaluate("address => { location.href = address; }", link)
     page.locator(".plainnet-playground").wait_for()
     page.wait_for_function(
-        "document.querySelector('.plainnet-playground').app.state?.settings.layers[0].units === 3"
+        "() => document.querySelector('.plainnet-playground').app.state?.settings.layers[0].units"
+        " === 3"
     )
 
 
