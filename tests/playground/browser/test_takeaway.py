@@ -1,15 +1,8 @@
 """Lessons and what one takes away, in a browser."""
 
-import os
 import re
-from pathlib import Path
-
-import pytest
 
 import plainnet
-
-ROOT = Path(__file__).parents[3]
-AXE = Path(os.environ.get("PLAINNET_AXE", ROOT / "build/node_modules/axe-core/axe.min.js"))
 
 
 def paused(page, session, **fields):
@@ -118,24 +111,3 @@ def test_a_link_is_copied_or_at_least_selected(playground):
     copy.click()
     page.get_by_text("Selected: copy it").wait_for()
     assert page.evaluate("getSelection().toString() || document.activeElement.value") == copied
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_panels_can_be_used_by_everyone(playground, width, scheme):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; see .ci/run")
-    page, _ = playground("", width, 900)
-    page.emulate_media(color_scheme=scheme)
-    page.evaluate(AXE.read_text("utf-8"))
-    for tab in ("Lessons", "Take away"):
-        page.get_by_role("tab", name=tab).click()
-        if tab == "Lessons":
-            page.get_by_role("button", name="A line is not enough").click()
-            page.get_by_role("button", name="Hint 1").click()
-        else:
-            page.get_by_role("button", name="Write the code").click()
-            page.get_by_text("Up to step 0:").wait_for()
-        found = page.evaluate("axe.run('[role=tabpanel]:not([hidden])')")["violations"]
-        assert not [each["id"] for each in found if each["impact"] in ("serious", "critical")]
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
