@@ -70,7 +70,7 @@ def test_what_a_lesson_does_not_allow_is_said():
         page.send("settings", change={"features": ["x1", "x2", "x1*x2"]})
         goal = page.wait("goal")
         assert goal["conditions"][-1] == {
-            "text": "not changed: features", "values": [], "met": False,
+            "text": "keep as given: features", "values": [], "met": False,
         }  # fmt: skip
         page.send("settings", change={"features": ["x1", "x2"]})
         assert len(page.wait("goal")["conditions"]) == 3
@@ -90,7 +90,7 @@ def test_a_weight_is_changed_only_where_that_is_allowed():
     with Page() as page:
         begin(page, "5-why-he-takes-the-square-root")
         page.send("edit", tensor="0.dense.W", index=[0, 0], value=1.0)
-        assert page.wait("goal")["conditions"][-1]["text"] == "not changed: weights"
+        assert page.wait("goal")["conditions"][-1]["text"] == "keep as given: weights"
 
 
 def test_what_is_solved_stays_solved_until_the_lesson_begins_anew(tmp_path):

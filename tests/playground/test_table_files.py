@@ -30,7 +30,7 @@ pytest.importorskip("sklearn", reason="the extra `cli` is not installed")
         ("a,b\n1,2\n".encode("utf-16-le"), "t.csv is not text"),
         (b"PK\x03\x04....", "is a spreadsheet or an archive: save the table in it as CSV"),
         (b"\x1f\x8bno", "t.csv cannot be unpacked"),
-        (b"a,b\n" + b"1,2\n" * 2_500_000, "too large: 10.0 MB of at most 10 MB"),
+        (b"a,b\n" + b"1,2\n" * 2_500_000, "it has 10.0 MB, and at most 10 MB can be read"),
         (gzip.compress(b"a,b\n" + b"1,2\n" * 2_500_000), "unpacks to more than 10 MB"),
         (b"," * 1_000_001 + b"\n", "a line of more than 1,000,000 bytes"),
         (b"a," * 600 + b"b\n", "has 601 columns; at most 500 can be read"),

@@ -165,6 +165,12 @@ def loss_of(settings: Settings, examples: Examples) -> Loss:
     return _LOSSES[suitable[1] if settings.loss == "auto" else settings.loss]()
 
 
+def suited(settings: Settings, examples: Examples) -> Settings:
+    """The settings with a loss that suits these targets: theirs, if it does."""
+    suits = settings.loss in (OF_CLASSES if examples.classes else OF_NUMBERS)
+    return settings if suits else replace(settings, loss="auto")
+
+
 def optimizer_of(settings: Settings) -> Optimizer:
     """The optimizer, without any memory yet."""
     kind = _OPTIMIZERS[settings.optimizer]

@@ -223,6 +223,7 @@ def _train(settings: Settings, epochs: int) -> list[str]:
             f"epochs={epochs}",
             f"batch_size={settings.batch_size}",
             "seed=rng",
+            *([f"clip_norm={settings.clip_norm!r}"] if settings.clip_norm else []),
             f"callbacks=[{', '.join([*callbacks, 'AFTER'])}]",
             "progress=False",
         ],
@@ -278,6 +279,8 @@ def _beyond_the_textbook(settings: Settings, examples: Examples) -> Iterable[str
         yield "dropout"
     if settings.l1 or settings.l2:
         yield "regularization"
+    if settings.clip_norm:
+        yield "clipped gradients"
     if settings.optimizer != "sgd":
         yield OPTIMIZERS[settings.optimizer]
     if settings.schedule != "constant":

@@ -39,6 +39,9 @@ PLACES, NOISE, ORDER, HELD_OUT = range(4)
 or another share for testing leaves the rest as it is."""
 
 
+FEW = "with so few points, all are for training"
+
+
 def examples_of(settings: Settings) -> Examples:
     """The examples that these settings describe; those of a table come from `tables`.
 
@@ -69,7 +72,7 @@ def examples_of(settings: Settings) -> Examples:
     return Examples(
         plane.inputs(points), y, n_train, plane, settings.features,
         tuple(str(k) for k in range(n_classes)), points,
-        notes=("so few points are all for training",) if is_small and settings.test_share else (),
+        notes=(FEW,) if is_small and settings.test_share else (),
     )  # fmt: skip
 
 

@@ -200,6 +200,7 @@ def _frame(record: Record, frames: Frames) -> dict[str, Any]:
         "parameters": packed(record.parameters),
         "state": packed(record.state),
         "measures": frames.measures_of(record),
+        "dead": frames.dead_units(),
     }
 
 

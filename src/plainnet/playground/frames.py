@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -46,7 +46,8 @@ class Frames:
         Histograms of each column's activations, gradients and updates; 255 is the fullest bin.
 
     Its JSON has `sizes`, for each column the range and the root mean square of the same three, the
-    shares of dead and saturated units, and the ratio of the update to the weights.
+    shares of dead and saturated units, which units are dead, and the ratio of the update to the
+    weights.
     """
 
     def __init__(self, network: Network, examples: Examples) -> None:
@@ -156,9 +157,8 @@ class Frames:
 
     def _strips(self, record: Record) -> tuple[Array, list[dict[str, Any]]]:
         """Histograms and sizes of activations, gradients and updates, column by column."""
-        X, _ = self.examples.train
-        signals = signals_of(self.network, X[:STRIP_ROWS], self._rows_cache)
-        by_path = {signal.path: signal for signal in signals}
+        by_path = self._signals_of_rows()
+        dead_units = self.dead_units(by_path)
         strips = np.zeros((len(self.columns), 3, BINS), np.uint8)
         sizes: list[dict[str, Any]] = []
         for i, column in enumerate(self.columns):
@@ -167,6 +167,7 @@ class Frames:
             gradient = self._part(record.gradients, column)
             update = self._part(record.update, column)
             said: dict[str, Any] = {
+                "dead_units": dead_units[i],
                 "dead": round(max(signal.dead for signal in own), 4) if own else 0.0,
                 "saturated": round(max(signal.saturated for signal in own), 4) if own else 0.0,
                 "ratio": finite(_rms(update) / (_rms(weights) or 1.0)),
@@ -178,6 +179,21 @@ class Frames:
                 said[name] = {"low": low, "high": high, "rms": finite(_rms(values))}
             sizes.append(said)
         return strips, sizes
+
+    def _signals_of_rows(self) -> dict[str, Signal]:
+        X, _ = self.examples.train
+        signals = signals_of(self.network, X[:STRIP_ROWS], self._rows_cache)
+        return {signal.path: signal for signal in signals}
+
+    def dead_units(self, signals: Mapping[str, Signal] | None = None) -> list[list[int]]:
+        """For each column, the units that give the same for every row for training."""
+        signals = self._signals_of_rows() if signals is None else signals
+        found = []
+        for column in self.columns:
+            each = [signals[name].dead_units for name, _ in column.layers]
+            dead = [units for units in each if len(units) == column.units]
+            found.append(np.flatnonzero(np.any(dead, axis=0)).tolist() if dead else [])
+        return found
 
     def _part(self, vector: Array, column: Column) -> Array:
         """What belongs to the column's weights."""

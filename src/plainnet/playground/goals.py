@@ -16,6 +16,7 @@ import numpy as np
 
 from plainnet.errors import SettingError, shown
 from plainnet.layers import Dense
+from plainnet.playground.frames import finite
 
 if TYPE_CHECKING:
     from plainnet.playground.training import Training
@@ -151,14 +152,14 @@ def measures_of(training: Training, frame: Mapping[str, Any]) -> dict[str, Numbe
         "test_loss": test.get("loss"),
         "train_accuracy": train.get("accuracy"),
         "test_accuracy": test.get("accuracy"),
-        "loss_gap": gap,
+        "loss_gap": finite(gap),
         "units": sum(each.units for each in dense[:-1]),
         "hidden_layers": len(dense) - 1,
         "inputs": training.examples.X.shape[1],
         "parameters": network.parameters.size,
         "dead_share": max((each["dead"] for each in sizes), default=0.0),
         "saturated_share": max((each["saturated"] for each in sizes), default=0.0),
-        "largest_weight": float(max(weights)) if weights else None,
+        "largest_weight": finite(max(weights)) if weights else None,
         "changes": len(training.made),
         "learning_rate": settings.learning_rate,
         "batch_size": settings.batch_size,

@@ -116,7 +116,7 @@ class Progress:
         measures = measures_of(training, frame)
         self.conditions = [each.report(measures) for each in self.lesson.goal]
         if changed := self.lesson.changed(training):
-            text = f"not changed: {', '.join(changed)}"
+            text = f"keep as given: {', '.join(changed)}"
             self.conditions.append({"text": text, "values": [], "met": False})
         if self.solved_at is None and all(each["met"] for each in self.conditions):
             self.solved_at = training.step

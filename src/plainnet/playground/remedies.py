@@ -260,7 +260,7 @@ def _apply(session: Any, training: Training, found: Remedy) -> str:
     if found.stops_early:
         return _back_to_best(session, training)
     was_playing = session.is_playing or bool(training.failed)
-    if found.begins_anew or not training.step:
+    if found.begins_anew or not (training.step or found.edits):
         now = replace(training.settings, changes=(), step=0)
         session.begin(now.with_changes(found.changed))
         if was_playing:

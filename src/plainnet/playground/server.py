@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -101,6 +102,8 @@ def listening(port: int | None) -> socket.socket:
     ports = range(PORT, PORT + MOST_PORTS) if port is None else [port]
     for each in ports:
         found = socket.socket()
+        if os.name == "posix":  # where connections that have ended keep a port for a minute
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((HOST, each))
             found.listen(64)

@@ -18,7 +18,7 @@ import plainnet
 from plainnet.errors import PlainnetError, SettingError
 from plainnet.network import Network
 from plainnet.playground import choices, tables
-from plainnet.playground.building import layers_of, loss_named
+from plainnet.playground.building import layers_of, loss_named, suited
 from plainnet.playground.commands import COMMANDS
 from plainnet.playground.curves import Curves
 from plainnet.playground.datasets import examples_of
@@ -168,7 +168,7 @@ class Session:
             return
         if training.failed or training.step > max(self._replayed_to, self._went_from):
             self.goal = training.step
-            self.look(training.past.at(training.step))
+            self._guarded("train", lambda: self.look(training.past.at(training.step)))
 
     def _after_step(self) -> bool:
         """What happens between two steps of training; True to leave it."""
@@ -196,16 +196,24 @@ class Session:
             return
         content = message.content
         what = content.get("do") if isinstance(content, dict) else None
+        self._guarded(str(what), lambda: self._run(message))
+
+    def _run(self, message: Message) -> None:
+        command, fields = checked(message)
+        if command in OWN:
+            OWN[command](self, **fields)
+        else:
+            COMMANDS[command](self, fields, message.buffers)
+
+    def _guarded(self, what: str, act: Callable[[], None]) -> None:
+        """Do it, or tell the page why it cannot be done, and how things stand."""
         try:
-            command, fields = checked(message)
-            if command in OWN:
-                OWN[command](self, **fields)
-            else:
-                COMMANDS[command](self, fields, message.buffers)
+            act()
         except ConnectionError:
             raise
         except Exception as error:
-            self.send(refusal(str(what), _told(error)), [])
+            self.send(refusal(what, _told(error)), [])
+            self.send_state()  # what was tried on the page has not come to be
 
     # --- for commands -------------------------------------------------------------------------
 
@@ -388,14 +396,20 @@ def _hello(session: Session, link: str = "") -> None:
 def _settings(session: Session, change: Any) -> None:
     if isinstance(change, dict) and change and set(change) <= set(choices.CHANGEABLE):
         if session.shown.step == 0 and not session.training.made:
-            session.begin(session.training.begun_with.with_changes(change))
+            session.begin(session.training.until(0).with_changes(change))
         else:
             form = {"step": session.shown.step, "settings": change}
             session.change(checked_change(form))
         return
-    now = replace(session.training.settings, changes=(), step=0).with_changes(change)
+    before = replace(session.training.settings, changes=(), step=0)
+    now = before.with_changes(change)
     session.may_change(change)
-    session.begin(now)
+    if now.data != before.data:  # other data have other columns
+        now = replace(before, plane=(), target="").with_changes(change)
+    examples = session._examples_of(now)
+    if "loss" not in change:
+        now = suited(now, examples)
+    session.begin(now, examples)
 
 
 def _begin_again(session: Session) -> None:
@@ -426,7 +440,10 @@ def _move(session: Session, layer: str, start: int, end: int) -> None:
 
 
 def _pause(session: Session) -> None:
-    session.goal = min(session.goal, session.training.step)
+    if not session.is_playing:
+        session.send_state()
+        return
+    session.goal = session.training.step
     session.look(session.training.past.at(session.training.step))
 
 

@@ -3,7 +3,7 @@
 Answers to `explain` are of the kind "steps":
 
 step, changes, row, inputs, target, predicted, loss, notes
-    Of which network and which example; `changes` counts those made by hand, `row` and `target` are
+    Of which network and which example; `changes` are those made by hand, `row` and `target` are
     None for a point of the plane.
 steps
     Each with its layer, subject, direction, formulas, notes, and the tables that it reads and
@@ -35,6 +35,7 @@ from plainnet.inspection.tracing.writing import number, reference
 from plainnet.layers import BatchNorm, Dropout
 from plainnet.network import Network
 from plainnet.playground.columns import Column
+from plainnet.playground.settings import Settings
 
 if TYPE_CHECKING:
     from plainnet.playground.session import Session
@@ -252,7 +253,7 @@ def explain(session: Session, fields: Form, buffers: Sequence[bytes]) -> None:
         {
             "is": "steps",
             "step": record.step,
-            "changes": len(training.made),
+            "changes": training.until(training.step).to_json()["changes"],
             "row": row,
             "is_test": row is not None and row >= examples.n_train,
             "inputs": [
@@ -263,7 +264,7 @@ def explain(session: Session, fields: Form, buffers: Sequence[bytes]) -> None:
             "target": None if y is None else _decision(y[0], names),
             "predicted": _decision(decided[0], names),
             "loss": None if traced.loss is None else number(traced.loss),
-            "notes": list(_notes(network, y is None, left_out, training.settings.schedule)),
+            "notes": list(_notes(network, y is None, left_out, training.settings)),
             "steps": steps,
         },
         [],
@@ -287,7 +288,7 @@ def _decision(value: Any, classes: Sequence[str]) -> str:
     return classes[int(value)] if classes else number(value)
 
 
-def _notes(network: Network, is_point: bool, left_out: str, schedule: str) -> Iterator[str]:
+def _notes(network: Network, is_point: bool, left_out: str, settings: Settings) -> Iterator[str]:
     """What a learner must know about the numbers."""
     kinds = {type(layer) for layer in network.layers}
     if Dropout in kinds:
@@ -298,12 +299,18 @@ def _notes(network: Network, is_point: bool, left_out: str, schedule: str) -> It
             "those of its batch."
         )
     if is_point:
-        yield "A point of the plane has no target, so there are no loss and no gradients."
+        yield "A point of the plane has no target, so there is no loss, and there are no gradients."
     elif left_out:
         yield left_out
     else:
-        rate = "; the schedule may set another rate for it" if schedule != "constant" else ""
+        has_schedule = settings.schedule != "constant"
+        rate = "; the schedule may set another rate for it" if has_schedule else ""
         yield f"The update is that of a batch with this example alone{rate}."
+        if settings.clip_norm:
+            yield (
+                f"Training first shortens a gradient of norm above {settings.clip_norm:g} to that; "
+                "here it is as it comes."
+            )
 
 
 def line(session: Session, fields: Form, buffers: Sequence[bytes]) -> None:

@@ -110,7 +110,9 @@ def read(name: str, data: bytes) -> Table:
 def _text_of(name: str, data: bytes) -> bytes:
     """The text in a file, unpacked, if it can be the text of a table."""
     if len(data) > MOST_BYTES:
-        raise DataError(f"{name} is too large: {_megabytes(len(data))} of at most 10 MB")
+        raise DataError(
+            f"{name} is too large: it has {_megabytes(len(data))}, and at most 10 MB can be read"
+        )
     if data.startswith(PACKED):
         try:
             data = GzipFile(fileobj=io.BytesIO(data)).read(MOST_BYTES + 1)

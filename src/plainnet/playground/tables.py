@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from plainnet.errors import DataError, SettingError
 from plainnet.playground import table_files
-from plainnet.playground.choices import OF_CLASSES, OF_NUMBERS
+from plainnet.playground.building import suited
 from plainnet.playground.datasets import PLACES, in_parts, plane_of, random
 from plainnet.playground.examples import Examples
 from plainnet.playground.settings import LONGEST_NAME, Settings
@@ -64,9 +64,7 @@ def table(session: Any, fields: dict[str, Any], buffers: Sequence[bytes]) -> Non
     target = read_in.target(fields.get("target") or settings.target)
     settings = settings.with_changes({"target": target})
     examples = examples_of(settings, read_in)
-    if settings.loss not in (OF_CLASSES if examples.classes else OF_NUMBERS):
-        settings = settings.with_changes({"loss": "auto"})
-    session.begin(settings, examples)
+    session.begin(suited(settings, examples), examples)
     session.table = read_in
     session.send(
         {
@@ -96,7 +94,7 @@ def examples_of(settings: Settings, table: Table | None) -> Examples:
     """
     if table is None:
         raise SettingError(
-            "these settings are for a table, which only the page has that it was dropped into: "
+            "these settings need a table that is not on this page: drop the file in again: "
             "drop in the file again"
         )
     name, notes = table.target(settings.target), list(table.notes)

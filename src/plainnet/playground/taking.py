@@ -24,14 +24,14 @@ def code(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     """A script that comes to the step that is looked at; or why there is none."""
     training, form = session.training, fields["form"]
     settings = training.until(session.shown.step)
-    own = session.given is not None or session.own_examples is not None
+    own = training.is_given or session.own_examples is not None
     table = session.table.name if session.table is not None else ""
     text = why = ""
     try:
         if form == "engine":
             text = engine_code(settings, training.examples, own=own, table=table)
         elif own:
-            raise SettingError("this playground was given its network, which is not that class")
+            raise SettingError("the network was given in Python, and is not of the guide's class")
         else:
             text = textbook_code(settings, training.examples, table=table)
     except SettingError as error:

@@ -48,12 +48,17 @@ class Signal:
         return any(getattr(self.layer, name).ndim > 1 for name in self.layer.declared)
 
     @property
-    def dead(self) -> float:
-        """The share of units that are in the flat part for every row."""
+    def dead_units(self) -> Array:
+        """Whether each unit is in the flat part for every row."""
         if not isinstance(self.layer, CAN_DIE):
-            return 0.0
+            return np.zeros(self.Y.shape[1], bool)
         spread = self.Y.max(axis=0) - self.Y.min(axis=0)
-        return float(np.mean(spread <= CONSTANT * max(1.0, float(np.abs(self.Y).max()))))
+        return np.asarray(spread <= CONSTANT * max(1.0, float(np.abs(self.Y).max())))
+
+    @property
+    def dead(self) -> float:
+        """The share of dead units."""
+        return float(np.mean(self.dead_units))
 
     @property
     def saturated(self) -> float:

@@ -10,8 +10,8 @@ export function aboutRecording(app) {
   for (const kind of ["examples", "network", "state"]) app.on(kind, tell);
   return h("footer", { class: "about" },
     h("p", {}, h("strong", {}, "This page is a recording. "), what),
-    h("p", {}, "To train networks of your own: ", h("code", {}, 'pip install "plainnet[playground]"'),
-      ", then ", h("code", {}, "plainnet playground"), "."));
+    h("p", {}, "To train networks of your own, install the Python package plainnet with its extra ",
+      h("code", {}, "playground"), ", and run ", h("code", {}, "plainnet playground"), "."));
 }
 
 // "Spirals: 225 examples for training ... A network of 2-8-8-3 units (tanh), trained with Adam ..."

@@ -89,9 +89,12 @@ export class App {
       const start = performance.now();
       this.frame = this.next;
       this.next = null;
-      this.emit("frame", this.frame);
+      try {
+        this.emit("frame", this.frame);
+      } finally {
+        this.acknowledge();
+      }
       this.drawing = performance.now() - start; // milliseconds, which the benchmark reads
-      this.acknowledge();
     };
     if (document.hidden) setTimeout(paint, 200);
     else requestAnimationFrame(paint);

@@ -93,6 +93,7 @@ function partsOf(app, choices, table) {
 
 // What the network sees of a point: at least one of these.
 function featureBoxes(app, known) {
+  let refusal = null;
   let asked = null; // until the session has them: older answers do not undo the last click
   const words = h("small", { class: "wrong", role: "alert" });
   const boxes = Object.entries(known).map(([name, label]) => {
@@ -101,6 +102,7 @@ function featureBoxes(app, known) {
       words.textContent = chosen.length ? "" : "The network needs at least one input.";
       if (chosen.length) {
         asked = chosen;
+        refusal = app.refused;
         app.change({ features: chosen });
       } else box.field.checked = true;
     });
@@ -109,15 +111,11 @@ function featureBoxes(app, known) {
   const row = h("fieldset", { class: "features" }, h("legend", {}, "Inputs"),
     boxes.map((each) => each.row), words);
   const set = (features) => {
-    if (asked && String(asked) !== String(features)) return;
+    const isRefused = app.refused !== refusal;
+    if (asked && !isRefused && String(asked) !== String(features)) return;
     asked = null;
     for (const { name, field } of boxes) field.checked = features.includes(name);
   };
-  app.on("refused", ({ what }) => {
-    if (what !== "settings") return;
-    asked = null;
-    set(app.state.settings.features);
-  });
   return { row, set };
 }
 

@@ -163,9 +163,8 @@ export class NetworkPicture {
     context.stroke();
   }
 
-  // Whether the column's unit gives zero all over the plane.
+  // Whether the unit gives the same for every example for training.
   isDead(frame, column, unit) {
-    const isHidden = column < this.tiles.length - 1; // an output may be 0 all over the plane
-    return isHidden && this.tiles[column] >= 0 && frame.scales[this.tiles[column] + unit] === 0;
+    return frame.sizes[column]?.dead_units.includes(unit) ?? false;
   }
 }

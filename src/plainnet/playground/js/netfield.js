@@ -11,6 +11,7 @@ export class ParameterRow {
     this.isHeld = false; // someone is typing or dragging
     this.isWritten = false; // ... and has typed something that is not committed
     this.isSent = false; // an edit has been sent whose frame has not come
+    this.refusal = null; // the last one when it was sent
     this.next = null; // the value to send after that
     this.number = h("input", {
       type: "number", step: "any", "aria-label": name, autocomplete: "off",
@@ -75,6 +76,7 @@ export class ParameterRow {
   put(value) {
     this.next = null;
     this.isSent = true;
+    this.refusal = this.app.refused;
     this.app.send("edit", { tensor: this.tensor, index: this.index, value });
   }
 
@@ -83,7 +85,8 @@ export class ParameterRow {
     const value = Number(this.slider.value);
     this.number.value = String(Number(value.toPrecision(4)));
     this.place(value, true);
-    if (this.isSent) this.next = value;
+    const isRefused = this.app.refused !== this.refusal; // and no frame will come
+    if (this.isSent && !isRefused) this.next = value;
     else this.put(value);
   }
 

@@ -155,7 +155,7 @@ export class NetUnits {
   label(frame, column, unit, isDead) {
     const { app } = this.view, { name } = app.network.columns[column];
     const parts = [unitName(app, column, unit)];
-    if (isDead) parts.push("dead: 0 everywhere in the plane");
+    if (isDead) parts.push("dead: the same for every example");
     if (hasTensor(app.network, `${name}.b`, [unit])) {
       parts.push(`bias ${shown(app.element(`${name}.b`, [unit], frame.parameters), 2)}`);
     }

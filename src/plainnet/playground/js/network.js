@@ -290,7 +290,7 @@ class NetDiagram {
     }
     const { column, unit } = looked;
     const isDead = this.picture.isDead(frame, column, unit);
-    const lines = [unitName(app, column, unit) + (isDead ? ": dead, 0 everywhere" : "")];
+    const lines = [unitName(app, column, unit) + (isDead ? ": dead, the same for every example" : "")];
     const [first] = parametersOf(app.network, column, unit);
     if (first?.[1].length === 1) lines.push(`bias ${numbers(...first)}`);
     return lines.join("\n");

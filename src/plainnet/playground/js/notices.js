@@ -2,6 +2,9 @@
 
 import { h } from "./dom.js";
 
+const ENDED = "The connection to Python has ended. Start plainnet playground again, and open the "
+  + "address that it prints; what follows the # in the address above holds your settings.";
+
 export function notices(app) {
   const text = h("span", {});
   const box = h("div", { class: "notice", role: "status", hidden: true }, text,
@@ -9,7 +12,9 @@ export function notices(app) {
   const say = (words) => { text.textContent = asSentence(words); box.hidden = !words; };
   let told = ""; // how training has failed, which is said once
   app.on("refused", ({ why }) => say(why));
-  app.on("closed", () => say("The connection to Python has ended. Start plainnet playground again, and reload this page."));
+  let isFull = false;
+  app.on("refused", ({ what }) => { isFull ||= what === "connect"; });
+  app.on("closed", () => { if (!isFull) say(ENDED); });
   app.on("state", ({ failed }) => {
     if (failed !== told && (failed || text.textContent === asSentence(told))) say(failed);
     told = failed;

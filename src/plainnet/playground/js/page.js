@@ -7,11 +7,13 @@ import { spacePlays } from "./transport.js";
 function openPage(el) {
   const address = `ws://${location.host}/socket`;
   let names = {}; // of the data, for people
+  let waiting = null;
   const model = new SocketModel(address, location.hash.slice(1));
   model.on("msg:custom", (content) => {
     if (content.is === "welcome") names = content.choices.data;
     if (content.is !== "state") return;
-    history.replaceState(null, "", `#${content.link}`);
+    clearTimeout(waiting); // browsers allow few changes of the address a second
+    waiting = setTimeout(() => history.replaceState(null, "", `#${content.link}`), 250);
     document.title = `${names[content.settings.data] ?? "Your data"} · plainnet playground`;
   });
   render({ model, el });

@@ -81,7 +81,7 @@ function legendOf(app, picture) {
     : `${nTrain} for training`;
   const meanings = h("p", { class: "plane-meanings" }, `${counts}. `,
     hasTest ? (classes.length ? "Hollow: test. " : "Ringed: test. ") : null,
-    classes.length ? "Crossed: decided wrongly. Fainter: less certain." : null);
+    classes.length ? "Crossed out: misclassified. Fainter: less certain." : null);
   return [classes.length ? classLegend(app.examples) : valueLegend(app, picture.largest), meanings];
 }
 

@@ -120,7 +120,7 @@ export class RecordingModel {
     const curves = recording.curves;
     const content = {
       is: "frame", step: frame.step, epoch: frame.epoch, batch_loss: frame.batch_loss,
-      measures: frame.measures, sizes: [], curves, curves_from: 0,
+      measures: frame.measures, sizes: frame.dead.map((units) => ({ dead_units: units })), curves, curves_from: 0,
       last: this.frames.at(-1).step,
     };
     const none = new Float32Array(parameters.length).fill(NaN);

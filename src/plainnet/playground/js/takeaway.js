@@ -72,7 +72,7 @@ function codePart(app) {
   });
   return takePart("Python code",
     "A script that makes the same data and the same network, and trains it to the step that is "
-    + "shown: with plainnet's engine to the same bits, with the guide's class to the same digits.",
+    + "shown: with plainnet's engine to the same bits, with the guide's class to nearly the same numbers.",
     h("div", { class: "row" }, choose,
       h("button", { type: "button", onclick: ask }, "Write the code")),
     heading, block, tools);
