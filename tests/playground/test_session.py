@@ -166,6 +166,43 @@ def test_the_first_weights_again_with_the_settings_of_now(open_page):
     assert bits(page)[2] == first
 
 
+def test_what_was_changed_later_is_dropped_with_a_change_at_the_start(open_page):
+    page = open_page()
+    page.ask("hello", link="step=40&changes=20:learning_rate=0.5")
+    page.settle()
+    page.ask("show", step=0)
+    page.ask("settings", change={"learning_rate": 0.02})
+    page.train(steps=30)
+    assert page.session.training.settings.learning_rate == 0.02
+    assert "learning_rate=0.5" not in page.last("state")["link"]
+
+
+def test_other_data_have_columns_and_a_loss_of_their_own(open_page):
+    page = open_page()
+    page.ask("settings", change={"data": "iris", "loss": "focal"})
+    names = page.last("examples")["names"]
+    page.ask("settings", change={"plane": list(names[:2])})
+    page.ask("settings", change={"data": "hills"})
+    assert page.refusals() == []
+    now = page.session.training.settings
+    assert (now.data, now.plane, now.loss) == ("hills", (), "auto")
+
+
+def test_a_refusal_tells_how_things_stand(open_page):
+    page = open_page()
+    told = page.ask("settings", change={"data": "nonsense"})
+    assert [each["is"] for each in told[:2]] == ["refused", "state"]
+    assert told[1]["settings"]["data"] == "spirals"
+
+
+def test_pause_stays_at_the_step_that_is_looked_at(open_page):
+    page = open_page()
+    page.train(steps=30)
+    page.ask("show", step=10)
+    page.ask("pause")
+    assert page.session.shown.step == 10
+
+
 def test_live_changes_while_playing_do_not_begin_anew(open_page):
     page = open_page(SMALL.replace("epochs=4", "epochs=100000"), draws=False)
     page.ask("speed", steps=7)
@@ -288,7 +325,7 @@ def test_a_change_while_it_plays_is_told_at_once(open_page):
     page.ask("advance", steps=100_000)
     page.wait(lambda: page.session.training.step > 3)
     told = page.ask("settings", change={"learning_rate": 0.05})
-    (state,) = [each for each in told if each["is"] == "state"]
+    state = next(each for each in told if each["is"] == "state")
     assert state["status"] == "playing"
     assert state["settings"]["learning_rate"] == 0.05
     assert [each["settings"] for each in state["changes"]] == [{"learning_rate": 0.05}]

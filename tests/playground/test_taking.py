@@ -25,6 +25,7 @@ CASES = {
     "dropout": "layers=8-relu-drop0.3,6-elu-drop0.5&step=45",
     "batch normalization": "layers=8-bn-relu,4-bn-silu-drop0.2&optimizer=rmsprop&step=45",
     "He without the root": "initialization=he_without_root&network_seed=3&step=17",
+    "clipped gradients": "clip_norm=0.05&optimizer=sgd&learning_rate=0.3&step=30",
     "no hidden layer": "layers=none&features=x1,x2,x1*x2&step=9",
     "a schedule, in the middle": "schedule=cosine&epochs=6&step=20",
     "a schedule, twice and a bit": "schedule=one_cycle&epochs=3&step=52",
@@ -40,6 +41,7 @@ BY_HAND = {
         {"step": 0, "settings": {"learning_rate": 0.05}},
         {"step": 10, "settings": {"batch_size": 16, "l1": 0.002, "l2": 0.01}},
         {"step": 10, "edit": ["0.dense.b", [0], 1.0]},
+        {"step": 17, "settings": {"clip_norm": 0.2}},
         {"step": 24, "settings": {"optimizer": "momentum", "learning_rate": 0.1}},
         {"step": 25, "edit": ["0.dense.b", [1], 2.0]},
         {"step": 26, "settings": {"schedule": "cosine", "epochs": 2}},
@@ -142,6 +144,7 @@ def test_the_class_of_the_guide_comes_close(more):
     [
         ("layers=4-tanh", "Tanh"),
         ("layers=4-relu-bn", "batch normalization"),
+        ("clip_norm=0.1", "clipped gradients"),
         ("layers=4-relu-drop0.5", "dropout"),
         ("optimizer=adam", "Adam"),
         ("batch_size=32", "batches of 32 of the 225 examples"),
