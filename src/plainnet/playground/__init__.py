@@ -6,12 +6,15 @@ table_files.py  tables.py    CSV files that are dropped in
 building.py                  networks and optimizers from settings
 training.py  past.py  curves.py     one training, through `plainnet.train`, with every step recorded
 columns.py  frames.py        what is drawn of a step
+findings.py  remedies.py     what the doctor says, and its remedies as settings
+stepping.py                  one example, walked through
 session.py  messages.py  commands.py     one page's commands, obeyed in a thread of its own
 server.py  guard.py  web.py  wire.py  assets.py      the server, whom it lets in, and its files
 lessons.py  goals.py         tasks with a goal, each a TOML file in lessons/
 taking.py  code.py  scripts.py           the network as a file, what was done as a script
 exporting.py                 a training as one file that replays it
 widget.py  given.py          the view of a network in a notebook
+js/  css/                    the page, which begins in js/main.js; a file's first line says its subject
 """
 
 from __future__ import annotations

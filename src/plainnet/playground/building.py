@@ -160,7 +160,7 @@ def loss_of(settings: Settings, examples: Examples) -> Loss:
         kind = "classes" if examples.classes else "numbers"
         raise SettingError(
             f"{LOSSES[settings.loss]} does not suit targets that are {kind}; "
-            f"{', '.join(LOSSES[each] for each in suitable)} do"
+            f"{', '.join(LOSSES[each] for each in suitable[1:])} do"
         )
     return _LOSSES[suitable[1] if settings.loss == "auto" else settings.loss]()
 

@@ -24,14 +24,15 @@ lesson      name: begin this one; "" ends it
 code        form: "engine" or "textbook"; the shown step as a Python script
 file        nothing: the network at the shown step as a file
 page        nothing: the training so far as a page that replays it
-others      see `commands`
 
 kinds       what they bring
 welcome     choices, version
 examples    names, classes, n_train, image_shape, labels, low, high, notes; points and targets
 network     what `Frames.description` says
-state       settings, link, status, step, shown, last, every, steps_per_epoch, changes, failed
-frame       see `Frames`; with curves, a list of points, and curves_from, where they begin
+state       settings, link, status, step, shown, every, steps_per_epoch, changes, failed, speed,
+            fixed
+frame       see `Frames`; with last, the last step, curves, a list of points, and curves_from, where
+            they begin
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
 table       name, columns, target, rows, notes: the table that was dropped in
