@@ -14,7 +14,7 @@ lessons.py  goals.py         tasks with a goal, each a TOML file in lessons/
 taking.py  code.py  scripts.py           the network as a file, what was done as a script
 exporting.py                 a training as one file that replays it
 widget.py  given.py          the view of a network in a notebook
-js/  css/                    the page, which begins in js/main.js; a file's first line says its subject
+js/  css/                    the page, which begins in js/main.js
 """
 
 from __future__ import annotations
