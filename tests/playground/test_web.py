@@ -212,7 +212,7 @@ def test_another_host_is_another_server(server, host):
         status, headers, _ = get(server, path, Host=host, Cookie=enter(server))
         assert status == 421
         assert "set-cookie" not in headers
-    assert get(server, "/socket", Host=host, Cookie=enter(server), **upgrade(server))[0] == 421
+    assert get(server, "/socket", Host=host, Cookie=enter(server), **upgrade(server))[0] == 403
     with pytest.raises(InvalidStatus, match="HTTP 4"):
         Tab(server, Host=host)  # a second one
 

@@ -60,19 +60,22 @@ class Guard:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request, or hand it on."""
         from starlette.datastructures import MutableHeaders
+        from starlette.websockets import WebSocketClose
 
         if scope["type"] == "lifespan":
             await self.application(scope, receive, send)
             return
 
         async def guarded(message: Any) -> None:
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers[name] = value
             await send(message)
 
         answer = self._answer(scope)
+        if answer is not None and scope["type"] == "websocket":
+            answer = WebSocketClose()  # HTTP 403: not every server can say more
         await (self.application if answer is None else answer)(scope, receive, guarded)
 
     def _answer(self, scope: Any) -> Any:
