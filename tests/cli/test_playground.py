@@ -75,7 +75,7 @@ def test_settings_for_a_page_without_a_link(run, served):
         (("--export", "page.pdf"), "the page is an .html file; got page.pdf"),
         (("--export", "page.html", "--port", 8750), "--export writes a page and serves none"),
         (("--export", "page.html", "--steps", 0), "steps must be a whole number >= 1; got 0"),
-        (("--port", 70000), "--port': Input should be less than or equal to 65535"),
+        (("--port", 70000), "Invalid value for '--port'"),
     ],
     ids=str,
 )
