@@ -477,6 +477,7 @@ def test_the_server_ends_with_pages_open():
         page.socket.close()
     with pytest.raises(OSError, match="refused"):
         get(server, "/")
+    Server(port=server.port)._socket.close()  # at once, though the system remembers connections
 
 
 # --- ports and the command ------------------------------------------------------------------------

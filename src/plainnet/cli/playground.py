@@ -33,7 +33,8 @@ def playground(
     from plainnet.playground.server import Server
     from plainnet.playground.session import Session
 
-    Session(lambda content, buffers: None, first)  # refuses what does not fit together
+    if setting:
+        Session(lambda content, buffers: None, first)  # refuses what does not fit together
     own = read_lessons(lessons)
     server = Server(partial(Session, settings=first, lessons=own), port)
     typer.echo(f"The playground is at {server.address}\nCtrl-C ends it.")
