@@ -388,7 +388,7 @@ def test_sessions_end_with_their_threads(open_page):
 
 def test_a_mistake_is_told_and_logged_and_the_session_goes_on(open_page, monkeypatch, caplog):
     page = open_page(SMALL)
-    monkeypatch.setitem(module.OWN, "pause", lambda session: 1 / 0)
+    monkeypatch.setitem(module.STEERING, "pause", lambda session: 1 / 0)
     page.ask("pause")
     assert page.refusals() == ["plainnet made a mistake (ZeroDivisionError: division by zero)"]
     assert page.train(steps=2)["step"] == 2

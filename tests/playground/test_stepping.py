@@ -255,11 +255,12 @@ def test_a_new_training_ends_the_walk(opened):
     assert refused["why"] == "no example has been traced since this training began"
 
 
-def test_a_change_by_hand_is_counted(opened):
+def test_a_change_by_hand_is_told(opened):
     page = opened().train(2)
-    assert page.explain(row=0)["changes"] == 0
+    assert page.explain(row=0)["changes"] == []
     page.do("edit", "state", tensor="0.dense.b", index=[1], value=0.5)
-    assert page.explain(row=0)["changes"] == 1
+    (change,) = page.explain(row=0)["changes"]
+    assert change["edit"] == ["0.dense.b", [1], 0.5]
     assert page.line("0.dense.b", (1,))["value"] == "0.5"
 
 

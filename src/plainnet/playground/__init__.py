@@ -8,7 +8,7 @@ training.py  past.py  curves.py     one training, through `plainnet.train`, with
 columns.py  frames.py        what is drawn of a step
 findings.py  remedies.py     what the doctor says, and its remedies as settings
 stepping.py                  one example, walked through
-session.py  messages.py  commands.py     one page's commands, obeyed in a thread of its own
+session.py  messages.py  steering.py  commands.py    one page's commands, obeyed in a thread
 server.py  guard.py  web.py  wire.py  assets.py      the server, whom it lets in, and its files
 lessons.py  goals.py         tasks with a goal, each a TOML file in lessons/
 taking.py  code.py  scripts.py           the network as a file, what was done as a script

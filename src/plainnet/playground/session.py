@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import queue
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -18,7 +17,7 @@ import plainnet
 from plainnet.errors import PlainnetError, SettingError
 from plainnet.network import Network
 from plainnet.playground import choices, tables
-from plainnet.playground.building import layers_of, loss_named, suited
+from plainnet.playground.building import layers_of, loss_named
 from plainnet.playground.commands import COMMANDS
 from plainnet.playground.curves import Curves
 from plainnet.playground.datasets import examples_of
@@ -28,7 +27,8 @@ from plainnet.playground.frames import Frames
 from plainnet.playground.lessons import Lesson, Progress
 from plainnet.playground.messages import Message, checked, refusal
 from plainnet.playground.past import Record
-from plainnet.playground.settings import Change, Settings, checked_change, with_change
+from plainnet.playground.settings import Change, Settings, with_change
+from plainnet.playground.steering import STEERING
 from plainnet.playground.stepping import Explained
 from plainnet.playground.table_files import Table
 from plainnet.playground.training import Training
@@ -200,8 +200,8 @@ class Session:
 
     def _run(self, message: Message) -> None:
         command, fields = checked(message)
-        if command in OWN:
-            OWN[command](self, **fields)
+        if command in STEERING:
+            STEERING[command](self, **fields)
         else:
             COMMANDS[command](self, fields, message.buffers)
 
@@ -221,6 +221,29 @@ class Session:
     def is_playing(self) -> bool:
         return self.training.step < self.goal and not self.training.failed
 
+    def welcome(self, link: str = "") -> None:
+        """Tell a page that has just opened everything, and begin with its link if it has one."""
+        self.send(
+            {"is": "welcome", "choices": choices.as_json(), "version": plainnet.__version__}, []
+        )
+        self._said, self._under_way, self._has_examples = None, 0, False
+        try:
+            if link:
+                settings = Settings.from_link(link)
+                self.awaited = settings if settings.data == "table" else None
+                self.begin(settings)
+        finally:
+            if not self._has_examples:
+                self.present()
+        if not link and self.awaited is not None:
+            self.examples_of(self.awaited)  # which says that the table is missing
+
+    def drawn(self) -> None:
+        """The page has drawn a frame; send the one that waits for it."""
+        self._under_way = max(self._under_way - 1, 0)
+        if self._owed:
+            self.look(self.shown)
+
     def begin(self, settings: Settings, examples: Examples | None = None) -> None:
         """Begin a training with these settings, up to their step; other examples where given.
 
@@ -231,7 +254,7 @@ class Session:
 
     def _begin(self, settings: Settings, examples: Examples | None = None) -> None:
         if examples is None:
-            examples = self._examples_of(settings)
+            examples = self.examples_of(settings)
         as_given = self.fixed[1] or _same(OF_NETWORK, settings, self.first)
         given = self.given if as_given else None
         training = Training(replace(settings, step=0), examples, given)
@@ -255,7 +278,8 @@ class Session:
         else:
             self.look(self.shown)
 
-    def _examples_of(self, settings: Settings) -> Examples:
+    def examples_of(self, settings: Settings) -> Examples:
+        """Those that the settings describe, of what this page has."""
         if self.own_examples is not None:
             return self.own_examples
         if hasattr(self, "training") and _same(OF_DATA, self.training.begun_with, settings):
@@ -371,103 +395,3 @@ def _told(error: Exception) -> str:
 
 def _same(names: Collection[str], one: Settings, other: Settings) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in names)
-
-
-# --- the commands of the session itself ---------------------------------------------------------
-
-
-def _hello(session: Session, link: str = "") -> None:
-    session.send(
-        {"is": "welcome", "choices": choices.as_json(), "version": plainnet.__version__}, []
-    )
-    session._said, session._under_way, session._has_examples = None, 0, False
-    try:
-        if link:
-            settings = Settings.from_link(link)
-            session.awaited = settings if settings.data == "table" else None
-            session.begin(settings)
-    finally:
-        if not session._has_examples:
-            session.present()
-    if not link and session.awaited is not None:
-        session._examples_of(session.awaited)  # which says that the table is missing
-
-
-def _settings(session: Session, change: Any) -> None:
-    if isinstance(change, dict) and change and set(change) <= set(choices.CHANGEABLE):
-        if session.shown.step == 0 and not session.training.made:
-            session.begin(session.training.until(0).with_changes(change))
-        else:
-            form = {"step": session.shown.step, "settings": change}
-            session.change(checked_change(form))
-        return
-    before = replace(session.training.settings, changes=(), step=0)
-    now = before.with_changes(change)
-    session.may_change(change)
-    if now.data != before.data:  # other data have other columns
-        now = replace(before, plane=(), target="").with_changes(change)
-    examples = session._examples_of(now)
-    if "loss" not in change:
-        now = suited(now, examples)
-    session.begin(now, examples)
-
-
-def _begin_again(session: Session) -> None:
-    training = session.training
-    by_hand = [each for each in training.made if each.step == 0 and each.settings is None]
-    session.begin(replace(training.settings, changes=tuple(by_hand), step=0))
-
-
-def _advance(session: Session, steps: int | None = None, epochs: int | None = None) -> None:
-    record = session.shown
-    whole_epochs = ((epochs or 1) - 1) * session.training.steps_per_epoch
-    session.go_on(record.step + (steps or record.left + whole_epochs))
-
-
-def _show(session: Session, step: int) -> None:
-    session.goal = min(session.goal, session.training.step)
-    session.look(session.training.past.at(step))
-
-
-def _edit(session: Session, tensor: str, index: list[int], value: float) -> None:
-    form = {"step": session.shown.step, "edit": [tensor, index, value]}
-    session.change(checked_change(form))
-
-
-def _move(session: Session, layer: str, start: int, end: int) -> None:
-    form = {"step": session.shown.step, "move": [layer, start, end]}
-    session.change(checked_change(form))
-
-
-def _pause(session: Session) -> None:
-    if not session.is_playing:
-        session.send_state()
-        return
-    session.goal = session.training.step
-    session.look(session.training.past.at(session.training.step))
-
-
-def _speed(session: Session, steps: int) -> None:
-    session.speed = steps
-    session.send_state()
-
-
-def _drawn(session: Session) -> None:
-    session._under_way = max(session._under_way - 1, 0)
-    if session._owed:
-        session.look(session.shown)
-
-
-OWN: dict[str, Callable[..., None]] = {
-    "hello": _hello,
-    "settings": _settings,
-    "begin": _begin_again,
-    "play": lambda session: session.go_on(math.inf),
-    "pause": _pause,
-    "advance": _advance,
-    "speed": _speed,
-    "show": _show,
-    "edit": _edit,
-    "move": _move,
-    "drawn": _drawn,
-}
