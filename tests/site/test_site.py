@@ -191,7 +191,7 @@ def test_a_training_plays_in_a_chapter(scheme, site, address, opened):
     frame = page.locator("figure.recording iframe")
     frame.scroll_into_view_if_needed()  # it is loaded when it is about to be seen
     inside = frame.content_frame
-    inside.locator("output.place", has_text=", step 1000").wait_for()
+    inside.locator(".place", has_text=", step 1000").wait_for()
     assert inside.locator(".plainnet-playground").get_attribute("data-theme") == scheme
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
@@ -200,9 +200,9 @@ def test_a_training_plays_in_a_chapter(scheme, site, address, opened):
             needed, there = each.evaluate(widths)
             assert needed <= there, f"scrolls sideways at {width}"
     inside.get_by_role("button", name="Start over").click()
-    inside.locator("output.place", has_text=", step 0").wait_for()
+    inside.locator(".place", has_text=", step 0").wait_for()
     inside.get_by_role("button", name="Play").click()
-    inside.locator("output.place", has_not_text=", step 0").wait_for()
+    inside.locator(".place", has_not_text=", step 0").wait_for()
 
 
 def test_every_recording_is_in_a_page(site):

@@ -60,7 +60,7 @@ def test_a_recording_says_what_it_is(recording):
     assert "2-3-2-3 units (tanh, ReLU). Training: Adam, learning rate 0.05, batches of 20, 30" in (
         about
     )
-    assert 'pip install "plainnet[playground]", then plainnet playground.' in about
+    assert "the Python package plainnet with its extra playground, and run plainnet" in about
 
 
 def test_space_plays_while_nothing_has_the_focus(recording, playground):

@@ -23,7 +23,9 @@ def test_a_lesson_is_begun_hinted_at_and_solved(playground):
     card = page.locator(".lesson-card")
     card.get_by_role("heading", name="A line is not enough").wait_for()
     assert tasks.first.get_attribute("aria-pressed") == "true"
-    assert session.training.settings.data == "xor"
+    page.wait_for_function(
+        "() => document.querySelector('.plainnet-playground').app.state.settings.data === 'xor'"
+    )
     assert card.get_by_text("test accuracy ≥ 0.95").is_visible()
 
     assert not card.get_by_text("Which activation bends it?").is_visible()
