@@ -86,7 +86,8 @@ export class Drawing {
     if (!points) return;
     const plays = isPlaying(app);
     if (points.length < FEWEST_POINTS) {
-      this.words ||= `There is ${points.length ? "one point" : "no point"}. Draw some more.`;
+      const there = points.length ? "There is one point" : "There are no points";
+      this.words ||= `${there}: draw at least two.`;
       if (plays) app.send("pause");
       this.changed();
       return;
@@ -96,6 +97,7 @@ export class Drawing {
     const before = settings.data === "drawn" ? settings.classes : app.examples.classes.length;
     const classes = Math.min(Math.max(most, before), MOST_CLASSES);
     this.underWay += 1;
+    this.isAnswered = false; // a state that is on its way does not know of these points
     app.change({ data: "drawn", drawn: points, classes });
     if (plays) app.send("play");
   }
