@@ -151,4 +151,4 @@ def test_drawing_goes_on_from_the_points_of_the_plane(playground):
     page.get_by_text("34 of at most 500 points").wait_for()
     expect(page.get_by_label("Examples", exact=True)).to_have_value("drawn")
     page.get_by_role("button", name="Clear").click()
-    page.get_by_text("There is no point").wait_for()
+    page.get_by_text("There are no points").wait_for()
