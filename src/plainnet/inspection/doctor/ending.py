@@ -211,12 +211,13 @@ def of_rise(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdic
     now = val[-1]
     if setup.validation is not None:  # the best epoch may have been restored
         now = min(now, loss_of(setup.network, *setup.validation))
+    if at > 0.8 * len(val) or now < RISEN * val[at]:
+        return
+    if setup.validation is not None:
         prior = guessing(setup.network.loss, setup.validation[1], setup.network.dtype)
         is_large = now - val[at] >= GAP * prior
         if not is_large and (now < FAR_RISEN * val[at] or now - val[at] < GAP / 3 * prior):
             return
-    if at > 0.8 * len(val) or now < RISEN * val[at]:
-        return
     said = (
         f"The validation loss was lowest, {val[at]:.4g}, in epoch {at + 1} of {len(val)}, and is "
         f"{now:.4g} now"
