@@ -3,7 +3,7 @@
 OPENBLAS_NUM_THREADS=1 python benchmarks/playground.py
 
 Seen on a quiet Intel Xeon of two cores (limits in brackets, for the default network, 2-8-8-3 on a
-spiral): ten steps 1.28 ms alone, a frame with its ten steps 8.64 ms (twice that and 4 ms more, 6.56
+spiral): ten steps 1.37 ms alone, a frame with its ten steps 7.73 ms (twice that and 4 ms more, 6.74
 ms: not reached), drawing 3.0 ms and 5.6 ms until all canvases have their pixels (6 ms), the first
 picture 0.39 s after the server's answer (2 s), 47 frames a second (20). Digits with 64-32-10: a
 frame 9.87 ms, drawing 2.2 ms, the first picture 0.52 s, 31 frames a second.
