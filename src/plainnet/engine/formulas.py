@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache as computed_once
-from inspect import getattr_static
 from itertools import compress
 from types import CodeType
 from typing import Any
@@ -158,7 +157,8 @@ def formulas_of(subject: Any, unknown: Formulas, *, training: bool) -> Formulas:
 
     A layer or loss without formulas gets `unknown`.
     """
-    written = getattr_static(subject, "formulas", unknown)
+    spaces = map(vars, (subject, *type(subject).__mro__))  # as it is written, before any __get__
+    written = next((space["formulas"] for space in spaces if "formulas" in space), unknown)
     if type(written) is Formulas and written is not unknown:  # others make their own for each layer
         return written.holding(subject, training=training)
     formulas = written if written is unknown else subject.formulas

@@ -76,8 +76,10 @@ class Frames:
         network.state[:] = record.state
         with np.errstate(all="ignore"):
             signals = signals_of(network, self._grid, self._grid_cache)
-            tiles, scales = self._tiles(signals)
-            regions, confidence, scale = self._regions(signals[-1].Y)
+            Z = signals[-1].Y
+            Y = self._activated(Z)
+            tiles, scales = self._tiles(signals, Y)
+            regions, confidence, scale = self._regions(Z, Y)
             measures = self.measures()
             strips, sizes = self._strips(record)
             decided = network.predict(examples.X)
@@ -113,19 +115,18 @@ class Frames:
         with np.errstate(all="ignore"):
             return self.measures()
 
-    def _tiles(self, signals: Sequence[Signal]) -> tuple[Array, Array]:
+    def _tiles(self, signals: Sequence[Signal], Y: Array) -> tuple[Array, Array]:
         """The tiles of all columns that have some, and their scales."""
         responses = []
         for signal in signals:
             column = self._is_last.get(signal.path)
             if column is not None and column.is_dense and column.has_tiles:
-                Y = signal.Y
-                if column is self.columns[-1]:
-                    Y = self._activated(Y)
-                responses.append(Y.reshape(SIDE, SIDE, -1)[::2, ::2])
+                response = Y if column is self.columns[-1] else signal.Y
+                tiles = response.reshape(SIDE, SIDE, -1)[::2, ::2]
+                responses.append(np.moveaxis(tiles, -1, 0))
         if not responses:
             return np.zeros((0, SIDE // 2, SIDE // 2), np.uint8), np.zeros(0, np.float32)
-        all_units = np.moveaxis(np.concatenate(responses, axis=-1), -1, 0)
+        all_units = np.concatenate(responses)
         scales = np.abs(all_units).max(axis=(1, 2)).astype(np.float32)
         return _shades(all_units, scales[:, None, None]), scales
 
@@ -134,14 +135,13 @@ class Frames:
         loss = self.network.loss
         return np.asarray(loss.probabilities(Z)) if loss.gives_probabilities else Z
 
-    def _regions(self, Z: Array) -> tuple[Array, Array, float]:
+    def _regions(self, Z: Array, Y: Array) -> tuple[Array, Array, float]:
         if not self.examples.classes:
             scale = float(np.abs(Z).max())
             shades = _shades(Z[:, 0], np.float32(scale))
             return shades.reshape(SIDE, SIDE), np.zeros(0, np.uint8), scale
-        P = self._activated(Z)
         decided = np.asarray(self.network.loss.decide(Z)).reshape(-1).astype(np.uint8)
-        confidence = np.nan_to_num(255 * self._confidence(P)).astype(np.uint8)
+        confidence = np.nan_to_num(255 * self._confidence(Y)).astype(np.uint8)
         return decided.reshape(SIDE, SIDE), confidence.reshape(SIDE, SIDE), 0.0
 
     def _confidence(self, P: Array) -> Array:
@@ -208,12 +208,16 @@ class Frames:
 
 def _shades(values: Array, scale: Array | np.float32) -> Array:
     """-scale to scale as 1 to 255; what is not a number as 128."""
-    shades = values * (127 / np.where(np.asarray(scale) > 0, scale, 1)) + 128.5
-    return np.nan_to_num(shades, nan=128, posinf=255, neginf=1).astype(np.uint8)
+    scale = np.asarray(scale)
+    shades = values * (127 / np.where(scale > 0, scale, 1)) + 128.5
+    if not np.isfinite(scale).all():
+        shades = np.nan_to_num(shades, nan=128, posinf=255, neginf=1)
+    return shades.astype(np.uint8)
 
 
 def _rms(values: Array) -> float:
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+    flat = values.astype(np.float64).ravel()
+    return float(np.sqrt(flat @ flat / flat.size))
 
 
 def histogram(values: Array) -> tuple[Array, float | None, float | None]:

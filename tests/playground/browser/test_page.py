@@ -75,6 +75,7 @@ def test_a_network_learns_the_spirals_while_one_looks(playground):
     press(page, "Pause")
     page.get_by_role("status").filter(has_text="Paused").wait_for()
     record = session.shown
+    until(page, f"{APP}.frame.step === {record.step}")  # the last frame may come after the word
     assert bits(page) == record.parameters.tobytes()
     found = session.training.network.evaluate(*session.training.examples.test)
     assert found["accuracy"] == page.evaluate(f"{APP}.frame.measures.test.accuracy")

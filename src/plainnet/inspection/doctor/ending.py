@@ -209,11 +209,12 @@ def of_rise(setup: Setup, history: Mapping[str, list[float]]) -> Iterator[Verdic
         return
     at, is_large = int(val.argmin()), True
     now = val[-1]
-    if setup.validation is not None:  # the best epoch may have been restored
-        now = min(now, loss_of(setup.network, *setup.validation))
     if at > 0.8 * len(val) or now < RISEN * val[at]:
         return
     if setup.validation is not None:
+        now = min(now, loss_of(setup.network, *setup.validation))  # the best may be restored
+        if now < RISEN * val[at]:
+            return
         prior = guessing(setup.network.loss, setup.validation[1], setup.network.dtype)
         is_large = now - val[at] >= GAP * prior
         if not is_large and (now < FAR_RISEN * val[at] or now - val[at] < GAP / 3 * prior):

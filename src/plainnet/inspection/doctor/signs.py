@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,13 +48,14 @@ class Signal:
         """Whether it declares a tensor of two axes or more."""
         return any(getattr(self.layer, name).ndim > 1 for name in self.layer.declared)
 
-    @property
+    @cached_property
     def dead_units(self) -> Array:
         """Whether each unit is in the flat part for every row."""
         if not isinstance(self.layer, CAN_DIE):
             return np.zeros(self.Y.shape[1], bool)
-        spread = self.Y.max(axis=0) - self.Y.min(axis=0)
-        return np.asarray(spread <= CONSTANT * max(1.0, float(np.abs(self.Y).max())))
+        low, high = self.Y.min(axis=0), self.Y.max(axis=0)
+        largest = max(1.0, float(-low.min()), float(high.max()))
+        return np.asarray(high - low <= CONSTANT * largest)
 
     @property
     def dead(self) -> float:
