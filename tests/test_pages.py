@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tiers import second_tier
+
 ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md",
@@ -25,6 +27,9 @@ every_page = pytest.mark.parametrize("page", PAGES + GUIDE, ids=lambda page: pag
 
 SHORTER = {"learn(100_000)": "learn(4096)", "evaluate(100)": "evaluate(2)"}
 """What takes too long for a test, and what runs in its place."""
+
+LONG = ("imbalance.md",)
+"""Pages that train for more than twenty seconds."""
 
 OTHERS = ("torch", "keras")
 """Libraries that a page leads from: its blocks that import one run where it is installed."""
@@ -58,7 +63,12 @@ def expect_as_said(block: str, printed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(blocks(page, "python"))], ids=lambda page: page.name
+    "page",
+    [
+        pytest.param(page, marks=second_tier if page.name in LONG else (), id=page.name)
+        for page in PAGES
+        if any(blocks(page, "python"))
+    ],
 )
 def test_code_runs_and_prints_what_its_comments_say(page, tmp_path, monkeypatch, capsys):
     for package in ("pandas", "skops", "gymnasium", "pygame", "PIL"):
