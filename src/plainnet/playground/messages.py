@@ -16,6 +16,7 @@ move        layer, start, end: give a unit another place
 drawn       nothing: the page has drawn a frame and can take another
 explain     row, or point of the plane: the example to walk through; see `stepping`
 line        array, index: how this number of that walk is computed
+represent   layer: its name, or "inputs"
 table       name and target of a CSV file that is dropped in, and its bytes; target may be left out
 diagnose    nothing: a full check-up by the doctor, which takes a second or two
 remedy      name: apply the remedy of the doctor's verdict with this name
@@ -35,6 +36,7 @@ frame       see `Frames`; with last, the last step, curves, a list of points, an
             they begin
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
+representation  layer, step, share, units: of the first rows, in a plane; the points
 table       name, columns, target, rows, notes: the table that was dropped in
 verdicts    step; verdicts: what the doctor says, the most serious first
 check_up    step, headline, looked_at, left_out: of a full check-up
@@ -125,6 +127,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "page": {},
     "explain": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
     "line": {"array": text(), "index": _INDEX},
+    "represent": {"layer": text()},
     "table": {"name": text(), "target?": text()},
     "diagnose": {},
     "remedy": {"name": text()},

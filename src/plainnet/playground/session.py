@@ -105,6 +105,8 @@ class Session:
         self.explained: Explained | None = None
         """The example that is walked through; of this training alone."""
         self.curves = Curves()
+        self.represented: dict[str, Array] = {}
+        """The last representations that were drawn, by layer."""
         self._under_way = 0
         self._owed = False
         self._replayed_to = self._went_from = 0
@@ -264,7 +266,7 @@ class Session:
         self.explained = self.awaited = None
         self.goal = self._replayed_to = settings.step
         self._went_from = 0
-        self.curves = Curves()
+        self.curves, self.represented = Curves(), {}
         self.shown = training.past.at(0)
 
     def present(self) -> None:

@@ -7,6 +7,7 @@ const ARRAYS = {
     ["decided", null], ["strips", Uint8Array],
   ],
   examples: [["points", Float32Array], ["targets", Float32Array]],
+  representation: [["points", Float32Array]],
 };
 
 export const SIDE = 80; // cells along a side of the regions

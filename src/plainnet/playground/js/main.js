@@ -12,6 +12,7 @@ import { lossView } from "./losses.js";
 import { doctorPanel } from "./doctor.js";
 import { tabs } from "./tabs.js";
 import { stripsPanel } from "./strips.js";
+import { representationsPanel } from "./representations.js";
 import { steppingPanel } from "./stepping.js";
 import { lessonsPanel } from "./lessons.js";
 import { takeAwayPanel } from "./takeaway.js";
@@ -36,6 +37,7 @@ export function render({ model, el }) {
       h("div", { class: "part-output" }, planeView(app), lossView(app)),
       h("div", { class: "part-below" }, tabs("More", {
         "Inside the layers": stripsPanel(app),
+        Representations: representationsPanel(app),
         "One example, step by step": steppingPanel(app),
         Lessons: lessonsPanel(app),
         "Take away": takeAwayPanel(app),
