@@ -40,6 +40,7 @@ from plainnet.losses import Focal, Loss, SigmoidCrossEntropy, SoftmaxCrossEntrop
 from plainnet.network import Network
 from plainnet.playground import assets, choices
 from plainnet.playground.columns import tensors_of
+from plainnet.playground.curves import point
 from plainnet.playground.datasets import examples_of
 from plainnet.playground.frames import SIDE, Frames, finite
 from plainnet.playground.past import Past, Record
@@ -166,7 +167,7 @@ def recording_of(training: Training, most: int) -> dict[str, Any]:
         "grid": packed(examples.plane.inputs(examples.plane.grid(SIDE))),
         "rows": packed(examples.X),
         "frames": recorded,
-        "curves": [_point(frame) for frame in recorded],
+        "curves": [point(frame["step"], frame["measures"]) for frame in recorded],
         "state": {
             "settings": training.settings.to_json(),
             "link": state.to_link(),
@@ -202,15 +203,6 @@ def _frame(record: Record, frames: Frames) -> dict[str, Any]:
         "measures": frames.measures_of(record),
         "dead": frames.dead_units(),
     }
-
-
-def _point(frame: dict[str, Any]) -> list[float | None]:
-    parts = frame["measures"]
-    return [
-        frame["step"],
-        *(parts.get(rows, {}).get(what) for what in ("loss", "accuracy")
-          for rows in ("train", "test")),
-    ]  # fmt: skip
 
 
 # --- the network as data --------------------------------------------------------------------------
