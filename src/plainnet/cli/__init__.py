@@ -15,6 +15,7 @@ doctor     `plainnet doctor`
 tune       `plainnet tune`: study.py handles its file
 playground `plainnet playground`
 rl         `plainnet rl train` and `plainnet rl watch`
+hints      which option helps where plainnet.tables refuses a file
 model      the files that hold models
 output     checks what may be written where; files are written completely or not at all
 """

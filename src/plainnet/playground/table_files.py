@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from plainnet.errors import DataError, FileError, SettingError, optional
 from plainnet.playground.settings import LONGEST_NAME
 from plainnet.tables import csv_files, targets
-from plainnet.tables.csv_files import BYTE_ORDER_MARKS, NUMBER, WINDOWS, Content, UnreadableError
+from plainnet.tables.csv_files import BYTE_ORDER_MARKS, NUMBER, WINDOWS, Content
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,13 +78,10 @@ def read(name: str, data: bytes) -> Table:
     text = _text_of(name, data)
     notes = []
     optional("sklearn", purpose="reading tables", extra="cli")
-    try:
-        with READING:
-            cells, encoding = csv_files.read_some(
-                Content(name, text), rows=MOST_ROWS + 1, columns=MOST_COLUMNS
-            )
-    except UnreadableError as error:
-        raise FileError(error.reason) from error
+    with READING:
+        cells, encoding = csv_files.read(
+            Content(name, text), rows=MOST_ROWS + 1, columns=MOST_COLUMNS
+        )
     if encoding == WINDOWS:
         notes.append(f"{name} is not UTF-8 text and is read as Windows-1252")
     given = list(cells.columns)

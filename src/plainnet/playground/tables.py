@@ -100,10 +100,7 @@ def examples_of(settings: Settings, table: Table | None) -> Examples:
     name, notes = table.target(settings.target), list(table.notes)
     with READING, warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
-        try:
-            told = targets.target(table.cells[name], name, None)
-        except DataError as error:  # without its advice to the command
-            raise DataError(str(error).partition("; --")[0]) from error
+        told = targets.target(table.cells[name], name, None)
     notes += [str(doubt.message) for doubt in doubts]
     rows, values = np.flatnonzero(told.kept), told.values
     if len(rows) < len(table.cells):
