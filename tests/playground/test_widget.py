@@ -142,7 +142,7 @@ def test_images(show):
     layers = [Conv2d(4, 3), ReLU(), Flatten(), Dense(3)]
     network = Network(layers, loss=SoftmaxCrossEntropy(), input_shape=(8, 8, 1), seed=0)
     page = show(network, X, y, test=(X[:5], y[:5]))
-    assert page.train(5)["fixed"] == (True, True)
+    assert page.train(5)["fixed"] == {"data": True, "layers": True}
     page.ask("explain", row=3)
     assert page.wait("steps")["inputs"][4]["text"].startswith(f"{X[3, 0, 4, 0]:.3f}")
     page.ask("explain", point=[0.0, 0.0])
@@ -205,7 +205,7 @@ def test_a_network_without_hidden_layers(show):
     X, y = rows(2)
     network = Network([Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=2, seed=0)
     state = show(network, X, y).train(1)
-    assert state["fixed"] == (True, False)
+    assert state["fixed"] == {"data": True, "layers": False}
     assert state["settings"]["layers"] == []
 
 

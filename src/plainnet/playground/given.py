@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,13 @@ Array = npt.NDArray[Any]
 
 MOST_CLASSES = 10
 """For which there are colours."""
+
+
+class Fixed(NamedTuple):
+    """Whether the data, and the layers with the loss, are given and cannot change."""
+
+    data: bool = False
+    layers: bool = False
 
 
 def examples_given(

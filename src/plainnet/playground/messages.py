@@ -31,7 +31,7 @@ welcome     choices, version
 examples    names, classes, n_train, image_shape, labels, low, high, notes; points and targets
 network     what `Frames.description` says
 state       settings, link, status, step, shown, every, steps_per_epoch, changes, failed, speed,
-            fixed
+            fixed (data, layers: whether they cannot change)
 frame       see `Frames`; with last, the last step, curves, a list of points, and curves_from, where
             they begin
 steps       the walk: what each step reads and makes

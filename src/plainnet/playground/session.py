@@ -24,6 +24,7 @@ from plainnet.playground.datasets import examples_of
 from plainnet.playground.examples import Examples
 from plainnet.playground.findings import as_json
 from plainnet.playground.frames import Frames
+from plainnet.playground.given import Fixed
 from plainnet.playground.lessons import Lesson, Progress
 from plainnet.playground.messages import Message, checked, refusal
 from plainnet.playground.past import Record
@@ -88,11 +89,10 @@ class Session:
         """Of the lesson that has been begun."""
         self.given, self.own_examples = given, examples
         self.first = settings or Settings()
-        self.fixed = self.own_examples is not None, False
-        """Whether the data, and the layers, are what they are."""
+        self.fixed = Fixed(data=self.own_examples is not None)
         if given is not None:
             layers, loss = layers_of(given), loss_named(given.loss)
-            self.fixed = self.fixed[0], layers is None or loss is None
+            self.fixed = self.fixed._replace(layers=layers is None or loss is None)
             if layers is not None and loss is not None:
                 self.first = replace(self.first, layers=layers, loss=loss)
         self.table: Table | None = None
@@ -257,7 +257,7 @@ class Session:
     def _begin(self, settings: Settings, examples: Examples | None = None) -> None:
         if examples is None:
             examples = self.examples_of(settings)
-        as_given = self.fixed[1] or _same(OF_NETWORK, settings, self.first)
+        as_given = self.fixed.layers or _same(OF_NETWORK, settings, self.first)
         given = self.given if as_given else None
         training = Training(replace(settings, step=0), examples, given)
         frames = Frames(training.network, examples)
@@ -292,10 +292,9 @@ class Session:
 
     def may_change(self, names: Collection[str]) -> None:
         """Refuse settings that a view of a given network cannot change."""
-        data, layers = self.fixed
-        if data and (own := sorted(set(names) & set(OF_DATA))):
+        if self.fixed.data and (own := sorted(set(names) & set(OF_DATA))):
             raise SettingError(f"{own[0]} cannot change here: the rows were given in Python")
-        if layers and (own := sorted(set(names) - {*OF_DATA, *choices.CHANGEABLE})):
+        if self.fixed.layers and (own := sorted(set(names) - {*OF_DATA, *choices.CHANGEABLE})):
             raise SettingError(
                 f"{own[0]} cannot change here: the network was given in Python, and has layers or "
                 "a loss that the playground does not build"
@@ -360,7 +359,7 @@ class Session:
                 "changes": settings.to_json()["changes"],
                 "failed": training.failed,
                 "speed": self.speed,
-                "fixed": self.fixed,
+                "fixed": self.fixed._asdict(),
             },
             [],
         )

@@ -27,6 +27,7 @@ from plainnet.tables import targets
 if TYPE_CHECKING:
     from plainnet.estimators.tabular.kinds import Kind
     from plainnet.estimators.tabular.table import Column
+    from plainnet.playground.session import Session
 
 Array = npt.NDArray[Any]
 
@@ -51,7 +52,7 @@ PARTS_OF_DATES = {"time": "days since 1970"}
 # --- the command ----------------------------------------------------------------------------------
 
 
-def table(session: Any, fields: dict[str, Any], buffers: Sequence[bytes]) -> None:
+def table(session: Session, fields: dict[str, Any], buffers: Sequence[bytes]) -> None:
     """Begin with the table that was dropped in, if a network can learn from it."""
     if len(buffers) != 1:
         raise SettingError(f"table comes with the bytes of one file; got {len(buffers)}")

@@ -33,7 +33,7 @@ export function drawingTools(app, drawing) {
     words.textContent = drawing.words
       || `${count} of at most ${MOST_POINTS} points. Click or drag; Shift removes.`;
   };
-  app.on("state", ({ fixed }) => { toggle.hidden = Boolean(app.isRecording || fixed?.[0]); });
+  app.on("state", ({ fixed }) => { toggle.hidden = Boolean(app.isRecording || fixed?.data); });
   app.on("draw points", () => {
     if (!drawing.isOn) drawing.turn(true);
     toggle.scrollIntoView({ block: "nearest" });

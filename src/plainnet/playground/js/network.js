@@ -37,7 +37,7 @@ function networkSettings(app, structure) {
     if (!app.state || !app.examples) return;
     const { choices } = app.welcome, { state } = app, { settings } = state;
     const suitable = app.examples.classes.length ? choices.of_classes : choices.of_numbers;
-    const isGiven = Boolean(state.fixed?.[1]); // then the settings do not say what they are
+    const isGiven = Boolean(state.fixed?.layers); // then the settings do not say what they are
     offer(start, isGiven ? NET_AS_GIVEN : choices.initialization);
     offer(loss, isGiven ? NET_AS_GIVEN
       : Object.fromEntries(suitable.map((name) => [name, choices.loss[name]])));
