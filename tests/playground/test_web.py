@@ -90,7 +90,7 @@ class Tab:
         content, _ = unpacked(self.socket.recv(PATIENCE))
         self.told.append(content)
         if content["is"] == "frame":
-            self.ask("drawn")
+            self.ask("drawn", number=content["number"])
         return content
 
     def drain(self):

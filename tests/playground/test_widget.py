@@ -41,7 +41,7 @@ class Page:
             self.told.append(content)
             self._news.notify_all()
         if content["is"] == "frame":
-            self.ask("drawn")
+            self.ask("drawn", number=content["number"])
 
     def ask(self, command, **fields):
         self.view._handle_custom_msg({"do": command, **fields}, [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from plainnet.errors import SettingError, ShapeError, counted
 from plainnet.network import Network
+from plainnet.playground.choices import CHANGEABLE, OF_DATA
 from plainnet.playground.examples import Examples
 from plainnet.playground.planes import Plane, plane_of_columns, plane_of_components
 
@@ -25,6 +26,16 @@ class Fixed(NamedTuple):
 
     data: bool = False
     layers: bool = False
+
+    def check(self, names: Collection[str]) -> None:
+        """Refuse settings that cannot change here."""
+        if self.data and (own := sorted(set(names) & set(OF_DATA))):
+            raise SettingError(f"{own[0]} cannot change here: the rows were given in Python")
+        if self.layers and (own := sorted(set(names) - {*OF_DATA, *CHANGEABLE})):
+            raise SettingError(
+                f"{own[0]} cannot change here: the network was given in Python, and has layers or "
+                "a loss that the playground does not build"
+            )
 
 
 def examples_given(

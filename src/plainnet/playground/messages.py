@@ -13,7 +13,7 @@ speed       steps: how many lie between two frames
 show        step: look at a recorded step
 edit        tensor, index, value: change one number
 move        layer, start, end: give a unit another place
-drawn       nothing: the page has drawn a frame and can take another
+drawn       number: the page has drawn this frame, and can take another
 explain     row, or point of the plane: the example to walk through; see `stepping`
 line        array, index: how this number of that walk is computed
 represent   layer: its name, or "inputs"
@@ -32,8 +32,8 @@ examples    names, classes, n_train, image_shape, labels, low, high, notes; poin
 network     what `Frames.description` says
 state       settings, link, status, step, shown, every, steps_per_epoch, changes, failed, speed,
             fixed (data, layers: whether they cannot change)
-frame       see `Frames`; with last, the last step, curves, a list of points, and curves_from, where
-            they begin
+frame       see `Frames`; with number, how many it makes; last, the last step; curves, a list of
+            points, and curves_from, where they begin
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
 representation  layer, step, share, units: of the first rows, in a plane; the points
@@ -119,7 +119,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "show": {"step": whole(0, MOST_STEPS)},
     "edit": {"tensor": text(), "index": _INDEX, "value": number},
     "move": {"layer": text(), "start": whole(0, 1000), "end": whole(0, 1000)},
-    "drawn": {},
+    "drawn": {"number": whole(0, 2**53)},
     "lessons": {},
     "lesson": {"name": text()},
     "code": {"form": lambda value: value in ("engine", "textbook")},
