@@ -23,6 +23,8 @@ from plainnet.losses import (
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
 
+from ipywidgets.widgets.widget import _instances
+
 from plainnet.playground import View
 
 PATIENCE = 60
@@ -259,6 +261,30 @@ def test_a_view_that_was_closed_leaves_nothing():
     del view, session
     gc.collect()
     assert gone() is None
+
+
+def playing():
+    """The session of a view that plays, and the view."""
+    view = View(dense(2, 2, SoftmaxCrossEntropy()), *rows(2))
+    Page(view).train(3)
+    view._handle_custom_msg({"do": "play"}, [])
+    return view._session, view
+
+
+def test_a_view_that_nobody_has_any_more_ends_its_session():
+    session, view = playing()
+    view.comm.on_msg(None)  # which, like the registry of ipywidgets, keeps it
+    del _instances[view.model_id]
+    del view
+    gc.collect()
+    assert session.join(PATIENCE)
+
+
+def test_a_notebook_that_closes_a_view_ends_its_session():
+    session, view = playing()
+    view.comm.handle_close({})
+    assert session.join(PATIENCE)
+    assert view.comm is None
 
 
 def test_a_view_without_a_page_waits():
