@@ -56,7 +56,11 @@ def test_it_opens_the_browser_unless_told_otherwise(run, served):
     for thread in threading.enumerate():
         if thread.name == "browser":
             thread.join()
-    assert ADDRESS.match(result.out)[1] in served
+    address = ADDRESS.match(result.out)[1]
+    (server,) = (each for each in served[1:] if isinstance(each, Server))
+    assert server.address == address
+    assert server.opening in served
+    assert server.opening != address  # which others may read among the browser's arguments
 
 
 def test_settings_for_a_page_without_a_link(run, served):

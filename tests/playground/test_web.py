@@ -158,6 +158,20 @@ def test_the_token_is_exchanged_for_a_cookie(server):
     assert "<script>" not in text
 
 
+def test_the_browser_that_the_command_opens_has_a_token_that_is_exchanged_once():
+    with running() as server:
+        path = server.opening.partition(str(server.port))[2]
+        assert server.guard.token not in path
+        status, headers, _ = get(server, path)
+        assert (status, headers["location"]) == (303, "/")
+        cookie = headers["set-cookie"].partition(";")[0]
+        assert get(server, path)[0] == 403
+        assert get(server, path, Cookie=f"{server.guard.cookie}=wrong")[0] == 403
+        assert get(server, path, Cookie=cookie)[0] == 303  # the page is loaded again
+        assert get(server, "/", Cookie=cookie)[0] == 200
+        assert get(server, "/", Cookie=enter(server))[0] == 200  # a second browser
+
+
 def test_each_start_has_its_own_token(server):
     with running() as other:
         assert other.guard.token != server.guard.token

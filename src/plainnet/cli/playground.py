@@ -40,7 +40,7 @@ def playground(
     typer.echo(f"The playground is at {server.address}\nCtrl-C ends it.")
     if browser:
         opening = threading.Thread(
-            target=_open, args=(server.address,), name="browser", daemon=True
+            target=_open, args=(server.opening,), name="browser", daemon=True
         )
         opening.start()  # some browsers of the terminal return only when they are closed
     server.run()
