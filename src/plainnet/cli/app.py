@@ -356,11 +356,22 @@ def playground(
     steps: Annotated[
         int | None, option("For --export: how many steps to train. [default: 1000]", "N")
     ] = None,
+    table: Annotated[
+        Path | None, option("For --export: a CSV file to learn from.", "FILE.csv")
+    ] = None,
+    target: Annotated[
+        str | None,
+        option(
+            "For --table: the column to predict. [default: the one named target, class, label or "
+            "y, or the last]",
+            "COLUMN",
+        ),
+    ] = None,
 ) -> None:  # fmt: skip
     """`plainnet playground`."""
     from plainnet.cli.playground import playground as run_playground
 
-    run_playground(port, browser, setting, lessons or [], export, steps)
+    run_playground(port, browser, setting, lessons or [], export, steps, table, target)
 
 
 app.add_typer(rl, name="rl")

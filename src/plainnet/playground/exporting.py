@@ -11,6 +11,7 @@ import base64
 import html
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,7 +39,7 @@ from plainnet.layers import (
 from plainnet.layers.containers.sequential import Sequential
 from plainnet.losses import Focal, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
-from plainnet.playground import assets, choices
+from plainnet.playground import assets, choices, table_files, tables
 from plainnet.playground.columns import tensors_of
 from plainnet.playground.curves import point
 from plainnet.playground.datasets import examples_of
@@ -91,6 +92,7 @@ def export(
     *,
     steps: int = 1000,
     title: str | None = None,
+    table: str | os.PathLike[str] | None = None,
 ) -> None:
     """Train with these settings, and write a page that replays it.
 
@@ -103,11 +105,15 @@ def export(
     steps : int
         How many steps to train.
     title : str, optional
+    table : str or path, optional
+        A CSV file to learn from; `target` and `plane` in the settings name its columns.
 
     Raises
     ------
     SettingError
         If the network has layers that the page's forward pass does not know.
+    FileError, DataError
+        If nothing can be learned from the table.
     """
     place = require_path("path", path)
     if place.suffix.lower() not in (".html", ".htm"):
@@ -115,12 +121,31 @@ def export(
     steps = require_integer("steps", steps, at_least=1, at_most=1_000_000)
     if isinstance(settings, str):
         settings = Settings.from_link(settings)
-    training = Training(settings, examples_of(settings))
+    if table is None:
+        examples = examples_of(settings)
+    else:
+        read_in = table_files.read_file(require_path("table", table))
+        settings, examples = tables.begun_with(of_table(settings), read_in)
+        title = title or f"{read_in.name}, learned"
+    training = Training(settings, examples)
     page_of(training, 1)  # what cannot be exported is refused before it is trained
-    while training.step < steps and not training.failed:
-        training.run(lambda: training.step >= steps)
-    with moved_into_place(place) as file:
+    with moved_into_place(place) as file:  # and so is a place where nothing can be written
+        while training.step < steps and not training.failed:
+            training.run(lambda: training.step >= steps)
         file.write(page_of(training, title=title).encode())
+
+
+def of_table(settings: Settings) -> Settings:
+    """The same settings for a table.
+
+    Raises
+    ------
+    SettingError
+        If they are about other data.
+    """
+    if settings.data not in (Settings.data, "table"):
+        raise SettingError(f"the data are those of the table; leave out data={settings.data}")
+    return replace(settings, data="table")
 
 
 def page_of(training: Training, most: int = MOST_FRAMES, title: str | None = None) -> str:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from gzip import GzipFile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plainnet.errors import DataError, FileError, SettingError, optional
@@ -104,12 +105,32 @@ def read(name: str, data: bytes) -> Table:
     return Table(name, cells, tuple(notes))
 
 
+def read_file(path: Path) -> Table:
+    """The table in a file on this machine; see `read`.
+
+    Raises
+    ------
+    FileError, DataError, MissingExtraError
+        As `read` does, and if there is no such file.
+    """
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; name a file in it")
+    if not path.exists():
+        raise FileError(f"there is no file {path}")
+    _check_size(path.name, path.stat().st_size)
+    return read(path.name, path.read_bytes())
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > MOST_BYTES:
+        raise DataError(
+            f"{name} is too large: it has {size / 1e6:.1f} MB, and at most 10 MB can be read"
+        )
+
+
 def _text_of(name: str, data: bytes) -> bytes:
     """The text in a file, unpacked, if it can be the text of a table."""
-    if len(data) > MOST_BYTES:
-        raise DataError(
-            f"{name} is too large: it has {_megabytes(len(data))}, and at most 10 MB can be read"
-        )
+    _check_size(name, len(data))
     if data.startswith(PACKED):
         try:
             data = GzipFile(fileobj=io.BytesIO(data)).read(MOST_BYTES + 1)
@@ -129,7 +150,3 @@ def _text_of(name: str, data: bytes) -> bytes:
     if max(map(len, data[: 2 * LONGEST_LINE].splitlines())) > LONGEST_LINE:
         raise DataError(f"{name} has a line of more than {LONGEST_LINE:,} bytes")
     return data
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"

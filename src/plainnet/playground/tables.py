@@ -62,22 +62,38 @@ def table(session: Session, fields: dict[str, Any], buffers: Sequence[bytes]) ->
     settings = session.awaited or session.training.settings.with_changes(
         {"data": "table", "target": "", "plane": [], "changes": [], "step": 0}
     )
-    target = read_in.target(fields.get("target") or settings.target)
-    settings = settings.with_changes({"target": target})
-    examples = examples_of(settings, read_in)
-    session.begin(suited(settings, examples), examples)
+    settings, examples = begun_with(settings, read_in, fields.get("target", ""))
+    session.begin(settings, examples)
     session.table = read_in
     session.send(
         {
             "is": "table",
             "name": read_in.name,
             "columns": read_in.columns,
-            "target": target,
+            "target": settings.target,
             "rows": len(read_in.cells),
             "notes": examples.notes,
         },
         [],
     )
+
+
+def begun_with(settings: Settings, table: Table, target: str = "") -> tuple[Settings, Examples]:
+    """The settings with the target, and a loss that suits it; and the table's examples.
+
+    Parameters
+    ----------
+    target : str
+        The column to predict; by default, that of the settings.
+
+    Raises
+    ------
+    SettingError, DataError
+        As `examples_of`.
+    """
+    settings = settings.with_changes({"target": table.target(target or settings.target)})
+    examples = examples_of(settings, table)
+    return suited(settings, examples), examples
 
 
 # --- examples -------------------------------------------------------------------------------------
