@@ -389,9 +389,9 @@ def test_twenty_pages_play_and_one_more_is_served(server):
             page.socket.close()
 
 
-def test_too_many_pages_are_told_so(server, monkeypatch):
+def test_too_many_pages_are_told_so(monkeypatch):
     monkeypatch.setattr(web, "MOST_PAGES", 2)
-    with tab(server) as one, tab(server) as two:
+    with running() as server, tab(server) as one, tab(server) as two:
         for page in (one, two):
             page.ask("hello")
             page.until("frame")
@@ -464,7 +464,7 @@ def test_a_page_that_does_not_read_makes_its_session_wait(server):
     assert b"101" in raw.recv(100)
     hello = b'{"do": "hello"}'
     frame = bytes([0x81, 0x80 | len(hello), 0, 0, 0, 0]) + hello
-    raw.settimeout(2)
+    raw.settimeout(0.5)
     taken = 0
     with suppress(TimeoutError):  # the server reads no more, since nobody reads its answers
         while taken < 10_000:
