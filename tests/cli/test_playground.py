@@ -1,6 +1,5 @@
 """`plainnet playground`: what it prints, refuses, and how it ends."""
 
-import json
 import os
 import re
 import signal
@@ -15,6 +14,7 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 
 from plainnet.playground.server import Server
+from recordings import recording_in
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
@@ -129,7 +129,7 @@ def test_a_page_that_replays_how_a_table_of_ones_own_is_learned(run, folder, tar
     setting = ("--setting", "layers=3-tanh&plane=a,kind = odd" if target else "layers=3-tanh")
     assert run("playground", *OWN, "--steps", 5, *setting, *target).err == ""
     text = (folder / "page.html").read_text("utf-8")
-    recording = json.loads(re.search(r'id="recording">(.*?)</script>', text)[1])
+    recording = recording_in(text)
     assert "<title>own.csv, learned</title>" in text
     assert recording["n_out"] == n_out
     assert recording["examples"]["labels"] == (["a", "kind = odd"] if target else ["a", "b"])

@@ -72,10 +72,9 @@ def test_outputs_are_numpys(page, link):
     found = page.evaluate(
         """(recording) => {
           const model = new it.RecordingModel(recording);
-          const frame = recording.frames.at(-1);
-          const parameters = it.floatsOf(frame.parameters);
+          const frame = model.frames.at(-1);
           const outputs = it.forwardPass(recording.layers, model.rows,
-            model.rows.length / recording.n_in, parameters, it.floatsOf(frame.state));
+            model.rows.length / recording.n_in, frame.parameters, it.floatsOf(frame.state));
           return Array.from(outputs[recording.layers.at(-1).name]);
         }""",
         recording,
@@ -95,7 +94,7 @@ def test_pictures_are_those_of_the_session(page, link):
     arrays = page.evaluate(
         """(recording) => {
           const model = new it.RecordingModel(recording);
-          const [, buffers] = model.made(recording.frames.at(-1));
+          const [, buffers] = model.made(model.frames.at(-1));
           const text = (buffer) => btoa(Array.from(new Uint8Array(buffer),
             (byte) => String.fromCharCode(byte)).join(""));
           return buffers.map(text);
