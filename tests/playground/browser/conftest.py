@@ -81,6 +81,7 @@ def playground(watched, server, sessions):
         page = (context or watched(width, height, **options)).new_page()
         page.goto(f"{server.address}#{link}")
         page.locator(".net-unit[aria-label]").first.wait_for()
+        page.wait_for_function("() => document.querySelector('.plainnet-playground').app.frame")
         return page, sessions[-1]
 
     return open_page
