@@ -127,6 +127,19 @@ CHANGEABLE = (
 )
 """The settings that may change during training; any other begins it anew."""
 
+PARTS = {
+    "data": "Data",
+    "network": "Changes of the layers",
+    "learning": "Learning",
+    "doctor": "Doctor",
+    "losses": "Loss",
+    "layers": "Inside the layers",
+    "example": "One example, step by step",
+    "lessons": "Lessons",
+    "takeaway": "Take away",
+}
+"""The parts of the page that a link can hide."""
+
 
 def as_json() -> dict[str, Any]:
     """All of it, for the page."""
@@ -143,4 +156,5 @@ def as_json() -> dict[str, Any]:
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
         "changeable": CHANGEABLE,
+        "parts": PARTS,
     }
