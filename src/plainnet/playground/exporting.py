@@ -41,7 +41,7 @@ from plainnet.network import Network
 from plainnet.playground import assets, choices
 from plainnet.playground.columns import tensors_of
 from plainnet.playground.datasets import examples_of
-from plainnet.playground.frames import SIDE, Frames, finite
+from plainnet.playground.frames import SIDE, Frames
 from plainnet.playground.past import Past, Record
 from plainnet.playground.settings import Settings
 from plainnet.playground.training import Training
@@ -196,7 +196,6 @@ def _frame(record: Record, frames: Frames) -> dict[str, Any]:
     return {
         "step": record.step,
         "epoch": record.epoch,
-        "batch_loss": finite(record.loss),
         "parameters": packed(record.parameters),
         "state": packed(record.state),
         "measures": frames.measures_of(record),

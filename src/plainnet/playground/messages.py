@@ -35,7 +35,7 @@ frame       see `Frames`; with last, the last step, curves, a list of points, an
             they begin
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
-table       name, columns, target, rows, notes: the table that was dropped in
+table       name, columns, target, why it is that one, rows: the table that was dropped in
 verdicts    step; verdicts: what the doctor says, the most serious first
 check_up    step, headline, looked_at, left_out: of a full check-up
 done        name, why: the remedy that was applied, and what it has changed

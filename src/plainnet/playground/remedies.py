@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import PlainnetError, SettingError
+from plainnet.errors import PlainnetError, SettingError, counted
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.playground.building import layers_of
-from plainnet.playground.choices import CHANGEABLE, INITIALIZATIONS
+from plainnet.playground.choices import CHANGEABLE, INITIALIZATIONS, LIMITS
 from plainnet.playground.settings import MOST_CHANGES, Change, LayerSettings, Settings
 from plainnet.playground.training import Training
 
@@ -198,7 +198,7 @@ def _edits(training: Training, then: Network) -> list[Change]:
             place = tuple(map(int, index))
             found.append(Change(training.step, edit=(name, place, float(tensor[index]))))
     if len(training.made) + len(found) > MOST_CHANGES:
-        raise _inexpressible(f"{len(found)} numbers at once")
+        raise _inexpressible(f"{counted(len(found), 'number')} at once")
     return found
 
 
@@ -209,7 +209,12 @@ def _draw(training: Training, found: Remedy) -> None:
         steps = [layer.activation in STEPPED for layer in settings.layers]
         found.changed["initialization"] = "he" if any(steps) else "glorot"
     elif not was_edited(training):
-        found.changed["network_seed"] = settings.network_seed + 1
+        found.changed["network_seed"] = next_seed(settings.network_seed)
+
+
+def next_seed(seed: int) -> int:
+    """The seed after this one; after the largest, the first."""
+    return 0 if seed >= LIMITS["network_seed"].most else seed + 1
 
 
 def _suit_the_weights(training: Training, found: Remedy, verdict: Verdict) -> None:
@@ -272,7 +277,8 @@ def _apply(session: Any, training: Training, found: Remedy) -> str:
         for change in found.edits[:-1]:
             training.change(change)
         session.change(found.edits[-1])
-        return f"{len(found.edits)} numbers have been corrected."
+        has = "has" if len(found.edits) == 1 else "have"
+        return f"{counted(len(found.edits), 'number')} {has} been corrected."
     checked = Settings().with_changes(found.changed)
     form = {name: getattr(checked, name) for name in found.changed}
     session.change(Change(training.step, settings=form))
