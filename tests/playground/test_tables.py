@@ -319,8 +319,8 @@ def test_the_examples_of_a_table_come_before_it(page):
     [
         ("PassengerId,Survived,Pclass,Embarked", "Survived", "by its name"),
         ("Species,y,a", "y", "by its name"),  # the usual names come first
-        ("y,class,a", "a", "the last column"),  # which of the two is open
-        ("a,b,town", "town", "the last column"),
+        ("y,class,a", "a", "as the last column"),  # which of the two is open
+        ("a,b,town", "town", "as the last column"),
     ],
 )
 def test_the_target_is_chosen_by_its_name(page, names, target, why):

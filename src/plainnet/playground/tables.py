@@ -73,7 +73,7 @@ def table(session: Any, fields: dict[str, Any], buffers: Sequence[bytes]) -> Non
             "name": read_in.name,
             "columns": read_in.columns,
             "target": target,
-            "why": "" if wanted else "by its name" if read_in.named else "the last column",
+            "why": "" if wanted else "by its name" if read_in.named else "as the last column",
             "rows": len(read_in.cells),
         },
         [],

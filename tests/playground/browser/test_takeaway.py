@@ -26,7 +26,7 @@ def test_a_lesson_is_begun_hinted_at_and_solved(playground):
     page.wait_for_function(
         "() => document.querySelector('.plainnet-playground').app.state.settings.data === 'xor'"
     )
-    assert card.get_by_text("test accuracy ≥ 0.95").is_visible()
+    assert card.get_by_text("test accuracy ≥ 95%").is_visible()
 
     assert not card.get_by_text("Which activation bends it?").is_visible()
     card.get_by_role("button", name="Hint 1 of 4").click()
@@ -44,7 +44,7 @@ def test_a_lesson_is_begun_hinted_at_and_solved(playground):
     assert tasks.first.text_content() == "A line is not enough (solved)"
     assert card.locator(".is-met").count() == 2
 
-    card.get_by_role("button", name="Close").click()
+    card.get_by_role("button", name="Leave the lesson").click()
     card.wait_for(state="hidden")
     assert tasks.first.get_attribute("aria-pressed") == "false"
 
