@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from plainnet.errors import FileError, SettingError
+from plainnet.playground.choices import PARTS
 from plainnet.playground.goals import MEASURES, OPERATORS, condition_of
 from plainnet.playground.lessons import built_in, read_lessons
 from plainnet.playground.settings import Settings
@@ -412,3 +413,9 @@ def test_the_command_names_a_mistake_before_it_serves(tmp_path, capsys):
     assert main(["playground", "--no-browser", "--lessons", str(path)])
     said = " ".join(capsys.readouterr().err.split())
     assert "mine.toml: goal must have a condition" in said
+
+
+def test_the_page_for_teachers_lists_what_a_link_hides():
+    listed = re.findall(r"^\| `(\w+)` \|", TEACHERS.read_text("utf-8"), re.M)
+    hidden = listed[: listed.index("title")] if "title" in listed else listed
+    assert hidden == list(PARTS)

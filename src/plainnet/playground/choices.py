@@ -132,7 +132,7 @@ PARTS = {
     "network": "Changes of the layers",
     "learning": "Learning",
     "doctor": "Doctor",
-    "losses": "Loss",
+    "losses": "Loss chart",
     "layers": "Inside the layers",
     "example": "One example, step by step",
     "lessons": "Lessons",
@@ -155,6 +155,5 @@ def as_json() -> dict[str, Any]:
         "of_numbers": OF_NUMBERS,
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
-        "changeable": CHANGEABLE,
         "parts": PARTS,
     }

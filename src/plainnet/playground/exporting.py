@@ -140,7 +140,7 @@ def page(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     text = page_of(session.training)
     name = f"playground-{session.training.begun_with.data}.html"
     session.send(
-        {"is": "file", "name": name, "step": session.training.step},
+        {"is": "file", "name": name},
         [np.frombuffer(text.encode(), np.uint8)],
     )
 

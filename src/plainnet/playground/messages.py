@@ -36,15 +36,15 @@ frame       see `Frames`; with last, the last step, curves, a list of points, an
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
 table       name, columns, target, why it is that one, rows: the table that was dropped in
-verdicts    step; verdicts: what the doctor says, the most serious first
+verdicts    verdicts: what the doctor says, the most serious first
 check_up    step, headline, looked_at, left_out: of a full check-up
-done        name, why: the remedy that was applied, and what it has changed
+done        why: what the remedy that was applied has changed
 lessons     lessons: name and title of each
 lesson      name, title, paragraphs, hints, allowed, conditions; of an ended one, name ""
 goal        name, conditions (text, values and their kinds, met), done, solved_at: checked at
             the last step
-code        form, step, name, text; why there is none, if text is ""
-file        name, step; the file
+code        step, name, text; why there is none, if text is ""
+file        name; the file
 refused     why, and what: the command that could not be obeyed
 """
 

@@ -258,7 +258,7 @@ def remedy(session: Any, fields: dict[str, Any], buffers: Any) -> None:
     if training.is_given and set(found.changed) - set(CHANGEABLE):
         raise _inexpressible("the layers and first weights of a network that was given")
     why = _apply(session, training, found)
-    session.send({"is": "done", "name": fields["name"], "why": why}, [])
+    session.send({"is": "done", "why": why}, [])
 
 
 def _apply(session: Any, training: Training, found: Remedy) -> str:

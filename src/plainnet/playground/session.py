@@ -375,7 +375,7 @@ class Session:
         """What the doctor says, if that has changed."""
         if (found := [as_json(verdict) for verdict in self.training.verdicts]) != self._said:
             self._said = found
-            self.send({"is": "verdicts", "step": self.training.step, "verdicts": found}, [])
+            self.send({"is": "verdicts", "verdicts": found}, [])
 
 
 OF_DATA = (

@@ -38,6 +38,7 @@ export function lessonsPanel(app) {
     card.hidden = !current;
     card.replaceChildren(...(current ? current.parts : []));
     mark();
+    if (app.state) app.emit("state", app.state); // so that each part sees what the lesson keeps
   });
 
   app.on("goal", (goal) => {

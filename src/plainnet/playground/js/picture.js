@@ -108,6 +108,6 @@ function captionOf(app) {
     `${choices.data[settings.data]}, ${hidden}, ${choices.optimizer[settings.optimizer]} `
       + `at ${shown(settings.learning_rate)}, step ${app.frame?.step ?? 0}`,
     numbers.join("; "),
-    "plainnet playground",
+    `plainnet playground ${app.welcome.version}`,
   ];
 }
