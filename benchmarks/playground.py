@@ -60,7 +60,7 @@ class Page:
         message = packed(content, buffers)
         if content["is"] == "frame":
             self.frames, self.bytes = self.frames + 1, len(message)
-            self.session.post({"do": "drawn"})
+            self.session.post({"do": "drawn", "number": content["number"]})
         elif content["is"] == "state" and content["status"] == "paused":
             self.arrived.set()
 

@@ -16,7 +16,7 @@ class Page:
     def _receive(self, content, buffers):
         self.inbox.put((content, list(buffers)))
         if content["is"] == "frame":
-            self.session.post({"do": "drawn"})
+            self.session.post({"do": "drawn", "number": content["number"]})
 
     def __enter__(self):
         self.session.start()

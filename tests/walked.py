@@ -32,7 +32,7 @@ class Page:
         while True:
             content = self.box.get(timeout=30)
             if content["is"] == "frame":
-                self.session.post({"do": "drawn"})
+                self.session.post({"do": "drawn", "number": content["number"]})
             if content["is"] in kinds:
                 return content
 

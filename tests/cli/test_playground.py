@@ -14,10 +14,15 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 
 from plainnet.playground.server import Server
+from recordings import recording_in
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
 ADDRESS = re.compile(r"The playground is at (http://127\.0\.0\.1:\d+/\?token=[\w-]{30,})\n")
+
+
+OWN = ("--export", "page.html", "--table", "own.csv")
+TABLE = "a,b,kind\n" + "".join(f"{i % 7},{i % 5},{'odd' if i % 2 else 'even'}\n" for i in range(60))
 
 
 @pytest.fixture
@@ -56,7 +61,11 @@ def test_it_opens_the_browser_unless_told_otherwise(run, served):
     for thread in threading.enumerate():
         if thread.name == "browser":
             thread.join()
-    assert ADDRESS.match(result.out)[1] in served
+    address = ADDRESS.match(result.out)[1]
+    (server,) = (each for each in served[1:] if isinstance(each, Server))
+    assert server.address == address
+    assert server.opening in served
+    assert server.opening != address  # which others may read among the browser's arguments
 
 
 def test_settings_for_a_page_without_a_link(run, served):
@@ -75,11 +84,26 @@ def test_settings_for_a_page_without_a_link(run, served):
         (("--export", "page.pdf"), "the page is an .html file; got page.pdf"),
         (("--export", "page.html", "--port", 8750), "--export writes a page and serves none"),
         (("--export", "page.html", "--steps", 0), "steps must be a whole number >= 1; got 0"),
+        (("--table", "own.csv"), "--table is what --export learns from, which is missing"),
+        (("--target", "a"), "--target names a column of --table, which is missing"),
+        (("--export", "page.html", "--setting", "data=table"), "name its file with --table"),
+        (
+            (*OWN, "--setting", "data=moons"),
+            "the data are those of the table; leave out data=moons",
+        ),
+        ((*OWN, "--target", "c"), "target: own.csv has no column 'c'; it has a, b, kind"),
+        ((*OWN, "--setting", "plane=a,c"), "plane: there is no input 'c'; there are 'a', 'b'"),
+        (("--export", "page.html", "--table", "no.csv"), "there is no file no.csv"),
+        (("--export", "page.html", "--table", "."), ". is a folder; name a file in it"),
+        (("--export", "page.html", "--table", "bad.csv"), "bad.csv is not text"),
+        (("--export", "nowhere/page.html"), "nowhere/page.html: its folder does not exist"),
         (("--port", 70000), "Invalid value for '--port'"),
     ],
     ids=str,
 )
-def test_what_is_refused(refused, served, arguments, message):
+def test_what_is_refused(refused, served, folder, arguments, message):
+    (folder / "own.csv").write_text(TABLE)
+    (folder / "bad.csv").write_bytes(TABLE.encode("utf-16-le"))
     assert message in refused("playground", *arguments)
     assert not served
 
@@ -97,3 +121,16 @@ def test_a_page_that_replays(run, folder):
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("page.html: ")
     assert "recording" in (folder / "page.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("target", "n_out"), [((), 2), (("--target", "b"), 5)])
+def test_a_page_that_replays_how_a_table_of_ones_own_is_learned(run, folder, target, n_out):
+    (folder / "own.csv").write_text(TABLE)
+    setting = ("--setting", "layers=3-tanh&plane=a,kind = odd" if target else "layers=3-tanh")
+    assert run("playground", *OWN, "--steps", 5, *setting, *target).err == ""
+    text = (folder / "page.html").read_text("utf-8")
+    recording = recording_in(text)
+    assert "<title>own.csv, learned</title>" in text
+    assert recording["n_out"] == n_out
+    assert recording["examples"]["labels"] == (["a", "kind = odd"] if target else ["a", "b"])
+    assert recording["state"]["settings"]["target"] == (target[1] if target else "kind")

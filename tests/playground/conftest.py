@@ -35,7 +35,7 @@ class Page:
     """
 
     def __init__(self, *, draws: bool = True, **settings: Any) -> None:
-        self.draws, self.told, self._marks = draws, [], 0
+        self.draws, self.told, self._marks, self.drawn = draws, [], 0, 0
         self._news = threading.Condition()
         self.session = Session(self._take, **settings)
         self.session.greets = False
@@ -47,7 +47,8 @@ class Page:
         content = json.loads(message[LENGTH.size : LENGTH.size + length])["content"]
         assert content["is"] in KINDS, content
         if content["is"] == "frame" and self.draws:
-            self.session.post({"do": "drawn"})
+            self.drawn = content["number"]
+            self.session.post({"do": "drawn", "number": self.drawn})
         with self._news:
             self.told.append(content)
             self._news.notify_all()
@@ -73,6 +74,11 @@ class Page:
         self.session.post(content, buffers)
         self.mark()
         return self.told[start:]
+
+    def draw(self) -> None:
+        """Acknowledge the next frame."""
+        self.drawn += 1
+        self.ask("drawn", number=self.drawn)
 
     def mark(self) -> None:
         """Wait until all that was sent has been obeyed: a nonsense command is refused last."""

@@ -33,10 +33,11 @@ class Page:
     def _take(self, content: dict[str, Any], buffers: Any) -> None:
         packed(content, buffers)  # which refuses what JSON cannot say
         self.got.append(content)
+        if content["is"] == "frame":
+            self.session.drawn(content["number"])
 
     def do(self, command: str, **fields: Any) -> dict[str, Any]:
         self.session._obey(Message({"do": command, **fields}))
-        self.session._under_way = 0
         return self.got[-1]
 
     def last(self, kind: str) -> dict[str, Any]:
@@ -53,14 +54,12 @@ class Page:
         def after_step() -> bool:
             if training.step % 20 == 0:
                 session.look(training.past.at(training.step))
-                session._under_way = 0
             return training.step >= goal
 
         while training.step < goal and not training.failed:
             training.run(after_step)
         session.goal = training.step
         session.look(training.past.at(training.step))
-        session._under_way = 0
 
     def remedy(self, name: str) -> dict[str, Any]:
         self.do("remedy", name=name)

@@ -211,12 +211,12 @@ def test_live_changes_while_playing_do_not_begin_anew(open_page):
     page.wait(lambda: len(page.of("frame")) == UNDER_WAY)
     page.ask("settings", change={"learning_rate": 0.003})
     page.ask("edit", tensor="0.dense.W", index=[0, 0], value=0.25)
-    page.ask("drawn")
+    page.draw()
     page.ask("settings", change={"batch_size": 5})
     page.ask("pause")
     page.draws = True
     for _ in range(UNDER_WAY):
-        page.ask("drawn")
+        page.draw()
     assert page.settle()["link"].count(";") in (1, 2)
     assert page.session.training is training
     other = open_page(page.last("state")["link"])
@@ -348,8 +348,25 @@ def test_a_page_that_does_not_draw_gets_two_frames_and_every_answer(open_page):
     page.ask("speed", steps=3)
     assert page.session.training.step == step
     page.draws = True
-    page.ask("drawn")
+    page.draw()
     assert page.settle()["step"] > step
+
+
+def test_a_frame_that_two_views_draw_is_one(open_page):
+    page = open_page(SMALL.replace("epochs=4", "epochs=100000"), draws=False)
+    page.ask("speed", steps=1)
+    page.ask("play")
+    page.wait(lambda: len(page.of("frame")) == UNDER_WAY)
+    for number in (1, 1, 1):
+        page.session.post({"do": "drawn", "number": number})
+    for _ in range(3):  # between these, a session that may goes on
+        page.mark()
+    assert [frame["number"] for frame in page.of("frame")] == [1, 2, 3]
+    page.ask("drawn", number=10**9)  # of frames to come, nobody has seen any
+    page.wait(lambda: len(page.of("frame")) == 3 + UNDER_WAY)
+    for _ in range(3):
+        page.mark()
+    assert len(page.of("frame")) == 3 + UNDER_WAY
 
 
 def test_nobody_watches_nobody_trains(open_page):

@@ -218,7 +218,7 @@ class Page:
         while True:
             content, arrays = self.came.get(timeout=60)
             if content["is"] == "frame":
-                self.session.post({"do": "drawn"})
+                self.session.post({"do": "drawn", "number": content["number"]})
             if content["is"] == kind and fields.items() <= content.items():
                 return content, arrays
             assert content["is"] != "refused", content["why"]
@@ -227,7 +227,7 @@ class Page:
         while True:
             content, _ = self.came.get(timeout=60)
             if content["is"] == "frame":
-                self.session.post({"do": "drawn"})
+                self.session.post({"do": "drawn", "number": content["number"]})
             if content["is"] == "refused":
                 return content["why"]
 

@@ -90,7 +90,7 @@ class Tab:
         content, _ = unpacked(self.socket.recv(PATIENCE))
         self.told.append(content)
         if content["is"] == "frame":
-            self.ask("drawn")
+            self.ask("drawn", number=content["number"])
         return content
 
     def drain(self):
@@ -156,6 +156,20 @@ def test_the_token_is_exchanged_for_a_cookie(server):
     assert status == 200
     assert '<script type="module" src="playground.js">' in text
     assert "<script>" not in text
+
+
+def test_the_browser_that_the_command_opens_has_a_token_that_is_exchanged_once():
+    with running() as server:
+        path = server.opening.partition(str(server.port))[2]
+        assert server.guard.token not in path
+        status, headers, _ = get(server, path)
+        assert (status, headers["location"]) == (303, "/")
+        cookie = headers["set-cookie"].partition(";")[0]
+        assert get(server, path)[0] == 403
+        assert get(server, path, Cookie=f"{server.guard.cookie}=wrong")[0] == 403
+        assert get(server, path, Cookie=cookie)[0] == 303  # the page is loaded again
+        assert get(server, "/", Cookie=cookie)[0] == 200
+        assert get(server, "/", Cookie=enter(server))[0] == 200  # a second browser
 
 
 def test_each_start_has_its_own_token(server):
@@ -375,9 +389,9 @@ def test_twenty_pages_play_and_one_more_is_served(server):
             page.socket.close()
 
 
-def test_too_many_pages_are_told_so(server, monkeypatch):
+def test_too_many_pages_are_told_so(monkeypatch):
     monkeypatch.setattr(web, "MOST_PAGES", 2)
-    with tab(server) as one, tab(server) as two:
+    with running() as server, tab(server) as one, tab(server) as two:
         for page in (one, two):
             page.ask("hello")
             page.until("frame")
@@ -450,7 +464,7 @@ def test_a_page_that_does_not_read_makes_its_session_wait(server):
     assert b"101" in raw.recv(100)
     hello = b'{"do": "hello"}'
     frame = bytes([0x81, 0x80 | len(hello), 0, 0, 0, 0]) + hello
-    raw.settimeout(2)
+    raw.settimeout(0.5)
     taken = 0
     with suppress(TimeoutError):  # the server reads no more, since nobody reads its answers
         while taken < 10_000:

@@ -23,6 +23,8 @@ from plainnet.losses import (
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
 
+from ipywidgets.widgets.widget import _instances
+
 from plainnet.playground import View
 
 PATIENCE = 60
@@ -41,7 +43,7 @@ class Page:
             self.told.append(content)
             self._news.notify_all()
         if content["is"] == "frame":
-            self.ask("drawn")
+            self.ask("drawn", number=content["number"])
 
     def ask(self, command, **fields):
         self.view._handle_custom_msg({"do": command, **fields}, [])
@@ -142,7 +144,7 @@ def test_images(show):
     layers = [Conv2d(4, 3), ReLU(), Flatten(), Dense(3)]
     network = Network(layers, loss=SoftmaxCrossEntropy(), input_shape=(8, 8, 1), seed=0)
     page = show(network, X, y, test=(X[:5], y[:5]))
-    assert page.train(5)["fixed"] == (True, True)
+    assert page.train(5)["fixed"] == {"data": True, "layers": True}
     page.ask("explain", row=3)
     assert page.wait("steps")["inputs"][4]["text"].startswith(f"{X[3, 0, 4, 0]:.3f}")
     page.ask("explain", point=[0.0, 0.0])
@@ -205,7 +207,7 @@ def test_a_network_without_hidden_layers(show):
     X, y = rows(2)
     network = Network([Dense(2)], loss=SoftmaxCrossEntropy(), input_shape=2, seed=0)
     state = show(network, X, y).train(1)
-    assert state["fixed"] == (True, False)
+    assert state["fixed"] == {"data": True, "layers": False}
     assert state["settings"]["layers"] == []
 
 
@@ -259,6 +261,30 @@ def test_a_view_that_was_closed_leaves_nothing():
     del view, session
     gc.collect()
     assert gone() is None
+
+
+def playing():
+    """The session of a view that plays, and the view."""
+    view = View(dense(2, 2, SoftmaxCrossEntropy()), *rows(2))
+    Page(view).train(3)
+    view._handle_custom_msg({"do": "play"}, [])
+    return view._session, view
+
+
+def test_a_view_that_nobody_has_any_more_ends_its_session():
+    session, view = playing()
+    view.comm.on_msg(None)  # which, like the registry of ipywidgets, keeps it
+    del _instances[view.model_id]
+    del view
+    gc.collect()
+    assert session.join(PATIENCE)
+
+
+def test_a_notebook_that_closes_a_view_ends_its_session():
+    session, view = playing()
+    view.comm.handle_close({})
+    assert session.join(PATIENCE)
+    assert view.comm is None
 
 
 def test_a_view_without_a_page_waits():

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from plainnet.cli.files import read_table
+from plainnet.cli.settings import option
 from plainnet.errors import DataError, FileError, SettingError
 from plainnet.tables.csv_files import TextFormat
 
@@ -176,7 +177,7 @@ def test_what_is_refused(tmp_path: Path, content: str | bytes, message: str) -> 
 )
 def test_options_that_cannot_be_meant(said: dict[str, str]) -> None:
     with pytest.raises(SettingError, match=f"--{next(iter(said))}"):
-        TextFormat(**said).check()
+        TextFormat(**said).check(option)
 
 
 # --- the command ----------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """The command `plainnet`. This file works without the extra `cli`, so that it can ask for it.
 
 process    the process around a command: its streams and signals
-app        the commands and options; help.py has their texts, settings.py the chosen values
+app        the commands, those of `rl` in rl_app.py; options.py has the options that several have,
+           help.py the texts, settings.py the chosen values
 sources    the data to learn from or predict: files.py reads it, checks.py checks it; what it shares
            with the playground is in plainnet.tables
 folders    a folder with a folder for each class: finds the files
@@ -15,6 +16,7 @@ doctor     `plainnet doctor`
 tune       `plainnet tune`: study.py handles its file
 playground `plainnet playground`
 rl         `plainnet rl train` and `plainnet rl watch`
+hints      which option helps where plainnet.tables refuses a file
 model      the files that hold models
 output     checks what may be written where; files are written completely or not at all
 """

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import plainnet
-from plainnet import datasets
 from plainnet.cli import INTERRUPTED, OK, complain
 from plainnet.cli.help import (
     DOCTOR_HELP,
@@ -18,12 +16,36 @@ from plainnet.cli.help import (
     HELP,
     PLAYGROUND_HELP,
     PREDICT_HELP,
-    RL_HELP,
-    RL_TRAIN_HELP,
-    RL_WATCH_HELP,
     TRAIN_HELP,
     TUNE_HELP,
 )
+from plainnet.cli.options import (
+    SOURCES,
+    BatchSize,
+    Broken,
+    Columns,
+    Decimal,
+    Drop,
+    Dropout,
+    Encoding,
+    Epochs,
+    Hidden,
+    LabelSmoothing,
+    LearningRate,
+    Networks,
+    Page,
+    Presets,
+    Quiet,
+    Seed,
+    Separator,
+    Source,
+    Target,
+    Tasks,
+    TestSize,
+    WeightDecay,
+    option,
+)
+from plainnet.cli.rl_app import rl
 
 app = typer.Typer(
     add_completion=False,
@@ -31,137 +53,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-
-SOURCES = f"A dataset ({', '.join(datasets.NAMES)}) or a file: .csv, .csv.gz, .parquet, .npz."
-
-
-class TaskName(StrEnum):
-    """The kinds of target."""
-
-    classification = "classification"
-    regression = "regression"
-
-
-class AgentName(StrEnum):
-    """The kinds of agent."""
-
-    ppo = "ppo"
-    a2c = "a2c"
-    reinforce = "reinforce"
-    dqn = "dqn"
-
-
-class BrokenFiles(StrEnum):
-    """What happens to files that cannot be read."""
-
-    skip = "skip"
-    refuse = "refuse"
-
-
-class Preset(StrEnum):
-    """The estimators' presets."""
-
-    default = "default"
-    fast = "fast"
-
-
-def _option(text: str, metavar: str | None = None) -> Any:
-    return typer.Option(help=text, metavar=metavar, show_default=False)
-
-
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCES, show_default=False)]
-Target = Annotated[
-    str | None,
-    _option(
-        "The column to predict, or the array in an .npz. [default: the one named target, class, "
-        "label or y]",
-        "COLUMN",
-    ),
-]
-Drop = Annotated[list[str] | None, _option("Leave this column out; may be repeated.", "COLUMN")]
-Columns = Annotated[
-    list[str] | None,
-    _option(
-        "What a column is, if its values do not show it: number, text, category, date, or drop to "
-        "leave it out; date:dmy has the day first, date:%d/%m/%Y is a format. May be repeated.",
-        "NAME=KIND",
-    ),
-]
-Separator = Annotated[
-    str | None,
-    _option("What separates the cells of a CSV file; tab for tabs. [default: inferred]", "C"),
-]
-Decimal = Annotated[
-    str | None,
-    _option("The decimal mark: . or , [default: inferred for each column]", "C"),
-]
-Encoding = Annotated[
-    str | None,
-    _option(
-        "The encoding of a CSV file or of texts, such as utf-16. [default: UTF-8, or Windows-1252 "
-        "if it is not UTF-8]",
-        "NAME",
-    ),
-]
-Tasks = Annotated[
-    TaskName | None, _option("What the target is. [default: inferred from its values]")
-]
-Presets = Annotated[
-    Preset | None,
-    _option("For tables and pictures: fast is smaller and less accurate. [default: default]"),
-]
-Hidden = Annotated[
-    str | None,
-    _option("Widths of the hidden layers, such as 128,64. [default: the preset's]", "WIDTHS"),
-]
-Networks = Annotated[
-    int | None,
-    _option("For tables and texts: how many are averaged. [default: 5, or 1 for many rows]", "N"),
-]
-Epochs = Annotated[int | None, _option("Passes over the rows. [default: the preset's]", "N")]
-BatchSize = Annotated[int | None, _option("Rows in one step. [default: the preset's]", "N")]
-LearningRate = Annotated[float | None, _option("The size of a step. [default: the preset's]", "F")]
-Dropout = Annotated[
-    float | None,
-    _option("Share of the hidden units that each step drops. [default: the preset's]", "F"),
-]
-WeightDecay = Annotated[
-    float | None, _option("How much a step shrinks the weights. [default: the preset's]", "F")
-]
-LabelSmoothing = Annotated[
-    float | None,
-    _option("Share of each target that is spread over all classes. [default: the preset's]", "F"),
-]
-Broken = Annotated[
-    BrokenFiles | None,
-    _option(
-        "For pictures and texts: skip and list files that cannot be read, or refuse to run. "
-        "[default: skip]"
-    ),
-]
-TestSize = Annotated[
-    float | None,
-    _option(
-        "Share of the rows held out for testing. [default: 0.2, or the dataset's test rows]", "F"
-    ),
-]
-Seed = Annotated[
-    int,
-    typer.Option(
-        metavar="S",
-        help="Seed for everything random. The same seed gives the same numbers, bit for bit, on "
-        "one machine with the same number of threads and the same versions of the libraries.",
-    ),
-]
-Page = Annotated[
-    Path | None,
-    _option(
-        "Write a page about the data, the training and the test, to read in a browser or to "
-        "print. Needs the extra `plots`.",
-        "FILE",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -235,7 +126,7 @@ def train(
     seed: Seed = 0,
     out: Annotated[
         Path | None,
-        _option(
+        option(
             "Where to save the model. [default: NAME-model.skops, from SOURCE's name; for "
             "arrays of images, such as digits, NAME-model.npz]",
             "FILE",
@@ -381,7 +272,7 @@ def doctor(
     ] = None,
     env: Annotated[
         str | None,
-        _option(
+        option(
             "For an agent: the environment's name, if it contains a module: my_module:Name-v0.",
             "NAME",
         ),
@@ -405,11 +296,11 @@ def tune(
     ] = 30,
     timeout: Annotated[
         float | None,
-        _option("Start no trial after this many seconds. [default: no limit]", "SECONDS"),
+        option("Start no trial after this many seconds. [default: no limit]", "SECONDS"),
     ] = None,
     study: Annotated[
         Path | None,
-        _option("File that keeps the trials. [default: NAME-study.db, next to SOURCE]", "FILE"),
+        option("File that keeps the trials. [default: NAME-study.db, next to SOURCE]", "FILE"),
     ] = None,
     drop: Drop = None,
     column: Columns = None,
@@ -451,105 +342,36 @@ def playground(
     ] = True,
     setting: Annotated[
         str | None,
-        _option("What the page begins with: a link from a playground, or what follows its #.",
+        option("What the page begins with: a link from a playground, or what follows its #.",
                 "LINK"),
     ] = None,
     lessons: Annotated[
         list[Path] | None,
-        _option("A teacher's lesson, or a folder of them; may be repeated.", "PATH"),
+        option("A teacher's lesson, or a folder of them; may be repeated.", "PATH"),
     ] = None,
     export: Annotated[
         Path | None,
-        _option("Train, and write a page that replays it without Python.", "FILE.html"),
+        option("Train, and write a page that replays it without Python.", "FILE.html"),
     ] = None,
     steps: Annotated[
-        int | None, _option("For --export: how many steps to train. [default: 1000]", "N")
+        int | None, option("For --export: how many steps to train. [default: 1000]", "N")
+    ] = None,
+    table: Annotated[
+        Path | None, option("For --export: a CSV file to learn from.", "FILE.csv")
+    ] = None,
+    target: Annotated[
+        str | None,
+        option(
+            "For --table: the column to predict. [default: the one named target, class, label or "
+            "y, or the last]",
+            "COLUMN",
+        ),
     ] = None,
 ) -> None:  # fmt: skip
     """`plainnet playground`."""
     from plainnet.cli.playground import playground as run_playground
 
-    run_playground(port, browser, setting, lessons or [], export, steps)
+    run_playground(port, browser, setting, lessons or [], export, steps, table, target)
 
 
-rl = typer.Typer(rich_markup_mode=None, help=RL_HELP, invoke_without_command=True)
 app.add_typer(rl, name="rl")
-
-
-@rl.callback()
-def rl_root(context: typer.Context) -> None:
-    """Show the help where no command is given."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-
-
-@rl.command("train", help=RL_TRAIN_HELP)
-def rl_train(
-    env: Annotated[
-        str,
-        typer.Argument(
-            metavar="ENVIRONMENT",
-            help="Its name in Gymnasium, such as CartPole-v1.",
-            show_default=False,
-        ),
-    ],
-    agent: Annotated[AgentName, typer.Option(help="The algorithm.")] = AgentName.ppo,
-    steps: Annotated[int, typer.Option(metavar="N", help="Environment steps in total.")] = 100_000,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A setting of the agent, such as gamma=0.9; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        _option(
-            "Seed of a new agent. The same seed, steps and settings give the same agent, bit for "
-            "bit, on one machine with the same number of threads. [default: 0]",
-            "S",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        _option("Where to save the agent. [default: ENVIRONMENT-AGENT.npz]", "FILE"),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue with the agent in FILE, if there is one.")
-    ] = False,
-    report: Page = None,
-    quiet: Quiet = False,
-) -> None:
-    """`plainnet rl train`."""
-    from plainnet.cli.rl import train as run_train
-
-    run_train(env, agent.value, steps, set_ or [], seed, out, resume, quiet, report)
-
-
-@rl.command("watch", help=RL_WATCH_HELP)
-def rl_watch(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL", help="A file from `plainnet rl train`.", show_default=False
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        _option("Save the first episode to this file instead of showing it.", "FILE.gif"),
-    ] = None,
-    episodes: Annotated[int, typer.Option(metavar="N", help="How many episodes to show.")] = 1,
-    seed: Annotated[
-        int, typer.Option(metavar="S", help="Seed of the first episode; the next has S + 1.")
-    ] = 0,
-    env: Annotated[
-        str | None,
-        _option("The environment's name, if it contains a module: my_module:Name-v0.", "NAME"),
-    ] = None,
-) -> None:
-    """`plainnet rl watch`."""
-    from plainnet.cli.rl import watch as run_watch
-
-    run_watch(model, out, episodes, seed, env)

@@ -8,6 +8,7 @@ from typing import Any
 from plainnet.cli import checks, class_folders, folders, report, sources
 from plainnet.cli.model import Recipe, load_model
 from plainnet.cli.output import PageFile
+from plainnet.cli.settings import option
 from plainnet.engine.formulas import Formula
 from plainnet.engine.stages import Stage, each_row
 from plainnet.errors import SettingError, UnknownNameError, counted, require_integer
@@ -29,7 +30,7 @@ def explain(
     text: TextFormat,
 ) -> None:
     """Run `plainnet explain`."""
-    text.check()
+    text.check(option)
     require_integer("--row", row, at_least=1)
     require_integer("--digits", digits, at_least=1, at_most=17)
     page = None if html is None else PageFile(html, "explain")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from plainnet.cli.hints import AS_WINDOWS, hinting
 from plainnet.errors import DataError, FileError, PlainnetError, optional
 from plainnet.tables import csv_files
-from plainnet.tables.csv_files import GUESSED, TextFormat, refuse_twins
+from plainnet.tables.csv_files import GUESSED, WINDOWS, TextFormat, refuse_twins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,8 @@ def read_table(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
     """The table in a CSV or Parquet file, with its column names; rows count from 1."""
     read = _reader(_existing(path))
     try:
-        table = read(path, text)
+        with hinting():
+            table = read(path, text)
     except UNPACKING as error:
         raise FileError(f"{path} cannot be unpacked: {error}") from error
     if len(table) == 0:
@@ -80,7 +83,7 @@ def stem(path: Path) -> str:
 def _reader(path: Path) -> Callable[[Path, TextFormat], pd.DataFrame]:
     name = path.name.lower()
     if name.endswith((".csv", ".csv.gz")):
-        return csv_files.read
+        return _read_csv
     if name.endswith(".parquet"):
         return _read_parquet
     raise FileError(f"{path} is not of a kind that plainnet reads: {KINDS}")
@@ -92,6 +95,13 @@ def _existing(path: Path) -> Path:
     if not path.exists():
         raise FileError(f"there is no file {path}")
     return path
+
+
+def _read_csv(path: Path, text: TextFormat) -> pd.DataFrame:
+    table, encoding = csv_files.read(path, text)
+    if encoding == WINDOWS and text.encoding is None:
+        warnings.warn(f"{path} is not UTF-8 text and is {AS_WINDOWS}", UserWarning, stacklevel=2)
+    return table
 
 
 # --- Parquet --------------------------------------------------------------------------------------

@@ -108,6 +108,7 @@ Examples:
   plainnet playground --setting "data=circle&layers=4-tanh&learning_rate=0.03"
   plainnet playground --lessons mine.toml
   plainnet playground --export circle.html --steps 500 --setting "data=circle"
+  plainnet playground --export own.html --table own.csv --target price
 """
 
 RL_HELP = """Train agents in Gymnasium's environments, and watch them.

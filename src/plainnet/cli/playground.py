@@ -22,15 +22,28 @@ def playground(
     lessons: list[Path],
     export: Path | None,
     steps: int | None,
+    table: Path | None,
+    target: str | None,
 ) -> None:
     """Run `plainnet playground`."""
     link = parted(setting or "")
     if export is not None and setting:
         link = Link(setting)
     first = Settings.from_link(link.settings)
+    if target is not None and table is None:
+        raise SettingError("--target names a column of --table, which is missing")
     if export is not None:
-        _export(export, first, steps, serves=port is not None or bool(lessons))
+        if first.data == "table" and table is None:
+            raise SettingError("these settings are for a table: name its file with --table")
+        if target is not None:
+            first = first.with_changes({"target": target})
+        _export(export, first, steps, table, serves=port is not None or bool(lessons))
         return
+    if table is not None:
+        raise SettingError(
+            "--table is what --export learns from, which is missing; on a page that is served, "
+            "drop the file in"
+        )
     if steps is not None:
         raise SettingError("--steps says how long the training of --export is, which is missing")
     from plainnet.playground.lessons import built_in, read_lessons
@@ -47,7 +60,7 @@ def playground(
     typer.echo(f"The playground is at {server.address}\nCtrl-C ends it.")
     if browser:
         opening = threading.Thread(
-            target=_open, args=(server.address,), name="browser", daemon=True
+            target=_open, args=(server.opening,), name="browser", daemon=True
         )
         opening.start()  # some browsers of the terminal return only when they are closed
     server.run()
@@ -58,10 +71,12 @@ def _open(address: str) -> None:
         webbrowser.open(address)
 
 
-def _export(file: Path, first: Settings, steps: int | None, *, serves: bool) -> None:
+def _export(
+    file: Path, first: Settings, steps: int | None, table: Path | None, *, serves: bool
+) -> None:
     if serves:
         raise SettingError("--export writes a page and serves none: leave out --port and --lessons")
     from plainnet.playground.exporting import export
 
-    export(file, first, steps=1000 if steps is None else steps)
+    export(file, first, steps=1000 if steps is None else steps, table=table)
     typer.echo(f"{file}: a page that replays the training, in any browser")

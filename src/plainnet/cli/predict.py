@@ -18,6 +18,7 @@ from plainnet.cli import checks, class_folders, folders, report, sources
 from plainnet.cli.folders import Broken
 from plainnet.cli.model import load_model
 from plainnet.cli.output import check_replaceable, check_writable, written_whole
+from plainnet.cli.settings import option
 from plainnet.errors import FileError, SettingError, require_number
 from plainnet.tables.csv_files import TextFormat
 
@@ -38,7 +39,7 @@ def predict(
     text: TextFormat,
 ) -> None:
     """Run `plainnet predict`."""
-    text.check()
+    text.check(option)
     if interval is not None:
         require_number("--interval", interval, above=0, below=1)
     place = None if out is None else _check_out(out, model, named)

@@ -63,7 +63,7 @@ def show_table(console: Console, table: Table) -> None:
         )
     other = "regression" if target.task == "classification" else "classification"
     doubt = f"; otherwise: --task {other}" if target.doubtful else ""
-    console.print(f"Task: {target.task} ({target.why}{doubt})", soft_wrap=True)
+    console.print(f"Task: {target.task} ({target.why or '--task'}{doubt})", soft_wrap=True)
 
 
 def show_images(console: Console, images: Images) -> None:

@@ -112,7 +112,7 @@ class Settings:
     def check(self) -> None:
         """Refuse settings that do not make sense."""
         self.training.check(option)
-        self.text.check()
+        self.text.check(option)
         names = [_kind(typed)[0] for typed in self.column]
         twice = next((name for name in names if names.count(name) > 1 or name in self.drop), None)
         if twice is not None:

@@ -14,6 +14,7 @@ from plainnet import datasets
 from plainnet.cli import checks
 from plainnet.cli.checks import listed
 from plainnet.cli.files import KINDS, is_arrays, read_arrays, read_table, stem
+from plainnet.cli.hints import hinting
 from plainnet.cli.settings import Settings
 from plainnet.errors import DataError, SettingError, optional
 from plainnet.tables import targets
@@ -147,7 +148,8 @@ def _table(
             f"a column of {name} has no name: name it if it is a feature, and leave it out with "
             "--drop '' if it only numbers the rows"
         )
-    y = targets.target(column, target, settings.task, settings.decimal)
+    with hinting():
+        y = targets.target(column, target, settings.task, settings.decimal)
     if len(y.values) < LEAST_ROWS:
         raise DataError(
             f"{name} has {len(y.values)} rows with a target, and learning takes {LEAST_ROWS} or "

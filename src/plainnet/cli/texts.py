@@ -12,6 +12,7 @@ from rich.console import Console
 from plainnet.callbacks import Callback, Run
 from plainnet.cli import report
 from plainnet.cli.folders import Broken
+from plainnet.cli.hints import AS_WINDOWS, hinting
 from plainnet.cli.settings import Settings
 from plainnet.errors import FileError, counted
 from plainnet.tables.csv_files import WINDOWS, in_encoding
@@ -43,7 +44,7 @@ def read(
             guessed.append(path)
     if guessed:
         is_read = "is not UTF-8 text and is" if len(guessed) == 1 else "are not UTF-8 text and are"
-        _warn(guessed, f"{is_read} read as Windows-1252; --encoding names another")
+        _warn(guessed, f"{is_read} {AS_WINDOWS}")
     empty = [path for path, text in texts.items() if not text.strip()]
     if learning:
         wrong |= {path: f"{path} is empty" for path in empty}
@@ -96,7 +97,8 @@ class _Opening(Callback):
 def _text(path: Path, encoding: str | None) -> tuple[str, str]:
     """(the text, its encoding)."""
     try:
-        text, used = in_encoding(path, encoding, lambda name: path.read_text(encoding=name))
+        with hinting():
+            text, used = in_encoding(path, encoding, lambda name: path.read_text(encoding=name))
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
     if "\0" in text:

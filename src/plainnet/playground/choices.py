@@ -115,6 +115,13 @@ SCHEDULES = {
     "one_cycle": "One cycle",
 }
 
+OF_DATA = (
+    "data", "classes", "points", "noise", "test_share", "data_seed", "drawn", "target", "features",
+    "plane",
+)  # fmt: skip
+"""The settings that the examples follow from."""
+OF_NETWORK = "layers", "initialization", "loss", "network_seed"
+"""Those that the first weights follow from, unless a network was given."""
 CHANGEABLE = (
     "optimizer",
     "learning_rate",
@@ -134,6 +141,7 @@ PARTS = {
     "doctor": "Doctor",
     "losses": "Loss chart",
     "layers": "Inside the layers",
+    "representations": "Representations",
     "example": "One example, step by step",
     "lessons": "Lessons",
     "takeaway": "Take away",

@@ -8,10 +8,12 @@ from typing import Any
 from plainnet.playground import exporting, lessons, stepping, tables, taking
 from plainnet.playground.findings import check_up
 from plainnet.playground.remedies import remedy
+from plainnet.playground.representations import represent
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "explain": stepping.explain,
     "line": stepping.line,
+    "represent": represent,
     "table": tables.table,
     "diagnose": check_up,
     "remedy": remedy,

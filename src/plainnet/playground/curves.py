@@ -9,6 +9,15 @@ MOST_POINTS = 5000
 """Beyond it, every second point is dropped."""
 
 Point = list[float | None]
+Measures = Mapping[str, Mapping[str, float | None]]
+"""Of training and test rows, the loss and the accuracy, as far as they are known."""
+
+
+def point(step: int, measures: Measures) -> Point:
+    """[step, losses of training and test rows, their accuracies]; None where there is none."""
+    values = [measures.get(rows, {}).get(what) for what in ("loss", "accuracy")
+              for rows in ("train", "test")]  # fmt: skip
+    return [step, *values]
 
 
 class Curves:
@@ -26,7 +35,7 @@ class Curves:
         self.points: list[Point] = []
         self.sent = 0
 
-    def add(self, step: int, measures: Mapping[str, Mapping[str, float | None]]) -> None:
+    def add(self, step: int, measures: Measures) -> None:
         """Add a point at this step, or replace the last if it is there already."""
         last = self.points[-1][0] if self.points else None
         if last is not None and step <= last:
@@ -34,9 +43,7 @@ class Curves:
                 return
             self.points.pop()
             self.sent = min(self.sent, len(self.points))
-        values = [measures.get(rows, {}).get(what) for what in ("loss", "accuracy")
-                  for rows in ("train", "test")]  # fmt: skip
-        self.points.append([step, *values])
+        self.points.append(point(step, measures))
         if len(self.points) > MOST_POINTS:
             del self.points[1::2]
             self.sent = 0

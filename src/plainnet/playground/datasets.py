@@ -12,6 +12,7 @@ import numpy.typing as npt
 from plainnet import data, datasets
 from plainnet.datasets import Dataset
 from plainnet.errors import SettingError
+from plainnet.playground.choices import HAS_CLASSES
 from plainnet.playground.examples import Examples
 from plainnet.playground.planes import (
     Plane,
@@ -78,7 +79,7 @@ def examples_of(settings: Settings) -> Examples:
 
 def _of_settings(settings: Settings) -> int:
     """The last class, if the number of classes is a setting."""
-    return settings.classes - 1 if settings.data in ("spirals", "gaussians", "drawn") else 0
+    return settings.classes - 1 if settings.data in HAS_CLASSES else 0
 
 
 def random(settings: Settings, purpose: int) -> np.random.Generator:

@@ -1,8 +1,11 @@
 """A training as one HTML file that replays it: `export`.
 
-The file holds the network's weights at some steps, about half a kilobyte a step for a small
+The file holds the network's weights at some steps, about half a kilobyte a step for the first
 network, and everything else that a page needs. A small forward pass in JavaScript makes the
 pictures of them, so that the file works without Python, and without a connection.
+
+The weights keep all their bits. From one recorded step to the next, most of their signs, exponents
+and first digits stay the same, so the bits that have changed take less room than the weights.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import base64
 import html
 import json
 import os
+import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +43,9 @@ from plainnet.layers import (
 from plainnet.layers.containers.sequential import Sequential
 from plainnet.losses import Focal, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
-from plainnet.playground import assets, choices
+from plainnet.playground import assets, choices, table_files, tables
 from plainnet.playground.columns import tensors_of
+from plainnet.playground.curves import point
 from plainnet.playground.datasets import examples_of
 from plainnet.playground.frames import SIDE, Frames
 from plainnet.playground.past import Past, Record
@@ -71,12 +77,12 @@ PAGE = """<!doctype html>
 <div id="playground"></div>
 </main>
 <noscript>This page draws a network as it learns, and needs JavaScript for it.</noscript>
-<script type="application/json" id="recording">{recording}</script>
+<script type="text/plain" id="recording">{recording}</script>
 <script type="module">
 {module}
 replay(
   document.getElementById("playground"),
-  JSON.parse(document.getElementById("recording").textContent),
+  await inflated(document.getElementById("recording").textContent),
 );
 </script>
 </body>
@@ -90,6 +96,7 @@ def export(
     *,
     steps: int = 1000,
     title: str | None = None,
+    table: str | os.PathLike[str] | None = None,
 ) -> None:
     """Train with these settings, and write a page that replays it.
 
@@ -102,11 +109,15 @@ def export(
     steps : int
         How many steps to train.
     title : str, optional
+    table : str or path, optional
+        A CSV file to learn from; `target` and `plane` in the settings name its columns.
 
     Raises
     ------
     SettingError
         If the network has layers that the page's forward pass does not know.
+    FileError, DataError
+        If nothing can be learned from the table.
     """
     place = require_path("path", path)
     if place.suffix.lower() not in (".html", ".htm"):
@@ -114,12 +125,31 @@ def export(
     steps = require_integer("steps", steps, at_least=1, at_most=1_000_000)
     if isinstance(settings, str):
         settings = Settings.from_link(settings)
-    training = Training(settings, examples_of(settings))
+    if table is None:
+        examples = examples_of(settings)
+    else:
+        read_in = table_files.read_file(require_path("table", table))
+        settings, examples = tables.begun_with(of_table(settings), read_in)
+        title = title or f"{read_in.name}, learned"
+    training = Training(settings, examples)
     page_of(training, 1)  # what cannot be exported is refused before it is trained
-    while training.step < steps and not training.failed:
-        training.run(lambda: training.step >= steps)
-    with moved_into_place(place) as file:
+    with moved_into_place(place) as file:  # and so is a place where nothing can be written
+        while training.step < steps and not training.failed:
+            training.run(lambda: training.step >= steps)
         file.write(page_of(training, title=title).encode())
+
+
+def of_table(settings: Settings) -> Settings:
+    """The same settings for a table.
+
+    Raises
+    ------
+    SettingError
+        If they are about other data.
+    """
+    if settings.data not in (Settings.data, "table"):
+        raise SettingError(f"the data are those of the table; leave out data={settings.data}")
+    return replace(settings, data="table")
 
 
 def page_of(training: Training, most: int = MOST_FRAMES, title: str | None = None) -> str:
@@ -130,7 +160,7 @@ def page_of(training: Training, most: int = MOST_FRAMES, title: str | None = Non
         title=html.escape(title or f"{choices.DATA[training.begun_with.data]}, learned"),
         icon=assets.ICON,
         style=assets.style(),
-        recording=recording.replace("<", "\\u003c"),
+        recording=base64.b64encode(zlib.compress(recording.encode(), 9)).decode(),
         module=assets.module("export").replace("</script", "<\\/script"),
     )
 
@@ -146,12 +176,13 @@ def page(session: Session, fields: dict[str, Any], buffers: Any) -> None:
 
 
 def recording_of(training: Training, most: int) -> dict[str, Any]:
-    """What the page reads: all numbers are float32 in base64."""
+    """What the page reads: arrays are float32 in base64, of the parameters what has changed."""
     network, examples = training.network, training.examples
     frames = Frames(network, examples)
     layers = as_data(network)
     records = chosen(training.past, most)
-    recorded = [_frame(record, frames) for record in records]
+    before = [None, *records]
+    recorded = [_frame(*each, frames) for each in zip(records, before, strict=False)]
     state = training.until(training.step)
     return {
         "welcome": {"choices": choices.as_json(), "version": plainnet.__version__},
@@ -166,7 +197,7 @@ def recording_of(training: Training, most: int) -> dict[str, Any]:
         "grid": packed(examples.plane.inputs(examples.plane.grid(SIDE))),
         "rows": packed(examples.X),
         "frames": recorded,
-        "curves": [_point(frame) for frame in recorded],
+        "curves": [point(frame["step"], frame["measures"]) for frame in recorded],
         "state": {
             "settings": training.settings.to_json(),
             "link": state.to_link(),
@@ -192,24 +223,27 @@ def packed(array: Array) -> str:
     return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
 
 
-def _frame(record: Record, frames: Frames) -> dict[str, Any]:
+def differences(array: Array, before: Array | None) -> str:
+    """Which bits of float32 numbers have changed, in base64.
+
+    The first bytes of all numbers come first, then all second ones: what is zero stands together.
+    """
+    bits = np.ascontiguousarray(array, "<f4").view(np.uint8)
+    if before is not None:
+        bits = bits ^ np.ascontiguousarray(before, "<f4").view(np.uint8)
+    return base64.b64encode(bits.reshape(-1, 4).T.tobytes()).decode()
+
+
+def _frame(record: Record, before: Record | None, frames: Frames) -> dict[str, Any]:
+    known = None if before is None else before.parameters
     return {
         "step": record.step,
         "epoch": record.epoch,
-        "parameters": packed(record.parameters),
+        "parameters": differences(record.parameters, known),
         "state": packed(record.state),
         "measures": frames.measures_of(record),
         "dead": frames.dead_units(),
     }
-
-
-def _point(frame: dict[str, Any]) -> list[float | None]:
-    parts = frame["measures"]
-    return [
-        frame["step"],
-        *(parts.get(rows, {}).get(what) for what in ("loss", "accuracy")
-          for rows in ("train", "test")),
-    ]  # fmt: skip
 
 
 # --- the network as data --------------------------------------------------------------------------

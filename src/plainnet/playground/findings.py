@@ -24,6 +24,7 @@ from plainnet.inspection.doctor.watching import Course
 
 if TYPE_CHECKING:
     from plainnet.playground.past import Record
+    from plainnet.playground.session import Session
     from plainnet.playground.settings import Settings
     from plainnet.playground.training import Training
 
@@ -170,7 +171,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
     return {name: getattr(verdict, name) for name in names}
 
 
-def check_up(session: Any, fields: dict[str, Any], buffers: Any) -> None:
+def check_up(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     """The command `diagnose`: a full check-up, whose verdicts join the others."""
     report = session.training.findings.check_up()
     session.send(

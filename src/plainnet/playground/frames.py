@@ -72,8 +72,7 @@ class Frames:
     def frame(self, record: Record) -> Frame:
         """The network as it was recorded."""
         network, examples = self.network, self.examples
-        network.parameters[:] = record.parameters
-        network.state[:] = record.state
+        self._be(record)
         with np.errstate(all="ignore"):
             signals = signals_of(network, self._grid, self._grid_cache)
             Z = signals[-1].Y
@@ -109,10 +108,20 @@ class Frames:
 
     def measures_of(self, record: Record) -> dict[str, dict[str, float | None]]:
         """The measures of the network as it was recorded, without a frame."""
-        self.network.parameters[:] = record.parameters
-        self.network.state[:] = record.state
+        self._be(record)
         with np.errstate(all="ignore"):
             return self.measures()
+
+    def outputs_of(self, column: Column, record: Record, X: Array) -> Array:
+        """What the column hands on for these rows: a row for each, or for each position in it."""
+        self._be(record)
+        signals = signals_of(self.network, X)
+        return next(signal.Y for signal in signals if signal.path == column.last)
+
+    def _be(self, record: Record) -> None:
+        """Take the numbers of the network as it was recorded."""
+        self.network.parameters[:] = record.parameters
+        self.network.state[:] = record.state
 
     def _tiles(self, signals: Sequence[Signal], Y: Array) -> tuple[Array, Array]:
         """The tiles of all columns that have some, and their scales."""

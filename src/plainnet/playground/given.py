@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from plainnet.errors import SettingError, ShapeError, counted
 from plainnet.network import Network
+from plainnet.playground.choices import CHANGEABLE, OF_DATA
 from plainnet.playground.examples import Examples
 from plainnet.playground.planes import Plane, plane_of_columns, plane_of_components
 
@@ -18,6 +19,23 @@ Array = npt.NDArray[Any]
 
 MOST_CLASSES = 10
 """For which there are colours."""
+
+
+class Fixed(NamedTuple):
+    """Whether the data, and the layers with the loss, are given and cannot change."""
+
+    data: bool = False
+    layers: bool = False
+
+    def check(self, names: Collection[str]) -> None:
+        """Refuse settings that cannot change here."""
+        if self.data and (own := sorted(set(names) & set(OF_DATA))):
+            raise SettingError(f"{own[0]} cannot change here: the rows were given in Python")
+        if self.layers and (own := sorted(set(names) - {*OF_DATA, *CHANGEABLE})):
+            raise SettingError(
+                f"{own[0]} cannot change here: the network was given in Python, and has layers or "
+                "a loss that the playground does not build"
+            )
 
 
 def examples_given(

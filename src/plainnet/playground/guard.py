@@ -1,8 +1,13 @@
-"""Who may talk to the server: the browser that opened the address that was printed, nobody else.
+"""Who may talk to the server: the browser that the command opens, and who has read its address.
 
 Any page in any browser can send requests to 127.0.0.1, and so can every user of the machine. Hence
-the address has a token, which is exchanged for a cookie at the first visit; the Host must be this
-machine, so that no other name leads here; and the WebSocket must come from a page of this server.
+the address has a token, which is exchanged for a cookie; the Host must be this machine, so that no
+other name leads here; and the WebSocket must come from a page of this server.
+
+The printed address lets in any number of browsers until the server ends. The command hands another
+one to the browser that it opens, since all users of a machine can list the arguments of programs:
+its token is exchanged once. Whoever reads it there comes too late, or, if quicker than the browser,
+leaves the browser with a refusal. Sessions are apart, so nobody sees or changes those of others.
 """
 
 from __future__ import annotations
@@ -36,14 +41,19 @@ class Guard:
     ----------
     address : str
         With the token, for the owner to open.
+    opening : str
+        The same with a token that is exchanged once, for the browser that the command opens.
     """
 
     def __init__(self, application: Any, port: int) -> None:
         self.application = application
         self.hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self.cookie = f"plainnet-playground-{port}"
-        self.token, self._key = token_urlsafe(), token_urlsafe()
-        self.address = f"http://{self.hosts[0]}/?token={self.token}"
+        self.token, self._once, self._key = token_urlsafe(), token_urlsafe(), token_urlsafe()
+        self._is_used = False
+        self.address, self.opening = (
+            f"http://{self.hosts[0]}/?token={token}" for token in (self.token, self._once)
+        )
         sources = {
             "default-src": "'none'",
             "script-src": "'self'",
@@ -87,20 +97,26 @@ class Guard:
         hosts = asked.headers.getlist("host")
         if len(hosts) != 1 or hosts[0] not in self.hosts:
             return PlainTextResponse(f"This server is {self.hosts[0]}, by no other name.", 421)
+        has_key = _same(asked.cookies.get(self.cookie, ""), self._key)
         if scope["type"] == "websocket":
             if asked.headers.getlist("origin") != [f"http://{hosts[0]}"]:
                 return PlainTextResponse("Only a page of this server may connect.", 403)
         elif scope["path"] == "/" and "token" in asked.query_params:
-            if not _same(asked.query_params["token"], self.token):
+            if not self._lets_in(asked.query_params["token"], has_key):
                 return HTMLResponse(STRANGER, 403)
             answer = RedirectResponse("/", 303)
             # "lax" lets a link in a mail or a course's page open the playground: that is a GET of
             # the page, which changes nothing. A socket from elsewhere is refused by its Origin.
             answer.set_cookie(self.cookie, self._key, httponly=True, samesite="lax", path="/")
             return answer
-        if not _same(asked.cookies.get(self.cookie, ""), self._key):
-            return HTMLResponse(STRANGER, 403)
-        return None
+        return None if has_key else HTMLResponse(STRANGER, 403)
+
+    def _lets_in(self, token: str, has_key: bool) -> bool:
+        """Whether the token is valid; to the browser that has exchanged it, it still is."""
+        if _same(token, self._once):
+            was_used, self._is_used = self._is_used, True
+            return has_key or not was_used
+        return _same(token, self.token)
 
 
 def _same(given: str, secret: str) -> bool:

@@ -13,9 +13,10 @@ speed       steps: how many lie between two frames
 show        step: look at a recorded step
 edit        tensor, index, value: change one number
 move        layer, start, end: give a unit another place
-drawn       nothing: the page has drawn a frame and can take another
+drawn       number: the page has drawn this frame, and can take another
 explain     row, or point of the plane: the example to walk through; see `stepping`
 line        array, index: how this number of that walk is computed
+represent   layer: its name, or "inputs"
 table       name and target of a CSV file that is dropped in, and its bytes; target may be left out
 diagnose    nothing: a full check-up by the doctor, which takes a second or two
 remedy      name: apply the remedy of the doctor's verdict with this name
@@ -30,11 +31,13 @@ welcome     choices, version
 examples    names, classes, n_train, image_shape, labels, low, high, notes; points and targets
 network     what `Frames.description` says
 state       settings, link, hidden: the parts that are not shown, status, step, shown, every,
-            steps_per_epoch, changes, failed, speed, fixed
-frame       see `Frames`; with last, the last step, curves, a list of points, and curves_from, where
-            they begin
+            steps_per_epoch, changes, failed, speed, fixed (data, layers: whether they cannot
+            change)
+frame       see `Frames`; with number, how many it makes; last, the last step; curves, a list of
+            points, and curves_from, where they begin
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
+representation  layer, step, share, units: of the first rows, in a plane; the points
 table       name, columns, target, why it is that one, rows: the table that was dropped in
 verdicts    verdicts: what the doctor says, the most serious first
 check_up    step, headline, looked_at, left_out: of a full check-up
@@ -118,7 +121,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "show": {"step": whole(0, MOST_STEPS)},
     "edit": {"tensor": text(), "index": _INDEX, "value": number},
     "move": {"layer": text(), "start": whole(0, 1000), "end": whole(0, 1000)},
-    "drawn": {},
+    "drawn": {"number": whole(0, 2**53)},
     "lessons": {},
     "lesson": {"name": text()},
     "code": {"form": lambda value: value in ("engine", "textbook")},
@@ -126,6 +129,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "page": {},
     "explain": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
     "line": {"array": text(), "index": _INDEX},
+    "represent": {"layer": text()},
     "table": {"name": text(), "target?": text()},
     "diagnose": {},
     "remedy": {"name": text()},

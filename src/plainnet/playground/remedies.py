@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from plainnet.playground.building import layers_of
 from plainnet.playground.choices import CHANGEABLE, INITIALIZATIONS, LIMITS
 from plainnet.playground.settings import MOST_CHANGES, Change, LayerSettings, Settings
 from plainnet.playground.training import Training
+
+if TYPE_CHECKING:
+    from plainnet.playground.session import Session
 
 Array = npt.NDArray[Any]
 
@@ -248,9 +251,9 @@ def is_spoiled(training: Training) -> bool:
 # --- applying it ----------------------------------------------------------------------------------
 
 
-def remedy(session: Any, fields: dict[str, Any], buffers: Any) -> None:
+def remedy(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     """The command `remedy`: apply the remedy of a verdict that shows at present."""
-    training: Training = session.training
+    training = session.training
     said = {verdict.name: verdict for verdict in training.verdicts}
     if fields["name"] not in said:
         raise SettingError(f"the doctor does not speak of {fields['name']!r} at present")
@@ -261,7 +264,7 @@ def remedy(session: Any, fields: dict[str, Any], buffers: Any) -> None:
     session.send({"is": "done", "why": why}, [])
 
 
-def _apply(session: Any, training: Training, found: Remedy) -> str:
+def _apply(session: Session, training: Training, found: Remedy) -> str:
     if found.stops_early:
         return _back_to_best(session, training)
     was_playing = session.is_playing or bool(training.failed)
@@ -285,17 +288,21 @@ def _apply(session: Any, training: Training, found: Remedy) -> str:
     return f"{in_words(found.changed)} Training goes on from here."
 
 
-def _back_to_best(session: Any, training: Training) -> str:
+def _back_to_best(session: Session, training: Training) -> str:
     """What early stopping does afterwards: return to the lowest loss on rows for testing."""
-    tested = [point for point in session.curves.points if point[2] is not None]
-    if not tested:
+    losses = {
+        int(step): loss
+        for step, _, loss, *_ in session.curves.points
+        if step is not None and loss is not None
+    }
+    if not losses:
         raise SettingError("there are no rows for testing by which to stop early")
-    step, _, loss, *_ = min(tested, key=lambda point: point[2])
+    step = min(losses, key=losses.__getitem__)
     session.goal = min(session.goal, training.step)
-    session.look(training.past.at(int(step)))
+    session.look(training.past.at(step))
     return (
         f"Back to step {session.shown.step}, about where the loss on the rows for testing was "
-        f"lowest, {loss:.4g}: early stopping would have ended there."
+        f"lowest, {losses[step]:.4g}: early stopping would have ended there."
     )
 
 

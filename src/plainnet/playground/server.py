@@ -39,6 +39,8 @@ class Server:
     port : int
     address : str
         With the token.
+    opening : str
+        For the browser that the command opens; it lets in once.
 
     Raises
     ------
@@ -56,7 +58,7 @@ class Server:
         self.opened, self._socket = opened, listening(port)
         self.port: int = self._socket.getsockname()[1]
         self.guard = Guard(application(opened), self.port)
-        self.address = self.guard.address
+        self.address, self.opening = self.guard.address, self.guard.opening
         config = uvicorn.Config(
             self.guard,
             http="h11",

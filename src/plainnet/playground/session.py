@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import plainnet
-from plainnet.errors import PlainnetError, SettingError
+from plainnet.errors import PlainnetError
 from plainnet.network import Network
 from plainnet.playground import choices, tables
 from plainnet.playground.building import layers_of, loss_named
@@ -24,6 +24,7 @@ from plainnet.playground.datasets import examples_of
 from plainnet.playground.examples import Examples
 from plainnet.playground.findings import as_json
 from plainnet.playground.frames import Frames
+from plainnet.playground.given import Fixed
 from plainnet.playground.lessons import Lesson, Progress, link_of, opened
 from plainnet.playground.messages import Message, checked, refusal
 from plainnet.playground.past import Record
@@ -91,11 +92,10 @@ class Session:
         """Of the lesson that has been begun."""
         self.given, self.own_examples = given, examples
         self.first = settings or Settings()
-        self.fixed = self.own_examples is not None, False
-        """Whether the data, and the layers, are what they are."""
+        self.fixed = Fixed(data=self.own_examples is not None)
         if given is not None:
             layers, loss = layers_of(given), loss_named(given.loss)
-            self.fixed = self.fixed[0], layers is None or loss is None
+            self.fixed = self.fixed._replace(layers=layers is None or loss is None)
             if layers is not None and loss is not None:
                 self.first = replace(self.first, layers=layers, loss=loss)
         self.table: Table | None = None
@@ -108,7 +108,9 @@ class Session:
         self.explained: Explained | None = None
         """The example that is walked through; of this training alone."""
         self.curves = Curves()
-        self._under_way = 0
+        self.represented: dict[str, Array] = {}
+        """The last representations that were drawn, by layer."""
+        self._sent = self._drawn = 0
         self._owed = False
         self._replayed_to = self._went_from = 0
         self._said: Any = None
@@ -186,7 +188,7 @@ class Session:
         if replayed and self.is_playing:
             self.send_state()
         while True:
-            waits = training.step >= self.goal or self._under_way >= UNDER_WAY
+            waits = training.step >= self.goal or self._must_wait
             if waits or not self._inbox.empty():
                 self._obey(self._inbox.get())
             if self._closed or self._must_leave or self.training is not training:
@@ -221,6 +223,10 @@ class Session:
     # --- for commands -------------------------------------------------------------------------
 
     @property
+    def _must_wait(self) -> bool:
+        return self._sent - self._drawn >= UNDER_WAY
+
+    @property
     def is_playing(self) -> bool:
         return self.training.step < self.goal and not self.training.failed
 
@@ -230,7 +236,7 @@ class Session:
             {"is": "welcome", "choices": choices.as_json(), "version": plainnet.__version__}, []
         )
         link, self._link = link or self._link, ""
-        self._said, self._under_way, self._has_examples = None, 0, False
+        self._said, self._drawn, self._has_examples = None, self._sent, False
         try:
             if link:
                 opened(self, link)
@@ -240,9 +246,12 @@ class Session:
         if not link and self.awaited is not None:
             self.examples_of(self.awaited)  # which says that the table is missing
 
-    def drawn(self) -> None:
-        """The page has drawn a frame; send the one that waits for it."""
-        self._under_way = max(self._under_way - 1, 0)
+    def drawn(self, number: int) -> None:
+        """This frame has been drawn; send the one that waits for it.
+
+        In a notebook, several views may answer the same frame: the first answer counts.
+        """
+        self._drawn = max(self._drawn, min(number, self._sent))
         if self._owed:
             self.look(self.shown)
 
@@ -257,7 +266,7 @@ class Session:
     def _begin(self, settings: Settings, examples: Examples | None = None) -> None:
         if examples is None:
             examples = self.examples_of(settings)
-        as_given = self.fixed[1] or _same(OF_NETWORK, settings, self.first)
+        as_given = self.fixed.layers or _same(choices.OF_NETWORK, settings, self.first)
         given = self.given if as_given else None
         training = Training(replace(settings, step=0), examples, given)
         frames = Frames(training.network, examples)
@@ -266,7 +275,7 @@ class Session:
         self.explained = self.awaited = None
         self.goal = self._replayed_to = settings.step
         self._went_from = 0
-        self.curves = Curves()
+        self.curves, self.represented = Curves(), {}
         self.shown = training.past.at(0)
 
     def present(self) -> None:
@@ -284,22 +293,11 @@ class Session:
         """Those that the settings describe, of what this page has."""
         if self.own_examples is not None:
             return self.own_examples
-        if hasattr(self, "training") and _same(OF_DATA, self.training.begun_with, settings):
+        if hasattr(self, "training") and _same(choices.OF_DATA, self.training.begun_with, settings):
             return self.training.examples
         if settings.data == "table":
             return tables.examples_of(settings, self.table)
         return examples_of(settings)
-
-    def may_change(self, names: Collection[str]) -> None:
-        """Refuse settings that a view of a given network cannot change."""
-        data, layers = self.fixed
-        if data and (own := sorted(set(names) & set(OF_DATA))):
-            raise SettingError(f"{own[0]} cannot change here: the rows were given in Python")
-        if layers and (own := sorted(set(names) - {*OF_DATA, *choices.CHANGEABLE})):
-            raise SettingError(
-                f"{own[0]} cannot change here: the network was given in Python, and has layers or "
-                "a loss that the playground does not build"
-            )
 
     def change(self, change: Change) -> None:
         """Change something by hand at the step that is looked at; what came after is dropped."""
@@ -324,15 +322,15 @@ class Session:
 
     def look(self, record: Record) -> None:
         """Send a frame of this step, or as soon as the page can take one."""
-        self.shown, self._owed = record, self._under_way >= UNDER_WAY
+        self.shown, self._owed = record, self._must_wait
         if self._owed:
             return
         content, arrays = self.frames.frame(record)
         if record.step == self.training.step:
             self.curves.add(record.step, content["measures"])
         content |= self.curves.news()
-        content["last"] = self.training.step
-        self._under_way += 1
+        self._sent += 1
+        content |= {"number": self._sent, "last": self.training.step}
         self.send(content, arrays)
         if self.progress is not None and record.step == self.training.step:
             self.send(self.progress.check(self.training, content), [])
@@ -361,7 +359,7 @@ class Session:
                 "changes": settings.to_json()["changes"],
                 "failed": training.failed,
                 "speed": self.speed,
-                "fixed": self.fixed,
+                "fixed": self.fixed._asdict(),
             },
             [],
         )
@@ -376,15 +374,6 @@ class Session:
         if (found := [as_json(verdict) for verdict in self.training.verdicts]) != self._said:
             self._said = found
             self.send({"is": "verdicts", "verdicts": found}, [])
-
-
-OF_DATA = (
-    "data", "classes", "points", "noise", "test_share", "data_seed", "drawn", "target", "features",
-    "plane",
-)  # fmt: skip
-"""The settings that the examples follow from."""
-OF_NETWORK = "layers", "initialization", "loss", "network_seed"
-"""Those that the first weights follow from, unless a network was given."""
 
 
 def _told(error: Exception) -> str:

@@ -25,7 +25,7 @@ def _settings(session: Session, change: Any) -> None:
         return
     before = replace(session.training.settings, changes=(), step=0)
     now = before.with_changes(change)
-    session.may_change(change)
+    session.fixed.check(change)
     if now.data != before.data:  # other data have other columns
         now = replace(before, plane=(), target="").with_changes(change)
     examples = session.examples_of(now)
@@ -85,5 +85,5 @@ STEERING: dict[str, Callable[..., None]] = {
     "show": _show,
     "edit": _edit,
     "move": _move,
-    "drawn": lambda session: session.drawn(),
+    "drawn": lambda session, number: session.drawn(number),
 }

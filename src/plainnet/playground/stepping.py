@@ -113,7 +113,7 @@ class Explained:
 
     def selection(self, columns: Sequence[Column], name: str, index: Sequence[int]) -> Form | None:
         """The weight or unit of the network's diagram to which a number or gradient belongs."""
-        part, local, _ = self.trace._lines.find(name)
+        part, local = self.trace.owner(name)
         if part is None or not index:
             return None
         base = local.removeprefix("d")
@@ -128,7 +128,7 @@ class Explained:
 
     def _origin(self, line: Line) -> str:
         """Where a number comes from that no formula computes."""
-        part, local, _ = self.trace._lines.find(line.name)
+        part, local = self.trace.owner(line.name)
         if part is None:
             known = len(line.index) == 2 and line.index[1] < len(self.columns)
             return f"the input {self.columns[line.index[1]]}" if known else "an input"

@@ -8,12 +8,13 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from gzip import GzipFile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plainnet.errors import DataError, FileError, SettingError, optional
 from plainnet.playground.settings import LONGEST_NAME
 from plainnet.tables import csv_files, targets
-from plainnet.tables.csv_files import BYTE_ORDER_MARKS, NUMBER, WINDOWS, Content, UnreadableError
+from plainnet.tables.csv_files import BYTE_ORDER_MARKS, NUMBER, WINDOWS, Content
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,13 +92,10 @@ def read(name: str, data: bytes) -> Table:
     text = _text_of(name, data)
     notes = []
     optional("sklearn", purpose="reading tables", extra="cli")
-    try:
-        with READING:
-            cells, encoding = csv_files.read_some(
-                Content(name, text), rows=MOST_ROWS + 1, columns=MOST_COLUMNS
-            )
-    except UnreadableError as error:
-        raise FileError(error.reason) from error
+    with READING:
+        cells, encoding = csv_files.read(
+            Content(name, text), rows=MOST_ROWS + 1, columns=MOST_COLUMNS
+        )
     if encoding == WINDOWS:
         notes.append(f"{name} is not UTF-8 text and is read as Windows-1252")
     given = list(cells.columns)
@@ -120,12 +118,32 @@ def read(name: str, data: bytes) -> Table:
     return Table(name, cells, tuple(notes))
 
 
+def read_file(path: Path) -> Table:
+    """The table in a file on this machine; see `read`.
+
+    Raises
+    ------
+    FileError, DataError, MissingExtraError
+        As `read` does, and if there is no such file.
+    """
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; name a file in it")
+    if not path.exists():
+        raise FileError(f"there is no file {path}")
+    _check_size(path.name, path.stat().st_size)
+    return read(path.name, path.read_bytes())
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > MOST_BYTES:
+        raise DataError(
+            f"{name} is too large: it has {size / 1e6:.1f} MB, and at most 10 MB can be read"
+        )
+
+
 def _text_of(name: str, data: bytes) -> bytes:
     """The text in a file, unpacked, if it can be the text of a table."""
-    if len(data) > MOST_BYTES:
-        raise DataError(
-            f"{name} is too large: it has {_megabytes(len(data))}, and at most 10 MB can be read"
-        )
+    _check_size(name, len(data))
     if data.startswith(PACKED):
         try:
             data = GzipFile(fileobj=io.BytesIO(data)).read(MOST_BYTES + 1)
@@ -145,7 +163,3 @@ def _text_of(name: str, data: bytes) -> bytes:
     if max(map(len, data[: 2 * LONGEST_LINE].splitlines())) > LONGEST_LINE:
         raise DataError(f"{name} has a line of more than {LONGEST_LINE:,} bytes")
     return data
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"

@@ -27,6 +27,7 @@ from plainnet.tables import targets
 if TYPE_CHECKING:
     from plainnet.estimators.tabular.kinds import Kind
     from plainnet.estimators.tabular.table import Column
+    from plainnet.playground.session import Session
 
 Array = npt.NDArray[Any]
 
@@ -51,7 +52,7 @@ PARTS_OF_DATES = {"time": "days since 1970"}
 # --- the command ----------------------------------------------------------------------------------
 
 
-def table(session: Any, fields: dict[str, Any], buffers: Sequence[bytes]) -> None:
+def table(session: Session, fields: dict[str, Any], buffers: Sequence[bytes]) -> None:
     """Begin with the table that was dropped in, if a network can learn from it."""
     if len(buffers) != 1:
         raise SettingError(f"table comes with the bytes of one file; got {len(buffers)}")
@@ -62,22 +63,38 @@ def table(session: Any, fields: dict[str, Any], buffers: Sequence[bytes]) -> Non
         {"data": "table", "target": "", "plane": [], "changes": [], "step": 0}
     )
     wanted = fields.get("target") or settings.target
-    target = read_in.target(wanted)
-    settings = settings.with_changes({"target": target})
-    examples = examples_of(settings, read_in)
-    session.begin(suited(settings, examples), examples)
+    settings, examples = begun_with(settings, read_in, fields.get("target", ""))
+    session.begin(settings, examples)
     session.table = read_in
     session.send(
         {
             "is": "table",
             "name": read_in.name,
             "columns": read_in.columns,
-            "target": target,
+            "target": settings.target,
             "why": "" if wanted else "by its name" if read_in.named else "as the last column",
             "rows": len(read_in.cells),
         },
         [],
     )
+
+
+def begun_with(settings: Settings, table: Table, target: str = "") -> tuple[Settings, Examples]:
+    """The settings with the target, and a loss that suits it; and the table's examples.
+
+    Parameters
+    ----------
+    target : str
+        The column to predict; by default, that of the settings.
+
+    Raises
+    ------
+    SettingError, DataError
+        As `examples_of`.
+    """
+    settings = settings.with_changes({"target": table.target(target or settings.target)})
+    examples = examples_of(settings, table)
+    return suited(settings, examples), examples
 
 
 # --- examples -------------------------------------------------------------------------------------
@@ -100,10 +117,7 @@ def examples_of(settings: Settings, table: Table | None) -> Examples:
     name, notes = table.target(settings.target), list(table.notes)
     with READING, warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
-        try:
-            told = targets.target(table.cells[name], name, None)
-        except DataError as error:  # without its advice to the command
-            raise DataError(str(error).partition("; --")[0]) from error
+        told = targets.target(table.cells[name], name, None)
     notes += [str(doubt.message) for doubt in doubts]
     rows, values = np.flatnonzero(told.kept), told.values
     if len(rows) < len(table.cells):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
 from typing import Any
+from weakref import finalize, ref
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from plainnet.network import Network
 from plainnet.playground import assets
 from plainnet.playground.choices import CHANGEABLE
 from plainnet.playground.given import examples_given
-from plainnet.playground.session import Session
+from plainnet.playground.session import Send, Session
 from plainnet.playground.settings import Settings
 
 anywidget: Any = optional("anywidget", purpose="a view in a notebook", extra="widget")
@@ -23,8 +24,8 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
     """A network that learns in a notebook cell, with every number to look at.
 
     It works in Jupyter, VS Code, Colab and marimo. The network itself is not changed: the view
-    trains a copy, which `view.network` returns as it is shown. Until `view.close()`,
-    its recorded steps take up to 64 MB of memory.
+    trains a copy, which `view.network` returns as it is shown. Its recorded steps take up to
+    64 MB of memory until `view.close()`, or until the notebook closes it.
 
     Parameters
     ----------
@@ -83,12 +84,14 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         examples = examples_given(network, X, y, test=test, names=names, classes=classes)
         first = Settings(data="given").with_changes(settings)
         super().__init__()
-        self._session = Session(self._to_page, first, given=deepcopy(network), examples=examples)
-        self.on_msg(lambda _, content, buffers: self._session.post(content, buffers))
-        self._session.start()
-
-    def _to_page(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
-        self.send(content, [np.ascontiguousarray(each).tobytes() for each in buffers])
+        self._session = session = Session(
+            _to_page_of(self), first, given=deepcopy(network), examples=examples
+        )
+        finalize(self, session.close)
+        if self.comm is not None:
+            self.comm.on_close(_closing(self))
+        self.on_msg(lambda _, content, buffers: session.post(content, buffers))
+        session.start()
 
     @property
     def network(self) -> Network:
@@ -107,6 +110,31 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         if "_session" in vars(self):  # it has none if what was given was refused
             self._session.close()
         super().close()
+
+
+def _to_page_of(view: View) -> Send:
+    """Sends to the view's page, without keeping the view: its session ends with it."""
+    found = ref(view)
+
+    def send(content: dict[str, Any], buffers: Sequence[Any]) -> None:
+        view = found()
+        if view is None:
+            raise ConnectionError("the view is gone")
+        view.send(content, [np.ascontiguousarray(each).tobytes() for each in buffers])
+
+    return send
+
+
+def _closing(view: View) -> Callable[[Any], None]:
+    """Closes the view, when the notebook has closed its end of it."""
+    found = ref(view)
+
+    def close(message: Any) -> None:
+        view = found()
+        if view is not None:
+            view.close()
+
+    return close
 
 
 def _expect_known(settings: Collection[str]) -> None:

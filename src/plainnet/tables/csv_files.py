@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TextIO, TypeVar
+from typing import IO, TYPE_CHECKING, Literal, TextIO, TypeVar
 
 import numpy as np
 
@@ -49,21 +49,22 @@ class TextFormat:
     separator: str | None = None
     encoding: str | None = None
 
-    def check(self) -> None:
-        """Refuse settings that make no sense."""
+    def check(self, named: Callable[[str], str] = str) -> None:
+        """Refuse settings that make no sense; `named` gives their names in messages."""
         mark = None if self.separator is None else _unescaped(self.separator)
         if mark is not None and (len(mark) != 1 or not mark.isascii()):
             raise SettingError(
-                f"--separator is one character of ASCII, or tab; got {self.separator!r}"
+                f"{named('separator')} is one character of ASCII, or tab; got {self.separator!r}"
             )
         if mark is not None and mark in '"\r\n':
-            raise SettingError(f"--separator cannot be {self.separator!r}")
+            raise SettingError(f"{named('separator')} cannot be {self.separator!r}")
         if self.encoding is not None:
             try:
                 io.TextIOWrapper(io.BytesIO(), encoding=self.encoding)
             except (LookupError, ValueError) as error:
                 raise SettingError(
-                    f"--encoding is a name like utf-8, cp1252 or utf-16; got {self.encoding!r}"
+                    f"{named('encoding')} is a name like utf-8, cp1252 or utf-16; got "
+                    f"{self.encoding!r}"
                 ) from error
 
 
@@ -85,48 +86,39 @@ Source = Path | Content
 
 
 class UnreadableError(FileError):
-    """A file that is not a table; `reason` is the message without its advice to the command."""
+    """A file that is not text, or no table; it may be one in another `TextFormat`.
 
-    def __init__(self, reason: str, advice: str) -> None:
-        super().__init__(reason + advice)
-        self.reason = reason
+    Attributes
+    ----------
+    setting : str
+        The name of the setting that is to be another: "encoding" or "separator".
+    """
+
+    def __init__(self, message: str, setting: Literal["encoding", "separator"]) -> None:
+        super().__init__(message)
+        self.setting = setting
 
 
 def _unescaped(separator: str) -> str:
     return "\t" if separator.casefold() in ("tab", "\\t") else separator
 
 
-def read(path: Path, text: TextFormat = GUESSED) -> pd.DataFrame:
-    """The table, whose cells are all texts: the model infers the type of each column.
-
-    Raises
-    ------
-    FileError, DataError
-        If the file is not a table, or is empty.
-    """
-    table, encoding = read_some(path, text)
-    if encoding == WINDOWS and text.encoding is None:
-        warnings.warn(
-            f"{path} is not UTF-8 text and is read as Windows-1252; --encoding names another",
-            UserWarning,
-            stacklevel=2,
-        )
-    return table
-
-
-def read_some(
+def read(
     source: Source,
     text: TextFormat = GUESSED,
     *,
     rows: int | None = None,
     columns: int | None = None,
 ) -> tuple[pd.DataFrame, str]:
-    """(the table as `read` has it, its encoding), at most so many of its rows.
+    """(the table, its encoding), at most so many of its rows.
+
+    The cells are all texts: the model infers the type of each column.
 
     Raises
     ------
-    UnreadableError, DataError
-        As for `read`, and if there are more columns than this.
+    FileError, DataError
+        If the file is not a table, is empty, or has more columns than this; an UnreadableError if
+        it may be a table in another format.
     """
 
     def table(encoding: str) -> pd.DataFrame:
@@ -142,7 +134,7 @@ def in_encoding(
 
     Raises
     ------
-    FileError
+    UnreadableError
         If the file is not text in the given encoding, or in any that can be inferred.
     """
     encoding = wanted or _marked(path) or UNICODE
@@ -151,14 +143,13 @@ def in_encoding(
     except UnicodeError as error:
         if wanted is not None or encoding != UNICODE:
             raise UnreadableError(
-                f"{path} is not text in the encoding {encoding}: {error}",
-                "; name another with --encoding",
+                f"{path} is not text in the encoding {encoding}: {error}", "encoding"
             ) from error
     try:
         return read(WINDOWS), WINDOWS
     except UnicodeError as error:
         raise UnreadableError(
-            f"{path} is neither UTF-8 nor Windows-1252 text", ": name its encoding with --encoding"
+            f"{path} is neither UTF-8 nor Windows-1252 text", "encoding"
         ) from error
 
 
@@ -170,10 +161,7 @@ def _marked(path: Source) -> str | None:
         if start.startswith(mark):
             return encoding
     if b"\0" in start:
-        raise UnreadableError(
-            f"{path} holds zero bytes, which text does not",
-            ": if it is text, name its encoding, --encoding utf-16 for example",
-        )
+        raise UnreadableError(f"{path} holds zero bytes, which text does not", "encoding")
     return None
 
 
@@ -209,11 +197,10 @@ def _read(
         what = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         if isinstance(error, pandas.errors.ParserWarning):
             what = f"rows have more fields than the {len(names)} of the first line"
-        between, remedy = f" with {_shown(separator)} between its cells", "names another character"
-        if separator == ONE_COLUMN:
-            between, remedy = "", "says by which character its cells are separated, if they are"
+        is_one = separator == ONE_COLUMN
+        between = "" if is_one else f" with {_shown(separator)} between its cells"
         raise UnreadableError(
-            f"{path} is not a table that can be read{between}: {what}", f"; --separator {remedy}"
+            f"{path} is not a table that can be read{between}: {what}", "separator"
         ) from error
     # Lines may begin or end in a separator: a column without name and cells is none.
     kept = [i for i, name in enumerate(names) if name or any(map(str.strip, table[i]))]

@@ -27,6 +27,10 @@ MOST_CLASSES = 20
 """More distinct numbers than this in a target are measurements, not class labels."""
 
 
+class InfinityError(DataError):
+    """Infinity among the numbers of a target: no number to learn, but it can be a class."""
+
+
 @dataclass(frozen=True, eq=False)
 class Target:
     """The target of the rows that have one."""
@@ -38,7 +42,7 @@ class Target:
     """Booleans, shape (m,), that mark the rows that have a target."""
     task: Task
     why: str
-    """The reason for the inferred task."""
+    """The reason for the inferred task; "" if it was given."""
 
     @property
     def doubtful(self) -> bool:
@@ -76,7 +80,7 @@ def target(
     if task is None:
         task, why = _told_from(values, different, name, why)
     else:
-        why = "--task"
+        why = ""
     if task == "regression":
         return Target(name, values.astype(np.float64), kept, task, why)
     if values.dtype.kind == "f":
@@ -105,9 +109,7 @@ def _of_texts(
     finite = [text for text in filled if not INFINITE.fullmatch(text)]
     reading = None if task == "classification" else numbers_in(finite, decimal)
     if reading is not None and len(finite) < len(filled):
-        raise DataError(
-            f"the target {name!r} holds infinity; --task classification takes it for a class"
-        )
+        raise InfinityError(f"the target {name!r} holds infinity")
     if reading is not None:
         others = reading.others.keys() | reading.missing.keys()
         numbers = [text for text in filled if text not in others]

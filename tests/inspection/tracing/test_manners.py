@@ -344,6 +344,18 @@ def test_a_layer_may_be_called_update(rng):
     assert record.step(f"update.{name}.W").direction == "update"
 
 
+def test_the_owner_of_an_array(rng):
+    record = trace(of_two(Dense(1)), rng.standard_normal((1, 2)), [[0.0]], SGD(0.1))
+    for name in record:
+        part, local = record.owner(name)
+        assert name == (local if part is None else part.full(local))
+    dense, local = record.owner("0.dense.dW")
+    assert (dense.code, dense.kind, local) == ("Dense(1)", "layer", "dW")
+    assert record.owner("X") == (None, "X")
+    with pytest.raises(UnknownNameError, match=r"0\.dense has .*dW"):
+        record.owner("0.dense.dQ")
+
+
 def test_names_that_are_not(rng):
     record = trace(of_two(Dense(1)), [[1.0, 2.0]])
     assert record.get("nothing") is None

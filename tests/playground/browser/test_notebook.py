@@ -82,6 +82,7 @@ def test_a_network_learns_in_a_cell(lab, browser):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.set_default_timeout(PATIENCE)
     page.goto(f"{lab}/lab/tree/view.ipynb", timeout=PATIENCE)
     cells = page.locator(".jp-Notebook .jp-CodeCell")

@@ -20,7 +20,7 @@ APP = "document.querySelector('.plainnet-playground').app"
 FOCUSED = """[document.activeElement.getAttribute("aria-label"),
   document.activeElement.labels?.[0]?.textContent, document.activeElement.textContent].find(Boolean)
 """
-TABS = ("Inside the layers", "One example, step by step", "Lessons", "Take away")
+TABS = ("Inside the layers", "Representations", "One example, step by step", "Lessons", "Take away")
 
 
 def press(page, name):
@@ -102,6 +102,19 @@ def test_the_sum_of_a_unit_is_that_of_numpy(playground):
     factors = re.findall(r"\(?([-\d.e]+)\)?\*\(?([-\d.e]+)\)?", products)
     np.testing.assert_allclose(np.array(factors, float), np.stack([A, w], 1), rtol=6e-3)
     assert number(total) == pytest.approx(float(A @ w + b), rel=6e-3)
+
+
+def test_representations_follow_the_training(playground):
+    page, _ = playground(SMALL)
+    page.get_by_role("tab", name="Representations").click()
+    words = page.locator(".representation-words")
+    words.filter(has_text="Step 0. The axes are the first two principal components of 4").wait_for()
+    goal = train(page, 2)
+    words.filter(has_text=f"Step {goal}. ").wait_for()
+    page.get_by_label("Outputs of").select_option("inputs")
+    words.filter(has_text="The axes are the two numbers").wait_for()
+    drawn = page.locator(".representation-canvas").get_attribute("aria-label")
+    assert drawn.startswith("40 examples")
 
 
 def table_of_towns():
@@ -253,8 +266,8 @@ def test_from_loading_to_a_lesson_by_keyboard_alone(playground):
     assert page.evaluate(FOCUSED) == "Activation of layer 1"  # though the network is another
 
     tab_to(page, "Inside the layers")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
+    for _ in range(TABS.index("Lessons")):
+        page.keyboard.press("ArrowRight")
     tab_to(page, "Revive the dead units")
     page.keyboard.press("Enter")
     page.locator(".lesson-card h2", has_text="Revive the dead units").wait_for()

@@ -227,6 +227,29 @@ class Trace(Kept, Mapping[str, Array]):
     def __contains__(self, name: object) -> bool:
         return any(name == each for each in self)
 
+    def owner(self, name: str) -> tuple[Part | None, str]:
+        """The layer, loss or optimizer that an array belongs to, and the array's name there.
+
+        Parameters
+        ----------
+        name : str
+            The full name of the array: "0.dense.dW" gives the part of 0.dense, and "dW".
+
+        Returns
+        -------
+        Part or None
+            With its `path`, its `kind`, and its `window.subject`, a copy of it. None for what the
+            pass was given: the inputs and the targets.
+        str
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such array.
+        """
+        part, local, _ = self._lines.find(name)
+        return part, local
+
     # --- numbers ---------------------------------------------------------------------------------
 
     def unit(self, name: str, index: int | Index | None = None) -> Line:

@@ -19,8 +19,8 @@ function trainingInWords({ welcome: { choices }, examples, network, state }) {
   const { settings, step } = state;
   const { names, classes, targets, n_train: nTrain } = examples;
   const nTest = targets.length - nTrain;
-  const data = `${choices.data[settings.data] ?? "Examples"}: ${counted(nTrain, "example")} for training`
-    + `${nTest ? ` and ${nTest} for testing` : ""}${classes.length
+  const data = `${choices.data[settings.data] ?? "Examples"}: `
+    + `${counted(nTrain, "example")} for training${nTest ? ` and ${nTest} for testing` : ""}${classes.length
       ? `, in ${classes.length} classes` : ""}.`;
   const units = [names.length, ...network.columns.map((column) => column.units)].join("-");
   const activations = new Set(settings.layers.map(({ activation }) => choices.activation[activation]));

@@ -7,6 +7,7 @@ const ARRAYS = {
     ["decided", null], ["strips", Uint8Array],
   ],
   examples: [["points", Float32Array], ["targets", Float32Array]],
+  representation: [["points", Float32Array]],
 };
 
 export const SIDE = 80; // cells along a side of the regions
@@ -82,7 +83,7 @@ export class App {
   // Draw the newest frame when the browser next paints; each is acknowledged once.
   draw(frame) {
     const isScheduled = this.next != null;
-    if (isScheduled) this.acknowledge();
+    if (isScheduled) this.acknowledge(this.next);
     this.next = frame;
     if (isScheduled) return;
     const paint = () => {
@@ -92,7 +93,7 @@ export class App {
       try {
         this.emit("frame", this.frame);
       } finally {
-        this.acknowledge();
+        this.acknowledge(this.frame);
       }
       this.drawing = performance.now() - start; // milliseconds, which the benchmark reads
     };
@@ -101,12 +102,12 @@ export class App {
   }
 
   // Let the session send another frame: at once, or as slowly as the reader wants to see them.
-  acknowledge() {
+  acknowledge({ number }) {
     const now = performance.now();
     const isSlow = this.pace > 0 && this.state?.status === "playing";
     this.free = isSlow ? Math.max(this.free ?? 0, now) + this.pace : now;
-    if (isSlow) setTimeout(() => this.send("drawn"), this.free - now);
-    else this.send("drawn");
+    if (isSlow) setTimeout(() => this.send("drawn", { number }), this.free - now);
+    else this.send("drawn", { number });
   }
 
   // An element of a tensor in a vector of all: app.element("0.dense.W", [3, 1], frame.gradients).

@@ -22,7 +22,7 @@ export function dataPanel(app) {
   });
   const update = () => {
     if (!parts || !app.state) return;
-    fields.hidden = Boolean(app.state.fixed?.[0]); // the rows were given in Python
+    fields.hidden = Boolean(app.state.fixed?.data); // the rows were given in Python
     facts.hidden = !fields.hidden;
     parts.update(app.state.settings);
   };

@@ -104,7 +104,8 @@ export function doctorPanel(app) {
     });
     nothing.hidden = verdicts.length > 0;
     list.hidden = !verdicts.length;
-    heading.textContent = verdicts.length ? `Doctor: ${counted(verdicts.length, "finding")}` : "Doctor";
+    const found = counted(verdicts.length, "finding");
+    heading.textContent = verdicts.length ? `Doctor: ${found}` : "Doctor";
     if (fresh.length) {
       said.textContent = `The doctor says: ${fresh.map((each) => each.title).join("; ")}.`;
     }

@@ -35,7 +35,7 @@ export function drawingTools(app, drawing) {
       || `${count} of at most ${MOST_POINTS} points. Click or drag; Shift removes.`;
   };
   app.on("state", ({ fixed }) => {
-    toggle.hidden = Boolean(app.isRecording || fixed?.[0]);
+    toggle.hidden = Boolean(app.isRecording || fixed?.data);
     toggle.title = keptByLesson(app, "drawn");
     toggle.disabled = Boolean(toggle.title);
   });

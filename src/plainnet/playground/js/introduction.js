@@ -18,7 +18,7 @@ export function introduction(app) {
       },
     }, "×"));
   app.on("state", ({ fixed, step }) => {
-    if (box.isShown || isRemembered() || fixed?.some(Boolean) || step) return;
+    if (box.isShown || isRemembered() || fixed?.data || fixed?.layers || step) return;
     box.isShown = true;
     box.hidden = false;
   });

@@ -12,6 +12,7 @@ import { lossView } from "./losses.js";
 import { doctorPanel } from "./doctor.js";
 import { tabs } from "./tabs.js";
 import { stripsPanel } from "./strips.js";
+import { representationsPanel } from "./representations.js";
 import { steppingPanel } from "./stepping.js";
 import { lessonStrip, lessonsPanel } from "./lessons.js";
 import { takeAwayPanel } from "./takeaway.js";
@@ -37,6 +38,7 @@ export function render({ model, el }) {
       h("div", { class: "part-output" }, planeView(app), lossView(app)),
       h("div", { class: "part-below" }, tabs(app, "More", {
         layers: ["Inside the layers", stripsPanel(app)],
+        representations: ["Representations", representationsPanel(app)],
         example: ["One example, step by step", steppingPanel(app)],
         lessons: ["Lessons", lessonsPanel(app)],
         takeaway: ["Take away", takeAwayPanel(app)],

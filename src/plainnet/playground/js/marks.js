@@ -1,7 +1,7 @@
 // The marks of examples: a class has a shape as well as a colour, and test examples are hollow.
 
 import { s } from "./dom.js";
-import { classRGB, css, SHAPES } from "./colors.js";
+import { classRGB, css, paperOf, SHAPES, signedRGB } from "./colors.js";
 
 const MARK_OUTLINES = {
   circle: "M-1 0A1 1 0 1 1 1 0A1 1 0 1 1-1 0Z",
@@ -28,6 +28,30 @@ export function drawMark(context, k, x, y, radius, color, paper, isHollow) {
   context.fill(path);
   context.stroke(path);
   context.restore();
+}
+
+// The largest target in size, which has the fullest colour in regression.
+export function largestTarget(examples) {
+  examples.largest ??= examples.targets.reduce((size, y) => Math.max(size, Math.abs(y)), 0) || 1;
+  return examples.largest;
+}
+
+// Draw an example by its row: the mark of its class, or a disc in the colour of its target, with a
+// ring if it is for testing.
+export function drawExample(app, context, row, x, y, radius, inks) {
+  const { targets, classes, n_train: nTrain } = app.examples;
+  const [target, isTest, paper] = [targets[row], row >= nTrain, paperOf(app.root)];
+  if (classes.length) {
+    drawMark(context, target, x, y, radius, css(classRGB(target)), css(paper), isTest);
+    return;
+  }
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fillStyle = css(signedRGB(target / largestTarget(app.examples), paper));
+  context.fill();
+  context.lineWidth = isTest ? 1.8 : 0.8;
+  context.strokeStyle = isTest ? inks.ink : inks.soft;
+  context.stroke();
 }
 
 // The same as a picture in a text.

@@ -35,7 +35,7 @@ export class NetStructure {
   // Why the layers stay as they are, or "".
   get whyClosed() {
     const { network, state } = this.app, { layers } = this;
-    if (state?.fixed?.[1]) return NET_GIVEN;
+    if (state?.fixed?.layers) return NET_GIVEN;
     const isDescribed = network != null && network.columns.length === layers.length + 1
       && layers.every(({ units }, i) => network.columns[i].is_dense
         && network.columns[i].units === units);

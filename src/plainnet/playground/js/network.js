@@ -31,9 +31,10 @@ function networkSettings(app, structure) {
   });
   const anew = h("button", {
     type: "button", title: "Draw other first weights",
-    onclick: () => app.change({
-      network_seed: nextSeed(app.state.settings.network_seed, app.welcome.choices.limits.network_seed),
-    }),
+    onclick: () => {
+      const { limits } = app.welcome.choices;
+      app.change({ network_seed: nextSeed(app.state.settings.network_seed, limits.network_seed) });
+    },
   }, "New weights");
   const offer = ({ field }, options) => field.replaceChildren(
     ...Object.entries(options).map(([value, text]) => h("option", { value }, text)));
@@ -41,7 +42,7 @@ function networkSettings(app, structure) {
     if (!app.state || !app.examples) return;
     const { choices } = app.welcome, { state } = app, { settings } = state;
     const suitable = app.examples.classes.length ? choices.of_classes : choices.of_numbers;
-    const isGiven = Boolean(state.fixed?.[1]); // then the settings do not say what they are
+    const isGiven = Boolean(state.fixed?.layers); // then the settings do not say what they are
     offer(start, isGiven ? NET_AS_GIVEN : choices.initialization);
     offer(loss, isGiven ? NET_AS_GIVEN
       : Object.fromEntries(suitable.map((name) => [name, choices.loss[name]])));

@@ -5,10 +5,35 @@ import { activated, forwardPass } from "./forward.js";
 const CELLS = 80;
 const REFUSED = "This page is a recording, which cannot be changed";
 
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}
+
 // Little-endian float32 numbers in base64.
 export function floatsOf(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new Float32Array(bytes.buffer);
+  return new Float32Array(bytesOf(text).buffer);
+}
+
+// The recording in an exported page, which is JSON, packed by zlib, in base64.
+export function inflated(text) {
+  const packed = new Blob([bytesOf(text)]).stream();
+  return new Response(packed.pipeThrough(new DecompressionStream("deflate"))).json();
+}
+
+// The frames with all their parameters, of which each has the bits that have changed since the one
+// before: of all numbers the first bytes, then the second ones, and so on.
+function restored(frames) {
+  let before = null;
+  return frames.map((frame) => {
+    const changed = bytesOf(frame.parameters);
+    const n = changed.length / 4;
+    const bytes = new Uint8Array(changed.length);
+    for (let i = 0; i < n; i += 1) {
+      for (let k = 0; k < 4; k += 1) bytes[4 * i + k] = changed[k * n + i] ^ before?.[4 * i + k];
+    }
+    before = bytes;
+    return { ...frame, parameters: new Float32Array(bytes.buffer) };
+  });
 }
 
 export class RecordingModel {
@@ -18,7 +43,7 @@ export class RecordingModel {
     this.listeners = [];
     this.grid = floatsOf(recording.grid);
     this.rows = floatsOf(recording.rows);
-    this.frames = recording.frames;
+    this.frames = restored(recording.frames);
     this.now = 0;
     this.goal = 0;
     this.pace = 1;
@@ -104,7 +129,7 @@ export class RecordingModel {
   // The frame of a recorded step, as `Frames` in Python makes it, without gradients and strips.
   made(frame) {
     const { recording, grid, rows } = this;
-    const parameters = floatsOf(frame.parameters);
+    const { parameters } = frame;
     const state = floatsOf(frame.state);
     const m = grid.length / recording.n_in;
     const outputs = forwardPass(recording.layers, grid, m, parameters, state);
