@@ -154,10 +154,10 @@ def test_a_lesson_outlives_a_reload_and_keeps_what_it_does_not_allow(playground)
 def test_a_link_hides_parts_from_a_class(playground):
     page, _ = playground("points=40")
     page.get_by_role("tab", name="Take away").click()
-    for part in ("Data", "Doctor", "Inside the layers", "Take away"):
+    for part in ("Data", "Doctor", "Inside the layers", "Representations", "Take away"):
         page.get_by_role("checkbox", name=part, exact=True).check()
     link = page.get_by_label("Link to these settings").input_value().partition("#")[2]
-    assert link == "points=40&hide=data,doctor,layers,takeaway"
+    assert link == "points=40&hide=data,doctor,layers,representations,takeaway"
     assert page.locator(".doctor").is_visible()  # the teacher's own page stays whole
 
     other, _ = playground(link)
@@ -169,4 +169,4 @@ def test_a_link_hides_parts_from_a_class(playground):
     tabs.first.focus()
     other.keyboard.press("ArrowLeft")
     assert other.locator(".lessons").is_visible()
-    other.wait_for_function("() => location.hash.endsWith('&hide=data,doctor,layers,takeaway')")
+    other.wait_for_function("() => location.hash.endsWith('layers,representations,takeaway')")
