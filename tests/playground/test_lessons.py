@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from plainnet.errors import FileError, SettingError
+from plainnet.playground.choices import PARTS
 from plainnet.playground.goals import MEASURES, OPERATORS, condition_of
 from plainnet.playground.lessons import built_in, read_lessons
+from plainnet.playground.settings import Settings
 from playground_page import Page
 
 TEACHERS = Path(__file__).parents[2] / "docs" / "playground-lessons.md"
@@ -70,7 +72,7 @@ def test_what_a_lesson_does_not_allow_is_said():
         page.send("settings", change={"features": ["x1", "x2", "x1*x2"]})
         goal = page.wait("goal")
         assert goal["conditions"][-1] == {
-            "text": "keep as given: features", "values": [], "met": False,
+            "text": "keep as given: features", "values": [], "kinds": [], "met": False,
         }  # fmt: skip
         page.send("settings", change={"features": ["x1", "x2"]})
         assert len(page.wait("goal")["conditions"]) == 3
@@ -128,6 +130,56 @@ def test_a_lesson_whose_settings_do_not_fit_is_not_begun(tmp_path):
         assert page.session.progress is None
 
 
+# --- lessons in links ---------------------------------------------------------------------------
+
+
+def test_a_link_brings_back_a_lesson_with_its_time_and_edits():
+    name = "3-revive-the-dead-units"
+    with Page() as page:
+        begin(page, name)
+        page.send("edit", tensor="0.dense.b", index=[0], value=0.0)
+        link = page.advance(20)["link"]
+        before = page.session.training.network.parameters.tobytes()
+        page.send("lesson", name="")
+        ended = page.wait("state", lambda state: "lesson" not in state["link"])
+    assert link == f"lesson={name}&{ended['link']}"
+    with Page() as again:
+        again.send("hello", link=link)
+        again.wait("state", lambda state: state["step"] == 20 and state["status"] == "paused")
+        assert again.session.training.network.parameters.tobytes() == before
+        assert again.ask("lessons")["lessons"]
+        assert again.wait("lesson")["name"] == name
+        assert len(again.wait("goal")["conditions"]) == 2
+        again.send("hello", link=ended["link"])
+        again.wait("state", lambda state: state["step"] == 20)
+        assert again.session.progress is None
+
+
+def test_a_link_may_be_a_lesson_alone():
+    with Page(link="lesson=5-why-he-takes-the-square-root&hide=doctor,data") as page:
+        assert page.last["state"]["hidden"] == ("doctor", "data")
+        assert page.session.training.settings.initialization == "he_without_root"
+        page.send("settings", change=Settings().to_json() | {"changes": [], "step": 0})
+        link = page.wait("state", lambda state: state["settings"]["data"] == "spirals")["link"]
+        assert link == "lesson=5-why-he-takes-the-square-root&step=0"  # with the settings' defaults
+        page.send("hello", link=link)
+        page.wait("state", lambda state: not state["hidden"])
+        assert page.session.training.settings == Settings()
+        assert page.session.hidden == ()
+
+
+def test_a_lesson_of_a_link_that_is_not_there_leaves_its_settings():
+    with Page() as page:
+        page.send("hello", link="lesson=mine&layers=4-tanh")
+        assert (
+            "has no lesson 'mine', so the link is shown without it" in page.wait("refused")["why"]
+        )
+        assert [str(each) for each in page.session.training.settings.layers] == ["4-tanh"]
+        for link, why in (("hide=weather", "no part 'weather'"), ("lesson=a&lesson=b", "twice")):
+            page.send("hello", link=link)
+            assert why in page.wait("refused")["why"]
+
+
 # --- goals --------------------------------------------------------------------------------------
 
 NOTHING = dict.fromkeys(MEASURES, 0.0)
@@ -157,8 +209,12 @@ def test_a_condition(text, values, met):
 
 def test_a_condition_is_shown_in_words():
     report = condition_of("test_accuracy >= 0.9  or not diverged").report(NOTHING)
-    assert report["text"] == "test accuracy ≥ 0.9 or not diverged"
+    assert report["text"] == "test accuracy ≥ 90% or the loss has not diverged"
     assert report["values"] == [0.0, 0.0]
+    assert report["kinds"] == ["share", "flag"]  # of which the page shows the first, as 0%
+    assert condition_of("units <= 8").words == "hidden units ≤ 8"
+    assert condition_of("l2 > 1e-6").words == "L2 penalty > 1e-06"
+    assert condition_of("diverged == 1").words == "the loss has diverged"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +292,12 @@ def test_a_lesson_has_a_table_of_the_teachers(tmp_path):
     with Page(lessons=[lesson]) as page:
         begin(page, "mine")
         assert tuple(page.last["examples"]["classes"]) == ("high", "low")
-        page.advance(10)
+        link = page.advance(10)["link"]
+        assert page.last["goal"]["done"]
+    with Page(lessons=[lesson]) as page:  # which a link brings back with its table
+        page.send("hello", link=link)
+        page.wait("state", lambda state: state["step"] == 10)
+        assert tuple(page.last["examples"]["classes"]) == ("high", "low")
         assert page.last["goal"]["done"]
 
 
@@ -352,3 +413,9 @@ def test_the_command_names_a_mistake_before_it_serves(tmp_path, capsys):
     assert main(["playground", "--no-browser", "--lessons", str(path)])
     said = " ".join(capsys.readouterr().err.split())
     assert "mine.toml: goal must have a condition" in said
+
+
+def test_the_page_for_teachers_lists_what_a_link_hides():
+    listed = re.findall(r"^\| `(\w+)` \|", TEACHERS.read_text("utf-8"), re.M)
+    hidden = listed[: listed.index("title")] if "title" in listed else listed
+    assert hidden == list(PARTS)

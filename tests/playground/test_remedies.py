@@ -360,3 +360,10 @@ def sentences() -> list[tuple[dict[str, Any], str]]:
 def test_changes_in_words(changed: dict[str, Any], words: str) -> None:
     in_words: Callable[..., str] = remedies.in_words
     assert in_words(changed) == words
+
+
+def test_after_the_largest_seed_comes_the_first() -> None:
+    assert remedies.next_seed(41) == 42
+    largest = 2**31 - 1
+    assert Settings().with_changes({"network_seed": largest}).network_seed == largest
+    assert remedies.next_seed(largest) == 0

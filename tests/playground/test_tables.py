@@ -309,8 +309,25 @@ def test_the_examples_of_a_table_come_before_it(page):
     told, _ = page.until("table")
     assert told == {
         "is": "table", "name": "my file.csv", "columns": ["a", "b", "town", "target"],
-        "target": "target", "rows": 120, "notes": content["notes"],
+        "target": "target", "why": "by its name", "rows": 120,
     }  # fmt: skip
+    assert content["notes"]
+
+
+@pytest.mark.parametrize(
+    ("names", "target", "why"),
+    [
+        ("PassengerId,Survived,Pclass,Embarked", "Survived", "by its name"),
+        ("Species,y,a", "y", "by its name"),  # the usual names come first
+        ("y,class,a", "a", "as the last column"),  # which of the two is open
+        ("a,b,town", "town", "as the last column"),
+    ],
+)
+def test_the_target_is_chosen_by_its_name(page, names, target, why):
+    rows = [",".join(str((i * n) % 7) for n in range(1, names.count(",") + 2)) for i in range(40)]
+    page.drop("\n".join([names, *rows]).encode())
+    told, _ = page.until("table")
+    assert (told["target"], told["why"]) == (target, why)
 
 
 def test_another_target_of_the_same_table(page):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import typer
 
-from plainnet.errors import SettingError
+from plainnet.errors import SettingError, shown
+from plainnet.playground.links import Link, parted
 from plainnet.playground.settings import Settings
 
 
@@ -25,7 +26,10 @@ def playground(
     target: str | None,
 ) -> None:
     """Run `plainnet playground`."""
-    first = Settings.from_link(setting or "")
+    link = parted(setting or "")
+    if export is not None and setting:
+        link = Link(setting)
+    first = Settings.from_link(link.settings)
     if target is not None and table is None:
         raise SettingError("--target names a column of --table, which is missing")
     if export is not None:
@@ -42,14 +46,17 @@ def playground(
         )
     if steps is not None:
         raise SettingError("--steps says how long the training of --export is, which is missing")
-    from plainnet.playground.lessons import read_lessons
+    from plainnet.playground.lessons import built_in, read_lessons
     from plainnet.playground.server import Server
     from plainnet.playground.session import Session
 
     if setting:
         Session(lambda content, buffers: None, first)  # refuses what does not fit together
     own = read_lessons(lessons)
-    server = Server(partial(Session, settings=first, lessons=own), port)
+    if link.lesson and link.lesson not in (known := [each.name for each in (*own, *built_in())]):
+        raise SettingError(f"there is no lesson {shown(link.lesson)}; there are {', '.join(known)}")
+    opened = setting or "" if link.lesson or link.hidden else ""
+    server = Server(partial(Session, settings=first, lessons=own, link=opened), port)
     typer.echo(f"The playground is at {server.address}\nCtrl-C ends it.")
     if browser:
         opening = threading.Thread(

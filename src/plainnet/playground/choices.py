@@ -134,6 +134,20 @@ CHANGEABLE = (
 )
 """The settings that may change during training; any other begins it anew."""
 
+PARTS = {
+    "data": "Data",
+    "network": "Changes of the layers",
+    "learning": "Learning",
+    "doctor": "Doctor",
+    "losses": "Loss chart",
+    "layers": "Inside the layers",
+    "representations": "Representations",
+    "example": "One example, step by step",
+    "lessons": "Lessons",
+    "takeaway": "Take away",
+}
+"""The parts of the page that a link can hide."""
+
 
 def as_json() -> dict[str, Any]:
     """All of it, for the page."""
@@ -149,5 +163,5 @@ def as_json() -> dict[str, Any]:
         "of_numbers": OF_NUMBERS,
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
-        "changeable": CHANGEABLE,
+        "parts": PARTS,
     }

@@ -47,7 +47,7 @@ from plainnet.playground import assets, choices, table_files, tables
 from plainnet.playground.columns import tensors_of
 from plainnet.playground.curves import point
 from plainnet.playground.datasets import examples_of
-from plainnet.playground.frames import SIDE, Frames, finite
+from plainnet.playground.frames import SIDE, Frames
 from plainnet.playground.past import Past, Record
 from plainnet.playground.settings import Settings
 from plainnet.playground.training import Training
@@ -170,7 +170,7 @@ def page(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     text = page_of(session.training)
     name = f"playground-{session.training.begun_with.data}.html"
     session.send(
-        {"is": "file", "name": name, "step": session.training.step},
+        {"is": "file", "name": name},
         [np.frombuffer(text.encode(), np.uint8)],
     )
 
@@ -239,7 +239,6 @@ def _frame(record: Record, before: Record | None, frames: Frames) -> dict[str, A
     return {
         "step": record.step,
         "epoch": record.epoch,
-        "batch_loss": finite(record.loss),
         "parameters": differences(record.parameters, known),
         "state": packed(record.state),
         "measures": frames.measures_of(record),

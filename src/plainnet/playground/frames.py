@@ -92,7 +92,6 @@ class Frames:
             "is": "frame",
             "step": record.step,
             "epoch": record.epoch,
-            "batch_loss": finite(record.loss),
             "measures": measures,
             "sizes": sizes,
         }

@@ -57,6 +57,24 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 
+SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
+WORDS = {
+    "train_loss": "training loss",
+    "train_accuracy": "training accuracy",
+    "loss_gap": "test loss minus training loss",
+    "units": "hidden units",
+    "parameters": "weights and biases",
+    "dead_share": "dead units in any layer",
+    "saturated_share": "saturated units in any layer",
+    "changes": "changes by hand",
+    "l1": "L1 penalty",
+    "l2": "L2 penalty",
+}
+"""What the page calls measures, where that is not their name."""
+SHARES = "train_accuracy", "test_accuracy", "dead_share", "saturated_share"
+FLAGS = {"diverged": {"= 1": "the loss has diverged", "≠ 1": "the loss has not diverged"}}
+"""The measures that hold or not, in words."""
+
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _COMPARISON = re.compile(
     rf"(?:(?P<no>not\s+)?(?P<flag>\w+)"
@@ -71,6 +89,23 @@ class Comparison:
     measure: str
     operator: str
     number: float
+
+    @property
+    def kind(self) -> str:
+        """How its value is shown: a "flag" not at all, a "share" as a percentage, or a "number"."""
+        if self.measure in FLAGS:
+            return "flag"
+        return "share" if self.measure in SHARES else "number"
+
+    @property
+    def words(self) -> str:
+        """As the page shows it."""
+        if self.measure in FLAGS:
+            number = f"{SIGNS.get(self.operator, self.operator)} {self.number:g}"
+            return FLAGS[self.measure].get(number, f"{self.measure} {number}")
+        number = f"{100 * self.number:g}%" if self.kind == "share" else f"{self.number:,.10g}"
+        name = WORDS.get(self.measure, self.measure.replace("_", " "))
+        return f"{name} {SIGNS.get(self.operator, self.operator)} {number}"
 
     def holds(self, measures: Mapping[str, Number]) -> bool:
         value = measures[self.measure]
@@ -87,16 +122,14 @@ class Condition:
     @property
     def words(self) -> str:
         """As the page shows it."""
-        words = self.text.replace("_", " ")
-        for sign, better in {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}.items():
-            words = words.replace(sign, better)
-        return words
+        return " or ".join(each.words for each in self.comparisons)
 
     def report(self, measures: Mapping[str, Number]) -> dict[str, Any]:
         """Whether it is met, and the values of its measures."""
         return {
             "text": self.words,
             "values": [measures[each.measure] for each in self.comparisons],
+            "kinds": [each.kind for each in self.comparisons],
             "met": any(each.holds(measures) for each in self.comparisons),
         }
 
@@ -127,7 +160,7 @@ def _comparison(text: str) -> Comparison:
     if measure not in MEASURES:
         raise SettingError(f"there is no measure {shown(measure)}; there are {', '.join(MEASURES)}")
     if found["flag"]:
-        if measure != "diverged":
+        if measure not in FLAGS:
             raise SettingError(
                 f'{measure} is a number, which a condition compares, such as "{measure} <= 8"'
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -14,6 +14,7 @@ from urllib.parse import quote
 from plainnet.errors import FileError, PlainnetError, SettingError, UnknownNameError, shown
 from plainnet.playground import table_files, tables
 from plainnet.playground.goals import Condition, condition_of, measures_of
+from plainnet.playground.links import Link, parted
 from plainnet.playground.settings import Change, Settings
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ class Lesson:
             "paragraphs": self.paragraphs,
             "hints": self.hints,
             "allowed": self.allowed,
-            "conditions": [{"text": e.words, "values": [], "met": False} for e in self.goal],
-            "done": False,
+            "conditions": [_unmet(each.words) for each in self.goal],
         }
 
     def changed(self, training: Training) -> list[str]:
@@ -91,6 +91,11 @@ class Lesson:
         return found
 
 
+def _unmet(text: str) -> dict[str, Any]:
+    """A condition without values, as the page is told of it."""
+    return {"text": text, "values": [], "kinds": [], "met": False}
+
+
 def _subject(change: Change) -> tuple[Any, ...]:
     """What was changed, and when; a later change of the same takes its place."""
     place = change.edit[:2] if change.edit else change.move
@@ -109,24 +114,26 @@ class Progress:
 
     lesson: Lesson
     solved_at: int | None = None
-    conditions: list[dict[str, Any]] = field(default_factory=list)
+    goal: dict[str, Any] | None = None
+    """What the page was told last."""
 
     def check(self, training: Training, frame: Mapping[str, Any]) -> dict[str, Any]:
         """What the page shows of the goal, after a frame of the last step."""
         measures = measures_of(training, frame)
-        self.conditions = [each.report(measures) for each in self.lesson.goal]
+        conditions = [each.report(measures) for each in self.lesson.goal]
         if changed := self.lesson.changed(training):
-            text = f"keep as given: {', '.join(changed)}"
-            self.conditions.append({"text": text, "values": [], "met": False})
-        if self.solved_at is None and all(each["met"] for each in self.conditions):
+            names = ", ".join(name.replace("_", " ") for name in changed)
+            conditions.append(_unmet(f"keep as given: {names}"))
+        if self.solved_at is None and all(each["met"] for each in conditions):
             self.solved_at = training.step
-        return {
+        self.goal = {
             "is": "goal",
             "name": self.lesson.name,
-            "conditions": self.conditions,
+            "conditions": conditions,
             "done": self.solved_at is not None,
             "solved_at": self.solved_at,
         }
+        return self.goal
 
 
 # --- commands ---------------------------------------------------------------------------------
@@ -136,8 +143,10 @@ def lessons(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     """All lessons, the teacher's own first."""
     listed = [{"name": each.name, "title": each.title} for each in _known(session).values()]
     session.send({"is": "lessons", "lessons": listed}, [])
-    if session.progress is not None:  # the page was opened again
+    if session.progress is not None:  # of a link, or of a page that was opened again
         session.send(session.progress.lesson.as_json(), [])
+        if session.progress.goal is not None:
+            session.send(session.progress.goal, [])
 
 
 def lesson(session: Session, fields: dict[str, Any], buffers: Any) -> None:
@@ -146,20 +155,58 @@ def lesson(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     if not name:
         session.progress = None
         session.send({"is": "lesson", "name": ""}, [])
+        session.send_state()  # its link names no lesson any more
         return
     known = _known(session)
     if name not in known:
         there = f"there are {', '.join(known)}" if known else "this page shows your own network"
         raise UnknownNameError(f"there is no lesson {shown(name)}; {there}")
-    chosen = known[name]
-    session.progress = Progress(chosen)
-    session.send(chosen.as_json(), [])
+    session.send(known[name].as_json(), [])
+    _begin(session, known[name], known[name].settings)
+
+
+def opened(session: Session, text: str) -> None:
+    """Begin with a link: with its lesson, if it names one, and at its step.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such lesson. The settings of the link are there then without it.
+    """
+    link = parted(text)
+    lesson = _known(session).get(link.lesson)
+    if lesson is not None and not link.settings:
+        settings = lesson.settings
+    else:
+        settings = Settings.from_link(link.settings)
+    session.hidden, session.progress = link.hidden, None
+    if lesson is not None:
+        _begin(session, lesson, settings)
+        return
+    session.awaited = settings if settings.data == "table" else None
+    session.begin(settings)
+    if link.lesson:
+        raise UnknownNameError(
+            f"this playground has no lesson {shown(link.lesson)}, so the link is shown without it; "
+            "a teacher's own lesson comes with its file: plainnet playground --lessons FILE"
+        )
+
+
+def link_of(session: Session, settings: Settings) -> str:
+    """The link to these settings, and to the lesson that is open."""
+    progress = session.progress
+    return str(Link(settings.to_link(), progress.lesson.name if progress else ""))
+
+
+def _begin(session: Session, lesson: Lesson, settings: Settings) -> None:
+    """Begin the lesson with these settings, which are its own or what has become of them."""
+    session.progress = Progress(lesson)
     try:
-        if chosen.file is None:
-            session.begin(chosen.settings)
+        if lesson.file is None or settings.data != "table":
+            session.begin(settings)
         else:  # as if it had been dropped in, where its settings wait for it
-            session.awaited = chosen.settings
-            tables.table(session, {"name": chosen.file[0]}, [chosen.file[1]])
+            session.awaited = settings
+            tables.table(session, {"name": lesson.file[0]}, [lesson.file[1]])
     except PlainnetError:
         session.progress = session.awaited = None
         session.send({"is": "lesson", "name": ""}, [])

@@ -4,17 +4,65 @@ layers      4-tanh-bn-drop0.1,8-relu
 drawn       0.5,-0.25,1;0.1,0.2,0
 changes     120:0.dense.W(3,1)=0.5;200:learning_rate=0.003,optimizer=sgd;240:0.dense(2-5)
             after 120 steps, a weight; after 200, settings; after 240, the place of a unit
+
+Beside settings, a link can say what a page shows:
+
+lesson      2-the-spiral-with-8-units
+            the lesson that is open; without settings, what the lesson begins with
+hide        data,doctor
+            the parts of the page that are not shown, of `choices.PARTS`
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote, unquote_plus
 
 import numpy as np
 
-from plainnet.playground.choices import LIMITS
+from plainnet.errors import SettingError, shown
+from plainnet.playground.choices import LIMITS, PARTS
+
+
+class Link(NamedTuple):
+    """What stands behind the # of an address: settings as text, and what a page shows of them."""
+
+    settings: str
+    lesson: str = ""
+    hidden: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The link, without what is hidden."""
+        if not self.lesson:
+            return self.settings
+        return f"lesson={quote(self.lesson)}&{self.settings or 'step=0'}"
+
+
+def parted(text: str) -> Link:
+    """The parts of a link.
+
+    Raises
+    ------
+    SettingError
+        If it hides what the page does not have, or says one thing twice.
+    """
+    settings, said = [], {}
+    for pair in text.rpartition("#")[2].split("&"):
+        name, _, value = pair.partition("=")
+        if name not in ("lesson", "hide"):
+            settings.append(pair)
+        elif name in said:
+            raise SettingError(f"the link has {name} twice")
+        else:
+            said[name] = unquote_plus(value)
+    hidden = [part for part in said.get("hide", "").split(",") if part]
+    for part in hidden:
+        if part not in PARTS:
+            raise SettingError(
+                f"hide: the page has no part {shown(part)}; it has {', '.join(PARTS)}"
+            )
+    return Link("&".join(settings), said.get("lesson", ""), tuple(dict.fromkeys(hidden)))
 
 
 def written(name: str, value: Any) -> str:

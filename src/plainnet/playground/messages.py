@@ -4,7 +4,7 @@ The page sends `{"do": command, ...}`, and the session answers with `{"is": kind
 bring buffers of bytes. Everything that comes from a page is checked here before anyone reads it.
 
 commands    what they bring
-hello       link: the settings of a link; without one, the page is shown what there is
+hello       link: what follows the # of a link; without one, the page is shown what there is
 settings    change: some of the settings; those that may change during training do at once
 begin       nothing: back to the first weights of the same network
 play, pause
@@ -30,22 +30,24 @@ kinds       what they bring
 welcome     choices, version
 examples    names, classes, n_train, image_shape, labels, low, high, notes; points and targets
 network     what `Frames.description` says
-state       settings, link, status, step, shown, every, steps_per_epoch, changes, failed, speed,
-            fixed (data, layers: whether they cannot change)
+state       settings, link, hidden: the parts that are not shown, status, step, shown, every,
+            steps_per_epoch, changes, failed, speed, fixed (data, layers: whether they cannot
+            change)
 frame       see `Frames`; with number, how many it makes; last, the last step; curves, a list of
             points, and curves_from, where they begin
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
 representation  layer, step, share, units: of the first rows, in a plane; the points
-table       name, columns, target, rows, notes: the table that was dropped in
-verdicts    step; verdicts: what the doctor says, the most serious first
+table       name, columns, target, why it is that one, rows: the table that was dropped in
+verdicts    verdicts: what the doctor says, the most serious first
 check_up    step, headline, looked_at, left_out: of a full check-up
-done        name, why: the remedy that was applied, and what it has changed
+done        why: what the remedy that was applied has changed
 lessons     lessons: name and title of each
-lesson      name, title, paragraphs, hints, allowed, conditions, done; of an ended one, name ""
-goal        name, conditions (text, values, met), done, solved_at: checked at the last step
-code        form, step, name, text; why there is none, if text is ""
-file        name, step; the file
+lesson      name, title, paragraphs, hints, allowed, conditions; of an ended one, name ""
+goal        name, conditions (text, values and their kinds, met), done, solved_at: checked at
+            the last step
+code        step, name, text; why there is none, if text is ""
+file        name; the file
 refused     why, and what: the command that could not be obeyed
 """
 

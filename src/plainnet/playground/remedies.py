@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import PlainnetError, SettingError
+from plainnet.errors import PlainnetError, SettingError, counted
 from plainnet.inspection.doctor.verdicts import Verdict
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.playground.building import layers_of
-from plainnet.playground.choices import CHANGEABLE, INITIALIZATIONS
+from plainnet.playground.choices import CHANGEABLE, INITIALIZATIONS, LIMITS
 from plainnet.playground.settings import MOST_CHANGES, Change, LayerSettings, Settings
 from plainnet.playground.training import Training
 
@@ -201,7 +201,7 @@ def _edits(training: Training, then: Network) -> list[Change]:
             place = tuple(map(int, index))
             found.append(Change(training.step, edit=(name, place, float(tensor[index]))))
     if len(training.made) + len(found) > MOST_CHANGES:
-        raise _inexpressible(f"{len(found)} numbers at once")
+        raise _inexpressible(f"{counted(len(found), 'number')} at once")
     return found
 
 
@@ -212,7 +212,12 @@ def _draw(training: Training, found: Remedy) -> None:
         steps = [layer.activation in STEPPED for layer in settings.layers]
         found.changed["initialization"] = "he" if any(steps) else "glorot"
     elif not was_edited(training):
-        found.changed["network_seed"] = settings.network_seed + 1
+        found.changed["network_seed"] = next_seed(settings.network_seed)
+
+
+def next_seed(seed: int) -> int:
+    """The seed after this one; after the largest, the first."""
+    return 0 if seed >= LIMITS["network_seed"].most else seed + 1
 
 
 def _suit_the_weights(training: Training, found: Remedy, verdict: Verdict) -> None:
@@ -256,7 +261,7 @@ def remedy(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     if training.is_given and set(found.changed) - set(CHANGEABLE):
         raise _inexpressible("the layers and first weights of a network that was given")
     why = _apply(session, training, found)
-    session.send({"is": "done", "name": fields["name"], "why": why}, [])
+    session.send({"is": "done", "why": why}, [])
 
 
 def _apply(session: Session, training: Training, found: Remedy) -> str:
@@ -275,7 +280,8 @@ def _apply(session: Session, training: Training, found: Remedy) -> str:
         for change in found.edits[:-1]:
             training.change(change)
         session.change(found.edits[-1])
-        return f"{len(found.edits)} numbers have been corrected."
+        has = "has" if len(found.edits) == 1 else "have"
+        return f"{counted(len(found.edits), 'number')} {has} been corrected."
     checked = Settings().with_changes(found.changed)
     form = {name: getattr(checked, name) for name in found.changed}
     session.change(Change(training.step, settings=form))

@@ -25,7 +25,7 @@ from plainnet.playground.examples import Examples
 from plainnet.playground.findings import as_json
 from plainnet.playground.frames import Frames
 from plainnet.playground.given import Fixed
-from plainnet.playground.lessons import Lesson, Progress
+from plainnet.playground.lessons import Lesson, Progress, link_of, opened
 from plainnet.playground.messages import Message, checked, refusal
 from plainnet.playground.past import Record
 from plainnet.playground.settings import Change, Settings, with_change
@@ -57,6 +57,8 @@ class Session:
         To start from, with `examples`, instead of the network that settings describe.
     lessons : sequence of Lesson
         A teacher's own, which are listed before those that come with the playground.
+    link : str
+        What a page that comes without one is shown first.
 
     Attributes
     ----------
@@ -81,10 +83,11 @@ class Session:
         given: Network | None = None,
         examples: Examples | None = None,
         lessons: Sequence[Lesson] = (),
+        link: str = "",
     ) -> None:
-        self.send = send
-        self.greets = True
-        self.lessons = tuple(lessons)
+        self.send, self.greets = send, True
+        self.lessons, self._link = tuple(lessons), link
+        self.hidden: tuple[str, ...] = ()  # parts of the page, by its link
         self.progress: Progress | None = None
         """Of the lesson that has been begun."""
         self.given, self.own_examples = given, examples
@@ -232,12 +235,11 @@ class Session:
         self.send(
             {"is": "welcome", "choices": choices.as_json(), "version": plainnet.__version__}, []
         )
+        link, self._link = link or self._link, ""
         self._said, self._drawn, self._has_examples = None, self._sent, False
         try:
             if link:
-                settings = Settings.from_link(link)
-                self.awaited = settings if settings.data == "table" else None
-                self.begin(settings)
+                opened(self, link)
         finally:
             if not self._has_examples:
                 self.present()
@@ -347,7 +349,8 @@ class Session:
             {
                 "is": "state",
                 "settings": training.settings.to_json(),
-                "link": settings.to_link(),
+                "link": link_of(self, settings),
+                "hidden": self.hidden,
                 "status": status,
                 "step": training.step,
                 "shown": self.shown.step,
@@ -368,10 +371,9 @@ class Session:
 
     def send_verdicts(self) -> None:
         """What the doctor says, if that has changed."""
-        found = [as_json(verdict) for verdict in self.training.verdicts]
-        if found != self._said:
+        if (found := [as_json(verdict) for verdict in self.training.verdicts]) != self._said:
             self._said = found
-            self.send({"is": "verdicts", "step": self.training.step, "verdicts": found}, [])
+            self.send({"is": "verdicts", "verdicts": found}, [])
 
 
 def _told(error: Exception) -> str:

@@ -23,6 +23,11 @@ MOST_BYTES = 10_000_000
 """Of a file, and of what is packed in it."""
 LONGEST_LINE = 1_000_000
 MOST_COLUMNS, MOST_ROWS = 500, 20_000
+OF_RESULTS = (
+    "survived", "species", "variety", "outcome", "diagnosis", "result", "quality", "churn",
+    "price", "median_house_value", "income",
+)  # fmt: skip
+"""What well-known tables are about: targets where no column has one of the usual names."""
 NAMED = 10
 """How many columns a message names."""
 
@@ -55,8 +60,16 @@ class Table:
             raise SettingError(
                 f"target: {self.name} has no column {wanted!r}; it has {listed(self.columns)}"
             )
-        usual = [name for name in self.columns if name.casefold() in targets.NAMES]
-        return wanted or (usual[0] if len(usual) == 1 else self.columns[-1])
+        return wanted or self.named or self.columns[-1]
+
+    @property
+    def named(self) -> str:
+        """The only column that is named like a target, or ""."""
+        for names in (targets.NAMES, OF_RESULTS):
+            found = [name for name in self.columns if name.casefold() in names]
+            if found:
+                return found[0] if len(found) == 1 else ""
+        return ""
 
 
 def listed(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from plainnet.errors import DataError, SettingError
+from plainnet.errors import DataError, SettingError, counted
 from plainnet.playground import table_files
 from plainnet.playground.building import suited
 from plainnet.playground.datasets import PLACES, in_parts, plane_of, random
@@ -62,6 +62,7 @@ def table(session: Session, fields: dict[str, Any], buffers: Sequence[bytes]) ->
     settings = session.awaited or session.training.settings.with_changes(
         {"data": "table", "target": "", "plane": [], "changes": [], "step": 0}
     )
+    wanted = fields.get("target") or settings.target
     settings, examples = begun_with(settings, read_in, fields.get("target", ""))
     session.begin(settings, examples)
     session.table = read_in
@@ -71,8 +72,8 @@ def table(session: Session, fields: dict[str, Any], buffers: Sequence[bytes]) ->
             "name": read_in.name,
             "columns": read_in.columns,
             "target": settings.target,
+            "why": "" if wanted else "by its name" if read_in.named else "as the last column",
             "rows": len(read_in.cells),
-            "notes": examples.notes,
         },
         [],
     )
@@ -111,8 +112,7 @@ def examples_of(settings: Settings, table: Table | None) -> Examples:
     """
     if table is None:
         raise SettingError(
-            "these settings need a table that is not on this page: drop the file in again: "
-            "drop in the file again"
+            "these settings need a table that is not on this page: drop in the file again"
         )
     name, notes = table.target(settings.target), list(table.notes)
     with READING, warnings.catch_warnings(record=True) as doubts:
@@ -121,7 +121,9 @@ def examples_of(settings: Settings, table: Table | None) -> Examples:
     notes += [str(doubt.message) for doubt in doubts]
     rows, values = np.flatnonzero(told.kept), told.values
     if len(rows) < len(table.cells):
-        notes.append(f"{len(table.cells) - len(rows):,} rows without {name} are left out")
+        left_out = len(table.cells) - len(rows)
+        are = "is" if left_out == 1 else "are"
+        notes.append(f"{counted(left_out, 'row')} without {name} {are} left out")
     if len(rows) > MOST_USED:
         notes.append(f"{MOST_USED:,} of {len(rows):,} rows are used; the data's seed chooses them")
         chosen = np.sort(random(settings, PLACES).permutation(len(rows))[:MOST_USED])

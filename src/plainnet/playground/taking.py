@@ -37,10 +37,8 @@ def code(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     except SettingError as error:
         why = str(error)
     name = "playground.py" if form == "engine" else "playground_by_the_guide.py"
-    session.send(
-        {"is": "code", "form": form, "step": settings.step, "name": name, "text": text, "why": why},
-        [],
-    )
+    content = {"is": "code", "step": settings.step, "name": name, "text": text, "why": why}
+    session.send(content, [])
 
 
 def file(session: Session, fields: dict[str, Any], buffers: Any) -> None:
@@ -64,5 +62,4 @@ def file(session: Session, fields: dict[str, Any], buffers: Any) -> None:
         path = Path(folder) / name
         plainnet.save(network, path, metadata=metadata)
         written = path.read_bytes()
-    content = {"is": "file", "name": name, "step": record.step}
-    session.send(content, [np.frombuffer(written, np.uint8)])
+    session.send({"is": "file", "name": name}, [np.frombuffer(written, np.uint8)])

@@ -138,7 +138,15 @@ def test_hidden_strips_are_not_drawn_and_come_up_to_date(playground) -> None:
     page.wait_for_timeout(300)
     assert page.evaluate(draws) == before
     assert before in ("", "0")
-    page.get_by_role("tab", name="Inside the layers").click()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(draws) == before
+    page.set_viewport_size({"width": 1280, "height": 300})
+    page.evaluate("scrollTo(0, 0)")  # with the tabs far below
+    page.get_by_role("tab", name="Inside the layers").evaluate("tab => tab.click()")
+    page.wait_for_timeout(100)
+    assert page.evaluate(draws) == before
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(draws) not in ("", "0")
     page.locator(".strip-row").first.scroll_into_view_if_needed()
     page.wait_for_function("() => document.querySelector('.gradient-value').textContent !== '0'")
 

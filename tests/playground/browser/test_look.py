@@ -38,7 +38,7 @@ def test_a_recording_has_no_controls_that_change_a_network(recording):
     page = recording
     assert labels(page) == [
         "Start over", "Play", "A step back", "Step that is shown", "A step forward",
-        "Steps a frame", "Test points", "Hard regions", "Accuracy", "Log scale",
+        "Steps per frame", "Test points", "Hard regions", "Accuracy", "Log scale",
     ]  # fmt: skip
     page.locator(".net-unit").nth(3).click()
     numbers = page.locator(".net-inspector data")

@@ -143,7 +143,7 @@ def test_a_table_with_text_columns_is_dropped_in_and_learned(playground):
     assert page.locator(".plane-legend li").all_inner_texts()[0].startswith("no")
     assert session.training.examples.classes == ("no", "yes")
     assert len(session.training.examples.names) == 5  # two numbers, and a column for each town
-    page.get_by_label("Steps a frame").select_option("50")
+    page.get_by_label("Steps per frame").select_option("50")
     press(page, "Play")
     accurate(page, 0.95)
 

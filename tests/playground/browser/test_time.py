@@ -113,13 +113,13 @@ def test_space_plays_but_not_in_fields_and_on_buttons(playground):
 
 def test_a_slow_frame_is_a_single_step(playground):
     page, _ = playground()
-    page.get_by_label("Steps a frame").select_option("slow")
+    page.get_by_label("Steps per frame").select_option("slow")
     press(page, "Play")
     wait_for_step(page, 3)
     press(page, "Pause")
     status(page, "Paused")
     assert place(page)[1] < 20
-    page.get_by_label("Steps a frame").select_option("50")
+    page.get_by_label("Steps per frame").select_option("50")
     press(page, "Play")
     page.wait_for_function(
         "() => Number(document.querySelector('.place').textContent.match(/\\d+$/)[0]) >= 100"
@@ -149,6 +149,9 @@ def test_a_training_that_diverges_says_so(playground):
     )
     press(page, "Play")
     status(page, "Diverged at step")
+    status(page, "start over, go back in time, or change the learning rate")
+    for name in ("Play", "Step", "Epoch", "Train"):
+        assert page.get_by_role("button", name=name, exact=True).is_disabled()
     assert page.get_by_role("button", name="Play", exact=True).is_disabled()
     press(page, "A step back")
     status(page, "where it diverged; training from here drops")

@@ -1,6 +1,6 @@
 // What a recording is of, in words, and how to get the playground itself.
 
-import { h, shown } from "./dom.js";
+import { counted, h, shown } from "./dom.js";
 
 export function aboutRecording(app) {
   const what = h("span", {});
@@ -19,13 +19,13 @@ function trainingInWords({ welcome: { choices }, examples, network, state }) {
   const { settings, step } = state;
   const { names, classes, targets, n_train: nTrain } = examples;
   const nTest = targets.length - nTrain;
-  const data = `${choices.data[settings.data] ?? "Examples"}: ${nTrain} examples for training`
-    + `${nTest ? ` and ${nTest} for testing` : ""}${classes.length
+  const data = `${choices.data[settings.data] ?? "Examples"}: `
+    + `${counted(nTrain, "example")} for training${nTest ? ` and ${nTest} for testing` : ""}${classes.length
       ? `, in ${classes.length} classes` : ""}.`;
   const units = [names.length, ...network.columns.map((column) => column.units)].join("-");
   const activations = new Set(settings.layers.map(({ activation }) => choices.activation[activation]));
   const through = activations.size ? ` (${[...activations].join(", ")})` : "";
   const how = `${choices.optimizer[settings.optimizer]}, learning rate ${
-    shown(settings.learning_rate)}, batches of ${settings.batch_size}, ${step} steps`;
+    shown(settings.learning_rate)}, batches of ${settings.batch_size}, ${counted(step, "step")}`;
   return `${data} Network: ${units} units${through}. Training: ${how}.`;
 }

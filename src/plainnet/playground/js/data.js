@@ -1,7 +1,8 @@
 // The data: which examples there are, what the network sees of them, and a table of one's own.
 
-import { h, newId, select } from "./dom.js";
-import { checkBox, numberField, sliderField } from "./fields.js";
+import { restingRows } from "./allowed.js";
+import { counted, h, newId, select } from "./dom.js";
+import { checkBox, nextSeed, numberField, sliderField } from "./fields.js";
 import { ownTable } from "./owntable.js";
 
 const MADE = ["circle", "xor", "moons", "spirals", "gaussians", "plane", "waves", "hills"];
@@ -26,12 +27,14 @@ export function dataPanel(app) {
     parts.update(app.state.settings);
   };
   app.on("state", update);
+  const kept = restingRows(app, () => parts?.rows ?? []);
   app.on("examples", (examples) => {
     notes.replaceChildren(...examples.notes.map((note) => h("li", {}, note)));
     facts.replaceChildren(...factsOf(examples).map((fact) => h("li", {}, fact)));
     parts?.showColumns(examples.names);
   });
-  return h("section", { class: "panel data" }, h("h2", {}, "Data"), fields, facts, notes);
+  return h("section", { class: "panel data" }, h("h2", {}, "Data"), kept, fields,
+    facts, notes);
 }
 
 // What the examples are, in words.
@@ -40,7 +43,7 @@ function factsOf({ names, classes, targets, n_train: nTrain, image_shape: image 
     all.length > MOST_LISTED ? ` and ${all.length - MOST_LISTED} more` : ""}`;
   const nTest = targets.length - nTrain;
   return [
-    `${nTrain} rows for training${nTest ? `, ${nTest} for testing` : ""}`,
+    `${counted(nTrain, "row")} for training${nTest ? `, ${nTest} for testing` : ""}`,
     `Inputs: ${image ? `images of ${image.join(" × ")} pixels` : listed(names)}`,
     classes.length ? `Classes: ${listed(classes)}` : "Target: a number",
   ];
@@ -67,7 +70,7 @@ function partsOf(app, choices, table) {
   const sample = h("button", {
     type: "button",
     onclick: () => {
-      app.change({ data_seed: (app.state.settings.data_seed + 1) % limits.data_seed.most });
+      app.change({ data_seed: nextSeed(app.state.settings.data_seed, limits.data_seed) });
     },
   }, "New sample");
   const seed = h("div", { class: "row seed" }, numbers.data_seed.row, sample);
@@ -88,7 +91,13 @@ function partsOf(app, choices, table) {
     features.set(settings.features);
     columns.set(settings);
   };
-  return { elements, update, showColumns: columns.show };
+  const rows = [
+    ["data", data.row], ["data", table.zone], ["classes", numbers.classes.row],
+    ["points", numbers.points.row], ["noise", numbers.noise.row],
+    ["test_share", numbers.test_share.row], ["data_seed", seed], ["features", features.row],
+    ["target", table.target], ["plane", columns.row],
+  ];
+  return { elements, rows, update, showColumns: columns.show };
 }
 
 // What the network sees of a point: at least one of these.

@@ -1,6 +1,6 @@
 // The doctor's verdicts as they come true, each with a button that applies its remedy.
 
-import { h, newId } from "./dom.js";
+import { counted, h, newId } from "./dom.js";
 import { layerTitle } from "./strips.js";
 
 const SEVERITY_WORDS = { serious: "Serious", warning: "Warning", note: "Note" };
@@ -64,10 +64,6 @@ function verdictCard(app, verdict, applied) {
   return card;
 }
 
-function findingsInWords({ length }) {
-  return length === 1 ? "1 finding" : `${length} findings`;
-}
-
 export function doctorPanel(app) {
   const id = newId("doctor");
   const heading = h("h2", { id, tabindex: -1 }, "Doctor");
@@ -108,7 +104,8 @@ export function doctorPanel(app) {
     });
     nothing.hidden = verdicts.length > 0;
     list.hidden = !verdicts.length;
-    heading.textContent = verdicts.length ? `Doctor: ${findingsInWords(verdicts)}` : "Doctor";
+    const found = counted(verdicts.length, "finding");
+    heading.textContent = verdicts.length ? `Doctor: ${found}` : "Doctor";
     if (fresh.length) {
       said.textContent = `The doctor says: ${fresh.map((each) => each.title).join("; ")}.`;
     }

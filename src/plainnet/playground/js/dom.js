@@ -39,6 +39,16 @@ export function select(label, options, choose, attributes = {}) {
   return { field, row: h("div", { class: "field" }, h("label", { for: id }, label), field) };
 }
 
+// A number with its noun: 1 row, 2 rows.
+export function counted(n, noun, nouns = `${noun}s`) {
+  return `${n} ${n === 1 ? noun : nouns}`;
+}
+
+// A share of 0 to 1, such as an accuracy: 95%.
+export function percent(share) {
+  return share == null ? "–" : `${shown(100 * share, 3)}%`;
+}
+
 // A number for people: four digits, and a minus sign that is one.
 export function shown(value, digits = 4) {
   if (value == null || Number.isNaN(value)) return "–";

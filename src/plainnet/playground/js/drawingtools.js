@@ -1,5 +1,6 @@
 // The buttons for drawing points: the class that is drawn, the eraser, and Clear.
 
+import { keptByLesson } from "./allowed.js";
 import { h, newId } from "./dom.js";
 import { markIcon } from "./marks.js";
 import { MOST_CLASSES, MOST_POINTS } from "./drawing.js";
@@ -33,7 +34,11 @@ export function drawingTools(app, drawing) {
     words.textContent = drawing.words
       || `${count} of at most ${MOST_POINTS} points. Click or drag; Shift removes.`;
   };
-  app.on("state", ({ fixed }) => { toggle.hidden = Boolean(app.isRecording || fixed?.data); });
+  app.on("state", ({ fixed }) => {
+    toggle.hidden = Boolean(app.isRecording || fixed?.data);
+    toggle.title = keptByLesson(app, "drawn");
+    toggle.disabled = Boolean(toggle.title);
+  });
   app.on("draw points", () => {
     if (!drawing.isOn) drawing.turn(true);
     toggle.scrollIntoView({ block: "nearest" });

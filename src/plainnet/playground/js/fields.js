@@ -53,6 +53,11 @@ function limitsInWords({ least, most, whole }) {
   return `${whole ? "A whole number" : "A number"} from ${shown(least)} to ${shown(most, 10)}`;
 }
 
+// The seed after this one; after the largest, the first.
+export function nextSeed(seed, { least, most }) {
+  return seed >= most ? least : seed + 1;
+}
+
 // The same with a slider, which sends when it is let go.
 export function sliderField(label, limits, send, step = 0.01) {
   const number = numberField(label, limits, send, { step: "any" });

@@ -1,5 +1,6 @@
 // How the network learns. All of it takes effect at once, also during training.
 
+import { restingRows } from "./allowed.js";
 import { h, select, shown } from "./dom.js";
 import { numberField } from "./fields.js";
 
@@ -22,6 +23,7 @@ export function learningPanel(app) {
   const fields = h("div", { class: "fields" });
   const made = h("div", { class: "made" });
   let setters = [];
+  let rows = []; // with the setting of each
   app.on("welcome", ({ choices }) => {
     const change = (name) => (value) => app.change({ [name]: value });
     const choice = (name) => {
@@ -40,12 +42,19 @@ export function learningPanel(app) {
     all.learning_rate.row.firstChild.textContent = "Exact rate";
     setters = Object.entries(all);
     fields.replaceChildren(...setters.map(([, { row }]) => row));
+    rows = setters.map(([name, { row }]) => [settingOf(name), row]);
   });
   app.on("state", ({ settings, changes }) => {
-    for (const [name, { set }] of setters) set(settings[name === "usual" ? "learning_rate" : name]);
+    for (const [name, { set }] of setters) set(settings[settingOf(name)]);
     made.replaceChildren(...changesInWords(changes, app.welcome.choices));
   });
-  return h("section", { class: "panel learning" }, h("h2", {}, "Learning"), fields, made);
+  const kept = restingRows(app, () => rows);
+  return h("section", { class: "panel learning" }, h("h2", {}, "Learning"), kept, fields,
+    made);
+}
+
+function settingOf(name) {
+  return name === "usual" ? "learning_rate" : name;
 }
 
 // A <select> of usual learning rates; another rate is one of its options while it is set.

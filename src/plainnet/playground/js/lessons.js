@@ -1,11 +1,11 @@
 // Lessons: tasks with hints and a goal, which Python checks at each frame of the last step.
 
-import { h, shown } from "./dom.js";
+import { allowedInWords, keptByLesson } from "./allowed.js";
+import { counted, h, percent, shown } from "./dom.js";
 
 export function lessonsPanel(app) {
   const list = h("ul", { class: "lesson-list", "aria-label": "Lessons" });
   const card = h("article", { class: "lesson-card", hidden: true });
-  const said = h("p", { class: "lesson-said", role: "status" });
   const solved = new Set();
   let current = null;
 
@@ -37,32 +37,83 @@ export function lessonsPanel(app) {
     current = lesson.name ? new Card(app, lesson) : null;
     card.hidden = !current;
     card.replaceChildren(...(current ? current.parts : []));
-    said.textContent = "";
     mark();
+    if (app.state) app.emit("state", app.state); // so that each part sees what the lesson keeps
   });
 
   app.on("goal", (goal) => {
     if (goal.name !== current?.name) return;
-    current.update(goal.conditions);
-    if (!goal.done || said.textContent) return;
-    said.textContent = `Solved after ${goal.solved_at} steps.`;
+    current.goal.update(goal.conditions);
+    if (!goal.done || solved.has(goal.name)) return;
     solved.add(goal.name);
     mark();
   });
 
-  return h("section", { class: "lessons" },
+  app.on("select", () => restWeights(app));
+  app.on("state", () => restWeights(app));
+
+  const element = h("section", { class: "lessons" },
     h("div", { class: "lesson-choice" },
       h("h2", {}, "Tasks"),
       h("p", {}, intro),
       list),
-    h("div", { class: "lesson-body" }, card, said));
+    h("div", { class: "lesson-body" }, card));
+  app.on("show task", () => {
+    element.dispatchEvent(new Event("show"));
+    const heading = card.querySelector("h2");
+    heading?.focus({ preventScroll: true });
+    heading?.scrollIntoView({ block: "center" });
+  });
+  return element;
 }
 
-// What a lesson says, and how much of its goal is met.
+// Fields of weights are read only while the lesson keeps them.
+function restWeights(app) {
+  const why = keptByLesson(app, "weights");
+  for (const field of app.root.querySelectorAll(".net-table input")) {
+    if (field.disabled === Boolean(why)) continue;
+    field.disabled = Boolean(why);
+    field.title = why;
+  }
+}
+
+// The lesson that is open, under the bar at the top: its goal, and how much of that is met.
+export function lessonStrip(app) {
+  const title = h("strong", { class: "lesson-title" });
+  const goal = new Goal();
+  const said = h("p", { class: "lesson-said", role: "status" });
+  const strip = h("section", { class: "lesson-strip", "aria-label": "Lesson", hidden: true },
+    title, goal.element, said,
+    h("div", { class: "row" },
+      h("button", { type: "button", class: "lesson-task",
+                    onclick: () => app.emit("show task", true) }, "Show the task"),
+      leaveButton(app)));
+  app.on("lesson", (lesson) => {
+    strip.hidden = !lesson.name;
+    title.textContent = lesson.title ?? "";
+    said.textContent = "";
+    goal.update(lesson.conditions ?? []);
+  });
+  app.on("goal", ({ name, conditions, done, solved_at: step }) => {
+    if (name !== app.lesson?.name) return;
+    goal.update(conditions);
+    if (done && !said.textContent) said.textContent = `Solved after ${counted(step, "step")}.`;
+  });
+  return strip;
+}
+
+function leaveButton(app) {
+  return h("button", {
+    type: "button", title: "Keep the network as it is, and change what you like",
+    onclick: () => app.send("lesson", { name: "" }),
+  }, "Leave the lesson");
+}
+
+// What a lesson says.
 class Card {
-  constructor(app, { name, title, paragraphs, hints, conditions }) {
+  constructor(app, { name, title, paragraphs, hints, allowed, conditions }) {
     this.name = name;
-    this.goal = h("ul", { class: "lesson-goal" });
+    this.goal = new Goal();
     const given = h("ol", { class: "lesson-hints" });
     const more = h("button", { type: "button", onclick: () => {
       given.append(h("li", {}, hints[given.children.length]));
@@ -76,17 +127,29 @@ class Card {
     more.textContent = nextHint();
     const again = h("button", { type: "button", onclick: () => app.send("lesson", { name }) },
       "Begin again");
-    const close = h("button", { type: "button", onclick: () => app.send("lesson", { name: "" }) },
-      "Close");
     this.parts = [
-      h("h2", {}, title),
+      h("h2", { tabindex: -1 }, title),
       ...paragraphs.map((text) => h("p", {}, text)),
       h("h3", {}, "Goal"),
-      this.goal,
+      this.goal.element,
+      h("p", { class: "lesson-allowed" }, allowedInWords(allowed)),
       given,
-      h("div", { class: "row" }, hints.length ? more : null, again, close),
+      h("div", { class: "row" }, hints.length ? more : null, again, leaveButton(app)),
     ];
-    this.update(conditions);
+    this.goal.update(conditions);
+  }
+}
+
+// All digits of whole numbers, such as steps.
+function wholeOr(value) {
+  return Number.isInteger(value) ? value.toLocaleString("en") : shown(value);
+}
+
+// A list of conditions, and which of them are met.
+class Goal {
+  constructor() {
+    this.element = h("ul", { class: "lesson-goal" });
+    this.update([]);
   }
 
   update(conditions) {
@@ -98,15 +161,16 @@ class Card {
         const value = h("span", { class: "lesson-value" });
         return { sign, value, row: h("li", {}, sign, h("span", {}, text), value) };
       });
-      this.goal.replaceChildren(...this.rows.map(({ row }) => row));
+      this.element.replaceChildren(...this.rows.map(({ row }) => row));
     }
-    conditions.forEach(({ met, values }, i) => {
+    conditions.forEach(({ met, values, kinds }, i) => {
       const { sign, value, row } = this.rows[i];
       row.classList.toggle("is-met", met);
       sign.textContent = met ? "✓" : "○";
       sign.setAttribute("aria-label", met ? "met:" : "not met yet:");
-      const now = values.map((each) => shown(each)).join(", ");
-      value.textContent = now && `now ${now}`;
+      const words = { flag: () => null, share: percent, number: wholeOr };
+      const now = values.map((each, j) => words[kinds[j]](each)).filter((each) => each !== null);
+      value.textContent = now.length ? `now ${now.join(", ")}` : "";
     });
   }
 }

@@ -1,7 +1,7 @@
 // The chart of losses or accuracies over steps.
 
 import { colorsOf, Labels, powersOf, ticksOf } from "./canvas.js";
-import { shown } from "./dom.js";
+import { percent, shown } from "./dom.js";
 import { rangeOf, ThinCurve } from "./thinning.js";
 
 export const LOSS_COLUMNS = [1, 2]; // of app.curves
@@ -80,6 +80,7 @@ export class LossChart {
 
   drawAxes(context, { left, top, width, height }, range, toX, toY) {
     const color = this.inks.soft;
+    const written = this.columns === ACCURACY_COLUMNS ? percent : (value) => shown(value, 3);
     context.strokeStyle = this.inks.line;
     context.lineWidth = 1;
     context.beginPath();
@@ -87,7 +88,7 @@ export class LossChart {
       const y = Math.round(toY(value)) + 0.5;
       context.moveTo(left, y);
       context.lineTo(left + width, y);
-      this.labels.draw(context, shown(value, 3), left - 5, y, { align: "right", color });
+      this.labels.draw(context, written(value), left - 5, y, { align: "right", color });
     }
     context.stroke();
     for (const step of ticksOf(0, this.last, 4).filter(Number.isInteger)) {

@@ -1,6 +1,6 @@
 // The losses and accuracies: now, and over the steps so far.
 
-import { h, shown } from "./dom.js";
+import { h, percent, shown } from "./dom.js";
 import { drawnOn } from "./canvas.js";
 import { checkBox } from "./fields.js";
 import { ACCURACY_COLUMNS, LOSS_COLUMNS, LossChart } from "./losschart.js";
@@ -108,7 +108,7 @@ function measuresTable(app) {
         const cell = cells[name][i];
         cell.parentNode.hidden = value === undefined;
         cell.value = value ?? "";
-        cell.textContent = measure === "accuracy" ? asPercent(value) : shown(value);
+        cell.textContent = measure === "accuracy" ? percent(value) : shown(value);
       });
     }
     accuracy.hidden = measures.train.accuracy === undefined;
@@ -116,17 +116,13 @@ function measuresTable(app) {
   return { table, update };
 }
 
-function asPercent(share) {
-  return share == null ? "–" : `${shown(100 * share, 3)}%`;
-}
-
 function measuresInWords([step, ...values], app) {
   const [trainLoss, testLoss, trainAccuracy, testAccuracy] = values;
   const parts = [`loss ${shown(trainLoss)} in training`];
   if (testLoss != null) parts[0] += `, ${shown(testLoss)} in testing`;
   if (app.examples?.classes.length) {
-    parts.push(`accuracy ${asPercent(trainAccuracy)}`);
-    if (testAccuracy != null) parts[1] += ` and ${asPercent(testAccuracy)}`;
+    parts.push(`accuracy ${percent(trainAccuracy)}`);
+    if (testAccuracy != null) parts[1] += ` and ${percent(testAccuracy)}`;
   }
   return `Step ${step}: ${parts.join("; ")}`;
 }

@@ -14,10 +14,11 @@ import { tabs } from "./tabs.js";
 import { stripsPanel } from "./strips.js";
 import { representationsPanel } from "./representations.js";
 import { steppingPanel } from "./stepping.js";
-import { lessonsPanel } from "./lessons.js";
+import { lessonStrip, lessonsPanel } from "./lessons.js";
 import { takeAwayPanel } from "./takeaway.js";
 import { notices } from "./notices.js";
 import { introduction } from "./introduction.js";
+import { followHidden } from "./parts.js";
 
 // Fill `el` with a playground whose session is behind `model`.
 export function render({ model, el }) {
@@ -28,21 +29,22 @@ export function render({ model, el }) {
   const stop = followTheme(root, () => app.emit("theme", root.dataset.theme));
   el.replaceChildren(root);
   root.append(
-    transportBar(app),
+    transportBar(app, lessonStrip(app)),
     notices(app),
     introduction(app),
     h("div", { class: "parts" },
       h("div", { class: "part-data" }, dataPanel(app), learningPanel(app)),
       h("div", { class: "part-network" }, networkView(app), doctorPanel(app)),
       h("div", { class: "part-output" }, planeView(app), lossView(app)),
-      h("div", { class: "part-below" }, tabs("More", {
-        "Inside the layers": stripsPanel(app),
-        Representations: representationsPanel(app),
-        "One example, step by step": steppingPanel(app),
-        Lessons: lessonsPanel(app),
-        "Take away": takeAwayPanel(app),
+      h("div", { class: "part-below" }, tabs(app, "More", {
+        layers: ["Inside the layers", stripsPanel(app)],
+        representations: ["Representations", representationsPanel(app)],
+        example: ["One example, step by step", steppingPanel(app)],
+        lessons: ["Lessons", lessonsPanel(app)],
+        takeaway: ["Take away", takeAwayPanel(app)],
       }))),
   );
+  followHidden(app);
   return () => {
     stop();
     app.close();

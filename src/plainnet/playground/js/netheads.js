@@ -1,6 +1,7 @@
 // What stands above and below a column of the diagram: its size, its layers, and their order.
 
-import { h, newId, select } from "./dom.js";
+import { keptByLesson } from "./allowed.js";
+import { counted, h, newId, select } from "./dom.js";
 import { layerName, shortCode } from "./networds.js";
 
 const NET_MOST_LAYERS = 8; // as in settings.py
@@ -39,6 +40,11 @@ export class NetStructure {
       && layers.every(({ units }, i) => network.columns[i].is_dense
         && network.columns[i].units === units);
     return isDescribed ? "" : NET_CLOSED;
+  }
+
+  // Why they are not to be changed at present, or "".
+  get whyKept() {
+    return this.whyClosed || keptByLesson(this.app, "layers");
   }
 
   change(layers, wanted = null) {
@@ -91,12 +97,12 @@ export function layerCount(app, structure) {
   }, "+");
   app.on("state", () => {
     if (structure.pending) return;
-    const { layers: { length }, whyClosed } = structure;
+    const { layers: { length }, whyClosed, whyKept } = structure;
     count.textContent = whyClosed ? app.network.columns.length - 1 : length;
-    netAllow([less], !whyClosed && length > 0, whyClosed);
+    netAllow([less], !whyKept && length > 0, whyKept);
     const isFull = length >= NET_MOST_LAYERS;
-    netAllow([more], !whyClosed && !isFull,
-      whyClosed || (isFull ? `At most ${NET_MOST_LAYERS}` : ""));
+    netAllow([more], !whyKept && !isFull,
+      whyKept || (isFull ? `At most ${NET_MOST_LAYERS}` : ""));
   });
   return h("div", { class: "field net-count" }, h("span", { class: "net-label" }, "Hidden layers"),
     h("div", { class: "row" }, less, count, more));
@@ -181,10 +187,10 @@ export class HiddenHead {
 
   // ... and the settings, where they describe it.
   update() {
-    const { app, structure, column } = this, { isOpen, whyClosed, layers } = structure;
+    const { app, structure, column } = this, { isOpen, whyKept, layers } = structure;
     const all = [this.title, this.left, this.right, this.gone, this.fewer, this.further,
       this.units, this.activation.field, this.norm, this.dropout.field];
-    netAllow(all, isOpen, whyClosed);
+    netAllow(all, !whyKept, whyKept);
     this.head.classList.toggle("net-closed", !isOpen);
     if (!isOpen) {
       this.activation.field.value = ""; // the code below says what it is
@@ -199,10 +205,10 @@ export class HiddenHead {
       this.dropout.field.append(h("option", { value: kept }, dropout));
     }
     this.dropout.field.value = kept;
-    this.fewer.disabled = units <= 1;
-    this.further.disabled = units >= app.welcome.choices.limits.units.most;
-    this.left.disabled = column === 0;
-    this.right.disabled = column === layers.length - 1;
+    this.fewer.disabled ||= units <= 1;
+    this.further.disabled ||= units >= app.welcome.choices.limits.units.most;
+    this.left.disabled ||= column === 0;
+    this.right.disabled ||= column === layers.length - 1;
   }
 
   // Put the focus on a control, or on the title where that one cannot be used.
@@ -230,17 +236,13 @@ export class PlainHead {
     const { app, column } = this, { network, examples } = app;
     const n = column < 0 ? examples.names.length : network.columns[column].units;
     const isOutput = column === network.columns.length - 1;
-    const what = !isOutput ? "unit" : examples.classes.length ? "class" : "number";
+    const what = !isOutput ? ["unit"] : examples.classes.length ? ["class", "classes"] : ["number"];
     this.title.textContent = column < 0 ? "Inputs" : layerName(network, column);
-    this.said.textContent = column >= 0 ? netCounted(n, what)
+    this.said.textContent = column >= 0 ? counted(n, ...what)
       : examples.image_shape ? examples.image_shape.join(" × ") : String(n);
     if (column < 0) return;
     netShowCode(this.code, network.columns[column], isOutput ? network.loss : null);
   }
-}
-
-function netCounted(n, what) {
-  return n === 1 ? `1 ${what}` : `${n} ${what}${what.endsWith("s") ? "es" : "s"}`;
 }
 
 // A long name such as SoftmaxCrossEntropy may break before a capital.

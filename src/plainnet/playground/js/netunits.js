@@ -1,7 +1,7 @@
 // The units of the diagram as buttons over the picture: to look at, to move among, to reorder.
 
 import { classRGB, css } from "./colors.js";
-import { h, shown } from "./dom.js";
+import { counted, h, shown } from "./dom.js";
 import { hasTensor, inputNames, outputName, unitName } from "./networds.js";
 import { nearestUnit } from "./netshape.js";
 
@@ -160,7 +160,7 @@ export class NetUnits {
       parts.push(`bias ${shown(app.element(`${name}.b`, [unit], frame.parameters), 2)}`);
     }
     const n = column ? app.network.columns[column - 1].units : app.examples.names.length;
-    parts.push(`${n} input${n === 1 ? "" : "s"}`);
+    parts.push(counted(n, "input"));
     return parts.join(", ");
   }
 

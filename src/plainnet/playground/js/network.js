@@ -1,6 +1,8 @@
 // The middle of the page: the network as a diagram that is live, and that one can change.
 
+import { keptByLesson } from "./allowed.js";
 import { h, select, shown } from "./dom.js";
+import { nextSeed } from "./fields.js";
 import { Inspector } from "./inspector.js";
 import { NetworkPicture } from "./netcanvas.js";
 import { HiddenHead, PlainHead, layerCount } from "./netheads.js";
@@ -29,7 +31,10 @@ function networkSettings(app, structure) {
   });
   const anew = h("button", {
     type: "button", title: "Draw other first weights",
-    onclick: () => app.change({ network_seed: Math.floor(Math.random() * 10000) }),
+    onclick: () => {
+      const { limits } = app.welcome.choices;
+      app.change({ network_seed: nextSeed(app.state.settings.network_seed, limits.network_seed) });
+    },
   }, "New weights");
   const offer = ({ field }, options) => field.replaceChildren(
     ...Object.entries(options).map(([value, text]) => h("option", { value }, text)));
@@ -45,8 +50,14 @@ function networkSettings(app, structure) {
     loss.field.value = isGiven ? "" : settings.loss;
     if (document.activeElement !== seed) seed.value = settings.network_seed;
     if (structure.pending) return;
-    netAllow([start.field, seed, anew], structure.isOpen, structure.whyClosed);
-    netAllow([loss.field], !isGiven, isGiven ? structure.whyClosed : "");
+    seed.max = choices.limits.network_seed.most;
+    const allow = (controls, name, isOpen) => {
+      const why = isOpen ? keptByLesson(app, name) : structure.whyClosed;
+      netAllow(controls, !why, why);
+    };
+    allow([start.field], "initialization", structure.isOpen);
+    allow([seed, anew], "network_seed", structure.isOpen);
+    allow([loss.field], "loss", !isGiven);
   };
   app.on("state", update);
   app.on("refused", update);
@@ -331,7 +342,7 @@ class NetDiagram {
       mark(null);
     };
     head.title.addEventListener("pointerdown", (event) => {
-      if (event.button || !this.structure.isOpen) return;
+      if (event.button || this.structure.whyKept) return;
       from = event.clientX;
       head.title.setPointerCapture(event.pointerId);
     });

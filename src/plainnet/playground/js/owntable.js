@@ -1,10 +1,16 @@
 // A table of one's own: a CSV file that is chosen or dropped anywhere on the playground.
 
-import { h, newId, select } from "./dom.js";
+import { keptByLesson } from "./allowed.js";
+import { counted, h, newId, select } from "./dom.js";
 
 export function ownTable(app) {
   const send = async (file) => {
     if (!file) return;
+    const why = keptByLesson(app, "data");
+    if (why) {
+      said.textContent = `${why}: no table now.`;
+      return;
+    }
     said.textContent = `Reading ${file.name} …`;
     app.send("table", { name: file.name.slice(-200), target: "" }, [await file.arrayBuffer()]);
   };
@@ -22,8 +28,9 @@ export function ownTable(app) {
   acceptDrops(app.root, zone, send);
 
   const target = h("div", {});
-  app.on("table", ({ name, columns, target: chosen, rows }) => {
-    said.textContent = `${name}: ${rows} rows`;
+  app.on("table", ({ name, columns, target: chosen, why, rows }) => {
+    said.textContent = `${name}: ${counted(rows, "row")}. `
+      + `The network is to predict ${chosen}${why ? `, chosen ${why}` : ""}.`;
     const options = Object.fromEntries(columns.map((each) => [each, each]));
     const { field, row } = select("Column to predict", options,
       (value) => app.change({ target: value, plane: [] }));

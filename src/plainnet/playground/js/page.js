@@ -1,6 +1,7 @@
 // The page of `plainnet playground`: the view over a WebSocket, with the settings in the address.
 
 import { SocketModel } from "./socket.js";
+import { wholeLink } from "./parts.js";
 import { render } from "./main.js";
 import { spacePlays } from "./transport.js";
 
@@ -13,7 +14,8 @@ function openPage(el) {
     if (content.is === "welcome") names = content.choices.data;
     if (content.is !== "state") return;
     clearTimeout(waiting); // browsers allow few changes of the address a second
-    waiting = setTimeout(() => history.replaceState(null, "", `#${content.link}`), 250);
+    const link = wholeLink(content.link, content.hidden);
+    waiting = setTimeout(() => history.replaceState(null, "", `#${link}`), 250);
     document.title = `${names[content.settings.data] ?? "Your data"} · plainnet playground`;
   });
   render({ model, el });

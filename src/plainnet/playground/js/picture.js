@@ -1,7 +1,7 @@
 // One picture of what the page shows: network, plane and losses, and a caption beneath.
 
 import { css, paperOf } from "./colors.js";
-import { shown } from "./dom.js";
+import { percent, shown } from "./dom.js";
 
 const SCALE = 2; // pixels of the picture for one of the page
 const ROOM = 16;
@@ -101,13 +101,13 @@ function captionOf(app) {
   const numbers = Object.entries({ train: "training", test: "testing" }).flatMap(([rows, word]) => {
     const { loss, accuracy } = measures[rows] ?? {};
     if (loss === undefined) return [];
-    const share = accuracy == null ? "" : `, accuracy ${shown(accuracy)}`;
+    const share = accuracy == null ? "" : `, accuracy ${percent(accuracy)}`;
     return [`${word}: loss ${shown(loss)}${share}`];
   });
   return [
     `${choices.data[settings.data]}, ${hidden}, ${choices.optimizer[settings.optimizer]} `
       + `at ${shown(settings.learning_rate)}, step ${app.frame?.step ?? 0}`,
     numbers.join("; "),
-    "plainnet playground",
+    `plainnet playground ${app.welcome.version}`,
   ];
 }

@@ -144,8 +144,7 @@ export class RecordingModel {
       recording.activation), own, k);
     const curves = recording.curves;
     const content = {
-      is: "frame", step: frame.step, epoch: frame.epoch, batch_loss: frame.batch_loss,
-      measures: frame.measures, sizes: frame.dead.map((units) => ({ dead_units: units })), curves, curves_from: 0,
+      is: "frame", step: frame.step, epoch: frame.epoch, measures: frame.measures, sizes: frame.dead.map((units) => ({ dead_units: units })), curves, curves_from: 0,
       last: this.frames.at(-1).step,
     };
     const none = new Float32Array(parameters.length).fill(NaN);

@@ -1,6 +1,6 @@
 // What each layer makes of the examples: its outputs for them, as points of a plane.
 
-import { h, select, shown } from "./dom.js";
+import { h, percent, select } from "./dom.js";
 import { AXIS_FONT, colorsOf, drawnOn } from "./canvas.js";
 import { drawExample } from "./marks.js";
 import { layerName } from "./networds.js";
@@ -13,7 +13,9 @@ const OF_NUMBERS = "The last hidden layer has done its work when the targets cha
 const FRAME = { left: 10, top: 22, bottom: 22 }; // pixels around the points
 
 export function representationsPanel(app) {
-  const canvas = h("canvas", { class: "representation-canvas", role: "img" });
+  const canvas = h("canvas", {
+    class: "representation-canvas", role: "img", "aria-label": "Nothing is drawn yet",
+  });
   const meaning = h("p", {});
   const words = h("p", { class: "representation-words" });
   const choice = select("Outputs of", {}, () => ask());
@@ -67,7 +69,7 @@ export function representationsPanel(app) {
 function inWords({ units, share, step }) {
   if (units <= 2) return `Step ${step}. The axes are the ${units === 1 ? "number" : "two numbers"}.`;
   return `Step ${step}. The axes are the first two principal components of ${units} numbers; `
-    + `they have ${shown(100 * share, 3)} % of the variance.`;
+    + `they have ${percent(share)} of the variance.`;
 }
 
 function drawRepresentation(app, { points, units }, context, width, height) {

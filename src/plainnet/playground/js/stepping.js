@@ -1,6 +1,6 @@
 // One example step by step: which one, whose numbers these are, and the walk itself.
 
-import { h, newId } from "./dom.js";
+import { counted, h, newId } from "./dom.js";
 import { Walk } from "./step-walk.js";
 
 const STEP_INTRODUCTION = "Follow one example through the network: every number forward to the "
@@ -73,7 +73,7 @@ function tracedSentence(traced) {
   const { step, row, inputs, inputs_left: left, target, predicted, loss } = traced;
   const kind = traced.is_test ? "test" : "training";
   const which = row == null ? "A point of the plane" : `Example ${row} (${kind})`;
-  const when = step ? `after ${step} step${step === 1 ? "" : "s"} of training` : "before training";
+  const when = step ? `after ${counted(step, "step")} of training` : "before training";
   const values = inputs.map(({ name, text }) => `${name} = ${text}`);
   if (left) values.push(`and ${left} more inputs`);
   const outcome = [`predicted ${predicted}`];

@@ -1,7 +1,7 @@
 // Activations, gradients and updates of each layer as small histograms, with the numbers beside.
 
 import { isDark } from "./colors.js";
-import { h, newId, s, shown } from "./dom.js";
+import { counted, h, newId, s, shown } from "./dom.js";
 
 const STRIP_KINDS = ["activations", "gradients", "updates"];
 const STRIP_TITLES = ["Activations", "Gradients", "Updates"];
@@ -30,7 +30,7 @@ function alongDecades(value, least, most) {
 // Of some units, how many are dead or saturated.
 function unitsInWords(share, units, what) {
   const n = Math.round(share * units);
-  return `${n} of ${units} units ${n === 1 ? "is" : "are"} ${what}`;
+  return `${n} of ${counted(units, "unit")} ${n === 1 ? "is" : "are"} ${what}`;
 }
 
 function histogramCell(title) {
@@ -163,8 +163,12 @@ export function stripsPanel(app) {
     ? ["#7db4f0", "#f0a040", "#6fd09a"] : ["#2569be", "#b35c00", "#1b6e3c"]);
 
   function draw() {
+    if (isSeen) drawNow();
+  }
+
+  function drawNow() {
     const frame = app.frame;
-    if (!frame || frame.sizes.length !== rows.length || !isSeen) return;
+    if (!frame || frame.sizes.length !== rows.length) return;
     const colors = colorsOf();
     rows.forEach((row) => row.update(frame, kept, colors));
     gradients.forEach((bar, i) => bar.update(frame.sizes[i].gradients.rms));
@@ -193,6 +197,11 @@ export function stripsPanel(app) {
       row.element.scrollIntoView({ block: "center" });
     }
   });
+  const beforePrint = () => { // paper shows what is not in the window as well
+    if (!element.isConnected) removeEventListener("beforeprint", beforePrint);
+    else if (element.checkVisibility()) drawNow();
+  };
+  addEventListener("beforeprint", beforePrint);
   new IntersectionObserver((entries) => {
     isSeen = entries[entries.length - 1].isIntersecting;
     draw();

@@ -1,6 +1,8 @@
 // What one takes away: a link, Python code, the network as a file, and a picture.
 
 import { h, newId } from "./dom.js";
+import { checkBox } from "./fields.js";
+import { wholeLink } from "./parts.js";
 import { pictureOf } from "./picture.js";
 
 export function takeAwayPanel(app) {
@@ -43,12 +45,34 @@ function linkPart(app) {
   // In a notebook the page's own address leads nowhere: the settings alone are what counts.
   const own = location.protocol.startsWith("http") && document.querySelector(".plainnet-page");
   const address = own ? `${location.origin}${location.pathname}` : "";
-  app.on("state", ({ link }) => { field.value = `${address}#${link}`; });
+  let hidden = []; // from whoever opens the link
+  let checks = [];
+  const write = () => { field.value = `${address}#${wholeLink(app.state.link, hidden)}`; };
+  const mark = () => checks.forEach(({ name, box }) => { box.checked = hidden.includes(name); });
+  const boxes = h("fieldset", { class: "take-parts" });
+  app.on("welcome", ({ choices }) => {
+    checks = Object.entries(choices.parts).map(([name, words]) => {
+      const { field: box, row } = checkBox(words, false, () => {
+        hidden = checks.filter((each) => each.box.checked).map((each) => each.name);
+        write();
+      });
+      return { name, box, row };
+    });
+    mark();
+    boxes.replaceChildren(h("legend", {}, "For a class, the link can hide"),
+      ...checks.map(({ row }) => row));
+  });
+  app.on("parts", (now) => {
+    hidden = now;
+    mark();
+  });
+  app.on("state", write);
   return takePart("Link",
-    "All settings, every change by hand, and the step. Whoever opens it in a playground trains the "
+    "All settings, every change by hand, the step, and the lesson that is open. Whoever opens it in a playground trains the "
     + "same network again, up to the same numbers.",
     h("label", { for: id, class: "visually-hidden" }, "Link to these settings"),
-    h("div", { class: "row" }, field, copyButton("Copy link", () => field.value, field)));
+    h("div", { class: "row" }, field, copyButton("Copy link", () => field.value, field)),
+    boxes);
 }
 
 function codePart(app) {

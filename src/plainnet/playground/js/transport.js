@@ -20,11 +20,16 @@ export function spacePlays(app) {
   });
 }
 
-export function transportBar(app) {
+// On narrow pages only the buttons, where one is, and `beneath` stay in view.
+export function transportBar(app, beneath = null) {
   const button = (text, onclick, attributes) =>
     h("button", { type: "button", onclick, ...attributes }, text);
   const toggle = () => app.send(isPlaying(app) ? "pause" : "play");
   const play = button("Play", toggle, { class: "primary play" });
+  const step = button("Step", () => app.send("advance", { steps: 1 }), { title: "Train one step" });
+  const epoch = button("Epoch", () => app.send("advance", { epochs: 1 }),
+    { title: "Train one epoch" });
+  const train = h("button", { type: "submit" }, "Train");
   const status = h("div", { class: "status", role: "status" });
   const place = h("div", { class: "place" }); // not announced: it changes with every frame
   const time = timeline(app);
@@ -33,48 +38,49 @@ export function transportBar(app) {
     if (event.key !== " " || event.defaultPrevented || event.target.closest(TYPED_IN)) return;
     event.preventDefault();
     event.stopPropagation();
-    toggle();
+    if (!play.disabled) toggle();
   };
   app.root.addEventListener("keydown", app.onKey);
 
   app.on("state", (state) => {
     play.textContent = isPlaying(app) ? "Pause" : "Play";
-    play.disabled = state.status === "failed" && state.shown >= state.step;
-    const words = statusInWords(state, app.isRecording);
+    const ended = app.isRecording ? "" : endInWords(state, app.welcome.choices.limits.step.most);
+    for (const each of [play, step, epoch, train]) each.disabled = Boolean(ended);
+    const words = ended || statusInWords(state, app.isRecording);
     if (status.textContent !== words) status.textContent = status.title = words;
     status.classList.toggle("bad", Boolean(state.failed));
   });
-  app.on("frame", ({ epoch, step }) => { place.textContent = `Epoch ${epoch}, step ${step}`; });
-  const training = [
-    button("Step", () => app.send("advance", { steps: 1 }), { title: "Train one step" }),
-    button("Epoch", () => app.send("advance", { epochs: 1 }), { title: "Train one epoch" }),
-    epochsField(app),
-  ];
+  app.on("frame", (frame) => {
+    place.textContent = `Epoch ${frame.epoch}, step ${frame.step}`;
+  });
   return h("header", { class: "transport" },
-    h("div", { class: "row" },
-      button("Start over", () => app.send("begin"), { title: "Back to the first weights" }), play,
-      app.isRecording ? null : training),
-    time, h("div", { class: "told" }, place, status), speedField(app));
+    h("div", { class: "transport-main" },
+      h("div", { class: "row" },
+        button("Start over", () => app.send("begin"), { title: "Back to the first weights" }), play,
+        app.isRecording ? null : [step, epoch]),
+      h("div", { class: "told" }, place, status), beneath),
+    h("div", { class: "transport-more" },
+      app.isRecording ? null : epochsField(app, train), time, speedField(app)));
 }
 
 // "Train 10 epochs", with the number a field.
-function epochsField(app) {
+function epochsField(app, train) {
   const row = h("form", { class: "row epochs" });
   app.on("welcome", ({ choices }) => {
     let epochs = 10;
     const number = numberField("Epochs", choices.limits.epochs, (value) => { epochs = value; });
     number.set(epochs);
-    row.replaceChildren(number.row, h("button", { type: "submit" }, "Train"));
+    row.replaceChildren(number.row, train);
     row.onsubmit = (event) => {
       event.preventDefault();
-      if (number.isRight()) app.send("advance", { epochs });
+      if (number.isRight() && !train.disabled) app.send("advance", { epochs });
     };
   });
   return row;
 }
 
 function speedField(app) {
-  const { field, row } = select("Steps a frame", {}, (value) => {
+  const { field, row } = select("Steps per frame", {}, (value) => {
     app.pace = value === "slow" ? SLOW : 0;
     app.send("speed", { steps: value === "slow" ? 1 : Number(value) });
   });
@@ -92,6 +98,17 @@ function speedField(app) {
   return row;
 }
 
+// Why training cannot go on from the step that is shown, and what helps; or "".
+function endInWords({ step, shown: now, failed, status }, most) {
+  if (failed && now >= step) {
+    return `Diverged at step ${step}: start over, go back in time, or change the learning rate`;
+  }
+  if (now >= most && status === "paused") {
+    return `Step ${most.toLocaleString("en")} is the last: start over, or go back in time`;
+  }
+  return "";
+}
+
 function statusInWords({ status, step, shown: now, failed }, isRecording) {
   if (status === "playing") return "Playing";
   if (status === "replaying") return "Replaying the steps up to here";
@@ -100,6 +117,5 @@ function statusInWords({ status, step, shown: now, failed }, isRecording) {
     const diverged = failed ? ", where it diverged" : "";
     return `Step ${now} of ${step}${diverged}; training from here drops the rest`;
   }
-  if (failed) return `Diverged at step ${step}`;
   return step ? "Paused" : "Ready: press Play";
 }
