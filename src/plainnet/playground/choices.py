@@ -127,6 +127,14 @@ CHANGEABLE = (
 )
 """The settings that may change during training; any other begins it anew."""
 
+OF_DATA = (
+    "data", "classes", "points", "noise", "test_share", "data_seed", "drawn", "target", "features",
+    "plane",
+)  # fmt: skip
+"""Those that the examples follow from."""
+OF_NETWORK = "layers", "initialization", "loss", "network_seed"
+"""Those that the first weights follow from, unless a network was given."""
+
 
 def as_json() -> dict[str, Any]:
     """All of it, for the page."""

@@ -176,10 +176,15 @@ def recording_of(training: Training, most: int) -> dict[str, Any]:
 
 
 def chosen(past: Past, most: int) -> list[Record]:
-    """At most so many of the records: the first, the last, and more of the early ones."""
+    """At most so many of the records: the first, the last, and more of the early ones.
+
+    Those since a unit was removed: the page has one network.
+    """
+    last = past.last
+    assert last is not None  # a training records its start
     records = [past.records[step] for step in sorted(past.records)]
-    if past.last is not None and records[-1] is not past.last:
-        records.append(past.last)
+    records = [each for each in records if each.network is last.network and each is not last]
+    records.append(last)
     n = len(records)
     if n <= most:
         return records

@@ -13,6 +13,7 @@ speed       steps: how many lie between two frames
 show        step: look at a recorded step
 edit        tensor, index, value: change one number
 move        layer, start, end: give a unit another place
+remove      layer, unit: take a unit away; the others stay as they are
 drawn       nothing: the page has drawn a frame and can take another
 explain     row, or point of the plane: the example to walk through; see `stepping`
 line        array, index: how this number of that walk is computed
@@ -119,6 +120,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "show": {"step": whole(0, MOST_STEPS)},
     "edit": {"tensor": text(), "index": _INDEX, "value": number},
     "move": {"layer": text(), "start": whole(0, 1000), "end": whole(0, 1000)},
+    "remove": {"layer": text(), "unit": whole(0, 1000)},
     "drawn": {},
     "lessons": {},
     "lesson": {"name": text()},
