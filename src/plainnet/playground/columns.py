@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -71,19 +72,25 @@ def columns_of(signals: list[Signal], rows: int) -> list[Column]:
 
 def tensors_of(network: Network) -> list[dict[str, Any]]:
     """Where each tensor's elements lie in the vector: start + sum of index * stride."""
-    size = network.parameters.itemsize
-    first = network.parameters.__array_interface__["data"][0]
-    found = []
-    for name, view in network.tensors.items():
-        found.append(
-            {
-                "name": name,
-                "shape": list(view.shape),
-                "start": (view.__array_interface__["data"][0] - first) // size,
-                "strides": [stride // size for stride in view.strides],
-            }
-        )
-    return found
+    return _laid_out(network.tensors, network.parameters)
+
+
+def state_tensors_of(network: Network) -> list[dict[str, Any]]:
+    """The same for the running state."""
+    return _laid_out(network.state_tensors, network.state)
+
+
+def _laid_out(tensors: Mapping[str, Array], vector: Array) -> list[dict[str, Any]]:
+    size, first = vector.itemsize, vector.__array_interface__["data"][0]
+    return [
+        {
+            "name": name,
+            "shape": list(view.shape),
+            "start": (view.__array_interface__["data"][0] - first) // size,
+            "strides": [stride // size for stride in view.strides],
+        }
+        for name, view in tensors.items()
+    ]
 
 
 def places_of(network: Network) -> dict[str, Array]:

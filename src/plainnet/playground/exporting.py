@@ -39,7 +39,7 @@ from plainnet.layers.containers.sequential import Sequential
 from plainnet.losses import Focal, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
 from plainnet.playground import assets, choices
-from plainnet.playground.columns import tensors_of
+from plainnet.playground.columns import state_tensors_of, tensors_of
 from plainnet.playground.datasets import examples_of
 from plainnet.playground.frames import SIDE, Frames, finite
 from plainnet.playground.past import Past, Record
@@ -226,11 +226,7 @@ def as_data(network: Network) -> list[dict[str, Any]]:
     if not isinstance(network.body, Sequential):
         raise SettingError("a Graph cannot be exported: the page's forward pass knows a sequence")
     starts = {each["name"]: each["start"] for each in tensors_of(network)}
-    first = network.state.__array_interface__["data"][0]
-    states = {
-        name: (view.__array_interface__["data"][0] - first) // network.state.itemsize
-        for name, view in network.state_tensors.items()
-    }
+    states = {each["name"]: each["start"] for each in state_tensors_of(network)}
     return [{"name": each.name, "op": _op(each, starts, states)} for each in network.layers]
 
 

@@ -29,7 +29,8 @@ page        nothing: the training so far as a page that replays it
 
 kinds       what they bring
 welcome     choices, version
-examples    names, classes, n_train, image_shape, labels, low, high, notes; points and targets
+examples    names, classes, n_train, image_shape, mean_image, labels, low, high, notes; points and
+            targets
 network     what `Frames.description` says
 state       settings, link, status, step, shown, every, steps_per_epoch, changes, failed, speed,
             fixed

@@ -25,6 +25,8 @@ from plainnet.playground.choices import (
     INITIALIZATIONS,
     LIMITS,
     LOSSES,
+    MOST_DRAWN,
+    MOST_LAYERS,
     OPTIMIZERS,
     SCHEDULES,
     Range,
@@ -244,7 +246,8 @@ def _list(name: str, value: Any, most: int) -> list[Any]:
 
 
 def _layers(name: str, value: Any) -> tuple[LayerSettings, ...]:
-    return tuple(_layer(f"layers[{i}]", each) for i, each in enumerate(_list(name, value, MOST)))
+    layers = _list(name, value, MOST_LAYERS)
+    return tuple(_layer(f"layers[{i}]", each) for i, each in enumerate(layers))
 
 
 def _layer(name: str, value: Any) -> LayerSettings:
@@ -346,9 +349,6 @@ def _changed_settings(form: Any) -> dict[str, Any]:
     return {name: CHECKS[name](name, value) for name, value in form.items()}
 
 
-MOST = 8
-"""Hidden layers."""
-MOST_DRAWN = 500
 MOST_CHANGES = 200
 LONGEST_NAME = 200
 SURROGATES = re.compile("[\ud800-\udfff]")

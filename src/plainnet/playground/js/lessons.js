@@ -51,7 +51,7 @@ export function lessonsPanel(app) {
   });
 
   return h("section", { class: "lessons" },
-    h("div", { class: "lesson-choice" },
+    h("div", {},
       h("h2", {}, "Tasks"),
       h("p", {}, intro),
       list),

@@ -65,7 +65,8 @@ export function representationsPanel(app) {
 }
 
 function inWords({ units, share, step }) {
-  if (units <= 2) return `Step ${step}. The axes are the ${units === 1 ? "number" : "two numbers"}.`;
+  const what = units === 1 ? "number" : "two numbers";
+  if (units <= 2) return `Step ${step}. The axes are the ${what}.`;
   return `Step ${step}. The axes are the first two principal components of ${units} numbers; `
     + `they have ${shown(100 * share, 3)} % of the variance.`;
 }
