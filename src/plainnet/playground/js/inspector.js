@@ -109,8 +109,8 @@ export class Inspector {
   stateRow(tensor, index) {
     const name = pythonName(tensor, index), said = shortName(tensor).replaceAll("_", " ");
     return new StateRow(this.app, name, tensor, index, [
-      h("th", { scope: "row", title: "of the batches so far; for predictions" }, said),
-      this.codeCell(name, tensor, index),
+      h("th", { scope: "row", class: "net-long", title: `${name}, for predictions` }, said),
+      h("td", { class: "net-code" }),
     ]);
   }
 
