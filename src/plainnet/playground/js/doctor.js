@@ -1,7 +1,7 @@
 // The doctor's verdicts as they come true, each with a button that applies its remedy.
 
 import { h, newId } from "./dom.js";
-import { layerName } from "./networds.js";
+import { layerName } from "./network-words.js";
 
 const SEVERITY_WORDS = { serious: "Serious", warning: "Warning", note: "Note" };
 

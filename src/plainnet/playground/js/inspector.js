@@ -1,10 +1,10 @@
 // The numbers of the unit or the weight that is looked at, to read and to change.
 
 import { h, shown } from "./dom.js";
-import { ParameterRow, RecordedRow, StateRow } from "./netfield.js";
+import { ParameterRow, RecordedRow, StateRow } from "./network-fields.js";
 import { canRemoveUnit } from "./network-order.js";
-import { columnOfTensor, extrasOf, hasTensor, parametersOf } from "./networds.js";
-import { pythonName, shortCode, shortName, sourceSymbol, unitName } from "./networds.js";
+import { columnOfTensor, extrasOf, hasTensor, parametersOf } from "./network-words.js";
+import { pythonName, shortCode, shortName, sourceSymbol, unitName } from "./network-words.js";
 
 const NET_MOST_TERMS = 6; // of a formula that is written out
 const NET_SOON = 100; // milliseconds between two updates of a long table during training

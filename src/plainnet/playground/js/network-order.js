@@ -1,6 +1,6 @@
 // Another order of units and layers, and units that go.
 
-import { columnOfTensor } from "./networds.js";
+import { columnOfTensor } from "./network-words.js";
 
 // Whether the units of a column can change their places, or be removed.
 function hasOwnUnits({ isRecording, network }, column) {

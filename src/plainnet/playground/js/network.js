@@ -2,11 +2,11 @@
 
 import { h, shown } from "./dom.js";
 import { Inspector } from "./inspector.js";
-import { NetworkPicture } from "./netcanvas.js";
-import { HiddenHead, PlainHead } from "./netheads.js";
-import { diagramShape } from "./netshape.js";
-import { NetUnits } from "./netunits.js";
-import { hasTensor, layerName, parametersOf, pythonName, unitName } from "./networds.js";
+import { NetworkPicture } from "./network-picture.js";
+import { HiddenHead, PlainHead } from "./network-heads.js";
+import { diagramShape } from "./network-shape.js";
+import { NetUnits } from "./network-units.js";
+import { hasTensor, layerName, parametersOf, pythonName, unitName } from "./network-words.js";
 import { dragLayer, moveUnit, removeUnit } from "./network-order.js";
 import { scrolled } from "./network-scroll.js";
 import { networkLegend, networkSettings } from "./network-settings.js";

@@ -3,7 +3,7 @@
 import { h, select, shown } from "./dom.js";
 import { AXIS_FONT, colorsOf, drawnOn } from "./canvas.js";
 import { drawExample } from "./marks.js";
-import { layerName } from "./networds.js";
+import { layerName } from "./network-words.js";
 
 const INPUTS = "inputs";
 const OF_CLASSES = "The last hidden layer has done its work when straight lines can separate the "

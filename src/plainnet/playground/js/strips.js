@@ -2,7 +2,7 @@
 
 import { isDark } from "./colors.js";
 import { h, newId, s, shown } from "./dom.js";
-import { layerName } from "./networds.js";
+import { layerName } from "./network-words.js";
 
 const STRIP_KINDS = ["activations", "gradients", "updates"];
 const STRIP_TITLES = ["Activations", "Gradients", "Updates"];

@@ -2,7 +2,7 @@
 
 import { h, newId, select } from "./dom.js";
 import { netAllow } from "./network-structure.js";
-import { layerName, lossInWords, shortCode } from "./networds.js";
+import { layerName, lossInWords, shortCode } from "./network-words.js";
 
 const NET_DROPOUTS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 

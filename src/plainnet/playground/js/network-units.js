@@ -2,8 +2,8 @@
 
 import { classRGB, css } from "./colors.js";
 import { h, shown } from "./dom.js";
-import { hasTensor, inputNames, outputName, unitName } from "./networds.js";
-import { nearestUnit } from "./netshape.js";
+import { hasTensor, inputNames, outputName, unitName } from "./network-words.js";
+import { nearestUnit } from "./network-shape.js";
 
 const NET_DRAG = 6; // pixels after which a press is a drag
 

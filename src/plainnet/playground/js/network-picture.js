@@ -4,7 +4,7 @@ import { TILE } from "./app.js";
 import { colorsOf } from "./canvas.js";
 import { grayTable, paperOf, signedTable } from "./colors.js";
 import { h } from "./dom.js";
-import { NetLinks } from "./netlinks.js";
+import { NetLinks } from "./network-links.js";
 
 const NET_ACROSS = 16; // tiles in a row of the sheet from which they are drawn
 

@@ -1,6 +1,6 @@
 // The links of a network's diagram: which are drawn, how they look, which is under the mouse.
 
-import { linkEnd, linkStart } from "./netshape.js";
+import { linkEnd, linkStart } from "./network-shape.js";
 
 const NET_MOST_LINKS = 1500; // of the whole diagram
 const NET_OF_PIXELS = 2; // of a unit that sees the pixels of an image
