@@ -320,8 +320,34 @@ def test_a_link_leads_to_the_same_bits(open_page, commands):
         each.close()
 
 
-def test_a_change_while_it_plays_is_told_at_once(open_page):
+def test_a_unit_is_removed_and_is_there_again_back_in_time(open_page):
     page = open_page(SMALL)
+    page.train(steps=9)
+    page.ask("remove", layer="0.dense", unit=3)
+    page.train(steps=5)
+    units = [column["units"] for column in page.last("network")["columns"]]
+    assert units == [4, 4, 3]
+    assert page.settle()["settings"]["layers"][0]["units"] == 4
+    link, after = page.settle()["link"], bits(page)
+    told = page.ask("show", step=8)
+    assert [each["is"] for each in told[:3]] == ["network", "frame", "state"]
+    assert told[0]["columns"][0]["units"] == told[2]["settings"]["layers"][0]["units"] == 5
+    assert page.ask("show", step=12)[0]["columns"][0]["units"] == 4
+    page.ask("settings", change={"noise": 0.3})
+    assert page.settle()["settings"]["layers"][0]["units"] == 4
+    other = open_page(link)
+    other.settle()
+    assert bits(other) == after
+    for unit in (0, 0, 0):
+        other.ask("remove", layer="0.dense", unit=unit)
+    refused = other.ask("remove", layer="0.dense", unit=0)
+    assert refused[0]["why"] == "0.dense has one unit, which stays; remove the layer instead"
+    other.ask("begin")
+    assert other.last("network")["columns"][0]["units"] == 5
+
+
+def test_a_change_while_it_plays_is_told_at_once(open_page):
+    page = open_page(SMALL.replace("epochs=4", "epochs=500"))
     page.ask("advance", steps=100_000)
     page.wait(lambda: page.session.training.step > 3)
     told = page.ask("settings", change={"learning_rate": 0.05})

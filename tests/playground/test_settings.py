@@ -43,6 +43,8 @@ CHANGE = st.fixed_dictionaries({"step": numbers("step")}).flatmap(
                   st.floats(-1e30, 1e30)).map(lambda edit: form | {"edit": list(edit)}),
         st.tuples(st.just("0.dense"), st.integers(0, 99), st.integers(0, 99))
         .map(lambda move: form | {"move": list(move)}),
+        st.tuples(st.just("0.dense"), st.integers(0, 99))
+        .map(lambda unit: form | {"remove": list(unit)}),
     )
 )  # fmt: skip
 LAYER = st.fixed_dictionaries(
@@ -114,9 +116,11 @@ def test_changes_by_hand_are_short_in_a_link():
         {"step": 120, "edit": ["0.dense.W", [3, 1], 0.5]},
         {"step": 200, "settings": {"learning_rate": 0.003, "optimizer": "sgd"}},
         {"step": 240, "move": ["0.dense", 2, 5]},
+        {"step": 240, "remove": ["0.dense", 2]},
     ]
     assert Settings.from_json({"changes": forms}).to_link() == (
-        "changes=120:0.dense.W(3,1)=0.5;200:learning_rate=0.003,optimizer=sgd;240:0.dense(2-5)"
+        "changes=120:0.dense.W(3,1)=0.5;200:learning_rate=0.003,optimizer=sgd;240:0.dense(2-5);"
+        "240:0.dense(2-)"
     )
 
 
@@ -170,6 +174,7 @@ def test_nonsense_in_a_link_is_refused_by_name(link, message):
         {"changes": [{"step": 1, "edit": ["0.dense.W", [-1], 1]}]},
         {"changes": [{"step": 1, "edit": ["0.dense.W", [1], 1], "move": ["0.dense", 1, 1]}]},
         {"changes": [{"step": 1, "move": ["0.dense", 1]}]},
+        {"changes": [{"step": 1, "remove": ["0.dense", 1, 1]}]},
         {"changes": [{"step": 1, "settings": {}}]},
         {"changes": [{"step": 1, "settings": {"network_seed": 1}}]},
     ],

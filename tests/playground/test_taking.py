@@ -55,6 +55,12 @@ BY_HAND = {
         {"step": 20, "settings": {"optimizer": "adamw"}},
         {"step": 30, "move": ["2.dense", 3, 1]},
     ],
+    "units that go": [
+        {"step": 0, "remove": ["2.dense", 7]},
+        {"step": 12, "remove": ["0.dense", 3]},
+        {"step": 20, "move": ["0.dense", 0, 4]},
+        {"step": 30, "edit": ["0.dense.b", [6], 1.0]},
+    ],
 }
 
 
@@ -92,7 +98,10 @@ def test_a_script_makes_what_was_changed_by_hand(changes, step):
 
 def test_a_unit_moves_with_what_normalizes_it():
     settings = Settings.from_link("layers=6-bn-relu&step=30")
-    changes = [{"step": 20, "move": ["0.dense", 0, 4]}]
+    changes = [
+        {"step": 20, "move": ["0.dense", 0, 4]},
+        {"step": 25, "remove": ["0.dense", 2]},
+    ]
     expect_same_bits(settings.with_changes({"changes": changes}))
 
 

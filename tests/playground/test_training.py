@@ -1,5 +1,7 @@
 """One training: what is changed by hand, and that the settings decide every bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,41 @@ def test_a_unit_that_has_moved_goes_on_learning_as_it_did():
     np.testing.assert_allclose(outputs(one), outputs(other), rtol=1e-3, atol=1e-4)
 
 
+def test_a_unit_that_is_removed_takes_only_its_own_numbers_away():
+    training = trained(begun(DEEP), 11)
+    network = training.network
+    moments = {name: each.copy() for name, each in training.optimizer.state.items()}
+    before = {name: view.copy() for name, view in network.tensors.items()}
+    state = {name: view.copy() for name, view in network.state_tensors.items()}
+    gradient = network.gradient_tensors["0.dense.W"].copy()
+    without = {**dict.fromkeys(before), "0.dense.W": 0, "0.dense.b": 0, "3.dense.W": 1}
+    without |= {"1.batchnorm.gamma": 0, "1.batchnorm.beta": 0}
+    network["3.dense.W"][:, 2] = 0  # so that nothing reads it
+    before["3.dense.W"] = network["3.dense.W"].copy()
+    said = outputs(training)
+    assert training.change(Change(11, remove=("0.dense", 2)))
+    network = training.network
+    for name, axis in without.items():
+        kept = before[name] if axis is None else np.delete(before[name], 2, axis)
+        np.testing.assert_array_equal(network[name], kept, err_msg=name)
+    for name, values in state.items():
+        kept = np.delete(values, 2) if name.startswith("1.") else values
+        np.testing.assert_array_equal(network.state_tensors[name], kept, err_msg=name)
+    np.testing.assert_allclose(outputs(training), said, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(
+        network.gradient_tensors["0.dense.W"], np.delete(gradient, 2, axis=0)
+    )
+    for name, moment in training.optimizer.state.items():
+        assert moment.shape == network.parameters.shape
+        assert set(moment) <= set(moments[name])
+    assert [layer.units for layer in training.settings.layers] == [4, 4, 3]
+    assert [layer.units for layer in training.layers_at(10)] == [5, 4, 3]
+    assert training.past.at(10).network["0.dense.W"].shape == (5, 2)
+    assert training.past.at(11).parameters.tobytes() == network.parameters.tobytes()
+    again = begun(DEEP, changes=[{"step": 0, "remove": ["6.dense", 0]}])
+    assert again.network["8.dense.W"].shape == (3, 2)
+
+
 def test_an_edit_is_recorded():
     training = trained(begun(DEEP), 5)
     training.change(Change(5, edit=("0.dense.W", (3, 1), 0.3)))
@@ -116,6 +153,8 @@ def test_an_edit_is_recorded():
         (Change(0, move=("9.dense", 0, 1)), "units move within 0.dense, 3.dense, 6.dense; got"),
         (Change(0, move=("0.dense", 0, 5)), "0.dense has the units 0 to 4; got 5"),
         (Change(0, move=("0.dense", 7, 0)), "0.dense has the units 0 to 4; got 7"),
+        (Change(0, remove=("7.dense", 0)), "units can be removed from 0.dense, 3.dense, 6.dense;"),
+        (Change(0, remove=("0.dense", 5)), "0.dense has the units 0 to 4; got 5"),
     ],
     ids=str,
 )
@@ -126,7 +165,7 @@ def test_what_the_network_does_not_have(change, message):
         training.change(change)
     assert state_of(training) == before
     assert not training.made
-    late = Change(70, change.settings, change.edit, change.move)
+    late = replace(change, step=70)
     with pytest.raises(SettingError, match=message):
         begun(DEEP + f"&changes={late}")
 

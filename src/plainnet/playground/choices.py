@@ -51,8 +51,17 @@ DATA = {
 """The datasets. `table` is a CSV file that was dropped in; `given` are the rows of a view in a
 notebook, and no page can choose them."""
 
+MADE = "circle", "xor", "moons", "spirals", "gaussians", "plane", "waves", "hills"
+"""Those of points that are drawn at random, as many and as noisy as one likes."""
+OF_THE_PLANE = *MADE, "drawn"
+"""Those whose points lie in a plane, where points can be added by hand."""
 HAS_CLASSES = ("spirals", "gaussians", "drawn")
 """The datasets whose number of classes is a setting."""
+
+MOST_DRAWN = 500
+"""Points by hand."""
+MOST_LAYERS = 8
+"""Hidden layers."""
 
 FEATURES = {
     "x1": "x₁",
@@ -154,6 +163,10 @@ def as_json() -> dict[str, Any]:
     return {
         "limits": {name: asdict(limits) for name, limits in LIMITS.items()},
         "data": DATA,
+        "made": MADE,
+        "of_the_plane": OF_THE_PLANE,
+        "most_drawn": MOST_DRAWN,
+        "most_layers": MOST_LAYERS,
         "has_classes": HAS_CLASSES,
         "features": FEATURES,
         "activation": ACTIVATIONS,

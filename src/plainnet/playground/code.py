@@ -132,7 +132,8 @@ class _Steps:
 
     def lines(self) -> Iterable[str]:
         changes, end = self.settings.changes, self.settings.step
-        ends = sorted({0, end, *(each.step for each in changes if each.settings is not None)})
+        starts = (each.step for each in changes if each.settings or each.remove)  # `train` anew
+        ends = sorted({0, end, *starts})
         self.within = [each for each in changes if each.step not in ends]
         now, done = replace(self.settings, changes=()), 0
         calls: list[list[str]] = []
@@ -248,6 +249,10 @@ def _by_hand(change: Change, settings: Settings) -> list[str]:
         return [f'network["{name}"][{", ".join(map(str, index))}] = {value!r}']
     if change.move is not None:
         return [f'move("{change.move[0]}", {change.move[1]}, {change.move[2]})']
+    if change.remove is not None:
+        layer, unit = change.remove
+        return [f'network, order = without_unit(network, "{layer}", {unit})',
+                "carry_over(optimizer, network, order)"]  # fmt: skip
     given = dict(change.settings or {})
     now = replace(settings, **given)
     if "optimizer" in given:

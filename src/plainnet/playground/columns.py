@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy.typing as npt
 from plainnet.inspection.doctor.signs import Signal
 from plainnet.layers import Dense
 from plainnet.network import Network
+from plainnet.optimizers import Optimizer
 
 Array = npt.NDArray[Any]
 
@@ -69,51 +72,97 @@ def columns_of(signals: list[Signal], rows: int) -> list[Column]:
 
 def tensors_of(network: Network) -> list[dict[str, Any]]:
     """Where each tensor's elements lie in the vector: start + sum of index * stride."""
-    size = network.parameters.itemsize
-    first = network.parameters.__array_interface__["data"][0]
-    found = []
-    for name, view in network.tensors.items():
-        found.append(
-            {
-                "name": name,
-                "shape": list(view.shape),
-                "start": (view.__array_interface__["data"][0] - first) // size,
-                "strides": [stride // size for stride in view.strides],
-            }
+    return _laid_out(network.tensors, network.parameters)
+
+
+def state_tensors_of(network: Network) -> list[dict[str, Any]]:
+    """The same for the running state."""
+    return _laid_out(network.state_tensors, network.state)
+
+
+def _laid_out(tensors: Mapping[str, Array], vector: Array) -> list[dict[str, Any]]:
+    size, first = vector.itemsize, vector.__array_interface__["data"][0]
+    return [
+        {
+            "name": name,
+            "shape": list(view.shape),
+            "start": (view.__array_interface__["data"][0] - first) // size,
+            "strides": [stride // size for stride in view.strides],
+        }
+        for name, view in tensors.items()
+    ]
+
+
+def places_of(network: Network) -> dict[str, Array]:
+    """For each tensor, where in the vector its elements lie: an array of its shape."""
+    found = {}
+    for each in tensors_of(network):
+        along = np.ogrid[tuple(slice(n) for n in each["shape"])]
+        found[each["name"]] = each["start"] + sum(
+            i * stride for i, stride in zip(along, each["strides"], strict=True)
         )
+    return found
+
+
+def axes_of_units(network: Network, layer: str) -> dict[str, int]:
+    """The tensors that have a part for each unit of a dense layer, and along which axis.
+
+    They are its own, those of what normalizes it, and the next layer's W, which reads it.
+    """
+    found = {}
+    at = [each.name for each in network.layers].index(layer)
+    for following in network.layers[at:]:
+        if following.name != layer and isinstance(following, Dense):
+            found[f"{following.name}.W"] = 1
+            break
+        found |= {f"{following.name}.{name}": 0 for name in following.declared}
     return found
 
 
 def order_after_move(network: Network, layer: str, start: int, end: int) -> Array:
     """Where each parameter comes from when a unit of a dense layer changes its place.
 
-    The unit takes with it its row of W, its bias, what normalizes it, and its column in the next
-    layer's W, so that the network computes what it did.
+    The unit takes with it all that belongs to it, so that the network computes what it did.
     """
-    places = np.arange(network.parameters.size)
-    names = [each.name for each in network.layers]
-    at = names.index(layer)
-    moved = after_move(network.tensors[f"{layer}.W"].shape[0], start, end)
-    views = {each["name"]: each for each in tensors_of(network)}
+    order = np.arange(network.parameters.size)
+    places = places_of(network)
+    for name, axis in axes_of_units(network, layer).items():
+        moved = after_move(places[name].shape[axis], start, end)
+        order[places[name]] = places[name].take(moved, axis)
+    return order
 
-    def permute(name: str, axis: int) -> None:
-        view = views[name]
-        index = np.ogrid[tuple(slice(n) for n in view["shape"])]
-        source = list(index)
-        source[axis] = moved.reshape(index[axis].shape)
 
-        def flat(at: list[Any]) -> Any:
-            return view["start"] + sum(i * s for i, s in zip(at, view["strides"], strict=True))
+def without_unit(network: Network, layer: str, unit: int) -> tuple[Network, Array]:
+    """A network without a unit of this dense layer, and where each of its parameters comes from.
 
-        places[flat([*index])] = flat(source)
+    All that belongs to the unit goes; everything else is as it was.
+    """
+    body = deepcopy(network.body)  # copies belong to no network
+    next(each for each in body.layers if each.name == layer).units -= 1
+    smaller = Network(
+        body.layers, loss=network.loss, input_shape=network.input_shape, dtype=network.dtype, seed=0
+    )
+    before, axes = places_of(network), axes_of_units(network, layer)
+    order = np.empty(smaller.parameters.size, np.intp)
+    for name, places in places_of(smaller).items():
+        kept = before[name]
+        order[places] = np.delete(kept, unit, axes[name]) if name in axes else kept
+    smaller.parameters[:] = network.parameters[order]
+    smaller.gradients[:] = network.gradients[order]
+    for name, view in smaller.state_tensors.items():
+        values = network.state_tensors[name]
+        view[:] = np.delete(values, unit, 0) if len(values) > len(view) else values
+    for each in network.segments:
+        smaller.adjust(each.name, learning_rate=each.learning_rate, weight_decay=each.weight_decay)
+    return smaller, order
 
-    for following in network.layers[at:]:
-        if following.name != layer and isinstance(following, Dense):
-            permute(f"{following.name}.W", 1)
-            break
-        for name in following.declared:
-            permute(f"{following.name}.{name}", 0)
-    return places
+
+def carry_over(optimizer: Optimizer, network: Network, order: Array) -> None:
+    """Let the optimizer go on with this network, whose parameters were elsewhere before."""
+    state = optimizer.resume_state()
+    accumulators = {name: values[order] for name, values in state["accumulators"].items()}
+    state |= {"accumulators": accumulators, "missed": ()}
+    optimizer.resume(state, network.parameters)
 
 
 def after_move(units: int, start: int, end: int) -> Array:

@@ -215,16 +215,16 @@ def _of_dataset(settings: Settings) -> Examples:
     known = X[:n_train]
     means, scales = known.mean(axis=0), known.std(axis=0)
     note = "each measure is standardised: minus its mean, divided by its standard deviation"
-    shape = None
+    shape = image = None
     if dataset.image_shape is not None:  # some pixels are the same in all pictures
         scales = np.full(len(means), (known - means).std())
         note = f"each pixel, from 0 to 16, minus its mean, is divided by {scales[0]:.2f}"
-        shape = (dataset.image_shape[0], dataset.image_shape[1])
+        shape, image = (dataset.image_shape[0], dataset.image_shape[1]), tuple(means.tolist())
     X = ((X - means) / scales).astype(np.float32)
     plane = plane_of(X, n_train, dataset.feature_names, settings.plane, (means, scales))
     return Examples(
         X, y, n_train, plane, dataset.feature_names, dataset.class_names, plane.points(X),
-        shape, (note,),
+        shape, image, (note,),
     )  # fmt: skip
 
 

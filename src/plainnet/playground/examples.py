@@ -42,6 +42,8 @@ class Examples:
     classes: tuple[str, ...]
     points: Array
     image_shape: tuple[int, int] | None = None
+    mean_image: tuple[float, ...] | None = None
+    """The mean of each pixel of the training rows, before anything was done to it."""
     notes: tuple[str, ...] = ()
     """What the page says about where the numbers come from, such as rows left out."""
 
@@ -52,6 +54,7 @@ class Examples:
             "classes": self.classes,
             "n_train": self.n_train,
             "image_shape": self.image_shape,
+            "mean_image": self.mean_image,
             "labels": self.plane.labels,
             "low": self.plane.low,
             "high": self.plane.high,

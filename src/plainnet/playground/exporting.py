@@ -44,7 +44,7 @@ from plainnet.layers.containers.sequential import Sequential
 from plainnet.losses import Focal, Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
 from plainnet.playground import assets, choices, table_files, tables
-from plainnet.playground.columns import tensors_of
+from plainnet.playground.columns import state_tensors_of, tensors_of
 from plainnet.playground.curves import point
 from plainnet.playground.datasets import examples_of
 from plainnet.playground.frames import SIDE, Frames
@@ -207,10 +207,15 @@ def recording_of(training: Training, most: int) -> dict[str, Any]:
 
 
 def chosen(past: Past, most: int) -> list[Record]:
-    """At most so many of the records: the first, the last, and more of the early ones."""
+    """At most so many of the records: the first, the last, and more of the early ones.
+
+    Those since a unit was removed: the page has one network.
+    """
+    last = past.last
+    assert last is not None  # a training records its start
     records = [past.records[step] for step in sorted(past.records)]
-    if past.last is not None and records[-1] is not past.last:
-        records.append(past.last)
+    records = [each for each in records if each.network is last.network and each is not last]
+    records.append(last)
     n = len(records)
     if n <= most:
         return records
@@ -254,11 +259,7 @@ def as_data(network: Network) -> list[dict[str, Any]]:
     if not isinstance(network.body, Sequential):
         raise SettingError("a Graph cannot be exported: the page's forward pass knows a sequence")
     starts = {each["name"]: each["start"] for each in tensors_of(network)}
-    first = network.state.__array_interface__["data"][0]
-    states = {
-        name: (view.__array_interface__["data"][0] - first) // network.state.itemsize
-        for name, view in network.state_tensors.items()
-    }
+    states = {each["name"]: each["start"] for each in state_tensors_of(network)}
     return [{"name": each.name, "op": _op(each, starts, states)} for each in network.layers]
 
 

@@ -106,7 +106,7 @@ class Findings:
 
     def _of_first_weights(self, record: Record) -> Iterator[Verdict]:
         training = self._training
-        network = deepcopy(training.network)
+        network = deepcopy(record.network)
         network.parameters[:], network.state[:] = record.parameters, record.state
         X, y = (rows[:ROWS] for rows in training.examples.train)
         with np.errstate(all="ignore"):

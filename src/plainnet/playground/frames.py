@@ -12,7 +12,7 @@ import numpy.typing as npt
 from plainnet.engine.cache import Cache
 from plainnet.inspection.doctor.signs import Signal, signals_of
 from plainnet.network import Network
-from plainnet.playground.columns import Column, columns_of, tensors_of
+from plainnet.playground.columns import Column, columns_of, state_tensors_of, tensors_of
 from plainnet.playground.examples import Examples
 from plainnet.playground.past import Record
 
@@ -44,6 +44,8 @@ class Frames:
         The decision for each example.
     strips : uint8, (columns, 3, 24)
         Histograms of each column's activations, gradients and updates; 255 is the fullest bin.
+    state : float32, (n_state,)
+        The running state, by `description()["state_tensors"]`.
 
     Its JSON has `sizes`, for each column the range and the root mean square of the same three, the
     shares of dead and saturated units, which units are dead, and the ratio of the update to the
@@ -65,6 +67,8 @@ class Frames:
         return {
             "columns": [vars(column) | {"has_tiles": column.has_tiles} for column in self.columns],
             "tensors": tensors_of(self.network),
+            "state_tensors": state_tensors_of(self.network),
+            "bins": BINS,
             "loss": repr(self.network.loss),
             "parameters": self.network.parameters.size,
         }
@@ -86,7 +90,7 @@ class Frames:
         arrays = [
             record.parameters.astype(np.float32), record.gradients.astype(np.float32), tiles,
             np.append(scales, np.float32(scale)), regions, confidence,
-            decided.reshape(-1).astype(kind), strips,
+            decided.reshape(-1).astype(kind), strips, record.state.astype(np.float32),
         ]  # fmt: skip
         content = {
             "is": "frame",

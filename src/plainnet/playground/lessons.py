@@ -76,17 +76,19 @@ class Lesson:
         expected = self.settings
         for change in due:
             expected = replace(expected, **(change.settings or {}))
+        now = replace(training.settings, layers=training.begun_with.layers)
         found = [
             each.name
             for each in fields(Settings)
             if each.name not in (*self.allowed, "changes", "step")
-            and getattr(training.settings, each.name) != getattr(expected, each.name)
+            and getattr(now, each.name) != getattr(expected, each.name)
         ]
+        own = [change for change in training.made if change not in due]
+        if "layers" not in self.allowed and any(change.remove for change in own):
+            found.append("layers")
         if not {_subject(change) for change in due} <= {_subject(each) for each in training.made}:
             found.append("what was changed by hand before the lesson")
-        if WEIGHTS not in self.allowed and any(
-            change.edit and change not in due for change in training.made
-        ):
+        if WEIGHTS not in self.allowed and any(change.edit for change in own):
             found.append(WEIGHTS)
         return found
 
@@ -98,7 +100,7 @@ def _unmet(text: str) -> dict[str, Any]:
 
 def _subject(change: Change) -> tuple[Any, ...]:
     """What was changed, and when; a later change of the same takes its place."""
-    place = change.edit[:2] if change.edit else change.move
+    place = change.edit[:2] if change.edit else change.move or change.remove
     return change.step, change.settings is not None, place
 
 

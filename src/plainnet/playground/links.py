@@ -3,7 +3,8 @@
 layers      4-tanh-bn-drop0.1,8-relu
 drawn       0.5,-0.25,1;0.1,0.2,0
 changes     120:0.dense.W(3,1)=0.5;200:learning_rate=0.003,optimizer=sgd;240:0.dense(2-5)
-            after 120 steps, a weight; after 200, settings; after 240, the place of a unit
+            after 120 steps, a weight; after 200, settings; after 240, the place of a unit, which
+            0.dense(2-) removes
 
 Beside settings, a link can say what a page shows:
 
@@ -96,8 +97,8 @@ def read(name: str, text: str) -> Any:
     return _number_of(text) if name in LIMITS else text
 
 
-PLACE = re.compile(r"(\d+):([\w.]+)\((?:([\d,]+)\)=(.+)|(\d+)-(\d+)\))", re.ASCII)
-"""`120:0.dense.W(3,1)=0.5` or `240:0.dense(2-5)`."""
+PLACE = re.compile(r"(\d+):([\w.]+)\((?:([\d,]+)\)=(.+)|(\d+)-(\d*)\))", re.ASCII)
+"""`120:0.dense.W(3,1)=0.5`, `240:0.dense(2-5)` or `300:0.dense(2-)`."""
 
 
 def _change_of(text: str) -> Any:
@@ -111,6 +112,8 @@ def _change_of(text: str) -> Any:
         return {"step": _number_of(step), "settings": changed}
     step, name, index, value, start, end = place.groups()
     form: dict[str, Any] = {"step": _number_of(step)}
+    if index is None and not end:
+        return form | {"remove": [name, _number_of(start)]}
     if index is None:
         return form | {"move": [name, _number_of(start), _number_of(end)]}
     places = [_number_of(i) for i in index.split(",")]

@@ -13,6 +13,7 @@ speed       steps: how many lie between two frames
 show        step: look at a recorded step
 edit        tensor, index, value: change one number
 move        layer, start, end: give a unit another place
+remove      layer, unit: take a unit away; the others stay as they are
 drawn       number: the page has drawn this frame, and can take another
 explain     row, or point of the plane: the example to walk through; see `stepping`
 line        array, index: how this number of that walk is computed
@@ -28,7 +29,8 @@ page        nothing: the training so far as a page that replays it
 
 kinds       what they bring
 welcome     choices, version
-examples    names, classes, n_train, image_shape, labels, low, high, notes; points and targets
+examples    names, classes, n_train, image_shape, mean_image, labels, low, high, notes; points and
+            targets
 network     what `Frames.description` says
 state       settings, link, hidden: the parts that are not shown, status, step, shown, every,
             steps_per_epoch, changes, failed, speed, fixed (data, layers: whether they cannot
@@ -121,6 +123,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "show": {"step": whole(0, MOST_STEPS)},
     "edit": {"tensor": text(), "index": _INDEX, "value": number},
     "move": {"layer": text(), "start": whole(0, 1000), "end": whole(0, 1000)},
+    "remove": {"layer": text(), "unit": whole(0, 1000)},
     "drawn": {"number": whole(0, 2**53)},
     "lessons": {},
     "lesson": {"name": text()},

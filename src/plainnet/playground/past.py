@@ -21,6 +21,9 @@ class Record:
 
     Attributes
     ----------
+    network : Network
+        The one that was trained, which has other numbers by now: its layers are these, until a
+        unit is removed.
     parameters, state : arrays
     gradients, update : arrays
         Of the step that led here; zeros at the start.
@@ -31,6 +34,7 @@ class Record:
     """
 
     step: int
+    network: Network
     parameters: Array
     state: Array
     gradients: Array
@@ -60,7 +64,8 @@ class Past:
         now, before = network.parameters.copy(), self.last
         gradients = network.gradients.copy() if before else now * 0
         update = now - before.parameters if before else now * 0
-        self._keep(Record(step, now, network.state.copy(), gradients, update, epoch, left, loss))
+        state = network.state.copy()
+        self._keep(Record(step, network, now, state, gradients, update, epoch, left, loss))
 
     def amend(self, **changed: Any) -> None:
         """Replace parts of the last record: something was changed by hand after its step."""

@@ -54,9 +54,11 @@ def imports(body: str) -> str:
     own = {
         "Callback": "plainnet.callbacks",
         "after_move": "plainnet.playground.columns",
+        "carry_over": "plainnet.playground.columns",
         "HeWithoutRoot": "plainnet.playground.building",
         "order_after_move": "plainnet.playground.columns",
         "state_of_units": "plainnet.playground.columns",
+        "without_unit": "plainnet.playground.columns",
         "examples_of": "plainnet.playground.datasets",
         "Settings": "plainnet.playground.settings",
         "read": "plainnet.playground.table_files",

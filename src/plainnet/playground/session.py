@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -18,6 +18,7 @@ from plainnet.errors import PlainnetError
 from plainnet.network import Network
 from plainnet.playground import choices, tables
 from plainnet.playground.building import layers_of, loss_named
+from plainnet.playground.choices import OF_DATA, OF_NETWORK
 from plainnet.playground.commands import COMMANDS
 from plainnet.playground.curves import Curves
 from plainnet.playground.datasets import examples_of
@@ -28,7 +29,7 @@ from plainnet.playground.given import Fixed
 from plainnet.playground.lessons import Lesson, Progress, link_of, opened
 from plainnet.playground.messages import Message, checked, refusal
 from plainnet.playground.past import Record
-from plainnet.playground.settings import Change, Settings, with_change
+from plainnet.playground.settings import Change, Settings, same, with_change
 from plainnet.playground.steering import STEERING
 from plainnet.playground.stepping import Explained
 from plainnet.playground.table_files import Table
@@ -63,8 +64,6 @@ class Session:
     Attributes
     ----------
     training : Training
-    frames : Frames
-        Of the same network.
     shown : Record
         The step that the page looks at.
     greets : bool
@@ -72,7 +71,6 @@ class Session:
     """
 
     training: Training
-    frames: Frames
     shown: Record
 
     def __init__(
@@ -111,10 +109,10 @@ class Session:
         self.represented: dict[str, Array] = {}
         """The last representations that were drawn, by layer."""
         self._sent = self._drawn = 0
-        self._owed = False
         self._replayed_to = self._went_from = 0
         self._said: Any = None
-        self._has_examples = False
+        self._owed = self._has_examples = False
+        self._presented: Frames | None = None
         self._must_leave = self._closed = False
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._live, name="plainnet playground", daemon=True)
@@ -266,23 +264,35 @@ class Session:
     def _begin(self, settings: Settings, examples: Examples | None = None) -> None:
         if examples is None:
             examples = self.examples_of(settings)
-        as_given = self.fixed.layers or _same(choices.OF_NETWORK, settings, self.first)
+        as_given = self.fixed.layers or same(OF_NETWORK, settings, self.first)
         given = self.given if as_given else None
         training = Training(replace(settings, step=0), examples, given)
-        frames = Frames(training.network, examples)
+        self._framed: tuple[Network, Frames] = training.network, Frames(training.network, examples)
         self._has_examples = self._has_examples and examples is self.training.examples
-        self.training, self.frames = training, frames
+        self.training = training
         self.explained = self.awaited = None
         self.goal = self._replayed_to = settings.step
         self._went_from = 0
         self.curves, self.represented = Curves(), {}
         self.shown = training.past.at(0)
 
+    @property
+    def frames(self) -> Frames:
+        """Of the network as it is at the shown step: units may be removed later."""
+        network = self.shown.network
+        if self._framed[0] is not network:
+            self._framed = network, Frames(network, self.training.examples)
+        return self._framed[1]
+
+    def _present_network(self) -> None:
+        self._presented = self.frames
+        self.send({"is": "network", **self.frames.description()}, [])
+
     def present(self) -> None:
         """Send the network and how it stands; the examples only to a page that lacks them."""
         if not self._has_examples:
             self._send_examples()
-        self.send({"is": "network", **self.frames.description()}, [])
+        self._present_network()
         self.curves.sent = 0
         if self.is_playing:
             self.send_state()
@@ -293,7 +303,7 @@ class Session:
         """Those that the settings describe, of what this page has."""
         if self.own_examples is not None:
             return self.own_examples
-        if hasattr(self, "training") and _same(choices.OF_DATA, self.training.begun_with, settings):
+        if hasattr(self, "training") and same(OF_DATA, self.training.begun_with, settings):
             return self.training.examples
         if settings.data == "table":
             return tables.examples_of(settings, self.table)
@@ -325,6 +335,8 @@ class Session:
         self.shown, self._owed = record, self._must_wait
         if self._owed:
             return
+        if self._presented is not self.frames:
+            self._present_network()
         content, arrays = self.frames.frame(record)
         if record.step == self.training.step:
             self.curves.add(record.step, content["measures"])
@@ -345,10 +357,11 @@ class Session:
         if self.is_playing and training.step < self._replayed_to:
             status = "replaying"
         settings = training.until(training.step)
+        layers = training.layers_at(self.shown.step)
         self.send(
             {
                 "is": "state",
-                "settings": training.settings.to_json(),
+                "settings": replace(training.settings, layers=layers).to_json(),
                 "link": link_of(self, settings),
                 "hidden": self.hidden,
                 "status": status,
@@ -382,7 +395,3 @@ def _told(error: Exception) -> str:
         return str(error)
     logging.getLogger(__name__).error("the playground made a mistake", exc_info=error)
     return f"plainnet made a mistake ({type(error).__name__}: {error})"
-
-
-def _same(names: Collection[str], one: Settings, other: Settings) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in names)

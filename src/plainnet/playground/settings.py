@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from math import isfinite
@@ -25,6 +25,8 @@ from plainnet.playground.choices import (
     INITIALIZATIONS,
     LIMITS,
     LOSSES,
+    MOST_DRAWN,
+    MOST_LAYERS,
     OPTIMIZERS,
     SCHEDULES,
     Range,
@@ -49,7 +51,7 @@ class LayerSettings:
 
 @dataclass(frozen=True)
 class Change:
-    """What was changed by hand after `step` steps: some settings, a number, or a unit's place.
+    """What was changed by hand after `step` steps: some settings, a number, or a unit.
 
     Exactly one of the others is set.
     """
@@ -61,6 +63,8 @@ class Change:
     """A tensor's name, the index of an element, and its new value."""
     move: tuple[str, int, int] | None = None
     """The name of a dense layer, and from which place to which one of its units moves."""
+    remove: tuple[str, int] | None = None
+    """The name of a dense layer, and which of its units goes."""
 
     def __str__(self) -> str:
         if self.edit is not None:
@@ -69,6 +73,9 @@ class Change:
         if self.move is not None:
             layer, start, end = self.move
             return f"{self.step}:{layer}({start}-{end})"
+        if self.remove is not None:
+            layer, unit = self.remove
+            return f"{self.step}:{layer}({unit}-)"
         assert self.settings is not None  # exactly one is set
         pairs = (f"{name}={written(name, value)}" for name, value in self.settings.items())
         return f"{self.step}:{','.join(pairs)}"
@@ -189,6 +196,11 @@ class Settings:
         return cls.from_json(form)
 
 
+def same(names: Collection[str], one: Settings, other: Settings) -> bool:
+    """Whether these settings are the same in both."""
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
 LONGEST_LINK = 100_000
 SAFE = ",-.:;*()^="
 NAME = re.compile(r"[\w.]{1,200}", re.ASCII)
@@ -234,7 +246,8 @@ def _list(name: str, value: Any, most: int) -> list[Any]:
 
 
 def _layers(name: str, value: Any) -> tuple[LayerSettings, ...]:
-    return tuple(_layer(f"layers[{i}]", each) for i, each in enumerate(_list(name, value, MOST)))
+    layers = _list(name, value, MOST_LAYERS)
+    return tuple(_layer(f"layers[{i}]", each) for i, each in enumerate(layers))
 
 
 def _layer(name: str, value: Any) -> LayerSettings:
@@ -295,7 +308,7 @@ def checked_change(value: Any, name: str = "a change") -> Change:
     """A change by hand, checked as far as that needs no network."""
     if isinstance(value, Change):
         value = {k: v for k, v in asdict(value).items() if v is not None}
-    kinds = ("settings", "edit", "move")
+    kinds = ("settings", "edit", "move", "remove")
     form = {k: v for k, v in value.items() if v is not None} if isinstance(value, Mapping) else {}
     what = [kind for kind in kinds if kind in form]
     if len(what) != 1 or set(form) != {"step", *what}:
@@ -305,9 +318,10 @@ def checked_change(value: Any, name: str = "a change") -> Change:
     step = _number(f"{name}.step", form["step"], LIMITS["step"])
     if "settings" in form:
         return Change(step, settings=_changed_settings(form["settings"]))
+    parts = 2 if what[0] == "remove" else 3
     given = _list(f"{name}.{what[0]}", form[what[0]], 3)
-    if len(given) != 3:
-        raise SettingError(f"{name}.{what[0]} must have three parts; got {shown(given)}")
+    if len(given) != parts:
+        raise SettingError(f"{name}.{what[0]} must have {parts} parts; got {shown(given)}")
     first = given[0]
     if not isinstance(first, str) or not NAME.fullmatch(first):
         raise SettingError(
@@ -317,6 +331,8 @@ def checked_change(value: Any, name: str = "a change") -> Change:
     if what[0] == "move":
         return Change(step, move=(first, _number(name, given[1], place),
                                   _number(name, given[2], place)))  # fmt: skip
+    if what[0] == "remove":
+        return Change(step, remove=(first, _number(name, given[1], place)))
     index = tuple(_number(f"{name}.edit", i, place) for i in _list(f"{name}.edit", given[1], 4))
     return Change(step, edit=(first, index, _number(f"{name}.edit", given[2], Range(-1e30, 1e30))))
 
@@ -333,9 +349,6 @@ def _changed_settings(form: Any) -> dict[str, Any]:
     return {name: CHECKS[name](name, value) for name, value in form.items()}
 
 
-MOST = 8
-"""Hidden layers."""
-MOST_DRAWN = 500
 MOST_CHANGES = 200
 LONGEST_NAME = 200
 SURROGATES = re.compile("[\ud800-\udfff]")

@@ -23,7 +23,9 @@ def _settings(session: Session, change: Any) -> None:
             form = {"step": session.shown.step, "settings": change}
             session.change(checked_change(form))
         return
-    before = replace(session.training.settings, changes=(), step=0)
+    training = session.training
+    layers = training.layers_at(session.shown.step)
+    before = replace(training.settings, layers=layers, changes=(), step=0)
     now = before.with_changes(change)
     session.fixed.check(change)
     if now.data != before.data:  # other data have other columns
@@ -37,7 +39,8 @@ def _settings(session: Session, change: Any) -> None:
 def _begin_again(session: Session) -> None:
     training = session.training
     by_hand = [each for each in training.made if each.step == 0 and each.settings is None]
-    session.begin(replace(training.settings, changes=tuple(by_hand), step=0))
+    layers = training.begun_with.layers  # units that were removed later are there again
+    session.begin(replace(training.settings, layers=layers, changes=tuple(by_hand), step=0))
 
 
 def _advance(session: Session, steps: int | None = None, epochs: int | None = None) -> None:
@@ -58,6 +61,12 @@ def _edit(session: Session, tensor: str, index: list[int], value: float) -> None
 
 def _move(session: Session, layer: str, start: int, end: int) -> None:
     form = {"step": session.shown.step, "move": [layer, start, end]}
+    session.change(checked_change(form))
+
+
+def _remove(session: Session, layer: str, unit: int) -> None:
+    session.fixed.check(("layers",))
+    form = {"step": session.shown.step, "remove": [layer, unit]}
     session.change(checked_change(form))
 
 
@@ -85,5 +94,6 @@ STEERING: dict[str, Callable[..., None]] = {
     "show": _show,
     "edit": _edit,
     "move": _move,
+    "remove": _remove,
     "drawn": lambda session, number: session.drawn(number),
 }

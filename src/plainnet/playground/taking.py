@@ -44,7 +44,7 @@ def code(session: Session, fields: dict[str, Any], buffers: Any) -> None:
 def file(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     """The network at the step that is looked at, as `plainnet.save` writes it."""
     training, record = session.training, session.shown
-    network = deepcopy(training.network)
+    network = deepcopy(record.network)
     network.parameters[:] = record.parameters
     network.state[:] = record.state
     for layer in network.layers:  # how it began is no longer needed, and `load` knows He's rule

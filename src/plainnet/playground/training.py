@@ -20,11 +20,17 @@ from plainnet.layers import Dense
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
 from plainnet.playground.building import network_of, optimizer_of, schedule_of
-from plainnet.playground.columns import after_move, order_after_move, state_of_units
+from plainnet.playground.columns import (
+    after_move,
+    carry_over,
+    order_after_move,
+    state_of_units,
+    without_unit,
+)
 from plainnet.playground.examples import Examples
 from plainnet.playground.findings import Findings
 from plainnet.playground.past import Past
-from plainnet.playground.settings import Change, Settings, with_change
+from plainnet.playground.settings import Change, LayerSettings, Settings, with_change
 from plainnet.training import train
 
 Array = npt.NDArray[Any]
@@ -71,9 +77,15 @@ class Training:
         self.step = self.epoch = 0
         self.failed = ""
         self.made: list[Change] = []
+        self._fewer: list[tuple[int, int]] = []
+        """The steps at which units were removed, and from which hidden layers."""
         self._due = list(settings.changes)
+        self._hidden = [e.name for e in self.network.layers[:-1] if isinstance(e, Dense)]
+        network = self.network
         for change in self._due:
-            self._expect_possible(change)
+            _expect_possible(network, change)
+            if change.remove is not None:
+                network, _ = without_unit(network, *change.remove)
         self.past, self.doctor = Past(), Doctor(LOOK_EVERY, stream=io.StringIO())
         self.findings = Findings(self)
         self._left = self.steps_per_epoch
@@ -131,7 +143,7 @@ class Training:
         SettingError
             If the network has no such tensor or unit. Nothing has changed then.
         """
-        self._expect_possible(change)
+        _expect_possible(self.network, change)
         made = with_change(self.made, change)
         anew = self._apply(change)
         self.made = made
@@ -147,34 +159,13 @@ class Training:
             self.made.append(change)
         return anew
 
-    def _expect_possible(self, change: Change) -> None:
-        """Refuse what this network does not have."""
-        if change.edit is not None:
-            tensor, index, _ = change.edit
-            if tensor not in self.network.tensors:
-                known = ", ".join(self.network.tensors)
-                raise SettingError(f"there is no tensor {tensor!r}; the network has {known}")
-            shape = self.network[tensor].shape
-            if len(index) != len(shape) or any(i >= n for i, n in zip(index, shape, strict=True)):
-                raise SettingError(f"{tensor} has the shape {shape}; got the index {index}")
-        if change.move is not None:
-            layer, *places = change.move
-            hidden = {e.name: e.units for e in self.network.layers[:-1] if isinstance(e, Dense)}
-            if layer not in hidden:
-                known = ", ".join(hidden) or "no layer"
-                raise SettingError(f"units move within {known}; got {layer!r}")
-            if max(places) >= hidden[layer]:
-                last = hidden[layer] - 1
-                raise SettingError(f"{layer} has the units 0 to {last}; got {max(places)}")
-
     def _apply(self, change: Change) -> bool:
         if change.settings is not None:
             self.settings = replace(self.settings, **change.settings)
             if "optimizer" in change.settings:
                 self.optimizer = optimizer_of(self.settings)
             self._set_optimizer()
-            self._left = self.steps_per_epoch  # the next step begins an epoch
-            self.past.amend(left=self._left)
+            self._begin_epoch()
             return True
         if change.edit is not None:
             tensor, index, value = change.edit
@@ -182,7 +173,9 @@ class Training:
             self.past.amend(parameters=self.network.parameters.copy())
         if change.move is not None:
             self._move(*change.move)
-        return False
+        if change.remove is not None:
+            self._remove(*change.remove)
+        return change.remove is not None
 
     def _set_optimizer(self) -> None:
         self.optimizer.learning_rate = self.settings.learning_rate
@@ -205,12 +198,65 @@ class Training:
             update=last.update[order],
         )
 
+    def _remove(self, layer: str, unit: int) -> None:
+        self.network, order = without_unit(self.network, layer, unit)
+        carry_over(self.optimizer, self.network, order)
+        self._fewer.append((self.step, self._hidden.index(layer)))
+        self.settings = replace(self.settings, layers=self.layers_at(self.step))
+        last = self.past.at(self.step)
+        self.past.amend(
+            network=self.network,
+            parameters=self.network.parameters.copy(),
+            state=self.network.state.copy(),
+            gradients=last.gradients[order],
+            update=last.update[order],
+        )
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        """Let the next step begin an epoch, since `run` must be called anew."""
+        self._left = self.steps_per_epoch
+        self.past.amend(left=self._left)
+
     # --- back in time ------------------------------------------------------------------------
+
+    def layers_at(self, step: int) -> tuple[LayerSettings, ...]:
+        """The hidden layers after `step` steps: units may have been removed."""
+        layers = list(self.begun_with.layers)
+        for removed_at, i in self._fewer:
+            if removed_at <= step and i < len(layers):  # of a given network, they may say nothing
+                layers[i] = replace(layers[i], units=layers[i].units - 1)
+        return tuple(layers)
 
     def until(self, step: int) -> Settings:
         """The settings that lead to what this training was after `step` steps."""
         changes = tuple(change for change in self.made if change.step <= step)
         return replace(self.begun_with, changes=changes, step=step)
+
+
+def _expect_possible(network: Network, change: Change) -> None:
+    """Refuse what this network does not have."""
+    if change.edit is not None:
+        tensor, index, _ = change.edit
+        if tensor not in network.tensors:
+            known = ", ".join(network.tensors)
+            raise SettingError(f"there is no tensor {tensor!r}; the network has {known}")
+        shape = network[tensor].shape
+        if len(index) != len(shape) or any(i >= n for i, n in zip(index, shape, strict=True)):
+            raise SettingError(f"{tensor} has the shape {shape}; got the index {index}")
+    subject = change.move or change.remove
+    if subject is not None:
+        layer, *places = subject
+        hidden = {e.name: e.units for e in network.layers[:-1] if isinstance(e, Dense)}
+        if layer not in hidden:
+            what = "can be removed from" if change.remove is not None else "move within"
+            known = ", ".join(hidden) or "no layer"
+            raise SettingError(f"units {what} {known}; got {layer!r}")
+        if max(places) >= hidden[layer]:
+            last = hidden[layer] - 1
+            raise SettingError(f"{layer} has the units 0 to {last}; got {max(places)}")
+        if change.remove is not None and hidden[layer] == 1:
+            raise SettingError(f"{layer} has one unit, which stays; remove the layer instead")
 
 
 class _Player(Callback):

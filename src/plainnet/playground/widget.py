@@ -96,11 +96,8 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
     @property
     def network(self) -> Network:
         """A copy of the network at the step that the view shows."""
-        session = self._session
-        training, shown = session.training, session.shown
-        network = deepcopy(training.network)
-        if shown.parameters.size != network.parameters.size:  # another has begun in between
-            shown = training.past.at(0)
+        shown = self._session.shown
+        network = deepcopy(shown.network)
         network.parameters[:] = shown.parameters
         network.state[:] = shown.state
         return network

@@ -258,3 +258,50 @@ def test_a_network_that_settings_do_not_describe_keeps_its_layers(playground, mo
     field.fill("2")
     field.press("Enter")  # its numbers can be changed all the same
     wait(page, lambda: session.training.network["0.dense.b"][3] == 2)
+
+
+def test_a_unit_is_removed_by_keyboard_and_by_its_button(playground):
+    page, session = playground("layers=5-tanh-bn,3-relu")
+    train(page, session, 1)
+    W = session.training.network["0.dense.W"].copy()
+    unit(page, 4, 1).focus()
+    page.keyboard.press("Delete")
+    wait(page, lambda: hidden(session) == [4, 3])
+    np.testing.assert_array_equal(session.training.network["0.dense.W"], W[:4])
+    expect(page.get_by_label("Units of layer 1")).to_have_value("4")
+    expect(unit(page, 3, 1)).to_be_focused()
+    unit(page, 1, 1).click()
+    page.get_by_role("button", name="Remove this unit").click()
+    wait(page, lambda: hidden(session) == [3, 3])
+    np.testing.assert_array_equal(session.training.network["0.dense.W"], W[[0, 2, 3]])
+    expect(unit(page, 1, 1)).to_be_focused()
+    page.get_by_role("slider", name="Step that is shown").press("Home")  # all were there
+    expect(page.get_by_label("Units of layer 1")).to_have_value("5")
+    expect(page.get_by_label("Units of layer 1")).to_be_enabled()
+
+
+def test_what_normalizes_a_unit_is_shown_and_can_be_changed(playground):
+    page, session = playground("layers=4-tanh-bn")
+    train(page, session, 1)
+    unit(page, 2, 1).click()
+    network = session.training.network
+    mean = network.state_tensors["1.batchnorm.running_mean"][2]
+    shown = page.get_by_label('network["1.batchnorm.running_mean"][2]').get_attribute("value")
+    np.testing.assert_allclose(float(shown), mean, rtol=1e-6)
+    field = page.get_by_label('network["1.batchnorm.gamma"][2]', exact=True)
+    field.fill("1.5")
+    field.press("Enter")
+    wait(page, lambda: session.training.network["1.batchnorm.gamma"][2] == 1.5)
+
+
+def test_a_diagram_that_is_cut_says_so_and_follows_the_focus(playground):
+    page, _ = playground("layers=" + ",".join(["3"] * 8))
+    more = page.get_by_role("button", name="Scroll the diagram to the right")
+    expect(more).to_be_visible()
+    expect(page.get_by_role("button", name="Scroll the diagram to the left")).to_be_hidden()
+    unit(page, 0, 1).focus()
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+    expect(unit(page, 0, 8)).to_be_in_viewport()
+    page.keyboard.press("ArrowRight")
+    expect(more).to_be_hidden()

@@ -23,8 +23,8 @@ function trainingInWords({ welcome: { choices }, examples, network, state }) {
     + `${counted(nTrain, "example")} for training${nTest ? ` and ${nTest} for testing` : ""}${classes.length
       ? `, in ${classes.length} classes` : ""}.`;
   const units = [names.length, ...network.columns.map((column) => column.units)].join("-");
-  const activations = new Set(settings.layers.map(({ activation }) => choices.activation[activation]));
-  const through = activations.size ? ` (${[...activations].join(", ")})` : "";
+  const activations = settings.layers.map(({ activation }) => choices.activation[activation]);
+  const through = activations.length ? ` (${[...new Set(activations)].join(", ")})` : "";
   const how = `${choices.optimizer[settings.optimizer]}, learning rate ${
     shown(settings.learning_rate)}, batches of ${settings.batch_size}, ${counted(step, "step")}`;
   return `${data} Network: ${units} units${through}. Training: ${how}.`;

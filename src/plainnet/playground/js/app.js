@@ -4,7 +4,7 @@ const ARRAYS = {
   frame: [
     ["parameters", Float32Array], ["gradients", Float32Array], ["tiles", Uint8Array],
     ["scales", Float32Array], ["regions", Uint8Array], ["confidence", Uint8Array],
-    ["decided", null], ["strips", Uint8Array],
+    ["decided", null], ["strips", Uint8Array], ["state", Float32Array],
   ],
   examples: [["points", Float32Array], ["targets", Float32Array]],
   representation: [["points", Float32Array]],
@@ -18,6 +18,11 @@ export function asArray(buffer, Kind) {
   const view = ArrayBuffer.isView(buffer) ? buffer : new DataView(buffer);
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   return Kind === Uint8Array ? bytes : new Kind(bytes.slice().buffer);
+}
+
+function elementOf(tensors, name, index, vector) {
+  const place = tensors.find((each) => each.name === name);
+  return vector[index.reduce((at, i, axis) => at + i * place.strides[axis], place.start)];
 }
 
 // `model` sends and receives messages, as a model of anywidget does.
@@ -112,7 +117,11 @@ export class App {
 
   // An element of a tensor in a vector of all: app.element("0.dense.W", [3, 1], frame.gradients).
   element(tensor, index, vector = this.frame?.parameters) {
-    const place = this.network.tensors.find((each) => each.name === tensor);
-    return vector[index.reduce((at, i, axis) => at + i * place.strides[axis], place.start)];
+    return elementOf(this.network.tensors, tensor, index, vector);
+  }
+
+  // The same of the running state.
+  stateElement(tensor, index, vector = this.frame?.state) {
+    return elementOf(this.network.state_tensors, tensor, index, vector);
   }
 }

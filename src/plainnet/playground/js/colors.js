@@ -33,6 +33,12 @@ export function signedTable(paper) {
   return tableOf((shade) => signedRGB((shade - 128) / 127, paper));
 }
 
+// The same in grey, for pixels, which are not above or below anything.
+export function grayTable(paper) {
+  const ink = paper[0] > 127 ? [40, 44, 52] : [225, 228, 232];
+  return tableOf((shade) => mixed(paper, ink, Math.abs(shade - 128) / 127));
+}
+
 // And for a class decided with a probability of 0 to 255, of which 1 / classes is the least.
 export function classTable(k, classes, paper) {
   const least = 255 / classes;

@@ -5,9 +5,7 @@ import { counted, h, newId, select } from "./dom.js";
 import { checkBox, nextSeed, numberField, sliderField } from "./fields.js";
 import { ownTable } from "./owntable.js";
 
-const MADE = ["circle", "xor", "moons", "spirals", "gaussians", "plane", "waves", "hills"];
 const MOST_LISTED = 12; // names of inputs or classes
-const IN_THE_PLANE = [...MADE, "drawn"];
 
 export function dataPanel(app) {
   const fields = h("div", {});
@@ -83,11 +81,11 @@ function partsOf(app, choices, table) {
   const update = (settings) => {
     data.field.value = settings.data;
     for (const [name, { set }] of Object.entries(numbers)) set(settings[name]);
-    const isMade = MADE.includes(settings.data);
+    const isMade = choices.made.includes(settings.data);
     numbers.classes.row.hidden = !choices.has_classes.includes(settings.data);
     numbers.points.row.hidden = numbers.noise.row.hidden = !isMade;
     row.hidden = numbers.classes.row.hidden && !isMade;
-    features.row.hidden = !IN_THE_PLANE.includes(settings.data);
+    features.row.hidden = !choices.of_the_plane.includes(settings.data);
     features.set(settings.features);
     columns.set(settings);
   };
@@ -155,7 +153,7 @@ function columnChoice(app) {
     if (app.state) set(app.state.settings);
   };
   const set = ({ data, plane }) => {
-    row.hidden = IN_THE_PLANE.includes(data) || names.length <= 2;
+    row.hidden = app.welcome.choices.of_the_plane.includes(data) || names.length <= 2;
     fields.forEach((field, i) => { field.value = plane[i] ?? ""; });
   };
   return { row, set, show };

@@ -1,7 +1,7 @@
 // The doctor's verdicts as they come true, each with a button that applies its remedy.
 
 import { counted, h, newId } from "./dom.js";
-import { layerTitle } from "./strips.js";
+import { layerName } from "./network-words.js";
 
 const SEVERITY_WORDS = { serious: "Serious", warning: "Warning", note: "Note" };
 
@@ -50,7 +50,7 @@ function verdictCard(app, verdict, applied) {
     const i = now.where ? doctorsColumn(app, now.where) : -1;
     place.hidden = !now.where;
     place.disabled = i < 0;
-    const layer = i < 0 ? "" : `${layerTitle(app.network.columns, i)}: `;
+    const layer = i < 0 ? "" : `${layerName(app.network, i)}: `;
     place.textContent = `${layer}${now.where}`;
     place.title = i < 0 ? "" : "Show this layer";
     evidence.textContent = now.evidence;

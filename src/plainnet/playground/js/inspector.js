@@ -1,18 +1,23 @@
 // The numbers of the unit or the weight that is looked at, to read and to change.
 
 import { h, shown } from "./dom.js";
-import { ParameterRow, RecordedRow } from "./netfield.js";
-import { columnOfTensor, hasTensor, parametersOf } from "./networds.js";
-import { pythonName, shortCode, sourceSymbol, unitName } from "./networds.js";
+import { ParameterRow, RecordedRow, StateRow } from "./network-fields.js";
+import { canRemoveUnit } from "./network-order.js";
+import { columnOfTensor, extrasOf, hasTensor, parametersOf } from "./network-words.js";
+import { pythonName, shortCode, shortName, sourceSymbol, unitName } from "./network-words.js";
 
 const NET_MOST_TERMS = 6; // of a formula that is written out
 const NET_SOON = 100; // milliseconds between two updates of a long table during training
 
-// `moveUnit(column, unit, by)` gives a unit another place; `leave()` takes the focus back.
+const NET_SAID = { gamma: "scale", beta: "shift" }; // of what normalizes
+
+// `moveUnit(column, unit, by)` gives a unit another place, `removeUnit(column, unit)` takes it
+// away, and `leave()` takes the focus back.
 export class Inspector {
-  constructor(app, { moveUnit, leave }) {
-    Object.assign(this, { app, moveUnit, leave });
+  constructor(app, { moveUnit, removeUnit, leave }) {
+    Object.assign(this, { app, moveUnit, removeUnit, leave });
     this.rows = [];
+    this.states = [];
     this.looked = null;
     this.formula = h("code", { class: "net-formula" });
     this.body = h("div", { class: "net-numbers" });
@@ -30,6 +35,7 @@ export class Inspector {
     this.key = key;
     this.looked = looked;
     this.rows = [];
+    this.states = [];
     if (looked?.kind === "unit") this.showUnit(looked);
     else if (looked?.kind === "weight") this.showWeight(looked);
     else {
@@ -42,7 +48,9 @@ export class Inspector {
 
   showUnit({ column, unit }) {
     const { app } = this, { network } = app;
-    const parameters = parametersOf(network, column, unit);
+    const extras = (tensors) => extrasOf(tensors, network.columns[column], unit);
+    const parameters = [...parametersOf(network, column, unit), ...extras(network.tensors)];
+    this.states = extras(network.state_tensors).map((place) => this.stateRow(...place));
     this.rows = parameters.map(([tensor, index]) => this.rowOf(tensor, index, column));
     const isHidden = column < network.columns.length - 1;
     const after = network.columns[column].layers.slice(1).map(([, code]) => shortCode(code));
@@ -51,7 +59,12 @@ export class Inspector {
         isHidden && !app.isRecording ? [
           this.button("↑", "Move the unit up", () => this.moveUnit(column, unit, -1)),
           this.button("↓", "Move the unit down", () => this.moveUnit(column, unit, 1)),
-        ] : null, this.closeButton()),
+        ] : null,
+        canRemoveUnit(app, column) ? h("button", {
+          type: "button", class: "net-remove", "aria-label": "Remove this unit",
+          title: "Remove this unit (Delete)",
+          onclick: () => this.removeUnit(column, unit),
+        }, "Remove") : null, this.closeButton()),
       h("p", {}, this.formula, after.length ? [" then ", h("code", {}, after.join(", "))] : null),
       this.table("From"));
   }
@@ -66,7 +79,7 @@ export class Inspector {
     }, unitName(app, to, unit)));
     const ends = index.length === 2
       ? ["Weight from ", link(column - 1, index[1]), " to ", link(column, index[0])]
-      : ["Bias of ", link(column, index[0])];
+      : [`${netCapital(this.saidOf(tensor))} of `, link(column, index[0])];
     this.body.replaceChildren(
       h("div", { class: "row net-title" }, h("h3", {}, ends), this.closeButton()),
       h("p", {}, h("code", {}, pythonName(tensor, index))),
@@ -76,27 +89,46 @@ export class Inspector {
   rowOf(tensor, index, column) {
     const { app } = this, isBias = index.length === 1;
     const name = pythonName(tensor, index);
-    const from = isBias ? "bias" : column === 0 ? sourceSymbol(app, 0, index[1])
+    const from = isBias ? this.saidOf(tensor) : column === 0 ? sourceSymbol(app, 0, index[1])
       : `unit ${index[1]}`;
     const label = h("button", {
       type: "button", class: "net-link", title: `Look at ${name}`,
       onclick: () => app.select({ kind: "weight", tensor, index }),
     }, from);
-    const code = h("code", {}, isBias ? `b[${index[0]}]` : `W[${index.join(", ")}]`);
     const Row = app.isRecording ? RecordedRow : ParameterRow;
     return new Row(app, name, tensor, index,
-      [h("th", { scope: "row" }, label), h("td", { class: "net-code", title: name }, code)]);
+      [h("th", { scope: "row" }, label), this.codeCell(name, tensor, index)]);
+  }
+
+  // "bias", or what else a layer has one number of for each unit.
+  saidOf(tensor) {
+    const name = shortName(tensor);
+    return name === "b" ? "bias" : NET_SAID[name] ?? name;
+  }
+
+  stateRow(tensor, index) {
+    const name = pythonName(tensor, index), said = shortName(tensor).replaceAll("_", " ");
+    return new StateRow(this.app, name, tensor, index, [
+      h("th", { scope: "row", class: "net-long", title: `${name}, for predictions` }, said),
+      h("td", { class: "net-code" }),
+    ]);
+  }
+
+  codeCell(name, tensor, index) {
+    return h("td", { class: "net-code", title: name },
+      h("code", {}, `${shortName(tensor)}[${index.join(", ")}]`));
   }
 
   table(first) {
     return h("div", { class: "net-table" }, h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first),
-        h("th", { scope: "col", class: "net-code" }, "Name"), h("th", { scope: "col", class: this.app.isRecording ? "net-number" : "" }, "Value"),
+        h("th", { scope: "col", class: "net-code" }, "Name"),
+        h("th", { scope: "col", class: this.app.isRecording ? "net-number" : "" }, "Value"),
         this.app.isRecording ? null : [
           h("td", { class: "net-slide" }),
           h("th", { scope: "col", title: "of the loss of the last step's batch" }, "Gradient"),
           h("td", {})])),
-      h("tbody", {}, this.rows.map(({ row }) => row))));
+      h("tbody", {}, [...this.rows, ...this.states].map(({ row }) => row))));
   }
 
   button(text, label, onclick) {
@@ -122,6 +154,7 @@ export class Inspector {
       if (size > steepest && size < Infinity) steepest = size;
     }
     for (const row of rows) row.update(frame, steepest);
+    for (const row of this.states) row.update(frame);
     if (looked.kind === "unit") this.formula.textContent = this.written(frame, looked);
   }
 
@@ -130,7 +163,7 @@ export class Inspector {
     const { app } = this;
     const value = ({ tensor, index }) => app.element(tensor, index, frame.parameters);
     const weights = this.rows.filter(({ index }) => index.length === 2);
-    const bias = this.rows.find(({ index }) => index.length === 1);
+    const bias = this.rows.find(({ tensor }) => shortName(tensor) === "b");
     const kept = weights.length <= NET_MOST_TERMS ? weights : weights.slice(0, NET_MOST_TERMS - 2);
     const terms = kept.map((row) => [value(row), ` ${sourceSymbol(app, column, row.index[1])}`]);
     let text = "";

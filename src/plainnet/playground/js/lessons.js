@@ -53,7 +53,7 @@ export function lessonsPanel(app) {
   app.on("state", () => restWeights(app));
 
   const element = h("section", { class: "lessons" },
-    h("div", { class: "lesson-choice" },
+    h("div", {},
       h("h2", {}, "Tasks"),
       h("p", {}, intro),
       list),

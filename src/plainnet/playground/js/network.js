@@ -1,76 +1,22 @@
 // The middle of the page: the network as a diagram that is live, and that one can change.
 
-import { keptByLesson } from "./allowed.js";
-import { h, select, shown } from "./dom.js";
-import { nextSeed } from "./fields.js";
+import { h, shown } from "./dom.js";
 import { Inspector } from "./inspector.js";
-import { NetworkPicture } from "./netcanvas.js";
-import { HiddenHead, PlainHead, layerCount } from "./netheads.js";
-import { NetStructure, netAllow } from "./netheads.js";
-import { diagramShape } from "./netshape.js";
-import { NetUnits } from "./netunits.js";
-import { columnOfTensor, hasTensor, layerName, parametersOf } from "./networds.js";
-import { pythonName, unitName } from "./networds.js";
-
-const NET_AS_GIVEN = { "": "As given" };
+import { NetworkPicture } from "./network-picture.js";
+import { HiddenHead, PlainHead } from "./network-heads.js";
+import { diagramShape } from "./network-shape.js";
+import { NetUnits } from "./network-units.js";
+import { hasTensor, layerName, parametersOf, pythonName, unitName } from "./network-words.js";
+import { dragLayer, moveUnit, removeUnit } from "./network-order.js";
+import { scrolled } from "./network-scroll.js";
+import { networkLegend, networkSettings } from "./network-settings.js";
+import { NetStructure } from "./network-structure.js";
 
 export function networkView(app) {
   const diagram = new NetDiagram(app);
   return h("section", { class: "panel network" }, h("h2", {}, "Network"),
     app.isRecording ? null : networkSettings(app, diagram.structure),
     diagram.element, diagram.inspector.element);
-}
-
-// Initialization, loss, seed, and how many layers.
-function networkSettings(app, structure) {
-  const start = select("Initialization", {}, (initialization) => app.change({ initialization }));
-  const loss = select("Loss", {}, (value) => app.change({ loss: value }));
-  const seed = h("input", {
-    type: "number", min: 0, step: 1, "aria-label": "Seed of the weights",
-    onchange: () => app.change({ network_seed: Number(seed.value) }),
-  });
-  const anew = h("button", {
-    type: "button", title: "Draw other first weights",
-    onclick: () => {
-      const { limits } = app.welcome.choices;
-      app.change({ network_seed: nextSeed(app.state.settings.network_seed, limits.network_seed) });
-    },
-  }, "New weights");
-  const offer = ({ field }, options) => field.replaceChildren(
-    ...Object.entries(options).map(([value, text]) => h("option", { value }, text)));
-  const update = () => {
-    if (!app.state || !app.examples) return;
-    const { choices } = app.welcome, { state } = app, { settings } = state;
-    const suitable = app.examples.classes.length ? choices.of_classes : choices.of_numbers;
-    const isGiven = Boolean(state.fixed?.layers); // then the settings do not say what they are
-    offer(start, isGiven ? NET_AS_GIVEN : choices.initialization);
-    offer(loss, isGiven ? NET_AS_GIVEN
-      : Object.fromEntries(suitable.map((name) => [name, choices.loss[name]])));
-    start.field.value = isGiven ? "" : settings.initialization;
-    loss.field.value = isGiven ? "" : settings.loss;
-    if (document.activeElement !== seed) seed.value = settings.network_seed;
-    if (structure.pending) return;
-    seed.max = choices.limits.network_seed.most;
-    const allow = (controls, name, isOpen) => {
-      const why = isOpen ? keptByLesson(app, name) : structure.whyClosed;
-      netAllow(controls, !why, why);
-    };
-    allow([start.field], "initialization", structure.isOpen);
-    allow([seed, anew], "network_seed", structure.isOpen);
-    allow([loss.field], "loss", !isGiven);
-  };
-  app.on("state", update);
-  app.on("refused", update);
-  return h("div", { class: "net-settings" }, layerCount(app, structure), start.row, loss.row,
-    h("div", { class: "field" }, h("span", { class: "net-label" }, "Seed"),
-      h("div", { class: "row net-seed" }, seed, anew)));
-}
-
-function netLegend() {
-  const line = (kind, text) => h("span", {}, h("i", { class: kind, "aria-hidden": "true" }), text);
-  return h("p", { class: "net-legend" }, line("net-line", "above zero"),
-    line("net-line net-negative", "below zero"), h("span", {}, "thickness: size of a weight"),
-    line("net-dot", "bias"), h("span", {}, "picture: a unit’s output over the plane"));
 }
 
 class NetDiagram {
@@ -83,6 +29,7 @@ class NetDiagram {
     this.units = new NetUnits(this);
     this.inspector = new Inspector(app, {
       moveUnit: (column, unit, by) => this.moveUnit(column, unit, unit + by, false),
+      removeUnit: (column, unit) => this.removeUnit(column, unit),
       leave: () => this.leave(),
     });
     this.inspector.element.addEventListener("focusin", () => {
@@ -99,8 +46,9 @@ class NetDiagram {
       onfocusout: () => this.look("focused", null),
       onkeydown: ({ key }) => { if (key === "Escape") this.leave(); },
     });
+    this.scroll = scrolled(this.grid);
     this.element = h("div", { class: "net-diagram" },
-      h("div", { class: "net-scroll" }, this.grid), netLegend(), this.tip);
+      this.scroll.element, networkLegend(), this.tip);
     new ResizeObserver(() => this.resize()).observe(this.element);
     app.on("network", () => this.take());
     app.on("state", () => this.update());
@@ -137,7 +85,7 @@ class NetDiagram {
       }, head.head, this.boxes[c], head.foot);
       this.heads[c]?.element.remove();
       if (c) this.units.columns[c - 1] = [];
-      if (head instanceof HiddenHead) this.dragLayer(head);
+      if (head instanceof HiddenHead) dragLayer(this, head);
     });
     for (const head of this.heads.slice(heads.length)) head.element.remove();
     this.heads = heads;
@@ -170,8 +118,11 @@ class NetDiagram {
     const { columns, height } = this.shape;
     this.grid.style.gridTemplateColumns = columns.map(({ width }) => `${width}px`).join(" ");
     this.grid.style.gridTemplateRows = `auto ${height}px auto`;
+    const { activeElement } = document, wasUnit = this.unitOf(activeElement) !== null;
     this.units.take(this.boxes);
-    this.picture.take(app.network, this.shape);
+    if (wasUnit && !activeElement.isConnected) this.units.focus(...this.units.at);
+    this.picture.take(app.network, this.shape, app.examples.mean_image);
+    this.scroll.update();
   }
 
   update() {
@@ -301,7 +252,8 @@ class NetDiagram {
     }
     const { column, unit } = looked;
     const isDead = this.picture.isDead(frame, column, unit);
-    const lines = [unitName(app, column, unit) + (isDead ? ": dead, the same for every example" : "")];
+    const dead = isDead ? ": dead, the same for every example" : "";
+    const lines = [unitName(app, column, unit) + dead];
     const [first] = parametersOf(app.network, column, unit);
     if (first?.[1].length === 1) lines.push(`bias ${numbers(...first)}`);
     return lines.join("\n");
@@ -309,57 +261,13 @@ class NetDiagram {
 
   // --- another order ---
 
-  // Give a unit another place in its layer; what is selected and focused goes with it.
   moveUnit(column, unit, end, isFocused = true) {
-    const { app } = this, { network, selection } = app;
-    const isHidden = column < network.columns.length - 1 && network.columns[column].is_dense;
-    if (app.isRecording || !isHidden || end < 0 || end >= network.columns[column].units || end === unit) return;
-    app.send("move", { layer: network.columns[column].name, start: unit, end });
-    const now = (u) => (u === unit ? end : unit < u && u <= end ? u - 1 : end <= u && u < unit
-      ? u + 1 : u);
-    if (selection?.kind === "unit" && selection.column === column) {
-      app.select({ ...selection, unit: now(selection.unit) });
-    } else if (selection?.kind === "weight") {
-      const at = columnOfTensor(network, selection.tensor), [output, ...input] = selection.index;
-      if (at === column) app.select({ ...selection, index: [now(output), ...input] });
-      if (at === column + 1) app.select({ ...selection, index: [output, ...input.map(now)] });
-    }
-    if (isFocused) this.units.focus(column, end);
+    if (moveUnit(this.app, column, unit, end) && isFocused) this.units.focus(column, end);
   }
 
-  // Drag a layer by its head.
-  dragLayer(head) {
-    let from = null, target = null;
-    const mark = (column) => {
-      if (target !== null) this.heads[target + 1]?.element.classList.remove("net-target");
-      target = column;
-      if (column !== null) this.heads[column + 1].element.classList.add("net-target");
-    };
-    const end = () => {
-      head.element.style.transform = "";
-      head.element.classList.remove("net-dragged");
-      from = null;
-      mark(null);
-    };
-    head.title.addEventListener("pointerdown", (event) => {
-      if (event.button || this.structure.whyKept) return;
-      from = event.clientX;
-      head.title.setPointerCapture(event.pointerId);
-    });
-    head.title.addEventListener("pointermove", ({ clientX }) => {
-      if (from === null || (target === null && Math.abs(clientX - from) < 6)) return;
-      head.element.classList.add("net-dragged");
-      head.element.style.transform = `translateX(${clientX - from}px)`;
-      const x = clientX - this.grid.getBoundingClientRect().left;
-      const at = this.shape.columns.findIndex(({ left, width }) => x < left + width) - 1;
-      const most = this.structure.layers.length - 1;
-      mark(Math.max(0, at < -1 ? most : Math.min(at, most)));
-    });
-    head.title.addEventListener("pointerup", () => {
-      const place = target;
-      end();
-      if (place !== null) this.structure.move(head.column, place);
-    });
-    head.title.addEventListener("pointercancel", end);
+  removeUnit(column, unit) {
+    const isInside = this.element.parentElement.contains(document.activeElement);
+    if (!removeUnit(this.app, column, unit) || !isInside) return;
+    this.units.focus(column, Math.min(unit, this.app.network.columns[column].units - 2));
   }
 }

@@ -8,7 +8,9 @@ const ENDED = "The connection to Python has ended. Start plainnet playground aga
 export function notices(app) {
   const text = h("span", {});
   const box = h("div", { class: "notice", role: "status", hidden: true }, text,
-    h("button", { type: "button", "aria-label": "Dismiss", onclick: () => { box.hidden = true; } }, "×"));
+    h("button", {
+      type: "button", "aria-label": "Dismiss", onclick: () => { box.hidden = true; },
+    }, "×"));
   const say = (words) => { text.textContent = asSentence(words); box.hidden = !words; };
   let told = ""; // how training has failed, which is said once
   app.on("refused", ({ why }) => say(why));

@@ -1,8 +1,8 @@
 // The model behind an exported page: it answers as a session does, from recorded steps.
 
+import { SIDE } from "./app.js";
 import { activated, forwardPass } from "./forward.js";
 
-const CELLS = 80;
 const REFUSED = "This page is a recording, which cannot be changed";
 
 function bytesOf(base64) {
@@ -77,7 +77,8 @@ export class RecordingModel {
   begin() {
     const { welcome, examples, network, points, targets } = this.recording;
     this.answer({ is: "welcome", ...welcome });
-    this.answer({ is: "examples", ...examples }, [floatsOf(points).buffer, floatsOf(targets).buffer]);
+    this.answer({ is: "examples", ...examples },
+      [floatsOf(points).buffer, floatsOf(targets).buffer]);
     this.answer({ is: "network", ...network });
     this.go(this.frames.length - 1, this.frames.length - 1);
   }
@@ -144,13 +145,14 @@ export class RecordingModel {
       recording.activation), own, k);
     const curves = recording.curves;
     const content = {
-      is: "frame", step: frame.step, epoch: frame.epoch, measures: frame.measures, sizes: frame.dead.map((units) => ({ dead_units: units })), curves, curves_from: 0,
+      is: "frame", step: frame.step, epoch: frame.epoch, measures: frame.measures,
+      sizes: frame.dead.map((units) => ({ dead_units: units })), curves, curves_from: 0,
       last: this.frames.at(-1).step,
     };
     const none = new Float32Array(parameters.length).fill(NaN);
     const arrays = [
       parameters, none, tiles, Float32Array.of(...scales, scale), regions, confidence, decided,
-      new Uint8Array(0),
+      new Uint8Array(0), state,
     ];
     return [content, arrays.map((array) => array.buffer)];
   }
@@ -158,7 +160,7 @@ export class RecordingModel {
   // Every second cell of each unit's response, as shades around 128.
   tiles(outputs, m) {
     const { columns } = this.recording.network;
-    const side = CELLS / 2;
+    const side = SIDE / 2;
     const tiles = [];
     const scales = [];
     for (const column of columns.filter((each) => each.is_dense && each.has_tiles)) {
@@ -169,7 +171,7 @@ export class RecordingModel {
       for (let unit = 0; unit < column.units; unit += 1) {
         const values = new Float64Array(side * side);
         for (let at = 0; at < values.length; at += 1) {
-          const cell = 2 * Math.floor(at / side) * CELLS + 2 * (at % side);
+          const cell = 2 * Math.floor(at / side) * SIDE + 2 * (at % side);
           values[at] = Y[cell * column.units + unit];
         }
         const scale = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -190,7 +192,8 @@ export class RecordingModel {
     const regions = this.decided(P, m, k);
     const confidence = new Uint8Array(m);
     for (let row = 0; row < m; row += 1) {
-      confidence[row] = 255 * sureness(P.subarray(row * k, (row + 1) * k), this.recording.activation);
+      const own = P.subarray(row * k, (row + 1) * k);
+      confidence[row] = 255 * sureness(own, this.recording.activation);
     }
     return { regions, confidence, scale: 0 };
   }
@@ -201,7 +204,9 @@ export class RecordingModel {
     const found = new Uint8Array(m);
     for (let row = 0; row < m; row += 1) {
       if (k === 1) found[row] = P[row] > 0.5;
-      else for (let j = 1; j < k; j += 1) if (P[row * k + j] > P[row * k + found[row]]) found[row] = j;
+      for (let j = 1; j < k; j += 1) {
+        if (P[row * k + j] > P[row * k + found[row]]) found[row] = j;
+      }
     }
     return found;
   }

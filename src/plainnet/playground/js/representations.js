@@ -3,7 +3,7 @@
 import { h, percent, select } from "./dom.js";
 import { AXIS_FONT, colorsOf, drawnOn } from "./canvas.js";
 import { drawExample } from "./marks.js";
-import { layerName } from "./networds.js";
+import { layerName } from "./network-words.js";
 
 const INPUTS = "inputs";
 const OF_CLASSES = "The last hidden layer has done its work when straight lines can separate the "
@@ -67,7 +67,8 @@ export function representationsPanel(app) {
 }
 
 function inWords({ units, share, step }) {
-  if (units <= 2) return `Step ${step}. The axes are the ${units === 1 ? "number" : "two numbers"}.`;
+  const what = units === 1 ? "number" : "two numbers";
+  if (units <= 2) return `Step ${step}. The axes are the ${what}.`;
   return `Step ${step}. The axes are the first two principal components of ${units} numbers; `
     + `they have ${percent(share)} of the variance.`;
 }

@@ -49,7 +49,7 @@ export function numberTable(table, { chosen, isRead, click, page }) {
     onkeydown: (event) => moveInTable(event, cells, width),
   }, hasHeads ? h("thead", {}, h("tr", {}, h("td", {}), heads)) : null, h("tbody", {}, rows));
   if (!hasHeads) for (const row of rows) row.firstChild.hidden = true;
-  const caption = h("div", { class: "step-caption" }, h("code", {}, name),
+  const caption = h("div", {}, h("code", {}, name),
     ` ${shapeOf(shape)}`, table.is ? h("small", {}, ` is ${table.is}`) : null);
   return h("div", { class: "step-table", "data-array": array }, caption,
     h("div", { class: "step-scroll" }, body), pagesOf(table, page));

@@ -37,7 +37,8 @@ export function steppingPanel(app) {
   function checkAge() {
     const shown = app.frame?.step;
     const moved = content != null && shown != null && shown !== content.step;
-    const edited = content != null && JSON.stringify(app.state?.changes ?? []) !== JSON.stringify(content.changes);
+    const edited = content != null
+      && JSON.stringify(app.state?.changes ?? []) !== JSON.stringify(content.changes);
     again.hidden = !moved && !edited;
     if (again.hidden) return;
     stale.textContent = moved

@@ -2,10 +2,10 @@
 
 import { isDark } from "./colors.js";
 import { counted, h, newId, s, shown } from "./dom.js";
+import { layerName } from "./network-words.js";
 
 const STRIP_KINDS = ["activations", "gradients", "updates"];
 const STRIP_TITLES = ["Activations", "Gradients", "Updates"];
-const STRIP_BINS = 24;
 const LEAST_DECADE = -8; // of the bars of gradients
 const MOST_DECADE = 2;
 const RATIO_DECADES = [-6, 0]; // of the small curves
@@ -33,15 +33,15 @@ function unitsInWords(share, units, what) {
   return `${n} of ${counted(units, "unit")} ${n === 1 ? "is" : "are"} ${what}`;
 }
 
-function histogramCell(title) {
-  const canvas = h("canvas", { width: STRIP_BINS * 5, height: 40, "aria-hidden": "true" });
+function histogramCell(title, count) {
+  const canvas = h("canvas", { width: count * 5, height: 40, "aria-hidden": "true" });
   const range = h("small", {});
   const element = h("div", { class: "strip" }, h("h4", {}, title), canvas, range);
   const draw = (bins, color) => {
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.fillStyle = color;
-    for (let i = 0; i < STRIP_BINS; i += 1) {
+    for (let i = 0; i < count; i += 1) {
       const height = bins[i] ? Math.max((bins[i] / 255) * canvas.height, 1) : 0;
       context.fillRect(i * 5, canvas.height - height, 4, height);
     }
@@ -60,7 +60,7 @@ function ratioCurve() {
   const at = (decade) => height * (1 - (decade - RATIO_DECADES[0])
     / (RATIO_DECADES[1] - RATIO_DECADES[0]));
   const path = s("path", { class: "ratio-line" });
-  const picture = s("svg", { viewBox: `0 0 ${width} ${height}`, class: "ratio-curve",
+  const picture = s("svg", { viewBox: `0 0 ${width} ${height}`,
     preserveAspectRatio: "none", "aria-hidden": "true" },
   s("rect", { class: "ratio-usual", x: 0, width, y: at(USUAL_RATIO[1]),
     height: at(USUAL_RATIO[0]) - at(USUAL_RATIO[1]) }), path);
@@ -79,27 +79,23 @@ function ratioCurve() {
   return { element, draw };
 }
 
-// "Layer 2", as in the diagram.
-export function layerTitle(columns, i) {
-  return i === columns.length - 1 ? "Output" : `Layer ${i + 1}`;
-}
-
-function layerRow(column, i, columns) {
-  const cells = STRIP_TITLES.map(histogramCell);
+function layerRow(network, i) {
+  const { bins } = network, column = network.columns[i];
+  const cells = STRIP_TITLES.map((title) => histogramCell(title, bins));
   const curve = ratioCurve();
   const shares = h("small", { class: "shares" });
   const shortened = (code) => code.replace(/, initializer=.*\)$/, ")");
   const code = column.layers.map(([, each]) => shortened(each)).join(" → ");
   const element = h("li", { class: "strip-row", tabindex: -1 },
-    h("div", { class: "strip-name" }, h("strong", {}, layerTitle(columns, i)),
+    h("div", { class: "strip-name" }, h("strong", {}, layerName(network, i)),
       h("small", {}, `${column.name}: ${code}`), shares),
     cells.map((cell) => cell.element), curve.element);
   const update = (frame, kept, colors) => {
     const sizes = frame.sizes[i];
     cells.forEach((cell, j) => {
-      const start = (3 * i + j) * STRIP_BINS;
+      const start = (3 * i + j) * bins;
       const isZero = sizes[STRIP_KINDS[j]].rms === 0;
-      cell.draw(isZero ? [] : frame.strips.subarray(start, start + STRIP_BINS), colors[j]);
+      cell.draw(isZero ? [] : frame.strips.subarray(start, start + bins), colors[j]);
       cell.say(sizes[STRIP_KINDS[j]]);
     });
     curve.draw(kept, i, sizes.ratio);
@@ -114,10 +110,10 @@ function layerRow(column, i, columns) {
 }
 
 // A bar for each layer, on a scale of decades.
-function gradientBar(column, i, columns) {
+function gradientBar(network, i) {
   const bar = h("div", { class: "gradient-bar" });
   const value = h("span", { class: "gradient-value" });
-  const element = h("li", {}, h("span", { class: "gradient-name" }, layerTitle(columns, i)),
+  const element = h("li", {}, h("span", { class: "gradient-name" }, layerName(network, i)),
     h("div", { class: "gradient-track" }, bar), value);
   const update = (rms) => {
     bar.style.width = `${100 * alongDecades(rms, LEAST_DECADE, MOST_DECADE)}%`;
@@ -159,7 +155,7 @@ export function stripsPanel(app) {
   let gradients = [];
   let kept = [];
   let isSeen = false; // near the window, in a tab that is open; asking at each frame costs more
-  const colorsOf = () => (isDark(app.root)
+  const stripColors = () => (isDark(app.root)
     ? ["#7db4f0", "#f0a040", "#6fd09a"] : ["#2569be", "#b35c00", "#1b6e3c"]);
 
   function draw() {
@@ -169,14 +165,15 @@ export function stripsPanel(app) {
   function drawNow() {
     const frame = app.frame;
     if (!frame || frame.sizes.length !== rows.length) return;
-    const colors = colorsOf();
+    const colors = stripColors();
     rows.forEach((row) => row.update(frame, kept, colors));
     gradients.forEach((bar, i) => bar.update(frame.sizes[i].gradients.rms));
   }
 
-  app.on("network", ({ columns }) => {
-    rows = columns.map(layerRow);
-    gradients = columns.map(gradientBar);
+  app.on("network", (network) => {
+    const { columns } = network;
+    rows = columns.map((_, i) => layerRow(network, i));
+    gradients = columns.map((_, i) => gradientBar(network, i));
     list.replaceChildren(...rows.map((row) => row.element));
     bars.replaceChildren(...gradients.map((bar) => bar.element));
     if (kept.length && kept[0][1].length !== columns.length) kept = [];

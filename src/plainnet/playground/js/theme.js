@@ -12,8 +12,12 @@ export function followTheme(root, changed) {
   update();
   prefersDark.addEventListener("change", update);
   const observer = new MutationObserver(update);
-  const watched = { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-theme", "data-vscode-theme-kind"] };
-  for (const element of [document.documentElement, document.body]) observer.observe(element, watched);
+  const attributeFilter = [
+    "class", "data-jp-theme-light", "data-theme", "data-vscode-theme-kind",
+  ];
+  for (const element of [document.documentElement, document.body]) {
+    observer.observe(element, { attributes: true, attributeFilter });
+  }
   return () => {
     prefersDark.removeEventListener("change", update);
     observer.disconnect();
@@ -23,7 +27,8 @@ export function followTheme(root, changed) {
 function themeAround() {
   const { body, documentElement } = document;
   if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "true" ? "light" : "dark";
-  if (body.dataset.vscodeThemeKind) return body.dataset.vscodeThemeKind.includes("light") ? "light" : "dark";
+  const { vscodeThemeKind } = body.dataset;
+  if (vscodeThemeKind) return vscodeThemeKind.includes("light") ? "light" : "dark";
   const said = documentElement.dataset.theme ?? body.dataset.theme;
   if (said === "dark" || said === "light") return said;
   if (documentElement.classList.contains("dark") || body.classList.contains("dark")) return "dark";

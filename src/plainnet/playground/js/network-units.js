@@ -2,13 +2,14 @@
 
 import { classRGB, css } from "./colors.js";
 import { counted, h, shown } from "./dom.js";
-import { hasTensor, inputNames, outputName, unitName } from "./networds.js";
-import { nearestUnit } from "./netshape.js";
+import { hasTensor, inputNames, outputName, unitName } from "./network-words.js";
+import { nearestUnit } from "./network-shape.js";
 
 const NET_DRAG = 6; // pixels after which a press is a drag
 
 export class NetUnits {
-  // `view` has app, picture, shape, enter() and moveUnit(column, unit, end).
+  // `view` has app, picture, shape, enter(), moveUnit(column, unit, end) and
+  // removeUnit(column, unit).
   constructor(view) {
     this.view = view;
     this.columns = []; // of each column of the network: its buttons
@@ -36,7 +37,6 @@ export class NetUnits {
       buttons.forEach((button, u) => {
         netLocate(button, place, u);
         button.classList.toggle("net-tiny", place.w < 34);
-        button.classList.toggle("net-movable", c < last);
       });
     });
     this.at = this.valid(...this.at);
@@ -116,8 +116,13 @@ export class NetUnits {
   key(event, column, unit) {
     const { key, altKey } = event, { columns } = this.view.shape;
     const by = { ArrowUp: -1, ArrowDown: 1 }[key], across = { ArrowLeft: -1, ArrowRight: 1 }[key];
-    if (!by && !across && key !== "Home" && key !== "End") return;
+    const removes = key === "Delete" || key === "Backspace";
+    if (!by && !across && !removes && key !== "Home" && key !== "End") return;
     event.preventDefault();
+    if (removes) {
+      this.view.removeUnit(column, unit);
+      return;
+    }
     if (altKey && by) this.view.moveUnit(column, unit, unit + by);
     else if (by) this.focus(column, unit + by);
     else if (key === "Home") this.focus(column, 0);

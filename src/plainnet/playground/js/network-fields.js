@@ -125,7 +125,22 @@ export class ParameterRow {
   }
 }
 
-// The same in a recording: a number to read.
+// A number of the running state, which training moves.
+export class StateRow {
+  constructor(app, name, tensor, index, said) {
+    Object.assign(this, { app, tensor, index });
+    this.number = h("data", { "aria-label": name });
+    this.row = h("tr", {}, ...said, h("td", { class: "net-number" }, this.number));
+  }
+
+  update({ state }) {
+    const value = this.app.stateElement(this.tensor, this.index, state);
+    this.number.textContent = shown(value);
+    this.number.value = value;
+  }
+}
+
+// A weight or bias in a recording: a number to read.
 export class RecordedRow {
   constructor(app, name, tensor, index, said) {
     Object.assign(this, { app, tensor, index });

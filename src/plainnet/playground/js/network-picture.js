@@ -1,9 +1,10 @@
 // The picture of a network's diagram, on one canvas beneath the buttons of its units.
 
 import { TILE } from "./app.js";
-import { paperOf, signedTable } from "./colors.js";
+import { colorsOf } from "./canvas.js";
+import { grayTable, paperOf, signedTable } from "./colors.js";
 import { h } from "./dom.js";
-import { NetLinks } from "./netlinks.js";
+import { NetLinks } from "./network-links.js";
 
 const NET_ACROSS = 16; // tiles in a row of the sheet from which they are drawn
 
@@ -19,20 +20,17 @@ export class NetworkPicture {
 
   // Read the theme's colours, which a canvas does not follow by itself.
   recolor() {
-    const probe = h("span", { hidden: true });
-    this.root.append(probe);
-    this.colors = {};
-    for (const name of ["positive", "negative", "accent", "line", "paper", "soft"]) {
-      probe.style.color = `var(--${name})`;
-      this.colors[name] = getComputedStyle(probe).color;
-    }
-    probe.remove();
-    this.table = signedTable(paperOf(this.root));
+    const names = ["positive", "negative", "accent", "line", "paper", "soft"];
+    this.colors = colorsOf(this.root, names);
+    const paper = paperOf(this.root);
+    this.table = signedTable(paper);
+    this.grays = grayTable(paper);
   }
 
   // Take the size and the places of a new diagram.
-  take(network, shape) {
+  take(network, shape, meanImage) {
     this.shape = shape;
+    this.meanImage = meanImage;
     this.links = new NetLinks(network, shape.columns);
     const scale = Math.min(window.devicePixelRatio || 1, 2);
     this.canvas.width = Math.ceil(shape.width * scale);
@@ -128,21 +126,25 @@ export class NetworkPicture {
     }
   }
 
-  // The pixels of the inputs: the weights with which the unit that is looked at sees them.
+  // The pixels of the inputs: their means, or the weights with which a unit that is looked at sees
+  // them.
   drawPixels(column, values, active) {
     const { context, colors } = this, gap = this.links.gaps[0];
     const width = column.w * column.across, height = column.h * column.rows;
     context.fillStyle = colors.paper;
     context.fillRect(column.X[0], column.Y[0], width, height);
-    if (gap?.largest && active?.kind === "unit" && active.column === 0) {
-      const words = new Uint32Array(this.pixelImage.data.buffer);
-      let largest = 1e-30;
-      for (let i = 0; i < gap.inputs; i += 1) {
-        largest = Math.max(largest, Math.abs(gap.value(values, active.unit, i)) || 0);
-      }
-      for (let i = 0; i < gap.inputs; i += 1) {
-        const shade = 128 + 127 * (gap.value(values, active.unit, i) / largest);
-        words[i] = this.table[Math.round(Math.min(Math.max(shade, 1), 255)) || 128];
+    const isUnit = gap?.largest && active?.kind === "unit" && active.column === 0;
+    const valueOf = isUnit ? (i) => gap.value(values, active.unit, i) : (i) => this.meanImage?.[i];
+    const words = new Uint32Array(this.pixelImage.data.buffer);
+    let largest = 1e-30;
+    for (let i = 0; i < words.length; i += 1) {
+      largest = Math.max(largest, Math.abs(valueOf(i)) || 0);
+    }
+    if (isUnit || this.meanImage) {
+      const table = isUnit ? this.table : this.grays;
+      for (let i = 0; i < words.length; i += 1) {
+        const shade = 128 + 127 * (valueOf(i) / largest);
+        words[i] = table[Math.round(Math.min(Math.max(shade, 1), 255)) || 128];
       }
       this.pixelContext.putImageData(this.pixelImage, 0, 0);
       context.imageSmoothingEnabled = false;

@@ -42,20 +42,41 @@ export function shortCode(code) {
   return `${code.slice(0, open)}(${first.includes("=") ? "" : first})`;
 }
 
+// "softmax cross-entropy" for SoftmaxCrossEntropy().
+export function lossInWords(code) {
+  const [name] = code.split("(");
+  const words = name.replaceAll(/(?!^)(?=[A-Z][a-z])/g, " ").toLowerCase();
+  return words.replace("cross entropy", "cross\u2011entropy"); // with a hyphen that does not break
+}
+
 // An element as one writes it in Python.
 export function pythonName(tensor, index) {
   return `network["${tensor}"][${index.join(", ")}]`;
 }
 
-// The dense column that a tensor belongs to, or -1.
+// The column that a tensor belongs to, or -1.
 export function columnOfTensor(network, tensor) {
-  return network.columns.findIndex((column) => tensor.startsWith(`${column.name}.`));
+  const isOwn = ([layer]) => tensor.startsWith(`${layer}.`);
+  return network.columns.findIndex((column) => column.layers.some(isOwn));
 }
 
 export function hasTensor(network, tensor, index) {
   const place = network.tensors.find((each) => each.name === tensor);
   return place != null && place.shape.length === index.length
     && index.every((i, axis) => i < place.shape[axis]);
+}
+
+// The name of a tensor within its layer: "W", "gamma".
+export function shortName(tensor) {
+  return tensor.slice(tensor.lastIndexOf(".") + 1);
+}
+
+// What the layers of a column have of one unit beside its weights and bias, as those that normalize
+// do: of these tensors, [tensor, index] pairs.
+export function extrasOf(tensors, column, unit) {
+  const isOwn = ({ name, shape }) => shape.length === 1 && shape[0] === column.units
+    && column.layers.slice(1).some(([layer]) => name.startsWith(`${layer}.`));
+  return column.is_dense ? tensors.filter(isOwn).map(({ name }) => [name, [unit]]) : [];
 }
 
 // The weights and the bias of a unit, as [tensor, index] pairs: the bias first where there is one.

@@ -1,8 +1,10 @@
 // The links of a network's diagram: which are drawn, how they look, which is under the mouse.
 
-import { linkEnd, linkStart } from "./netshape.js";
+import { linkEnd, linkStart } from "./network-shape.js";
 
 const NET_MOST_LINKS = 1500; // of the whole diagram
+const NET_OF_PIXELS = 2; // of a unit that sees the pixels of an image
+const NET_FEW = 120; // in one gap: where there are more, they are thinner and paler
 const NET_LEVELS = 6; // of thickness
 const NET_CROWDED = 250; // from so many on, most are one pixel thick: that is drawn much faster
 const NET_NEAR = 6; // pixels from a link that still count as on it
@@ -83,6 +85,9 @@ export class NetLinks {
     const sizes = this.gaps.map((gap) => gap?.ids.length ?? 0);
     const total = sizes.reduce((a, b) => a + b, 0);
     this.most = sizes.map((size) => Math.ceil(size * Math.min(1, NET_MOST_LINKS / total)));
+    if (columns[0].kind === "image" && this.gaps[0]) {
+      this.most[0] = NET_OF_PIXELS * this.gaps[0].outputs; // they come from one place
+    }
   }
 
   // Draw all of them; where some unit or weight is looked at, the others are faint.
@@ -124,6 +129,7 @@ export class NetLinks {
 
   // One path for each sign and thickness.
   stroke(context, gap, ids, levels, count, colors, opacity) {
+    const share = Math.sqrt(Math.min(1, NET_FEW / count));
     for (let level = 0; level < 2 * NET_LEVELS; level += 1) {
       let some = false;
       for (let j = 0; j < count; j += 1) {
@@ -135,9 +141,9 @@ export class NetLinks {
       if (!some) continue;
       const strength = (level % NET_LEVELS + 0.5) / NET_LEVELS;
       context.strokeStyle = level < NET_LEVELS ? colors.positive : colors.negative;
-      const width = count < NET_CROWDED ? 0.5 + 3.5 * strength : 2 * strength;
+      const width = count < NET_CROWDED ? 0.5 + 3.5 * strength * share : 2 * strength;
       context.lineWidth = count < NET_CROWDED || strength > 0.6 ? width : 1;
-      context.globalAlpha = opacity * (0.3 + 0.65 * strength);
+      context.globalAlpha = opacity * (0.3 + 0.65 * strength) * share;
       context.stroke();
     }
     context.globalAlpha = 1;
