@@ -60,7 +60,7 @@ function ratioCurve() {
   const at = (decade) => height * (1 - (decade - RATIO_DECADES[0])
     / (RATIO_DECADES[1] - RATIO_DECADES[0]));
   const path = s("path", { class: "ratio-line" });
-  const picture = s("svg", { viewBox: `0 0 ${width} ${height}`,
+  const picture = s("svg", { viewBox: `0 0 ${width} ${height}`, class: "ratio-curve",
     preserveAspectRatio: "none", "aria-hidden": "true" },
   s("rect", { class: "ratio-usual", x: 0, width, y: at(USUAL_RATIO[1]),
     height: at(USUAL_RATIO[0]) - at(USUAL_RATIO[1]) }), path);
