@@ -51,6 +51,8 @@ DATA = {
 """The datasets. `table` is a CSV file that was dropped in; `given` are the rows of a view in a
 notebook, and no page can choose them."""
 
+DRAWN_TARGETS = {"class": "Classes", "number": "Numbers"}
+
 HAS_CLASSES = ("spirals", "gaussians", "drawn")
 """The datasets whose number of classes is a setting."""
 

@@ -379,8 +379,8 @@ class Session:
 
 
 OF_DATA = (
-    "data", "classes", "points", "noise", "test_share", "data_seed", "drawn", "target", "features",
-    "plane",
+    "data", "classes", "points", "noise", "test_share", "data_seed", "drawn", "drawn_target",
+    "target", "features", "plane",
 )  # fmt: skip
 """The settings that the examples follow from."""
 OF_NETWORK = "layers", "initialization", "loss", "network_seed"

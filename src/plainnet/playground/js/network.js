@@ -7,6 +7,7 @@ import { HiddenHead, PlainHead, layerCount } from "./netheads.js";
 import { NetStructure, netAllow } from "./netheads.js";
 import { diagramShape } from "./netshape.js";
 import { NetUnits } from "./netunits.js";
+import { tileOf } from "./probing.js";
 import { columnOfTensor, hasTensor, layerName, parametersOf } from "./networds.js";
 import { pythonName, unitName } from "./networds.js";
 
@@ -59,7 +60,7 @@ function netLegend() {
   const line = (kind, text) => h("span", {}, h("i", { class: kind, "aria-hidden": "true" }), text);
   return h("p", { class: "net-legend" }, line("net-line", "above zero"),
     line("net-line net-negative", "below zero"), h("span", {}, "thickness: size of a weight"),
-    line("net-dot", "bias"), h("span", {}, "picture: a unit’s output over the plane"));
+    line("net-dot", "bias"), h("span", {}, "picture: a unit’s output over the plane, in its own scale; point at it"));
 }
 
 class NetDiagram {
@@ -96,6 +97,7 @@ class NetDiagram {
     app.on("refused", () => this.update()); // fields show again what is
     app.on("frame", (frame) => this.draw(frame));
     app.on("select", () => this.selected());
+    app.on("probe", () => this.fits(app.frame) && this.showTip(app.frame));
     app.on("theme", () => {
       this.picture?.recolor();
       this.redraw();
@@ -137,6 +139,7 @@ class NetDiagram {
       if (this.grid.children[c] !== element) this.grid.insertBefore(element, this.grid.children[c]);
     });
     this.hovered = this.focused = this.last = null;
+    this.showResponse();
     this.inspector.show(null);
     this.place();
     for (const head of heads) head.show();
@@ -218,7 +221,16 @@ class NetDiagram {
     this.last = looked ?? this.last;
     this.inspector.show(this.selection ?? this.last);
     this.grid.classList.toggle("net-pointing", this.hovered?.kind === "weight");
+    this.showResponse();
     this.redraw();
+  }
+
+  // Let the plane show the output of the unit that is pointed at, or focused.
+  showResponse() {
+    const looked = this.hovered ?? this.focused;
+    const unit = looked?.kind === "unit" ? looked : null;
+    this.app.prober.lookAtUnit(Boolean(unit));
+    this.app.emit("look at unit", unit);
   }
 
   selected() {
@@ -266,15 +278,23 @@ class NetDiagram {
     else if (event.target.closest(".net-units-box")) this.app.select(null);
   }
 
-  // The numbers of what is under the mouse, beside it.
+  // The numbers of what is under the mouse, beside it; or of the unit that the keyboard is at.
   showTip(frame) {
-    const { app, tip, hovered } = this;
-    tip.hidden = !hovered || !this.isThere(hovered);
+    const { tip } = this, looked = this.hovered ?? this.focused;
+    tip.hidden = !looked || !this.isThere(looked);
     if (tip.hidden) return;
-    tip.textContent = this.tipText(frame, hovered);
-    const box = this.element.getBoundingClientRect(), [x, y] = this.pointer;
+    const text = this.tipText(frame, looked);
+    if (tip.textContent !== text) tip.textContent = text;
+    const box = this.element.getBoundingClientRect();
+    const [x, y] = this.hovered ? this.pointer : this.cornerOf(looked);
     const left = Math.min(x - box.left + 14, box.width - tip.offsetWidth - 4);
     tip.style.transform = `translate(${Math.max(0, left)}px, ${y - box.top + 16}px)`;
+  }
+
+  // The lower right corner of a unit in the window.
+  cornerOf({ column, unit }) {
+    const box = this.units.columns[column][unit].getBoundingClientRect();
+    return [box.right - 10, box.bottom - 10];
   }
 
   tipText(frame, looked) {
@@ -293,6 +313,9 @@ class NetDiagram {
     const lines = [unitName(app, column, unit) + (isDead ? ": dead, the same for every example" : "")];
     const [first] = parametersOf(app.network, column, unit);
     if (first?.[1].length === 1) lines.push(`bias ${numbers(...first)}`);
+    lines.push(...app.prober.linesOf(column, unit));
+    const tile = tileOf(app.network, column, unit);
+    if (tile >= 0) lines.push(`darkest colour: ±${shown(frame.scales[tile], 3)}`);
     return lines.join("\n");
   }
 

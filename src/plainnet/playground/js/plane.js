@@ -7,6 +7,7 @@ import { checkBox } from "./fields.js";
 import { markIcon } from "./marks.js";
 import { Drawing } from "./drawing.js";
 import { drawingTools } from "./drawingtools.js";
+import { unitName } from "./networds.js";
 import { PlaneCursor } from "./planecursor.js";
 import { PlanePicture } from "./planepicture.js";
 
@@ -22,7 +23,8 @@ export function planeView(app) {
   });
   const drawing = new Drawing(app, () => {
     picture.drawn = drawing.points;
-    picture.isBlank = Boolean(drawing.points) && drawing.isElsewhere;
+    picture.isBlank = Boolean(drawing.points) && (drawing.isElsewhere || drawing.isOtherKind);
+    picture.drawsNumbers = drawing.isNumber;
     legend.hidden = picture.isBlank;
     canvas.classList.toggle("draws", drawing.isOn);
     tools.update();
@@ -30,6 +32,39 @@ export function planeView(app) {
   });
   const tools = drawingTools(app, drawing);
   const cursor = new PlaneCursor(app, { picture, canvas, stage, drawing });
+  const response = h("div", { class: "plane-response", hidden: true });
+  const scale = h("span", {});
+  // While a unit is pointed at, its output is shown instead, with its name and scale.
+  const showUnit = () => {
+    const { tile } = picture;
+    const { examples, network } = app;
+    if (!examples || !network) return;
+    const isUnit = tile >= 0;
+    if (response.hidden === isUnit) {
+      legend.style.minHeight = "";
+      const height = legend.offsetHeight; // nothing below moves
+      if (isUnit) response.style.minHeight = `${height}px`;
+      response.hidden = !isUnit;
+      legend.hidden = isUnit || picture.isBlank;
+    }
+    const usual = examples.classes.length ? "Decision regions" : "Predictions";
+    const name = isUnit ? `Output of ${unitName(app, picture.unit.column, picture.unit.unit)}` : "";
+    const text = name || usual;
+    if (title.textContent !== text) title.textContent = text;
+    if (!isUnit) return;
+    const most = shown(picture.frame.scales[tile], 3);
+    const words = `Darkest blue: ${most}; white: 0; darkest orange: −${most}.`;
+    if (scale.textContent !== words) scale.textContent = words;
+  };
+  app.on("look at unit", (unit) => {
+    if (picture.unit === unit) return;
+    picture.unit = unit;
+    if (unit) {
+      response.replaceChildren(valueBar(app), h("p", { class: "plane-meanings" }, scale));
+    }
+    showUnit();
+    redraw();
+  });
   const redrawAll = () => {
     picture.forget();
     redraw();
@@ -61,10 +96,11 @@ export function planeView(app) {
     picture.frame = frame;
     redraw();
     cursor.update();
+    if (picture.unit) showUnit();
   });
   return h("section", { class: "panel plane" },
-    h("div", { class: "row plane-head" }, title, tools.toggle), tools.row, stage, cursor.readout,
-    h("div", { class: "row" }, test.row, hard.row), legend, cursor.live);
+    h("div", { class: "row plane-head" }, title, tools.toggle), tools.row, stage, cursor.readout, cursor.outputs,
+    h("div", { class: "row" }, test.row, hard.row), legend, response, cursor.live);
 }
 
 function labelOf({ labels, classes }, isRecording) {
@@ -98,11 +134,16 @@ function classLegend({ classes, targets, n_train: nTrain }) {
   return h("ul", { "aria-label": "Classes and their counts" }, items);
 }
 
-function valueLegend(app, largest) {
+// The colours of numbers, from the largest below zero to the largest above.
+function valueBar(app) {
   const paper = paperOf(app.root);
   const colors = [-1, -0.5, 0, 0.5, 1].map((value) => css(signedRGB(value, paper)));
   const bar = h("div", { class: "plane-scale" });
   bar.style.background = `linear-gradient(to right, ${colors.join(", ")})`;
-  return h("div", {}, bar, h("div", { class: "plane-values" },
+  return bar;
+}
+
+function valueLegend(app, largest) {
+  return h("div", {}, valueBar(app), h("div", { class: "plane-values" },
     ...[-largest, 0, largest].map((value) => h("span", {}, shown(value, 3)))));
 }

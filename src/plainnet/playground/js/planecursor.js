@@ -5,6 +5,7 @@ import { h, shown } from "./dom.js";
 
 const REACH = 14; // pixels within which a click means an example
 const APART = 12; // pixels between points that are drawn by dragging
+const MOST_OUTPUTS = 10; // classes whose probabilities are listed
 const PAUSE = 700; // ms between two announcements
 const NOWHERE = "Point at the plane, or use the arrow keys, to read what is there.";
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -17,6 +18,7 @@ export class PlaneCursor {
     this.cross = h("div", { class: "plane-cross", hidden: true });
     this.ring = h("div", { class: "plane-ring", hidden: true });
     this.readout = h("p", { class: "plane-readout" }, NOWHERE);
+    this.outputs = h("p", { class: "plane-readout plane-outputs", hidden: app.isRecording });
     this.live = h("div", { class: "visually-hidden", "aria-live": "polite" });
     stage.append(this.cross, this.ring);
     canvas.addEventListener("pointermove", (event) => this.move(event));
@@ -26,6 +28,7 @@ export class PlaneCursor {
     canvas.addEventListener("pointerleave", () => this.leave());
     canvas.addEventListener("keydown", (event) => this.key(event));
     app.on("select", () => this.place());
+    app.on("probe", () => this.showOutputs());
     app.on("examples", ({ low, high }) => {
       if (this.at?.some((value, i) => value < low[i] || value > high[i])) this.at = null;
       this.update();
@@ -121,6 +124,7 @@ export class PlaneCursor {
 
   goTo(point) {
     this.at = point;
+    this.app.prober.lookAtPoint(point);
     this.place();
     this.update();
     if (point) this.announce(this.words());
@@ -143,6 +147,34 @@ export class PlaneCursor {
   update() {
     const words = this.at ? this.words() : NOWHERE;
     if (this.readout.textContent !== words) this.readout.textContent = words;
+    if (!this.at) this.outputs.textContent = "";
+  }
+
+  // What the network gives for the point: the session's answer comes a moment later.
+  showOutputs() {
+    const { probe } = this.app;
+    if (!this.at || String(probe.point) !== String(this.at) || this.picture.drawn) return;
+    const words = this.outputWords(probe);
+    if (this.outputs.textContent !== words) this.outputs.textContent = words;
+    if (this.timer) this.toSay = `${this.words()} ${words}`;
+  }
+
+  // The probabilities of all classes, of many those of the most probable; or the prediction.
+  outputWords({ values, are_probabilities: areProbabilities }) {
+    const { classes } = this.app.examples;
+    let outputs = values.at(-1);
+    if (!outputs) return "";
+    if (!classes.length) return `Prediction: ${outputs.map((each) => shown(each)).join(", ")}.`;
+    if (areProbabilities && outputs.length === 1 && classes.length === 2) {
+      outputs = [1 - outputs[0], outputs[0]];
+    }
+    const order = outputs.map((_, k) => k);
+    const isCut = order.length > MOST_OUTPUTS;
+    if (isCut) order.sort((a, b) => outputs[b] - outputs[a]).length = MOST_OUTPUTS;
+    const each = order.map((k) => `${classes[k] ?? k}: ${areProbabilities && outputs[k] !== null
+      ? `${(100 * outputs[k]).toFixed(1)}%` : shown(outputs[k], 3)}`);
+    const what = `${areProbabilities ? "Probabilities" : "Scores"}${isCut ? ", the largest" : ""}`;
+    return `${what}: ${each.join(", ")}.`;
   }
 
   words() {
