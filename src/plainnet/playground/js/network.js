@@ -60,7 +60,7 @@ function netLegend() {
   const line = (kind, text) => h("span", {}, h("i", { class: kind, "aria-hidden": "true" }), text);
   return h("p", { class: "net-legend" }, line("net-line", "above zero"),
     line("net-line net-negative", "below zero"), h("span", {}, "thickness: size of a weight"),
-    line("net-dot", "bias"), h("span", {}, "picture: a unit’s output over the plane, in its own scale; point at it"));
+    line("net-dot", "bias"), h("span", {}, "picture: a unit’s output over the plane, each on its own scale (point at it)"));
 }
 
 class NetDiagram {
@@ -315,7 +315,7 @@ class NetDiagram {
     if (first?.[1].length === 1) lines.push(`bias ${numbers(...first)}`);
     lines.push(...app.prober.linesOf(column, unit));
     const tile = tileOf(app.network, column, unit);
-    if (tile >= 0) lines.push(`darkest colour: ±${shown(frame.scales[tile], 3)}`);
+    if (tile >= 0) lines.push(`full colour at ±${shown(frame.scales[tile], 3)}`);
     return lines.join("\n");
   }
 

@@ -33,7 +33,6 @@ export function planeView(app) {
   const tools = drawingTools(app, drawing);
   const cursor = new PlaneCursor(app, { picture, canvas, stage, drawing });
   const response = h("div", { class: "plane-response", hidden: true });
-  const scale = h("span", {});
   // While a unit is pointed at, its output is shown instead, with its name and scale.
   const showUnit = () => {
     const { tile } = picture;
@@ -48,20 +47,18 @@ export function planeView(app) {
       legend.hidden = isUnit || picture.isBlank;
     }
     const usual = examples.classes.length ? "Decision regions" : "Predictions";
-    const name = isUnit ? `Output of ${unitName(app, picture.unit.column, picture.unit.unit)}` : "";
-    const text = name || usual;
+    const name = isUnit ? unitName(app, picture.unit.column, picture.unit.unit) : "";
+    const text = name ? name[0].toUpperCase() + name.slice(1) : usual;
     if (title.textContent !== text) title.textContent = text;
-    if (!isUnit) return;
-    const most = shown(picture.frame.scales[tile], 3);
-    const words = `Darkest blue: ${most}; white: 0; darkest orange: −${most}.`;
-    if (scale.textContent !== words) scale.textContent = words;
+    const most = isUnit ? picture.frame.scales[tile] : null;
+    if (!isUnit || (response.most === most && response.name === name)) return;
+    Object.assign(response, { most, name });
+    response.replaceChildren(valueLegend(app, most),
+      h("p", { class: "plane-meanings" }, `The output of ${name}, on its own scale.`));
   };
   app.on("look at unit", (unit) => {
     if (picture.unit === unit) return;
     picture.unit = unit;
-    if (unit) {
-      response.replaceChildren(valueBar(app), h("p", { class: "plane-meanings" }, scale));
-    }
     showUnit();
     redraw();
   });
@@ -88,6 +85,7 @@ export function planeView(app) {
     redrawAll();
   });
   app.on("theme", () => {
+    response.most = null;
     if (!app.examples) return;
     legend.replaceChildren(...legendOf(app, picture));
     redrawAll();
@@ -134,16 +132,11 @@ function classLegend({ classes, targets, n_train: nTrain }) {
   return h("ul", { "aria-label": "Classes and their counts" }, items);
 }
 
-// The colours of numbers, from the largest below zero to the largest above.
-function valueBar(app) {
+function valueLegend(app, largest) {
   const paper = paperOf(app.root);
   const colors = [-1, -0.5, 0, 0.5, 1].map((value) => css(signedRGB(value, paper)));
   const bar = h("div", { class: "plane-scale" });
   bar.style.background = `linear-gradient(to right, ${colors.join(", ")})`;
-  return bar;
-}
-
-function valueLegend(app, largest) {
-  return h("div", {}, valueBar(app), h("div", { class: "plane-values" },
+  return h("div", {}, bar, h("div", { class: "plane-values" },
     ...[-largest, 0, largest].map((value) => h("span", {}, shown(value, 3)))));
 }

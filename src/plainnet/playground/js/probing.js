@@ -62,13 +62,13 @@ export class Prober {
     const { answer, app } = this;
     const value = answer?.values[column]?.[unit];
     if (value == null) return [];
-    const where = answer.row !== null ? `for example ${answer.row}`
-      : answer.point ? "at the crosshair" : "in root mean square over the training rows";
+    const words = answer.row !== null ? `value ${shown(value)} for example ${answer.row}`
+      : answer.point ? `value ${shown(value)} at the crosshair`
+        : `root mean square ${shown(value)} over the training rows`;
     const gradient = answer.gradients?.[column]?.[unit];
     const isOutput = column === app.network.columns.length - 1;
-    const of = isOutput && answer.are_probabilities ? "of its sum" : "of its value";
-    return [`value ${shown(value)} ${where}`,
-      ...(gradient == null ? [] : [`gradient ${of}: ${shown(gradient)}`])];
+    const at = isOutput && answer.are_probabilities ? "at its sum z" : "at its output";
+    return [words, ...(gradient == null ? [] : [`gradient of the loss ${at}: ${shown(gradient)}`])];
   }
 }
 
