@@ -54,7 +54,7 @@ export function planeView(app) {
     if (!isUnit || (response.most === most && response.name === name)) return;
     Object.assign(response, { most, name });
     response.replaceChildren(valueLegend(app, most),
-      h("p", { class: "plane-meanings" }, `The output of ${name}, on its own scale.`));
+      h("p", { class: "plane-meanings" }, "The unit’s output, on its own scale."));
   };
   app.on("look at unit", (unit) => {
     if (picture.unit === unit) return;
@@ -97,7 +97,8 @@ export function planeView(app) {
     if (picture.unit) showUnit();
   });
   return h("section", { class: "panel plane" },
-    h("div", { class: "row plane-head" }, title, tools.toggle), tools.row, stage, cursor.readout, cursor.outputs,
+    h("div", { class: "row plane-head" }, title, tools.toggle), tools.row, stage,
+    cursor.readout, cursor.outputs,
     h("div", { class: "row" }, test.row, hard.row), legend, response, cursor.live);
 }
 

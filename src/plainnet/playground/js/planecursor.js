@@ -155,7 +155,8 @@ export class PlaneCursor {
   // The session's answer for the point where the crosshair is.
   get probe() {
     const { probe } = this.app;
-    return this.at && !this.picture.drawn && String(probe?.point) === String(this.at) ? probe : null;
+    const isHere = this.at && !this.picture.drawn && String(probe?.point) === String(this.at);
+    return isHere ? probe : null;
   }
 
   // What the network gives for the point: the session's answer comes a moment later.

@@ -16,7 +16,7 @@ export class Prober {
     app.on("refused", ({ what }) => { if (what === "probe") this.answered(); });
   }
 
-  // What is asked for: an example's or a point's values, or of all rows; nothing where nobody looks.
+  // What is asked for: values of an example, of a point, or of all rows; or nothing.
   get wish() {
     const { selection, examples } = this.app;
     const row = selection?.kind === "example" ? selection.row : -1;
