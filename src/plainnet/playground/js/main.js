@@ -2,7 +2,6 @@
 
 import { App } from "./app.js";
 import { h } from "./dom.js";
-import { Prober } from "./probing.js";
 import { followTheme } from "./theme.js";
 import { transportBar } from "./transport.js";
 import { dataPanel } from "./data.js";
@@ -25,7 +24,6 @@ export function render({ model, el }) {
   const app = new App(model);
   const root = h("div", { class: "plainnet-playground" });
   app.root = root;
-  app.prober = new Prober(app);
   root.app = app; // for tests, and for whoever looks inside
   const stop = followTheme(root, () => app.emit("theme", root.dataset.theme));
   el.replaceChildren(root);
