@@ -182,6 +182,18 @@ def test_many_drawn_points_are_split():
     assert of("drawn", drawn=drawn, classes=2).n_train == 8
 
 
+def test_drawn_points_may_have_numbers_to_predict():
+    drawn = tuple((k / 10, -k / 10, k / 8 - 0.5) for k in range(12))
+    link = Settings(data="drawn", drawn=drawn, drawn_target="number", classes=2).to_link()
+    settings = Settings.from_link(link)
+    examples = examples_of(settings)
+    assert (examples.classes, examples.n_train, examples.y.dtype) == ((), 9, np.float32)
+    found = sorted(zip(examples.points[:, 0], examples.y, strict=True))
+    np.testing.assert_allclose(found, sorted((u, t) for u, _, t in settings.drawn), atol=1e-6)
+    with pytest.raises(SettingError, match="drawn_target must be one of class, number"):
+        Settings.from_link("drawn_target=text")
+
+
 @pytest.mark.parametrize(
     ("drawn", "message"),
     [

@@ -55,6 +55,8 @@ MADE = "circle", "xor", "moons", "spirals", "gaussians", "plane", "waves", "hill
 """Those of points that are drawn at random, as many and as noisy as one likes."""
 OF_THE_PLANE = *MADE, "drawn"
 """Those whose points lie in a plane, where points can be added by hand."""
+DRAWN_TARGETS = {"class": "Classes", "number": "Numbers"}
+
 HAS_CLASSES = ("spirals", "gaussians", "drawn")
 """The datasets whose number of classes is a setting."""
 
@@ -125,8 +127,8 @@ SCHEDULES = {
 }
 
 OF_DATA = (
-    "data", "classes", "points", "noise", "test_share", "data_seed", "drawn", "target", "features",
-    "plane",
+    "data", "classes", "points", "noise", "test_share", "data_seed", "drawn", "drawn_target",
+    "target", "features", "plane",
 )  # fmt: skip
 """The settings that the examples follow from."""
 OF_NETWORK = "layers", "initialization", "loss", "network_seed"

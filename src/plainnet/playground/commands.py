@@ -7,6 +7,7 @@ from typing import Any
 
 from plainnet.playground import exporting, lessons, stepping, tables, taking
 from plainnet.playground.findings import check_up
+from plainnet.playground.probing import probe
 from plainnet.playground.remedies import remedy
 from plainnet.playground.representations import represent
 
@@ -14,6 +15,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "explain": stepping.explain,
     "line": stepping.line,
     "represent": represent,
+    "probe": probe,
     "table": tables.table,
     "diagnose": check_up,
     "remedy": remedy,

@@ -63,7 +63,7 @@ def examples_of(settings: Settings) -> Examples:
         points, y = _surface(settings)
     else:
         points, y = _classes(settings)
-    n_classes = 0 if settings.data in SURFACES else int(max(y.max(), _of_settings(settings))) + 1
+    n_classes = 0 if is_regression(settings) else int(max(y.max(), _of_settings(settings))) + 1
     is_small = settings.data == "drawn" and len(y) < FEWEST_TO_HOLD_OUT
     order, n_train = in_parts(
         y if n_classes else None, len(y), 0 if is_small else settings.test_share, settings.data_seed
@@ -75,6 +75,12 @@ def examples_of(settings: Settings) -> Examples:
         tuple(str(k) for k in range(n_classes)), points,
         notes=(FEW,) if is_small and settings.test_share else (),
     )  # fmt: skip
+
+
+def is_regression(settings: Settings) -> bool:
+    """Whether points of the plane have numbers to predict instead of classes."""
+    is_drawn = settings.data == "drawn" and settings.drawn_target == "number"
+    return is_drawn or settings.data in SURFACES
 
 
 def _of_settings(settings: Settings) -> int:
@@ -167,6 +173,8 @@ def _drawn(settings: Settings) -> Points:
     drawn = np.array(settings.drawn, float).reshape(-1, 3)
     if len(drawn) < 2:
         raise SettingError(f"draw at least two points; there are {len(drawn)}")
+    if is_regression(settings):
+        return drawn[:, :2], drawn[:, 2].astype(np.float32)
     y = drawn[:, 2].astype(np.intp)
     wrong = (y != drawn[:, 2]) | (y < 0) | (y >= settings.classes)
     if wrong.any():

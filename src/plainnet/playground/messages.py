@@ -18,6 +18,7 @@ drawn       number: the page has drawn this frame, and can take another
 explain     row, or point of the plane: the example to walk through; see `stepping`
 line        array, index: how this number of that walk is computed
 represent   layer: its name, or "inputs"
+probe       row, or point of the plane, or neither: what each unit gives for it; see `probing`
 table       name and target of a CSV file that is dropped in, and its bytes; target may be left out
 diagnose    nothing: a full check-up by the doctor, which takes a second or two
 remedy      name: apply the remedy of the doctor's verdict with this name
@@ -40,6 +41,8 @@ frame       see `Frames`; with number, how many it makes; last, the last step; c
 steps       the walk: what each step reads and makes
 line        one number: its formula, its line in pieces, what it goes into
 representation  layer, step, share, units: of the first rows, in a plane; the points
+probe       step, row, point; values, gradients: lists of numbers, or null, for each column;
+            are_probabilities: whether the last values are
 table       name, columns, target, why it is that one, rows: the table that was dropped in
 verdicts    verdicts: what the doctor says, the most serious first
 check_up    step, headline, looked_at, left_out: of a full check-up
@@ -133,6 +136,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "explain": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
     "line": {"array": text(), "index": _INDEX},
     "represent": {"layer": text()},
+    "probe": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
     "table": {"name": text(), "target?": text()},
     "diagnose": {},
     "remedy": {"name": text()},

@@ -26,7 +26,7 @@ def data_of(settings: Settings, table: str = "") -> list[str]:
     default = Settings()
     names += [
         name
-        for name in ("drawn", "target", "features", "plane")
+        for name in ("drawn", "drawn_target", "target", "features", "plane")
         if getattr(settings, name) != getattr(default, name)
     ]
     given = [f"{name}={written(getattr(settings, name))}" for name in names]

@@ -21,6 +21,7 @@ from plainnet.playground.choices import (
     ACTIVATIONS,
     CHANGEABLE,
     DATA,
+    DRAWN_TARGETS,
     FEATURES,
     INITIALIZATIONS,
     LIMITS,
@@ -116,6 +117,8 @@ class Settings:
     data_seed: int = 0
     drawn: tuple[tuple[float, float, float], ...] = ()
     """Points that were drawn by hand: x1, x2, and the class or target."""
+    drawn_target: str = "class"
+    """What the third number of a drawn point is: a class, or a number to predict."""
     target: str = ""
     """The column of a table that is predicted; "" for the one that is named so, or the last."""
     features: tuple[str, ...] = ("x1", "x2")
@@ -358,6 +361,7 @@ CHECKS: dict[str, Any] = {
     **dict.fromkeys(LIMITS, _number),
     "data": _one_of(DATA),
     "drawn": _points,
+    "drawn_target": _one_of(DRAWN_TARGETS),
     "target": _text,
     "features": _features,
     "plane": _plane,

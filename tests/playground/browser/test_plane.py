@@ -152,3 +152,44 @@ def test_drawing_goes_on_from_the_points_of_the_plane(playground):
     expect(page.get_by_label("Examples", exact=True)).to_have_value("drawn")
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("There are no points").wait_for()
+
+
+def test_pointing_at_a_unit_shows_its_output_and_all_classes_their_probabilities(playground):
+    page, session = playground("step=20")
+    training = session.training
+    usual = shot(page)
+    page.get_by_role("button", name=re.compile("^unit 2 of layer 1")).hover()
+    title = page.locator(".plane h2")
+    expect(title).to_have_text("Unit 2 of layer 1")
+    tip = page.locator(".net-tip")
+    expect(tip).to_contain_text("root mean square")
+    network, examples = training.network, training.examples
+    W, b = network.tensors["0.dense.W"][2], network.tensors["0.dense.b"][2]
+    largest = np.maximum(examples.plane.grid(80) @ W + b, 0).max()
+    scale = float(re.search(r"full colour at ±([\d.]+)", tip.text_content())[1])
+    assert scale == pytest.approx(largest, rel=0.1)  # a tile has every second cell
+    assert shot(page) != usual
+    canvas(page).focus()
+    press(page, ["Shift+ArrowRight"])
+    page.mouse.move(5, 5)
+    expect(title).to_have_text("Decision regions")
+    outputs = page.locator(".plane-outputs")
+    expect(outputs).to_contain_text("Probabilities")
+    P = network.predict_proba(examples.plane.inputs(np.array([[8 * CELL, 0]])))[0]
+    found = [float(each) for each in re.findall(r"([\d.]+)%", outputs.text_content())]
+    assert found == pytest.approx(100 * P, abs=0.06)
+
+
+def test_numbers_are_drawn_and_learned_by_touch(playground):
+    page, session = playground("data=waves&points=30", 360, 800, has_touch=True, is_mobile=True)
+    page.get_by_role("button", name="Draw points").tap()
+    page.get_by_role("spinbutton", name="Target").fill("-0.75")
+    page.keyboard.press("Enter")
+    box = canvas(page).bounding_box()
+    canvas(page).tap(position={"x": 60, "y": box["height"] / 2})
+    page.get_by_text("31 of at most 500 points").wait_for()
+    expect(page.get_by_label("Examples", exact=True)).to_have_value("drawn")
+    page.locator(".plane-meanings", has_text=re.compile(r"^2\d for training")).wait_for()
+    settings = session.training.settings
+    assert (settings.drawn_target, settings.drawn[-1][2]) == ("number", -0.75)
+    assert session.training.examples.classes == ()

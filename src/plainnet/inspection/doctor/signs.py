@@ -102,7 +102,7 @@ def signals_of(
     cache = cache or Cache(record=True, training=training, seed=0)
     with np.errstate(all="ignore"):
         network.forward(X, cache)
-    found = list(_recorded(cache))
+    found = list(recorded(cache))
     last = max((i for i, (_, window) in enumerate(found) if window.subject.declared), default=-1)
     return [
         Signal(path, window.subject, _rows(A), _rows(Y), i >= last)
@@ -118,7 +118,7 @@ def both_ways(network: Network, X: Any, y: Any) -> list[tuple[str, Window]]:
     cache = Cache(record=True, training=begins_in_training(own), seed=0)
     with np.errstate(all="ignore"):
         own.loss_and_gradients(X, y, cache)
-    return list(_recorded(cache))
+    return list(recorded(cache))
 
 
 def over_time(layers: list[tuple[str, Window]]) -> Iterator[tuple[str, Recurrent, float]]:
@@ -143,7 +143,7 @@ def steepest(layers: list[tuple[str, Window]]) -> tuple[str, float]:
     return max(factors.items(), key=lambda each: each[1] if each[1] == each[1] else np.inf)
 
 
-def _recorded(cache: Cache) -> Iterator[tuple[str, Window]]:
+def recorded(cache: Cache) -> Iterator[tuple[str, Window]]:
     """The layers that a pass came to, by their paths; containers are left out."""
     ahead = [(child, name) for name, child in reversed(cache.children.items())]
     while ahead:

@@ -1,5 +1,7 @@
 // What the parts of the page share: the last messages of the session, and what is selected.
 
+import { Prober } from "./probing.js";
+
 const ARRAYS = {
   frame: [
     ["parameters", Float32Array], ["gradients", Float32Array], ["tiles", Uint8Array],
@@ -36,6 +38,7 @@ export class App {
     this.selection = null; // {kind: "unit", column, unit}, {kind: "weight", tensor, index} ...
     this.listen = (content, buffers) => this.receive(content, buffers ?? []);
     model.on("msg:custom", this.listen);
+    this.prober = new Prober(this);
   }
 
   close() {

@@ -82,7 +82,8 @@ function partsOf(app, choices, table) {
     data.field.value = settings.data;
     for (const [name, { set }] of Object.entries(numbers)) set(settings[name]);
     const isMade = choices.made.includes(settings.data);
-    numbers.classes.row.hidden = !choices.has_classes.includes(settings.data);
+    numbers.classes.row.hidden = !choices.has_classes.includes(settings.data)
+      || (settings.data === "drawn" && settings.drawn_target === "number");
     numbers.points.row.hidden = numbers.noise.row.hidden = !isMade;
     row.hidden = numbers.classes.row.hidden && !isMade;
     features.row.hidden = !choices.of_the_plane.includes(settings.data);

@@ -6,7 +6,8 @@ export const MOST_CLASSES = 5;
 export const MOST_POINTS = 500;
 const FEWEST_POINTS = 2;
 const WITH_CLASSES = ["circle", "xor", "moons", "spirals", "gaussians", "drawn"];
-const OF_THE_PLANE = [...WITH_CLASSES, "plane", "waves", "hills"];
+const WITH_NUMBERS = ["plane", "waves", "hills"];
+const OF_THE_PLANE = [...WITH_CLASSES, ...WITH_NUMBERS];
 
 export class Drawing {
   // `changed` is called when the points or `words` are others.
@@ -14,7 +15,9 @@ export class Drawing {
     this.app = app;
     this.changed = changed;
     this.isOn = false;
-    this.tool = 0; // a class, or "erase"
+    this.tool = 0; // a class, "number", or "erase"
+    this.kind = "class"; // what a point has: a class or a "number"
+    this.value = 0.5; // the number that is drawn
     this.words = "";
     this.points = null; // those not yet in the session's examples; null: as the examples are
     this.underWay = 0; // changes that are not yet in the examples
@@ -22,6 +25,7 @@ export class Drawing {
     app.on("examples", () => {
       this.underWay = Math.max(this.underWay - 1, 0);
       this.isAnswered = !this.underWay;
+      if (!this.points) this.follow();
     });
     app.on("state", () => {
       if (this.isAnswered) this.points = null; // they are in the state's settings
@@ -38,9 +42,36 @@ export class Drawing {
     return !OF_THE_PLANE.includes(this.app.state?.settings.data);
   }
 
+  get isNumber() {
+    return this.kind === "number";
+  }
+
+  // Whether the examples have classes where numbers are drawn, or the other way round.
+  get isOtherKind() {
+    return this.isNumber !== !this.app.examples?.classes.length;
+  }
+
+  // Draw with this tool: the eraser takes away points of either kind.
+  take(tool) {
+    this.tool = tool;
+    if (tool === "erase" || (tool === "number") === this.isNumber) return;
+    this.kind = tool === "number" ? "number" : "class";
+    this.words = "";
+    this.points = this.isOtherKind ? [] : null; // one set of points has one kind
+    this.changed();
+  }
+
+  // Draw what the examples have, where they are of the plane.
+  follow() {
+    if (this.isElsewhere || !this.app.examples) return;
+    this.kind = this.app.examples.classes.length ? "class" : "number";
+    if (this.tool !== "erase") this.tool = this.isNumber ? "number" : Number(this.tool) || 0;
+  }
+
   turn(isOn) {
     this.isOn = isOn;
     this.words = "";
+    if (isOn) this.follow();
     if (isOn && this.isElsewhere) this.points ??= [];
     if (!isOn && !this.points?.length && !this.underWay) this.points = null;
     this.changed();
@@ -52,9 +83,10 @@ export class Drawing {
     const { examples, state } = this.app;
     if (!state) return [];
     const { data, drawn } = state.settings;
+    if (this.isOtherKind) return [];
     if (data === "drawn") return drawn;
     const { points, targets } = examples;
-    if (!WITH_CLASSES.includes(data) || targets.length > MOST_POINTS) return [];
+    if (this.isElsewhere || targets.length > MOST_POINTS) return [];
     return Array.from(targets, (k, row) => pointOf(points[2 * row], points[2 * row + 1], k));
   }
 
@@ -69,7 +101,7 @@ export class Drawing {
     } else if (before.length >= MOST_POINTS) {
       this.words = `There are ${MOST_POINTS} points, the most that can be drawn.`;
     } else {
-      this.points = [...before, pointOf(u, v, this.tool)];
+      this.points = [...before, pointOf(u, v, this.isNumber ? this.value : this.tool)];
     }
     this.changed();
   }
@@ -93,16 +125,25 @@ export class Drawing {
       return;
     }
     const settings = app.state.settings;
+    if (this.isNumber) {
+      this.transmit({ drawn_target: "number" }, plays);
+      return;
+    }
     const most = points.reduce((k, point) => Math.max(k, point[2] + 1), 2);
     const before = settings.data === "drawn" ? settings.classes : app.examples.classes.length;
     const classes = Math.min(Math.max(most, before), MOST_CLASSES);
+    this.transmit({ drawn_target: "class", classes }, plays);
+  }
+
+  transmit(settings, plays) {
+    const { app, points } = this;
     this.underWay += 1;
     this.isAnswered = false; // a state that is on its way does not know of these points
-    app.change({ data: "drawn", drawn: points, classes });
+    app.change({ data: "drawn", drawn: points, ...settings });
     if (plays) app.send("play");
   }
 }
 
 function pointOf(u, v, k) {
-  return [Number(u.toFixed(3)), Number(v.toFixed(3)), k];
+  return [Number(u.toFixed(3)), Number(v.toFixed(3)), Number(k.toFixed(3))];
 }

@@ -2,6 +2,7 @@
 
 import { keptByLesson } from "./allowed.js";
 import { h, newId } from "./dom.js";
+import { sliderField } from "./fields.js";
 import { markIcon } from "./marks.js";
 import { MOST_CLASSES, MOST_POINTS } from "./drawing.js";
 
@@ -14,7 +15,7 @@ export function drawingTools(app, drawing) {
   const choice = (tool, ...inside) => {
     const field = h("input", {
       type: "radio", name, value: tool, checked: tool === drawing.tool,
-      onchange: () => { drawing.tool = tool; },
+      onchange: () => drawing.take(tool),
     });
     return h("label", { class: "tool" }, field, ...inside);
   };
@@ -22,14 +23,23 @@ export function drawingTools(app, drawing) {
     const name = h("span", {}, h("span", { class: "visually-hidden" }, "class "), `${k}`);
     return choice(k, markIcon(k), name);
   });
+  const value = sliderField("Target", { least: -1, most: 1 }, (number) => {
+    drawing.value = number;
+  }, 0.05);
+  value.set(drawing.value);
+  value.row.classList.add("plane-target");
   const words = h("small", { role: "status" });
   const row = h("div", { class: "plane-tools", hidden: true },
     h("fieldset", { class: "row" }, h("legend", { class: "visually-hidden" }, "What is drawn"),
-      classes, choice("erase", "Eraser"),
-      h("button", { type: "button", onclick: () => drawing.clear() }, "Clear")), words);
+      classes, choice("number", "Number"), choice("erase", "Eraser"),
+      h("button", { type: "button", onclick: () => drawing.clear() }, "Clear")), value.row, words);
   const update = () => {
     toggle.setAttribute("aria-pressed", drawing.isOn);
     row.hidden = !drawing.isOn;
+    value.row.hidden = !drawing.isNumber;
+    for (const field of row.querySelectorAll("input[type=radio]")) {
+      field.checked = field.value === String(drawing.tool);
+    }
     const count = drawing.isOn ? drawing.begin().length : 0;
     words.textContent = drawing.words
       || `${count} of at most ${MOST_POINTS} points. Click or drag; Shift removes.`;

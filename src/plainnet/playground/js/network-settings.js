@@ -56,5 +56,6 @@ export function networkLegend() {
   const line = (kind, text) => h("span", {}, h("i", { class: kind, "aria-hidden": "true" }), text);
   return h("p", { class: "net-legend" }, line("net-line", "above zero"),
     line("net-line net-negative", "below zero"), h("span", {}, "thickness: size of a weight"),
-    line("net-dot", "bias"), h("span", {}, "picture: a unit’s output over the plane"));
+    line("net-dot", "bias"), h("span", {},
+      "picture: a unit’s output over the plane, each on its own scale (point at it)"));
 }

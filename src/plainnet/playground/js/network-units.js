@@ -182,7 +182,7 @@ export class NetUnits {
   press(event, column, unit) {
     this.isDragged = false;
     const isHidden = column < this.columns.length - 1 && !this.view.app.isRecording;
-    if (event.button !== 0 || event.pointerType === "touch" || !isHidden) return;
+    if (event.button !== 0 || !event.isPrimary || !isHidden) return;
     this.drag = { column, unit, x: event.clientX, y: event.clientY, end: unit, ghost: null };
   }
 

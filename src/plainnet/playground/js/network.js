@@ -11,6 +11,7 @@ import { dragLayer, moveUnit, removeUnit } from "./network-order.js";
 import { scrolled } from "./network-scroll.js";
 import { networkLegend, networkSettings } from "./network-settings.js";
 import { NetStructure } from "./network-structure.js";
+import { tileOf } from "./probing.js";
 
 export function networkView(app) {
   const diagram = new NetDiagram(app);
@@ -55,6 +56,7 @@ class NetDiagram {
     app.on("refused", () => this.update()); // fields show again what is
     app.on("frame", (frame) => this.draw(frame));
     app.on("select", () => this.selected());
+    app.on("probe", () => this.fits(app.frame) && this.showTip(app.frame));
     app.on("theme", () => {
       this.picture?.recolor();
       this.redraw();
@@ -96,6 +98,7 @@ class NetDiagram {
       if (this.grid.children[c] !== element) this.grid.insertBefore(element, this.grid.children[c]);
     });
     this.hovered = this.focused = this.last = null;
+    this.showResponse();
     this.inspector.show(null);
     this.place();
     for (const head of heads) head.show();
@@ -180,7 +183,16 @@ class NetDiagram {
     this.last = looked ?? this.last;
     this.inspector.show(this.selection ?? this.last);
     this.grid.classList.toggle("net-pointing", this.hovered?.kind === "weight");
+    this.showResponse();
     this.redraw();
+  }
+
+  // Let the plane show the output of the unit that is pointed at, or focused.
+  showResponse() {
+    const looked = this.hovered ?? this.focused;
+    const unit = looked?.kind === "unit" ? looked : null;
+    this.app.prober.lookAtUnit(Boolean(unit));
+    this.app.emit("look at unit", unit);
   }
 
   selected() {
@@ -228,15 +240,23 @@ class NetDiagram {
     else if (event.target.closest(".net-units-box")) this.app.select(null);
   }
 
-  // The numbers of what is under the mouse, beside it.
+  // The numbers of what is under the mouse, beside it; or of the unit that the keyboard is at.
   showTip(frame) {
-    const { app, tip, hovered } = this;
-    tip.hidden = !hovered || !this.isThere(hovered);
+    const { tip } = this, looked = this.hovered ?? this.focused;
+    tip.hidden = !looked || !this.isThere(looked);
     if (tip.hidden) return;
-    tip.textContent = this.tipText(frame, hovered);
-    const box = this.element.getBoundingClientRect(), [x, y] = this.pointer;
+    const text = this.tipText(frame, looked);
+    if (tip.textContent !== text) tip.textContent = text;
+    const box = this.element.getBoundingClientRect();
+    const [x, y] = this.hovered ? this.pointer : this.cornerOf(looked);
     const left = Math.min(x - box.left + 14, box.width - tip.offsetWidth - 4);
     tip.style.transform = `translate(${Math.max(0, left)}px, ${y - box.top + 16}px)`;
+  }
+
+  // The lower right corner of a unit in the window.
+  cornerOf({ column, unit }) {
+    const box = this.units.columns[column][unit].getBoundingClientRect();
+    return [box.right - 10, box.bottom - 10];
   }
 
   tipText(frame, looked) {
@@ -256,6 +276,9 @@ class NetDiagram {
     const lines = [unitName(app, column, unit) + dead];
     const [first] = parametersOf(app.network, column, unit);
     if (first?.[1].length === 1) lines.push(`bias ${numbers(...first)}`);
+    lines.push(...app.prober.linesOf(column, unit));
+    const tile = tileOf(app.network, column, unit);
+    if (tile >= 0) lines.push(`full colour at ±${shown(frame.scales[tile], 3)}`);
     return lines.join("\n");
   }
 

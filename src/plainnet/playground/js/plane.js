@@ -7,6 +7,7 @@ import { checkBox } from "./fields.js";
 import { markIcon } from "./marks.js";
 import { Drawing } from "./drawing.js";
 import { drawingTools } from "./drawingtools.js";
+import { unitName } from "./network-words.js";
 import { PlaneCursor } from "./planecursor.js";
 import { PlanePicture } from "./planepicture.js";
 
@@ -22,7 +23,8 @@ export function planeView(app) {
   });
   const drawing = new Drawing(app, () => {
     picture.drawn = drawing.points;
-    picture.isBlank = Boolean(drawing.points) && drawing.isElsewhere;
+    picture.isBlank = Boolean(drawing.points) && (drawing.isElsewhere || drawing.isOtherKind);
+    picture.drawsNumbers = drawing.isNumber;
     legend.hidden = picture.isBlank;
     canvas.classList.toggle("draws", drawing.isOn);
     tools.update();
@@ -30,6 +32,36 @@ export function planeView(app) {
   });
   const tools = drawingTools(app, drawing);
   const cursor = new PlaneCursor(app, { picture, canvas, stage, drawing });
+  const response = h("div", { class: "plane-response", hidden: true });
+  // While a unit is pointed at, its output is shown instead, with its name and scale.
+  const showUnit = () => {
+    const { tile } = picture;
+    const { examples, network } = app;
+    if (!examples || !network) return;
+    const isUnit = tile >= 0;
+    if (response.hidden === isUnit) {
+      legend.style.minHeight = "";
+      const height = legend.offsetHeight; // nothing below moves
+      if (isUnit) response.style.minHeight = `${height}px`;
+      response.hidden = !isUnit;
+      legend.hidden = isUnit || picture.isBlank;
+    }
+    const usual = examples.classes.length ? "Decision regions" : "Predictions";
+    const name = isUnit ? unitName(app, picture.unit.column, picture.unit.unit) : "";
+    const text = name ? name[0].toUpperCase() + name.slice(1) : usual;
+    if (title.textContent !== text) title.textContent = text;
+    const most = isUnit ? picture.frame.scales[tile] : null;
+    if (!isUnit || (response.most === most && response.name === name)) return;
+    Object.assign(response, { most, name });
+    response.replaceChildren(valueLegend(app, most),
+      h("p", { class: "plane-meanings" }, "The unit’s output, on its own scale."));
+  };
+  app.on("look at unit", (unit) => {
+    if (picture.unit === unit) return;
+    picture.unit = unit;
+    showUnit();
+    redraw();
+  });
   const redrawAll = () => {
     picture.forget();
     redraw();
@@ -53,6 +85,7 @@ export function planeView(app) {
     redrawAll();
   });
   app.on("theme", () => {
+    response.most = null;
     if (!app.examples) return;
     legend.replaceChildren(...legendOf(app, picture));
     redrawAll();
@@ -61,10 +94,12 @@ export function planeView(app) {
     picture.frame = frame;
     redraw();
     cursor.update();
+    if (picture.unit) showUnit();
   });
   return h("section", { class: "panel plane" },
-    h("div", { class: "row plane-head" }, title, tools.toggle), tools.row, stage, cursor.readout,
-    h("div", { class: "row" }, test.row, hard.row), legend, cursor.live);
+    h("div", { class: "row plane-head" }, title, tools.toggle), tools.row, stage,
+    cursor.readout, cursor.outputs,
+    h("div", { class: "row" }, test.row, hard.row), legend, response, cursor.live);
 }
 
 function labelOf({ labels, classes }, isRecording) {

@@ -5,6 +5,7 @@ import { h, shown } from "./dom.js";
 
 const REACH = 14; // pixels within which a click means an example
 const APART = 12; // pixels between points that are drawn by dragging
+const MOST_OUTPUTS = 10; // classes whose probabilities are listed
 const PAUSE = 700; // ms between two announcements
 const NOWHERE = "Point at the plane, or use the arrow keys, to read what is there.";
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -17,6 +18,7 @@ export class PlaneCursor {
     this.cross = h("div", { class: "plane-cross", hidden: true });
     this.ring = h("div", { class: "plane-ring", hidden: true });
     this.readout = h("p", { class: "plane-readout" }, NOWHERE);
+    this.outputs = h("p", { class: "plane-outputs" });
     this.live = h("div", { class: "visually-hidden", "aria-live": "polite" });
     stage.append(this.cross, this.ring);
     canvas.addEventListener("pointermove", (event) => this.move(event));
@@ -26,7 +28,10 @@ export class PlaneCursor {
     canvas.addEventListener("pointerleave", () => this.leave());
     canvas.addEventListener("keydown", (event) => this.key(event));
     app.on("select", () => this.place());
-    app.on("examples", ({ low, high }) => {
+    app.on("probe", () => this.showOutputs());
+    app.on("examples", ({ low, high, classes }) => {
+      this.outputs.hidden = app.isRecording || !classes.length;
+      this.outputs.textContent = "";
       if (this.at?.some((value, i) => value < low[i] || value > high[i])) this.at = null;
       this.update();
     });
@@ -121,9 +126,10 @@ export class PlaneCursor {
 
   goTo(point) {
     this.at = point;
+    this.app.prober.lookAtPoint(point);
     this.place();
     this.update();
-    if (point) this.announce(this.words());
+    if (point) this.announce(this.reading = this.words());
   }
 
   // --- showing -----------------------------------------------------------------------------
@@ -143,13 +149,58 @@ export class PlaneCursor {
   update() {
     const words = this.at ? this.words() : NOWHERE;
     if (this.readout.textContent !== words) this.readout.textContent = words;
+    if (!this.at || this.picture.drawn) this.outputs.textContent = "";
+  }
+
+  // The session's answer for the point where the crosshair is.
+  get probe() {
+    const { probe } = this.app;
+    const isHere = this.at && !this.picture.drawn && String(probe?.point) === String(this.at);
+    return isHere ? probe : null;
+  }
+
+  // What the network gives for the point: the session's answer comes a moment later.
+  showOutputs() {
+    const { probe } = this;
+    if (!probe) return;
+    this.update();
+    const words = this.app.examples.classes.length ? this.outputWords(probe) : "";
+    if (this.outputs.textContent !== words) this.outputs.textContent = words;
+    if (!this.timer || this.toSay !== this.reading) return; // something else is to be said
+    this.toSay = this.reading = `${this.words()} ${words}`.trim();
+  }
+
+  // What the network decides here: exactly, or until that is known, in the middle of the cell.
+  get decision() {
+    const { picture, probe } = this;
+    const nearly = picture.decisionAt(this.at);
+    const outputs = nearly && probe && ofAllClasses(probe.values.at(-1), this.app.examples.classes);
+    if (!outputs) return nearly;
+    if (picture.isRegression) return { value: outputs[0] };
+    if (!probe.are_probabilities) return nearly;
+    const share = Math.max(...outputs);
+    return { class: outputs.indexOf(share), share };
+  }
+
+  // The probabilities of all classes, or of many those of the most probable.
+  outputWords({ values, are_probabilities: areProbabilities }) {
+    const { classes } = this.app.examples;
+    const outputs = ofAllClasses(values.at(-1), classes);
+    if (!outputs) return "";
+    const order = outputs.map((_, k) => k);
+    const isCut = order.length > MOST_OUTPUTS;
+    if (isCut) order.sort((a, b) => outputs[b] - outputs[a]).length = MOST_OUTPUTS;
+    const each = order.map((k) => `${classes[k] ?? k}: ${areProbabilities && outputs[k] !== null
+      ? `${(100 * outputs[k]).toFixed(1)}%` : shown(outputs[k], 3)}`);
+    const what = `${areProbabilities ? "Probabilities" : "Scores"}${isCut ? ", the largest" : ""}`;
+    return `${what}: ${each.join(", ")}.`;
   }
 
   words() {
     const { examples } = this.app;
     const { labels } = this.picture.bounds;
     const here = `${labels[0]} ${shown(this.at[0], 3)}, ${labels[1]} ${shown(this.at[1], 3)}`;
-    const decision = this.picture.decisionAt(this.at);
+    const decision = this.decision;
     if (!decision || this.picture.drawn) return `${here}.`;
     const { classes, targets } = examples;
     const found = classes.length
@@ -174,6 +225,11 @@ export class PlaneCursor {
       if (this.live.textContent !== this.toSay) this.live.textContent = this.toSay;
     }, PAUSE);
   }
+}
+
+// The probabilities of both classes where the network gives the second one's alone.
+function ofAllClasses(outputs, classes) {
+  return outputs?.length === 1 && classes.length === 2 ? [1 - outputs[0], outputs[0]] : outputs;
 }
 
 function moveTo(element, [x, y]) {

@@ -1,9 +1,10 @@
 // The picture of the plane: what the network decides everywhere, the examples, and the axes.
 
-import { SIDE } from "./app.js";
+import { SIDE, TILE } from "./app.js";
 import { classRGB, classTable, css, paperOf, signedRGB, signedTable } from "./colors.js";
 import { AXIS_FONT, colorsOf, ticksOf } from "./canvas.js";
 import { shown } from "./dom.js";
+import { tileOf } from "./probing.js";
 import { drawMark } from "./marks.js";
 
 export const PLANE_ROOM = { left: 38, right: 10, top: 18, bottom: 30 }; // around the square
@@ -17,6 +18,8 @@ export class PlanePicture {
     this.isHard = false;
     this.drawn = null; // points [x1, x2, class] that are drawn by hand, instead of the examples
     this.isBlank = false; // where the examples are not of the plane that points are drawn in
+    this.unit = null; // {column, unit} whose output is shown instead
+    this.drawsNumbers = false; // whether the points drawn by hand have numbers instead of classes
     this.frame = null;
     this.width = this.height = 1;
     this.cells = document.createElement("canvas");
@@ -27,11 +30,18 @@ export class PlanePicture {
 
   // Draw everything anew the next time.
   forget() {
-    this.inks = this.tables = this.layerKey = null;
+    this.inks = this.tables = this.layerKey = this.signed = null;
   }
 
   get isRegression() {
     return !this.app.examples?.classes.length;
+  }
+
+  // Where the output that is shown instead of the decisions lies in the frame, or -1.
+  get tile() {
+    const { unit, frame, app } = this;
+    const tile = unit && frame ? tileOf(app.network, unit.column, unit.unit) : -1;
+    return tile < (frame?.scales.length ?? 0) - 1 ? tile : -1;
   }
 
   // The largest target in size, which has the fullest colour in regression.
@@ -119,7 +129,8 @@ export class PlanePicture {
     }
     this.drawLayer(context.canvas);
     context.drawImage(this.layer, 0, 0, width, height);
-    if (this.frame && !this.drawn && !this.isRegression) this.drawWrong(context);
+    const hasDecisions = this.frame && !this.drawn && !this.isRegression;
+    if (hasDecisions && this.tile < 0) this.drawWrong(context);
   }
 
   drawCells() {
@@ -128,7 +139,9 @@ export class PlanePicture {
     this.image ??= context.createImageData(SIDE, SIDE);
     const pixels = new Uint32Array(this.image.data.buffer);
     this.tables ??= this.tablesNow();
-    if (this.isRegression) {
+    const { tile } = this;
+    if (tile >= 0) this.fillResponse(pixels, frame.tiles, tile * TILE * TILE);
+    else if (this.isRegression) {
       const table = this.shadesOf(frame.scales.at(-1));
       for (let i = 0; i < pixels.length; i++) pixels[i] = table[frame.regions[i]];
     } else {
@@ -137,6 +150,15 @@ export class PlanePicture {
       for (let i = 0; i < pixels.length; i++) pixels[i] = tables[regions[i]][confidence[i]];
     }
     context.putImageData(this.image, 0, 0);
+  }
+
+  // A tile has every second cell.
+  fillResponse(pixels, tiles, start) {
+    const table = this.signed ??= signedTable(paperOf(this.app.root));
+    for (let i = 0; i < pixels.length; i++) {
+      const row = Math.floor(i / SIDE);
+      pixels[i] = table[tiles[start + (row >> 1) * TILE + ((i - row * SIDE) >> 1)]];
+    }
   }
 
   tablesNow() {
@@ -161,7 +183,7 @@ export class PlanePicture {
 
   // Axes and examples stay the same from frame to frame: they are drawn once.
   drawLayer({ width, height }) {
-    const key = [width, height, this.showsTest, this.drawn, this.isBlank];
+    const key = [width, height, this.showsTest, this.drawn, this.isBlank, this.drawsNumbers];
     if (this.layerKey?.every((each, i) => each === key[i])) return;
     this.layerKey = key;
     Object.assign(this.layer, { width, height });
@@ -176,7 +198,9 @@ export class PlanePicture {
     const paper = css(paperOf(this.app.root));
     if (this.drawn) {
       for (const [u, v, k] of this.drawn) {
-        drawMark(context, k, ...this.toPixels(u, v), 4, css(classRGB(k)), paper, false);
+        const [x, y] = this.toPixels(u, v);
+        if (this.drawsNumbers) this.drawValue(context, x, y, 4, k, false);
+        else drawMark(context, k, x, y, 4, css(classRGB(k)), paper, false);
       }
     } else this.drawExamples(context, paper);
   }
@@ -197,7 +221,8 @@ export class PlanePicture {
   drawValue(context, x, y, radius, target, isTest) {
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.fillStyle = css(signedRGB(target / this.largest, paperOf(this.app.root)));
+    const largest = this.isRegression ? this.largest : 1;
+    context.fillStyle = css(signedRGB(target / largest, paperOf(this.app.root)));
     context.fill();
     context.lineWidth = isTest ? 1.8 : 0.8;
     context.strokeStyle = isTest ? this.inks.ink : this.inks.soft;
