@@ -76,7 +76,7 @@ class Frames:
     def frame(self, record: Record) -> Frame:
         """The network as it was recorded."""
         network, examples = self.network, self.examples
-        self._be(record)
+        self.show(record)
         with np.errstate(all="ignore"):
             signals = signals_of(network, self._grid, self._grid_cache)
             Z = signals[-1].Y
@@ -112,20 +112,23 @@ class Frames:
 
     def measures_of(self, record: Record) -> dict[str, dict[str, float | None]]:
         """The measures of the network as it was recorded, without a frame."""
-        self._be(record)
+        self.show(record)
         with np.errstate(all="ignore"):
             return self.measures()
 
-    def outputs_of(self, column: Column, record: Record, X: Array) -> Array:
-        """What the column hands on for these rows: a row for each, or for each position in it."""
-        self._be(record)
-        signals = signals_of(self.network, X)
-        return next(signal.Y for signal in signals if signal.path == column.last)
-
-    def _be(self, record: Record) -> None:
-        """Take the numbers of the network as it was recorded."""
+    def show(self, record: Record) -> None:
+        """Let the network be as it was recorded."""
         self.network.parameters[:] = record.parameters
         self.network.state[:] = record.state
+
+    def outputs(self, record: Record, X: Array) -> dict[str, Array]:
+        """What each column hands on for these rows, by its name.
+
+        It has a row for each of them, or one for each position in them.
+        """
+        self.show(record)
+        by_path = {signal.path: signal.Y for signal in signals_of(self.network, X)}
+        return {column.name: by_path[column.last] for column in self.columns}
 
     def _tiles(self, signals: Sequence[Signal], Y: Array) -> tuple[Array, Array]:
         """The tiles of all columns that have some, and their scales."""

@@ -67,11 +67,12 @@ def values_of(frames: Frames, record: Record, X: Array) -> ByColumn:
     The last column gives what the loss makes of it: probabilities, where there are some.
     """
     found: ByColumn = []
+    outputs, loss = frames.outputs(record, X), frames.network.loss
     for column in frames.columns:
         if not column.is_dense:
             found.append(None)
             continue
-        Y, loss = frames.outputs_of(column, record, X), frames.network.loss
+        Y = outputs[column.name]
         if column is frames.columns[-1] and loss.gives_probabilities:
             Y = np.asarray(loss.probabilities(Y))
         with np.errstate(all="ignore"):
@@ -84,7 +85,7 @@ def gradients_of(frames: Frames, record: Record, X: Array, y: Array) -> ByColumn
 
     Of the last column, those with respect to its sums, before the loss makes probabilities of them.
     """
-    frames.outputs_of(frames.columns[-1], record, X)  # the network has the record's numbers now
+    frames.show(record)
     network, cache = frames.network, Cache(record=True)
     with np.errstate(all="ignore"):
         network.loss_and_gradients(X, y, cache)

@@ -54,12 +54,12 @@ def in_a_plane(H: Array, before: Array | None = None) -> tuple[Array, float]:
 def represent(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     """The command `represent`: what a layer makes of the first rows, at the step that is shown."""
     frames, layer = session.frames, fields["layer"]
-    columns = {column.name: column for column in frames.columns}
-    if layer != INPUTS and layer not in columns:
-        known = ", ".join([INPUTS, *columns])
-        raise SettingError(f"representations are those of {known}; got {shown(layer)}")
+    known = [INPUTS, *(column.name for column in frames.columns)]
+    if layer not in known:
+        names = ", ".join(known)
+        raise SettingError(f"representations are those of {names}; got {shown(layer)}")
     X = session.training.examples.X[:MOST_ROWS]
-    H = X if layer == INPUTS else frames.outputs_of(columns[layer], session.shown, X)
+    H = X if layer == INPUTS else frames.outputs(session.shown, X)[layer]
     H = H.reshape(len(X), -1)
     points, share = in_a_plane(H, session.represented.get(layer))
     session.represented[layer] = points

@@ -1,7 +1,7 @@
 // The marks of examples: a class has a shape as well as a colour, and test examples are hollow.
 
 import { s } from "./dom.js";
-import { classRGB, css, paperOf, SHAPES, signedRGB } from "./colors.js";
+import { classRGB, css, SHAPES, signedRGB } from "./colors.js";
 
 const MARK_OUTLINES = {
   circle: "M-1 0A1 1 0 1 1 1 0A1 1 0 1 1-1 0Z",
@@ -38,16 +38,21 @@ export function largestTarget(examples) {
 
 // Draw an example by its row: the mark of its class, or a disc in the colour of its target, with a
 // ring if it is for testing.
-export function drawExample(app, context, row, x, y, radius, inks) {
-  const { targets, classes, n_train: nTrain } = app.examples;
-  const [target, isTest, paper] = [targets[row], row >= nTrain, paperOf(app.root)];
+export function drawExample(examples, context, row, x, y, radius, paper, inks) {
+  const { targets, classes, n_train: nTrain } = examples;
+  const [target, isTest] = [targets[row], row >= nTrain];
   if (classes.length) {
     drawMark(context, target, x, y, radius, css(classRGB(target)), css(paper), isTest);
-    return;
+  } else {
+    drawNumber(context, target / largestTarget(examples), x, y, radius, paper, inks, isTest);
   }
+}
+
+// Draw a number from -1 to 1 as a disc in its colour.
+export function drawNumber(context, share, x, y, radius, paper, inks, isTest) {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
-  context.fillStyle = css(signedRGB(target / largestTarget(app.examples), paper));
+  context.fillStyle = css(signedRGB(share, paper));
   context.fill();
   context.lineWidth = isTest ? 1.8 : 0.8;
   context.strokeStyle = isTest ? inks.ink : inks.soft;

@@ -4,7 +4,7 @@ import { h, shown } from "./dom.js";
 import { classRGB, css, paperOf, signedRGB } from "./colors.js";
 import { drawnOn } from "./canvas.js";
 import { checkBox } from "./fields.js";
-import { markIcon } from "./marks.js";
+import { largestTarget, markIcon } from "./marks.js";
 import { Drawing } from "./drawing.js";
 import { drawingTools } from "./drawingtools.js";
 import { unitName } from "./network-words.js";
@@ -117,7 +117,7 @@ function legendOf(app, picture) {
   const meanings = h("p", { class: "plane-meanings" }, `${counts}. `,
     hasTest ? (classes.length ? "Hollow: test. " : "Ringed: test. ") : null,
     classes.length ? "Crossed out: misclassified. Fainter: less certain." : null);
-  return [classes.length ? classLegend(app.examples) : valueLegend(app, picture.largest), meanings];
+  return [classes.length ? classLegend(app.examples) : valueLegend(app, largestTarget(app.examples)), meanings];
 }
 
 function classLegend({ classes, targets, n_train: nTrain }) {

@@ -1,11 +1,11 @@
 // The picture of the plane: what the network decides everywhere, the examples, and the axes.
 
 import { SIDE, TILE } from "./app.js";
-import { classRGB, classTable, css, paperOf, signedRGB, signedTable } from "./colors.js";
+import { classRGB, classTable, css, paperOf, signedTable } from "./colors.js";
 import { AXIS_FONT, colorsOf, ticksOf } from "./canvas.js";
 import { shown } from "./dom.js";
 import { tileOf } from "./probing.js";
-import { drawMark } from "./marks.js";
+import { drawExample, drawMark, drawNumber, largestTarget } from "./marks.js";
 
 export const PLANE_ROOM = { left: 38, right: 10, top: 18, bottom: 30 }; // around the square
 const DRAWN_PLANE = { low: [-1.2, -1.2], high: [1.2, 1.2], labels: ["x₁", "x₂"] };
@@ -42,17 +42,6 @@ export class PlanePicture {
     const { unit, frame, app } = this;
     const tile = unit && frame ? tileOf(app.network, unit.column, unit.unit) : -1;
     return tile < (frame?.scales.length ?? 0) - 1 ? tile : -1;
-  }
-
-  // The largest target in size, which has the fullest colour in regression.
-  get largest() {
-    const { examples } = this.app;
-    if (this.largestOf !== examples) {
-      this.largestOf = examples;
-      const most = examples.targets.reduce((size, y) => Math.max(size, Math.abs(y)), 0);
-      this.largestTarget = most || 1;
-    }
-    return this.largestTarget;
   }
 
   // The ranges of the axes and their names; drawn points have a plane of their own.
@@ -173,7 +162,7 @@ export class PlanePicture {
 
   // The frame's shades as colours of the scale that the examples have, too; hard ones in bands.
   shadesOf(scale) {
-    const { tables, largest, isHard } = this;
+    const { tables, isHard } = this, largest = largestTarget(this.app.examples);
     return Uint32Array.from({ length: 256 }, (_, shade) => {
       let value = Math.min(Math.max((shade - 128) / 127 * scale / largest, -1), 1);
       if (isHard) value = Math.round(value * 5) / 5;
@@ -195,38 +184,23 @@ export class PlanePicture {
     context.beginPath();
     context.rect(inside.left - 5, inside.top - 5, inside.width + 10, inside.height + 10);
     context.clip();
-    const paper = css(paperOf(this.app.root));
-    if (this.drawn) {
-      for (const [u, v, k] of this.drawn) {
-        const [x, y] = this.toPixels(u, v);
-        if (this.drawsNumbers) this.drawValue(context, x, y, 4, k, false);
-        else drawMark(context, k, x, y, 4, css(classRGB(k)), paper, false);
-      }
-    } else this.drawExamples(context, paper);
+    const paper = paperOf(this.app.root);
+    const full = this.isRegression ? largestTarget(this.app.examples) : 1;
+    for (const [u, v, k] of this.drawn ?? []) {
+      const [x, y] = this.toPixels(u, v);
+      if (this.drawsNumbers) drawNumber(context, k / full, x, y, 4, paper, this.inks, false);
+      else drawMark(context, k, x, y, 4, css(classRGB(k)), css(paper), false);
+    }
+    if (!this.drawn) this.drawExamples(context, paper);
   }
 
   drawExamples(context, paper) {
-    const { points, targets, n_train: nTrain } = this.app.examples;
+    const { examples } = this.app, { points, targets, n_train: nTrain } = examples;
     const radius = targets.length > 800 ? 2.8 : 4;
     for (let row = this.showsTest ? targets.length - 1 : nTrain - 1; row >= 0; row--) {
       const [x, y] = this.toPixels(points[2 * row], points[2 * row + 1]);
-      const isTest = row >= nTrain;
-      const target = targets[row];
-      if (this.isRegression) this.drawValue(context, x, y, radius, target, isTest);
-      else drawMark(context, target, x, y, radius, css(classRGB(target)), paper, isTest);
+      drawExample(examples, context, row, x, y, radius, paper, this.inks);
     }
-  }
-
-  // An example of regression: filled with the colour of its target; of the test, ringed.
-  drawValue(context, x, y, radius, target, isTest) {
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-    const largest = this.isRegression ? this.largest : 1;
-    context.fillStyle = css(signedRGB(target / largest, paperOf(this.app.root)));
-    context.fill();
-    context.lineWidth = isTest ? 1.8 : 0.8;
-    context.strokeStyle = isTest ? this.inks.ink : this.inks.soft;
-    context.stroke();
   }
 
   drawAxes(context) {

@@ -1,6 +1,7 @@
 // What each layer makes of the examples: its outputs for them, as points of a plane.
 
 import { h, percent, select } from "./dom.js";
+import { paperOf } from "./colors.js";
 import { AXIS_FONT, colorsOf, drawnOn } from "./canvas.js";
 import { drawExample } from "./marks.js";
 import { layerName } from "./network-words.js";
@@ -75,6 +76,7 @@ function inWords({ units, share, step }) {
 
 function drawRepresentation(app, { points, units }, context, width, height) {
   const inks = colorsOf(app.root, ["ink", "soft", "line"]);
+  const paper = paperOf(app.root);
   const { left, top, bottom } = FRAME;
   const across = width - 2 * left;
   const up = height - top - bottom;
@@ -98,6 +100,6 @@ function drawRepresentation(app, { points, units }, context, width, height) {
   for (let row = points.length / 2 - 1; row >= 0; row -= 1) {
     const x = left + across / 2 + scale * (points[2 * row] - (low[0] + high[0]) / 2);
     const y = top + up / 2 - scale * (points[2 * row + 1] - (low[1] + high[1]) / 2);
-    drawExample(app, context, row, x, y, radius, inks);
+    drawExample(app.examples, context, row, x, y, radius, paper, inks);
   }
 }
