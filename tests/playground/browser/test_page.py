@@ -321,8 +321,8 @@ def test_twenty_tabs_train_and_leave_nothing_behind(watched, server, sessions):
     assert len(opened) == 20
     assert not any(session.join(0) for session in opened)
     pages[0].close()
-    assert opened[0].join(10)
+    assert opened[0].join(60)
     step = pages[1].evaluate(f"{APP}.frame.step")
     until(pages[1], f"{APP}.frame.step > {step + 20}")
     context.close()
-    assert all(session.join(10) for session in opened)
+    assert all(session.join(60) for session in opened)

@@ -115,7 +115,7 @@ def test_a_slow_frame_is_a_single_step(playground):
     page, _ = playground()
     page.get_by_label("Steps per frame").select_option("slow")
     press(page, "Play")
-    wait_for_step(page, 3)
+    page.locator(".place", has_text=re.compile(r"step ([3-9]|1\d)$")).wait_for()
     press(page, "Pause")
     status(page, "Paused")
     assert place(page)[1] < 20
