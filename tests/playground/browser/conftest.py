@@ -60,7 +60,7 @@ def watched(browser, server):
     def open_context(width=1280, height=900, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         context.on("request", asked)
         context.on("console", said)
         context.on("weberror", lambda found: complaints.append(f"error: {found.error}"))

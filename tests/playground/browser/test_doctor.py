@@ -33,7 +33,7 @@ def test_a_rate_of_1000_is_named_and_its_remedy_trains(playground) -> None:
     doctor.get_by_text("Nothing wrong so far.").wait_for()
     play(page)
     remedy = doctor.get_by_role("button", name="Apply the remedy of learning rate too high")
-    remedy.wait_for(timeout=10_000)
+    remedy.wait_for()
     live = doctor.locator("[aria-live=polite]")
     page.wait_for_function(
         "element => element.textContent.includes('learning rate too high')",
@@ -87,7 +87,7 @@ def test_a_full_check_up_tells_what_it_has_looked_at(playground, monkeypatch) ->
     page, _ = playground("test_share=0.0")
     page.get_by_role("button", name="Full check-up").click()
     report = page.locator(".check-up")
-    report.get_by_text("Looked at, after step 0: data").wait_for(timeout=20_000)
+    report.get_by_text("Looked at, after step 0: data").wait_for()
     report.get_by_text("there are no validation rows").wait_for()
     assert page.get_by_role("button", name="Full check-up").is_enabled()
 

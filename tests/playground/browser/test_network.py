@@ -305,3 +305,15 @@ def test_a_diagram_that_is_cut_says_so_and_follows_the_focus(playground):
     expect(unit(page, 0, 8)).to_be_in_viewport()
     page.keyboard.press("ArrowRight")
     expect(more).to_be_hidden()
+
+
+def test_lines_show_gradients_instead(playground):
+    page, session = playground("points=40&layers=4-tanh")
+    train(page, session)
+    drawn = "document.querySelector('.net-picture').toDataURL()"
+    weights = page.evaluate(drawn)
+    lines = page.get_by_label("Lines", exact=True)
+    lines.select_option("Gradients")
+    page.wait_for_function(f"before => {drawn} !== before", arg=weights)
+    lines.select_option("Weights")
+    page.wait_for_function(f"before => {drawn} === before", arg=weights)

@@ -11,6 +11,7 @@ const NET_ACROSS = 16; // tiles in a row of the sheet from which they are drawn
 export class NetworkPicture {
   constructor(root) {
     this.root = root;
+    this.vector = "parameters"; // of a frame, which lines and dots show
     this.canvas = h("canvas", { class: "net-picture", "aria-hidden": "true" });
     this.context = this.canvas.getContext("2d");
     this.sheet = document.createElement("canvas");
@@ -62,14 +63,15 @@ export class NetworkPicture {
     const { context, shape, colors } = this;
     context.setTransform(this.scale, 0, 0, this.scale, 0, 0);
     context.clearRect(0, 0, shape.width, shape.height);
-    this.links.draw(context, frame.parameters, colors, active);
+    const values = frame[this.vector];
+    this.links.draw(context, values, colors, active);
     this.fillSheet(frame.tiles);
     shape.columns.forEach((column, c) => {
       if (c === 0) {
-        if (column.kind === "image") this.drawPixels(column, frame.parameters, active);
+        if (column.kind === "image") this.drawPixels(column, values, active);
       } else if (this.tiles[c - 1] >= 0) this.drawTiles(column, this.tiles[c - 1]);
       else if (column.kind === "dots") this.drawDots(column);
-      if (c > 0 && this.biases[c - 1]) this.drawBiases(column, this.biases[c - 1], frame);
+      if (c > 0 && this.biases[c - 1]) this.drawBiases(column, this.biases[c - 1], values);
     });
   }
 
@@ -102,19 +104,19 @@ export class NetworkPicture {
   }
 
   // A bias is a dot in its tile's corner, its size relative to the largest of the column.
-  drawBiases(column, { start, strides }, frame) {
+  drawBiases(column, { start, strides }, values) {
     const { context, colors } = this, units = column.X.length;
     if (column.kind === "count") return;
     let largest = 0;
     for (let unit = 0; unit < units; unit += 1) {
-      const size = Math.abs(frame.parameters[start + unit * strides[0]]);
+      const size = Math.abs(values[start + unit * strides[0]]);
       if (size > largest && size < Infinity) largest = size;
     }
     const most = Math.min(6, column.w / 4);
     context.lineWidth = 1.5;
     context.strokeStyle = colors.paper;
     for (let unit = 0; unit < units; unit += 1) {
-      const bias = frame.parameters[start + unit * strides[0]];
+      const bias = values[start + unit * strides[0]];
       const share = largest ? Math.abs(bias) / largest : 0;
       const radius = Math.max(1.5, most * Math.sqrt(Math.min(share, 1) || 0));
       const inset = column.kind === "dots" ? column.w / 2 : most + 2;

@@ -52,10 +52,14 @@ export function networkSettings(app, structure) {
       h("div", { class: "row net-seed" }, seed, anew)));
 }
 
-export function networkLegend() {
+// `choose` is called with the vector whose numbers the lines and dots show.
+export function networkLegend(app, choose) {
   const line = (kind, text) => h("span", {}, h("i", { class: kind, "aria-hidden": "true" }), text);
-  return h("p", { class: "net-legend" }, line("net-line", "above zero"),
-    line("net-line net-negative", "below zero"), h("span", {}, "thickness: size of a weight"),
+  const lines = select("Lines", { parameters: "Weights", gradients: "Gradients" }, choose,
+    { title: "Gradients are those of the last step's batch" });
+  const legend = h("p", { class: "net-legend" }, line("net-line", "above zero"),
+    line("net-line net-negative", "below zero"), h("span", {}, "thicker: larger"),
     line("net-dot", "bias"), h("span", {},
       "picture: a unit’s output over the plane, each on its own scale (point at it)"));
+  return h("div", { class: "net-legend-row" }, app.isRecording ? null : lines.row, legend);
 }

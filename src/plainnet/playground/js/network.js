@@ -49,7 +49,7 @@ class NetDiagram {
     });
     this.scroll = scrolled(this.grid);
     this.element = h("div", { class: "net-diagram" },
-      this.scroll.element, networkLegend(), this.tip);
+      this.scroll.element, networkLegend(app, (vector) => this.showVector(vector)), this.tip);
     new ResizeObserver(() => this.resize()).observe(this.element);
     app.on("network", () => this.take());
     app.on("state", () => this.update());
@@ -149,6 +149,12 @@ class NetDiagram {
     this.units.describe(frame, this.app.state?.status !== "playing");
     this.inspector.update(frame);
     this.showTip(frame);
+  }
+
+  // Let lines and dots show the parameters, or the gradients.
+  showVector(vector) {
+    this.picture.vector = vector;
+    this.redraw();
   }
 
   // Draw the same frame once more before the browser paints.
