@@ -80,10 +80,10 @@ PAGE = """<!doctype html>
 <script type="text/plain" id="recording">{recording}</script>
 <script type="module">
 {module}
-replay(
-  document.getElementById("playground"),
-  await inflated(document.getElementById("recording").textContent),
-);
+const place = document.getElementById("playground");
+if ("DecompressionStream" in globalThis) {{
+  replay(place, await inflated(document.getElementById("recording").textContent));
+}} else place.textContent = "This page needs a browser from 2023 or later.";
 </script>
 </body>
 </html>
