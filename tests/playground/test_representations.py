@@ -38,6 +38,18 @@ def test_points_turn_to_where_they_were(H):
     assert np.abs(moved - turned).max() < 0.1
 
 
+def test_more_units_than_rows_give_the_same_points(H):
+    wide = H @ np.random.default_rng(2).standard_normal((7, 60))
+    points, share = in_a_plane(wide)
+    centred = wide - wide.mean(axis=0)
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    expected = left[:, :2] * sizes[:2]
+    signs = np.sign((points * expected).sum(axis=0))
+    np.testing.assert_allclose(points * signs, expected, rtol=0, atol=1e-9)
+    assert share == pytest.approx((sizes[:2] ** 2).sum() / (sizes**2).sum(), rel=1e-10)
+    assert in_a_plane(wide[:1])[0].shape == (1, 2)
+
+
 def test_few_units_are_drawn_as_they_are(H):
     np.testing.assert_array_equal(in_a_plane(H[:, :2])[0], H[:, :2])
     np.testing.assert_array_equal(in_a_plane(H[:, :1])[0], np.stack([H[:, 0], 0 * H[:, 0]], axis=1))

@@ -42,11 +42,16 @@ def in_a_plane(H: Array, before: Array | None = None) -> tuple[Array, float]:
     if units <= 2:
         return np.pad(H, ((0, 0), (0, 2 - units))), 1.0
     H -= H.mean(axis=0)
-    variances, components = np.linalg.eigh(H.T @ H)
-    points: Array = H @ components[:, :-3:-1]
+    if units <= m:
+        variances, components = np.linalg.eigh(H.T @ H)
+        points: Array = H @ components[:, :-3:-1]
+    else:  # a convolution's many outputs: the products of rows have the same variances
+        variances, left = np.linalg.eigh(H @ H.T)
+        points = left[:, :-3:-1] * np.sqrt(np.maximum(variances[:-3:-1], 0))
+        points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))  # of a single row
     if before is not None and np.isfinite(before).all():
-        left, _, right = np.linalg.svd(points.T @ before)
-        points = points @ left @ right
+        turn, _, back = np.linalg.svd(points.T @ before)
+        points = points @ turn @ back
     total = float(variances.sum())
     return points, float(variances[-2:].sum()) / total if total > 0 else 1.0
 
