@@ -9,6 +9,9 @@ from plainnet.losses import MeanSquaredError
 from plainnet.playground.past import Past
 
 
+ARRAYS = "parameters", "gradients", "update"
+
+
 @pytest.fixture
 def network():
     return Network([Dense(2)], loss=MeanSquaredError(), input_shape=3, seed=0)
@@ -19,7 +22,7 @@ def recorded(network, steps, most_bytes):
     past = Past(most_bytes)
     for step in range(steps + 1):
         network.parameters[0], network.gradients[0] = step, -step
-        past.add(network, step, 0, 1, None)
+        past.add(network, step, 0, 1)
     return past
 
 
@@ -38,6 +41,16 @@ def test_a_full_memory_keeps_every_second(network, most, steps):
     assert past.at(10**6).step == steps
 
 
+def test_the_bound_holds_for_records_of_a_larger_network_too(network):
+    large = Network([Dense(20)], loss=MeanSquaredError(), input_shape=3, seed=0)
+    past = Past(10 * 3 * large.parameters.nbytes)
+    for step in range(200):
+        if step == 9:  # as after a unit has been removed by hand
+            past.amend(network=network, **{name: network.parameters.copy() for name in ARRAYS})
+        past.add(large if step < 9 else network, step, 0, 1)
+        assert sum(each.nbytes for each in past.records.values()) <= past.most_bytes
+
+
 def test_gradients_and_update_are_those_of_the_step(network):
     past = recorded(network, 3, 10**6)
     assert not past.at(0).gradients.any()
@@ -53,7 +66,7 @@ def test_a_change_by_hand_replaces_the_last_record_and_is_no_update(network):
     assert past.at(3).parameters[1] == 50
     assert past.at(3).gradients[0] == -3
     network.parameters[0] = 4
-    past.add(network, 4, 0, 1, None)
+    past.add(network, 4, 0, 1)
     assert past.at(4).update.tolist()[:2] == [1, 0]
     assert past.records[3] is past.at(3)
 

@@ -29,8 +29,6 @@ class Record:
         Of the step that led here; zeros at the start.
     epoch, left : int
         Epochs that were complete, and steps left in the one that is not.
-    loss : float or None
-        Of that step's batch, before its update.
     """
 
     step: int
@@ -41,7 +39,6 @@ class Record:
     update: Array
     epoch: int
     left: int
-    loss: float | None = None
 
     @property
     def nbytes(self) -> int:
@@ -58,14 +55,15 @@ class Past:
         self.every = 1
         self.most_bytes = most_bytes
         self.last: Record | None = None
+        self._nbytes = 0
 
-    def add(self, network: Network, step: int, epoch: int, left: int, loss: float | None) -> None:
+    def add(self, network: Network, step: int, epoch: int, left: int) -> None:
         """Record the network as it is after another step."""
         now, before = network.parameters.copy(), self.last
         gradients = network.gradients.copy() if before else now * 0
         update = now - before.parameters if before else now * 0
         state = network.state.copy()
-        self._keep(Record(step, network, now, state, gradients, update, epoch, left, loss))
+        self._keep(Record(step, network, now, state, gradients, update, epoch, left))
 
     def amend(self, **changed: Any) -> None:
         """Replace parts of the last record: something was changed by hand after its step."""
@@ -74,12 +72,15 @@ class Past:
 
     def _keep(self, record: Record) -> None:
         self.last = record
-        if record.step % self.every == 0:
-            self.records[record.step] = record
-            most = max(self.most_bytes // max(record.nbytes, 1), 2)
-            while len(self.records) > most:
-                self.every *= 2
-                self.records = {s: r for s, r in self.records.items() if s % self.every == 0}
+        if record.step % self.every:
+            return
+        before = self.records.get(record.step)
+        self._nbytes += record.nbytes - (before.nbytes if before else 0)
+        self.records[record.step] = record
+        while self._nbytes > self.most_bytes and len(self.records) > 2:
+            self.every *= 2
+            self.records = {s: r for s, r in self.records.items() if s % self.every == 0}
+            self._nbytes = sum(each.nbytes for each in self.records.values())
 
     def at(self, step: int) -> Record:
         """The record of this step, or of the last recorded one before it."""

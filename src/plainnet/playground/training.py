@@ -89,7 +89,7 @@ class Training:
         self.past, self.doctor = Past(), Doctor(LOOK_EVERY, stream=io.StringIO())
         self.findings = Findings(self)
         self._left = self.steps_per_epoch
-        self._record(None)
+        self._record()
         self.take_due()
 
     @property
@@ -102,8 +102,8 @@ class Training:
         """What the doctor says at present."""
         return self.findings.now()
 
-    def _record(self, loss: float | None) -> None:
-        self.past.add(self.network, self.step, self.epoch, self._left, loss)
+    def _record(self) -> None:
+        self.past.add(self.network, self.step, self.epoch, self._left)
 
     # --- training ----------------------------------------------------------------------------
 
@@ -273,7 +273,7 @@ class _Player(Callback):
         if not training._left:
             training.epoch += 1
             training._left = training.steps_per_epoch
-        training._record(run.loss)
+        training._record()
         must_leave = training.take_due()
         if self._asked() or must_leave:
             self.stopped = True
