@@ -3,7 +3,7 @@
 import { restingRows } from "./allowed.js";
 import { counted, h, newId, select } from "./dom.js";
 import { checkBox, nextSeed, numberField, sliderField } from "./fields.js";
-import { ownTable } from "./owntable.js";
+import { ownTable } from "./own-table.js";
 
 const MOST_LISTED = 12; // names of inputs or classes
 

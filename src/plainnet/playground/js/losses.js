@@ -3,7 +3,7 @@
 import { h, percent, shown } from "./dom.js";
 import { drawnOn } from "./canvas.js";
 import { checkBox } from "./fields.js";
-import { ACCURACY_COLUMNS, LOSS_COLUMNS, LossChart } from "./losschart.js";
+import { ACCURACY_COLUMNS, LOSS_COLUMNS, LossChart } from "./loss-chart.js";
 
 const NOTHING_READ = "Point at the chart to read a step, and click to go there.";
 

@@ -6,10 +6,10 @@ import { drawnOn } from "./canvas.js";
 import { checkBox } from "./fields.js";
 import { largestTarget, markIcon } from "./marks.js";
 import { Drawing } from "./drawing.js";
-import { drawingTools } from "./drawingtools.js";
+import { drawingTools } from "./drawing-tools.js";
 import { unitName } from "./network-words.js";
-import { PlaneCursor } from "./planecursor.js";
-import { PlanePicture } from "./planepicture.js";
+import { PlaneCursor } from "./plane-cursor.js";
+import { PlanePicture } from "./plane-picture.js";
 
 export function planeView(app) {
   const picture = new PlanePicture(app);
