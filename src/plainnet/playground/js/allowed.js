@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 const SETTINGS_IN_WORDS = {
   data: "the examples", classes: "the number of classes", points: "the number of points",
   noise: "the noise", test_share: "the test share", data_seed: "the sample", drawn: "the points",
+  drawn_target: "whether they have classes or numbers",
   target: "the column to predict", features: "the inputs", plane: "the plane that is shown",
   layers: "the layers", initialization: "the initialization", loss: "the loss",
   network_seed: "the seed of the weights", optimizer: "the optimizer",

@@ -16,7 +16,7 @@ export const SIDE = 80; // cells along a side of the regions
 export const TILE = 40; // and of a unit's tile
 
 // A buffer as a typed array; it may begin at any byte of a larger one.
-export function asArray(buffer, Kind) {
+function asArray(buffer, Kind) {
   const view = ArrayBuffer.isView(buffer) ? buffer : new DataView(buffer);
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   return Kind === Uint8Array ? bytes : new Kind(bytes.slice().buffer);

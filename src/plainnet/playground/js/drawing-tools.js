@@ -4,7 +4,6 @@ import { keptByLesson } from "./allowed.js";
 import { h, newId } from "./dom.js";
 import { sliderField } from "./fields.js";
 import { markIcon } from "./marks.js";
-import { MOST_CLASSES, MOST_POINTS } from "./drawing.js";
 
 export function drawingTools(app, drawing) {
   const toggle = h("button", {
@@ -19,9 +18,13 @@ export function drawingTools(app, drawing) {
     });
     return h("label", { class: "tool" }, field, ...inside);
   };
-  const classes = Array.from({ length: MOST_CLASSES }, (_, k) => {
-    const name = h("span", {}, h("span", { class: "visually-hidden" }, "class "), `${k}`);
-    return choice(k, markIcon(k), name);
+  const ofNumbers = choice("number", "Number");
+  let classes = [];
+  app.on("welcome", ({ choices }) => {
+    for (const each of classes) each.remove();
+    classes = Array.from({ length: choices.limits.classes.most }, (_, k) => choice(k, markIcon(k),
+      h("span", {}, h("span", { class: "visually-hidden" }, "class "), `${k}`)));
+    ofNumbers.before(...classes);
   });
   const value = sliderField("Target", { least: -1, most: 1 }, (number) => {
     drawing.value = number;
@@ -31,7 +34,7 @@ export function drawingTools(app, drawing) {
   const words = h("small", { role: "status" });
   const row = h("div", { class: "plane-tools", hidden: true },
     h("fieldset", { class: "row" }, h("legend", { class: "visually-hidden" }, "What is drawn"),
-      classes, choice("number", "Number"), choice("erase", "Eraser"),
+      ofNumbers, choice("erase", "Eraser"),
       h("button", { type: "button", onclick: () => drawing.clear() }, "Clear")), value.row, words);
   const update = () => {
     toggle.setAttribute("aria-pressed", drawing.isOn);
@@ -42,7 +45,7 @@ export function drawingTools(app, drawing) {
     }
     const count = drawing.isOn ? drawing.begin().length : 0;
     words.textContent = drawing.words
-      || `${count} of at most ${MOST_POINTS} points. Click or drag; Shift removes.`;
+      || `${count} of at most ${drawing.choices?.most_drawn} points. Click or drag; Shift removes.`;
   };
   app.on("state", ({ fixed }) => {
     toggle.hidden = Boolean(app.isRecording || fixed?.data);

@@ -2,12 +2,7 @@
 
 import { isPlaying } from "./transport.js";
 
-export const MOST_CLASSES = 5;
-export const MOST_POINTS = 500;
 const FEWEST_POINTS = 2;
-const WITH_CLASSES = ["circle", "xor", "moons", "spirals", "gaussians", "drawn"];
-const WITH_NUMBERS = ["plane", "waves", "hills"];
-const OF_THE_PLANE = [...WITH_CLASSES, ...WITH_NUMBERS];
 
 export class Drawing {
   // `changed` is called when the points or `words` are others.
@@ -37,9 +32,14 @@ export class Drawing {
     });
   }
 
+  // What the settings may be, once the session has said so.
+  get choices() {
+    return this.app.welcome?.choices;
+  }
+
   // Whether the examples are of another plane than the one that points are drawn in.
   get isElsewhere() {
-    return !OF_THE_PLANE.includes(this.app.state?.settings.data);
+    return !this.choices?.of_the_plane.includes(this.app.state?.settings.data);
   }
 
   get isNumber() {
@@ -86,7 +86,7 @@ export class Drawing {
     if (this.isOtherKind) return [];
     if (data === "drawn") return drawn;
     const { points, targets } = examples;
-    if (this.isElsewhere || targets.length > MOST_POINTS) return [];
+    if (this.isElsewhere || targets.length > this.choices.most_drawn) return [];
     return Array.from(targets, (k, row) => pointOf(points[2 * row], points[2 * row + 1], k));
   }
 
@@ -98,8 +98,8 @@ export class Drawing {
       const kept = before.filter((point) => !isNear(point));
       if (kept.length === before.length) this.words = "There is no point here.";
       this.points = kept;
-    } else if (before.length >= MOST_POINTS) {
-      this.words = `There are ${MOST_POINTS} points, the most that can be drawn.`;
+    } else if (before.length >= this.choices.most_drawn) {
+      this.words = `There are ${before.length} points, the most that can be drawn.`;
     } else {
       this.points = [...before, pointOf(u, v, this.isNumber ? this.value : this.tool)];
     }
@@ -131,7 +131,7 @@ export class Drawing {
     }
     const most = points.reduce((k, point) => Math.max(k, point[2] + 1), 2);
     const before = settings.data === "drawn" ? settings.classes : app.examples.classes.length;
-    const classes = Math.min(Math.max(most, before), MOST_CLASSES);
+    const classes = Math.min(Math.max(most, before), this.choices.limits.classes.most);
     this.transmit({ drawn_target: "class", classes }, plays);
   }
 

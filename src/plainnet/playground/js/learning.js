@@ -85,7 +85,7 @@ function changesInWords(changes, choices) {
     left ? h("small", {}, `and ${left} before`) : null].filter(Boolean);
 }
 
-export function changeInWords({ settings, edit, move, remove }, choices) {
+function changeInWords({ settings, edit, move, remove }, choices) {
   if (edit) return `${edit[0]}[${edit[1].join(", ")}] = ${shown(edit[2])}`;
   if (move) return `unit ${move[1]} of ${move[0]} moved to place ${move[2]}`;
   if (remove) return `unit ${remove[1]} of ${remove[0]} removed`;

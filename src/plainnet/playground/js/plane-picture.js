@@ -7,7 +7,7 @@ import { shown } from "./dom.js";
 import { tileOf } from "./probing.js";
 import { drawExample, drawMark, drawNumber, largestTarget } from "./marks.js";
 
-export const PLANE_ROOM = { left: 38, right: 10, top: 18, bottom: 30 }; // around the square
+const PLANE_ROOM = { left: 38, right: 10, top: 18, bottom: 30 }; // around the square
 const DRAWN_PLANE = { low: [-1.2, -1.2], high: [1.2, 1.2], labels: ["x₁", "x₂"] };
 const SURE = 217; // the shade of hard regions
 
