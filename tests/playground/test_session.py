@@ -346,6 +346,20 @@ def test_a_unit_is_removed_and_is_there_again_back_in_time(open_page):
     assert other.last("network")["columns"][0]["units"] == 5
 
 
+def test_a_unit_removed_while_frames_are_under_way_leaves_network_and_settings_alike(open_page):
+    page = open_page(SMALL.replace("epochs=4", "epochs=100000"), draws=False)
+    page.ask("play")
+    page.wait(lambda: len(page.of("frame")) == UNDER_WAY)
+    page.ask("remove", layer="0.dense", unit=3)
+    page.session.post({"do": "drawn", "number": 1})  # a mark would be answered with the state
+    page.wait(lambda: page.last("network")["columns"][0]["units"] == 4)
+    told = page.wait(lambda: len(page.of("frame")) > UNDER_WAY and page.told[:])
+    at = max(i for i, each in enumerate(told) if each["is"] == "network")
+    page.wait(lambda: any(each["is"] == "state" for each in page.told[at:]))
+    assert page.last("state")["settings"]["layers"][0]["units"] == 4
+    assert page.last("state")["status"] == "playing"
+
+
 def test_a_change_while_it_plays_is_told_at_once(open_page):
     page = open_page(SMALL.replace("epochs=4", "epochs=500"))
     page.ask("advance", steps=100_000)

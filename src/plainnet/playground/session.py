@@ -335,7 +335,8 @@ class Session:
         self.shown, self._owed = record, self._must_wait
         if self._owed:
             return
-        if self._presented is not self.frames:
+        is_another = self._presented is not self.frames
+        if is_another:
             self._present_network()
         content, arrays = self.frames.frame(record)
         if record.step == self.training.step:
@@ -346,7 +347,7 @@ class Session:
         self.send(content, arrays)
         if self.progress is not None and record.step == self.training.step:
             self.send(self.progress.check(self.training, content), [])
-        if not self.is_playing:
+        if is_another or not self.is_playing:
             self.send_state()
         self.send_verdicts()
 
