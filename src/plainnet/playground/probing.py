@@ -43,7 +43,7 @@ def probe(session: Session, fields: dict[str, Any], buffers: Any) -> None:
         X = examples.plane.inputs(np.array([point], float))
     else:
         X = examples.train[0][:STRIP_ROWS]
-    values = values_of(frames, session.shown, X)
+    values = values_of(frames, session.shown, X, is_mean=row is None and point is None)
     gradients = None
     if row is not None:
         gradients = gradients_of(frames, session.shown, X, examples.y[row : row + 1])
@@ -61,8 +61,8 @@ def probe(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     )
 
 
-def values_of(frames: Frames, record: Record, X: Array) -> ByColumn:
-    """For each dense column its units' outputs; of several rows, their root mean squares.
+def values_of(frames: Frames, record: Record, X: Array, *, is_mean: bool) -> ByColumn:
+    """For each dense column its units' outputs for one row, or the root mean squares of all rows.
 
     The last column gives what the loss makes of it: probabilities, where there are some.
     """
@@ -76,7 +76,7 @@ def values_of(frames: Frames, record: Record, X: Array) -> ByColumn:
         if column is frames.columns[-1] and loss.gives_probabilities:
             Y = np.asarray(loss.probabilities(Y))
         with np.errstate(all="ignore"):
-            found.append(_finite(Y[0] if len(X) == 1 else _rms_of_units(Y)))
+            found.append(_finite(_rms_of_units(Y) if is_mean else Y[0]))
     return found
 
 
