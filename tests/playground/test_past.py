@@ -8,7 +8,6 @@ from plainnet.layers import Dense
 from plainnet.losses import MeanSquaredError
 from plainnet.playground.past import Past
 
-
 ARRAYS = "parameters", "gradients", "update"
 
 
