@@ -224,6 +224,8 @@ class Frames:
 def _shades(values: Array, scale: Array | np.float32) -> Array:
     """-scale to scale as 1 to 255; what is not a number as 128."""
     scale = np.asarray(scale)
+    if ((scale > 0) & (scale < 1e-36)).any():  # 127 / scale is more than a float32 can hold
+        scale = scale.astype(np.float64)
     shades = values * (127 / np.where(scale > 0, scale, 1)) + 128.5
     if not np.isfinite(scale).all():
         shades = np.nan_to_num(shades, nan=128, posinf=255, neginf=1)
@@ -237,12 +239,12 @@ def _rms(values: Array) -> float:
 
 def histogram(values: Array) -> tuple[Array, float | None, float | None]:
     """How many values are in each bin, the most as 255, and the range of the bins."""
-    flat = values.ravel()
+    flat = values.ravel().astype(np.float64)  # the range may be too wide or narrow for float32
     low, high = float(flat.min()), float(flat.max())
-    if not np.isfinite(low) or not np.isfinite(high):
-        return np.zeros(BINS, np.uint8), None, None
     width = (high - low) or 1.0
-    places = ((flat - low) * ((BINS - 1e-3) / width)).astype(np.intp)
+    if not np.isfinite(width):
+        return np.zeros(BINS, np.uint8), None, None
+    places = ((flat - low) / width * (BINS - 1e-3)).astype(np.intp)
     counts = np.bincount(places, minlength=BINS)
     return (counts * (255 / counts.max())).astype(np.uint8), low, high
 
