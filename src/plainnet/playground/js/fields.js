@@ -13,7 +13,7 @@ export function numberField(label, limits, send, attributes = {}) {
   const check = () => {
     const value = field.valueAsNumber;
     const fits = value >= limits.least && value <= limits.most;
-    isWrong = !fits || (limits.whole && !Number.isInteger(value));
+    isWrong = !fits || Boolean(limits.whole && !Number.isInteger(value));
     const text = isWrong ? limitsInWords(limits) : "";
     if (words.textContent !== text) words.textContent = text;
     field.setAttribute("aria-invalid", isWrong);
