@@ -8,6 +8,11 @@ export const LOSS_COLUMNS = [1, 2]; // of app.curves
 export const ACCURACY_COLUMNS = [3, 4];
 const CHART_ROOM = { left: 44, right: 16, top: 8, bottom: 32 };
 
+// A loss that fits beside the axis: 1e24, not 1.0e+24.
+function tickInWords(value) {
+  return shown(value, 3).replace("e+", "e").replace(".0e", "e");
+}
+
 export class LossChart {
   constructor(app) {
     this.app = app;
@@ -80,7 +85,7 @@ export class LossChart {
 
   drawAxes(context, { left, top, width, height }, range, toX, toY) {
     const color = this.inks.soft;
-    const written = this.columns === ACCURACY_COLUMNS ? percent : (value) => shown(value, 3);
+    const written = this.columns === ACCURACY_COLUMNS ? percent : tickInWords;
     context.strokeStyle = this.inks.line;
     context.lineWidth = 1;
     context.beginPath();
