@@ -209,5 +209,6 @@ def test_a_training_that_diverges_fails_with_a_sentence():
                      layers=[{"units": 8, "activation": "identity"}] * 4)  # fmt: skip
     trained(training, 1000)
     assert "the loss" in training.failed or "parameter" in training.failed
+    assert "the network is back" not in training.failed  # the page shows where it diverged
     assert training.verdicts
     assert trained(training, 2000).step < 1000
