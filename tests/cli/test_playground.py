@@ -96,6 +96,7 @@ def test_settings_for_a_page_without_a_link(run, served):
         (("--export", "page.html", "--table", "no.csv"), "there is no file no.csv"),
         (("--export", "page.html", "--table", "."), ". is a folder; name a file in it"),
         (("--export", "page.html", "--table", "bad.csv"), "bad.csv is not text"),
+        (("--export", "page.html", "--setting", "lesson=mine"), "--export needs settings: open"),
         (("--export", "nowhere/page.html"), "nowhere/page.html: its folder does not exist"),
         (("--port", 70000), "Invalid value for '--port'"),
     ],
@@ -121,6 +122,13 @@ def test_a_page_that_replays(run, folder):
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("page.html: ")
     assert "recording" in (folder / "page.html").read_text("utf-8")
+
+
+def test_a_link_of_a_lesson_is_exported_with_its_settings(run, folder):
+    link = "lesson=2-the-spiral-with-8-units&layers=4-relu&hide=data"
+    assert run("playground", "--export", "page.html", "--steps", 5, "--setting", link).err == ""
+    recording = recording_in((folder / "page.html").read_text("utf-8"))
+    assert [layer["units"] for layer in recording["state"]["settings"]["layers"]] == [4]
 
 
 @pytest.mark.parametrize(("target", "n_out"), [((), 2), (("--target", "b"), 5)])

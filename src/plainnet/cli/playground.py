@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from plainnet.errors import SettingError, shown
-from plainnet.playground.links import Link, parted
+from plainnet.playground.links import parted
 from plainnet.playground.settings import Settings
 
 
@@ -27,8 +27,11 @@ def playground(
 ) -> None:
     """Run `plainnet playground`."""
     link = parted(setting or "")
-    if export is not None and setting:
-        link = Link(setting)
+    if export is not None and link.lesson and not link.settings:
+        raise SettingError(
+            "--export needs settings: open the lesson, and take the link from the address of its "
+            "page, which has them"
+        )
     first = Settings.from_link(link.settings)
     if target is not None and table is None:
         raise SettingError("--target names a column of --table, which is missing")
