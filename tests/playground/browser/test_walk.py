@@ -165,7 +165,7 @@ def test_a_point_of_the_plane(walked):
 def test_a_new_training_ends_the_walk(walked):
     page = walked()
     send(page, {"do": "settings", "change": {"network_seed": 3}})
-    page.get_by_text("A new training has begun.").wait_for()
+    page.get_by_text("The network is another one now.").wait_for()
     assert not page.locator(".step-walk").is_visible()
     page.get_by_role("button", name="The next example").click()
     page.get_by_text("Example 1 (training), before training").wait_for()

@@ -56,7 +56,7 @@ export function steppingPanel(app) {
     checkAge();
   });
   app.on("network", () => {
-    if (content) reset("A new training has begun. Trace an example of its network.");
+    if (content) reset("The network is another one now. Trace an example of it.");
   });
   app.on("state", checkAge);
   app.on("frame", checkAge);
