@@ -95,6 +95,19 @@ def test_a_weight_is_changed_only_where_that_is_allowed():
         assert page.wait("goal")["conditions"][-1]["text"] == "keep as given: weights"
 
 
+def test_points_may_be_drawn_where_that_is_allowed(tmp_path):
+    (lesson,) = written(tmp_path, allowed='["drawn"]', goal='["steps >= 5"]')
+    drawn = {"data": "drawn", "classes": 2, "drawn": [[0.5, 0.5, 0], [-0.5, 0.5, 1]]}
+    with Page(lessons=[lesson]) as page:
+        begin(page, "mine")
+        change(page, **drawn)
+        page.advance(6)
+        assert page.last["goal"]["done"]
+        change(page, data="moons")
+        page.advance(6)
+        assert "keep as given" in page.last["goal"]["conditions"][-1]["text"]
+
+
 def test_what_is_solved_stays_solved_until_the_lesson_begins_anew(tmp_path):
     (lesson,) = written(tmp_path, goal='["steps >= 5", "steps <= 8"]')
     with Page(lessons=[lesson]) as page:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "lessons"
 KEYS = ("title", "text", "hints", "settings", "file", "allowed", "goal")
 WEIGHTS = "weights"
+OF_DRAWING = {"data", "classes", "drawn_target"}
+"""The settings that follow the points that are drawn."""
 """Stands in `allowed` for changes by hand of weights and biases."""
 
 
@@ -77,11 +79,13 @@ class Lesson:
         for change in due:
             expected = replace(expected, **(change.settings or {}))
         now = replace(training.settings, layers=training.begun_with.layers)
+        free = {*self.allowed, "changes", "step"}
+        if "drawn" in free and now.data == "drawn":
+            free |= OF_DRAWING
         found = [
             each.name
             for each in fields(Settings)
-            if each.name not in (*self.allowed, "changes", "step")
-            and getattr(now, each.name) != getattr(expected, each.name)
+            if each.name not in free and getattr(now, each.name) != getattr(expected, each.name)
         ]
         own = [change for change in training.made if change not in due]
         if "layers" not in self.allowed and any(change.remove for change in own):

@@ -5,6 +5,8 @@ import { h } from "./dom.js";
 const ENDED = "The connection to Python has ended. Start plainnet playground again, and open the "
   + "address that it prints; what follows the # in the address above holds your settings.";
 
+const ASKED_BY_THE_PAGE = ["probe", "represent"]; // of a network that may be another by then
+
 export function notices(app) {
   const text = h("span", {});
   const box = h("div", { class: "notice", role: "status", hidden: true }, text,
@@ -13,7 +15,7 @@ export function notices(app) {
     }, "×"));
   const say = (words) => { text.textContent = asSentence(words); box.hidden = !words; };
   let told = ""; // how training has failed, which is said once
-  app.on("refused", ({ why }) => say(why));
+  app.on("refused", ({ what, why }) => { if (!ASKED_BY_THE_PAGE.includes(what)) say(why); });
   let isFull = false;
   app.on("refused", ({ what }) => { isFull ||= what === "connect"; });
   app.on("closed", () => { if (!isFull) say(ENDED); });

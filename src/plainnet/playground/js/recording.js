@@ -120,6 +120,7 @@ export class RecordingModel {
       step: this.frames.at(-1).step,
       shown: this.frames[this.now].step,
       status: this.isPlaying ? "playing" : "paused",
+      first: this.frames[0].step,
       every: 1,
       changes: [],
       failed: "",

@@ -55,6 +55,7 @@ export function representationsPanel(app) {
     redraw();
     if (content.step !== app.frame?.step) ask(); // the frame came first
   });
+  app.on("refused", ({ what }) => { if (what === "represent") isAsked = false; });
   new IntersectionObserver((entries) => {
     isSeen = entries[entries.length - 1].isIntersecting;
     if (isSeen) askOnce();

@@ -36,15 +36,16 @@ export function timeline(app) {
     const from = wished ?? app.frame.step;
     const place = by < 0 ? Math.ceil(from / every) : Math.floor(from / every);
     const step = (place + by) * every;
-    wish(Math.min(Math.max(step, 0), app.frame.last));
+    wish(Math.min(Math.max(step, slider.min), app.frame.last));
   };
 
   app.on("frame", ({ step, epoch, last }) => {
     isAsked = false;
+    slider.min = app.state?.first ?? 0; // a recording may begin later
     slider.max = last;
-    slider.disabled = last === 0;
+    slider.disabled = slider.min === slider.max;
     if (wished === null) slider.value = step;
-    back.disabled = step <= 0;
+    back.disabled = step <= slider.min;
     forward.disabled = step >= last;
     slider.setAttribute("aria-valuetext", `step ${step} of ${last}, epoch ${epoch}`);
     ask();
