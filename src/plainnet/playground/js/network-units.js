@@ -37,6 +37,7 @@ export class NetUnits {
       buttons.forEach((button, u) => {
         netLocate(button, place, u);
         button.classList.toggle("net-tiny", place.w < 34);
+        button.classList.toggle("net-movable", c < last); // by finger as well
       });
     });
     this.at = this.valid(...this.at);
