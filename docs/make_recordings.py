@@ -22,6 +22,7 @@ RECORDINGS = tomllib.loads((DOCS / "recordings.toml").read_text(encoding="utf-8"
 CHAPTERS = {"spiral": "02", "xor": "01", "rate": "05", "deep": "07"}
 PANELS = {
     "layers": ("Inside the layers", ""),
+    "representations": ("Representations", ""),
     "steps": ("One example, step by step", "Trace"),
     "lessons": ("Lessons", "A line is not enough"),
 }
@@ -49,7 +50,7 @@ def recordings(browser: Browser) -> None:
 
 
 def the_page(browser: Browser) -> None:
-    """The page itself after 1000 steps, and two of the panels below."""
+    """The page itself after 1000 steps, and the panels below."""
     folder = DOCS / "playground"
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "plainnet", "playground", "--no-browser", "--port", "0"]
