@@ -109,6 +109,7 @@ def test_a_link_says_only_what_differs():
     made = Settings(data="circle", layers=layers, learning_rate=0.03)
     assert made.to_link() == "data=circle&layers=4-tanh-bn-drop0.1,3-relu&learning_rate=0.03"
     assert Settings(layers=()).to_link() == "layers=none"
+    assert Settings.from_link("layers=&drawn=&changes=") == Settings(layers=())
 
 
 def test_changes_by_hand_are_short_in_a_link():
