@@ -60,6 +60,8 @@ DRAWN_TARGETS = {"class": "Classes", "number": "Numbers"}
 HAS_CLASSES = ("spirals", "gaussians", "drawn")
 """The datasets whose number of classes is a setting."""
 
+MOST_CLASSES = 10
+"""For which there are colours."""
 MOST_DRAWN = 500
 """Points by hand."""
 MOST_LAYERS = 8

@@ -11,14 +11,11 @@ import numpy.typing as npt
 
 from plainnet.errors import SettingError, ShapeError, counted
 from plainnet.network import Network
-from plainnet.playground.choices import CHANGEABLE, OF_DATA
+from plainnet.playground.choices import CHANGEABLE, MOST_CLASSES, OF_DATA
 from plainnet.playground.examples import Examples
 from plainnet.playground.planes import Plane, plane_of_columns, plane_of_components
 
 Array = npt.NDArray[Any]
-
-MOST_CLASSES = 10
-"""For which there are colours."""
 
 
 class Fixed(NamedTuple):

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from plainnet.errors import DataError, SettingError, counted
 from plainnet.playground import table_files
 from plainnet.playground.building import suited
+from plainnet.playground.choices import MOST_CLASSES
 from plainnet.playground.datasets import PLACES, in_parts, plane_of, random
 from plainnet.playground.examples import Examples
 from plainnet.playground.settings import LONGEST_NAME, Settings
@@ -34,7 +35,7 @@ Array = npt.NDArray[Any]
 MOST_INPUTS = 1000
 MOST_USED = 2_000
 """Rows for training and testing."""
-MOST_CATEGORIES, MOST_CLASSES = 10, 10
+MOST_CATEGORIES = 10
 LARGEST = 1e150
 """Squares of larger numbers would overflow; they count as this."""
 TOO_FAR = 1e5
