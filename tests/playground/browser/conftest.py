@@ -8,6 +8,9 @@ import shutil
 
 import pytest
 
+PATIENCE = 60_000
+"""Milliseconds that a test waits for the page; a busy machine may be slow."""
+
 
 @pytest.fixture(scope="session")
 def browser():
@@ -15,6 +18,7 @@ def browser():
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed")
+    sync_api.expect.set_options(timeout=PATIENCE)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
@@ -60,7 +64,7 @@ def watched(browser, server):
     def open_context(width=1280, height=900, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(PATIENCE)
         context.on("request", asked)
         context.on("console", said)
         context.on("weberror", lambda found: complaints.append(f"error: {found.error}"))

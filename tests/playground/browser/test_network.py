@@ -34,7 +34,7 @@ def hidden(session):
 
 def wait(page, condition):
     """Until Python has obeyed."""
-    for _ in range(500):
+    for _ in range(6000):
         if condition():
             return
         page.wait_for_timeout(10)

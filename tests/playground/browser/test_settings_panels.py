@@ -9,7 +9,7 @@ expect = pytest.importorskip("playwright.sync_api", reason="playwright is not in
 
 def in_python(page, session, **settings):
     """Wait until the session has these settings."""
-    for _ in range(500):
+    for _ in range(6000):
         now = session.training.settings
         if all(getattr(now, name) == value for name, value in settings.items()):
             return
