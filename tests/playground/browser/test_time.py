@@ -149,7 +149,7 @@ def test_a_training_that_diverges_says_so(playground):
     )
     press(page, "Play")
     status(page, "Diverged at step")
-    status(page, "start over, go back in time, or change the learning rate")
+    status(page, "start over or go back in time, with a smaller learning rate")
     for name in ("Play", "Step", "Epoch", "Train"):
         assert page.get_by_role("button", name=name, exact=True).is_disabled()
     assert page.get_by_role("button", name="Play", exact=True).is_disabled()

@@ -101,7 +101,7 @@ function speedField(app) {
 // Why training cannot go on from the step that is shown, and what helps; or "".
 function endInWords({ step, shown: now, failed, status }, most) {
   if (failed && now >= step) {
-    return `Diverged at step ${step}: start over, go back in time, or change the learning rate`;
+    return `Diverged at step ${step}: start over or go back in time, with a smaller learning rate`;
   }
   if (now >= most && status === "paused") {
     return `Step ${most.toLocaleString("en")} is the last: start over, or go back in time`;
