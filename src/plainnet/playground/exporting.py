@@ -202,6 +202,7 @@ def recording_of(training: Training, most: int) -> dict[str, Any]:
             "settings": training.settings.to_json(),
             "link": state.to_link(),
             "steps_per_epoch": training.steps_per_epoch,
+            "failed": training.failed,
         },
     }
 

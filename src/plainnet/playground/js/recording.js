@@ -123,7 +123,6 @@ export class RecordingModel {
       first: this.frames[0].step,
       every: 1,
       changes: [],
-      failed: "",
       speed: 10 * this.pace,
     });
   }

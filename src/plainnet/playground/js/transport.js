@@ -112,7 +112,7 @@ function endInWords({ step, shown: now, failed, status }, most) {
 function statusInWords({ status, step, shown: now, failed }, isRecording) {
   if (status === "playing") return "Playing";
   if (status === "replaying") return "Replaying the steps up to here";
-  if (isRecording) return `Recorded up to step ${step}`;
+  if (isRecording) return `Recorded up to step ${step}${failed ? ", where it diverged" : ""}`;
   if (now < step) {
     const diverged = failed ? ", where it diverged" : "";
     return `Step ${now} of ${step}${diverged}; training from here drops the rest`;
