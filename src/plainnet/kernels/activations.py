@@ -8,6 +8,7 @@ from math import sqrt
 import numpy as np
 
 from plainnet.kernels.arrays import Array, shaped
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.normal import normal_cdf, normal_pdf
 from plainnet.kernels.pieces import pieces
 
@@ -18,6 +19,7 @@ LARGEST_EXPONENT = {np.dtype(np.float32): 88.0, np.dtype(np.float64): 709.0}
 """exp() of more than this overflows: log of the largest number, rounded down."""
 
 
+@twin
 def relu(
     Z: Array,
     A: Array,  # may be Z
@@ -26,6 +28,7 @@ def relu(
     return np.maximum(Z, ZERO[Z.dtype], out=A)
 
 
+@twin
 def relu_backward(
     dA: Array,
     A: Array,
@@ -37,12 +40,14 @@ def relu_backward(
     return np.multiply(dA, positive, out=dZ)
 
 
+@twin
 def leaky_relu(Z: Array, slope: float, A: Array) -> Array:
     """A = max(Z, slope Z), for a slope from 0 to 1."""
     np.multiply(Z, slope, out=A)
     return np.maximum(Z, A, out=A)
 
 
+@twin
 def leaky_relu_backward(
     dA: Array,
     Z: Array,
@@ -58,6 +63,7 @@ def leaky_relu_backward(
     return np.add(dZ, below, out=dZ)
 
 
+@twin
 def elu(
     Z: Array,
     alpha: float,
@@ -85,6 +91,7 @@ def elu(
     return A
 
 
+@twin
 def elu_backward(
     dA: Array,
     Z: Array,
@@ -117,6 +124,7 @@ def _split(
     np.multiply(dA, positive, out=above)
 
 
+@twin
 def gelu(
     Z: Array,
     Phi: Array,
@@ -130,6 +138,7 @@ def gelu(
     return A
 
 
+@twin
 def gelu_backward(
     dA: Array,
     Z: Array,
@@ -150,6 +159,7 @@ _GELU_SCALE = sqrt(2 / np.pi)
 _GELU_CUBIC = 0.044715
 
 
+@twin
 def gelu_tanh(Z: Array, Phi: Array, A: Array) -> Array:
     """A = Z Phi with Phi = (1 + tanh(u)) / 2, u = sqrt(2 / pi) (Z + 0.044715 Z^3)."""
     for z, phi, a in pieces(Z, Phi, A):
@@ -165,6 +175,7 @@ def gelu_tanh(Z: Array, Phi: Array, A: Array) -> Array:
     return A
 
 
+@twin
 def gelu_tanh_backward(
     dA: Array,
     Z: Array,
@@ -187,11 +198,13 @@ def gelu_tanh_backward(
     return dZ
 
 
+@twin
 def silu(Z: Array, sigma: Array, A: Array) -> Array:
     """A = Z sigma, sigma = sigmoid(Z)."""
     return np.multiply(Z, sigmoid(Z, sigma), out=A)
 
 
+@twin
 def silu_backward(
     dA: Array,
     Z: Array,
@@ -207,6 +220,7 @@ def silu_backward(
     return np.multiply(dA, slope, out=dZ)
 
 
+@twin
 def mish(Z: Array, e: Array, T: Array, A: Array) -> Array:
     """A = Z T, T = tanh(log(1 + e)) = n / (n + 2) with e = exp(Z) and n = e (e + 2).
 
@@ -220,6 +234,7 @@ def mish(Z: Array, e: Array, T: Array, A: Array) -> Array:
     return np.multiply(Z, T, out=A)
 
 
+@twin
 def mish_backward(
     dA: Array,
     Z: Array,
@@ -240,6 +255,7 @@ def mish_backward(
     return np.multiply(dA, slope, out=dZ)
 
 
+@twin
 def sigmoid(
     Z: Array,
     A: Array,  # may be Z
@@ -252,6 +268,7 @@ def sigmoid(
     return np.reciprocal(A, out=A)
 
 
+@twin
 def sigmoid_backward(
     dA: Array,
     A: Array,
@@ -264,6 +281,7 @@ def sigmoid_backward(
     return np.multiply(dA, slope, out=dZ)
 
 
+@twin
 def tanh(
     Z: Array,
     A: Array,  # may be Z
@@ -272,6 +290,7 @@ def tanh(
     return np.tanh(Z, out=A)
 
 
+@twin
 def tanh_backward(
     dA: Array,
     A: Array,
@@ -284,6 +303,7 @@ def tanh_backward(
     return np.multiply(dA, slope, out=dZ)
 
 
+@twin
 def softplus(
     Z: Array,
     A: Array,
@@ -299,6 +319,7 @@ def softplus(
     return A
 
 
+@twin
 def softplus_backward(
     dA: Array,
     Z: Array,

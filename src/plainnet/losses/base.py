@@ -22,6 +22,7 @@ from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Planned
 from plainnet.engine.recording import Window, WindowOfLoss
 from plainnet.errors import DataError, ShapeError
+from plainnet.kernels.compiled import with_numpy
 from plainnet.layers.base import name_who_writes, seen
 
 Array = npt.NDArray[Any]
@@ -159,7 +160,9 @@ class Loss(Configurable, Planned, ABC):
         if cache.watches_forward:
             Z, y = read_only(Z), read_only(y)
         try:
-            losses = self.forward(Z, y, cache)
+            losses = (
+                with_numpy(self.forward, Z, y, cache) if cache.record else self.forward(Z, y, cache)
+            )
         except ValueError as error:
             name_who_writes(error, f"{self!r}.forward")
             raise
@@ -199,7 +202,8 @@ class Loss(Configurable, Planned, ABC):
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
         """The gradient of `mean` with respect to Z."""
-        dL, dZ = self.backward(cache), cache["dZ"]
+        dL = with_numpy(self.backward, cache) if cache.record else self.backward(cache)
+        dZ = cache["dZ"]
         if getattr(dL, "shape", ()) != dZ.shape or dL.dtype.kind not in REAL:
             raise ShapeError(
                 f"{self!r}.backward must return a gradient of the shape of Z, "

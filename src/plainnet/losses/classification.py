@@ -5,8 +5,6 @@ derivative have forms that neither overflow nor take the logarithm of zero, and 
 one sign only, so that a loss next to 0 has all its digits.
 """
 
-from math import log
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,8 +13,9 @@ from plainnet.data import one_hot
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError, ShapeError, require_number
-from plainnet.kernels.activations import LARGEST_EXPONENT, sigmoid
+from plainnet.kernels.activations import sigmoid
 from plainnet.kernels.arrays import counting, sum_rows
+from plainnet.kernels.cross_entropy import cross_entropy
 from plainnet.kernels.softmax import softmax
 from plainnet.losses.base import (
     Array,
@@ -113,7 +112,7 @@ class SoftmaxCrossEntropy(OneOfK):
         # With the leading class a: -log P_a sum_k q_k + sum_k q_k (Z_a - Z_k), all terms >= 0.
         lead = np.argmax(Z, axis=1, out=cache.array("lead", Z.shape[:1], INTP))
         losses, Q = _surprise(Z, lead, cache, whole=True), self._expected(y, cache)
-        top = cache["top"]
+        top = np.maximum.reduce(Z, axis=1, out=cache.array("top", losses.shape, Z.dtype))
         losses *= sum_rows(Q, cache.array("sum of q", losses.shape, Z.dtype))
         behind = np.subtract(top, Z.T, out=cache.array("behind", Q.shape, Z.dtype))
         behind *= Q
@@ -146,7 +145,7 @@ class SoftmaxCrossEntropy(OneOfK):
         dL -= Q
         # All of them add up to 0: where P_a may be next to 1, the others tell P_a sum_k q_k - q_a.
         flat[index] = 0
-        rest = sum_rows(dL, cache["total"])
+        rest = sum_rows(dL, cache.array("rest", p.shape, p.dtype))
         np.multiply(p, total, out=own)
         own -= Q.reshape(-1).take(index, out=cache["top"], mode="clip")
         sure = np.greater(p, 0.5, out=cache.array("sure", p.shape, BOOL))
@@ -334,81 +333,22 @@ class Focal(OneOfK):
 def _surprise(Z: Array, classes: Array, cache: Cache, *, whole: bool) -> Array:
     """-log P of one class in each row, shape (m,), with all its digits where P rounds to 1.
 
-    With E = exp(Z), e that of the class and R the sum of the others, -log P = log(1 + R / e), and
-    P = E / (e + R). These are exponentials of Z, not of Z - max Z: the difference is rounded, and
-    exp makes an absolute error of its argument a relative one of its result.
-
-    It leaves `dL.T` in the cache, the derivative, which is P less 1 at the class, as (K, m) for
-    loops over K long rows; and `index`, the place of the class in it; with `whole`, also the
-    class's P and Z, as `p` and `top`.
+    It leaves `dL.T` in the cache, the derivative, which is P less 1 at the class, as (K, m); with
+    `whole`, also the class's P as `p`, and the class's place in `dL.T` as `index`.
     """
-    m, K = Z.shape
-    E = cache.array("dL.T", (K, m), Z.dtype)
-    e = cache.array("surprise", (m,), Z.dtype)
-    R = cache.array("R", (m,), Z.dtype)
-    total = cache.array("total", (m,), Z.dtype)
-    np.copyto(E, Z.T)
-    flat, index = E.reshape(-1), _places_of(classes, "index", cache)
-    limit = LARGEST_EXPONENT[Z.dtype] - log(K)
-    near = _all_below(Z, limit / 2)  # so that neither R / e nor e / R overflows
+    (m, K), dtype = Z.shape, Z.dtype
+    surprise, dL = cache.array("surprise", (m,), dtype), cache.array("dL.T", (K, m), dtype)
+    p = cache.array("p", (m,), dtype) if whole else None
+    index, far = cache.array("index", (m,), INTP), cache.array("far", (m,), BOOL)
+    cross_entropy(Z, classes, surprise, dL.T, p, index, cache.array("rows", (5, m), dtype), far)
     if whole:
-        flat.take(index, out=cache.array("top", (m,), Z.dtype), mode="clip")
-    if not near:
-        _bring_near(E, limit - 2, cache)
-        z = flat.take(index, out=cache.array("z", (m,), Z.dtype), mode="clip")
-    np.exp(E, out=E)
-    flat.take(index, out=e, mode="clip")
-    flat[index] = 0
-    sum_rows(E, R)
-    np.add(e, R, out=total)
-    if whole:
-        p = np.divide(e, total, out=cache.array("p", (m,), Z.dtype))
-    if near:
-        surprise = np.log1p(np.divide(R, e, out=e), out=e)
-    else:
-        surprise = _far_surprise(e, R, total, z, cache)
-    np.negative(R, out=R)
-    flat[index] = R
-    E /= total
+        _places_of(classes, "index", cache)
     if cache.record:
-        P = cache.array("P.T", (K, m), Z.dtype)
-        np.copyto(P, E)
+        P = cache.array("P.T", (K, m), dtype)
+        np.copyto(P, dL)
         P.reshape(-1)[index] = p
         cache["P"] = P.T
     return surprise
-
-
-def _all_below(Z: Array, limit: float) -> bool:
-    """Whether all |Z| are below the limit."""
-    z = Z.reshape(-1)
-    # One quick sum settles most batches; otherwise the reductions decide.
-    return bool(
-        np.dot(z, z) < limit**2 or (np.maximum.reduce(z) < limit and np.minimum.reduce(z) > -limit)
-    )
-
-
-def _far_surprise(e: Array, R: Array, total: Array, z: Array, cache: Cache) -> Array:
-    """log(1 + R / e), written over e = exp(z), where R / e may overflow."""
-    least = np.multiply(R, 64 * np.finfo(R.dtype).tiny, out=cache.array("least", R.shape, R.dtype))
-    far = np.less(e, least, out=cache.array("far", R.shape, BOOL))
-    np.divide(R, np.maximum(e, least, out=least), out=e)
-    np.log1p(e, out=e)
-    np.copyto(e, np.subtract(np.log(total, out=least), z, out=least), where=far)
-    return e
-
-
-def _bring_near(S: Array, limit: float, cache: Cache) -> None:
-    """Shift each column, which changes no softmax, so that its largest lies in (-1, limit + 1).
-
-    The shift is a whole number, and 0 in that interval: what counts beside the largest stays exact.
-    So it does beside a very large one, from which it differs by less than half.
-    """
-    top = np.maximum.reduce(S, axis=0, out=cache.array("shift", S.shape[1:], S.dtype))
-    near = np.clip(top, 0, limit, out=cache.array("near", top.shape, S.dtype))
-    large = np.greater(top, 4 * limit, out=cache.array("large", top.shape, BOOL))
-    np.copyto(near, 0, where=large)
-    top -= near
-    S -= np.trunc(top, out=top)
 
 
 def _places_of(y: Array, name: str, cache: Cache) -> Array:

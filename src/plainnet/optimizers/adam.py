@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
 from plainnet.errors import require_boolean, require_number
+from plainnet.kernels.adam import adam
 from plainnet.optimizers.base import Optimizer, require_betas
 from plainnet.optimizers.regularization import DECAY, update
 
@@ -114,18 +115,7 @@ class Adam(Optimizer):
 
     def rule(self, p: Array, g: Array, *arrays: Array) -> None:
         work, M, V, *largest = arrays
-        beta1, beta2, epsilon, rate = self.shared
-        M *= beta1
-        M += g
-        V *= beta2
-        V += np.multiply(g, g, out=work)
-        if largest:
-            V = np.maximum(V, largest[0], out=largest[0])
-        np.sqrt(V, out=work)
-        work += epsilon
-        np.divide(M, work, out=work)
-        work *= rate
-        p -= work
+        adam(p, g, M, V, largest[0] if largest else None, self.shared_vector, work)
 
 
 class AdamW(Adam):

@@ -123,7 +123,8 @@ class Optimizer(Configurable, ABC):
     def share(self, *values: float) -> None:
         """Pass `rule` these numbers as `self.shared`: 0-d arrays, which NumPy need not convert."""
         if len(self.shared) != len(values):
-            self.shared = [np.empty((), self._dtype) for _ in values]
+            self.shared_vector = np.empty(len(values), self._dtype)
+            self.shared = [self.shared_vector[i, ...] for i in range(len(values))]
         for array, value in zip(self.shared, values, strict=True):
             array[()] = value
 
@@ -255,6 +256,8 @@ class Optimizer(Configurable, ABC):
     _limits: tuple[Array, Array]
     """Minus and plus the threshold of L1."""
     shared: Sequence[Array] = ()
+    shared_vector: Array
+    """The memory of `shared`, for a rule that is a kernel."""
 
     def _attach(self, parameters: Array, gradients: Array, segments: Sequence[Segment]) -> None:
         if parameters.shape != gradients.shape or parameters.ndim != 1:
@@ -313,7 +316,8 @@ class Optimizer(Configurable, ABC):
 
 
 _ATTACHED = (
-    "_target", "_source", "_segments", "_groups", "_lag", "_factor", "_limits", "shared"
+    "_target", "_source", "_segments", "_groups", "_lag", "_factor", "_limits", "shared",
+    "shared_vector",
 )  # fmt: skip
 
 

@@ -1,0 +1,332 @@
+/* The kernels as Python functions: arguments are looked at, shapes compared, parts handed out.
+
+   A function returns what its twin in plainnet.kernels returns, or NotImplemented where an argument
+   is not what the kernel is written for; then nothing has been written, and NumPy does it. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdlib.h>
+
+#include "kernel.h"
+#include "processor.h"
+
+#define MOST_LETTERS 8
+
+typedef struct {
+    char kind;      /* f, i or b: an array; #: a number; w: a window; _: scratch; -: None */
+    char optional;  /* None may stand for the array */
+    char writes;
+    char turned;    /* the transpose is contiguous */
+    char n_letters;
+    char letters[MOST_LETTERS]; /* as indices of dims */
+} parameter;
+
+typedef struct {
+    const kernel *kernel;
+    int n, returned; /* the parameters, and the one that is returned, or -1 */
+    parameter parameters[MOST_ARGUMENTS];
+    PyMethodDef method;
+} function;
+
+typedef struct {
+    const kernel *kernel;
+    int stage;
+    value values[MOST_ARGUMENTS];
+    long windows[MOST_ARGUMENTS][8];
+    shapes shapes;
+} job;
+
+#define SMALL (1 << 14)
+/* Numbers in all arrays: below, a kernel takes less time than two threads need to agree. */
+#define WORTH_SHARING (1 << 17)
+
+static const kernel *const *all_kernels;
+static function *functions;
+static PyObject *sharing; /* of `share_with`: called with a function of two parts, and their number */
+
+/* --- the description of a kernel ---------------------------------------------------------------- */
+
+static int describe(function *made, const kernel *kernel)
+{
+    const char *text = kernel->shapes;
+    made->kernel = kernel;
+    made->returned = -1;
+    while (*text) {
+        if (made->n == MOST_ARGUMENTS)
+            return -1;
+        parameter *p = &made->parameters[made->n];
+        p->kind = 'f';
+        for (; *text && *text != ','; text++) {
+            if (text[1] == ':') {
+                if (*text == 't')
+                    p->turned = 1;
+                else
+                    p->kind = *text;
+                text++;
+            } else if (*text == '#' || *text == '_' || *text == '-' || *text == 'W') {
+                p->kind = *text;
+            } else if (*text == '?') {
+                p->optional = 1;
+            } else if (*text == '>') {
+                p->writes = 1;
+            } else if (*text == '^') {
+                p->writes = 1;
+                made->returned = made->n;
+            } else if (*text >= 'a' && *text <= 'z') {
+                if (p->n_letters == MOST_LETTERS)
+                    return -1;
+                p->letters[(int)p->n_letters++] = *text - 'a';
+            } else if (*text != ' ') {
+                return -1;
+            }
+        }
+        made->n++;
+        if (*text == ',')
+            text++;
+    }
+    return 0;
+}
+
+/* --- the arguments of a call -------------------------------------------------------------------- */
+
+/* Whether the array is one of this kind, contiguous and with axes of these lengths. */
+static int fits(const parameter *p, const Py_buffer *view, long *dims)
+{
+    const char *format = view->format ? view->format : "B";
+    if (p->kind == 'f' ? strcmp(format, "f") != 0
+        : p->kind == 'b' ? strcmp(format, "?") != 0
+                         : view->itemsize != sizeof(intptr_t) || !strchr("lqn", *format))
+        return 0;
+    int axes = p->n_letters, leading = view->ndim - (axes - 1);
+    if (leading < 0 || view->len == 0 || (p->turned && view->ndim != 2))
+        return 0;
+    Py_ssize_t stride = view->itemsize;
+    for (int i = 0; i < view->ndim; i++) {
+        int axis = p->turned ? i : view->ndim - 1 - i;
+        if (view->shape[axis] != 1 && view->strides[axis] != stride)
+            return 0;
+        stride *= view->shape[axis];
+    }
+    for (int k = 0; k < axes; k++) {
+        long n = 1;
+        if (k == 0)
+            for (int i = 0; i < leading; i++)
+                n *= (long)view->shape[i];
+        else
+            n = (long)view->shape[leading + k - 1];
+        long *held = &dims[(int)p->letters[k]];
+        if (*held == 0)
+            *held = n;
+        else if (*held != n)
+            return 0;
+    }
+    return 1;
+}
+
+/* The pairs of a Window, in the order in which its class lists them; 0 if it is none. */
+static int read_window(PyObject *object, long *numbers)
+{
+    static const char *const names[] = {"kernel", "stride", "dilation", "before"};
+    for (int k = 0; k < 4; k++) {
+        PyObject *pair = PyObject_GetAttrString(object, names[k]);
+        if (!pair)
+            return 0;
+        for (int i = 0; i < 2; i++) {
+            PyObject *item = PySequence_GetItem(pair, i);
+            numbers[2 * k + i] = item ? PyLong_AsLong(item) : -1;
+            Py_XDECREF(item);
+        }
+        Py_DECREF(pair);
+    }
+    return !PyErr_Occurred();
+}
+
+/* --- running ------------------------------------------------------------------------------------ */
+
+static const shapes *run_parts(job *work, long first, long last)
+{
+    const shapes *shapes = &work->shapes;
+    const stage *stage = &work->kernel->stages[work->stage];
+    long units = stage->axis ? shapes->dims[stage->axis - 'a'] : 1;
+    for (long part = first; part < last; part++) {
+        float *sums = shapes->sums ? shapes->sums + part * shapes->sums_size : NULL;
+        long begin = units * part / shapes->parts, end = units * (part + 1) / shapes->parts;
+        if (begin < end)
+            stage->run(work->values, shapes, begin, end, sums);
+    }
+    return shapes;
+}
+
+/* What a thread of Python's calls: the parts from the first to before the last. */
+static PyObject *run_some(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
+{
+    job *work = PyCapsule_GetPointer(self, NULL);
+    if (!work || n != 2)
+        return NULL;
+    long first = PyLong_AsLong(arguments[0]), last = PyLong_AsLong(arguments[1]);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    run_parts(work, first, last);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef some_parts = {"parts", (PyCFunction)(void (*)(void))run_some, METH_FASTCALL, 0};
+
+static int share(job *work)
+{
+    PyObject *capsule = PyCapsule_New(work, NULL, NULL), *parts = NULL, *done = NULL;
+    if (capsule)
+        parts = PyCFunction_NewEx(&some_parts, capsule, NULL);
+    if (parts)
+        done = PyObject_CallFunction(sharing, "Ol", parts, work->shapes.parts);
+    Py_XDECREF(done);
+    Py_XDECREF(parts);
+    Py_XDECREF(capsule);
+    return done ? 0 : -1;
+}
+
+static int run(job *work, long numbers)
+{
+    const kernel *kernel = work->kernel;
+    for (work->stage = 0; work->stage < MOST_STAGES; work->stage++) {
+        const stage *stage = &kernel->stages[work->stage];
+        if (!stage->run)
+            break;
+        if (!stage->axis)
+            stage->run(work->values, &work->shapes, 0, 1, work->shapes.sums);
+        else if (numbers >= WORTH_SHARING && sharing && work->shapes.parts > 1) {
+            if (share(work))
+                return -1;
+        } else if (numbers >= SMALL) {
+            Py_BEGIN_ALLOW_THREADS
+            run_parts(work, 0, work->shapes.parts);
+            Py_END_ALLOW_THREADS
+        } else
+            run_parts(work, 0, work->shapes.parts);
+    }
+    return 0;
+}
+
+static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
+{
+    const function *function = &functions[PyLong_AsLong(self)];
+    const kernel *kernel = function->kernel;
+    Py_buffer views[MOST_ARGUMENTS];
+    int n_views = 0, fit = n == function->n;
+    long numbers = 0;
+    job work = {.kernel = kernel};
+    PyObject *result = NULL;
+
+    for (int i = 0; fit && i < n; i++) {
+        const parameter *p = &function->parameters[i];
+        PyObject *argument = arguments[i];
+        value *held = &work.values[i];
+        if (p->kind == '_')
+            continue;
+        if (p->kind == '#') {
+            held->number = PyFloat_AsDouble(argument);
+            fit = !PyErr_Occurred();
+        } else if (p->kind == 'W') {
+            held->window = work.windows[i];
+            fit = read_window(argument, work.windows[i]);
+        } else if (argument == Py_None) {
+            fit = p->optional || p->kind == '-';
+        } else if (p->kind == '-') {
+            fit = 0;
+        } else {
+            Py_buffer *view = &views[n_views];
+            int flags = PyBUF_STRIDES | PyBUF_FORMAT | (p->writes ? PyBUF_WRITABLE : 0);
+            fit = PyObject_GetBuffer(argument, view, flags) == 0;
+            if (fit) {
+                n_views++;
+                fit = fits(p, view, work.shapes.dims);
+                held->f = view->buf;
+                numbers += (long)(view->len / view->itemsize);
+            }
+        }
+    }
+    if (PyErr_Occurred())
+        PyErr_Clear(); /* NumPy's form says what is wrong */
+
+    if (fit) {
+        long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);
+        work.shapes.parts = parts < MOST_PARTS ? parts : MOST_PARTS;
+        if (kernel->sums) {
+            work.shapes.sums_size = (kernel->sums(&work.shapes) + 15) / 16 * 16;
+            work.shapes.sums = calloc(work.shapes.parts * work.shapes.sums_size, sizeof(float));
+            if (!work.shapes.sums)
+                PyErr_NoMemory();
+        }
+        if ((!kernel->sums || work.shapes.sums) && run(&work, numbers) == 0) {
+            result = function->returned < 0 ? Py_None : arguments[function->returned];
+            Py_INCREF(result);
+        }
+        free(work.shapes.sums);
+    } else {
+        result = Py_NewRef(Py_NotImplemented);
+    }
+    while (n_views)
+        PyBuffer_Release(&views[--n_views]);
+    return result;
+}
+
+/* --- the module --------------------------------------------------------------------------------- */
+
+static PyObject *share_with(PyObject *self, PyObject *callable)
+{
+    PyObject *before = sharing;
+    sharing = callable == Py_None ? NULL : Py_NewRef(callable);
+    Py_XDECREF(before);
+    Py_RETURN_NONE;
+}
+
+static int add_kernels(PyObject *module, const char *instructions)
+{
+    int n = 0;
+    all_kernels = kernels_of(instructions);
+    while (all_kernels[n])
+        n++;
+    PyObject *table = PyDict_New();
+    functions = calloc(n, sizeof *functions);
+    for (int i = 0; table && functions && i < n; i++) {
+        function *made = &functions[i];
+        if (describe(made, all_kernels[i])) {
+            PyErr_Format(PyExc_SystemError, "kernel %s is described wrongly", all_kernels[i]->name);
+            return -1;
+        }
+        made->method = (PyMethodDef){made->kernel->name, (PyCFunction)(void (*)(void))call,
+                                     METH_FASTCALL, made->kernel->arguments};
+        PyObject *number = PyLong_FromLong(i);
+        PyObject *wrapped = number ? PyCFunction_NewEx(&made->method, number, NULL) : NULL;
+        int failed = !wrapped || PyDict_SetItemString(table, made->kernel->name, wrapped);
+        Py_XDECREF(number);
+        Py_XDECREF(wrapped);
+        if (failed)
+            return -1;
+    }
+    return table && functions ? PyModule_AddObjectRef(module, "kernels", table) : -1;
+}
+
+static PyMethodDef methods[] = {
+    {"share_with", share_with, METH_O,
+     "Let this function(parts, n) have the n parts of a large call run, or None: no sharing."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_kernels", "The compiled kernels, in the dictionary `kernels`.", -1,
+    methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__kernels(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    const char *instructions = best_instructions(getenv("PLAINNET_INSTRUCTIONS"));
+    if (module && (PyModule_AddStringConstant(module, "version", VERSION)
+                   || PyModule_AddStringConstant(module, "instructions", instructions)
+                   || add_kernels(module, instructions)))
+        Py_CLEAR(module);
+    return module;
+}

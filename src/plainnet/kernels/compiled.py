@@ -1,0 +1,149 @@
+"""Which form of the kernels runs: NumPy's, which is here to be read, or its compiled twin.
+
+The twins come in a distribution of their own, plainnet-kernels. Where it is installed and fits, its
+functions stand in for those of the same names. A twin takes contiguous float32; it declines any
+other call, which NumPy's form then answers. A pass that is recorded uses NumPy's forms.
+"""
+
+import os
+import warnings
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from plainnet.errors import SettingError
+from plainnet.kernels.threads import shared, threads_for
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Kind = Literal["numpy", "c"]
+
+FITTING = "0.1."
+"""How the version of plainnet-kernels begins whose kernels have these names and arguments."""
+
+MISSING = (
+    "the kernels in C are not installed; in a clone of plainnet, with a C compiler: "
+    "pip install ./kernels"
+)
+
+
+@dataclass(frozen=True)
+class Info:
+    """Which kernels run.
+
+    Attributes
+    ----------
+    kind : "numpy" or "c"
+    version : str or None
+        Of plainnet-kernels; None where it is not installed or does not fit.
+    instructions : str or None
+        What its kernels are compiled for here: "avx512", "avx2" or "baseline".
+    threads : int
+        How many threads divide a large call.
+    compiled : tuple of str
+        The kernels with a twin in C.
+    """
+
+    kind: Kind
+    version: str | None
+    instructions: str | None
+    threads: int
+    compiled: tuple[str, ...]
+
+
+def _fitting() -> Any:
+    """The module of the twins, or None if it is missing or of another version."""
+    try:
+        import plainnet_kernels
+    except ImportError:
+        return None
+    if not plainnet_kernels.__version__.startswith(FITTING):
+        warnings.warn(
+            f"plainnet-kernels {plainnet_kernels.__version__} is installed, and this plainnet "
+            f"needs {FITTING}x: the kernels in NumPy are used",
+            stacklevel=2,
+        )
+        return None
+    plainnet_kernels.share_with(shared)
+    return plainnet_kernels
+
+
+_twins = _fitting()
+_in_use: dict[str, Callable[..., Any]] = {}
+"""The twins in use, by name: none while NumPy's forms are."""
+_recorded: ContextVar[bool] = ContextVar("recorded", default=False)
+
+
+def use(kind: Kind) -> None:
+    """Choose the kernels that run from now on, in all threads.
+
+    Parameters
+    ----------
+    kind : "numpy" or "c"
+        By default "c" where plainnet-kernels is installed. The environment variable
+        PLAINNET_KERNELS takes the same two values.
+
+    Raises
+    ------
+    SettingError
+        For another value, and for "c" where plainnet-kernels is missing or does not fit.
+    """
+    if kind not in ("numpy", "c"):
+        raise SettingError(f"the kernels must be 'numpy' or 'c'; got {kind!r}")
+    if kind == "numpy":
+        _in_use.clear()
+    elif _twins is None:
+        raise SettingError(MISSING)
+    else:
+        _in_use.update(_twins.kernels)
+
+
+def info() -> Info:
+    """Which kernels run now, and in how many threads."""
+    return Info(
+        kind="c" if _in_use else "numpy",
+        version=None if _twins is None else _twins.__version__,
+        instructions=None if _twins is None else _twins.instructions,
+        threads=threads_for(os.environ),
+        compiled=() if _twins is None else tuple(sorted(_twins.kernels)),
+    )
+
+
+def twin(form: Callable[P, R]) -> Callable[P, R]:
+    """The kernel with NumPy's form and, where it is in use, the twin of the same name."""
+    if _twins is None:
+        return form
+    name = form.__name__
+
+    @wraps(form)
+    def kernel(*arguments: P.args, **named: P.kwargs) -> R:
+        compiled = _in_use.get(name)
+        if compiled is not None and not named and not _recorded.get():
+            result: R = compiled(*arguments)
+            if result is not NotImplemented:
+                return result
+        return form(*arguments, **named)
+
+    return kernel
+
+
+def with_numpy(call: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    """What the call returns, with NumPy's forms of all kernels in it."""
+    token = _recorded.set(True)
+    try:
+        return call(*arguments, **named)
+    finally:
+        _recorded.reset(token)
+
+
+def _begin() -> None:
+    chosen: Any = os.environ.get("PLAINNET_KERNELS") or ("numpy" if _twins is None else "c")
+    try:
+        use(chosen)
+    except SettingError as error:
+        raise SettingError(f"PLAINNET_KERNELS={chosen}: {error}") from None
+
+
+_begin()
