@@ -1,0 +1,129 @@
+"""The compiled kernels against NumPy's forms: the same names, arguments and, nearly, numbers."""
+
+import copy
+import inspect
+
+import numpy as np
+import pytest
+
+from kernels.twin_cases import CASES, Case
+from plainnet import kernels
+from plainnet.errors import SettingError
+
+plainnet_kernels = pytest.importorskip("plainnet_kernels", reason="plainnet-kernels is missing")
+
+EPSILON = np.finfo(np.float32).eps
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+@pytest.fixture(autouse=True)
+def compiled():
+    before = kernels.info().kind
+    kernels.use("c")
+    yield
+    kernels.use(before)
+
+
+def in_dtype(arguments: dict, dtype: type) -> list:
+    """Copies of the arguments with floats of this dtype, in the layout that they have."""
+    with np.errstate(all="ignore"):
+        return [
+            each.astype(dtype if each.dtype.kind == "f" else each.dtype, order="K")
+            if isinstance(each, np.ndarray)
+            else each
+            for each in arguments.values()
+        ]
+
+
+def run(case: Case, form, arguments: dict, dtype: type) -> dict[str, np.ndarray]:
+    """The outputs by name. What the form returns must be one of them, or None."""
+    given = in_dtype(arguments, dtype)
+    with np.errstate(all="ignore"):
+        result = form(*given)
+    outputs = {n: x for n, x in zip(arguments, given, strict=True) if n in case.outputs.split()}
+    assert result is None or any(result is each for each in outputs.values())
+    return outputs
+
+
+def twin_of(case: Case):
+    return plainnet_kernels.kernels[case.kernel.__name__]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.extremes], ids=str)
+def test_it_is_as_exact_as_the_case_says(case, rng):
+    arguments = {
+        name: each.astype(np.float32, order="K").astype(np.float64, order="K")
+        if isinstance(each, np.ndarray) and each.dtype.kind == "f"
+        else each
+        for name, each in case.build(rng).items()
+    }
+    exact = run(case, case.kernel.__wrapped__, arguments, np.float64)
+    for name, output in run(case, twin_of(case), arguments, np.float32).items():
+        scale = np.abs(exact[name]) + np.sqrt(np.mean(exact[name] ** 2))
+        ulps = np.abs(output - exact[name]) / (EPSILON / 2 * scale)
+        assert ulps.max() <= case.ulps, f"{name}: {ulps.max():.3g} units in the last place"
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.extremes], ids=str)
+def test_what_is_not_finite_stays_so(case, rng):
+    arguments = case.build(rng)
+    wanted = run(case, case.kernel.__wrapped__, arguments, np.float32)
+    for name, output in run(case, twin_of(case), arguments, np.float32).items():
+        np.testing.assert_allclose(output, wanted[name], rtol=4e-6, atol=1e-37)
+
+
+@every_case
+def test_nothing_but_the_outputs_is_written(case, rng):
+    arguments = case.build(rng)
+    given = in_dtype(arguments, np.float32)
+    kept = copy.deepcopy(given)
+    assert twin_of(case)(*given) is not NotImplemented
+    for name, now, before in zip(arguments, given, kept, strict=True):
+        if name not in case.outputs.split():
+            np.testing.assert_array_equal(now, before)
+
+
+def test_every_compiled_kernel_has_a_case_and_the_arguments_of_numpys_form():
+    cases = {case.kernel.__name__: case.kernel for case in CASES}
+    assert cases.keys() == plainnet_kernels.kernels.keys()
+    for name, kernel in cases.items():
+        names = ", ".join(inspect.signature(kernel).parameters)
+        assert plainnet_kernels.kernels[name].__doc__ == f"({names})", name
+
+
+@every_case
+def test_any_number_of_threads_gives_the_same_bits(case, rng):
+    arguments, twin = case.build(rng), twin_of(case)
+
+    def backwards(parts, n):
+        for i in reversed(range(n)):
+            parts(i, i + 1)
+
+    outputs = []
+    for share in (None, backwards, lambda parts, n: (parts(0, n // 3), parts(n // 3, n))):
+        plainnet_kernels.share_with(share)
+        outputs.append(run(case, twin, copy.deepcopy(arguments), np.float32))
+    plainnet_kernels.share_with(kernels.threads.shared)
+    for other in outputs[1:]:
+        for name, output in outputs[0].items():
+            np.testing.assert_array_equal(output, other[name])
+
+
+def test_what_the_twin_is_not_written_for_is_left_to_numpy():
+    twin = plainnet_kernels.kernels["relu"]
+    Z = np.arange(-3.0, 3.0, dtype=np.float32)
+    out = np.full_like(Z, 7)
+    for bad in (Z.astype(np.float64), Z[::2], Z[:3], Z.astype(">f4"), list(Z), Z[:0]):
+        assert twin(bad, out) is NotImplemented
+    assert twin(Z, kernels.arrays.ones(len(Z), Z.dtype)) is NotImplemented  # read-only
+    assert twin(Z) is NotImplemented
+    assert (out == 7).all()
+
+
+def test_use_and_info():
+    assert kernels.info().kind == "c"
+    assert "relu" in kernels.info().compiled
+    kernels.use("numpy")
+    assert kernels.info().kind == "numpy"
+    with pytest.raises(SettingError, match="'numpy' or 'c'; got 'fortran'"):
+        kernels.use("fortran")

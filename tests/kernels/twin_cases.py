@@ -1,0 +1,163 @@
+"""A row for each compiled kernel: arguments to call it with, and how exact it has to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from plainnet.kernels import activations, adam, cross_entropy
+from plainnet.kernels.pieces import piece_size
+
+Array = np.ndarray
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kernel, and arguments to call it with.
+
+    Attributes
+    ----------
+    kernel : function
+    build : function
+        From a random generator to the arguments by name, in the kernel's order. Floats are made in
+        float64, which the test converts; outputs and scratch memory are there too.
+    outputs : str
+        The names of the arguments that are written or changed. What else is written is scratch
+        memory of NumPy's form.
+    ulps : float
+        How far an output may be from that of NumPy's form in float64: in units in the last place of
+        float32, at the number plus the root mean square of the output.
+    note : str
+        What sets the case apart from others of the kernel.
+    extremes : bool
+        Whether the inputs hold infinities, NaN and numbers at the ends of float32: then the same
+        outputs must be NaN and infinite as in NumPy's form, and the others agree.
+    """
+
+    kernel: Callable[..., Any]
+    build: Callable[[np.random.Generator], Arguments]
+    outputs: str
+    ulps: float = 4
+    note: str = ""
+    extremes: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kernel.__name__} {self.note}".strip()
+
+
+def sigmoid(Z: Array) -> Array:
+    return 1 / (1 + np.exp(np.minimum(-Z, 700)))
+
+
+# --- functions of one number ----------------------------------------------------------------------
+
+MADE_FROM_Z = {
+    "sigma": sigmoid,
+    "Phi": sigmoid,  # of another shape than the normal distribution's, which changes nothing
+    "e": lambda Z: np.exp(np.minimum(Z, 20)),
+    "T": np.tanh,
+    "A": np.tanh,
+}
+"""What a backward pass reads beside Z."""
+
+NUMBERS = {"slope": 0.1, "alpha": 1.5, "scale": 1.1}
+BOOLEANS = ("positive", "negative")
+EXTREMES = [0.0, -0.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-38, -1e-38, 1e-45, 88.9, -104.5, 20]
+
+
+def elementwise(name: str, Z: Array, dA: Array, note: str, *, extremes: bool = False) -> Case:
+    """The kernel's inputs come first, Z or what is made from it, then outputs, then scratch."""
+    kernel, back = getattr(activations, name), name.endswith("_backward")
+    names = list(signature(kernel).parameters)
+    n_inputs = sum(each in NUMBERS and i < 4 for i, each in enumerate(names))
+    n_inputs = names.index("dZ") if back else 1 + n_inputs
+    n_outputs = names.index("dZ" if back else "A") + 1 - n_inputs
+    sizes = {"work": 2 * piece_size(Z)} if name == "gelu" else {}
+
+    def build(rng: np.random.Generator) -> Arguments:
+        arguments: Arguments = {}
+        for each in names[:n_inputs]:
+            known = {"Z": Z, "dA": dA, **NUMBERS}
+            arguments[each] = known[each] if each in known else MADE_FROM_Z[each](Z)
+        for each in names[n_inputs:]:
+            kind = bool if each in BOOLEANS else float
+            arguments[each] = np.zeros(sizes.get(each, Z.shape), kind)
+        return arguments
+
+    outputs = " ".join(names[n_inputs : n_inputs + n_outputs])
+    return Case(kernel, build, outputs, note=note, extremes=extremes)
+
+
+def of_activations(name: str) -> list[Case]:
+    rng = np.random.default_rng(1)
+    grid = np.meshgrid(EXTREMES, [0.0, -0.0, 1.0, -2.5, 1e-38, 1e10])
+    ordinary = [
+        elementwise(name, 4 * rng.standard_normal(shape), rng.standard_normal(shape), f"of {shape}")
+        for shape in ((7,), (3, 5, 33), (40_000,))
+    ]
+    return [*ordinary, elementwise(name, *grid, "of extremes", extremes=True)]
+
+
+NAMES = "relu leaky_relu elu gelu gelu_tanh silu mish sigmoid tanh softplus"
+CASES = [
+    case
+    for name in NAMES.split()
+    for end in ("", "_backward")
+    for case in of_activations(name + end)
+]
+
+
+# --- optimizers and losses ------------------------------------------------------------------------
+
+
+def of_adam(n: int, *, largest: bool) -> Case:
+    def build(rng: np.random.Generator) -> Arguments:
+        p, g, M = rng.standard_normal((3, n))
+        V, V_max = rng.random((2, n))
+        return {
+            "p": p,
+            "g": g,
+            "M": M,
+            "V": V,
+            "V_max": V_max if largest else None,
+            "settings": np.array([0.9, 0.999, 1e-7, 0.01]),
+            "work": np.zeros(n),
+        }
+
+    outputs = "p M V V_max" if largest else "p M V"
+    return Case(adam.adam, build, outputs, note=f"of {n}{', AMSGrad' * largest}")
+
+
+CASES += [of_adam(n, largest=largest) for n in (5, 371, 30_000) for largest in (False, True)]
+
+
+def of_cross_entropy(m: int, K: int, scale: float, *, keeps_p: bool = False) -> Case:
+    def build(rng: np.random.Generator) -> Arguments:
+        return {
+            "Z": scale * rng.standard_normal((m, K)),
+            "y": rng.integers(0, K, m),
+            "losses": np.zeros(m),
+            "dL": np.zeros((K, m)).T,
+            "p": np.zeros(m) if keeps_p else None,
+            "index": np.zeros(m, np.intp),
+            "rows": np.zeros((5, m)),
+            "far": np.zeros(m, bool),
+        }
+
+    note = f"of {m} x {K}, times {scale}{', with p' * keeps_p}"
+    outputs = "losses dL p" if keeps_p else "losses dL"
+    return Case(cross_entropy.cross_entropy, build, outputs, note=note, ulps=8)
+
+
+CASES += [
+    of_cross_entropy(32, 3, 1),
+    of_cross_entropy(70, 10, 5, keeps_p=True),
+    of_cross_entropy(9, 2, 60),
+    of_cross_entropy(9, 7, 1e4),
+    of_cross_entropy(2000, 17, 3),
+]
