@@ -9,8 +9,8 @@ All floats of a call have one dtype. The shape of each array stands at the end o
 nobody reads it: the gradient of an input below which nothing learns, or of a bias that is not
 there. A kernel with one output returns it, as NumPy's functions return `out`.
 
-What is here is NumPy, to be read. For kernels marked as `twin`, a compiled function of the same name
-and signature stands in where plainnet-kernels is installed: see `use` and `info`.
+What is here is NumPy, to be read. For a kernel marked as `twin`, a compiled function of the same
+name and arguments stands in where plainnet-kernels is installed; see `use` and `info`.
 """
 
 from plainnet.kernels.compiled import Info, info, use

@@ -11,21 +11,21 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from plainnet.errors import SettingError
 from plainnet.kernels.threads import shared, threads_for
 
-P = ParamSpec("P")
 R = TypeVar("R")
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 Kind = Literal["numpy", "c"]
 
 FITTING = "0.1."
 """How the version of plainnet-kernels begins whose kernels have these names and arguments."""
 
 MISSING = (
-    "the kernels in C are not installed; in a clone of plainnet, with a C compiler: "
-    "pip install ./kernels"
+    "the kernels in C are not installed: pip install ./kernels in a clone of plainnet does that, "
+    "where there is a C compiler"
 )
 
 
@@ -111,39 +111,40 @@ def info() -> Info:
     )
 
 
-def twin(form: Callable[P, R]) -> Callable[P, R]:
+def twin(form: Kernel) -> Kernel:
     """The kernel with NumPy's form and, where it is in use, the twin of the same name."""
     if _twins is None:
         return form
     name = form.__name__
 
     @wraps(form)
-    def kernel(*arguments: P.args, **named: P.kwargs) -> R:
+    def kernel(*arguments: Any, **named: Any) -> Any:
         compiled = _in_use.get(name)
         if compiled is not None and not named and not _recorded.get():
-            result: R = compiled(*arguments)
+            result = compiled(*arguments)
             if result is not NotImplemented:
                 return result
         return form(*arguments, **named)
 
-    return kernel
+    return cast("Kernel", kernel)
 
 
-def with_numpy(call: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+def with_numpy(call: Callable[..., R], *arguments: Any) -> R:
     """What the call returns, with NumPy's forms of all kernels in it."""
     token = _recorded.set(True)
     try:
-        return call(*arguments, **named)
+        return call(*arguments)
     finally:
         _recorded.reset(token)
 
 
 def _begin() -> None:
+    """As the environment says; a mistake in it does not end a program that imports plainnet."""
     chosen: Any = os.environ.get("PLAINNET_KERNELS") or ("numpy" if _twins is None else "c")
     try:
         use(chosen)
     except SettingError as error:
-        raise SettingError(f"PLAINNET_KERNELS={chosen}: {error}") from None
+        warnings.warn(f"PLAINNET_KERNELS={chosen}: {error}; NumPy is used", stacklevel=2)
 
 
 _begin()
