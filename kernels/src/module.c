@@ -13,7 +13,7 @@
 #define MOST_LETTERS 8
 
 typedef struct {
-    char kind;      /* f, i or b: an array; #: a number; w: a window; _: scratch; -: None */
+    char kind;      /* f, d, i or b: an array; #: a number; w: a window; _: scratch; -: None */
     char optional;  /* None may stand for the array */
     char writes;
     char turned;    /* the transpose is contiguous */
@@ -93,7 +93,8 @@ static int describe(function *made, const kernel *kernel)
 static int fits(const parameter *p, const Py_buffer *view, long *dims)
 {
     const char *format = view->format ? view->format : "B";
-    if (p->kind == 'f' ? strcmp(format, "f") != 0
+    if (p->kind == 'f'   ? strcmp(format, "f") != 0
+        : p->kind == 'd' ? strcmp(format, "d") != 0
         : p->kind == 'b' ? strcmp(format, "?") != 0
                          : view->itemsize != sizeof(intptr_t) || !strchr("lqn", *format))
         return 0;
@@ -249,6 +250,8 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
     }
     if (PyErr_Occurred())
         PyErr_Clear(); /* NumPy's form says what is wrong */
+    if (fit && kernel->declines)
+        fit = !kernel->declines(work.values, &work.shapes);
 
     if (fit) {
         long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);

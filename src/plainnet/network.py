@@ -51,6 +51,7 @@ from plainnet.layers.containers.sharing import (
     expect_placed,
     with_own_layers,
 )
+from plainnet.layers.dense.stack import dense_stack_of
 from plainnet.losses import EachOutput, EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
 
@@ -153,6 +154,9 @@ class Network(Tensors):
         super()._bind()
         self.plan = self._planned(needs_input_gradient=False)
         self._plan_to_inputs: Place | None = None
+        starts = {segment.name: segment.start for segment in self.segments}
+        in_order = () if isinstance(self.body, Graph) else self.layers
+        self._stack = dense_stack_of(in_order, self.loss, starts, self.dtype)
         shapes = self.input_shape if self.body.takes_several else {"": self.input_shape}
         reader = None if isinstance(self.body, Graph) or not self.layers else self.layers[0]
         names = () if self.body.takes_several else input_names(self.body, 0)
@@ -177,7 +181,7 @@ class Network(Tensors):
 
     # Views die in pickle and deepcopy: the vectors rebuild theirs, and the layers get new ones.
     def __getstate__(self) -> dict[str, Any]:
-        made = ("plan", "_plan_to_inputs", "_inputs")
+        made = ("plan", "_plan_to_inputs", "_stack", "_inputs")
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -349,6 +353,10 @@ class Network(Tensors):
 
     def step(self, X: Any, y: Any, cache: Cache, sample_weight: Array | None = None) -> float:
         """`loss_and_gradients` for a training loop, on what `check` returned."""
+        stack = self._stack
+        if stack is not None and sample_weight is None and stack.takes(X, y, cache):
+            cache.begin_pass(self.plan, frozenset())
+            return stack.step(X, y, self.parameters, self.gradients, cache)
         Z = self._forward(X, cache)
         own = cache.children["loss"]
         loss = self.loss.mean(Z, y, own, sample_weight)

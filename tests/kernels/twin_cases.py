@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from plainnet.kernels import activations, adam, cross_entropy
+from plainnet.kernels import activations, adam, cross_entropy, dense_stack
 from plainnet.kernels.pieces import piece_size
 
 Array = np.ndarray
@@ -126,7 +126,7 @@ def of_adam(n: int, *, largest: bool) -> Case:
             "M": M,
             "V": V,
             "V_max": V_max if largest else None,
-            "settings": np.array([0.9, 0.999, 1e-7, 0.01]),
+            "settings": np.array([0.9, 0.999, 1e-7, 0.01, 0.1, 0.99]),
             "work": np.zeros(n),
         }
 
@@ -161,4 +161,89 @@ CASES += [
     of_cross_entropy(9, 2, 60),
     of_cross_entropy(9, 7, 1e4),
     of_cross_entropy(2000, 17, 3),
+]
+
+
+# --- steps of dense layers ------------------------------------------------------------------------
+
+
+def plan_of(sizes: list[int], activation: int, last: int, *, bias: bool = True) -> Array:
+    """The plan of a stack whose weights lie first, then its biases."""
+    pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+    at_W, at_b, rows = 0, sum(n * k for n, k in pairs), []
+    for n_in, n_out in pairs:
+        rows.append([n_in, n_out, at_W, at_b if bias else -1, activation])
+        at_W, at_b = at_W + n_in * n_out, at_b + n_out
+    rows[-1][4] = last
+    return np.array(rows, np.intp)
+
+
+def of_dense_stack(
+    sizes: list[int], m: int, activation: int = 1, loss: str = "classes", *, bias: bool = True
+) -> Case:
+    last = dense_stack.SIGMOID if loss == "labels" else dense_stack.IDENTITY
+    plan, K = plan_of(sizes, activation, last, bias=bias), sizes[-1]
+    n = int(plan[-1, 2] + plan[-1, 0] * plan[-1, 1]) + bias * sum(sizes[1:])
+
+    def build(rng: np.random.Generator) -> Arguments:
+        numbers = rng.standard_normal((m, K))
+        return {
+            "X": rng.standard_normal((m, sizes[0])),
+            "classes": rng.integers(0, K, m) if loss == "classes" else None,
+            "targets": {"numbers": numbers, "labels": (numbers > 0) * 1.0}.get(loss),
+            "parameters": rng.standard_normal(n) * sizes[0] ** -0.5,
+            "plan": plan,
+            "gradients": np.zeros(n),
+            "mean": np.zeros(1),
+            "work": np.zeros(dense_stack.dense_stack_size(plan, m)),
+        }
+
+    note = f"{'-'.join(map(str, sizes))}, batch {m}, activation {activation}, {loss}"
+    return Case(dense_stack.dense_stack, build, "gradients mean", 50, note + ", no b" * (not bias))
+
+
+CASES += [
+    of_dense_stack([2, 16, 16, 3], 32),
+    of_dense_stack([5, 7, 33, 1, 17, 4], 9, dense_stack.TANH),
+    of_dense_stack([3, 20, 2], 1, dense_stack.SIGMOID, "numbers"),
+    of_dense_stack([3, 40, 5], 50, dense_stack.RELU, "labels", bias=False),
+    of_dense_stack([64, 128, 64, 10], 64),
+    of_dense_stack([6, 3], 10),
+]
+
+
+def of_dense_steps(sizes: list[int], batch: int, n_rows: int, *, numbers: bool = False) -> Case:
+    stack = of_dense_stack(sizes, n_rows, loss="numbers" if numbers else "classes")
+
+    def build(rng: np.random.Generator) -> Arguments:
+        given = stack.build(rng)
+        n, steps = len(given["parameters"]), -(-(n_rows - 3) // batch)
+        n_weights = int(given["plan"][0, 3])
+        settings = np.empty((steps, 2, 6))
+        settings[:] = 0.9, 0.999, 1e-6, 0.01, 0.0, 1.0
+        settings[:, 0, 4:] = 0.01, 0.999
+        return {
+            **{name: given[name] for name in ("X", "classes", "targets")},
+            "order": rng.permutation(n_rows)[3:],
+            "batch_size": batch,
+            "parameters": given["parameters"],
+            "plan": given["plan"],
+            "gradients": given["gradients"],
+            "M": rng.standard_normal(n),
+            "V": 1 + rng.random(n),
+            "groups": np.array([[0, n_weights], [n_weights, n]], np.intp),
+            "settings": settings,
+            "means": np.zeros(steps),
+            "done": np.zeros(1, np.intp),
+            "work": np.zeros(dense_stack.dense_steps_size(given["plan"], batch)),
+        }
+
+    note = f"{'-'.join(map(str, sizes))}, batch {batch}{', numbers' * numbers}"
+    outputs = "parameters gradients M V means done"
+    return Case(dense_stack.dense_steps, build, outputs, 40, note)
+
+
+CASES += [
+    of_dense_steps([2, 16, 16, 3], 32, 203),
+    of_dense_steps([5, 9, 2], 7, 30, numbers=True),
 ]

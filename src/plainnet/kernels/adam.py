@@ -13,14 +13,21 @@ def adam(
     M: Array,  # (n,), changed
     V: Array,  # (n,), changed
     V_max: Array | None,  # (n,), changed; for AMSGrad
-    settings: Array,  # (4,): beta1, beta2, epsilon, rate
+    settings: Array,  # (6,): beta1, beta2, epsilon, rate, decay, shrink
     work: Array,  # (n,), scratch
 ) -> None:
     """M <- beta1 M + g, V <- beta2 V + g^2, p <- p - rate M / (sqrt(V) + epsilon).
 
-    With V_max, the largest V so far takes the place of V in the last.
+    Before that, p <- shrink p, and g + decay p takes the place of g. With V_max, the largest V so
+    far takes the place of V in the last.
     """
-    beta1, beta2, epsilon, rate = (settings[i, ...] for i in range(4))
+    beta1, beta2, epsilon, rate, decay, shrink = (settings[i, ...] for i in range(6))
+    if shrink != 1:
+        p *= shrink
+    if decay:
+        np.multiply(p, decay, out=work)
+        work += g
+        g = work
     M *= beta1
     M += g
     V *= beta2

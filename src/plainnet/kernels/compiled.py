@@ -100,6 +100,11 @@ def use(kind: Kind) -> None:
         _in_use.update(_twins.kernels)
 
 
+def in_use(name: str) -> bool:
+    """Whether a call of this kernel now goes to a twin first."""
+    return name in _in_use and not _recorded.get()
+
+
 def info() -> Info:
     """Which kernels run now, and in how many threads."""
     return Info(

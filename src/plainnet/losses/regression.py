@@ -44,6 +44,9 @@ class MeanSquaredError(Elementwise):
         backward=(Formula("dL", "2 * D / D.shape[1]", r"dL = 2 D / k"),),
     )
 
+    def stacked(self) -> str:
+        return "numbers"
+
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         D = np.subtract(Z, y, out=cache.array("D", Z.shape, Z.dtype))
         square = np.multiply(D, D, out=cache.array("square", Z.shape, Z.dtype))

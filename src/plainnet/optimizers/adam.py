@@ -108,14 +108,19 @@ class Adam(Optimizer):
             self.accumulators = ("M", "V", "V_max")
 
     def prepare(self, learning_rate: float) -> None:
-        (beta1, beta2), t = self.betas, self.steps
+        self.share(*self.at_step(self.steps, learning_rate))
+
+    def at_step(self, t: int, learning_rate: float) -> tuple[float, float, float, float]:
+        """beta1, beta2, eps / c and the rate of step t."""
+        beta1, beta2 = self.betas
         c = sqrt((1 - beta2) / (1 - beta2**t))
-        rate = learning_rate * (1 - beta1) / (1 - beta1**t) / c
-        self.share(beta1, beta2, self.epsilon / c, rate)
+        return beta1, beta2, self.epsilon / c, learning_rate * (1 - beta1) / (1 - beta1**t) / c
 
     def rule(self, p: Array, g: Array, *arrays: Array) -> None:
         work, M, V, *largest = arrays
         adam(p, g, M, V, largest[0] if largest else None, self.shared_vector, work)
+
+    rule.decays = True  # type: ignore[attr-defined]
 
 
 class AdamW(Adam):

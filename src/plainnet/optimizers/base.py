@@ -123,8 +123,9 @@ class Optimizer(Configurable, ABC):
     def share(self, *values: float) -> None:
         """Pass `rule` these numbers as `self.shared`: 0-d arrays, which NumPy need not convert."""
         if len(self.shared) != len(values):
-            self.shared_vector = np.empty(len(values), self._dtype)
+            self.shared_vector = np.empty(len(values) + 2, self._dtype)
             self.shared = [self.shared_vector[i, ...] for i in range(len(values))]
+        self.shared_vector[-2:] = self._decay, self._shrink
         for array, value in zip(self.shared, values, strict=True):
             array[()] = value
 
@@ -163,8 +164,11 @@ class Optimizer(Configurable, ABC):
         factor = self._factor
         learning_rate *= self.learning_rate
         weight_decay, threshold = share * self.weight_decay, learning_rate * share * self.l1
-        if weight_decay:
-            factor[()] = 1 - learning_rate * weight_decay if self.decoupled else weight_decay
+        self._decay, self._shrink = self.decay_factors(learning_rate, weight_decay)
+        if getattr(type(self).rule, "decays", False):
+            weight_decay = 0.0
+        elif weight_decay:
+            factor[()] = self._shrink if self.decoupled else self._decay
         if threshold:
             below, above = self._limits
             below[()], above[()] = -threshold, threshold
@@ -180,6 +184,12 @@ class Optimizer(Configurable, ABC):
                 raise SettingError(f"{self!r}.rule must write into p, and return nothing")
             if threshold:  # what lies within the limits becomes exactly 0
                 p -= np.clip(p, below, above, out=decayed)
+
+    def decay_factors(self, learning_rate: float, weight_decay: float) -> tuple[float, float]:
+        """What p is multiplied by: to be added to g, and to take the place of p."""
+        if self.decoupled:
+            return 0.0, 1 - learning_rate * weight_decay
+        return weight_decay, 1.0
 
     def reset(self) -> None:
         """Forget all steps: the accumulators start from zero again."""
@@ -257,7 +267,9 @@ class Optimizer(Configurable, ABC):
     """Minus and plus the threshold of L1."""
     shared: Sequence[Array] = ()
     shared_vector: Array
-    """The memory of `shared`, for a rule that is a kernel."""
+    """For a rule that is a kernel: `shared`, and what L2 regularisation and decoupled decay multiply
+    p by. A rule whose attribute `decays` is true applies these two itself."""
+    _decay, _shrink = 0.0, 1.0
 
     def _attach(self, parameters: Array, gradients: Array, segments: Sequence[Segment]) -> None:
         if parameters.shape != gradients.shape or parameters.ndim != 1:
@@ -317,7 +329,7 @@ class Optimizer(Configurable, ABC):
 
 _ATTACHED = (
     "_target", "_source", "_segments", "_groups", "_lag", "_factor", "_limits", "shared",
-    "shared_vector",
+    "shared_vector", "_decay", "_shrink",
 )  # fmt: skip
 
 

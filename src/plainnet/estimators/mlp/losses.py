@@ -98,6 +98,10 @@ class SummedSigmoidCrossEntropy(SigmoidCrossEntropy):
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
+    def stacked(self) -> str:
+        """The sum over one label is its mean."""
+        return "" if self.label_smoothing or self.output_shape != (1,) else "labels"
+
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         losses = super().forward(Z, y, cache)
         losses *= Z.shape[1]

@@ -1,0 +1,105 @@
+"""Networks of dense layers and activations whose whole step is one call of a compiled kernel.
+
+A network finds out when it is built whether it is one. Its steps are then those of any other: the
+layers say what is computed, and the kernel does it where its twin is in use and the batch is small,
+so that the time between calls matters. Otherwise, and in a recording, the layers run one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.engine.cache import Cache
+from plainnet.kernels.compiled import in_use
+from plainnet.kernels.dense_stack import IDENTITY, SIGMOID, dense_stack, dense_stack_size
+from plainnet.layers.base import Layer
+from plainnet.layers.dense.dense import Dense
+
+Array = npt.NDArray[Any]
+
+FLOAT64 = np.dtype(np.float64)
+
+MOST_PRODUCTS = 2**21
+"""Multiplications of a forward pass up to which one call was faster than BLAS between calls."""
+
+MOST_LAYERS = 32
+
+
+class DenseStack:
+    """The step of such a network.
+
+    Parameters
+    ----------
+    plan : array of shape (layers, 5)
+        As the kernel takes it.
+    targets : "classes", "numbers" or "labels"
+        What the loss takes.
+    """
+
+    def __init__(self, plan: Array, targets: str) -> None:
+        self.plan, self.targets = plan, targets
+        self.per_example = int(plan[:, 0] @ plan[:, 1])
+        self._size = 0, 0
+
+    def takes(self, X: Any, y: Array, cache: Cache) -> bool:
+        """Whether this step may be one call."""
+        return (
+            in_use("dense_stack")
+            and cache.training
+            and not (cache.record or cache.input_gradient or cache.carry)
+            and type(X) is np.ndarray
+            and (y.ndim == 1) == (self.targets == "classes")
+            and len(X) * self.per_example <= MOST_PRODUCTS
+        )
+
+    def step(
+        self, X: Array, y: Array, parameters: Array, gradients: Array, cache: Cache
+    ) -> float:
+        """The mean loss; writes the gradient."""
+        if len(X) != self._size[0]:
+            self._size = len(X), dense_stack_size(self.plan, len(X))
+        mean = cache.array("mean", (1,), FLOAT64)
+        work = cache.array("stack", self._size[1:], X.dtype)
+        classes, numbers = (y, None) if self.targets == "classes" else (None, y)
+        dense_stack(X, classes, numbers, parameters, self.plan, gradients, mean, work)
+        return float(mean[0])
+
+
+def dense_stack_of(
+    layers: Sequence[Layer], loss: Any, starts: Mapping[str, int], dtype: np.dtype[Any]
+) -> DenseStack | None:
+    """The stack that these layers and this loss are, or None.
+
+    A class is recognised by a `stacked` of its own, since a subclass may compute something else.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    loss : Loss
+    starts : mapping of str to int
+        Where each tensor begins in the vector of parameters.
+    dtype : dtype
+    """
+    targets = loss.stacked() if "stacked" in vars(type(loss)) else ""
+    if not targets or dtype != np.float32 or not layers or type(layers[-1]) is not Dense:
+        return None
+    rows: list[list[int]] = []
+    open_for_activation = False
+    for layer in layers:
+        if type(layer) is Dense and len(layer.input_shape) == 1:
+            b = starts[f"{layer.name}.b"] if layer.bias else -1
+            rows.append([layer.input_shape[0], layer.units, starts[f"{layer.name}.W"], b, IDENTITY])
+            open_for_activation = True
+        elif open_for_activation and "stacked" in vars(type(layer)):
+            rows[-1][-1] = type(layer).stacked
+            open_for_activation = False
+        else:
+            return None
+    if len(rows) > MOST_LAYERS:
+        return None
+    rows[-1][-1] = SIGMOID if targets == "labels" else IDENTITY
+    return DenseStack(np.array(rows, np.intp), targets)
