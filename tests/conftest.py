@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import plainnet
+from plainnet import kernels
 
 sys.path.insert(0, str(Path(__file__).parent))  # layer_cases is shared by several folders
 
@@ -43,6 +44,15 @@ def pytest_report_header():
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def numpy_kernels():
+    """NumPy's forms of the kernels, where the compiled ones would differ in the last bits."""
+    before = kernels.info().kind
+    kernels.use("numpy")
+    yield
+    kernels.use(before)
 
 
 SECOND_TIER = ("torch", "nbclient", "ipykernel", "sphinx", "playwright", "jupyterlab")

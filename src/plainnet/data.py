@@ -226,7 +226,7 @@ class Batches:
             type(source) is np.ndarray or isinstance(source, SparseRows) for source in sources
         )
         # take() copies the whole of an array that is not contiguous, at every call.
-        self._sources = [
+        self.sources = [
             np.ascontiguousarray(source) if type(source) is np.ndarray else source
             for source in sources
         ]
@@ -246,7 +246,8 @@ class Batches:
         """The number of batches in an epoch."""
         return -(-len(self.X) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Any, Any, Array | None]]:
+    def shuffled(self) -> Array:
+        """The rows in the order of a new epoch; the next one's is written over it."""
         order = self._order
         if self.shuffle:
             # Each epoch shuffles 0, 1, 2 ..., which a running sum of ones makes in place.
@@ -254,6 +255,10 @@ class Batches:
             order[:1] = 0
             order.cumsum(out=order)
             self.rng.shuffle(order)
+        return order
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, Array | None]]:
+        order = self.shuffled()
         buffers, batch = self._buffers, self._batch(self._buffers)
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
@@ -262,7 +267,7 @@ class Batches:
                 batch = self._batch(buffers)
             if not self.in_memory:
                 rows = np.sort(rows)  # the order of the epoch stays shuffled
-            for source, buffer in zip(self._sources, buffers, strict=True):
+            for source, buffer in zip(self.sources, buffers, strict=True):
                 if type(source) is np.ndarray:
                     # mode="clip" spares NumPy a second buffer; the rows are in range.
                     source.take(rows, axis=0, out=buffer, mode="clip")

@@ -156,7 +156,7 @@ class Network(Tensors):
         self._plan_to_inputs: Place | None = None
         starts = {segment.name: segment.start for segment in self.segments}
         in_order = () if isinstance(self.body, Graph) else self.layers
-        self._stack = dense_stack_of(in_order, self.loss, starts, self.dtype)
+        self.dense_stack = dense_stack_of(in_order, self.loss, starts, self.dtype)
         shapes = self.input_shape if self.body.takes_several else {"": self.input_shape}
         reader = None if isinstance(self.body, Graph) or not self.layers else self.layers[0]
         names = () if self.body.takes_several else input_names(self.body, 0)
@@ -181,7 +181,7 @@ class Network(Tensors):
 
     # Views die in pickle and deepcopy: the vectors rebuild theirs, and the layers get new ones.
     def __getstate__(self) -> dict[str, Any]:
-        made = ("plan", "_plan_to_inputs", "_stack", "_inputs")
+        made = ("plan", "_plan_to_inputs", "dense_stack", "_inputs")
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -353,7 +353,7 @@ class Network(Tensors):
 
     def step(self, X: Any, y: Any, cache: Cache, sample_weight: Array | None = None) -> float:
         """`loss_and_gradients` for a training loop, on what `check` returned."""
-        stack = self._stack
+        stack = self.dense_stack
         if stack is not None and sample_weight is None and stack.takes(X, y, cache):
             cache.begin_pass(self.plan, frozenset())
             return stack.step(X, y, self.parameters, self.gradients, cache)

@@ -196,6 +196,7 @@ def test_a_network_names_arrays_as_it_names_its_layers():
     assert all(cache[name] is not None for name in cache)
 
 
+@pytest.mark.usefixtures("numpy_kernels")
 def test_recording_keeps_what_is_otherwise_written_over():
     network = network_of(4)
     plain, recording = Cache(training=True, seed=1), Cache(training=True, record=True, seed=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -169,7 +170,7 @@ CASES += [
 
 def plan_of(sizes: list[int], activation: int, last: int, *, bias: bool = True) -> Array:
     """The plan of a stack whose weights lie first, then its biases."""
-    pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+    pairs = list(pairwise(sizes))
     at_W, at_b, rows = 0, sum(n * k for n, k in pairs), []
     for n_in, n_out in pairs:
         rows.append([n_in, n_out, at_W, at_b if bias else -1, activation])

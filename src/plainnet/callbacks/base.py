@@ -106,6 +106,9 @@ class Callback(metaclass=Spelled):
     ...         run.optimizer.learning_rate /= 2
     """
 
+    only_counts: ClassVar[bool] = False
+    """Whether `end_step` reads no more of the run than the step and the loss, so that several steps
+    may be reported after the last of them."""
     only_shows: ClassVar[bool] = False
     """Whether it only shows how training goes; a resumed run may do without it, or use others."""
 

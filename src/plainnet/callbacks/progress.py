@@ -17,7 +17,7 @@ class Progress(Callback):
     continues without it.
     """
 
-    only_shows = True
+    only_shows = only_counts = True
 
     def __init__(self, stream: TextIO | None = None) -> None:
         if stream is not None and not hasattr(stream, "write"):

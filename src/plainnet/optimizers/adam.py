@@ -1,5 +1,6 @@
 """Adam and its relatives: a mean of the gradient, divided by the root of a mean of its square."""
 
+from collections.abc import Sequence
 from math import prod, sqrt
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plainnet.engine.formulas import Formula
+from plainnet.engine.parameters import Segment
 from plainnet.errors import require_boolean, require_number
 from plainnet.kernels.adam import adam
 from plainnet.optimizers.base import Optimizer, require_betas
@@ -115,6 +117,30 @@ class Adam(Optimizer):
         beta1, beta2 = self.betas
         c = sqrt((1 - beta2) / (1 - beta2**t))
         return beta1, beta2, self.epsilon / c, learning_rate * (1 - beta1) / (1 - beta1**t) / c
+
+    def settings_ahead(
+        self,
+        parameters: Array,
+        gradients: Array,
+        segments: Sequence[Segment],
+        learning_rates: Sequence[float],
+    ) -> tuple[Array, Array]:
+        """What the kernel `adam` needs for the next steps, of which these are the rates.
+
+        Returns
+        -------
+        groups : array of shape (groups, 2), integers
+            The parts of the vector that learn, each from its first to before its last element.
+        settings : array of shape (steps, groups, 6)
+        """
+        self.attach(parameters, gradients, segments)
+        settings = np.empty((len(learning_rates), len(self.runs), 6), parameters.dtype)
+        for i, (_, _, factor, share, lag) in enumerate(self.runs):
+            rates, first = [factor * rate for rate in learning_rates], self.steps + 1 - lag
+            settings[:, i, :4] = [self.at_step(first + k, rate) for k, rate in enumerate(rates)]
+            weight_decay = share * self.weight_decay
+            settings[:, i, 4:] = [self.decay_factors(rate, weight_decay) for rate in rates]
+        return np.array([run[:2] for run in self.runs], np.intp).reshape(-1, 2), settings
 
     def rule(self, p: Array, g: Array, *arrays: Array) -> None:
         work, M, V, *largest = arrays

@@ -140,13 +140,7 @@ class Optimizer(Configurable, ABC):
             `network.segments`: which parts of the vector learn or decay, and at which rates
             relative to the optimizer's. Without segments, all of it learns and nothing decays.
         """
-        if (
-            parameters is not self._target
-            or gradients is not self._source
-            or segments is not self._segments
-            or bool(self.weight_decay or self.l1) is not self._decays
-        ):
-            self._attach(parameters, gradients, segments)
+        self.attach(parameters, gradients, segments)
         self.steps += 1
         for lag, learning_rate, share, pieces in self._groups:
             if not lag:
@@ -158,6 +152,22 @@ class Optimizer(Configurable, ABC):
             finally:
                 self.steps, self._lag = self.steps + lag, 0
         if self.steps % FLUSH_EVERY == 0:
+            self._flush()
+
+    def attach(self, parameters: Array, gradients: Array, segments: Sequence[Segment]) -> None:
+        """Prepare for updates of these, unless the last update was one."""
+        if (
+            parameters is not self._target
+            or gradients is not self._source
+            or segments is not self._segments
+            or bool(self.weight_decay or self.l1) is not self._decays
+        ):
+            self._attach(parameters, gradients, segments)
+
+    def advance(self, steps: int) -> None:
+        """Count updates that somebody else has made, not beyond a multiple of FLUSH_EVERY."""
+        self.steps += steps
+        if steps and self.steps % FLUSH_EVERY == 0:
             self._flush()
 
     def _update(self, learning_rate: float, share: float, pieces: list[Piece]) -> None:
@@ -259,6 +269,8 @@ class Optimizer(Configurable, ABC):
     _segments: Sequence[Segment] | None = None
     _decays = False
     """Whether the groups keep apart what decays from what does not."""
+    runs: list[tuple[int, int, float, float, int]]
+    """Start, stop, factors of the learning rate and of weight decay and L1, and lag."""
     _groups: list[tuple[int, float, float, list[Piece]]]
     """Lag, factors of the learning rate and of weight decay and L1, and their pieces."""
     _dtype: np.dtype[Any]
@@ -267,8 +279,8 @@ class Optimizer(Configurable, ABC):
     """Minus and plus the threshold of L1."""
     shared: Sequence[Array] = ()
     shared_vector: Array
-    """For a rule that is a kernel: `shared`, and what L2 regularisation and decoupled decay multiply
-    p by. A rule whose attribute `decays` is true applies these two itself."""
+    """For a rule that is a kernel: `shared`, and what p is multiplied by for L2 regularisation and
+    for decoupled decay. A rule whose attribute `decays` is true applies these two itself."""
     _decay, _shrink = 0.0, 1.0
 
     def _attach(self, parameters: Array, gradients: Array, segments: Sequence[Segment]) -> None:
@@ -298,8 +310,8 @@ class Optimizer(Configurable, ABC):
         decayed, *scratch = (aligned(min(PIECE, size), dtype) for _ in range(1 + self.scratch))
         self._groups, self.shared = [], ()
         self._decays = bool(self.weight_decay or self.l1)
-        runs = _runs(size, segments, self.missed, decays=self._decays)
-        for start, stop, learning_rate, share, lag in runs:
+        self.runs = list(_runs(size, segments, self.missed, decays=self._decays))
+        for start, stop, learning_rate, share, lag in self.runs:
             pieces = []
             for first in range(start, stop, PIECE):
                 last = min(first + PIECE, stop)
@@ -329,7 +341,7 @@ class Optimizer(Configurable, ABC):
 
 _ATTACHED = (
     "_target", "_source", "_segments", "_groups", "_lag", "_factor", "_limits", "shared",
-    "shared_vector", "_decay", "_shrink",
+    "shared_vector", "_decay", "_shrink", "runs",
 )  # fmt: skip
 
 

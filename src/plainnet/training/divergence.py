@@ -39,6 +39,12 @@ class Snapshot:
         np.copyto(self.state, self.network.state)
         self.step = step
 
+    def replace(self, parameters: Array, step: int) -> None:
+        """Take these, with the state as it is."""
+        np.copyto(self.parameters, parameters)
+        np.copyto(self.state, self.network.state)
+        self.step = step
+
     def resume_state(self) -> dict[str, Any]:
         return {"parameters": self.parameters, "state": self.state, "step": self.step}
 

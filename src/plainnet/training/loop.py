@@ -36,6 +36,7 @@ from plainnet.optimizers import Optimizer
 from plainnet.optimizers.lbfgs import LBFGS
 from plainnet.training.averaging import Average
 from plainnet.training.batches import Augmented, Batch, Mixup, checked_transforms, make_batches
+from plainnet.training.bursts import MOST, Bursts
 from plainnet.training.divergence import Snapshot, diverged
 from plainnet.training.history import History
 from plainnet.training.interrupts import on_ctrl_c
@@ -57,7 +58,7 @@ from plainnet.training.validation import Validation
 
 Array = npt.NDArray[Any]
 
-SNAPSHOT_EVERY = 64
+SNAPSHOT_EVERY = MOST
 """Steps between two copies of the parameters, which are restored when the loss is not finite."""
 
 
@@ -266,8 +267,10 @@ def train(
         if isinstance(optimizer, LBFGS):
             loop.iterations(optimizer, next(iter(batches)))
         else:
+            plain = not (augment or mixup or accumulate > 1 or clip_norm or clip_value or resume)
             drawn: Iterable[Batch] = Augmented(passes, augment, rng) if augment else passes
-            loop.epochs(Mixup(network, drawn, mixup, rng) if mixup else drawn, accumulate)
+            drawn = Mixup(network, drawn, mixup, rng) if mixup else drawn
+            loop.epochs(drawn, accumulate, Bursts(run, batches, observers) if plain else None)
     return run.history
 
 
@@ -298,27 +301,56 @@ class Loop:
         """Where an earlier run stood, until this one stands there too."""
         step.diverged = self.diverged
 
-    def epochs(self, batches: Iterable[Batch], accumulate: int = 1) -> None:
+    def epochs(
+        self, batches: Iterable[Batch], accumulate: int = 1, bursts: Bursts | None = None
+    ) -> None:
         """All epochs; an update uses `accumulate` batches."""
+        for _ in self.begun_epochs():
+            if bursts is not None and bursts.fit():
+                over = self.in_bursts(bursts)
+            else:
+                over = self.step_by_step(batches, accumulate)
+            if not over:
+                return
+            self.end_epoch(self.mean.value)
+            if self.run.stopping:
+                return
+        self.run.finish(f"all {counted(self.run.epochs, 'epoch')} done")
+
+    def step_by_step(self, batches: Iterable[Batch], accumulate: int) -> bool:
+        """The steps of an epoch; False if training ends before its last."""
         run, step = self.run, self.step
         gradient = step.gradient if accumulate == 1 else step.mean_gradient
-        for _ in self.begun_epochs():
-            for drawn in _in_groups(self.average.watching(batches), accumulate):
-                if run.stopping:
-                    return
-                for hook in self.on_begin_step:
-                    hook(run)
-                run.loss, weight, unit = gradient(drawn)
-                run.X = step.X
-                if run.step % SNAPSHOT_EVERY == 0:
-                    self.good.take(run.step)
-                step.update()
-                self.mean.add(run.loss, weight, unit)
-                self.end_step()
-            self.end_epoch(self.mean.value)
+        for drawn in _in_groups(self.average.watching(batches), accumulate):
             if run.stopping:
-                return
-        run.finish(f"all {counted(run.epochs, 'epoch')} done")
+                return False
+            for hook in self.on_begin_step:
+                hook(run)
+            run.loss, weight, unit = gradient(drawn)
+            run.X = step.X
+            if run.step % SNAPSHOT_EVERY == 0:
+                self.good.take(run.step)
+            step.update()
+            self.mean.add(run.loss, weight, unit)
+            self.end_step()
+        return True
+
+    def in_bursts(self, bursts: Bursts) -> bool:
+        """The same, where one call does several steps."""
+        run = self.run
+        for losses, rows, before in bursts.epoch():
+            if isfinite(losses[0]) and before is not None:
+                self.good.replace(before, run.step)
+            for loss, weight in zip(losses, rows, strict=True):
+                run.loss = loss
+                if not isfinite(loss):
+                    self.step.X = bursts.X
+                    raise self.diverged(f"the loss became {loss}")
+                self.mean.add(loss, weight)
+                self.end_step()
+            if run.stopping and bursts.left:
+                return False
+        return True
 
     def begun_epochs(self) -> Iterator[int]:
         """Each epoch, begun; a resumed run's first is in its middle, or was left out as over."""

@@ -21,7 +21,7 @@ from plainnet.layers.dense.dense import Dense
 
 Array = npt.NDArray[Any]
 
-FLOAT64 = np.dtype(np.float64)
+FLOAT64, INTP = np.dtype(np.float64), np.dtype(np.intp)
 
 MOST_PRODUCTS = 2**21
 """Multiplications of a forward pass up to which one call was faster than BLAS between calls."""
@@ -56,9 +56,7 @@ class DenseStack:
             and len(X) * self.per_example <= MOST_PRODUCTS
         )
 
-    def step(
-        self, X: Array, y: Array, parameters: Array, gradients: Array, cache: Cache
-    ) -> float:
+    def step(self, X: Array, y: Array, parameters: Array, gradients: Array, cache: Cache) -> float:
         """The mean loss; writes the gradient."""
         if len(X) != self._size[0]:
             self._size = len(X), dense_stack_size(self.plan, len(X))

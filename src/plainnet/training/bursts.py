@@ -1,0 +1,139 @@
+"""Many steps of a small network in one call of a compiled kernel.
+
+A step of a few microseconds is over sooner than Python can begin the next. Where nobody looks at
+single steps, one call does a burst of them, up to the next moment at which the loop has something
+to do. They are the same steps, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plainnet.callbacks.base import Callback, Run
+from plainnet.data import Batches
+from plainnet.engine.cache import Cache
+from plainnet.kernels.dense_stack import dense_steps, dense_steps_size
+from plainnet.layers.dense.stack import FLOAT64, INTP
+from plainnet.optimizers import Adam, AdamW
+from plainnet.optimizers.base import FLUSH_EVERY
+from plainnet.schedules import Schedule
+
+Array = npt.NDArray[Any]
+
+MOST = 64
+"""Steps between two bursts of which the parameters are kept. Ctrl-C waits for the end of one."""
+
+
+class Bursts:
+    """The steps of the epochs of a training, several at a time.
+
+    Parameters
+    ----------
+    run : Run
+    batches : Batches
+        Others are never bursts.
+    observers : sequence of Callback
+    """
+
+    def __init__(self, run: Run, batches: Any, observers: Sequence[Callback]) -> None:
+        self.run, self.batches, self.observers = run, batches, observers
+        self.cache = Cache(training=True)
+        self.X = np.empty(0)
+        """The batch whose loss is not finite, if there is one."""
+        self.left = 0
+        """Steps of the epoch that are still to come."""
+
+    def fit(self) -> bool:
+        """Whether the steps of the next epoch may come in bursts."""
+        run, batches = self.run, self.batches
+        optimizer: Any = run.optimizer
+        stack = run.network.dense_stack
+        return (
+            stack is not None
+            and type(optimizer) in (Adam, AdamW)
+            and not optimizer.amsgrad
+            and not optimizer.l1
+            and run.average is None
+            and isinstance(batches, Batches)
+            and batches.sample_weight is None
+            and type(batches.X) is type(batches.y) is np.ndarray
+            and batches.X.dtype == np.float32
+            and stack.takes(batches.X[: batches.batch_size], batches.y, self.cache)
+            and all(map(_lets_steps_pass, self.observers))
+        )
+
+    def epoch(self) -> Iterator[tuple[list[float], list[int], Array | None]]:
+        """After each burst its losses, and the number of rows of each step.
+
+        The last loss is not finite if training must end. Where the burst began at a multiple of
+        MOST, the parameters before it are there too.
+        """
+        run, batches = self.run, self.batches
+        order, size, n = batches.shuffled(), batches.batch_size, batches.n
+        optimizer: Any = run.optimizer
+        self.left = n
+        while self.left > 0:
+            first = n - self.left
+            until = MOST - run.step % MOST, FLUSH_EVERY - optimizer.steps % FLUSH_EVERY
+            rows = order[first * size : (first + min(self.left, *until)) * size]
+            before = self._copy() if run.step % MOST == 0 else None
+            losses = self._burst(rows)
+            self.left -= len(losses)
+            yield losses, [min(size, len(rows) - i * size) for i in range(len(losses))], before
+
+    def _copy(self) -> Array:
+        parameters = self.run.network.parameters
+        copy = self.cache.array("before", parameters.shape, parameters.dtype)
+        np.copyto(copy, parameters)
+        return copy
+
+    def _burst(self, rows: Array) -> list[float]:
+        """The losses of the steps that take these rows, one batch after the other."""
+        network, cache, size = self.run.network, self.cache, self.batches.batch_size
+        optimizer: Any = self.run.optimizer
+        stack: Any = network.dense_stack
+        X, y = self.batches.sources
+        classes, targets = (y, None) if stack.targets == "classes" else (None, y)
+        steps = -(-len(rows) // size)
+        groups, settings = optimizer.settings_ahead(
+            network.parameters, network.gradients, network.segments, self._rates(steps)
+        )
+        means, done = cache.array("means", (steps,), FLOAT64), cache.array("done", (1,), INTP)
+        work = cache.array("work", (dense_steps_size(stack.plan, size),), X.dtype)
+        dense_steps(
+            X, classes, targets, rows, size, network.parameters, stack.plan, network.gradients,
+            optimizer.state["M"], optimizer.state["V"], groups, settings, means, done, work,
+        )  # fmt: skip
+        made = int(done[0])
+        optimizer.advance(made)
+        self.X = X[rows[made * size : (made + 1) * size]]
+        losses: list[float] = means[: made + 1].tolist()
+        return losses
+
+    def _rates(self, steps: int) -> list[float]:
+        """The learning rate of each step, as schedules set it."""
+        run = self.run
+        optimizer: Any = run.optimizer
+        schedules = [each for each in self.observers if isinstance(each, Schedule)]
+        if not schedules:
+            return [optimizer.learning_rate] * steps
+        rates, first = [], run.step
+        for run.step in range(first, first + steps):
+            for schedule in schedules:
+                schedule.begin_step(run)
+            rates.append(optimizer.learning_rate)
+        run.step = first
+        return rates
+
+
+def _lets_steps_pass(observer: Callback) -> bool:
+    """Whether it need not see the network at every step."""
+    if isinstance(observer, Schedule):
+        return observer.of == "learning_rate" and observer.on is None
+    own = type(observer)
+    counts = observer.only_counts or own.end_step is Callback.end_step
+    return counts and own.begin_step is Callback.begin_step
