@@ -58,7 +58,7 @@ def dense_stack(
 
     if classes is not None:
         mean[0], dZ = _cross_entropy(A[-1], classes)
-    else:
+    elif targets is not None:
         mean[0], dZ = _losses_of_numbers(A[-1], targets, sigmoid=plan[-1, 4] == SIGMOID)
 
     for i in reversed(range(len(plan))):
