@@ -132,8 +132,9 @@ class Bursts:
 
 def _lets_steps_pass(observer: Callback) -> bool:
     """Whether it need not see the network at every step."""
-    if isinstance(observer, Schedule):
-        return observer.of == "learning_rate" and observer.on is None
     own = type(observer)
-    counts = observer.only_counts or own.end_step is Callback.end_step
-    return counts and own.begin_step is Callback.begin_step
+    if not observer.only_counts and own.end_step is not Callback.end_step:
+        return False
+    if isinstance(observer, Schedule) and own.begin_step is Schedule.begin_step:
+        return observer.of == "learning_rate" and observer.on is None
+    return own.begin_step is Callback.begin_step
