@@ -23,6 +23,7 @@ MODULES = {
     "plainnet.errors": None,
     "plainnet.files": None,
     "plainnet.initializers": None,
+    "plainnet.kernels": None,
     "plainnet.inspection": None,
     "plainnet.inspection.plots": None,
     "plainnet.layers": None,

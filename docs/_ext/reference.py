@@ -38,6 +38,7 @@ MODULES = (
     "plainnet.files",
     "plainnet.rl",
     "plainnet.playground",
+    "plainnet.kernels",
     "plainnet.errors",
 )
 FAMILIES = "plainnet.layers."
