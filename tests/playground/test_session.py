@@ -254,6 +254,33 @@ def test_a_training_that_failed_goes_on_from_its_last_good_step(open_page):
     assert page.settle()["status"] == "paused"
 
 
+@pytest.mark.parametrize(
+    ("link", "rate"),
+    [
+        ("lesson=4-the-rate-that-explodes", 1.1),
+        ("points=40&layers=8-identity,8-identity&batch_size=8&optimizer=sgd", 10),
+    ],
+)
+def test_a_training_fails_again_from_its_link(open_page, link, rate):
+    page = open_page(link)
+    page.ask("settings", change={"learning_rate": rate})
+    page.ask("play")
+    before = page.settle()
+    assert before["status"] == "failed"
+    other = open_page(before["link"])
+    after = other.settle()
+    for each in ("status", "step", "shown", "failed", "link"):
+        assert after[each] == before[each]
+    assert bits(other) == bits(page)
+    assert other.last("goal") == page.last("goal")
+    assert "lesson" not in link or other.last("goal")["done"]
+
+    other.ask("show", step=before["step"] - 1)
+    paused = other.train(steps=1)  # where the next step would fail
+    assert (paused["status"], paused["step"]) == ("paused", before["step"])
+    assert open_page(paused["link"]).settle()["status"] == "paused"
+
+
 def test_a_failed_training_that_is_changed_is_what_its_link_says(open_page):
     page = open_page("points=40&layers=8-identity,8-identity,8-identity&optimizer=sgd"
                      "&learning_rate=1000&epochs=100")  # fmt: skip

@@ -183,7 +183,6 @@ def recording_of(training: Training, most: int) -> dict[str, Any]:
     records = chosen(training.past, most)
     before = [None, *records]
     recorded = [_frame(*each, frames) for each in zip(records, before, strict=False)]
-    state = training.until(training.step)
     return {
         "welcome": {"choices": choices.as_json(), "version": plainnet.__version__},
         "examples": examples.description(),
@@ -200,7 +199,7 @@ def recording_of(training: Training, most: int) -> dict[str, Any]:
         "curves": [point(frame["step"], frame["measures"]) for frame in recorded],
         "state": {
             "settings": training.settings.to_json(),
-            "link": state.to_link(),
+            "link": training.reached.to_link(),
             "steps_per_epoch": training.steps_per_epoch,
             "failed": training.failed,
         },

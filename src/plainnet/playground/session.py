@@ -357,7 +357,7 @@ class Session:
         status = "playing" if self.is_playing else "failed" if training.failed else "paused"
         if self.is_playing and training.step < self._replayed_to:
             status = "replaying"
-        settings = training.until(training.step)
+        settings = training.reached
         layers = training.layers_at(self.shown.step)
         self.send(
             {

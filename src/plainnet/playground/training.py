@@ -233,6 +233,14 @@ class Training:
         changes = tuple(change for change in self.made if change.step <= step)
         return replace(self.begun_with, changes=changes, step=step)
 
+    @property
+    def reached(self) -> Settings:
+        """The settings that lead to where this training is, or to where it failed.
+
+        To fail again, a training must try one step more than it can make.
+        """
+        return self.until(self.step + 1 if self.failed else self.step)
+
 
 def _expect_possible(network: Network, change: Change) -> None:
     """Refuse what this network does not have."""
