@@ -183,6 +183,22 @@ def test_code_and_file_are_of_the_step_that_is_shown():
     assert run(code["text"])["network"].parameters.tobytes() == record.parameters.tobytes()
 
 
+def test_a_script_says_where_the_training_diverges():
+    link = "data=plane&layers=none&optimizer=sgd&batch_size=300&learning_rate=1000"
+    with Page(Settings.from_link(link)) as page:
+        step = page.advance(100)["step"]
+        training = page.session.training
+        code = page.ask("code", form="engine")["text"]
+        page.send("show", step=step - 1)
+        page.wait("state", lambda state: state["shown"] == step - 1)
+        assert "diverges" not in page.ask("code", form="engine")["text"]
+    comment = " ".join(line[2:] for line in code.splitlines() if line.startswith("# "))
+    assert comment == f"The playground's training diverges here: {training.failed}."
+    with np.errstate(all="ignore"):
+        network = run(code)["network"]
+    assert network.parameters.tobytes() == training.past.at(step).parameters.tobytes()
+
+
 @pytest.mark.parametrize(
     "link", ["", "layers=8-bn-relu-drop0.2", "initialization=he_without_root&layers=4-tanh"]
 )

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from textwrap import wrap
 
 from plainnet.errors import SettingError, counted
 from plainnet.playground import building
 from plainnet.playground.building import loss_of, network_of, optimizer_of, schedule_of
 from plainnet.playground.choices import OPTIMIZERS
 from plainnet.playground.examples import Examples
-from plainnet.playground.scripts import call, data_of, imports, indented
+from plainnet.playground.scripts import WIDTH, call, data_of, imports, indented
 from plainnet.playground.settings import Change, Settings
 
 
 def engine_code(
-    settings: Settings, examples: Examples, *, own: bool = False, table: str = ""
+    settings: Settings,
+    examples: Examples,
+    *,
+    own: bool = False,
+    table: str = "",
+    failed: str = "",
 ) -> str:
     """A script that does what `settings` lead to after `settings.step` steps, bit for bit.
 
-    With `own`, the network and the examples are the reader's. `table` is the name of the file.
+    With `own`, the network and the examples are the reader's. `table` is the name of the file, and
+    `failed` says why the training goes no further than this step.
     """
     steps = _Steps(settings, examples.n_train)
     training = list(steps.lines())
@@ -38,6 +45,7 @@ def engine_code(
             "",
             *training,
             "",
+            *_end(failed),
             'print("training:", network.evaluate(X, y))',
             *_tested(examples, own),
         ]
@@ -45,7 +53,9 @@ def engine_code(
     return f'"""{said}."""\n\n{imports(body)}\n\n{body}\n'
 
 
-def textbook_code(settings: Settings, examples: Examples, *, table: str = "") -> str:
+def textbook_code(
+    settings: Settings, examples: Examples, *, table: str = "", failed: str = ""
+) -> str:
     """The same training of the guide's class, in which nothing else is.
 
     Raises
@@ -78,6 +88,7 @@ def textbook_code(settings: Settings, examples: Examples, *, table: str = "") ->
             *_INITIAL[settings.initialization],
             f"network.train(X, Y, epochs={settings.step}, print_loss=False)",
             "",
+            *_end(failed),
             'print("accuracy in training:", np.mean(network.predict(X) == y))',
             *(
                 [
@@ -112,6 +123,12 @@ def _network(settings: Settings, examples: Examples) -> list[str]:
         f"    seed={settings.network_seed},",
         ")",
     ]
+
+
+def _end(failed: str) -> list[str]:
+    """A comment on why there are no further steps, where training has failed."""
+    said = f"The playground's training diverges here: {failed}."
+    return [f"# {line}" for line in wrap(said, WIDTH - 2)] if failed else []
 
 
 def _tested(examples: Examples, own: bool) -> list[str]:

@@ -26,14 +26,15 @@ def code(session: Session, fields: dict[str, Any], buffers: Any) -> None:
     settings = training.until(session.shown.step)
     own = training.is_given or session.own_examples is not None
     table = session.table.name if session.table is not None else ""
+    failed = training.failed if session.shown.step == training.step else ""
     text = why = ""
     try:
         if form == "engine":
-            text = engine_code(settings, training.examples, own=own, table=table)
+            text = engine_code(settings, training.examples, own=own, table=table, failed=failed)
         elif own:
             raise SettingError("the network was given in Python, and is not of the guide's class")
         else:
-            text = textbook_code(settings, training.examples, table=table)
+            text = textbook_code(settings, training.examples, table=table, failed=failed)
     except SettingError as error:
         why = str(error)
     name = "playground.py" if form == "engine" else "playground_by_the_guide.py"
