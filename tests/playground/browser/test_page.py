@@ -217,6 +217,17 @@ def test_a_link_gives_another_browser_the_same_bits(playground):
     assert bits(other) == session.shown.parameters.tobytes()
 
 
+@pytest.mark.parametrize("link", ["noise=7", "a" * 100_001])
+def test_a_link_that_is_refused_does_not_stay_in_the_address(playground, link):
+    page, _ = playground(link)
+    page.get_by_role("status").filter(has_text=re.compile("Noise must be|A link has")).wait_for()
+    until(page, "location.hash === ''")  # the page shows what an address without a link shows
+    page.evaluate("location.hash = 'noise=0.2'")
+    page.locator(".notice").wait_for(state="hidden")
+    until(page, f"{APP}.state.settings.noise === 0.2")
+    assert page.evaluate("location.hash") == "#noise=0.2"
+
+
 def test_the_page_that_is_taken_away_plays_without_anything(playground, watched, tmp_path):
     page, _ = playground()
     last = train(page, 5)

@@ -15,6 +15,7 @@ export function notices(app) {
     }, "×"));
   const say = (words) => { text.textContent = asSentence(words); box.hidden = !words; };
   let told = ""; // how training has failed, which is said once
+  app.on("welcome", () => say(told = "")); // another link: what was refused before is gone
   app.on("refused", ({ what, why }) => { if (!ASKED_BY_THE_PAGE.includes(what)) say(why); });
   let isFull = false;
   app.on("refused", ({ what }) => { isFull ||= what === "connect"; });
