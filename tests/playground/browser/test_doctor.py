@@ -30,7 +30,7 @@ def losses(session):
 def test_a_rate_of_1000_is_named_and_its_remedy_trains(playground) -> None:
     page, session = playground("learning_rate=1000.0")
     doctor = page.get_by_role("region", name="Doctor")
-    doctor.get_by_text("Nothing wrong so far.").wait_for()
+    doctor.get_by_text("needs about 30 steps of training to see what goes wrong").wait_for()
     play(page)
     remedy = doctor.get_by_role("button", name="Apply the remedy of learning rate too high")
     remedy.wait_for()
@@ -44,7 +44,7 @@ def test_a_rate_of_1000_is_named_and_its_remedy_trains(playground) -> None:
     page.keyboard.press("Enter")
 
     doctor.get_by_text("The learning rate is now 0.01. Training begins anew.").wait_for()
-    assert page.evaluate("document.activeElement.textContent").startswith("Doctor")
+    page.wait_for_function("() => document.activeElement.textContent.startsWith('Doctor')")
     assert session.training.settings.learning_rate == 0.01
     page.wait_for_function("() => location.hash.indexOf('1000') < 0")
     wait(page, lambda: session.training.step > 300)

@@ -3,6 +3,7 @@
 import { counted, h, newId } from "./dom.js";
 import { layerName } from "./network-words.js";
 
+const EARLY = 30; // steps within which the doctor has looked too seldom to speak of training
 const SEVERITY_WORDS = { serious: "Serious", warning: "Warning", note: "Note" };
 
 // Which column of the diagram a verdict is about, by a layer's path or a tensor's name; or -1.
@@ -67,7 +68,7 @@ function verdictCard(app, verdict, applied) {
 export function doctorPanel(app) {
   const id = newId("doctor");
   const heading = h("h2", { id, tabindex: -1 }, "Doctor");
-  const nothing = h("p", { class: "no-verdict" }, "Nothing wrong so far.");
+  const nothing = h("p", {});
   const list = h("ul", { class: "verdicts" });
   const done = h("p", { class: "remedy-done", role: "status", hidden: true });
   const said = h("p", { class: "visually-hidden", "aria-live": "polite" });
@@ -110,6 +111,12 @@ export function doctorPanel(app) {
       said.textContent = `The doctor says: ${fresh.map((each) => each.title).join("; ")}.`;
     }
     if (hadFocus && !list.contains(document.activeElement)) heading.focus();
+  });
+  app.on("frame", ({ last }) => {
+    const words = last >= EARLY ? "Nothing wrong so far."
+      : `The doctor needs about ${EARLY} steps of training to see what goes wrong.`;
+    if (nothing.textContent !== words) nothing.textContent = words;
+    nothing.classList.toggle("no-verdict", last >= EARLY);
   });
   app.on("done", ({ why }) => {
     done.textContent = why;
