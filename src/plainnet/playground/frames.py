@@ -12,7 +12,7 @@ import numpy.typing as npt
 from plainnet.engine.cache import Cache
 from plainnet.inspection.doctor.signs import Signal, signals_of
 from plainnet.network import Network
-from plainnet.playground.columns import Column, columns_of, state_tensors_of, tensors_of
+from plainnet.playground.columns import MOST_TILES, Column, columns_of, state_tensors_of, tensors_of
 from plainnet.playground.examples import Examples
 from plainnet.playground.past import Record
 
@@ -66,6 +66,7 @@ class Frames:
         """What stays the same from frame to frame."""
         return {
             "columns": [vars(column) | {"has_tiles": column.has_tiles} for column in self.columns],
+            "most_tiles": MOST_TILES,
             "tensors": tensors_of(self.network),
             "state_tensors": state_tensors_of(self.network),
             "bins": BINS,

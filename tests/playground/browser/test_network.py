@@ -260,6 +260,16 @@ def test_a_network_that_settings_do_not_describe_keeps_its_layers(playground, mo
     wait(page, lambda: session.training.network["0.dense.b"][3] == 2)
 
 
+def test_a_layer_with_too_many_units_for_pictures_says_so(playground):
+    page, _ = playground("layers=64")
+    words = page.get_by_text("no pictures in layers of more than 64 units")
+    expect(words).to_be_hidden()
+    page.get_by_role("button", name="One unit more in layer 1").click()
+    expect(words).to_be_visible()
+    unit(page, 64, 1).hover()
+    expect(page.locator(".net-tip")).to_contain_text("its layer has more than 64 units")
+
+
 def test_a_unit_is_removed_by_keyboard_and_by_its_button(playground):
     page, session = playground("layers=5-tanh-bn,3-relu")
     train(page, session, 1)

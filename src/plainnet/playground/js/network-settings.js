@@ -4,6 +4,7 @@ import { keptByLesson } from "./allowed.js";
 import { h, select } from "./dom.js";
 import { nextSeed } from "./fields.js";
 import { layerCount, netAllow } from "./network-structure.js";
+import { isTooLarge } from "./network-words.js";
 
 const NET_AS_GIVEN = { "": "As given" };
 
@@ -57,9 +58,14 @@ export function networkLegend(app, choose) {
   const line = (kind, text) => h("span", {}, h("i", { class: kind, "aria-hidden": "true" }), text);
   const lines = select("Lines", { parameters: "Weights", gradients: "Gradients" }, choose,
     { title: "Gradients are those of the last step's batch" });
+  const without = h("span", { hidden: true });
+  app.on("network", ({ columns, most_tiles: most }) => {
+    without.hidden = !columns.some(isTooLarge);
+    without.textContent = `no pictures in layers of more than ${most} units`;
+  });
   const legend = h("p", { class: "net-legend" }, line("net-line", "above zero"),
     line("net-line net-negative", "below zero"), h("span", {}, "thicker: larger"),
     line("net-dot", "bias"), h("span", {},
-      "picture: a unit’s output over the plane, each on its own scale (point at it)"));
+      "picture: a unit’s output over the plane, each on its own scale (point at it)"), without);
   return h("div", { class: "net-legend-row" }, app.isRecording ? null : lines.row, legend);
 }

@@ -23,6 +23,11 @@ export function outputName(app, unit) {
   return classes.length ? classes[unit] ?? String(unit) : "prediction";
 }
 
+// Whether a layer has too many units for their pictures.
+export function isTooLarge({ is_dense: isDense, has_tiles: hasTiles }) {
+  return isDense && !hasTiles;
+}
+
 // What a unit's formula calls the numbers that come in.
 export function sourceSymbol(app, column, input) {
   return column === 0 ? inputNames(app)[input] : `A[${input}]`;

@@ -7,6 +7,7 @@ import { HiddenHead, PlainHead } from "./network-heads.js";
 import { diagramShape } from "./network-shape.js";
 import { NetUnits } from "./network-units.js";
 import { hasTensor, layerName, parametersOf, pythonName, unitName } from "./network-words.js";
+import { isTooLarge } from "./network-words.js";
 import { dragLayer, moveUnit, removeUnit } from "./network-order.js";
 import { scrolled } from "./network-scroll.js";
 import { networkLegend, networkSettings } from "./network-settings.js";
@@ -285,6 +286,9 @@ class NetDiagram {
     lines.push(...app.prober.linesOf(column, unit));
     const tile = tileOf(app.network, column, unit);
     if (tile >= 0) lines.push(`full colour at ±${shown(frame.scales[tile], 3)}`);
+    else if (isTooLarge(app.network.columns[column])) {
+      lines.push(`no picture: its layer has more than ${app.network.most_tiles} units`);
+    }
     return lines.join("\n");
   }
 
