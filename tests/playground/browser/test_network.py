@@ -290,6 +290,20 @@ def test_a_unit_is_removed_by_keyboard_and_by_its_button(playground):
     expect(page.get_by_label("Units of layer 1")).to_be_enabled()
 
 
+def test_a_unit_that_stays_says_why(playground):
+    page, session = playground("layers=1")
+    said = page.locator(".status")
+    unit(page, 0, 1).focus()
+    page.keyboard.press("Delete")
+    expect(said).to_have_text("A layer keeps one unit: remove the layer")
+    page.get_by_role("button", name=re.compile("^class 1")).focus()
+    page.keyboard.press("Delete")
+    expect(said).to_have_text("The units of the output follow from the data")
+    page.get_by_role("button", name="Step", exact=True).click()
+    expect(said).to_have_text("Paused")
+    assert hidden(session) == [1]
+
+
 def test_what_normalizes_a_unit_is_shown_and_can_be_changed(playground):
     page, session = playground("layers=4-tanh-bn")
     train(page, session, 1)

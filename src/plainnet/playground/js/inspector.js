@@ -2,7 +2,7 @@
 
 import { h, shown } from "./dom.js";
 import { ParameterRow, RecordedRow, StateRow } from "./network-fields.js";
-import { canRemoveUnit } from "./network-order.js";
+import { whyUnitsStay } from "./network-order.js";
 import { columnOfTensor, extrasOf, hasTensor, parametersOf } from "./network-words.js";
 import { pythonName, shortCode, shortName, sourceSymbol, unitName } from "./network-words.js";
 
@@ -60,11 +60,11 @@ export class Inspector {
           this.button("↑", "Move the unit up", () => this.moveUnit(column, unit, -1)),
           this.button("↓", "Move the unit down", () => this.moveUnit(column, unit, 1)),
         ] : null,
-        canRemoveUnit(app, column) ? h("button", {
+        whyUnitsStay(app, column) ? null : h("button", {
           type: "button", class: "net-remove", "aria-label": "Remove this unit",
           title: "Remove this unit (Delete)",
           onclick: () => this.removeUnit(column, unit),
-        }, "Remove") : null, this.closeButton()),
+        }, "Remove"), this.closeButton()),
       h("p", {}, this.formula, after.length ? [" then ", h("code", {}, after.join(", "))] : null),
       this.table("From"));
   }

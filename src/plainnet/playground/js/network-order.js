@@ -1,6 +1,7 @@
 // Another order of units and layers, and units that go.
 
 import { keptByLesson } from "./allowed.js";
+import { NET_GIVEN } from "./network-structure.js";
 import { columnOfTensor } from "./network-words.js";
 
 // Whether the units of a column can change their places, or be removed.
@@ -19,17 +20,26 @@ export function moveUnit(app, column, unit, end) {
   return true;
 }
 
-// Take a unit away; a layer keeps one.
+// Take a unit away, or say why it stays.
 export function removeUnit(app, column, unit) {
-  if (!canRemoveUnit(app, column)) return false;
+  const why = whyUnitsStay(app, column);
+  if (why) {
+    app.emit("left alone", why);
+    return false;
+  }
   app.send("remove", { layer: app.network.columns[column].name, unit });
   selectAfter(app, column, (u) => (u === unit ? null : u > unit ? u - 1 : u));
   return true;
 }
 
-export function canRemoveUnit(app, column) {
-  const isFixed = (app.state?.fixed?.layers ?? true) || keptByLesson(app, "layers");
-  return hasOwnUnits(app, column) && !isFixed && app.network.columns[column].units > 1;
+// Why no unit of a column can be removed, or "".
+export function whyUnitsStay(app, column) {
+  const { network, state } = app;
+  if (app.isRecording) return "A recording stays as it is";
+  if (column === network.columns.length - 1) return "The units of the output follow from the data";
+  if (state?.fixed?.layers ?? true) return NET_GIVEN;
+  if (keptByLesson(app, "layers")) return keptByLesson(app, "layers");
+  return network.columns[column].units > 1 ? "" : "A layer keeps one unit: remove the layer";
 }
 
 // Let the selection follow its unit, whose place becomes `now(place)`; null if it is gone.

@@ -4,7 +4,7 @@ import { keptByLesson } from "./allowed.js";
 import { h } from "./dom.js";
 
 const NET_CLOSED = "Settings cannot describe this network, so its layers stay as they are";
-const NET_GIVEN = "The network was given in Python, so its layers stay as they are";
+export const NET_GIVEN = "The network was given in Python, so its layers stay as they are";
 
 // Changes of the hidden layers; each begins the training anew.
 export class NetStructure {

@@ -6,6 +6,7 @@ import { timeline } from "./timeline.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100]; // steps between two frames
 const SLOW = 250; // ms that a frame of a single step stays
+const TO_READ = 8000; // ms that the status line says why something stays as it is
 const TYPED_IN = "button, input, select, textarea, a[href], summary, [contenteditable], "
   + '[role="button"], [role="tab"]';
 
@@ -42,13 +43,22 @@ export function transportBar(app, beneath = null) {
   };
   app.root.addEventListener("keydown", app.onKey);
 
+  let later, words = "";
+  const tell = (text) => {
+    if (status.textContent !== text) status.textContent = status.title = text;
+  };
   app.on("state", (state) => {
     play.textContent = isPlaying(app) ? "Pause" : "Play";
     const ended = app.isRecording ? "" : endInWords(state, app.welcome.choices.limits.step.most);
     for (const each of [play, step, epoch, train]) each.disabled = Boolean(ended);
-    const words = ended || statusInWords(state, app.isRecording);
-    if (status.textContent !== words) status.textContent = status.title = words;
+    words = ended || statusInWords(state, app.isRecording);
+    tell(words);
     status.classList.toggle("bad", Boolean(state.failed));
+  });
+  app.on("left alone", (why) => {
+    tell(why);
+    clearTimeout(later);
+    later = setTimeout(() => tell(words), TO_READ);
   });
   app.on("frame", (frame) => {
     place.textContent = `Epoch ${frame.epoch}, step ${frame.step}`;
