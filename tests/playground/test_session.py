@@ -188,6 +188,14 @@ def test_other_data_have_columns_and_a_loss_of_their_own(open_page):
     assert (now.data, now.plane, now.loss) == ("hills", (), "auto")
 
 
+def test_a_number_that_is_too_large_is_refused_with_the_limit(open_page):
+    page = open_page(SMALL)
+    page.ask("edit", tensor="0.dense.b", index=[2], value=-1e31)
+    assert page.refusals() == [
+        "edit cannot take value = -1e+31; expected a number from -1e+30 to 1e+30"
+    ]
+
+
 def test_a_refusal_tells_how_things_stand(open_page):
     page = open_page()
     told = page.ask("settings", change={"data": "nonsense"})

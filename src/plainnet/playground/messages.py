@@ -78,64 +78,85 @@ def refusal(what: str, why: str) -> dict[str, Any]:
     return {"is": "refused", "what": what[:40], "why": why}
 
 
-Check = Callable[[Any], bool]
+@dataclass(frozen=True)
+class Check:
+    """What a field may be, as a test and in words."""
+
+    fits: Callable[[Any], bool]
+    words: str
+
+    def __call__(self, value: Any) -> bool:
+        return self.fits(value)
 
 
 def whole(least: int, most: int) -> Check:
     """A whole number within these bounds."""
-    return lambda value: (
-        isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    return Check(
+        lambda value: (
+            isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        ),
+        f"a whole number from {least:,} to {most:,}",
     )
 
 
-def number(value: Any) -> bool:
-    """A number that a float32 can hold."""
+def _is_number(value: Any) -> bool:
     real = isinstance(value, int | float) and not isinstance(value, bool)
-    return real and -1e30 <= value <= 1e30
+    return real and -LARGEST <= value <= LARGEST
 
 
 def text(longest: int = 200) -> Check:
     """A text of at most this many characters."""
-    return lambda value: isinstance(value, str) and len(value) <= longest
-
-
-def numbers(least: int, most: int, each: Check = number) -> Check:
-    """A list of at least and at most so many numbers."""
-    return lambda value: (
-        isinstance(value, list) and least <= len(value) <= most and all(map(each, value))
+    return Check(
+        lambda value: isinstance(value, str) and len(value) <= longest,
+        f"a text of at most {longest} characters",
     )
 
 
-def anything(value: Any) -> bool:
-    """Checked by whoever reads it."""
-    return True
+def numbers(least: int, most: int, each: Check) -> Check:
+    """A list of at least and at most so many numbers."""
+    n = str(most) if least == most else f"{least} to {most}"
+    return Check(
+        lambda value: (
+            isinstance(value, list) and least <= len(value) <= most and all(map(each, value))
+        ),
+        f"a list of {n} numbers, each {each.words}",
+    )
 
 
+LARGEST = 1e30
+"""The largest number that a page can send: a float32 can hold it."""
 MOST_STEPS = 1_000_000
+_NUMBER = Check(_is_number, f"a number from {-LARGEST:g} to {LARGEST:g}")
+_POINT = numbers(2, 2, _NUMBER)
 _INDEX = numbers(0, 8, whole(0, 2**31))
+_LINK = Check(lambda value: isinstance(value, str), "a text")
+_FORMS = "engine", "textbook"
+_FORM = Check(lambda value: value in _FORMS, " or ".join(_FORMS))
+_ANYTHING = Check(lambda value: True, "anything")
+"""Checked by whoever reads it."""
 
 FIELDS: dict[str, dict[str, Check]] = {
-    "hello": {"link?": lambda value: isinstance(value, str)},
-    "settings": {"change": anything},
+    "hello": {"link?": _LINK},
+    "settings": {"change": _ANYTHING},
     "begin": {},
     "play": {},
     "pause": {},
     "advance": {"steps?": whole(1, MOST_STEPS), "epochs?": whole(1, MOST_STEPS)},
     "speed": {"steps": whole(1, 1000)},
     "show": {"step": whole(0, MOST_STEPS)},
-    "edit": {"tensor": text(), "index": _INDEX, "value": number},
+    "edit": {"tensor": text(), "index": _INDEX, "value": _NUMBER},
     "move": {"layer": text(), "start": whole(0, 1000), "end": whole(0, 1000)},
     "remove": {"layer": text(), "unit": whole(0, 1000)},
     "drawn": {"number": whole(0, 2**53)},
     "lessons": {},
     "lesson": {"name": text()},
-    "code": {"form": lambda value: value in ("engine", "textbook")},
+    "code": {"form": _FORM},
     "file": {},
     "page": {},
-    "explain": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
+    "explain": {"row?": whole(0, 2**31), "point?": _POINT},
     "line": {"array": text(), "index": _INDEX},
     "represent": {"layer": text()},
-    "probe": {"row?": whole(0, 2**31), "point?": numbers(2, 2)},
+    "probe": {"row?": whole(0, 2**31), "point?": _POINT},
     "table": {"name": text(), "target?": text()},
     "diagnose": {},
     "remedy": {"name": text()},
@@ -165,7 +186,9 @@ def checked(message: Message) -> tuple[str, dict[str, Any]]:
             if name == plain:
                 raise SettingError(f"{command} needs {name}")
         elif not check(given[plain]):
-            raise SettingError(f"{command} cannot take {plain} = {shown(given[plain])}")
+            raise SettingError(
+                f"{command} cannot take {plain} = {shown(given[plain])}; expected {check.words}"
+            )
     unknown = set(given) - {name.removesuffix("?") for name in fields}
     if unknown:
         raise SettingError(f"{command} has no field {shown(sorted(map(str, unknown))[0])}")

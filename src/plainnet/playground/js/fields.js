@@ -71,7 +71,9 @@ export function sliderField(label, limits, send, step = 0.01) {
   });
   number.row.insertBefore(slider, number.field);
   number.row.classList.add("with-slider");
-  number.field.addEventListener("change", () => { slider.value = number.field.value; });
+  number.field.addEventListener("change", () => {
+    if (number.isRight()) slider.value = number.field.value;
+  });
   const set = (value) => {
     if (slider.matches(":active")) return;
     number.set(value);
