@@ -54,6 +54,7 @@ def test_steps_and_epochs():
     trained(training, 9)
     assert (training.step, training.epoch) == (9, 2)
     assert [training.past.at(step).left for step in range(10)] == [4, 3, 2, 1, 4, 3, 2, 1, 4, 3]
+    assert [training.past.at(step).epoch for step in range(10)] == [0, 1, 1, 1, 1, 2, 2, 2, 2, 3]
 
 
 @pytest.mark.parametrize("units", [(0, 4), (4, 0), (1, 3), (2, 2)])

@@ -27,8 +27,10 @@ class Record:
     parameters, state : arrays
     gradients, update : arrays
         Of the step that led here; zeros at the start.
-    epoch, left : int
-        Epochs that were complete, and steps left in the one that is not.
+    epoch : int
+        That of the step that led here, counted from 1; 0 at the start.
+    left : int
+        Steps until the next epoch that is complete.
     """
 
     step: int

@@ -103,7 +103,8 @@ class Training:
         return self.findings.now()
 
     def _record(self) -> None:
-        self.past.add(self.network, self.step, self.epoch, self._left)
+        begun = self.epoch + (self._left < self.steps_per_epoch)
+        self.past.add(self.network, self.step, begun, self._left)
 
     # --- training ----------------------------------------------------------------------------
 

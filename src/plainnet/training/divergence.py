@@ -13,7 +13,7 @@ from plainnet.arguments.sparse import SparseRows
 from plainnet.callbacks.base import Run
 from plainnet.engine.cache import Cache
 from plainnet.engine.plan import Place
-from plainnet.errors import DivergedError
+from plainnet.errors import DivergedError, counted
 from plainnet.layers import Layer
 from plainnet.network import Network
 from plainnet.optimizers import Optimizer
@@ -69,8 +69,9 @@ def diverged(run: Run, good: Snapshot, what: str, X: Any) -> DivergedError:
         rate = run.optimizer.learning_rate
         remedy = f"A smaller learning rate than {rate:g} or standardised inputs usually help"
     return DivergedError(
-        f"{what} at step {run.step} (epoch {run.epoch}); the first number that is not finite is in "
-        f"{where}. {remedy}; the network is back at step {max(good.step, 0)}",
+        f"{what} after {counted(run.step, 'step')}, in epoch {run.epoch + 1}; "
+        f"the first number that is not finite is in {where}. {remedy}; "
+        f"the network is back at step {max(good.step, 0)}",
         step=run.step,
         layer=where,
     )

@@ -43,7 +43,7 @@ def test_playing_changes_the_loss_and_pause_stops_it(playground):
     stopped = place(page)
     press(page, "Step")
     wait_for_step(page, stopped[1] + 1)
-    assert place(page)[0] == (stopped[1] + 1) // 8  # 225 rows in batches of 32
+    assert place(page)[0] == 1 + stopped[1] // 8  # 225 rows in batches of 32
 
 
 def test_steps_and_epochs(playground):
@@ -89,7 +89,7 @@ def test_training_from_an_earlier_step_drops_what_came_after(playground):
     press(page, "Step")
     wait_for_step(page, 6)
     status(page, "Paused")
-    assert slider.get_attribute("aria-valuetext") == "step 6 of 6, epoch 0"
+    assert slider.get_attribute("aria-valuetext") == "step 6 of 6, epoch 1"
     press(page, "Start over")
     wait_for_step(page, 0)
     assert slider.is_disabled()
