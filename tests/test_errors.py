@@ -62,8 +62,10 @@ def test_each_error_is_also_a_built_in_one(name):
 def test_a_diverged_error_travels_with_its_step_and_layer(copied):
     error = copied(DivergedError("the loss became nan", step=7, layer="2.dense"))
     assert type(error) is DivergedError
-    assert str(error) == "the loss became nan"
+    assert str(error) == error.reason == "the loss became nan"
     assert (error.step, error.layer) == (7, "2.dense")
+    error = copied(DivergedError("it became nan", step=7, layer="2.dense", end="all is as before"))
+    assert (str(error), error.reason) == ("it became nan; all is as before", "it became nan")
 
 
 def test_a_package_that_is_there_is_imported():

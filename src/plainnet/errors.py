@@ -76,19 +76,23 @@ class DivergedError(PlainnetError, ValueError):
         The step at which this was found, counted from 0 over all epochs.
     layer : str
         The name of the first place with a non-finite number, for example ``"2.dense"``.
+    reason : str
+        The message without its end, which says where the network is now.
     """
 
-    def __init__(self, message: str, *, step: int, layer: str) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, *, step: int, layer: str, end: str = "") -> None:
+        super().__init__(f"{reason}; {end}" if end else reason)
         self.step = step
         self.layer = layer
+        self.reason = reason
+        self._end = end
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _diverged, (str(self), self.step, self.layer)
+        return _diverged, (self.reason, self.step, self.layer, self._end)
 
 
-def _diverged(message: str, step: int, layer: str) -> DivergedError:
-    return DivergedError(message, step=step, layer=layer)
+def _diverged(reason: str, step: int, layer: str, end: str = "") -> DivergedError:
+    return DivergedError(reason, step=step, layer=layer, end=end)
 
 
 def optional(module: str, *, purpose: str, extra: str) -> Any:

@@ -130,7 +130,7 @@ class Training:
                 callbacks=[*schedule_of(settings), self.doctor, player],
             )  # fmt: skip
         except DivergedError as error:
-            self.failed = str(error).partition(BACK)[0]
+            self.failed = error.reason  # the page shows the network where it diverged
             player.stopped = False
         return not player.stopped
 
@@ -266,10 +266,6 @@ def _expect_possible(network: Network, change: Change) -> None:
             raise SettingError(f"{layer} has the units 0 to {last}; got {max(places)}")
         if change.remove is not None and hidden[layer] == 1:
             raise SettingError(f"{layer} has one unit, which stays; remove the layer instead")
-
-
-BACK = "; the network is back at step"
-"""What `train` adds; the playground goes on showing the step at which it diverged."""
 
 
 class _Player(Callback):

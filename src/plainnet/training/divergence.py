@@ -70,10 +70,10 @@ def diverged(run: Run, good: Snapshot, what: str, X: Any) -> DivergedError:
         remedy = f"A smaller learning rate than {rate:g} or standardised inputs usually help"
     return DivergedError(
         f"{what} after {counted(run.step, 'step')}, in epoch {run.epoch + 1}; "
-        f"the first number that is not finite is in {where}. {remedy}; "
-        f"the network is back at step {max(good.step, 0)}",
+        f"the first number that is not finite is in {where}. {remedy}",
         step=run.step,
         layer=where,
+        end=f"the network is back at step {max(good.step, 0)}",
     )
 
 
