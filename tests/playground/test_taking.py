@@ -11,6 +11,7 @@ import plainnet
 from plainnet.files import read_metadata
 from plainnet.playground.code import engine_code, textbook_code
 from plainnet.playground.datasets import examples_of
+from plainnet.playground.scripts import WIDTH
 from plainnet.playground.settings import Settings
 from plainnet.playground.training import Training
 from playground_page import Page
@@ -80,7 +81,9 @@ def run(code):
 
 def expect_same_bits(settings):
     training = trained(settings)
-    network = run(engine_code(settings, training.examples))["network"]
+    code = engine_code(settings, training.examples)
+    assert max(map(len, code.splitlines())) <= WIDTH
+    network = run(code)["network"]
     assert network.parameters.tobytes() == training.network.parameters.tobytes()
     assert network.state.tobytes() == training.network.state.tobytes()
 
@@ -97,7 +100,7 @@ def test_a_script_makes_what_was_changed_by_hand(changes, step):
 
 
 def test_a_unit_moves_with_what_normalizes_it():
-    settings = Settings.from_link("layers=6-bn-relu&step=30")
+    settings = Settings.from_link("layers=6-bn-relu,6-bn-leaky_relu-drop0.1,6-bn-sigmoid&step=30")
     changes = [
         {"step": 20, "move": ["0.dense", 0, 4]},
         {"step": 25, "remove": ["0.dense", 2]},

@@ -73,8 +73,16 @@ def imports(body: str) -> str:
     if "plainnet." in body:
         first += ["", "import plainnet"] if first else ["import plainnet"]
     return "\n".join(
-        [*first, *(f"from {module} import {', '.join(lines[module])}" for module in sorted(lines))]
+        [*first, *(line for module in sorted(lines) for line in _import(module, lines[module]))]
     )
+
+
+def _import(module: str, names: Sequence[str]) -> list[str]:
+    """An import on one line, or with a line for each name."""
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"from {module} import (", *indented([f"{name}," for name in names]), ")"]
 
 
 def call(function: str, arguments: Sequence[str], depth: int = 0) -> list[str]:
