@@ -270,6 +270,18 @@ def test_a_layer_with_too_many_units_for_pictures_says_so(playground):
     expect(page.locator(".net-tip")).to_contain_text("its layer has more than 64 units")
 
 
+def test_small_numbers_fit_into_their_fields_and_zeros_have_no_scale(playground):
+    changes = "0:0.dense.b(0)=-50;0:0.dense.W(1,0)=-0.00001234567;0:0.dense.W(1,1)=-0.000123456"
+    page, _ = playground(f"layers=4-relu&changes={changes}")
+    unit(page, 0, 1).hover()
+    expect(page.locator(".net-tip")).to_contain_text("0 all over the plane")
+    unit(page, 1, 1).click()
+    for i, said in enumerate(("-1.235e-5", "-0.0001235")):
+        field = page.get_by_label(f'network["0.dense.W"][1, {i}]', exact=True)
+        expect(field).to_have_value(said)
+        assert field.evaluate("field => field.scrollWidth <= field.clientWidth")
+
+
 def test_a_unit_is_removed_by_keyboard_and_by_its_button(playground):
     page, session = playground("layers=5-tanh-bn,3-relu")
     train(page, session, 1)

@@ -57,7 +57,7 @@ export class ParameterRow {
       this.number.placeholder = shown(value);
       return;
     }
-    this.number.value = String(Number(value.toPrecision(4)));
+    this.number.value = typed(value);
     this.place(value);
     this.slider.value = value;
   }
@@ -83,7 +83,7 @@ export class ParameterRow {
   drag() {
     this.isHeld = true;
     const value = Number(this.slider.value);
-    this.number.value = String(Number(value.toPrecision(4)));
+    this.number.value = typed(value);
     this.place(value, true);
     const isRefused = this.app.refused !== this.refusal; // and no frame will come
     if (this.isSent && !isRefused) this.next = value;
@@ -123,6 +123,14 @@ export class ParameterRow {
     this.isHeld = false;
     if (!this.isSent) this.show(this.value);
   }
+}
+
+// A number as one types it, with four digits: ten characters at most, for which a field has room.
+function typed(value) {
+  const size = Math.abs(value);
+  return size !== 0 && (size < 1e-4 || size >= 1e7)
+    ? value.toExponential(3).replace(/\.?0*e\+?/, "e")
+    : String(Number(value.toPrecision(4)));
 }
 
 // A number of the running state, which training moves.

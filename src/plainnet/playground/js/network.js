@@ -285,7 +285,9 @@ class NetDiagram {
     if (first?.[1].length === 1) lines.push(`bias ${numbers(...first)}`);
     lines.push(...app.prober.linesOf(column, unit));
     const tile = tileOf(app.network, column, unit);
-    if (tile >= 0) lines.push(`full colour at ±${shown(frame.scales[tile], 3)}`);
+    const scale = frame.scales[tile];
+    if (scale === 0) lines.push("0 all over the plane");
+    else if (tile >= 0) lines.push(`full colour at ±${shown(scale, 3)}`);
     else if (isTooLarge(app.network.columns[column])) {
       lines.push(`no picture: its layer has more than ${app.network.most_tiles} units`);
     }

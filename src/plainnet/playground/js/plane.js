@@ -53,8 +53,9 @@ export function planeView(app) {
     const most = isUnit ? picture.frame.scales[tile] : null;
     if (!isUnit || (response.most === most && response.name === name)) return;
     Object.assign(response, { most, name });
-    response.replaceChildren(valueLegend(app, most),
-      h("p", { class: "plane-meanings" }, "The unit’s output, on its own scale."));
+    const words = most === 0 ? "is 0 all over the plane" : "on its own scale";
+    response.replaceChildren(most === 0 ? "" : valueLegend(app, most),
+      h("p", { class: "plane-meanings" }, `The unit’s output ${words}.`));
   };
   app.on("look at unit", (unit) => {
     if (picture.unit === unit) return;
