@@ -42,7 +42,7 @@ static inline float reduced(float x, int32_t *k)
     return (x - n * 0.693359375f) + n * 2.12194440e-4f;
 }
 
-/* 2^k for k from -126 to 127. */
+/* 2^k for k from -126 to 127, and 0 for -127. */
 static inline float power_of_two(int32_t k) { return from_bits((k + 127) << 23); }
 
 /* (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2. */
@@ -56,14 +56,12 @@ static inline float exp_tail(float r)
     return p * r + 0.5f;
 }
 
-/* exp(x), denormal results included. The power of two is two factors, since it may be neither. */
+/* exp(x) for x <= 88; 0 where it would be denormal. */
 static inline float exp_(float x)
 {
     int32_t k;
-    const float r = reduced(at_most(at_least(x, -104.0f), 89.0f), &k);
-    const float p = exp_tail(r) * r * r + r + 1.0f;
-    const int32_t half = k >> 1;
-    return p * power_of_two(half) * power_of_two(k - half);
+    const float r = reduced(at_least(x, -88.0f), &k);
+    return (exp_tail(r) * r * r + r + 1.0f) * power_of_two(k);
 }
 
 /* exp(x) - 1 with all its digits, for x <= 88. */

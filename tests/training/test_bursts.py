@@ -146,7 +146,7 @@ def test_a_divergence_is_the_same(data):
             trained(network, X, y, optimizer, *callbacks, shuffle=False, epochs=2)
         found.append((str(error.value), network.parameters.copy(), optimizer.steps))
     assert found[0][0] == found[1][0]
-    assert "at step 12" in found[0][0]
+    assert "after 12 steps" in found[0][0]
     np.testing.assert_array_equal(found[0][1], found[1][1])
     assert found[0][2] == found[1][2]
 
