@@ -23,6 +23,8 @@ from plainnet.errors import (
 
 Array = npt.NDArray[Any]
 WRONG_WEIGHTS = "sample_weight must be finite, >= 0 and not zero everywhere"
+MANY = 2**17
+"""Numbers in an array above which a check takes no memory in proportion to it."""
 
 
 def one_hot(y: npt.ArrayLike, n_classes: int | None = None, dtype: npt.DTypeLike = float) -> Array:
@@ -99,13 +101,14 @@ def check_features(X: Any, first_row: int = 0, name: str = "X") -> None:
         return
     if len(X) == 0:
         raise DataError(f"{name} has no rows")
-    # A finite sum means finite numbers, and needs no memory. It may overflow: then look closer.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(X.sum()):
-            return
-    bad = ~np.isfinite(X)
-    if not bad.any():
+    if X.size > MANY:  # a finite sum means finite numbers, and needs no memory; it may overflow
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(X.sum()):
+                return
+    finite = np.isfinite(X)
+    if np.count_nonzero(finite) == X.size:
         return
+    bad = ~finite
     row, *column = np.argwhere(bad)[0]
     columns = int(bad.reshape(len(X), -1).any(axis=0).sum())
     raise DataError(

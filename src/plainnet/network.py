@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -21,13 +21,14 @@ from plainnet.arguments.arrays import (
 )
 from plainnet.arguments.inputs import Input, Inputs
 from plainnet.arguments.parts import Parts, arrays_of, by_name, like, only
-from plainnet.arguments.sparse import DenseSlices
+from plainnet.arguments.sparse import DenseSlices, SparseRows
 from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spelled
 from plainnet.data import check_features, check_weights, real_weights
 from plainnet.engine.cache import Cache
 from plainnet.engine.description import Summary, summary_of
 from plainnet.engine.memory import read_only, wake_blas
 from plainnet.engine.plan import Place, planned
+from plainnet.engine.spare import MOST_BYTES, SpareCaches
 from plainnet.engine.tensors import Tensors
 from plainnet.engine.weighted_mean import WeightedMean
 from plainnet.errors import (
@@ -157,6 +158,8 @@ class Network(Tensors):
         starts = {segment.name: segment.start for segment in self.segments}
         in_order = () if isinstance(self.body, Graph) else self.layers
         self.dense_stack = dense_stack_of(in_order, self.loss, starts, self.dtype)
+        self._spare = SpareCaches()
+        self._known_sizes: dict[tuple[Shape, ...], tuple[int, int]] = {}
         shapes = self.input_shape if self.body.takes_several else {"": self.input_shape}
         reader = None if isinstance(self.body, Graph) or not self.layers else self.layers[0]
         names = () if self.body.takes_several else input_names(self.body, 0)
@@ -181,7 +184,9 @@ class Network(Tensors):
 
     # Views die in pickle and deepcopy: the vectors rebuild theirs, and the layers get new ones.
     def __getstate__(self) -> dict[str, Any]:
-        made = ("plan", "_plan_to_inputs", "dense_stack", "_inputs")
+        made = (
+            "plan", "_plan_to_inputs", "dense_stack", "_inputs", "_spare", "_known_sizes",
+        )  # fmt: skip
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -223,12 +228,17 @@ class Network(Tensors):
     def forward(self, X: Any, cache: Cache | None = None) -> Any:
         """The last pre-activations, shape (m, *output_shape), for X of shape (m, *input_shape).
 
-        The result is held in the cache's memory, and the next pass with this cache overwrites it.
-        With several inputs, X is a dict of arrays; with several outputs, so is the result.
+        The result is held in the cache's memory, and the next pass with this cache overwrites it;
+        without a cache, it is the caller's. With several inputs, X is a dict of arrays; with
+        several outputs, so is the result.
         """
         require_optional("cache", cache, Cache)
-        cache = Cache() if cache is None else cache
         X = self.inputs(X)
+        if cache is None:
+            n_bytes = self._bytes_of(X)
+            if n_bytes <= MOST_BYTES:
+                return self._of_few(X, n_bytes, self._by_output)
+            cache = Cache()
         Z = self._forward(X, cache)
         cache.rows = len(X)
         return self._by_output(Z)
@@ -417,6 +427,11 @@ class Network(Tensors):
     def _collected(self, X: Any, made: Callable[[Any], Any], cache: Cache | None = None) -> Any:
         """What is made of the pre-activations, for all rows of X; of several outputs, a dict."""
         X, collected = self.examples(X), None
+        n_bytes = inf if cache is not None else self._bytes_of(X)
+        if n_bytes <= MOST_BYTES:
+            X = self.inputs(X)
+            check_features(X)
+            return self._of_few(X, n_bytes, made)
         for rows, Z in self._passes(X, Cache() if cache is None else cache):
             part = made(Z)
             part = Parts(part) if isinstance(part, dict) else part
@@ -426,6 +441,28 @@ class Network(Tensors):
             for whole, array in zip(arrays_of(collected), arrays_of(part), strict=True):
                 whole[rows] = array
         return collected.arrays if isinstance(collected, Parts) else collected
+
+    def _of_few(self, X: Any, n_bytes: float, made: Callable[[Any], Any]) -> Any:
+        """What is made of the pre-activations of a few rows, with a cache that is kept."""
+        # What a kept cache refers to stays in memory: not the caller's data, then, of which X may
+        # be some rows.
+        X = X.copy()
+        for array in arrays_of(X):
+            array.setflags(write=False)
+        spare = self._spare
+        largest, cache = spare.take()
+        Z = self._forward(X, cache)
+        if any(len(z) != len(X) for z in self.body.outputs_of(Z)):  # by a layer of one's own
+            Z = self._forward(X, Cache())  # whose first pass finds out which
+        result = made(Z)
+        result = (Parts(result) if isinstance(result, dict) else result).copy()
+        spare.give_back(cache, largest, n_bytes)
+        return result.arrays if isinstance(result, Parts) else result
+
+    def _bytes_of(self, X: Any) -> float:
+        """About how much memory a pass with these rows takes; infinite where they are not few."""
+        m = len(X)
+        return inf if isinstance(X, SparseRows) or m > ROWS_AT_ONCE else m * self._sizes(X)[1]
 
     def _passes(self, X: Any, cache: Cache) -> Iterator[tuple[slice, Any]]:
         """Some rows at a time, so that memory is bounded, and their pre-activations."""
@@ -437,11 +474,20 @@ class Network(Tensors):
             yield rows, self._forward(inputs, cache)
 
     def _rows_at_once(self, X: Any) -> int:
-        time = max(each.shape[1] if len(each.shape) > 1 else 1 for each in arrays_of(X))
-        largest: int = max(layer.numbers(time) for layer in (self.body, *self.body.walk()))
+        largest = self._sizes(X)[0]
         if isinstance(X, DenseSlices):  # a slice takes memory too, while the next is made
             largest = max(largest, 5 * prod(X.shape[1:]))
         return min(max(NUMBERS_AT_ONCE // largest, 1), ROWS_AT_ONCE)
+
+    def _sizes(self, X: Any) -> tuple[int, int]:
+        """For each row of X, the numbers in the largest layer's output, and the bytes in all."""
+        shapes = tuple(array.shape[1:] for array in arrays_of(X))
+        if shapes not in self._known_sizes:
+            time = max(shape[0] if shape else 1 for shape in shapes)
+            each = [layer.numbers(time) for layer in self.body.walk()]
+            n_bytes = (sum(map(prod, shapes)) + sum(each)) * self.dtype.itemsize
+            self._known_sizes[shapes] = max(each), n_bytes
+        return self._known_sizes[shapes]
 
     @spelled
     def predict_proba(self, X: Any) -> Any:

@@ -343,7 +343,7 @@ class NeuralEstimator(BaseEstimator, ABC):
         if isinstance(X, SparseRows):
             return np.asarray(network.outputs(X))
         Z = np.empty((X.shape[0], *network.output_shape), network.dtype)
-        cache = Cache()
+        cache = Cache() if len(Z) > ROWS_AT_ONCE else None  # the network keeps one for a few rows
         for start in range(0, len(Z), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             Z[rows] = network.forward(X[rows], cache)

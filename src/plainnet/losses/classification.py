@@ -58,7 +58,7 @@ class OneOfK(Loss):
 
     def decide(self, Z: Array) -> Array:
         """The class of the highest output of each row, shape (m,)."""
-        return np.asarray(np.argmax(Z, axis=1))
+        return np.asarray(Z.argmax(axis=1))
 
 
 class SoftmaxCrossEntropy(OneOfK):
