@@ -15,7 +15,7 @@ from plainnet.engine.plan import Place
 from plainnet.errors import DataError, SettingError, ShapeError, require_integer, require_optional
 from plainnet.initializers import Initializer, Normal
 from plainnet.kernels.arrays import rows
-from plainnet.kernels.embedding import add_to_sorted_rows, take_rows
+from plainnet.kernels.embedding import add_to_rows, add_to_rows_sizes, take_rows
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape
 from plainnet.layers.containers.sequential import Sequential
 
@@ -268,12 +268,12 @@ def vectors_of(ids: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> Ar
 def add_to_vectors(dY: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> None:
     """Add the gradients of `vectors_of` to dE; padding has none."""
     if layer.padding is None:
-        _add_to_rows(layer.dE, cache["ids"], dY, cache)
+        add_gradient(layer.dE, cache["ids"], dY, cache)
         return
     padding = layer.dE[layer.padding]
     before = cache.array("before", padding.shape, padding.dtype)
     np.copyto(before, padding)
-    _add_to_rows(layer.dE, cache["ids"], dY, cache)
+    add_gradient(layer.dE, cache["ids"], dY, cache)
     np.copyto(padding, before)
 
 
@@ -308,10 +308,9 @@ def checked_ids(layer: TakesIds, ids: Array, cache: Cache) -> Array:
     return known
 
 
-def _add_to_rows(E: Array, ids: Array, dY: Array, cache: Cache) -> None:
-    (N, width), fewer = (ids.size, E.shape[1]), min(ids.size, len(E))
-    index = cache.array("index", (4, N), INTP)
-    new = cache.array("new", (N,), BOOL)
-    sorted_dY = cache.array("sorted_dY", (N, width), dY.dtype)
-    sums = cache.array("sums", (fewer, width), dY.dtype)
-    add_to_sorted_rows(dY, ids, E, index, new, sorted_dY, sums)
+def add_gradient(dE: Array, ids: Array, dY: Array, cache: Cache) -> None:
+    """dE_k += sum dY_i over all i whose id is k."""
+    n_integers, n_floats = add_to_rows_sizes(ids.size, *dE.shape)
+    index = cache.array("index", (n_integers,), INTP)
+    work = cache.array("work", (n_floats,), dY.dtype)
+    add_to_rows(dY, ids, dE, index, work)

@@ -13,7 +13,8 @@ from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import SettingError, ShapeError, require_integer, require_sequence
 from plainnet.initializers import Initializer
-from plainnet.kernels.embedding import add_to_rows, take_rows
+from plainnet.kernels.embedding import take_rows
+from plainnet.layers.attention.embedding import add_gradient
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, expect_axes
 
 INTP = np.dtype(np.intp)
@@ -125,8 +126,7 @@ class CategoryEmbedding(Layer):
     def backward(self, dY: Array, cache: Cache) -> Array:
         ids = cache["ids"]
         self.dE.fill(0)
-        places = cache.array("places", (ids.size, self.width), INTP)
-        add_to_rows(dY, ids, self.dE, places)
+        add_gradient(self.dE, ids, dY, cache)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA = cache.array("dA", ids.shape, dY.dtype)
