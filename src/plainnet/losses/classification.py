@@ -221,25 +221,28 @@ class SigmoidCrossEntropy(Elementwise):
         np.negative(small, out=small)
         np.exp(small, out=small)
         each = np.log1p(small, out=cache.array("each", Z.shape, Z.dtype))
-        lean = np.heaviside(Z, 0.5, out=cache.array("lean", Z.shape, Z.dtype))  # [Z > 0] - y
-        lean -= y
+        side = np.greater(Z, 0, out=cache.array("side", Z.shape, Z.dtype))  # 0 or 1, as floats
+        lean = np.subtract(side, y, out=cache.array("lean", Z.shape, Z.dtype))
         work = cache.array("work", Z.shape, Z.dtype)
-        if s:
+        if s:  # [Z > 0] less the smoothed target
             lean *= 1 - s
-            np.sign(Z, out=work)
-            work *= s / 2
+            np.subtract(side, 0.5, out=work)
+            work *= s
             lean += work
         each += np.multiply(Z, lean, out=work)
         return mean_over_outputs(each, cache)
 
     def backward(self, cache: Cache) -> Array:
-        """dL = (P - Y) / k, from [Z > 0] - y and sigmoid(-|Z|)."""
+        """dL = (P - Y) / k, from [Z > 0] - y, less sigmoid(-|Z|) where Z > 0, else plus it."""
         Z, small, work = cache["Z"], cache["small"], cache["work"]
         np.add(small, 1, out=work)
         tail = np.divide(small, work, out=cache.array("tail", Z.shape, Z.dtype))
-        tail *= np.sign(Z, out=work)
+        np.multiply(cache["side"], 2, out=work)
+        work -= 1
+        tail *= work
         dL = np.subtract(cache["lean"], tail, out=cache.array("dL", Z.shape, Z.dtype))
-        dL /= Z.shape[1]
+        if Z.shape[1] > 1:
+            dL /= Z.shape[1]
         if cache.record:
             sigmoid(Z, cache.array("P", Z.shape, Z.dtype))
         return dL
