@@ -22,6 +22,7 @@ from plainnet.callbacks import Callback, EarlyStopping
 from plainnet.errors import SettingError, ShapeError, require_sequence
 from plainnet.estimators.base import Array, NeuralEstimator, Rows, generator
 from plainnet.estimators.targets import Classifier, Regressor
+from plainnet.estimators.threads import suitable_threads
 from plainnet.layers import Graph, Layer, Sequential
 from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from plainnet.network import Network
@@ -141,20 +142,22 @@ class NetworkEstimator(NeuralEstimator):
         if self.early_stopping:
             callbacks.append(EarlyStopping(patience=self.patience))
         full_batch = isinstance(self._optimizer, LBFGS)
-        self.history_ = train(
-            self.network_,
-            self._for_training(rows.X),
-            rows.targets,
-            optimizer=self._optimizer,
-            epochs=self.epochs,
-            batch_size=None if full_batch else min(self.batch_size, len(rows)),
-            validation_data=None if held is None else self._for_validation(held),
-            sample_weight=rows.weights,
-            callbacks=callbacks,
-            seed=self._rng,
-            progress=bool(self.verbose),
-            metrics=self._metrics(held),
-        )
+        batch_size = len(rows) if full_batch else min(self.batch_size, len(rows))
+        with suitable_threads(self.network_, batch_size):
+            self.history_ = train(
+                self.network_,
+                self._for_training(rows.X),
+                rows.targets,
+                optimizer=self._optimizer,
+                epochs=self.epochs,
+                batch_size=None if full_batch else batch_size,
+                validation_data=None if held is None else self._for_validation(held),
+                sample_weight=rows.weights,
+                callbacks=callbacks,
+                seed=self._rng,
+                progress=bool(self.verbose),
+                metrics=self._metrics(held),
+            )
         if self.history_.stopped == "Ctrl-C":
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
         self.n_iter_ = len(self.history_)

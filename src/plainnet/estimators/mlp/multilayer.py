@@ -26,6 +26,7 @@ from plainnet.estimators.mlp.layers import ACTIVATIONS, hidden_layers, hidden_si
 from plainnet.estimators.mlp.losses import HalfSquaredError
 from plainnet.estimators.mlp.rules import L2Penalty, Recorder, StoppingRules
 from plainnet.estimators.mlp.weights import Assignable, coefs, dense_layers, intercepts, output_is
+from plainnet.estimators.threads import suitable_threads
 from plainnet.layers import Dense, Layer
 from plainnet.losses import Loss
 from plainnet.network import Network
@@ -269,21 +270,22 @@ class MultilayerPerceptron(Assignable):
         self.n_iter_ = 0
         epochs = 1 if incremental else self.max_iter
         try:
-            history = train(
-                self.network_,
-                self._for_training(rows.X),
-                rows.targets,
-                optimizer=self._optimizer,
-                epochs=epochs,
-                batch_size=batch_size if stochastic else None,
-                validation_data=None if held is None else self._for_validation(held),
-                sample_weight=rows.weights,
-                callbacks=[*self._callbacks(), *([penalty] if penalty else []), rules],
-                seed=self._rng,
-                progress=False,
-                shuffle=self.shuffle,
-                metrics=() if held is None else (self._metric,),
-            )
+            with suitable_threads(self.network_, batch_size):
+                history = train(
+                    self.network_,
+                    self._for_training(rows.X),
+                    rows.targets,
+                    optimizer=self._optimizer,
+                    epochs=epochs,
+                    batch_size=batch_size if stochastic else None,
+                    validation_data=None if held is None else self._for_validation(held),
+                    sample_weight=rows.weights,
+                    callbacks=[*self._callbacks(), *([penalty] if penalty else []), rules],
+                    seed=self._rng,
+                    progress=False,
+                    shuffle=self.shuffle,
+                    metrics=() if held is None else (self._metric,),
+                )
         except DivergedError as error:
             self._diverged(error)
         else:

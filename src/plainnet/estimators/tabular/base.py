@@ -26,6 +26,7 @@ from plainnet.estimators.tabular import recipe as recipes
 from plainnet.estimators.tabular.columns import Columns
 from plainnet.estimators.tabular.sizes import DOUBLINGS, batch_size_for, epochs_for, networks_for
 from plainnet.estimators.tabular.table import as_table
+from plainnet.estimators.threads import suitable_threads
 from plainnet.layers import Dropout
 from plainnet.network import Network
 from plainnet.optimizers import AdamW
@@ -145,25 +146,27 @@ class Tabular(Checkpointed, Ensemble):
             schedules += self._watch(held)
             keep = [EarlyStopping(self._monitor, patience=epochs, mode="min")]
         saving, resume = self._saving(number if saved_as is None else saved_as)
-        history = train(
-            network,
-            A,
-            targets,
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=min(recipe.batch_size or batch_size_for(len(A)), len(A)),
-            sample_weight=weights[0] if weights else None,
-            validation_data=held,
-            callbacks=[
-                *schedules,
-                *require_sequence("callbacks", self.callbacks, "Callback objects"),
-                *keep,
-                *saving,
-            ],
-            seed=rng,
-            progress=self.verbose,
-            resume=resume,
-        )
+        batch_size = min(recipe.batch_size or batch_size_for(len(A)), len(A))
+        with suitable_threads(network, batch_size):
+            history = train(
+                network,
+                A,
+                targets,
+                optimizer=optimizer,
+                epochs=epochs,
+                batch_size=batch_size,
+                sample_weight=weights[0] if weights else None,
+                validation_data=held,
+                callbacks=[
+                    *schedules,
+                    *require_sequence("callbacks", self.callbacks, "Callback objects"),
+                    *keep,
+                    *saving,
+                ],
+                seed=rng,
+                progress=self.verbose,
+                resume=resume,
+            )
         return network, history
 
     def _recipe(self) -> recipes.Recipe:
