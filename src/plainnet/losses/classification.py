@@ -221,7 +221,7 @@ class SigmoidCrossEntropy(Elementwise):
         np.negative(small, out=small)
         np.exp(small, out=small)
         each = np.log1p(small, out=cache.array("each", Z.shape, Z.dtype))
-        side = np.greater(Z, 0, out=cache.array("side", Z.shape, Z.dtype))  # 0 or 1, as floats
+        side = np.greater(Z, 0, out=cache.array("side", Z.shape, Z.dtype))  # [Z > 0]: 0 or 1
         lean = np.subtract(side, y, out=cache.array("lean", Z.shape, Z.dtype))
         work = cache.array("work", Z.shape, Z.dtype)
         if s:  # [Z > 0] less the smoothed target
