@@ -1,19 +1,24 @@
 /* All kernels for one instruction set: this file is compiled once for each. */
 
 #include "kernel.h"
+#include "features.h"
 #include "numbers.h"
 #include "products.h"
+#include "sums.h"
 
 #include "activations.c"
 #include "adam.c"
+#include "batch_norm.c"
 #include "cross_entropy.c"
 #include "dense_stack.c"
-
+#include "group_norm.c"
+#include "layer_norm.c"
+#include "softmax.c"
 
 #define JOINED(a, b) a##b
 #define TABLE(instructions) JOINED(kernels_, instructions)
 
 const kernel *const TABLE(INSTRUCTIONS)[] = {
-    ACTIVATIONS, ADAM, CROSS_ENTROPY, DENSE_STACK,
+    ACTIVATIONS, ADAM, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, GROUP_NORM, LAYER_NORM, SOFTMAX,
     0,
 };

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#if defined(__GNUC__) && defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 #if !defined(__GNUC__) /* one lane: plain C */
 #define LANES 1
 typedef float lanes;
@@ -46,7 +50,24 @@ ALWAYS_INLINE lanes all_lanes(float x)
 #endif
 }
 
-/* The first n of the lanes; n may be more than there are. */
+/* The first n of the lanes, at least one; n may be more than there are. The others are 0. */
+#if LANES == 16
+ALWAYS_INLINE __mmask16 some_lanes(long n) { return (__mmask16)(n >= LANES ? -1 : (1 << n) - 1); }
+ALWAYS_INLINE lanes load_some(const float *from, long n)
+{
+    return _mm512_maskz_loadu_ps(some_lanes(n), from);
+}
+ALWAYS_INLINE void store_some(float *to, lanes x, long n)
+{
+    _mm512_mask_storeu_ps(to, some_lanes(n), x);
+}
+#else
+ALWAYS_INLINE lanes load_some(const float *from, long n)
+{
+    lanes x = all_lanes(0);
+    memcpy(&x, from, (n < LANES ? n : LANES) * sizeof(float));
+    return x;
+}
 static inline void store_some(float *to, lanes x, long n)
 {
     if (n >= LANES)
@@ -54,16 +75,22 @@ static inline void store_some(float *to, lanes x, long n)
     else
         memcpy(to, &x, n * sizeof(float));
 }
+#endif
 
 /* In halves, so that the order is fixed. */
 static inline float sum_of_lanes(lanes x)
 {
-    float each[LANES];
-    memcpy(each, &x, sizeof x);
-    for (int n = LANES / 2; n; n /= 2)
-        for (int i = 0; i < n; i++)
-            each[i] += each[i + n];
-    return each[0];
+#if LANES == 1
+    return x;
+#else
+    typedef float four __attribute__((vector_size(16)));
+    four part[LANES / 4];
+    memcpy(part, &x, sizeof x);
+    UNROLLED for (int n = LANES / 8; n; n /= 2)
+        UNROLLED for (int i = 0; i < n; i++)
+            part[i] += part[i + n];
+    return (part[0][0] + part[0][2]) + (part[0][1] + part[0][3]);
+#endif
 }
 
 /* n rounded up to whole registers. */

@@ -258,6 +258,10 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
         work.shapes.parts = parts < MOST_PARTS ? parts : MOST_PARTS;
         if (kernel->sums) {
             work.shapes.sums_size = (kernel->sums(&work.shapes) + 15) / 16 * 16;
+            /* As many parts as make their sums a small share of the work. */
+            const long worth = numbers / (4 * work.shapes.sums_size);
+            if (work.shapes.parts > worth)
+                work.shapes.parts = worth > 1 ? worth : 1;
             work.shapes.sums = calloc(work.shapes.parts * work.shapes.sums_size, sizeof(float));
             if (!work.shapes.sums)
                 PyErr_NoMemory();

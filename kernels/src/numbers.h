@@ -42,8 +42,12 @@ static inline float reduced(float x, int32_t *k)
     return (x - n * 0.693359375f) + n * 2.12194440e-4f;
 }
 
-/* 2^k for k from -126 to 127, and 0 for -127. */
-static inline float power_of_two(int32_t k) { return from_bits((k + 127) << 23); }
+/* 2^k for k from -126 to 127, and 0 for -127. Of NaN, k is any number; so the shift is one without a
+   sign. */
+static inline float power_of_two(int32_t k)
+{
+    return from_bits((int32_t)((uint32_t)(k + 127) << 23));
+}
 
 /* (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2. */
 static inline float exp_tail(float r)

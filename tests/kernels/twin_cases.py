@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from inspect import signature
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
+from kernels.twins import norms
+from kernels.twins.case import Arguments, Array, Case
 from plainnet.kernels import activations, adam, cross_entropy, dense_stack
 from plainnet.kernels.pieces import piece_size
-
-Array = np.ndarray
-Arguments = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A kernel, and arguments to call it with.
-
-    Attributes
-    ----------
-    kernel : function
-    build : function
-        From a random generator to the arguments by name, in the kernel's order. Floats are made in
-        float64, which the test converts; outputs and scratch memory are there too.
-    outputs : str
-        The names of the arguments that are written or changed. What else is written is scratch
-        memory of NumPy's form.
-    ulps : float
-        How far an output may be from that of NumPy's form in float64: in units in the last place of
-        float32, at the number plus the root mean square of the output.
-    note : str
-        What sets the case apart from others of the kernel.
-    extremes : bool
-        Whether the inputs hold infinities, NaN and numbers at the ends of float32: then the same
-        outputs must be NaN and infinite as in NumPy's form, and the others agree.
-    """
-
-    kernel: Callable[..., Any]
-    build: Callable[[np.random.Generator], Arguments]
-    outputs: str
-    ulps: float = 4
-    note: str = ""
-    extremes: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.kernel.__name__} {self.note}".strip()
 
 
 def sigmoid(Z: Array) -> Array:
@@ -200,7 +162,8 @@ def of_dense_stack(
         }
 
     note = f"{'-'.join(map(str, sizes))}, batch {m}, activation {activation}, {loss}"
-    return Case(dense_stack.dense_stack, build, "gradients mean", 50, note + ", no b" * (not bias))
+    note += ", no b" * (not bias)
+    return Case(dense_stack.dense_stack, build, "gradients mean", 50, note, float64="mean")
 
 
 CASES += [
@@ -241,10 +204,12 @@ def of_dense_steps(sizes: list[int], batch: int, n_rows: int, *, numbers: bool =
 
     note = f"{'-'.join(map(str, sizes))}, batch {batch}{', numbers' * numbers}"
     outputs = "parameters gradients M V means done"
-    return Case(dense_stack.dense_steps, build, outputs, 40, note)
+    return Case(dense_stack.dense_steps, build, outputs, 40, note, float64="means")
 
 
 CASES += [
     of_dense_steps([2, 16, 16, 3], 32, 203),
     of_dense_steps([5, 9, 2], 7, 30, numbers=True),
 ]
+
+CASES += norms.CASES

@@ -3,6 +3,7 @@
 import numpy as np
 
 from plainnet.kernels.arrays import Array, Shape, add_sum_rows, shaped, sum_rows
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.layer_norm import inverse_sqrt
 from plainnet.kernels.pieces import along, line_shape, piece_size, pieces
 
@@ -18,6 +19,7 @@ def feature_lines_shape(A: Array) -> Shape:
     return (4, *line_shape(A.shape))
 
 
+@twin
 def batch_statistics(
     A: Array,  # (..., n)
     mean: Array,  # (n,)
@@ -63,6 +65,7 @@ def masked_batch_statistics(
     variance /= N
 
 
+@twin
 def batch_norm(
     A: Array,  # (..., n)
     mean: Array,  # (n,)
@@ -86,6 +89,7 @@ def batch_norm(
     return Y
 
 
+@twin
 def batch_norm_backward(
     dY: Array,  # (..., n)
     gamma: Array,  # (n,)

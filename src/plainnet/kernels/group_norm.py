@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from plainnet.kernels.arrays import Array, Shape, add_sum_rows, ones, rows, shaped
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.layer_norm import inverse_sqrt
 from plainnet.kernels.pieces import along, line_shape, piece_size, pieces
 
@@ -26,6 +27,7 @@ def repeats_size(A: Array) -> int:
     return examples * prod(A.shape[-2:])
 
 
+@twin
 def group_norm(
     A: Array,  # (m, ..., C)
     gamma: Array,  # (C,)
@@ -57,6 +59,7 @@ def group_norm(
     return Y
 
 
+@twin
 def group_norm_backward(
     dY: Array,  # (m, ..., C)
     gamma: Array,  # (C,)
@@ -69,7 +72,7 @@ def group_norm_backward(
     product: Array,  # (piece_size(dY, dY.ndim - 1),), scratch
     lines: Array,  # channel_lines_shape(dY), scratch
     repeats: Array,  # (repeats_size(dY),), scratch
-    sums: Array,  # (2, m, 1 ..., C), scratch
+    channel_sums: Array,  # (2, m, 1 ..., C), scratch
     group_means: Array,  # (m groups,), scratch
     part: Array,  # (C,), scratch
 ) -> None:
@@ -85,7 +88,7 @@ def group_norm_backward(
     examples = pieces(dY, A_hat, dY if dA is None else dA, inverse_std, tail=dY.ndim - 1)
     for dy, a_hat, da, s in examples:
         p = np.multiply(dy, a_hat, out=shaped(product, dy.shape))
-        dy_sums, p_sums = sums[:, : len(dy)]
+        dy_sums, p_sums = channel_sums[:, : len(dy)]
         add_sum_rows(_sum_positions(dy, dy_sums), dbeta, part)
         add_sum_rows(_sum_positions(p, p_sums), dgamma, part)
         if dA is None:

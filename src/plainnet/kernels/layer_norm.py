@@ -18,6 +18,7 @@ That is little arithmetic on large arrays, so it goes through them in `pieces`.
 import numpy as np
 
 from plainnet.kernels.arrays import Array, add_sum_rows, ones, shaped, sum_rows
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.pieces import pieces
 
 
@@ -32,6 +33,7 @@ def inverse_sqrt(
     return np.reciprocal(out, out=out)
 
 
+@twin
 def layer_norm(
     A: Array,  # (..., n)
     gamma: Array,  # (n,)
@@ -58,6 +60,7 @@ def layer_norm(
     return Y
 
 
+@twin
 def layer_norm_backward(
     dY: Array,  # (..., n)
     gamma: Array,  # (n,)
@@ -96,6 +99,7 @@ def layer_norm_backward(
         np.multiply(da, s, out=da)
 
 
+@twin
 def rms_norm(
     A: Array,  # (..., n)
     gamma: Array,  # (n,)
@@ -115,6 +119,7 @@ def rms_norm(
     return Y
 
 
+@twin
 def rms_norm_backward(
     dY: Array,  # (..., n)
     gamma: Array,  # (n,)

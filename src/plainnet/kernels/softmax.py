@@ -2,6 +2,7 @@
 
 import numpy as np
 
+<<<<<<< HEAD
 from plainnet.kernels.arrays import Array, ones, rows, shaped
 
 SHORT = 32
@@ -11,8 +12,13 @@ FEW = 64
 """Fewer rows than this are not worth it."""
 AT_ONCE = 2**13
 """Numbers that are transposed together: they stay in the processor's cache."""
+=======
+from plainnet.kernels.arrays import Array
+from plainnet.kernels.compiled import twin
+>>>>>>> 2759772 (Normalizations and softmax in C)
 
 
+@twin
 def softmax(
     Z: Array,  # (..., K)
     A: Array,  # (..., K), may be Z
@@ -27,6 +33,7 @@ def softmax(
     return np.divide(A, np.add.reduce(A, axis=-1, keepdims=True, out=per_row), out=A)
 
 
+<<<<<<< HEAD
 def _by_columns(Z: Array, A: Array, per_row: Array) -> None:
     (m, K), at_once = Z.shape, AT_ONCE // Z.shape[1]
     memory = np.empty(AT_ONCE, Z.dtype)
@@ -40,6 +47,9 @@ def _by_columns(Z: Array, A: Array, per_row: Array) -> None:
         np.copyto(A[some], columns.T)
 
 
+=======
+@twin
+>>>>>>> 2759772 (Normalizations and softmax in C)
 def softmax_backward(
     dA: Array,  # (..., K)
     A: Array,  # (..., K)
