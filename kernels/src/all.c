@@ -4,6 +4,7 @@
 #include "features.h"
 #include "numbers.h"
 #include "products.h"
+#include "sliding.h"
 #include "sums.h"
 
 #include "activations.c"
@@ -11,6 +12,7 @@
 #include "batch_norm.c"
 #include "cross_entropy.c"
 #include "dense_stack.c"
+#include "depthwise.c"
 #include "group_norm.c"
 #include "layer_norm.c"
 #include "softmax.c"
@@ -19,6 +21,7 @@
 #define TABLE(instructions) JOINED(kernels_, instructions)
 
 const kernel *const TABLE(INSTRUCTIONS)[] = {
-    ACTIVATIONS, ADAM, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, GROUP_NORM, LAYER_NORM, SOFTMAX,
+    ACTIVATIONS, ADAM, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, GROUP_NORM, LAYER_NORM,
+    SOFTMAX,
     0,
 };

@@ -27,7 +27,7 @@ STAGE(batch_statistics_variance, A, mean, variance, lines, square, part)
     for (long j = 0; j < dim('n'); j++)
         variance.f[j] /= (float)dim('m');
 }
-KERNEL_OF_STAGES(batch_statistics, "mn, n>, n>, _, _, _", a_line, 0,
+KERNEL_OF_STAGES(batch_statistics, "mn, n>, n>, _, _, _", a_line,
                  (A, mean, variance, lines, square, part),
                  {stage_batch_statistics_sum, 'm'}, {stage_batch_statistics_mean, 0},
                  {stage_batch_statistics_squares, 'm'}, {stage_batch_statistics_variance, 0})
@@ -46,7 +46,7 @@ STAGE(batch_norm, A, mean, variance, gamma, beta, epsilon, Y, A_hat, inverse_std
               along(work[1], inverse_std.f, n, length), along(work[2], gamma.f, n, length),
               along(work[3], beta.f, n, length), A_hat.f + start, Y.f + start);
 }
-KERNEL_OF_STAGES(batch_norm, "mn, n, n, n, n, #, mn^, mn>, n>, _", 0, 0,
+KERNEL_OF_STAGES(batch_norm, "mn, n, n, n, n, #, mn^, mn>, n>, _", 0,
                  (A, mean, variance, gamma, beta, epsilon, Y, A_hat, inverse_std, lines),
                  {stage_batch_norm_inverse_std, 0}, {stage_batch_norm, 'm'})
 
@@ -89,7 +89,7 @@ STAGE(batch_norm_backward, dY, gamma, A_hat, inverse_std, of_batch, dgamma, dbet
     else
         scale(dY.f + start, last * n - start, length, slope, dA.f + start);
 }
-KERNEL_OF_STAGES(batch_norm_backward, "mn, n, mn, n, #, n>, n>, mn>?, _, _, _", three_lines, 0,
+KERNEL_OF_STAGES(batch_norm_backward, "mn, n, mn, n, #, n>, n>, mn>?, _, _, _", three_lines,
                  (dY, gamma, A_hat, inverse_std, of_batch, dgamma, dbeta, dA, lines, product, part),
                  {stage_batch_norm_backward_sums, 'm'}, {stage_batch_norm_backward_lines, 0},
                  {stage_batch_norm_backward, 'm'})

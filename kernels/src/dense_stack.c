@@ -207,14 +207,14 @@ static long dense_memory(const intptr_t *plan, long n_layers, long m, long n_inp
     return size + aligned(m) + aligned(n * m) + 2 * aligned(m * widest);
 }
 
-static int declines_dense_stack(const value *arguments, const shapes *shapes_)
+static int fits_dense_stack(const shapes *shapes_, const value *arguments)
 {
     const value classes = arguments[1], targets = arguments[2], plan = arguments[4];
     const long n_layers = dim('l');
     if (!classes.i == !targets.f || dim('c') != 5 || n_layers > MOST_LAYERS)
-        return 1;
+        return 0;
     const long size = dense_memory(plan.i, n_layers, dim('m'), dim('n'), dim('p'));
-    return size < 0 || size > dim('w') || (targets.f && dim('k') != plan.i[5 * n_layers - 4]);
+    return size >= 0 && size <= dim('w') && (classes.i || dim('k') == plan.i[5 * n_layers - 4]);
 }
 
 STAGE(dense_stack, X, classes, targets, parameters, plan, gradients, mean, work)
@@ -222,8 +222,8 @@ STAGE(dense_stack, X, classes, targets, parameters, plan, gradients, mean, work)
     mean.d[0] = dense_step(X.f, classes.i, targets.f, dim('m'), parameters.f, plan.i, dim('l'),
                            gradients.f, work.f);
 }
-KERNEL_UNLESS(declines_dense_stack, dense_stack, "mn, i:m?, mk?, p, i:lc, p>, d:u^, w>", 0,
-              (X, classes, targets, parameters, plan, gradients, mean, work))
+KERNEL_WHERE(fits_dense_stack, dense_stack, "mn, i:m?, mk?, p, i:lc, p>, d:u^, w>", 0,
+             (X, classes, targets, parameters, plan, gradients, mean, work), {stage_dense_stack, 0})
 
 /* The rows of X, n numbers each, that these indices name. */
 static void take_floats(const float *X, long n, const intptr_t *rows, long m, float *to)
@@ -232,23 +232,23 @@ static void take_floats(const float *X, long n, const intptr_t *rows, long m, fl
         memcpy(to + i * n, X + rows[i] * n, n * sizeof(float));
 }
 
-static int declines_dense_steps(const value *arguments, const shapes *shapes_)
+static int fits_dense_steps(const shapes *shapes_, const value *arguments)
 {
     const value classes = arguments[1], targets = arguments[2], order = arguments[3];
     const value plan = arguments[6], groups = arguments[10];
     const long batch = (long)arguments[4].number, n_layers = dim('l'), K = dim('k');
     if (!classes.i == !targets.f || dim('c') != 5 || n_layers > MOST_LAYERS || batch < 1
         || (dim('q') + batch - 1) / batch != dim('s') || dim('d') != 2 || dim('f') != 6)
-        return 1;
+        return 0;
     for (long i = 0; i < dim('q'); i++)
         if (order.i[i] < 0 || order.i[i] >= dim('m'))
-            return 1;
+            return 0;
     for (long i = 0; i < dim('g'); i++)
         if (groups.i[2 * i] < 0 || groups.i[2 * i + 1] > dim('p'))
-            return 1;
+            return 0;
     const long size = dense_memory(plan.i, n_layers, batch, dim('n'), dim('p'));
     const long gathered = aligned(batch * dim('n')) + aligned(batch * (K ? K : 2));
-    return size < 0 || size + gathered > dim('w') || (K && K != plan.i[5 * n_layers - 4]);
+    return size >= 0 && size + gathered <= dim('w') && (!K || K == plan.i[5 * n_layers - 4]);
 }
 
 STAGE(dense_steps, X, classes, targets, order, batch_size, parameters, plan, gradients, M, V,
@@ -280,9 +280,10 @@ STAGE(dense_steps, X, classes, targets, order, batch_size, parameters, plan, gra
         done.i[0] = s + 1;
     }
 }
-KERNEL_UNLESS(declines_dense_steps, dense_steps,
+KERNEL_WHERE(fits_dense_steps, dense_steps,
               "mn, i:m?, mk?, i:q, #, p>, i:lc, p>, p>, p>, i:gd, sgf, d:s>, i:o>, w>", 0,
               (X, classes, targets, order, batch_size, parameters, plan, gradients, M, V, groups,
-               settings, means, done, work))
+               settings, means, done, work),
+              {stage_dense_steps, 0})
 
 #define DENSE_STACK &kernel_dense_stack, &kernel_dense_steps

@@ -47,7 +47,7 @@ static long lines_of_group_norm(const shapes *shapes_)
     return 4 * line_length(dim('p') / dim('m'), dim('c'));
 }
 KERNEL_OF_STAGES(group_norm, "pc, c, c, #, #, pc^, pc>, mc>, mc>, mc>, _, _, _",
-                 lines_of_group_norm, 0,
+                 lines_of_group_norm,
                  (A, gamma, beta, groups, epsilon, Y, A_hat, mean, variance, inverse_std, lines,
                   repeats, group_means),
                  {stage_group_norm, 'm'})
@@ -100,7 +100,7 @@ static long lines_of_group_norm_backward(const shapes *shapes_)
     return 2 * dim('c') + 3 * line_length(dim('p') / dim('m'), dim('c'));
 }
 KERNEL_OF_STAGES(group_norm_backward, "pc, c, pc, mc, #, c>, c>, pc>?, _, _, _, _, _, _",
-                 lines_of_group_norm_backward, 0,
+                 lines_of_group_norm_backward,
                  (dY, gamma, A_hat, inverse_std, groups, dgamma, dbeta, dA, product, lines,
                   repeats, channel_sums, group_means, part),
                  {stage_group_norm_backward, 'm'}, {stage_group_norm_backward_sums, 0})

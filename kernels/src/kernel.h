@@ -12,10 +12,10 @@
    The text gives the shape of each argument: a letter for each axis, where the first letter stands
    for all axes before the others. The same letter is the same number, which a stage reads as
    dim('n'). "#" is a number; "d:", "i:" and "b:" before the letters mean doubles, integers and
-   booleans, "t:" a matrix whose transpose is contiguous, "w" the numbers of a Window. "?" behind the letters allows
-   None, "-" demands it, "_" is scratch memory of the NumPy form, which is not looked at. ">" marks
-   what is written, "^" what is written and returned. Anything else than such arguments, contiguous
-   and float32, is left to NumPy.
+   booleans, "t:" a matrix whose transpose is contiguous, "W" the numbers of a Window. "?" behind
+   the letters allows None, "-" demands it, "_" is scratch memory of the NumPy form, which is not
+   looked at. ">" marks what is written, "^" what is written and returned. Anything else than such
+   arguments, contiguous and float32, is left to NumPy.
 
    A stage works on the units `first` to `last` of its axis, each independent of the others, so that
    the units may be divided among threads. A sum over units needs SUMS: the units are then divided
@@ -46,6 +46,7 @@ typedef struct {
     long parts;
     float *sums; /* of part 0; the others follow */
     long sums_size;
+    const long *window; /* the numbers of a Window among the arguments */
 } shapes;
 
 typedef void (*stage_function)(const value *arguments, const shapes *, long first, long last,
@@ -61,7 +62,7 @@ typedef struct {
     const char *arguments; /* "(Z, A)" */
     const char *shapes;
     long (*sums)(const shapes *); /* how many floats each part adds up, or NULL */
-    int (*declines)(const value *arguments, const shapes *); /* whether NumPy is better, or NULL */
+    int (*fits)(const shapes *, const value *); /* whether it takes these, or NULL: it takes all */
     stage stages[MOST_STAGES];
 } kernel;
 
@@ -84,14 +85,14 @@ typedef struct {
 #define AS_ARGUMENT(name) name,
 #define FROM_ARRAY(name) const value name = *values_++;
 
-/* A kernel of one stage, which has its name; one that declines some calls, which are left to NumPy;
-   and one of several stages: {stage_f, 'n'}, {stage_g, 0}. */
+/* A kernel of one stage, which has its name; one of several stages: {stage_f, 'n'}, {stage_g, 0}; and
+   one that leaves some calls to NumPy. */
 #define KERNEL(name, shapes, axis, arguments)                                                      \
-    KERNEL_OF_STAGES(name, shapes, 0, 0, arguments, {stage_##name, axis})
-#define KERNEL_UNLESS(declines, name, shapes, axis, arguments)                                     \
-    KERNEL_OF_STAGES(name, shapes, 0, declines, arguments, {stage_##name, axis})
-#define KERNEL_OF_STAGES(name, shapes, sums, declines, arguments, ...)                             \
-    static const kernel kernel_##name = {#name, #arguments, shapes, sums, declines, {__VA_ARGS__}};
+    KERNEL_WHERE(0, name, shapes, 0, arguments, {stage_##name, axis})
+#define KERNEL_OF_STAGES(name, shapes, sums, arguments, ...)                                       \
+    KERNEL_WHERE(0, name, shapes, sums, arguments, __VA_ARGS__)
+#define KERNEL_WHERE(fits, name, shapes, sums, arguments, ...)                                     \
+    static const kernel kernel_##name = {#name, #arguments, shapes, sums, fits, {__VA_ARGS__}};
 
 #define EACH(f, ...) EACH_N(__VA_ARGS__, E20, E19, E18, E17, E16, E15, E14, E13, E12, E11, E10,    \
                             E9, E8, E7, E6, E5, E4, E3, E2, E1)(f, __VA_ARGS__)

@@ -79,7 +79,7 @@ STAGE(layer_norm_backward_sums, dY, gamma, A_hat, inverse_std, dgamma, dbeta, dA
     add_parts(shapes_, n, n, dbeta.f);
 }
 static long sums_of_layer_norm(const shapes *shapes_) { return 2 * dim('n'); }
-KERNEL_OF_STAGES(layer_norm_backward, "mn, n, mn, m, n>, n>, mn>?, _, _, _", sums_of_layer_norm, 0,
+KERNEL_OF_STAGES(layer_norm_backward, "mn, n, mn, m, n>, n>, mn>?, _, _, _", sums_of_layer_norm,
                  (dY, gamma, A_hat, inverse_std, dgamma, dbeta, dA, product, means, part),
                  {stage_layer_norm_backward, 'm'}, {stage_layer_norm_backward_sums, 0})
 
@@ -133,7 +133,7 @@ STAGE(rms_norm_backward_sums, dY, gamma, A_hat, inverse_rms, dgamma, dA, product
     add_parts(shapes_, 0, dim('n'), dgamma.f);
 }
 static long sums_of_rms_norm(const shapes *shapes_) { return dim('n'); }
-KERNEL_OF_STAGES(rms_norm_backward, "mn, n, mn, m, n>, mn>?, _, _, _", sums_of_rms_norm, 0,
+KERNEL_OF_STAGES(rms_norm_backward, "mn, n, mn, m, n>, mn>?, _, _, _", sums_of_rms_norm,
                  (dY, gamma, A_hat, inverse_rms, dgamma, dA, product, means, part),
                  {stage_rms_norm_backward, 'm'}, {stage_rms_norm_backward_sums, 0})
 

@@ -124,10 +124,12 @@ static int fits(const parameter *p, const Py_buffer *view, long *dims)
     return 1;
 }
 
-/* The pairs of a Window, in the order in which its class lists them; 0 if it is none. */
+/* The pairs of a Window, in the order in which its class lists them; 0 if it is none. All but the
+   zeros before the image are positive, and their products fit a long. */
 static int read_window(PyObject *object, long *numbers)
 {
     static const char *const names[] = {"kernel", "stride", "dilation", "before"};
+    int fits = 1;
     for (int k = 0; k < 4; k++) {
         PyObject *pair = PyObject_GetAttrString(object, names[k]);
         if (!pair)
@@ -136,10 +138,11 @@ static int read_window(PyObject *object, long *numbers)
             PyObject *item = PySequence_GetItem(pair, i);
             numbers[2 * k + i] = item ? PyLong_AsLong(item) : -1;
             Py_XDECREF(item);
+            fits &= numbers[2 * k + i] < 1L << 30 && numbers[2 * k + i] > (k < 3 ? 0 : -(1L << 30));
         }
         Py_DECREF(pair);
     }
-    return !PyErr_Occurred();
+    return fits && !PyErr_Occurred();
 }
 
 /* --- running ------------------------------------------------------------------------------------ */
@@ -230,7 +233,7 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
             held->number = PyFloat_AsDouble(argument);
             fit = !PyErr_Occurred();
         } else if (p->kind == 'W') {
-            held->window = work.windows[i];
+            held->window = work.shapes.window = work.windows[i];
             fit = read_window(argument, work.windows[i]);
         } else if (argument == Py_None) {
             fit = p->optional || p->kind == '-';
@@ -250,8 +253,8 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
     }
     if (PyErr_Occurred())
         PyErr_Clear(); /* NumPy's form says what is wrong */
-    if (fit && kernel->declines)
-        fit = !kernel->declines(work.values, &work.shapes);
+    if (fit && kernel->fits)
+        fit = kernel->fits(&work.shapes, work.values);
 
     if (fit) {
         long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);

@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from plainnet.kernels.arrays import Array, Shape, aligned, carve, shaped, sum_rows
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.sliding import Window, block_size, blocks, cells
 
 
@@ -18,6 +19,7 @@ def depthwise_size(W: Shape, places: Shape, itemsize: int) -> int:
     return aligned(prod(_lines_shape(W, places[2]))) + _term_size(places, itemsize)
 
 
+@twin
 def depthwise(
     A: Array,  # (m, height, width, C)
     W: Array,  # (C, kh, kw, 1)
@@ -41,6 +43,7 @@ def depthwise(
     return Z
 
 
+@twin
 def depthwise_weight_gradient(
     dZ: Array,  # (m, down, across, C)
     A: Array,  # (m, height, width, C)
@@ -63,6 +66,7 @@ def depthwise_weight_gradient(
     return dW
 
 
+@twin
 def depthwise_input_gradient(
     dZ: Array,  # (m, down, across, C)
     W: Array,  # (C, kh, kw, 1)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-<<<<<<< HEAD
 from plainnet.kernels.arrays import Array, ones, rows, shaped
+from plainnet.kernels.compiled import twin
 
 SHORT = 32
 """NumPy takes up to 100 ns for the largest number of a row. For rows up to this long it is faster
@@ -12,10 +12,6 @@ FEW = 64
 """Fewer rows than this are not worth it."""
 AT_ONCE = 2**13
 """Numbers that are transposed together: they stay in the processor's cache."""
-=======
-from plainnet.kernels.arrays import Array
-from plainnet.kernels.compiled import twin
->>>>>>> 2759772 (Normalizations and softmax in C)
 
 
 @twin
@@ -33,7 +29,6 @@ def softmax(
     return np.divide(A, np.add.reduce(A, axis=-1, keepdims=True, out=per_row), out=A)
 
 
-<<<<<<< HEAD
 def _by_columns(Z: Array, A: Array, per_row: Array) -> None:
     (m, K), at_once = Z.shape, AT_ONCE // Z.shape[1]
     memory = np.empty(AT_ONCE, Z.dtype)
@@ -47,9 +42,7 @@ def _by_columns(Z: Array, A: Array, per_row: Array) -> None:
         np.copyto(A[some], columns.T)
 
 
-=======
 @twin
->>>>>>> 2759772 (Normalizations and softmax in C)
 def softmax_backward(
     dA: Array,  # (..., K)
     A: Array,  # (..., K)

@@ -1,0 +1,75 @@
+"""Cases for the kernels that slide over images."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from kernels.twins.case import Arguments, Case
+from plainnet.kernels.depthwise import (
+    depthwise,
+    depthwise_input_gradient,
+    depthwise_size,
+    depthwise_weight_gradient,
+)
+from plainnet.kernels.sliding import Window
+
+Shape = tuple[int, ...]
+
+# Each is an image, (m, height, width, channels), and a window with the zeros behind the image.
+SAME = Window((3, 3), before=(1, 1)), (1, 1)
+STRIDED = Window((3, 3), (2, 2), before=(1, 1)), (1, 1)
+UNEVEN = Window((2, 5), (1, 3), (3, 2), (2, 1)), (0, 6)
+WIDER = Window((5, 4), (2, 1), (1, 1), (4, 3)), (3, 3)  # than the image, and more zeros than it
+IMAGES: list[tuple[Shape, tuple[Window, tuple[int, int]]]] = [
+    ((1, 6, 7, 3), SAME),
+    ((2, 5, 6, 17), STRIDED),
+    ((3, 8, 11, 10), UNEVEN),
+    ((2, 3, 2, 33), WIDER),
+    ((8, 14, 14, 16), SAME),
+    ((3, 28, 28, 48), STRIDED),
+]
+
+
+def described(A: Shape, window: Window) -> str:
+    return f"of {A}, kernel {window.kernel}, stride {window.stride}"
+
+
+# --- a kernel for each channel --------------------------------------------------------------------
+
+
+def of_depthwise(A: Shape, window: Window, after: tuple[int, int]) -> list[Case]:
+    m, *size, C = A
+    down, across = window.places((size[0], size[1]), after)
+    W, Z = (C, *window.kernel, 1), (m, down, across, C)
+    work = np.zeros(depthwise_size(W, Z, 8))
+
+    def forward(rng: np.random.Generator, biased: bool) -> Arguments:
+        return {
+            "A": rng.standard_normal(A),
+            "W": rng.standard_normal(W),
+            "bias": rng.standard_normal(Z[2:]) if biased else None,
+            "window": window,
+            "Z": np.zeros(Z),
+            "work": work,
+        }
+
+    def weight_gradient(rng: np.random.Generator) -> Arguments:
+        dZ, images = rng.standard_normal(Z), rng.standard_normal(A)
+        return {"dZ": dZ, "A": images, "window": window, "dW": np.ones(W), "work": work}
+
+    def input_gradient(rng: np.random.Generator) -> Arguments:
+        dZ, kernel, dA = (rng.standard_normal(shape) for shape in (Z, W, A))
+        return {"dZ": dZ, "W": kernel, "window": window, "dA": dA, "work": work}
+
+    note = described(A, window)
+    return [
+        Case(depthwise, partial(forward, biased=True), "Z", 6, f"{note}, biased"),
+        Case(depthwise, partial(forward, biased=False), "Z", 6, note),
+        Case(depthwise_weight_gradient, weight_gradient, "dW", 8, note),
+        Case(depthwise_input_gradient, input_gradient, "dA", 8, note),
+    ]
+
+
+CASES = [case for A, window in IMAGES for case in of_depthwise(A, *window)]
