@@ -2,6 +2,7 @@
 
 #include "kernel.h"
 #include "features.h"
+#include "lanes.h"
 #include "numbers.h"
 #include "products.h"
 #include "sliding.h"
@@ -15,6 +16,7 @@
 #include "depthwise.c"
 #include "group_norm.c"
 #include "layer_norm.c"
+#include "pooling.c"
 #include "softmax.c"
 
 #define JOINED(a, b) a##b
@@ -22,6 +24,6 @@
 
 const kernel *const TABLE(INSTRUCTIONS)[] = {
     ACTIVATIONS, ADAM, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, GROUP_NORM, LAYER_NORM,
-    SOFTMAX,
+    POOLING, SOFTMAX,
     0,
 };

@@ -77,6 +77,36 @@ static inline void store_some(float *to, lanes x, long n)
 }
 #endif
 
+/* Yes or no for each lane: combined by &, | and ~. */
+#if LANES == 16
+typedef __mmask16 flags;
+ALWAYS_INLINE flags equal(lanes a, lanes b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+ALWAYS_INLINE lanes ones_where(flags yes) { return _mm512_maskz_mov_ps(yes, all_lanes(1)); }
+ALWAYS_INLINE lanes chosen(flags yes, lanes a, lanes b) { return _mm512_mask_mov_ps(b, yes, a); }
+ALWAYS_INLINE flags above_or_nan(lanes a, lanes b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) | _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
+}
+#elif LANES == 1
+typedef int flags;
+ALWAYS_INLINE flags equal(lanes a, lanes b) { return a == b; }
+ALWAYS_INLINE lanes ones_where(flags yes) { return (float)(yes & 1); }
+ALWAYS_INLINE lanes chosen(flags yes, lanes a, lanes b) { return yes & 1 ? a : b; }
+ALWAYS_INLINE flags above_or_nan(lanes a, lanes b) { return a > b || a != a; }
+#else
+typedef int flags __attribute__((vector_size(4 * LANES)));
+ALWAYS_INLINE flags equal(lanes a, lanes b) { return a == b; }
+ALWAYS_INLINE lanes ones_where(flags yes) { return (lanes)(yes & (flags)all_lanes(1)); }
+ALWAYS_INLINE lanes chosen(flags yes, lanes a, lanes b)
+{
+    return (lanes)((yes & (flags)a) | (~yes & (flags)b));
+}
+ALWAYS_INLINE flags above_or_nan(lanes a, lanes b) { return (a > b) | (a != a); }
+#endif
+
+/* As NumPy's maximum: NaN where either is. */
+ALWAYS_INLINE lanes larger(lanes a, lanes b) { return chosen(above_or_nan(a, b), a, b); }
+
 /* In halves, so that the order is fixed. */
 static inline float sum_of_lanes(lanes x)
 {

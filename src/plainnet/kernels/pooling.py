@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from plainnet.kernels.arrays import Array, Shape, shaped
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.sliding import Window, block_size, blocks, cells
 
 
@@ -24,6 +25,7 @@ def _blocks(A: Array, Y: Array) -> Iterator[tuple[slice, slice]]:
     return blocks(m, height, A.nbytes // max(1, m * height))
 
 
+@twin
 def max_pool(
     A: Array,  # (m, height, width, C)
     window: Window,
@@ -45,6 +47,7 @@ def max_pool(
     return Y
 
 
+@twin
 def max_pool_backward(
     dY: Array,  # (m, down, across, C)
     A: Array,  # (m, height, width, C)
@@ -53,7 +56,7 @@ def max_pool_backward(
     tiles: bool,  # whether the window meets every pixel once
     dA: Array,  # (m, height, width, C)
     free: Array,  # (pool_block_size(A, Y.shape),), booleans, scratch
-    first: Array,  # (pool_block_size(A, Y.shape),), booleans, scratch
+    firsts: Array,  # (pool_block_size(A, Y.shape),), booleans, scratch
     term: Array,  # (pool_block_size(A, Y.shape),), scratch
 ) -> Array:
     """dA_rsc = sum dY_yxc over all y, x whose first maximum is A_rsc."""
@@ -67,7 +70,7 @@ def max_pool_backward(
         not_found.fill(True)
         for _, _, place, read in cells(window, inputs, lines, across):
             here, dhere, dseen = not_found[:, *place], dlargest[:, *place], gradients[:, *read]
-            is_first = shaped(first, here.shape)
+            is_first = shaped(firsts, here.shape)
             np.equal(images[:, *read], largest[:, *place], out=is_first)
             np.logical_and(is_first, here, out=is_first)
             np.not_equal(here, is_first, out=here)
@@ -78,6 +81,7 @@ def max_pool_backward(
     return dA
 
 
+@twin
 def average_pool(
     A: Array,  # (m, height, width, C)
     window: Window,
@@ -96,6 +100,7 @@ def average_pool(
     return Y
 
 
+@twin
 def average_pool_backward(
     dY: Array,  # (m, down, across, C)
     window: Window,

@@ -6,12 +6,19 @@ from functools import partial
 
 import numpy as np
 
-from kernels.twins.case import Arguments, Case
+from kernels.twins.case import Arguments, Array, Case
 from plainnet.kernels.depthwise import (
     depthwise,
     depthwise_input_gradient,
     depthwise_size,
     depthwise_weight_gradient,
+)
+from plainnet.kernels.pooling import (
+    average_pool,
+    average_pool_backward,
+    max_pool,
+    max_pool_backward,
+    pool_block_size,
 )
 from plainnet.kernels.sliding import Window
 
@@ -73,3 +80,75 @@ def of_depthwise(A: Shape, window: Window, after: tuple[int, int]) -> list[Case]
 
 
 CASES = [case for A, window in IMAGES for case in of_depthwise(A, *window)]
+
+
+# --- pools ----------------------------------------------------------------------------------------
+
+TILES = Window((2, 2), (2, 2)), (0, 0)
+POOLED = [*IMAGES, ((3, 8, 6, 6), TILES), ((8, 28, 28, 48), TILES), ((2, 9, 9, 20), STRIDED)]
+
+
+def of_pools(A: Shape, window: Window, after: tuple[int, int], *, extremes: bool) -> list[Case]:
+    m, *size, C = A
+    down, across = window.places((size[0], size[1]), after)
+    Y, tiles = (m, down, across, C), window.kernel == window.stride
+    inside = after == window.before == (0, 0)
+    block = pool_block_size(np.zeros(A, np.float32), Y)
+    share = 1 / np.arange(1.0, down * across + 1).reshape(down, across, 1)
+
+    def numbers(rng: np.random.Generator) -> Array:
+        """With many that are equal, and with maxima that are not finite."""
+        images = rng.integers(-3, 9, A).astype(float)
+        if extremes:
+            images[images == 1] = np.nan
+            images[images == 2] = np.inf
+            images[images < 1] = -np.inf
+        return images
+
+    def forward(rng: np.random.Generator) -> Arguments:
+        return {"A": numbers(rng), "window": window, "inside": inside, "Y": np.zeros(Y)}
+
+    def backward(rng: np.random.Generator) -> Arguments:
+        arguments = forward(rng)
+        max_pool(*arguments.values())
+        return {
+            "dY": rng.standard_normal(Y),
+            "A": arguments["A"],
+            "Y": arguments["Y"],
+            "window": window,
+            "tiles": tiles,
+            "dA": np.ones(A),
+            "free": np.zeros(block, bool),
+            "firsts": np.zeros(block, bool),
+            "term": np.zeros(block),
+        }
+
+    def average(rng: np.random.Generator) -> Arguments:
+        return {"A": numbers(rng), "window": window, "share": share, "Y": np.zeros(Y)}
+
+    def average_backward(rng: np.random.Generator) -> Arguments:
+        return {
+            "dY": rng.standard_normal(Y),
+            "window": window,
+            "share": share,
+            "tiles": tiles,
+            "dA": np.ones(A),
+            "part": np.zeros(block),
+        }
+
+    note = f"{described(A, window)}{', not finite' * extremes}"
+    return [
+        Case(max_pool, forward, "Y", 0, note, extremes),
+        Case(max_pool_backward, backward, "dA", 6, note, extremes),
+        Case(average_pool, average, "Y", 4, note, extremes),
+        Case(average_pool_backward, average_backward, "dA", 6, note, extremes),
+    ]
+
+
+CASES += [
+    case
+    for A, window in POOLED
+    for extremes in (False, True)
+    for case in of_pools(A, *window, extremes=extremes)
+    if np.prod(A) < 5000 or not extremes
+]
