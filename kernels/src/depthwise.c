@@ -71,14 +71,6 @@ static void filter_line(const line *l, long count, long C)
         filter_channels(l, count, lo, hi, c, C - c);
 }
 
-/* The weights by cell, each cell's in whole registers. */
-static void spread_weights(const float *W, long cells, long C, float *to)
-{
-    for (long cell = 0; cell < cells; cell++)
-        for (long c = 0; c < C; c++)
-            to[cell * padded(C) + c] = W[c * cells + cell];
-}
-
 /* The cells of all kernel lines; `at` counts from the start of the line that the first one meets. */
 static void make_taps(const sliding *s, long C, const float *weights, tap *taps)
 {
@@ -184,39 +176,62 @@ static void sum_lines(const float *dZ, const float *A, const sliding *s, long C,
 
 /* --- the gradient of the inputs ----------------------------------------------------------------- */
 
-/* dA_(y+i)(x+j)c = start_(y+i)(x+j)c + sum_ij W_cij dZ_yxc, for the lines of inputs from `first` to
-   before `last`. Pixels a stride apart meet the same cells. */
-static void spread_lines(const float *dZ, const sliding *s, long C, const float *weights,
-                         const float *start, float *dA, long first, long last)
+/* What places hold for the pixels that their cells meet: dZ, or the product with each cell's weights. */
+typedef struct {
+    const float *from;
+    const float *weights; /* by cell, and `weights_step` numbers from one to the next */
+    long weights_step;
+    long cell_step;  /* numbers in `from` from cell to cell */
+    long place_step; /* from place to place */
+    long line_step;  /* from line to line */
+    long n_lines;    /* that `from` holds: line y is y % n_lines */
+} spread;
+
+/* dA_(y+i)(x+j)c = start_(y+i)(x+j)c + sum_ij W_cij dZ_yxc on line r. Pixels a stride apart meet the
+   same cells. */
+static void spread_line(const spread *held, const sliding *s, long r, long C, const float *start,
+                        long start_step, float *dA)
 {
     tap taps[MOST_CELLS];
     const long width = s->inputs.across, stride = s->stride.across;
-    for (long r = first; r < last; r++) {
-        const long image = r / s->inputs.down, below = r % s->inputs.down + s->before.down;
-        for (long phase = 0; phase < stride && phase < width; phase++) {
-            const long count = (width - phase - 1) / stride + 1;
-            line l = {
-                .taps = taps, .from = dZ, .step = C,
-                .start = start ? start + (r * width + phase) * C : 0, .start_step = stride * C,
-                .to = dA + (r * width + phase) * C, .to_step = stride * C,
-            };
-            for (long i = 0; i < s->kernel.down; i++) {
-                const long from = below - i * s->dilation.down, y = from / s->stride.down;
-                if (from < 0 || from % s->stride.down || y >= s->places.down)
+    for (long phase = 0; phase < stride && phase < width; phase++) {
+        const long count = (width - phase - 1) / stride + 1;
+        line l = {
+            .taps = taps, .from = held->from, .step = held->place_step,
+            .start = start ? start + phase * start_step : 0, .start_step = stride * start_step,
+            .to = dA + phase * C, .to_step = stride * C,
+        };
+        for (long i = 0; i < s->kernel.down; i++) {
+            const long below = r + s->before.down - i * s->dilation.down;
+            const long y = below / s->stride.down;
+            if (below < 0 || below % s->stride.down || y >= s->places.down)
+                continue;
+            for (long j = 0; j < s->kernel.across; j++) {
+                const long cell = i * s->kernel.across + j;
+                const long right = phase + s->before.across - j * s->dilation.across;
+                if (right % stride)
                     continue;
-                for (long j = 0; j < s->kernel.across; j++) {
-                    const long right = phase + s->before.across - j * s->dilation.across;
-                    if (right % stride)
-                        continue;
-                    tap *tap = &taps[l.n++];
-                    overlap(right / stride, 1, s->places.across, count, &tap->first, &tap->stop);
-                    tap->weights = weights + (i * s->kernel.across + j) * padded(C);
-                    tap->at = ((image * s->places.down + y) * s->places.across + right / stride) * C;
-                }
+                tap *tap = &taps[l.n++];
+                overlap(right / stride, 1, s->places.across, count, &tap->first, &tap->stop);
+                tap->weights = held->weights + cell * held->weights_step;
+                tap->at = y % held->n_lines * held->line_step + right / stride * held->place_step
+                          + cell * held->cell_step;
             }
-            if (l.n || start != dA)
-                filter_line(&l, count, C);
         }
+        filter_line(&l, count, C);
+    }
+}
+
+/* The lines of dA from `first` to before `last`, of all images; `start` may be dA. */
+static void spread_lines(const float *dZ, const sliding *s, long C, const float *weights,
+                         const float *start, float *dA, long first, long last)
+{
+    const long line_step = s->places.across * C;
+    spread held = {0, weights, padded(C), 0, C, line_step, s->places.down};
+    for (long r = first; r < last; r++) {
+        const long image = r / s->inputs.down, to = r * s->inputs.across * C;
+        held.from = dZ + image * s->places.down * line_step;
+        spread_line(&held, s, r % s->inputs.down, C, start ? start + to : 0, C, dA + to);
     }
 }
 
@@ -241,7 +256,7 @@ STAGE(depthwise, A, W, bias, window, Z, work)
 {
     const long C = dim('c');
     const sliding s = sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
-    spread_weights(W.f, dim('i') * dim('j'), C, sums);
+    pad_transposed(C, dim('i') * dim('j'), W.f, sums); /* by cell */
     filter_lines(A.f, &s, C, sums, bias.f, C, Z.f, first, last);
 }
 KERNEL_WHERE(fits_images, depthwise, "mhwc, cijo, xc?, W, nxc^, _", spread_size,
@@ -254,15 +269,27 @@ STAGE(depthwise_weight_gradient, dZ, A, window, dW, work)
     sum_lines(dZ.f, A.f, &s, dim('c'), sums, first, last);
 }
 
+/* The first n numbers of each part's sums are added up in those of part 0. */
+static void add_parts(const shapes *shapes_, long n)
+{
+    for (long part = 1; part < shapes_->parts; part++)
+        for (long k = 0; k < n; k++)
+            shapes_->sums[k] += shapes_->sums[part * shapes_->sums_size + k];
+}
+
+/* The gradient of F filters, which is held with its filters last, in whole registers. */
+static void turn_gradient(const float *held, long numbers, long F, float *dW)
+{
+    for (long f = 0; f < F; f++)
+        for (long k = 0; k < numbers; k++)
+            dW[f * numbers + k] = held[k * padded(F) + f];
+}
+
 STAGE(add_weight_gradients, dZ, A, window, dW, work)
 {
-    const long cells = dim('i') * dim('j'), C = dim('c');
-    for (long part = 1; part < shapes_->parts; part++)
-        for (long k = 0; k < cells * padded(C); k++)
-            sums[k] += sums[part * shapes_->sums_size + k];
-    for (long c = 0; c < C; c++)
-        for (long cell = 0; cell < cells; cell++)
-            dW.f[c * cells + cell] = sums[cell * padded(C) + c];
+    const long cells = dim('i') * dim('j');
+    add_parts(shapes_, cells * padded(dim('c')));
+    turn_gradient(sums, cells, dim('c'), dW.f);
 }
 KERNEL_WHERE(fits_images, depthwise_weight_gradient, "nxc, mhwc, W, cijo^, _", spread_size,
              (dZ, A, window, dW, work), {stage_depthwise_weight_gradient, 'n'},
@@ -273,7 +300,7 @@ STAGE(depthwise_input_gradient, dZ, W, window, dA, work)
 {
     const long C = dim('c');
     const sliding s = sliding_of(window, dim('n') / dim('m'), dim('w'), dim('y'), dim('x'));
-    spread_weights(W.f, dim('i') * dim('j'), C, sums);
+    pad_transposed(C, dim('i') * dim('j'), W.f, sums); /* by cell */
     spread_lines(dZ.f, &s, C, sums, dA.f, dA.f, first, last);
 }
 KERNEL_WHERE(fits_images, depthwise_input_gradient, "myxc, cijo, W, nwc^, _", spread_size,

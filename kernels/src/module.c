@@ -213,6 +213,18 @@ static int run(job *work, long numbers)
     return 0;
 }
 
+/* The units of the stage that has most of them. */
+static long most_units(const job *work)
+{
+    long most = 1;
+    for (int k = 0; k < MOST_STAGES && work->kernel->stages[k].run; k++) {
+        const char axis = work->kernel->stages[k].axis;
+        if (axis && work->shapes.dims[axis - 'a'] > most)
+            most = work->shapes.dims[axis - 'a'];
+    }
+    return most;
+}
+
 static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
 {
     const function *function = &functions[PyLong_AsLong(self)];
@@ -257,8 +269,9 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
         fit = kernel->fits(&work.shapes, work.values);
 
     if (fit) {
-        long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);
-        work.shapes.parts = parts < MOST_PARTS ? parts : MOST_PARTS;
+        long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL), most = most_units(&work);
+        most = most < MOST_PARTS ? most : MOST_PARTS;
+        work.shapes.parts = parts < most ? parts : most;
         if (kernel->sums) {
             work.shapes.sums_size = (kernel->sums(&work.shapes) + 15) / 16 * 16;
             /* As many parts as make their sums a small share of the work. */

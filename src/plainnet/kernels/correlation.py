@@ -21,6 +21,7 @@ import numpy as np
 
 from plainnet.kernels.arrays import Array, Shape, aligned, carve, shaped, sum_rows
 from plainnet.kernels.columns import as_columns, columns_size, grouped, unfolded
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.depthwise import (
     depthwise,
     depthwise_input_gradient,
@@ -42,6 +43,7 @@ def correlate_size(
     return aligned(places[2] * W[0]) + core  # with a line of biases
 
 
+@twin
 def correlate(
     A: Array,  # (m, height, width, channels)
     W: Array,  # (filters, kh, kw, channels / groups)
@@ -75,6 +77,7 @@ def correlate_backward_size(
     )
 
 
+@twin
 def correlate_backward(
     dZ: Array,  # (m, down, across, filters)
     A: Array,  # (m, height, width, channels)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 
 import numpy as np
 
 from kernels.twins.case import Arguments, Array, Case
+from plainnet.kernels.correlation import (
+    correlate,
+    correlate_backward,
+    correlate_backward_size,
+    correlate_size,
+)
 from plainnet.kernels.depthwise import (
     depthwise,
     depthwise_input_gradient,
@@ -82,6 +89,60 @@ def of_depthwise(A: Shape, window: Window, after: tuple[int, int]) -> list[Case]
 CASES = [case for A, window in IMAGES for case in of_depthwise(A, *window)]
 
 
+# --- all channels ---------------------------------------------------------------------------------
+
+
+def of_correlation(
+    A: Shape, window: Window, after: tuple[int, int], filters: int, groups: int = 1
+) -> list[Case]:
+    m, *size, C = A
+    down, across = window.places((size[0], size[1]), after)
+    W, Z = (filters, *window.kernel, C // groups), (m, down, across, filters)
+    forward_work = np.zeros(correlate_size(A, W, window, groups, Z, 8))
+    work = np.zeros(correlate_backward_size(Z, A, W, window, groups, 8))
+
+    def forward(rng: np.random.Generator, biased: bool) -> Arguments:
+        return {
+            "A": rng.standard_normal(A),
+            "W": rng.standard_normal(W),
+            "b": rng.standard_normal(filters) if biased else None,
+            "window": window,
+            "groups": groups,
+            "Z": np.ones(Z),
+            "work": forward_work,
+        }
+
+    def backward(rng: np.random.Generator, all_gradients: bool) -> Arguments:
+        return {
+            "dZ": rng.standard_normal(Z),
+            "A": rng.standard_normal(A),
+            "W": rng.standard_normal(W),
+            "window": window,
+            "groups": groups,
+            "dW": np.ones(W),
+            "db": np.ones(filters) if all_gradients else None,
+            "dA": np.ones(A) if all_gradients else None,
+            "work": work,
+        }
+
+    note = f"{described(A, window)}, {filters} filters, {groups} groups"
+    return [
+        Case(correlate, partial(forward, biased=True), "Z", 24, f"{note}, biased"),
+        Case(correlate, partial(forward, biased=False), "Z", 24, note),
+        Case(correlate_backward, partial(backward, all_gradients=True), "dW db dA", 24, note),
+        Case(correlate_backward, partial(backward, all_gradients=False), "dW", 24, f"{note}, dW"),
+    ]
+
+
+CASES += [
+    case
+    for A, window in IMAGES
+    for filters, groups in ((6, 1), (A[-1], A[-1]), (33, 1))
+    for case in of_correlation(A, *window, filters, groups)
+    if (groups == 1 or A[-1] in (3, 16)) and A[-1] * filters * prod(window[0].kernel) < 2**14
+]
+
+
 # --- pools ----------------------------------------------------------------------------------------
 
 TILES = Window((2, 2), (2, 2)), (0, 0)
@@ -150,5 +211,5 @@ CASES += [
     for A, window in POOLED
     for extremes in (False, True)
     for case in of_pools(A, *window, extremes=extremes)
-    if np.prod(A) < 5000 or not extremes
+    if prod(A) < 5000 or not extremes
 ]

@@ -1,0 +1,346 @@
+/* A kernel that slides over images. Of few channels, a line of places is multiplied as it lies: the
+   numbers under the kernel are never copied side by side. */
+
+/* --- sums over two axes ------------------------------------------------------------------------- */
+
+#if LANES == 16
+#define MOST_ROWS 14
+#define ROWS_OF_TWO 14
+#else
+#define MOST_ROWS 12
+#define ROWS_OF_TWO 6
+#endif
+
+/* C_rn = bias_n + sum_ok A_rok B_okn: the distances in memory along each axis. */
+typedef struct {
+    long outer, inner; /* lengths of o and k */
+    long a_outer, a_inner, a_row;
+    long b_outer, b_inner;
+    long c_row;
+    int adds; /* to what is there */
+} nested;
+
+/* `rows` x `columns` registers of C, constants after inlining; n numbers of a row remain. */
+ALWAYS_INLINE void nested_tile(int rows, int columns, const nested *s, const float *a,
+                               const float *b, const float *bias, float *c, long n)
+{
+    lanes sums[MOST_ROWS][TILE_COLUMNS];
+    UNROLLED for (int i = 0; i < rows; i++)
+        UNROLLED for (int j = 0; j < columns; j++)
+            sums[i][j] = bias ? load_some(bias + j * LANES, n - j * LANES) : all_lanes(0);
+    for (long o = 0; o < s->outer; o++)
+        for (long k = 0; k < s->inner; k++) {
+            const float *of_a = a + o * s->a_outer + k * s->a_inner;
+            const float *of_b = b + o * s->b_outer + k * s->b_inner;
+            lanes right[TILE_COLUMNS];
+            UNROLLED for (int j = 0; j < columns; j++)
+                right[j] = load_some(of_b + j * LANES, n - j * LANES);
+            UNROLLED for (int i = 0; i < rows; i++)
+                UNROLLED for (int j = 0; j < columns; j++)
+                    sums[i][j] += all_lanes(of_a[i * s->a_row]) * right[j];
+        }
+    UNROLLED for (int i = 0; i < rows; i++)
+        UNROLLED for (int j = 0; j < columns; j++) {
+            float *to = c + i * s->c_row + j * LANES;
+            if (s->adds)
+                sums[i][j] += load_some(to, n - j * LANES);
+            store_some(to, sums[i][j], n - j * LANES);
+        }
+}
+
+static void tile_of_one(long rows, const nested *s, const float *a, const float *b,
+                        const float *bias, float *c, long n)
+{
+#define ROWS(r) case r: nested_tile(r, 1, s, a, b, bias, c, n); break;
+    switch (rows) {
+        ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11)
+        ROWS(12)
+#if MOST_ROWS == 14
+        ROWS(13) ROWS(14)
+#endif
+    }
+#undef ROWS
+}
+
+static void tile_of_two(long rows, const nested *s, const float *a, const float *b,
+                        const float *bias, float *c, long n)
+{
+#define ROWS(r) case r: nested_tile(r, 2, s, a, b, bias, c, n); break;
+    switch (rows) {
+        ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
+#if ROWS_OF_TWO == 14
+        ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+#endif
+    }
+#undef ROWS
+}
+
+/* The rows in tiles of nearly equal sizes, since the smallest are slow. */
+static void nested_sums(const nested *s, long rows, long n, const float *a, const float *b,
+                        const float *bias, float *c)
+{
+    for (long j = 0; j < n;) {
+        const int two = n - j > LANES;
+        const long most = two ? ROWS_OF_TWO : MOST_ROWS, tiles = (rows + most - 1) / most;
+        for (long t = 0; t < tiles; t++) {
+            const long i = rows * t / tiles, count = rows * (t + 1) / tiles - i;
+            (two ? tile_of_two : tile_of_one)(count, s, a + i * s->a_row, b + j,
+                                              bias ? bias + j : 0, c + i * s->c_row + j, n - j);
+        }
+        j += two ? 2 * LANES : LANES;
+    }
+}
+
+/* --- lines with zeros around -------------------------------------------------------------------- */
+
+/* The columns that a line of places reaches, and the lines that all of them reach. */
+static inline long reach_across(const sliding *s)
+{
+    return (s->places.across - 1) * s->stride.across
+           + (s->kernel.across - 1) * s->dilation.across + 1;
+}
+
+static inline long reach_down(const sliding *s)
+{
+    return (s->places.down - 1) * s->stride.down + (s->kernel.down - 1) * s->dilation.down + 1;
+}
+
+/* n lines of an image, from `top` on and `step` apart. */
+static void copy_lines(const float *A, const sliding *s, long C, long top, long step, long n,
+                       float *to)
+{
+    const long wide = reach_across(s);
+    long begin, end;
+    overlap(-s->before.across, 1, s->inputs.across, wide, &begin, &end);
+    for (long i = 0; i < n; i++, top += step, to += wide * C) {
+        if (top < 0 || top >= s->inputs.down || begin == end) {
+            memset(to, 0, wide * C * sizeof(float));
+            continue;
+        }
+        memset(to, 0, begin * C * sizeof(float));
+        memcpy(to + begin * C,
+               A + (top * s->inputs.across + begin - s->before.across) * C,
+               (end - begin) * C * sizeof(float));
+        memset(to + end * C, 0, (wide - end) * C * sizeof(float));
+    }
+}
+
+/* --- forward ------------------------------------------------------------------------------------ */
+
+/* What a part copies of the images, in floats. */
+#define COPIED (1 << 14)
+#define SPREAD (1 << 15)
+
+/* Of the weights; above, BLAS is faster although its operands are copied first. */
+#define FEW_WEIGHTS (1 << 14)
+
+static int is_depthwise(const shapes *shapes_, value groups)
+{
+    return dim('k') == 1 && groups.number == dim('f') && dim('f') == dim('c');
+}
+
+static int fits_filters(const shapes *shapes_, const value *values)
+{
+    const long *window = shapes_->window, cells = dim('i') * dim('j');
+    if (dim('n') % dim('m') || dim('i') != window[0] || dim('j') != window[1] || cells > MOST_CELLS)
+        return 0;
+    if (is_depthwise(shapes_, values[4]))
+        return 1;
+    value as_window = {.window = window};
+    const sliding s = sliding_of(as_window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
+    return values[4].number == 1 && dim('k') == dim('c') && cells > 1
+           && cells * dim('c') * dim('f') <= FEW_WEIGHTS
+           && s.kernel.down * reach_across(&s) * dim('c') <= COPIED;
+}
+
+/* Z_yxf = b_f + sum_ijc W_fijc A_(y+i)(x+j)c for the lines of places from `first` to before `last`;
+   the weights have the filters last, in whole registers. */
+static void correlate_lines(const float *A, const sliding *s, long C, const float *weights, long F,
+                            const float *b, float *Z, long first, long last)
+{
+    float copy[COPIED];
+    const long kw = s->kernel.across, dilation = s->dilation.across, wide = reach_across(s);
+    const long runs = dilation == 1 ? 1 : kw, run = kw / runs * C; /* numbers that lie together */
+    nested sums = {
+        .outer = s->kernel.down, .a_outer = wide * C, .b_outer = kw * C * padded(F),
+        .inner = run, .a_inner = 1, .b_inner = padded(F),
+        .a_row = s->stride.across * C, .c_row = F,
+    };
+    for (long place = first; place < last; place++) {
+        const long image = place / s->places.down, y = place % s->places.down;
+        copy_lines(A + image * s->inputs.down * s->inputs.across * C, s, C,
+                   y * s->stride.down - s->before.down, s->dilation.down, s->kernel.down, copy);
+        for (long j = 0; j < runs; j++) {
+            sums.adds = j > 0;
+            nested_sums(&sums, s->places.across, F, copy + j * dilation * C,
+                        weights + j * run * padded(F), j ? 0 : b, Z + place * s->places.across * F);
+        }
+    }
+}
+
+static long weights_size(const shapes *shapes_)
+{
+    return dim('i') * dim('j') * dim('k') * padded(dim('f'));
+}
+
+STAGE(turn_weights, A, W, b, window, groups, Z, work)
+{
+    pad_transposed(dim('f'), dim('i') * dim('j') * dim('k'), W.f, sums);
+}
+
+/* Z_yxf = b_f + sum_ijc W_fijc A_(y+i)(x+j)c */
+STAGE(correlate, A, W, b, window, groups, Z, work)
+{
+    const sliding s = sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
+    const float *weights = shapes_->sums;
+    if (is_depthwise(shapes_, groups))
+        filter_lines(A.f, &s, dim('c'), weights, b.f, 0, Z.f, first, last);
+    else
+        correlate_lines(A.f, &s, dim('c'), weights, dim('f'), b.f, Z.f, first, last);
+}
+KERNEL_WHERE(fits_filters, correlate, "mhwc, fijk, f?, W, #, nxf^, _", weights_size,
+             (A, W, b, window, groups, Z, work), {stage_turn_weights, 0}, {stage_correlate, 'n'})
+
+/* --- backward ----------------------------------------------------------------------------------- */
+
+/* to_f += sum_r A_rf */
+static void add_rows(const float *A, long rows, long n, float *to)
+{
+    for (long j = 0; j < n; j += LANES) {
+        lanes sums[4] = {all_lanes(0), all_lanes(0), all_lanes(0), all_lanes(0)};
+        long r = 0;
+        for (; r + 4 <= rows; r += 4)
+            UNROLLED for (int i = 0; i < 4; i++)
+                sums[i] += load_some(A + (r + i) * n + j, n - j);
+        for (; r < rows; r++)
+            sums[0] += load_some(A + r * n + j, n - j);
+        store(to + j, load(to + j) + ((sums[0] + sums[1]) + (sums[2] + sums[3])));
+    }
+}
+
+/* dW_ijcf += sum_yx dZ_yxf A_(y+i)(x+j)c of an image, the filters last, in whole registers. As many
+   lines at a time as fit the copy of A. */
+static void correlate_weights(const float *dZ, const float *A, const sliding *s, long C, long F,
+                              float *dW)
+{
+    float copy[COPIED];
+    const long wide = reach_across(s), kw = s->kernel.across, stride = s->stride.down;
+    const long span = (s->kernel.down - 1) * s->dilation.down + 1;
+    const long most = (COPIED / (wide * C) - span) / stride + 1;
+    const long runs = s->dilation.across == 1 ? 1 : kw, run = kw / runs * C;
+    nested sums = {
+        .a_outer = stride * wide * C, .b_outer = s->places.across * F,
+        .inner = s->places.across, .a_inner = s->stride.across * C, .b_inner = F,
+        .a_row = 1, .c_row = padded(F), .adds = 1,
+    };
+    for (long y = 0; y < s->places.down; y += most) {
+        sums.outer = most < s->places.down - y ? most : s->places.down - y;
+        copy_lines(A, s, C, y * stride - s->before.down, 1, (sums.outer - 1) * stride + span, copy);
+        for (long i = 0; i < s->kernel.down; i++)
+            for (long j = 0; j < runs; j++)
+                nested_sums(&sums, run, F, copy + (i * s->dilation.down * wide
+                                                   + j * s->dilation.across) * C,
+                            dZ + y * sums.b_outer, 0, dW + (i * kw * C + j * run) * padded(F));
+    }
+}
+
+/* How many lines of places a line of pixels may meet. */
+static inline long lines_met(const sliding *s)
+{
+    return (s->kernel.down - 1) * s->dilation.down / s->stride.down + 1;
+}
+
+/* dA_(y+i)(x+j)c = sum_ijf W_fijc dZ_yxf of an image; W has each filter in whole registers. Lines of
+   places are multiplied with W when a pixel first meets them, and kept until the last one has. */
+static void correlate_inputs(const float *dZ, const sliding *s, long C, const float *W, long F,
+                             const float *ones, float *dA)
+{
+    float products[SPREAD];
+    const long numbers = s->kernel.down * s->kernel.across * C, row = padded(numbers);
+    const long across = s->places.across;
+    const spread held = {products, ones, 0, C, row, across * row, lines_met(s)};
+    const nested sums = {.outer = 1, .inner = F, .a_inner = 1, .b_inner = row, .a_row = F,
+                         .c_row = row};
+    long made = 0;
+    for (long r = 0; r < s->inputs.down; r++) {
+        const long reached = (r + s->before.down) / s->stride.down;
+        for (; made <= reached && made < s->places.down; made++)
+            nested_sums(&sums, across, numbers, dZ + made * across * F, W, 0,
+                        products + made % held.n_lines * held.line_step);
+        spread_line(&held, s, r, C, 0, 0, dA + r * s->inputs.across * C);
+    }
+}
+
+static int fits_gradients(const shapes *shapes_, const value *values)
+{
+    if (!fits_filters(shapes_, values))
+        return 0;
+    if (is_depthwise(shapes_, values[4]))
+        return 1;
+    value window = {.window = shapes_->window};
+    const sliding s = sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
+    const long span = (s.kernel.down - 1) * s.dilation.down + 1;
+    const long numbers = dim('i') * dim('j') * dim('c');
+    return span * reach_across(&s) * dim('c') <= COPIED
+           && (!values[7].f || lines_met(&s) * dim('x') * padded(numbers) <= SPREAD);
+}
+
+/* dW and db of each part; then, in part 0, the weights and ones. */
+static long gradients_size(const shapes *shapes_)
+{
+    return weights_size(shapes_) + padded(dim('f')) + padded(dim('c'))
+           + padded(dim('i') * dim('j') * dim('k')) * padded(dim('f'));
+}
+
+STAGE(pad_weights, dZ, A, W, window, groups, dW, db, dA, work)
+{
+    const long numbers = dim('i') * dim('j') * dim('k');
+    float *ones = sums + weights_size(shapes_) + padded(dim('f'));
+    float *weights = ones + padded(dim('c'));
+    for (long c = 0; c < padded(dim('c')); c++)
+        ones[c] = 1;
+    if (is_depthwise(shapes_, groups))
+        pad_transposed(dim('f'), numbers, W.f, weights);
+    else
+        pad_rows(dim('f'), numbers, W.f, weights);
+}
+
+/* dW_fijc = sum_yx dZ_yxf A_(y+i)(x+j)c, db_f = sum_yx dZ_yxf,
+   dA_(y+i)(x+j)c = sum_ijf W_fijc dZ_yxf */
+STAGE(correlate_backward, dZ, A, W, window, groups, dW, db, dA, work)
+{
+    const long h = dim('h'), w = dim('w'), C = dim('c'), down = dim('n') / dim('m');
+    const long across = dim('x'), F = dim('f'), depthwise = is_depthwise(shapes_, groups);
+    const sliding s = sliding_of(window, h, w, down, across);
+    const float *ones = shapes_->sums + weights_size(shapes_) + padded(F);
+    const float *weights = ones + padded(C);
+    for (long image = first; image < last; image++) {
+        const float *dz = dZ.f + image * down * across * F, *a = A.f + image * h * w * C;
+        if (depthwise)
+            sum_lines(dZ.f, A.f, &s, C, sums, image * down, (image + 1) * down);
+        else
+            correlate_weights(dz, a, &s, C, F, sums);
+        if (db.f)
+            add_rows(dz, down * across, F, sums + weights_size(shapes_));
+        if (!dA.f)
+            continue;
+        if (depthwise)
+            spread_lines(dZ.f, &s, C, weights, 0, dA.f, image * h, (image + 1) * h);
+        else
+            correlate_inputs(dz, &s, C, weights, F, ones, dA.f + image * h * w * C);
+    }
+}
+
+STAGE(add_gradients, dZ, A, W, window, groups, dW, db, dA, work)
+{
+    const long F = dim('f');
+    add_parts(shapes_, weights_size(shapes_) + padded(F));
+    turn_gradient(sums, dim('i') * dim('j') * dim('k'), F, dW.f);
+    if (db.f)
+        memcpy(db.f, sums + weights_size(shapes_), F * sizeof(float));
+}
+KERNEL_WHERE(fits_gradients, correlate_backward, "nxf, mhwc, fijk, W, #, fijk>, f>?, mhwc>?, _",
+             gradients_size, (dZ, A, W, window, groups, dW, db, dA, work),
+             {stage_pad_weights, 0}, {stage_correlate_backward, 'm'}, {stage_add_gradients, 0})
+
+#define CORRELATION &kernel_correlate, &kernel_correlate_backward
