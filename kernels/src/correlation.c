@@ -93,33 +93,41 @@ static void nested_sums(const nested *s, long rows, long n, const float *a, cons
 
 /* --- lines with zeros around -------------------------------------------------------------------- */
 
-/* The columns that a line of places reaches, and the lines that all of them reach. */
+#define COPIED (1 << 14) /* floats, of a part */
+
+static inline long span_down(const sliding *s) { return (s->kernel.down - 1) * s->dilation.down + 1; }
+
+/* The columns that a line of places reaches. */
 static inline long reach_across(const sliding *s)
 {
     return (s->places.across - 1) * s->stride.across
            + (s->kernel.across - 1) * s->dilation.across + 1;
 }
 
-static inline long reach_down(const sliding *s)
+/* How many lines of places, at most n, are served by a copy of what they reach; 0 if there is no
+   room for one. */
+static inline long lines_at_once(const sliding *s, long C, long n)
 {
-    return (s->places.down - 1) * s->stride.down + (s->kernel.down - 1) * s->dilation.down + 1;
+    const long lines = COPIED / (reach_across(s) * C) - span_down(s);
+    if (lines < 0)
+        return 0;
+    return lines / s->stride.down + 1 < n ? lines / s->stride.down + 1 : n;
 }
 
-/* n lines of an image, from `top` on and `step` apart. */
-static void copy_lines(const float *A, const sliding *s, long C, long top, long step, long n,
-                       float *to)
+/* What n lines of places reach of an image, from line y on. */
+static void copy_lines(const float *A, const sliding *s, long C, long y, long n, float *to)
 {
-    const long wide = reach_across(s);
+    const long wide = reach_across(s), top = y * s->stride.down - s->before.down;
+    const long below = top + (n - 1) * s->stride.down + span_down(s);
     long begin, end;
     overlap(-s->before.across, 1, s->inputs.across, wide, &begin, &end);
-    for (long i = 0; i < n; i++, top += step, to += wide * C) {
-        if (top < 0 || top >= s->inputs.down || begin == end) {
+    for (long r = top; r < below; r++, to += wide * C) {
+        if (r < 0 || r >= s->inputs.down || begin == end) {
             memset(to, 0, wide * C * sizeof(float));
             continue;
         }
         memset(to, 0, begin * C * sizeof(float));
-        memcpy(to + begin * C,
-               A + (top * s->inputs.across + begin - s->before.across) * C,
+        memcpy(to + begin * C, A + (r * s->inputs.across + begin - s->before.across) * C,
                (end - begin) * C * sizeof(float));
         memset(to + end * C, 0, (wide - end) * C * sizeof(float));
     }
@@ -127,16 +135,17 @@ static void copy_lines(const float *A, const sliding *s, long C, long top, long 
 
 /* --- forward ------------------------------------------------------------------------------------ */
 
-/* What a part copies of the images, in floats. */
-#define COPIED (1 << 14)
-#define SPREAD (1 << 15)
-
-/* Of the weights; above, BLAS is faster although its operands are copied first. */
-#define FEW_WEIGHTS (1 << 14)
+#define FEW_WEIGHTS (1 << 16) /* above, BLAS is faster although its operands are copied first */
 
 static int is_depthwise(const shapes *shapes_, value groups)
 {
     return dim('k') == 1 && groups.number == dim('f') && dim('f') == dim('c');
+}
+
+static sliding sliding_in(const shapes *shapes_)
+{
+    const value window = {.window = shapes_->window};
+    return sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
 }
 
 static int fits_filters(const shapes *shapes_, const value *values)
@@ -146,11 +155,9 @@ static int fits_filters(const shapes *shapes_, const value *values)
         return 0;
     if (is_depthwise(shapes_, values[4]))
         return 1;
-    value as_window = {.window = window};
-    const sliding s = sliding_of(as_window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
+    const sliding s = sliding_in(shapes_);
     return values[4].number == 1 && dim('k') == dim('c') && cells > 1
-           && cells * dim('c') * dim('f') <= FEW_WEIGHTS
-           && s.kernel.down * reach_across(&s) * dim('c') <= COPIED;
+           && cells * dim('c') * dim('f') <= FEW_WEIGHTS && lines_at_once(&s, dim('c'), 1);
 }
 
 /* Z_yxf = b_f + sum_ijc W_fijc A_(y+i)(x+j)c for the lines of places from `first` to before `last`;
@@ -161,20 +168,26 @@ static void correlate_lines(const float *A, const sliding *s, long C, const floa
     float copy[COPIED];
     const long kw = s->kernel.across, dilation = s->dilation.across, wide = reach_across(s);
     const long runs = dilation == 1 ? 1 : kw, run = kw / runs * C; /* numbers that lie together */
+    const long most = lines_at_once(s, C, s->places.down);
     nested sums = {
-        .outer = s->kernel.down, .a_outer = wide * C, .b_outer = kw * C * padded(F),
+        .outer = s->kernel.down, .a_outer = s->dilation.down * wide * C,
+        .b_outer = kw * C * padded(F),
         .inner = run, .a_inner = 1, .b_inner = padded(F),
         .a_row = s->stride.across * C, .c_row = F,
     };
-    for (long place = first; place < last; place++) {
+    for (long place = first; place < last;) {
         const long image = place / s->places.down, y = place % s->places.down;
-        copy_lines(A + image * s->inputs.down * s->inputs.across * C, s, C,
-                   y * s->stride.down - s->before.down, s->dilation.down, s->kernel.down, copy);
-        for (long j = 0; j < runs; j++) {
-            sums.adds = j > 0;
-            nested_sums(&sums, s->places.across, F, copy + j * dilation * C,
-                        weights + j * run * padded(F), j ? 0 : b, Z + place * s->places.across * F);
-        }
+        long n = s->places.down - y < last - place ? s->places.down - y : last - place;
+        n = n < most ? n : most;
+        copy_lines(A + image * s->inputs.down * s->inputs.across * C, s, C, y, n, copy);
+        for (long l = 0; l < n; l++, place++)
+            for (long j = 0; j < runs; j++) {
+                sums.adds = j > 0;
+                nested_sums(&sums, s->places.across, F,
+                            copy + (l * s->stride.down * wide + j * dilation) * C,
+                            weights + j * run * padded(F), j ? 0 : b,
+                            Z + place * s->places.across * F);
+            }
     }
 }
 
@@ -191,7 +204,7 @@ STAGE(turn_weights, A, W, b, window, groups, Z, work)
 /* Z_yxf = b_f + sum_ijc W_fijc A_(y+i)(x+j)c */
 STAGE(correlate, A, W, b, window, groups, Z, work)
 {
-    const sliding s = sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
+    const sliding s = sliding_in(shapes_);
     const float *weights = shapes_->sums;
     if (is_depthwise(shapes_, groups))
         filter_lines(A.f, &s, dim('c'), weights, b.f, 0, Z.f, first, last);
@@ -218,31 +231,30 @@ static void add_rows(const float *A, long rows, long n, float *to)
     }
 }
 
-/* dW_ijcf += sum_yx dZ_yxf A_(y+i)(x+j)c of an image, the filters last, in whole registers. As many
-   lines at a time as fit the copy of A. */
+/* dW_ijcf += sum_yx dZ_yxf A_(y+i)(x+j)c of an image, the filters last, in whole registers. */
 static void correlate_weights(const float *dZ, const float *A, const sliding *s, long C, long F,
                               float *dW)
 {
     float copy[COPIED];
-    const long wide = reach_across(s), kw = s->kernel.across, stride = s->stride.down;
-    const long span = (s->kernel.down - 1) * s->dilation.down + 1;
-    const long most = (COPIED / (wide * C) - span) / stride + 1;
-    const long runs = s->dilation.across == 1 ? 1 : kw, run = kw / runs * C;
+    const long wide = reach_across(s), kw = s->kernel.across, dilation = s->dilation.across;
+    const long runs = dilation == 1 ? 1 : kw, run = kw / runs * C;
+    const long most = lines_at_once(s, C, s->places.down);
     nested sums = {
-        .a_outer = stride * wide * C, .b_outer = s->places.across * F,
+        .a_outer = s->stride.down * wide * C, .b_outer = s->places.across * F,
         .inner = s->places.across, .a_inner = s->stride.across * C, .b_inner = F,
         .a_row = 1, .c_row = padded(F), .adds = 1,
     };
     for (long y = 0; y < s->places.down; y += most) {
         sums.outer = most < s->places.down - y ? most : s->places.down - y;
-        copy_lines(A, s, C, y * stride - s->before.down, 1, (sums.outer - 1) * stride + span, copy);
+        copy_lines(A, s, C, y, sums.outer, copy);
         for (long i = 0; i < s->kernel.down; i++)
             for (long j = 0; j < runs; j++)
-                nested_sums(&sums, run, F, copy + (i * s->dilation.down * wide
-                                                   + j * s->dilation.across) * C,
+                nested_sums(&sums, run, F, copy + (i * s->dilation.down * wide + j * dilation) * C,
                             dZ + y * sums.b_outer, 0, dW + (i * kw * C + j * run) * padded(F));
     }
 }
+
+#define SPREAD (1 << 15) /* floats, of a part */
 
 /* How many lines of places a line of pixels may meet. */
 static inline long lines_met(const sliding *s)
@@ -271,63 +283,90 @@ static void correlate_inputs(const float *dZ, const sliding *s, long C, const fl
     }
 }
 
+/* How the turned kernel slides over dZ, without a stride. */
+static inline sliding turned(sliding s)
+{
+    const pair inputs = s.inputs;
+    s.before.down = span_down(&s) - 1 - s.before.down;
+    s.before.across = (s.kernel.across - 1) * s.dilation.across - s.before.across;
+    s.inputs = s.places;
+    s.places = inputs;
+    return s;
+}
+
+/* Whether dA is dZ correlated with the turned kernel, which is no more work unless many of its cells
+   meet no place, or few channels leave registers empty. */
+static int correlates_back(const sliding *s, long C, long F)
+{
+    const sliding back = turned(*s);
+    const long cells = s->kernel.down * s->kernel.across;
+    return s->stride.down == 1 && s->stride.across == 1 && lines_at_once(&back, F, 1)
+           && 4 * s->inputs.down * s->inputs.across * cells * padded(C)
+                  <= 5 * s->places.down * s->places.across * padded(cells * C);
+}
+
 static int fits_gradients(const shapes *shapes_, const value *values)
 {
     if (!fits_filters(shapes_, values))
         return 0;
-    if (is_depthwise(shapes_, values[4]))
+    if (is_depthwise(shapes_, values[4]) || !values[7].f)
         return 1;
-    value window = {.window = shapes_->window};
-    const sliding s = sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
-    const long span = (s.kernel.down - 1) * s.dilation.down + 1;
-    const long numbers = dim('i') * dim('j') * dim('c');
-    return span * reach_across(&s) * dim('c') <= COPIED
-           && (!values[7].f || lines_met(&s) * dim('x') * padded(numbers) <= SPREAD);
+    const sliding s = sliding_in(shapes_);
+    return correlates_back(&s, dim('c'), dim('f'))
+           || lines_met(&s) * dim('x') * padded(dim('i') * dim('j') * dim('c')) <= SPREAD;
 }
 
-/* dW and db of each part; then, in part 0, the weights and ones. */
+/* dW and db of each part; then, in part 0, ones and the weights. */
 static long gradients_size(const shapes *shapes_)
 {
     return weights_size(shapes_) + padded(dim('f')) + padded(dim('c'))
-           + padded(dim('i') * dim('j') * dim('k')) * padded(dim('f'));
+           + dim('i') * dim('j') * padded(dim('c')) * padded(dim('f'));
 }
 
-STAGE(pad_weights, dZ, A, W, window, groups, dW, db, dA, work)
+STAGE(arrange_weights, dZ, A, W, window, groups, dW, db, dA, work)
 {
-    const long numbers = dim('i') * dim('j') * dim('k');
-    float *ones = sums + weights_size(shapes_) + padded(dim('f'));
-    float *weights = ones + padded(dim('c'));
-    for (long c = 0; c < padded(dim('c')); c++)
+    const long cells = dim('i') * dim('j'), C = dim('c'), F = dim('f');
+    const sliding s = sliding_in(shapes_);
+    float *ones = sums + weights_size(shapes_) + padded(F), *weights = ones + padded(C);
+    for (long c = 0; c < padded(C); c++)
         ones[c] = 1;
     if (is_depthwise(shapes_, groups))
-        pad_transposed(dim('f'), numbers, W.f, weights);
+        pad_transposed(F, cells, W.f, weights);
+    else if (correlates_back(&s, C, F))
+        for (long f = 0; f < F; f++)
+            for (long cell = 0; cell < cells; cell++) /* the last one first */
+                memcpy(weights + ((cells - 1 - cell) * F + f) * padded(C),
+                       W.f + (f * cells + cell) * C, C * sizeof(float));
     else
-        pad_rows(dim('f'), numbers, W.f, weights);
+        pad_rows(F, cells * C, W.f, weights);
 }
 
 /* dW_fijc = sum_yx dZ_yxf A_(y+i)(x+j)c, db_f = sum_yx dZ_yxf,
    dA_(y+i)(x+j)c = sum_ijf W_fijc dZ_yxf */
 STAGE(correlate_backward, dZ, A, W, window, groups, dW, db, dA, work)
 {
-    const long h = dim('h'), w = dim('w'), C = dim('c'), down = dim('n') / dim('m');
-    const long across = dim('x'), F = dim('f'), depthwise = is_depthwise(shapes_, groups);
-    const sliding s = sliding_of(window, h, w, down, across);
+    const long h = dim('h'), C = dim('c'), F = dim('f');
+    const sliding s = sliding_in(shapes_), back = turned(s);
+    const long pixels = h * dim('w') * C, places = s.places.down * dim('x') * F;
+    const int depthwise = is_depthwise(shapes_, groups), correlates = correlates_back(&s, C, F);
     const float *ones = shapes_->sums + weights_size(shapes_) + padded(F);
     const float *weights = ones + padded(C);
     for (long image = first; image < last; image++) {
-        const float *dz = dZ.f + image * down * across * F, *a = A.f + image * h * w * C;
+        const float *dz = dZ.f + image * places;
         if (depthwise)
-            sum_lines(dZ.f, A.f, &s, C, sums, image * down, (image + 1) * down);
+            sum_lines(dZ.f, A.f, &s, C, sums, image * s.places.down, (image + 1) * s.places.down);
         else
-            correlate_weights(dz, a, &s, C, F, sums);
+            correlate_weights(dz, A.f + image * pixels, &s, C, F, sums);
         if (db.f)
-            add_rows(dz, down * across, F, sums + weights_size(shapes_));
+            add_rows(dz, places / F, F, sums + weights_size(shapes_));
         if (!dA.f)
             continue;
         if (depthwise)
             spread_lines(dZ.f, &s, C, weights, 0, dA.f, image * h, (image + 1) * h);
+        else if (correlates)
+            correlate_lines(dZ.f, &back, F, weights, C, 0, dA.f, image * h, (image + 1) * h);
         else
-            correlate_inputs(dz, &s, C, weights, F, ones, dA.f + image * h * w * C);
+            correlate_inputs(dz, &s, C, weights, F, ones, dA.f + image * pixels);
     }
 }
 
@@ -341,6 +380,6 @@ STAGE(add_gradients, dZ, A, W, window, groups, dW, db, dA, work)
 }
 KERNEL_WHERE(fits_gradients, correlate_backward, "nxf, mhwc, fijk, W, #, fijk>, f>?, mhwc>?, _",
              gradients_size, (dZ, A, W, window, groups, dW, db, dA, work),
-             {stage_pad_weights, 0}, {stage_correlate_backward, 'm'}, {stage_add_gradients, 0})
+             {stage_arrange_weights, 0}, {stage_correlate_backward, 'm'}, {stage_add_gradients, 0})
 
 #define CORRELATION &kernel_correlate, &kernel_correlate_backward

@@ -37,6 +37,7 @@ typedef struct {
 } job;
 
 #define SMALL (1 << 14)
+#define MOST_SUMS (1 << 20) /* floats, of all parts, unless one part needs more */
 /* Numbers in all arrays: below, a kernel takes less time than two threads need to agree. */
 #define WORTH_SHARING (1 << 17)
 
@@ -213,6 +214,8 @@ static int run(job *work, long numbers)
     return 0;
 }
 
+static inline long at_most(long n, long most) { return n < most ? n : most; }
+
 /* The units of the stage that has most of them. */
 static long most_units(const job *work)
 {
@@ -269,15 +272,16 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
         fit = kernel->fits(&work.shapes, work.values);
 
     if (fit) {
-        long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL), most = most_units(&work);
-        most = most < MOST_PARTS ? most : MOST_PARTS;
-        work.shapes.parts = parts < most ? parts : most;
+        long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);
+        parts = at_most(at_most(parts, MOST_PARTS), most_units(&work));
         if (kernel->sums) {
             work.shapes.sums_size = (kernel->sums(&work.shapes) + 15) / 16 * 16;
-            /* As many parts as make their sums a small share of the work. */
-            const long worth = numbers / (4 * work.shapes.sums_size);
-            if (work.shapes.parts > worth)
-                work.shapes.parts = worth > 1 ? worth : 1;
+            /* So many that their sums are a small share of the work, if it is not shared anyway. */
+            const long size = work.shapes.sums_size, worth = numbers / (4 * size);
+            parts = at_most(parts, numbers < WORTH_SHARING ? worth + 1 : MOST_SUMS / size + 1);
+        }
+        work.shapes.parts = parts;
+        if (kernel->sums) {
             work.shapes.sums = calloc(work.shapes.parts * work.shapes.sums_size, sizeof(float));
             if (!work.shapes.sums)
                 PyErr_NoMemory();
