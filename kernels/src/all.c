@@ -11,10 +11,10 @@
 #include "activations.c"
 #include "adam.c"
 #include "batch_norm.c"
-#include "correlation.c"
 #include "cross_entropy.c"
 #include "dense_stack.c"
 #include "depthwise.c"
+#include "correlation.c"
 #include "group_norm.c"
 #include "layer_norm.c"
 #include "pooling.c"
@@ -24,7 +24,7 @@
 #define TABLE(instructions) JOINED(kernels_, instructions)
 
 const kernel *const TABLE(INSTRUCTIONS)[] = {
-    ACTIVATIONS, ADAM, BATCH_NORM, CORRELATION, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, GROUP_NORM,
+    ACTIVATIONS, ADAM, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, CORRELATION, GROUP_NORM,
     LAYER_NORM, POOLING, SOFTMAX,
     0,
 };

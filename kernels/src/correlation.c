@@ -373,7 +373,7 @@ STAGE(correlate_backward, dZ, A, W, window, groups, dW, db, dA, work)
 STAGE(add_gradients, dZ, A, W, window, groups, dW, db, dA, work)
 {
     const long F = dim('f');
-    add_parts(shapes_, weights_size(shapes_) + padded(F));
+    add_to_first_part(shapes_, weights_size(shapes_) + padded(F));
     turn_gradient(sums, dim('i') * dim('j') * dim('k'), F, dW.f);
     if (db.f)
         memcpy(db.f, sums + weights_size(shapes_), F * sizeof(float));

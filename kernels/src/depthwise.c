@@ -270,7 +270,7 @@ STAGE(depthwise_weight_gradient, dZ, A, window, dW, work)
 }
 
 /* The first n numbers of each part's sums are added up in those of part 0. */
-static void add_parts(const shapes *shapes_, long n)
+static void add_to_first_part(const shapes *shapes_, long n)
 {
     for (long part = 1; part < shapes_->parts; part++)
         for (long k = 0; k < n; k++)
@@ -288,7 +288,7 @@ static void turn_gradient(const float *held, long numbers, long F, float *dW)
 STAGE(add_weight_gradients, dZ, A, window, dW, work)
 {
     const long cells = dim('i') * dim('j');
-    add_parts(shapes_, cells * padded(dim('c')));
+    add_to_first_part(shapes_, cells * padded(dim('c')));
     turn_gradient(sums, cells, dim('c'), dW.f);
 }
 KERNEL_WHERE(fits_images, depthwise_weight_gradient, "nxc, mhwc, W, cijo^, _", spread_size,
