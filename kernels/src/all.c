@@ -2,6 +2,7 @@
 
 #include "kernel.h"
 #include "features.h"
+#include "gated.h"
 #include "lanes.h"
 #include "numbers.h"
 #include "products.h"
@@ -16,7 +17,9 @@
 #include "depthwise.c"
 #include "correlation.c"
 #include "group_norm.c"
+#include "gru.c"
 #include "layer_norm.c"
+#include "lstm.c"
 #include "pooling.c"
 #include "softmax.c"
 
@@ -25,6 +28,6 @@
 
 const kernel *const TABLE(INSTRUCTIONS)[] = {
     ACTIVATIONS, ADAM, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, CORRELATION, GROUP_NORM,
-    LAYER_NORM, POOLING, SOFTMAX,
+    GRU, LAYER_NORM, LSTM, POOLING, SOFTMAX,
     0,
 };

@@ -148,7 +148,7 @@ static sliding sliding_in(const shapes *shapes_)
     return sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
 }
 
-static int fits_filters(const shapes *shapes_, const value *values)
+static int fits_filters(shapes *shapes_, const value *values)
 {
     const long *window = shapes_->window, cells = dim('i') * dim('j');
     if (dim('n') % dim('m') || dim('i') != window[0] || dim('j') != window[1] || cells > MOST_CELLS)
@@ -305,7 +305,7 @@ static int correlates_back(const sliding *s, long C, long F)
                   <= 5 * s->places.down * s->places.across * padded(cells * C);
 }
 
-static int fits_gradients(const shapes *shapes_, const value *values)
+static int fits_gradients(shapes *shapes_, const value *values)
 {
     if (!fits_filters(shapes_, values))
         return 0;

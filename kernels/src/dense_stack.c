@@ -207,7 +207,7 @@ static long dense_memory(const intptr_t *plan, long n_layers, long m, long n_inp
     return size + aligned(m) + aligned(n * m) + 2 * aligned(m * widest);
 }
 
-static int fits_dense_stack(const shapes *shapes_, const value *arguments)
+static int fits_dense_stack(shapes *shapes_, const value *arguments)
 {
     const value classes = arguments[1], targets = arguments[2], plan = arguments[4];
     const long n_layers = dim('l');
@@ -232,7 +232,7 @@ static void take_floats(const float *X, long n, const intptr_t *rows, long m, fl
         memcpy(to + i * n, X + rows[i] * n, n * sizeof(float));
 }
 
-static int fits_dense_steps(const shapes *shapes_, const value *arguments)
+static int fits_dense_steps(shapes *shapes_, const value *arguments)
 {
     const value classes = arguments[1], targets = arguments[2], order = arguments[3];
     const value plan = arguments[6], groups = arguments[10];

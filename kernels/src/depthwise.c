@@ -243,7 +243,7 @@ static int fits_depthwise(long kernel_down, long kernel_across, const long *wind
            && kernel_across == window[1];
 }
 
-static int fits_images(const shapes *shapes_, const value *values)
+static int fits_images(shapes *shapes_, const value *values)
 {
     return dim('o') == 1 && dim('n') % dim('m') == 0
            && fits_depthwise(dim('i'), dim('j'), shapes_->window);

@@ -14,13 +14,18 @@
    dim('n'). "#" is a number; "d:", "i:" and "b:" before the letters mean doubles, integers and
    booleans, "t:" a matrix whose transpose is contiguous, "W" the numbers of a Window. "?" behind
    the letters allows None, "-" demands it, "_" is scratch memory of the NumPy form, which is not
-   looked at. ">" marks what is written, "^" what is written and returned. Anything else than such
-   arguments, contiguous and float32, is left to NumPy.
+   looked at. ">" marks what is written, "^" what is written and returned. "m/a n" is a matrix whose
+   rows need not be contiguous: dim('a') is the distance from one to the next. Anything else than
+   such arguments, contiguous and float32, is left to NumPy.
 
    A stage works on the units `first` to `last` of its axis, each independent of the others, so that
    the units may be divided among threads. A sum over units needs SUMS: the units are then divided
    into parts that depend on the shapes alone, each with `sums` of its own, and a second stage adds
-   those up in order. So the result has the same bits for any number of threads. */
+   those up in order. So the result has the same bits for any number of threads.
+
+   `fits` of a KERNEL_WHERE looks at the lengths before anything runs. It returns 0 where the call is
+   left to NumPy. It may give further letters a length, lower the number of parts, and ask for
+   `common_size` floats, zeros at first, that all stages and parts share. */
 
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -47,6 +52,8 @@ typedef struct {
     float *sums; /* of part 0; the others follow */
     long sums_size;
     const long *window; /* the numbers of a Window among the arguments */
+    float *common;
+    long common_size;
 } shapes;
 
 typedef void (*stage_function)(const value *arguments, const shapes *, long first, long last,
@@ -62,7 +69,8 @@ typedef struct {
     const char *arguments; /* "(Z, A)" */
     const char *shapes;
     long (*sums)(const shapes *); /* how many floats each part adds up, or NULL */
-    int (*fits)(const shapes *, const value *); /* whether it takes these, or NULL: it takes all */
+    /* NULL, or whether the twin is written for these; it may prepare what the parts share */
+    int (*fits)(shapes *, const value *);
     stage stages[MOST_STAGES];
 } kernel;
 

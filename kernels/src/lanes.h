@@ -27,9 +27,15 @@ typedef float lanes __attribute__((vector_size(4 * LANES)));
 #if defined(__GNUC__)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define UNROLLED _Pragma("GCC unroll 16")
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep") /* no turn of the loop reads what another has written */
+#endif
 #else
 #define ALWAYS_INLINE static inline
 #define UNROLLED
+#define INDEPENDENT
 #endif
 
 ALWAYS_INLINE lanes load(const float *from)

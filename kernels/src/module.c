@@ -19,6 +19,8 @@ typedef struct {
     char turned;    /* the transpose is contiguous */
     char n_letters;
     char letters[MOST_LETTERS]; /* as indices of dims */
+    char strides[MOST_LETTERS]; /* likewise, of axes with a distance of their own, otherwise -1 */
+    char strided;               /* whether there are such */
 } parameter;
 
 typedef struct {
@@ -73,9 +75,13 @@ static int describe(function *made, const kernel *kernel)
             } else if (*text == '^') {
                 p->writes = 1;
                 made->returned = made->n;
+            } else if (*text == '/') {
+                p->strided = 1;
+                p->strides[p->n_letters - 1] = *++text - 'a';
             } else if (*text >= 'a' && *text <= 'z') {
                 if (p->n_letters == MOST_LETTERS)
                     return -1;
+                p->strides[(int)p->n_letters] = -1;
                 p->letters[(int)p->n_letters++] = *text - 'a';
             } else if (*text != ' ') {
                 return -1;
@@ -90,6 +96,14 @@ static int describe(function *made, const kernel *kernel)
 
 /* --- the arguments of a call -------------------------------------------------------------------- */
 
+/* Whether this is the length or distance that the letter stands for, or the first that it does. */
+static int agrees(long *held, long n)
+{
+    if (*held == 0)
+        *held = n;
+    return *held == n;
+}
+
 /* Whether the array is one of this kind, contiguous and with axes of these lengths. */
 static int fits(const parameter *p, const Py_buffer *view, long *dims)
 {
@@ -100,13 +114,21 @@ static int fits(const parameter *p, const Py_buffer *view, long *dims)
                          : view->itemsize != sizeof(intptr_t) || !strchr("lqn", *format))
         return 0;
     int axes = p->n_letters, leading = view->ndim - (axes - 1);
-    if (leading < 0 || view->len == 0 || (p->turned && view->ndim != 2))
+    if (leading < 0 || view->len == 0 || (p->turned && view->ndim != 2)
+        || (p->strided && leading != 1))
         return 0;
     Py_ssize_t stride = view->itemsize;
     for (int i = 0; i < view->ndim; i++) {
         int axis = p->turned ? i : view->ndim - 1 - i;
-        if (view->shape[axis] != 1 && view->strides[axis] != stride)
+        if (p->strided && p->strides[axis] >= 0) {
+            stride = view->strides[axis];
+            if (stride == 0 || stride % view->itemsize
+                || (view->shape[axis] != 1
+                    && !agrees(&dims[(int)p->strides[axis]], (long)(stride / view->itemsize))))
+                return 0;
+        } else if (view->shape[axis] != 1 && view->strides[axis] != stride) {
             return 0;
+        }
         stride *= view->shape[axis];
     }
     for (int k = 0; k < axes; k++) {
@@ -116,10 +138,7 @@ static int fits(const parameter *p, const Py_buffer *view, long *dims)
                 n *= (long)view->shape[i];
         else
             n = (long)view->shape[leading + k - 1];
-        long *held = &dims[(int)p->letters[k]];
-        if (*held == 0)
-            *held = n;
-        else if (*held != n)
+        if (!agrees(&dims[(int)p->letters[k]], n))
             return 0;
     }
     return 1;
@@ -148,18 +167,18 @@ static int read_window(PyObject *object, long *numbers)
 
 /* --- running ------------------------------------------------------------------------------------ */
 
-static const shapes *run_parts(job *work, long first, long last)
+static void run_parts(job *work, long first, long last)
 {
     const shapes *shapes = &work->shapes;
     const stage *stage = &work->kernel->stages[work->stage];
     long units = stage->axis ? shapes->dims[stage->axis - 'a'] : 1;
-    for (long part = first; part < last; part++) {
+    long step = shapes->sums ? 1 : last - first; /* parts that share nothing but the call are one */
+    for (long part = first; part < last; part += step) {
         float *sums = shapes->sums ? shapes->sums + part * shapes->sums_size : NULL;
-        long begin = units * part / shapes->parts, end = units * (part + 1) / shapes->parts;
+        long begin = units * part / shapes->parts, end = units * (part + step) / shapes->parts;
         if (begin < end)
             stage->run(work->values, shapes, begin, end, sums);
     }
-    return shapes;
 }
 
 /* What a thread of Python's calls: the parts from the first to before the last. */
@@ -228,6 +247,33 @@ static long most_units(const job *work)
     return most;
 }
 
+/* The memory for sums and what is common, in one piece. The parts are so many that their sums are a
+   small share of the work, or, where threads may divide it, of the memory. */
+static int allocate(job *work, long numbers, float **memory)
+{
+    const kernel *kernel = work->kernel;
+    shapes *shapes = &work->shapes;
+    const long common = (shapes->common_size + 15) / 16 * 16;
+    shapes->parts = at_most(shapes->parts, most_units(work));
+    if (kernel->sums) {
+        const long size = (kernel->sums(shapes) + 15) / 16 * 16;
+        const long worth = numbers < WORTH_SHARING ? numbers / (4 * size) : MOST_SUMS / size;
+        shapes->parts = at_most(shapes->parts, worth + 1);
+        shapes->sums_size = size;
+    }
+    const size_t size = common + shapes->parts * shapes->sums_size;
+    if (size == 0)
+        return 1;
+    *memory = calloc(size, sizeof(float));
+    if (!*memory) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    shapes->common = *memory;
+    shapes->sums = kernel->sums ? *memory + common : NULL;
+    return 1;
+}
+
 static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
 {
     const function *function = &functions[PyLong_AsLong(self)];
@@ -268,29 +314,16 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
     }
     if (PyErr_Occurred())
         PyErr_Clear(); /* NumPy's form says what is wrong */
-    if (fit && kernel->fits)
-        fit = kernel->fits(&work.shapes, work.values);
 
-    if (fit) {
-        long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);
-        parts = at_most(at_most(parts, MOST_PARTS), most_units(&work));
-        if (kernel->sums) {
-            work.shapes.sums_size = (kernel->sums(&work.shapes) + 15) / 16 * 16;
-            /* So many that their sums are a small share of the work, if it is not shared anyway. */
-            const long size = work.shapes.sums_size, worth = numbers / (4 * size);
-            parts = at_most(parts, numbers < WORTH_SHARING ? worth + 1 : MOST_SUMS / size + 1);
-        }
-        work.shapes.parts = parts;
-        if (kernel->sums) {
-            work.shapes.sums = calloc(work.shapes.parts * work.shapes.sums_size, sizeof(float));
-            if (!work.shapes.sums)
-                PyErr_NoMemory();
-        }
-        if ((!kernel->sums || work.shapes.sums) && run(&work, numbers) == 0) {
+    const long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);
+    work.shapes.parts = at_most(parts, MOST_PARTS);
+    if (fit && (!kernel->fits || kernel->fits(&work.shapes, work.values))) {
+        float *memory = NULL;
+        if (allocate(&work, numbers, &memory) && run(&work, numbers) == 0) {
             result = function->returned < 0 ? Py_None : arguments[function->returned];
             Py_INCREF(result);
         }
-        free(work.shapes.sums);
+        free(memory);
     } else {
         result = Py_NewRef(Py_NotImplemented);
     }

@@ -54,7 +54,7 @@ STAGE(max_pool, A, window, inside, Y)
 }
 
 /* Whether the lines of all images' places are the first axis. */
-static int fits_pool(const shapes *shapes_, const value *values)
+static int fits_pool(shapes *shapes_, const value *values)
 {
     return dim('n') % dim('m') == 0;
 }
@@ -133,7 +133,7 @@ STAGE(average_pool, A, window, share, Y)
     }
 }
 
-static int fits_shares(const shapes *shapes_, const value *values)
+static int fits_shares(shapes *shapes_, const value *values)
 {
     return dim('o') == 1 && dim('n') == dim('m') * dim('y');
 }

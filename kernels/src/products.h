@@ -12,6 +12,7 @@
 #define TILE_ROWS 6
 #endif
 #define TILE_COLUMNS 2
+#define PANEL (TILE_COLUMNS * LANES)
 
 /* A tile of C = bias + A B: `rows` x `columns` registers, constants after inlining. a_row and a_step
    are the distances from row to row of A and along a row, so that A may be transposed. */
@@ -37,7 +38,7 @@ ALWAYS_INLINE void tile(int rows, int columns, long depth, const float *a, long 
         UNROLLED for (int j = 0; j < columns; j++) {
             float *to = c + i * c_row + j * LANES;
             if (adds)
-                sums[i][j] += load(to);
+                sums[i][j] += load_some(to, c_columns - j * LANES);
             store_some(to, sums[i][j], c_columns - j * LANES);
         }
 }
@@ -62,7 +63,7 @@ ALWAYS_INLINE void tiles_down(int columns, long m, long depth, const float *a, l
 /* C = bias + A B, or with `adds` C += A B; A is (m, depth), B (depth, n), C (m, n).
 
    B's rows, and the bias, are readable up to whole registers: b_step >= padded(n), or B ends well
-   before its memory does. Of C, n columns are written; with `adds`, whole registers are readable. */
+   before its memory does. Of C, n columns are written. */
 static void product(long m, long n, long depth, const float *a, long a_row, long a_step,
                     const float *b, long b_step, float *c, long c_row, const float *bias, int adds)
 {
@@ -73,6 +74,34 @@ static void product(long m, long n, long depth, const float *a, long a_row, long
     if (j < n)
         tiles_down(1, m, depth, a, a_row, a_step, b + j, b_step, c + j, c_row, n - j,
                    bias ? bias + j : 0, adds);
+}
+
+/* B, (depth, n), is packed as panels of PANEL columns, one behind the other: that pays where B is
+   large and multiplied several times. b_row and b_step are the distances from row to row and along
+   a row. What the last panel has behind B's last column stays as it is. */
+static inline long packed_size(long depth, long n)
+{
+    return (n + PANEL - 1) / PANEL * PANEL * depth;
+}
+
+static void pack(long depth, long n, const float *b, long b_row, long b_step, float *to)
+{
+    for (long j = 0; j < n; j += PANEL, to += depth * PANEL) {
+        const long width = n - j < PANEL ? n - j : PANEL;
+        for (long some = 0; some < depth; some += 16) /* a line of the cache, if b_row is 1 */
+            for (long i = 0; i < width; i++)
+                for (long k = some; k < depth && k < some + 16; k++)
+                    to[k * PANEL + i] = b[k * b_row + (j + i) * b_step];
+    }
+}
+
+/* C = A B, or with `adds` C += A B, where B is packed. */
+static void packed_product(long m, long n, long depth, const float *a, long a_row,
+                           const float *packed, float *c, long c_row, int adds)
+{
+    for (long j = 0; j < n; j += PANEL)
+        product(m, n - j < PANEL ? n - j : PANEL, depth, a, a_row, 1, packed + j * depth, PANEL,
+                c + j, c_row, 0, adds);
 }
 
 /* A copy of B, (depth, n), whose rows are whole registers. */

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from kernels.twins import images, norms
+from kernels.twins import images, norms, sequences
 from kernels.twins.case import Arguments, Array, Case
 from plainnet.kernels import activations, adam, cross_entropy, dense_stack
 from plainnet.kernels.pieces import piece_size
@@ -212,4 +212,4 @@ CASES += [
     of_dense_steps([5, 9, 2], 7, 30, numbers=True),
 ]
 
-CASES += norms.CASES + images.CASES
+CASES += norms.CASES + images.CASES + sequences.CASES

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from plainnet.kernels.arrays import Array
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.gated import by_gate, sigmoid_of_gates
 
 Reset = Literal["after", "before"]
@@ -118,6 +119,7 @@ def gru_cell_backward(
     np.copyto(dZ, slopes)
 
 
+@twin
 def gru(
     Z: Array,  # (time, m, 3 units)
     U: Array,  # (3 units, units)
@@ -137,6 +139,7 @@ def gru(
     return H
 
 
+@twin
 def gru_backward(
     dY: Array | None,  # (time, m, units), what comes to each state from outside
     H: Array,  # (time + 1, m, units)

@@ -20,6 +20,7 @@ multiply, are E (1 - (i, f, o)); those of g and tanh c', which stand two apart, 
 import numpy as np
 
 from plainnet.kernels.arrays import Array
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.gated import by_gate, sigmoid_of_gates
 
 
@@ -91,6 +92,7 @@ def lstm_cell_backward(
         np.copyto(dH, kept, where=padded)
 
 
+@twin
 def lstm(
     Z: Array,  # (time, m, 4 units)
     U: Array,  # (4 units, units)
@@ -108,6 +110,7 @@ def lstm(
     return H
 
 
+@twin
 def lstm_backward(
     dY: Array | None,  # (time, m, units), what comes to each state from outside
     U: Array,  # (4 units, units)

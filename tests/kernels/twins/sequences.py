@@ -1,0 +1,123 @@
+"""Cases for the kernels that go through sequences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kernels.twins.case import Arguments, Array, Case
+from plainnet.kernels.gru import gru, gru_backward
+from plainnet.kernels.lstm import lstm, lstm_backward
+
+# --- recurrence: steps, examples and units ---------------------------------------------------------
+
+RECURRENT = ((1, 1, 3), (3, 2, 10), (2, 9, 17), (4, 70, 33), (9, 16, 64))
+
+
+def steps_of(rng: np.random.Generator, size: tuple[int, int, int], gates: int) -> Arguments:
+    """What all recurrent kernels take."""
+    time, m, units = size
+    return {
+        "Z": 2 * rng.standard_normal((time, m, gates * units)),
+        "U": rng.standard_normal((units, gates * units)).T / np.sqrt(units),
+        "H": rng.uniform(-1, 1, (time + 1, m, units)),
+        "dY": rng.standard_normal((m, time, units)).swapaxes(0, 1),
+    }
+
+
+def padding(rng: np.random.Generator, size: tuple[int, int, int], padded: bool) -> Array | None:
+    if not padded:
+        return None
+    steps = rng.random((*size[:2], 1)) < 0.4
+    steps[0, 0] = False
+    return steps
+
+
+def of_lstm(size: tuple[int, int, int], padded: bool) -> list[Case]:
+    time, m, units = size
+
+    def forward(rng: np.random.Generator) -> Arguments:
+        given, S = steps_of(rng, size, 4), np.zeros((time + 1, 6, m, units))
+        S[0, 4] = rng.standard_normal((m, units))
+        return {
+            "Z": given["Z"],
+            "U": given["U"],
+            "padded": padding(rng, size, padded),
+            "H": given["H"],
+            "S": S,
+            "E": np.zeros((time, 3, m, units)),
+        }
+
+    def backward(rng: np.random.Generator) -> Arguments:
+        made, given = forward(rng), steps_of(rng, size, 4)
+        lstm(*made.values())
+        return {
+            "dY": None if units == 17 else given["dY"],
+            "U": made["U"],
+            "padded": made["padded"],
+            "S": made["S"],
+            "E": made["E"],
+            "dZ": np.zeros((time, m, 4 * units)),
+            "dc": rng.standard_normal((m, units)),
+            "dh": rng.standard_normal((m, units)),
+            "slopes": np.zeros((5, m, units)),
+            "part": np.zeros((m, units)),
+            "kept": np.zeros((m, units)),
+        }
+
+    note = f"of {size}{', padded' * padded}"
+    return [
+        Case(lstm, forward, "H S E", note=note, ulps=32),
+        Case(lstm_backward, backward, "dZ dc dh", note=note, ulps=48),
+    ]
+
+
+def of_gru(size: tuple[int, int, int], padded: bool, after: bool) -> list[Case]:
+    time, m, units = size
+
+    def forward(rng: np.random.Generator) -> Arguments:
+        given = steps_of(rng, size, 3)
+        return {
+            "Z": given["Z"],
+            "U": given["U"],
+            "b_reset": rng.standard_normal(units) if after else None,
+            "padded": padding(rng, size, padded),
+            "H": given["H"],
+            "S": np.zeros((time, 3, m, units)),
+            "V": np.zeros((time, m, units)),
+            "Q": np.zeros((3, m, units)),
+        }
+
+    def backward(rng: np.random.Generator) -> Arguments:
+        made, given = forward(rng), steps_of(rng, size, 3)
+        gru(*made.values())
+        return {
+            "dY": None if units == 17 else given["dY"],
+            "H": made["H"],
+            "U": made["U"],
+            "reset": "after" if after else "before",
+            "padded": made["padded"],
+            "S": made["S"],
+            "V": made["V"],
+            "dZ": np.zeros((time, m, 3 * units)),
+            "dQ": np.zeros((time, m, (3 if after else 2) * units)),
+            "dh": rng.standard_normal((m, units)),
+            "slopes": np.zeros((3, m, units)),
+            "dV": np.zeros((m, units)),
+            "kept": np.zeros((m, units)),
+            "change": np.zeros((m, units)),
+        }
+
+    note = f"of {size}{', padded' * padded}{', before' * (not after)}"
+    return [
+        Case(gru, forward, "H S V", note=note, ulps=32),
+        Case(gru_backward, backward, "dZ dQ dh", note=note, ulps=48),
+    ]
+
+
+CASES = [
+    case
+    for size in RECURRENT
+    for padded in (False, True)
+    for made in (of_lstm(size, padded), of_gru(size, padded, True), of_gru(size, padded, False))
+    for case in made
+]
