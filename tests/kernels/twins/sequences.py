@@ -8,7 +8,7 @@ from kernels.twins.case import Arguments, Array, Case
 from plainnet.kernels.gru import gru, gru_backward
 from plainnet.kernels.lstm import lstm, lstm_backward
 
-# --- recurrence: steps, examples and units ---------------------------------------------------------
+# --- recurrence: steps, examples and units --------------------------------------------------------
 
 RECURRENT = ((1, 1, 3), (3, 2, 10), (2, 9, 17), (4, 70, 33), (9, 16, 64))
 
