@@ -11,6 +11,7 @@
 
 #include "activations.c"
 #include "adam.c"
+#include "attention.c"
 #include "batch_norm.c"
 #include "cross_entropy.c"
 #include "dense_stack.c"
@@ -27,7 +28,7 @@
 #define TABLE(instructions) JOINED(kernels_, instructions)
 
 const kernel *const TABLE(INSTRUCTIONS)[] = {
-    ACTIVATIONS, ADAM, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, CORRELATION, GROUP_NORM,
-    GRU, LAYER_NORM, LSTM, POOLING, SOFTMAX,
+    ACTIVATIONS, ADAM, ATTENTION, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, CORRELATION,
+    GROUP_NORM, GRU, LAYER_NORM, LSTM, POOLING, SOFTMAX,
     0,
 };

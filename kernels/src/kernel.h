@@ -24,8 +24,9 @@
    those up in order. So the result has the same bits for any number of threads.
 
    `fits` of a KERNEL_WHERE looks at the lengths before anything runs. It returns 0 where the call is
-   left to NumPy. It may give further letters a length, lower the number of parts, and ask for
-   `common_size` floats, zeros at first, that all stages and parts share. */
+   left to NumPy. It may give further letters a length, lower the number of parts, and ask for memory:
+   `common_size` floats that all stages and parts share, and `scratch_size` for each range of units,
+   which a stage without SUMS gets as `sums`. */
 
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -52,8 +53,8 @@ typedef struct {
     float *sums; /* of part 0; the others follow */
     long sums_size;
     const long *window; /* the numbers of a Window among the arguments */
-    float *common;
-    long common_size;
+    float *common, *scratch;
+    long common_size, scratch_size;
 } shapes;
 
 typedef void (*stage_function)(const value *arguments, const shapes *, long first, long last,

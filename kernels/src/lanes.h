@@ -113,6 +113,37 @@ ALWAYS_INLINE flags above_or_nan(lanes a, lanes b) { return (a > b) | (a != a); 
 /* As NumPy's maximum: NaN where either is. */
 ALWAYS_INLINE lanes larger(lanes a, lanes b) { return chosen(above_or_nan(a, b), a, b); }
 
+/* Likewise, but where x is NaN, y. */
+ALWAYS_INLINE lanes larger_number(lanes x, lanes y)
+{
+#if LANES == 16
+    return _mm512_max_ps(x, y);
+#elif LANES == 8
+    return _mm256_max_ps(x, y);
+#else
+    float of_x[LANES], of_y[LANES];
+    memcpy(of_x, &x, sizeof x);
+    memcpy(of_y, &y, sizeof y);
+    for (int i = 0; i < LANES; i++)
+        of_y[i] = of_x[i] > of_y[i] ? of_x[i] : of_y[i];
+    memcpy(&y, of_y, sizeof y);
+    return y;
+#endif
+}
+
+static inline float largest_of_lanes(lanes x)
+{
+#if LANES == 16
+    return _mm512_reduce_max_ps(x);
+#else
+    float each[LANES];
+    memcpy(each, &x, sizeof x);
+    for (int i = 1; i < LANES; i++)
+        each[0] = each[i] > each[0] ? each[i] : each[0];
+    return each[0];
+#endif
+}
+
 /* In halves, so that the order is fixed. */
 static inline float sum_of_lanes(lanes x)
 {
@@ -126,6 +157,31 @@ static inline float sum_of_lanes(lanes x)
         UNROLLED for (int i = 0; i < n; i++)
             part[i] += part[i + n];
     return (part[0][0] + part[0][2]) + (part[0][1] + part[0][3]);
+#endif
+}
+
+/* Four by four numbers turned around: what is a row becomes a column. */
+static inline void turn_four(const float *from, long step, float *to, long to_step)
+{
+#if defined(__GNUC__)
+    typedef float four __attribute__((vector_size(16)));
+    four row[4], pairs[4];
+    UNROLLED for (int i = 0; i < 4; i++)
+        memcpy(&row[i], from + i * step, sizeof row[i]);
+    pairs[0] = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
+    pairs[1] = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
+    pairs[2] = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+    pairs[3] = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+    row[0] = __builtin_shufflevector(pairs[0], pairs[2], 0, 1, 4, 5);
+    row[1] = __builtin_shufflevector(pairs[0], pairs[2], 2, 3, 6, 7);
+    row[2] = __builtin_shufflevector(pairs[1], pairs[3], 0, 1, 4, 5);
+    row[3] = __builtin_shufflevector(pairs[1], pairs[3], 2, 3, 6, 7);
+    UNROLLED for (int i = 0; i < 4; i++)
+        memcpy(to + i * to_step, &row[i], sizeof row[i]);
+#else
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++)
+            to[j * to_step + i] = from[i * step + j];
 #endif
 }
 

@@ -172,12 +172,14 @@ static void run_parts(job *work, long first, long last)
     const shapes *shapes = &work->shapes;
     const stage *stage = &work->kernel->stages[work->stage];
     long units = stage->axis ? shapes->dims[stage->axis - 'a'] : 1;
-    long step = shapes->sums ? 1 : last - first; /* parts that share nothing but the call are one */
+    long step = shapes->sums ? 1 : last - first; /* parts without sums are one range of units */
     for (long part = first; part < last; part += step) {
-        float *sums = shapes->sums ? shapes->sums + part * shapes->sums_size : NULL;
+        float *memory = shapes->sums      ? shapes->sums + part * shapes->sums_size
+                        : shapes->scratch ? shapes->scratch + part * shapes->scratch_size
+                                          : NULL;
         long begin = units * part / shapes->parts, end = units * (part + step) / shapes->parts;
         if (begin < end)
-            stage->run(work->values, shapes, begin, end, sums);
+            stage->run(work->values, shapes, begin, end, memory);
     }
 }
 
@@ -247,30 +249,30 @@ static long most_units(const job *work)
     return most;
 }
 
-/* The memory for sums and what is common, in one piece. The parts are so many that their sums are a
-   small share of the work, or, where threads may divide it, of the memory. */
-static int allocate(job *work, long numbers, float **memory)
+/* The memory that the stages share, and that of each part. The parts are so many that their sums are
+   a small share of the work, or, where threads may divide it, of the memory. */
+static int allocate(job *work, long numbers)
 {
     const kernel *kernel = work->kernel;
     shapes *shapes = &work->shapes;
-    const long common = (shapes->common_size + 15) / 16 * 16;
     shapes->parts = at_most(shapes->parts, most_units(work));
     if (kernel->sums) {
         const long size = (kernel->sums(shapes) + 15) / 16 * 16;
         const long worth = numbers < WORTH_SHARING ? numbers / (4 * size) : MOST_SUMS / size;
         shapes->parts = at_most(shapes->parts, worth + 1);
         shapes->sums_size = size;
+        shapes->sums = calloc(shapes->parts * size, sizeof(float));
     }
-    const size_t size = common + shapes->parts * shapes->sums_size;
-    if (size == 0)
-        return 1;
-    *memory = calloc(size, sizeof(float));
-    if (!*memory) {
+    if (shapes->common_size)
+        shapes->common = malloc(shapes->common_size * sizeof(float));
+    shapes->scratch_size = (shapes->scratch_size + 15) / 16 * 16;
+    if (shapes->scratch_size)
+        shapes->scratch = malloc(shapes->parts * shapes->scratch_size * sizeof(float));
+    if ((kernel->sums && !shapes->sums) || (shapes->common_size && !shapes->common)
+        || (shapes->scratch_size && !shapes->scratch)) {
         PyErr_NoMemory();
         return 0;
     }
-    shapes->common = *memory;
-    shapes->sums = kernel->sums ? *memory + common : NULL;
     return 1;
 }
 
@@ -318,12 +320,13 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
     const long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);
     work.shapes.parts = at_most(parts, MOST_PARTS);
     if (fit && (!kernel->fits || kernel->fits(&work.shapes, work.values))) {
-        float *memory = NULL;
-        if (allocate(&work, numbers, &memory) && run(&work, numbers) == 0) {
+        if (allocate(&work, numbers) && run(&work, numbers) == 0) {
             result = function->returned < 0 ? Py_None : arguments[function->returned];
             Py_INCREF(result);
         }
-        free(memory);
+        free(work.shapes.sums);
+        free(work.shapes.common);
+        free(work.shapes.scratch);
     } else {
         result = Py_NewRef(Py_NotImplemented);
     }

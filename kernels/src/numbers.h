@@ -8,6 +8,7 @@
 #ifndef NUMBERS_H
 #define NUMBERS_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

@@ -78,7 +78,7 @@ static void product(long m, long n, long depth, const float *a, long a_row, long
 
 /* B, (depth, n), is packed as panels of PANEL columns, one behind the other: that pays where B is
    large and multiplied several times. b_row and b_step are the distances from row to row and along
-   a row. What the last panel has behind B's last column stays as it is. */
+   a row. */
 static inline long packed_size(long depth, long n)
 {
     return (n + PANEL - 1) / PANEL * PANEL * depth;
@@ -89,9 +89,9 @@ static void pack(long depth, long n, const float *b, long b_row, long b_step, fl
     for (long j = 0; j < n; j += PANEL, to += depth * PANEL) {
         const long width = n - j < PANEL ? n - j : PANEL;
         for (long some = 0; some < depth; some += 16) /* a line of the cache, if b_row is 1 */
-            for (long i = 0; i < width; i++)
+            for (long i = 0; i < PANEL; i++)
                 for (long k = some; k < depth && k < some + 16; k++)
-                    to[k * PANEL + i] = b[k * b_row + (j + i) * b_step];
+                    to[k * PANEL + i] = i < width ? b[k * b_row + (j + i) * b_step] : 0;
     }
 }
 

@@ -131,3 +131,30 @@ def test_use_and_info():
     assert kernels.info().kind == "numpy"
     with pytest.raises(SettingError, match="'numpy' or 'c'; got 'fortran'"):
         kernels.use("fortran")
+
+
+def test_queries_keys_and_values_may_lie_beside_each_other(rng):
+    """As in the product that makes them, (m, T, heads + 2 groups, d), and their gradients too."""
+    twins = plainnet_kernels.kernels
+    m, T, heads, groups, d = 2, 20, 4, 2, 8
+    scratch = np.zeros(1, np.float32)
+
+    def results(split) -> list[np.ndarray]:
+        Q, K, V = split(Z)
+        O, P = np.zeros((m, T, heads, d), np.float32), np.zeros((m, heads, T, T), np.float32)
+        Q = np.ascontiguousarray(Q)
+        assert twins["attend"](Q, K, V, None, True, 0.0, None, O, P, None, scratch) is O
+        gradients = split(np.zeros_like(Z))
+        arguments = O, Q, K, V, None, True, 0.0, O, P, None, *gradients, scratch
+        assert twins["attend_backward"](*arguments) is None
+        return [O, *gradients]
+
+    Z = rng.standard_normal((m, T, heads + 2 * groups, d)).astype(np.float32)
+    views = results(lambda Z: np.split(Z, (heads, heads + groups), axis=2))
+    copies = results(lambda Z: [x.copy() for x in np.split(Z, (heads, heads + groups), axis=2)])
+    for view, copied in zip(views, copies, strict=True):
+        np.testing.assert_array_equal(view, copied)
+    Q, K, V = np.split(Z, (heads, heads + groups), axis=2)
+    O = np.zeros((m, T, heads, d), np.float32)
+    declined = twins["attend"](Q, K, V, None, True, 0.0, None, O, None, None, scratch)
+    assert declined is NotImplemented  # queries are contiguous

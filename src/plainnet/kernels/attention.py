@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from plainnet.kernels.arrays import Array, Shape, aligned, ones, shaped
+from plainnet.kernels.compiled import twin
 from plainnet.kernels.dropout import dropout, dropout_backward
 
 QUERIES_AT_ONCE = 64
@@ -36,6 +37,7 @@ def attend_size(Q: Shape, K: Shape, keeps: bool, drops: bool) -> int:
     return _size(_scratch(Q, K, keeps, drops))
 
 
+@twin
 def attend(
     Q: Array,  # (m, T, heads, d), times 1 / sqrt(d)
     K: Array,  # (m, S, groups, d)
@@ -75,6 +77,7 @@ def attend_backward_size(Q: Shape, K: Shape, keeps: bool, drops: bool) -> int:
     return _size(_scratch(Q, K, keeps, drops, back=True))
 
 
+@twin
 def attend_backward(
     dO: Array,  # (m, T, heads, d)
     Q: Array,  # (m, T, heads, d), times 1 / sqrt(d)

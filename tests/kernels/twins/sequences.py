@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels.twins.case import Arguments, Array, Case
+from plainnet.kernels.attention import attend, attend_backward, attend_backward_size, attend_size
 from plainnet.kernels.gru import gru, gru_backward
 from plainnet.kernels.lstm import lstm, lstm_backward
 
@@ -114,6 +115,64 @@ def of_gru(size: tuple[int, int, int], padded: bool, after: bool) -> list[Case]:
     ]
 
 
+# --- attention: examples, queries, keys, heads, groups and numbers in a head ----------------------
+
+
+def of_attention(
+    sizes: tuple[int, ...], causal: bool, masked: bool, keeps: bool = True
+) -> list[Case]:
+    m, T, S, heads, groups, d = sizes
+    queries, keys, weights = (m, T, heads, d), (m, S, groups, d), (m, heads, T, S)
+
+    def forward(rng: np.random.Generator) -> Arguments:
+        mask = rng.random((m, S)) < 0.7
+        mask[-1] = False
+        return {
+            "Q": rng.standard_normal(queries) / np.sqrt(d),
+            "K": rng.standard_normal(keys),
+            "V": rng.standard_normal(keys),
+            "mask": mask if masked else None,
+            "causal": causal,
+            "rate": 0.1,
+            "rng": None,
+            "O": np.zeros(queries),
+            "P": np.zeros(weights) if keeps else None,
+            "M": None,
+            "work": np.zeros(attend_size(queries, keys, keeps, False)),
+        }
+
+    def backward(rng: np.random.Generator) -> Arguments:
+        made = forward(rng)
+        attend(*made.values())
+        given = {name: made[name] for name in "Q K V mask causal rate".split()}
+        return {
+            "dO": rng.standard_normal(queries),
+            **given,
+            "O": made["O"],
+            "P": made["P"],
+            "M": None,
+            "dQ": np.zeros(queries),
+            "dK": np.zeros(keys),
+            "dV": np.zeros(keys),
+            "work": np.zeros(attend_backward_size(queries, keys, True, False)),
+        }
+
+    note = f"of {sizes}{', causal' * causal}{', masked' * masked}{', P not kept' * (not keeps)}"
+    cases = [Case(attend, forward, "O P" if keeps else "O", note=note, ulps=48)]
+    return [*cases, Case(attend_backward, backward, "dQ dK dV", note=note, ulps=96)][: 1 + keeps]
+
+
+ATTENTION = [
+    ((1, 1, 3, 1, 1, 1), True, False),
+    ((2, 5, 7, 2, 1, 3), False, True),
+    ((2, 17, 33, 4, 2, 10), True, True),
+    ((2, 70, 70, 2, 2, 17), True, False),
+    ((1, 130, 90, 3, 1, 33), False, False),
+    ((2, 40, 150, 4, 4, 16), True, False),
+    ((2, 100, 100, 2, 2, 32), True, True, False),
+]
+
+
 CASES = [
     case
     for size in RECURRENT
@@ -121,3 +180,4 @@ CASES = [
     for made in (of_lstm(size, padded), of_gru(size, padded, True), of_gru(size, padded, False))
     for case in made
 ]
+CASES += [case for sizes in ATTENTION for case in of_attention(*sizes)]
