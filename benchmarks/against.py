@@ -1,4 +1,4 @@
-"""This checkout beside an earlier commit, for every row of training_step.py and layers.py.
+"""This checkout beside an earlier commit, for every training step and layer of `make benchmark`.
 
     python benchmarks/against.py COMMIT [NAME ...] [--rounds 9] [--pairs 5]
 
@@ -8,7 +8,7 @@ gives the median of new time / old time over the rounds of all pairs, and an int
 true median in 95 of 100 cases. Rows whose interval lies wholly above +3% are marked: they have
 become slower. NAMEs choose the rows that contain one of them.
 
-Needs git and what training_step.py and layers.py need. For one thread set OPENBLAS_NUM_THREADS=1.
+Needs git and PyTorch. For one thread set OPENBLAS_NUM_THREADS=1.
 """
 
 import argparse
@@ -32,26 +32,15 @@ SLOWER = 1.03
 
 def cases() -> dict[str, Callable[[], Callable[[], object]]]:
     """What is measured: by its name, a function that makes the call to repeat."""
-    import numpy as np
-    import training_step
-
-    import layers
-
-    def epochs(row: training_step.Row) -> Callable[[], object]:
-        rng = np.random.default_rng(0)
-        X = rng.standard_normal((row.batch_size * row.steps, row.sizes[0]), dtype=np.float32)
-        return training_step.plainnet_epochs(row, X, rng.integers(0, row.sizes[-1], len(X)))
+    from parts import layers, training
 
     found: dict[str, Callable[[], Callable[[], object]]] = {
-        f"train {row}": lambda row=row: epochs(row) for row in training_step.ROWS
+        f"train {row}": lambda row=row: training.plainnet_epochs(row, *row.data())
+        for row in training.ROWS
     }
-    for kind in layers.KINDS:
-        for shape in kind.shapes:
-            name = f"{kind.name}, {' x '.join(map(str, shape))}"
-            for which, way in enumerate(("forward", "step")):
-                found[f"{name}, {way}"] = lambda kind=kind, shape=shape, which=which: (
-                    layers.plainnet_calls(kind, shape)[which]
-                )
+    for case in layers.cases():
+        for way in case.ways:
+            found[f"{case.name}, {case.size}, {way}"] = lambda case=case, way=way: case.ours()[way]
     return found
 
 
