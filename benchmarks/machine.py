@@ -70,8 +70,9 @@ def _cpuinfo() -> str:
 
 
 def load() -> str:
+    """How many processes wanted to run, over the last minute."""
     try:
-        return ", ".join(f"{value:.2f}" for value in os.getloadavg())
+        return f"{os.getloadavg()[0]:.1f}"
     except (AttributeError, OSError):
         return "unknown"
 

@@ -21,11 +21,11 @@ UNITS = ((1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
 def rounded(value: float) -> str:
-    """To three digits: 1,230, 12.3, 0.123."""
+    """To three digits, and no more than three behind the point: 1,230, 12.3, 0.12, 0.012."""
     if abs(value) >= 100:
         digits = len(str(int(abs(value)))) - 3
         return f"{round(value, -digits):,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    return f"{value:.{1 if abs(value) >= 10 else 2 if abs(value) >= 0.1 else 3}f}"
 
 
 def with_unit(seconds: float) -> str:
@@ -85,7 +85,7 @@ def part(measured: dict[str, Any], title: bool = True) -> Iterator[str]:
         yield ""
         yield measured["about"]
         yield ""
-    yield f"{THREADS[measured['threads']]}:"
+    yield f"{THREADS[measured['threads']]} (load average at the end {measured['load']}):"
     yield ""
     yield from table(measured["table"])
 

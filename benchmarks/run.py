@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,11 @@ from timing import ONE_THREAD, table
 
 # What decides on threads from outside; a process that shall use all cores must not inherit it.
 THREAD_VARIABLES = (*ONE_THREAD, "GOTO_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-PEERS = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+PEERS = {
+    "KERAS_BACKEND": "jax",
+    "JAX_PLATFORMS": "cpu",
+    "PYTHONWARNINGS": "ignore",  # of scikit-learn: too few iterations
+}
 
 
 def environment(threads: str) -> dict[str, str]:
@@ -52,7 +55,6 @@ def measured(part: str, threads: str, rounds: int) -> dict[str, Any] | None:
 
 
 def work(part: str, path: Path, rounds: int) -> None:
-    warnings.simplefilter("ignore")  # of peers: too few iterations, a missing graphics card
     try:
         found = importlib.import_module(f"parts.{part}").measure(rounds)
     except ModuleNotFoundError as error:  # of the one peer beside which the whole part stands

@@ -25,10 +25,10 @@ REST = 0.05
 def in_turns(contenders: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, list[float]]:
     """Seconds per call, a number for each round.
 
-    In a round, each is called as often as fills about `seconds`. The call that finds out how often
-    that is warms it up. Every other round goes through them backwards.
+    In a round, each is called as often as fills about `seconds`: once, if that is 0. What finds out
+    how often that is warms it up. Every other round goes through them backwards.
     """
-    calls = {name: max(1, round(seconds / _once(call))) for name, call in contenders.items()}
+    calls = {name: _times(call, seconds) for name, call in contenders.items()}
     spent: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders.items())
     for _ in range(rounds):
@@ -42,11 +42,13 @@ def in_turns(contenders: Mapping[str, Call], rounds: int, seconds: float) -> dic
     return spent
 
 
-def _once(call: Call) -> float:
+def _times(call: Call, seconds: float) -> int:
     call()  # allocates what later calls use again
+    if not seconds:
+        return 1
     start = time.perf_counter()
     call()
-    return time.perf_counter() - start
+    return max(1, round(seconds / (time.perf_counter() - start)))
 
 
 def _rest() -> None:

@@ -48,25 +48,27 @@ PARTS = {
     ),
     "latency": Part(
         "One row",
-        "Predicting a single row, network in memory, and how many times as fast as each other "
-        "library plainnet is.",
+        "The probabilities of the classes for a single row, as a NumPy array, from a network in "
+        "memory; and how many times as fast as each other library plainnet is.",
         ("all",),
     ),
     "imports": Part(
         "Imports",
-        "A fresh Python that imports the package and ends: time, and peak memory.",
+        "A fresh Python that imports the package and ends: time, and peak memory. plainnet imports "
+        "its parts when they are first used; training needs most of them.",
         ("all",),
     ),
     "memory": Part(
         "Memory of a step",
-        "The most that a fresh process holds in two training steps beyond what it held before it "
-        "made the network and its data.",
+        "The most that a process holds in two training steps beyond what it held before it made "
+        "the network and its data, but after it trained a small network.",
         ("one",),
     ),
-    "tabular": Part(
+    "fit": Part(
         "Fitting a table",
-        "The estimators for tables at their defaults on 1,000 rows of 10 numbers; the MLP stands "
-        "behind StandardScaler. In brackets: how many times as fast plainnet is.",
+        "Estimators at their defaults on 1,000 rows of 10 numbers: time to fit, to predict one row "
+        "and to predict 10,000, each with how many times as fast as that model plainnet is; and "
+        "the memory that a fit of 1,000 x 1,000 adds. The MLP stands behind StandardScaler.",
         ("one",),
     ),
     "ppo": Part(
