@@ -9,14 +9,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from timing import ONE_THREAD
+
 VERSIONS = ("plainnet", "plainnet-kernels", "numpy", "scikit-learn", "torch", "jax", "keras")
-THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "PLAINNET_THREADS",
-    "PLAINNET_KERNELS",
-)
+BUSY = 0.3
+"""Processes that want to run, for each core."""
 SETS = (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("avx", "AVX"), ("asimd", "NEON"))
 """Flags of Linux's /proc/cpuinfo for the widest vectors, the widest first."""
 
@@ -28,7 +25,7 @@ def described() -> list[list[str]]:
         ["Processor", f"{processor()}, {instructions()}, {cores} of {os.cpu_count()} cores"],
         ["System", f"{platform.system()} {platform.release()}, {platform.machine()}"],
         ["Load average at the start", load()],
-        ["Threads", threads()],
+        ["Threads", f"one by {', '.join(ONE_THREAD)} = 1; or as many as each library takes"],
         ["Versions", f"Python {platform.python_version()}, {', '.join(versions())}"],
         ["BLAS", blas()],
         ["Kernels of plainnet", kernels()],
@@ -36,13 +33,18 @@ def described() -> list[list[str]]:
 
 
 def warnings() -> list[str]:
-    core = os.environ.get("OPENBLAS_CORETYPE")
-    if not core:
-        return []
-    return [
-        f"OPENBLAS_CORETYPE={core} chooses the kernels of OpenBLAS, which slows down NumPy where "
-        "the processor has better ones. `env -u OPENBLAS_CORETYPE` measures without it."
-    ]
+    found = []
+    if core := os.environ.get("OPENBLAS_CORETYPE"):
+        found.append(
+            f"OPENBLAS_CORETYPE={core} chooses the kernels of OpenBLAS, which slows down NumPy "
+            "where the processor has better ones. `env -u OPENBLAS_CORETYPE` measures without it."
+        )
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
+        found.append(
+            "The machine is busy with other work, which the ratios of one thread can stand, and "
+            "those of all cores cannot."
+        )
+    return found
 
 
 def processor() -> str:
@@ -75,11 +77,6 @@ def load() -> str:
         return f"{os.getloadavg()[0]:.1f}"
     except (AttributeError, OSError):
         return "unknown"
-
-
-def threads() -> str:
-    given = [f"{name}={os.environ[name]}" for name in THREADS if name in os.environ]
-    return ", ".join(given) or "the default of each library"
 
 
 def versions() -> list[str]:

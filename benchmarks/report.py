@@ -1,13 +1,13 @@
 """The tables of a measurement as Markdown, and the part of docs/benchmarks.md that is made of them.
 
-    python benchmarks/report.py                # benchmarks/speed.json into docs/benchmarks.md
-    python benchmarks/report.py mine.json      # prints the tables of another file
-
-`make benchmark` writes such files: `make benchmark JSON=mine.json`.
+make benchmark ROUNDS=15 JSON=benchmarks/speed.json     # measures
+python benchmarks/report.py                             # writes that into docs/benchmarks.md
+python benchmarks/report.py mine.json                   # prints the tables of another file
 """
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,13 @@ def cell(value: Any) -> str:
     return rounded(number)
 
 
+def filled(text: str, indent: str = "") -> str:
+    """In lines of at most 100 characters."""
+    return textwrap.fill(
+        text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def table(measured: dict[str, Any]) -> Iterator[str]:
     if measured["rows"]:
         yield "| " + " | ".join(measured["columns"]) + " |"
@@ -64,26 +71,25 @@ def table(measured: dict[str, Any]) -> Iterator[str]:
         if measured["left_out"]:
             yield ""
     if measured["left_out"]:
-        yield f"Left out: {'; '.join(measured['left_out'])}."
+        yield filled(f"Left out: {'; '.join(measured['left_out'])}.")
 
 
 def head(results: dict[str, Any]) -> Iterator[str]:
     """What the measurement depends on."""
     rounds = results["rounds"]
-    yield f"Measured on {results['date']} in {rounds} rounds."
+    yield f"Measured on {results['date']} in {rounds} round{'s' if rounds > 1 else ''}:"
     yield ""
-    for name, value in results["machine"]:
-        yield f"- {name}: {value}"
-    for warning in results["warnings"]:
-        yield f"- **Warning**: {warning}"
+    warnings = [["**Warning**", warning] for warning in results["warnings"]]
+    for name, value in [*results["machine"], *warnings]:
+        yield filled(f"- {name}: {value}", indent="  ")
 
 
 def part(measured: dict[str, Any], title: bool = True) -> Iterator[str]:
     """One part, under one setting of the threads."""
     if title:
-        yield f"## {measured['title']}"
+        yield f"### {measured['title']}"
         yield ""
-        yield measured["about"]
+        yield filled(measured["about"])
         yield ""
     yield f"{THREADS[measured['threads']]} (load average at the end {measured['load']}):"
     yield ""

@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ import report
 from parts import PARTS
 from timing import ONE_THREAD, table
 
-# What decides on threads from outside; a process that shall use all cores must not inherit it.
-THREAD_VARIABLES = (*ONE_THREAD, "GOTO_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 PEERS = {
     "KERAS_BACKEND": "jax",
     "JAX_PLATFORMS": "cpu",
@@ -35,13 +32,11 @@ PEERS = {
 
 
 def environment(threads: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in THREAD_VARIABLES}
-    return {**kept, **PEERS, **(ONE_THREAD if threads == "one" else {})}
+    return {**os.environ, **PEERS, **(ONE_THREAD if threads == "one" else {})}
 
 
 def measured(part: str, threads: str, rounds: int) -> dict[str, Any] | None:
     """The table of a part from a process of its own, or None where that fails."""
-    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.json"
         command = [sys.executable, __file__, "--work", part, str(path), "--rounds", str(rounds)]
@@ -50,8 +45,7 @@ def measured(part: str, threads: str, rounds: int) -> dict[str, Any] | None:
             return None
         result = json.loads(path.read_text(encoding="utf-8"))
     about = {"part": part, "title": PARTS[part].title, "about": PARTS[part].about}
-    took = round(time.perf_counter() - start)
-    return {**about, "threads": threads, "table": result, "load": machine.load(), "took": took}
+    return {**about, "threads": threads, "load": machine.load(), "table": result}
 
 
 def work(part: str, path: Path, rounds: int) -> None:
@@ -61,7 +55,23 @@ def work(part: str, path: Path, rounds: int) -> None:
         if error.name is None or error.name.startswith(("plainnet", "parts")):
             raise
         found = table([], [], [f"all of it ({error.name} is not installed)"])
-    path.write_text(json.dumps(found), encoding="utf-8")
+    path.write_text(json.dumps(short(found)), encoding="utf-8")
+
+
+def short(value: Any) -> Any:
+    """The same with four digits of every number, which is more than a measurement has."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {name: short(each) for name, each in value.items()}
+    return [short(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def text_of(results: dict[str, Any]) -> str:
+    """As JSON, a line a part."""
+    parts = ",\n".join(json.dumps(part, ensure_ascii=False) for part in results["parts"])
+    head = json.dumps({**results, "parts": []}, ensure_ascii=False, indent=1)
+    return f"{head.removesuffix('[]' + chr(10) + '}')}[\n{parts}\n]}}\n"
 
 
 def headed(rounds: int) -> dict[str, Any]:
@@ -88,6 +98,8 @@ def main() -> None:
     for part in arguments.only:
         if part not in PARTS:
             parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
+    for name in ONE_THREAD:  # what is to use all cores must not inherit these
+        os.environ.pop(name, None)
     results = headed(arguments.rounds)
     print("\n".join(report.head(results)), flush=True)
     failed, before = [], ""
@@ -103,7 +115,7 @@ def main() -> None:
             print("", *report.part(found, title=part != before), sep="\n", flush=True)
             before = part
             if arguments.json:
-                arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+                arguments.json.write_text(text_of(results), encoding="utf-8")
     print(f"\nLoad average at the end: {machine.load()}")
     if failed:
         sys.exit(f"these parts failed, see above: {'; '.join(failed)}")

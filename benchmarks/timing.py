@@ -1,6 +1,5 @@
 """Contenders that take turns, so that a machine that slows down slows down all of them."""
 
-import importlib
 import os
 import platform
 import statistics
@@ -112,16 +111,6 @@ def made(
         except LeftOut as error:
             left_out.append(f"{name} ({error})")
     return those, left_out
-
-
-def available(*packages: str) -> bool:
-    """Whether all of these can be imported."""
-    try:
-        for package in packages:
-            importlib.import_module(package)
-    except ImportError:
-        return False
-    return True
 
 
 # --- for scripts that print a table of their own --------------------------------------------------

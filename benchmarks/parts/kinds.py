@@ -6,7 +6,7 @@ last here and first in PyTorch.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -69,13 +69,19 @@ class Turned(nn.Module):
         return self.convolution(X.mT).mT
 
 
+@cache
+def earlier_steps(T: int) -> torch.Tensor:
+    """The mask of causal attention, made once for each length."""
+    return nn.Transformer.generate_square_subsequent_mask(T)
+
+
 class CausalAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        mask = nn.Transformer.generate_square_subsequent_mask(X.shape[1])
+        mask = earlier_steps(X.shape[1])
         return self.attention(X, X, X, attn_mask=mask, is_causal=True, need_weights=False)[0]
 
 
@@ -87,8 +93,7 @@ class CausalBlock(nn.Module):
         )
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        mask = nn.Transformer.generate_square_subsequent_mask(X.shape[1])
-        return self.block(X, src_mask=mask, is_causal=True)
+        return self.block(X, src_mask=earlier_steps(X.shape[1]), is_causal=True)
 
 
 # --- what is measured -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ an embedding's gradient alone.
 """
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -78,16 +79,15 @@ def torch_calls(kind: Kind, shape: Shape) -> Calls:
     numbers = target((len(X), *output[2:], output[1]) if images else tuple(output))
     y = torch.from_numpy(numbers.transpose(0, 3, 1, 2).copy() if images else numbers)
     loss_of = functional.cross_entropy if kind.classes else functional.mse_loss
+    predicting = deepcopy(module).eval()
     optimizer = torch.optim.Adam(module.parameters()) if kind.classes else None
     X.requires_grad_(not kind.classes)
 
+    @torch.no_grad()
     def forward() -> None:
-        module.eval()
-        with torch.no_grad():
-            module(X)
+        predicting(X)
 
     def step() -> None:
-        module.train()
         module.zero_grad()
         X.grad = None
         output = module(X)
