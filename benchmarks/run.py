@@ -69,9 +69,14 @@ def short(value: Any) -> Any:
 
 def text_of(results: dict[str, Any]) -> str:
     """As JSON, a line a part."""
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
+        for name, value in results.items()
+        if name != "parts"
+    ]
     parts = ",\n".join(json.dumps(part, ensure_ascii=False) for part in results["parts"])
-    head = json.dumps({**results, "parts": []}, ensure_ascii=False, indent=1)
-    return f"{head.removesuffix('[]' + chr(10) + '}')}[\n{parts}\n]}}\n"
+    lines.append(f'"parts": [\n{parts}\n]')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def headed(rounds: int) -> dict[str, Any]:
