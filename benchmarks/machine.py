@@ -41,8 +41,8 @@ def warnings() -> list[str]:
         )
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
         found.append(
-            "The machine is busy with other work. Ratios of one thread withstand that; those of all "
-            "cores do not."
+            "The machine is busy with other work. Ratios of one thread withstand that; those of "
+            "all cores do not."
         )
     return found
 
