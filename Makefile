@@ -48,11 +48,13 @@ lint-workflows:
 docs: $(VENV)/plainnet-docs
 	$(BIN)/python -m sphinx -E -q -W --keep-going -c docs -d build/doctrees . build/site
 
-# Tables of ratios to other libraries: make benchmark ONLY="training layers" ROUNDS=15 JSON=mine.json
+# Tables of ratios to other libraries. Some parts only, with one thread, and more exactly:
+# make benchmark ONLY="training layers" THREADS=one ROUNDS=15 JSON=mine.json
 # Where OPENBLAS_CORETYPE is set, it holds NumPy to kernels of an older processor.
 benchmark: $(VENV)/plainnet-benchmarks
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) \
-		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON))
+		$(if $(THREADS),--threads $(THREADS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(JSON),--json $(JSON))
 
 # Wheel and sdist in dist/, which is there only if they were tried on the oldest and newest Python.
 release: $(VENV)/plainnet-release

@@ -103,6 +103,8 @@ def main() -> None:
     for part in arguments.only:
         if part not in PARTS:
             parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
+    if arguments.json and not arguments.json.parent.is_dir():
+        parser.error(f"there is no folder {arguments.json.parent}")
     for name in ONE_THREAD:  # what is to use all cores must not inherit these
         os.environ.pop(name, None)
     results = headed(arguments.rounds)

@@ -50,13 +50,13 @@ PARTS = {
         "One row",
         "The probabilities of the classes for a single row, as a NumPy array, from a network in "
         "memory; and how many times as fast as each other library plainnet is.",
-        ("all",),
+        ("one",),
     ),
     "imports": Part(
         "Imports",
         "A fresh Python that imports the package and ends: time, and peak memory. plainnet imports "
         "its parts when they are first used; training needs most of them.",
-        ("all",),
+        ("one",),
     ),
     "memory": Part(
         "Memory of a step",
