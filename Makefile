@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 # Two processes with one BLAS thread each: two with two would wait for each other.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
+# Says that the kernels in C are installed, as they are where there is a compiler for them.
+COMPILED := $(VENV)/compiled-kernels
+
 # What tests/site looks for barriers with.
 AXE := build/node_modules/axe-core/axe.min.js
 
@@ -16,12 +19,13 @@ demo: $(VENV)/plainnet-cli
 	$(BIN)/plainnet train digits
 
 test: $(VENV)/plainnet-dev
-	$(PYTEST)
+	PLAINNET_KERNELS=numpy $(PYTEST)
 
-# The whole suite with PyTorch; then on the lowest versions, each extra alone, the other Pythons.
-test-all: $(VENV)/plainnet-all-tests $(AXE)
-	$(PYTEST)
-	$(BIN)/python tests/versions.py
+# The whole suite with PyTorch and the kernels in C; then with NumPy's on the lowest versions, each
+# extra alone, the other Pythons.
+test-all: $(VENV)/plainnet-all-tests $(COMPILED) $(AXE)
+	PLAINNET_KERNELS=$$(test -e $(COMPILED) && echo c || echo numpy) $(PYTEST)
+	PLAINNET_KERNELS=numpy $(BIN)/python tests/versions.py
 
 # Runs every chapter, and writes back what no longer comes out: make guide CHAPTERS="02 07"
 guide: $(VENV)/plainnet-all-tests
@@ -68,6 +72,13 @@ $(AXE):
 	@if command -v npm >/dev/null; \
 	then npm install --silent --no-audit --no-fund --prefix build axe-core@4; \
 	else echo "the site is not tested with axe-core, since npm is missing"; fi
+
+HEADERS := 'import sysconfig; print(sysconfig.get_path("include"))'
+$(COMPILED): $(wildcard kernels/*.* kernels/*/*.*) | $(VENV)/plainnet-all-tests
+	@if command -v $(CC) >/dev/null && test -e "$$($(BIN)/python -c $(HEADERS))/Python.h"; \
+	then $(BIN)/python -m pip install --quiet ./kernels && touch $@; \
+	else echo "the kernels in C are not tested, since a C compiler or Python.h is missing"; \
+	test -z "$$PLAINNET_NO_SKIPS"; fi
 
 # A file per set of extras says that it is installed; pyproject.toml decides what is in it. An
 # environment without pip was left half made, as on a Debian without python3-venv.

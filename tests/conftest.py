@@ -55,8 +55,16 @@ def numpy_kernels():
     kernels.use(before)
 
 
-SECOND_TIER = ("torch", "nbclient", "ipykernel", "sphinx", "playwright", "jupyterlab")
-"""What only the extra `all-tests` brings. A test that needs it says so in its reason to skip."""
+SECOND_TIER = (
+    "torch",
+    "nbclient",
+    "ipykernel",
+    "sphinx",
+    "playwright",
+    "jupyterlab",
+    "plainnet_kernels",
+)
+"""What only `make test-all` brings. A test that needs it says so in its reason to skip."""
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):

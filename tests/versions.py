@@ -4,14 +4,16 @@
     python tests/versions.py lowest         the lowest version of each package, on the lowest Python
     python tests/versions.py alone          each extra by itself, at its lowest versions
     python tests/versions.py 3.12           the newest version of each package, on Python 3.12
+    python tests/versions.py compiled       kernels in C, built on the lowest Python, on the highest
 
 pyproject.toml says what is lowest, and in its classifiers which Pythons there are. Each environment
-is made anew, .venv-lowest and so on. A Python that is not at hand is left out with a message, or is
-an error where PLAINNET_NO_SKIPS is set.
+is made anew, .venv-lowest and so on. A stage whose Python or C compiler is not at hand is left out
+with a message, or is an error where PLAINNET_NO_SKIPS is set.
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LOWEST = PROJECT["requires-python"].removeprefix(">=")
 PYTHONS = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if ":: Python :: 3." in c]
 NOT_FOR_USERS = ("benchmarks", "docs", "dev", "release", "all-tests")
+PYTEST = [r for r in PROJECT["optional-dependencies"]["dev"] if r.startswith("pytest")]
+OF_COMPILED = ("tests/kernels/test_compiled.py", "tests/kernels/test_use.py")
 LOWEST_VERSIONS = ("--resolution", "lowest-direct")
 UV = [sys.executable, "-m", "uv", "--quiet"]
 ENVIRONMENT = {
@@ -37,18 +41,21 @@ def main() -> int:
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     others = [version for version in PYTHONS if version != running]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("stages", nargs="*", default=["lowest", "alone", *others])
+    parser.add_argument("stages", nargs="*", default=["lowest", "alone", *others, "compiled"])
     failed, missing = [], []
     for stage in parser.parse_args().stages:
-        python = find_python(LOWEST if stage in ("lowest", "alone") else stage)
+        python = find_python(LOWEST if stage in STAGES else stage)
         if python is None:
-            missing.append(stage)
+            missing.append(f"{stage}, whose Python is neither in PATH nor pyenv's")
+            continue
+        if stage == "compiled" and shutil.which(os.environ.get("CC", "cc")) is None:
+            missing.append(f"{stage}, since there is no C compiler")
             continue
         start = time.monotonic()
-        failed += {"lowest": lowest, "alone": alone}.get(stage, newest)(stage, python)
+        failed += STAGES.get(stage, newest)(stage, python)
         print(f"{stage}: {time.monotonic() - start:.0f} s", flush=True)
-    if missing:
-        print(f"left out, since neither PATH nor pyenv has their Python: {', '.join(missing)}")
+    for reason in missing:
+        print(f"left out: {reason}")
     if failed:
         print(f"failed: {', '.join(failed)}")
     return bool(failed or (missing and os.environ.get("PLAINNET_NO_SKIPS")))
@@ -77,6 +84,19 @@ def alone(stage: str, python: str) -> list[str]:
             print(done.stdout, done.stderr, sep="\n")
         print(f"{extra} alone: {'failed' if done.returncode else 'works'}", flush=True)
     return failed
+
+
+def compiled(stage: str, python: str) -> list[str]:
+    with tempfile.TemporaryDirectory() as made:
+        build = ["build", "--wheel", "--python", python, "--out-dir", made, ROOT / "kernels"]
+        subprocess.run([*UV, *build], env=ENVIRONMENT, check=True)
+        (wheel,) = Path(made).glob("*.whl")
+        highest = find_python(PYTHONS[-1]) or python
+        inside = make(folder(stage), highest, *this("numpy"), *PYTEST, wheel)
+    return suite(stage, inside, *OF_COMPILED, PLAINNET_KERNELS="c")
+
+
+STAGES = {"lowest": lowest, "alone": alone, "compiled": compiled}
 
 
 def find_python(version: str) -> str | None:
@@ -116,10 +136,11 @@ def make(place: Path, python: str, *wanted: str | Path) -> Path:
     return inside
 
 
-def suite(stage: str, python: Path) -> list[str]:
+def suite(stage: str, python: Path, *tests: str, **settings: str) -> list[str]:
     print(f"--- {stage} ---", flush=True)
-    command = [python, "-m", "pytest", "-n", "2"]
-    code = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=False).returncode
+    command = [python, "-m", "pytest", "-n", "2", *tests]
+    environment = {**ENVIRONMENT, **settings}
+    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     return [stage] if code else []
 
 

@@ -10,7 +10,7 @@ from kernels.twin_cases import CASES, Case
 from plainnet import kernels
 from plainnet.errors import SettingError
 
-plainnet_kernels = pytest.importorskip("plainnet_kernels", reason="plainnet-kernels is missing")
+plainnet_kernels = pytest.importorskip("plainnet_kernels", reason="plainnet_kernels is not installed")
 
 EPSILON = np.finfo(np.float32).eps
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
