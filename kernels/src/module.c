@@ -30,9 +30,11 @@ typedef struct {
     PyMethodDef method;
 } function;
 
+/* A call. It lies on the stack of the thread that calls, which waits for whoever works on it. */
 typedef struct {
     const kernel *kernel;
     int stage;
+    int workers; /* threads that run parts of it; changed only by who holds Python's lock */
     value values[MOST_ARGUMENTS];
     long windows[MOST_ARGUMENTS][8];
     shapes shapes;
@@ -183,30 +185,45 @@ static void run_parts(job *work, long first, long last)
     }
 }
 
+#define OPEN "a call whose parts may be run"
+#define OVER "a call that is over"
+
 /* What a thread of Python's calls: the parts from the first to before the last. */
 static PyObject *run_some(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
 {
-    job *work = PyCapsule_GetPointer(self, NULL);
-    if (!work || n != 2)
-        return NULL;
+    if (n != 2)
+        return PyErr_Format(PyExc_TypeError, "two numbers are needed; got %zd", n);
     long first = PyLong_AsLong(arguments[0]), last = PyLong_AsLong(arguments[1]);
     if (PyErr_Occurred())
         return NULL;
+    job *work = PyCapsule_GetPointer(self, OPEN); /* an error if the call is over */
+    if (!work)
+        return NULL;
+    work->workers++;
     Py_BEGIN_ALLOW_THREADS
     run_parts(work, first, last);
     Py_END_ALLOW_THREADS
+    work->workers--;
     Py_RETURN_NONE;
 }
 
 static PyMethodDef some_parts = {"parts", (PyCFunction)(void (*)(void))run_some, METH_FASTCALL, 0};
 
+/* Has all parts run. If that is interrupted, as by Ctrl+C, no thread begins with a part any more, and
+   those that have begun are waited for: an array must not change after its call. */
 static int share(job *work)
 {
-    PyObject *capsule = PyCapsule_New(work, NULL, NULL), *parts = NULL, *done = NULL;
+    PyObject *capsule = PyCapsule_New(work, OPEN, NULL), *parts = NULL, *done = NULL;
     if (capsule)
         parts = PyCFunction_NewEx(&some_parts, capsule, NULL);
     if (parts)
         done = PyObject_CallFunction(sharing, "Ol", parts, work->shapes.parts);
+    if (capsule)
+        PyCapsule_SetName(capsule, OVER);
+    while (work->workers) {
+        Py_BEGIN_ALLOW_THREADS
+        Py_END_ALLOW_THREADS
+    }
     Py_XDECREF(done);
     Py_XDECREF(parts);
     Py_XDECREF(capsule);

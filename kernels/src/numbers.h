@@ -43,8 +43,7 @@ static inline float reduced(float x, int32_t *k)
     return (x - n * 0.693359375f) + n * 2.12194440e-4f;
 }
 
-/* 2^k for k from -126 to 127, and 0 for -127. Of NaN, k is any number; so the shift is one without a
-   sign. */
+/* 2^k for k from -126 to 127, and 0 for -127. Unsigned, since the k of a NaN is any number. */
 static inline float power_of_two(int32_t k)
 {
     return from_bits((int32_t)((uint32_t)(k + 127) << 23));

@@ -10,7 +10,7 @@ from kernels.twin_cases import CASES, Case
 from plainnet import kernels
 from plainnet.errors import SettingError
 
-plainnet_kernels = pytest.importorskip("plainnet_kernels", reason="plainnet_kernels is not installed")
+plainnet_kernels = pytest.importorskip("plainnet_kernels", reason="plainnet_kernels is missing")
 
 EPSILON = np.finfo(np.float32).eps
 every_case = pytest.mark.parametrize("case", CASES, ids=str)

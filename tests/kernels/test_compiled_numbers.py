@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-kernels = pytest.importorskip("plainnet_kernels", reason="plainnet-kernels is missing").kernels
+kernels = pytest.importorskip("plainnet_kernels", reason="plainnet_kernels is missing").kernels
 
 
 def floats(low: float, high: float, n: int = 300_000) -> np.ndarray:
