@@ -1,0 +1,318 @@
+"""Which kernels run, and in how many threads: versions, settings, processes, pickles."""
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plainnet import Cache, Network, kernels, train
+from plainnet.kernels import compiled, threads
+from plainnet.kernels.activations import gelu
+from plainnet.layers import GELU, BatchNorm, Dense, LayerNorm, Sigmoid
+from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
+from plainnet.optimizers import Adam
+from systems import posix
+
+ROOT = Path(__file__).parent.parent.parent
+needs_twins = pytest.mark.skipif(
+    kernels.info().version is None, reason="plainnet_kernels is missing"
+)
+
+
+def python(code: str, *arguments: str | Path, path: Path | None = None, **settings: str) -> str:
+    """What a new interpreter prints; `path` is searched before what is installed."""
+    environment = {**os.environ, "PLAINNET_KERNELS": "", **settings}
+    if path is not None:
+        environment["PYTHONPATH"] = os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], env=environment, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+# --- versions and settings ------------------------------------------------------------------------
+
+STAND_IN = """
+__version__, instructions, share_with = {version!r}, "abacus", lambda share: None
+def relu(Z, A):
+    A[:] = 7
+    return A
+kernels = {{"relu": relu}}
+"""
+
+SAY = """
+import warnings
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    from plainnet import kernels
+import numpy as np
+from plainnet.kernels.activations import relu
+relu(np.ones(1, np.float32), A := np.zeros(1, np.float32))
+info = kernels.info()
+print(info.kind, info.version, info.instructions, info.threads, *info.compiled, int(A[0]))
+for each in said:
+    print(each.message)
+"""
+
+FITS, OTHER = compiled.FITTING + "3", "99.0.0"
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "expected", "warning"),
+    [
+        (FITS, {"PLAINNET_THREADS": "5"}, f"c {FITS} abacus 5 relu 7", ""),
+        (FITS, {"PLAINNET_KERNELS": "numpy"}, f"numpy {FITS} abacus 1 relu 1", ""),
+        (FITS, {"PLAINNET_KERNELS": "fortran"}, f"numpy {FITS} abacus 1 relu 1", "got 'fortran'"),
+        (OTHER, {}, "numpy None None 1 1", rf"{OTHER} is installed, and this plainnet needs"),
+        (None, {}, "numpy None None 1 1", ""),
+        (
+            None,
+            {"PLAINNET_KERNELS": "c"},
+            "numpy None None 1 1",
+            "C are not installed: pip install",
+        ),
+    ],
+)
+def test_what_is_installed_and_asked_for_is_used(version, settings, expected, warning, tmp_path):
+    module = "raise ImportError" if version is None else STAND_IN.format(version=version)
+    (tmp_path / "plainnet_kernels.py").write_text(module, encoding="utf-8")
+    settings = {"OPENBLAS_NUM_THREADS": "1", **settings}
+    said, *warnings = python(SAY, path=tmp_path, **settings).splitlines()
+    assert said == expected
+    assert len(warnings) == bool(warning)
+    assert re.search(warning, "".join(warnings))
+
+
+def test_the_kernels_of_this_checkout_fit():
+    text = (ROOT / "kernels" / "meson.build").read_text(encoding="utf-8")
+    assert re.search(r"version: '(.*)'", text)[1].startswith(compiled.FITTING)
+
+
+@pytest.mark.parametrize(
+    ("environment", "n"),
+    [
+        ({"PLAINNET_THREADS": "3", "OPENBLAS_NUM_THREADS": "7"}, 3),
+        ({"PLAINNET_THREADS": "many", "OPENBLAS_NUM_THREADS": "7"}, 7),
+        ({"PLAINNET_THREADS": "0", "OMP_NUM_THREADS": " 2,1"}, 2),
+        ({"MKL_NUM_THREADS": "-4"}, threads.threads_for({})),
+    ],
+)
+def test_the_number_of_threads(environment, n):
+    assert threads.threads_for(environment) == n
+
+
+# --- sharing --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three_threads(monkeypatch):
+    monkeypatch.setattr(threads, "_n_threads", 3)
+    monkeypatch.setattr(threads, "_pool", None)
+    yield
+    if threads._pool is not None:
+        threads._pool.shutdown()
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 64])
+def test_each_part_runs_once(parts, three_threads):
+    done, here = [], threading.get_ident()
+
+    def run(first, last):
+        done.extend((part, threading.get_ident()) for part in range(first, last))
+
+    threads.shared(run, parts)
+    assert sorted(part for part, _ in done) == list(range(parts))
+    assert {thread for _, thread in done} > {here} or parts == 1
+
+
+def test_what_goes_wrong_in_a_part_is_raised(three_threads):
+    def run(first, last):
+        if last == 64:
+            raise MemoryError("in the last part")
+
+    with pytest.raises(MemoryError, match="last part"):
+        threads.shared(run, 64)
+    threads.shared(run, 2)
+    assert threads._one_at_a_time.acquire(blocking=False)
+    threads._one_at_a_time.release()
+
+
+# --- with the twins -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def twins():
+    before = kernels.info().kind
+    kernels.use("c")
+    yield
+    kernels.use(before)
+
+
+LARGE = np.random.default_rng(2).standard_normal((200, 1000)).astype(np.float32)
+
+
+def elementwise() -> Network:
+    """Without products, which may differ in the last bits from process to process."""
+    return Network([GELU(), Sigmoid()], loss=MeanSquaredError(), input_shape=1000)
+
+
+@needs_twins
+def test_calls_side_by_side_have_the_bits_of_a_call_alone(twins, three_threads):
+    network = elementwise()
+    alone = network.predict(LARGE)
+    with ThreadPoolExecutor(4) as pool:
+        for result in pool.map(lambda _: network.predict(LARGE), range(12)):
+            np.testing.assert_array_equal(result, alone)
+
+
+@needs_twins
+@pytest.mark.parametrize("prefer", ["processes", "threads"])
+def test_joblib(prefer, twins, three_threads, monkeypatch):
+    joblib = pytest.importorskip("joblib")
+    monkeypatch.setenv("PLAINNET_KERNELS", "c")  # of the processes
+    monkeypatch.setenv("PLAINNET_THREADS", "2")
+    network = elementwise()
+    parallel = joblib.Parallel(n_jobs=2, prefer=prefer)
+    for result in parallel(joblib.delayed(network.predict)(LARGE) for _ in range(4)):
+        np.testing.assert_array_equal(result, network.predict(LARGE))
+
+
+FORK = """
+import os, threading
+import numpy as np
+from plainnet import kernels
+from plainnet.kernels import activations, threads
+
+Z = np.linspace(-4, 4, 500_000, dtype=np.float32)
+def run():
+    return activations.gelu(Z, np.empty_like(Z), np.empty_like(Z), np.empty_like(Z))
+
+before = run()
+threads._one_at_a_time.acquire()  # as while a thread that the child does not have shares a call
+assert kernels.info().kind == "c" and threads._pool is not None
+child = os.fork()
+if not child:
+    same = threads._pool is None and np.array_equal(run(), before) and threads._pool is not None
+    os._exit(0 if same else 3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@posix
+@needs_twins
+def test_a_forked_child_shares_its_calls():
+    said = python(FORK, PLAINNET_KERNELS="c", PLAINNET_THREADS="2", PYTHONWARNINGS="ignore")
+    assert said.strip() == "0"
+
+
+@needs_twins
+def test_no_array_changes_after_an_interrupted_call(twins):
+    import plainnet_kernels
+
+    Z = np.full(8_000_000, 0.7, np.float32)
+    Phi, A, kept = np.zeros_like(Z), np.zeros_like(Z), []
+
+    def interrupted(run, parts):
+        kept.extend([run, pool.submit(run, 0, parts)])
+        while not A[0]:  # until the thread is at work
+            time.sleep(1e-4)
+        raise KeyboardInterrupt
+
+    try:
+        plainnet_kernels.share_with(interrupted)
+        with ThreadPoolExecutor(1) as pool:
+            with pytest.raises(KeyboardInterrupt):
+                gelu(Z, Phi, A, np.empty(2))
+            assert A[-1] == A[0] != 0
+            with pytest.raises(ValueError, match="PyCapsule"):  # who comes late does nothing
+                kept[0](0, 1)
+            assert kept[1].result() is None
+    finally:
+        plainnet_kernels.share_with(threads.shared)
+
+
+# --- the same networks with both ------------------------------------------------------------------
+
+
+def network() -> Network:
+    layers = [Dense(48), BatchNorm(), GELU(), Dense(24), LayerNorm(), Sigmoid(), Dense(3)]
+    return Network(layers, loss=SoftmaxCrossEntropy(), input_shape=6, seed=1)
+
+
+X = np.random.default_rng(3).standard_normal((640, 6)).astype(np.float32)
+y = (X[:, 0] > 0).astype(int) + (X[:, 1] > X[:, 2])
+
+ELSEWHERE = """
+import pickle, sys
+from plainnet import kernels, train
+from plainnet.optimizers import Adam
+assert kernels.info().version is None
+with open(sys.argv[1], "rb") as file:
+    models, X, y = pickle.load(file)
+predicted = [model.predict_proba(X) for model in models]
+train(models[0], X, y, optimizer=Adam(), epochs=1, batch_size=32, seed=0)
+for model in models[1:]:
+    model.fit(X, y)
+with open(sys.argv[2], "wb") as file:
+    pickle.dump([predicted, models, [model.predict_proba(X) for model in models]], file)
+"""
+
+
+@needs_twins
+def test_pickles_go_to_machines_without_the_twins_and_back(twins, tmp_path):
+    models = [network()]
+    train(models[0], X, y, optimizer=Adam(), epochs=1, batch_size=32, seed=0)
+    if find_spec("sklearn"):
+        from plainnet.estimators import MLPClassifier
+
+        models.append(MLPClassifier(9, max_iter=60, tol=1e-2, random_state=0).fit(X, y))
+    (tmp_path / "plainnet_kernels.py").write_text("raise ImportError", encoding="utf-8")
+    there, back = tmp_path / "there.pickle", tmp_path / "back.pickle"
+    there.write_bytes(pickle.dumps([models, X, y]))
+    python(ELSEWHERE, there, back, path=tmp_path)
+    predicted, others, predicted_by_others = pickle.loads(back.read_bytes())
+    for model, values in zip([*models, *others], [*predicted, *predicted_by_others], strict=True):
+        np.testing.assert_allclose(model.predict_proba(X), values, rtol=2e-5, atol=2e-6)
+
+
+def stacked() -> Network:
+    """One whose whole step is a call."""
+    layers = [Dense(16), Sigmoid(), Dense(3)]
+    return Network(layers, loss=SoftmaxCrossEntropy(), input_shape=6, seed=1)
+
+
+@needs_twins
+@pytest.mark.parametrize("make", [network, stacked])
+def test_200_steps_take_the_same_course(make, twins):
+    losses = {}
+    for kind in ("numpy", "c"):
+        kernels.use(kind)
+        trained = train(make(), X, y, optimizer=Adam(0.01), epochs=10, batch_size=32, seed=0)
+        losses[kind] = trained["loss"]
+    np.testing.assert_allclose(losses["c"], losses["numpy"], rtol=1e-5)
+    assert losses["c"][-1] < 0.5 * losses["c"][0]
+
+
+@needs_twins
+def test_a_recording_has_the_bits_of_numpys_kernels(twins):
+    recorded = {}
+    for kind in ("numpy", "c"):
+        kernels.use(kind)
+        of_kind, cache = network(), Cache(training=True, record=True)
+        of_kind.loss_and_gradients(X, y, cache)
+        recorded[kind] = {name: cache[name].copy() for name in cache.names()}
+        recorded[kind]["gradients"] = of_kind.gradients.copy()
+    assert len(recorded["c"]) > 20
+    for name, array in recorded["numpy"].items():
+        np.testing.assert_array_equal(recorded["c"][name], array)
