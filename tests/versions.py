@@ -27,7 +27,7 @@ LOWEST = PROJECT["requires-python"].removeprefix(">=")
 PYTHONS = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if ":: Python :: 3." in c]
 NOT_FOR_USERS = ("benchmarks", "docs", "dev", "release", "all-tests")
 PYTEST = [r for r in PROJECT["optional-dependencies"]["dev"] if r.startswith("pytest")]
-OF_COMPILED = [f"tests/kernels/test_{name}.py" for name in ("compiled", "compiled_numbers", "use")]
+OF_COMPILED = ("tests/kernels/test_compiled.py", "tests/kernels/test_use.py")
 LOWEST_VERSIONS = ("--resolution", "lowest-direct")
 UV = [sys.executable, "-m", "uv", "--quiet"]
 ENVIRONMENT = {
@@ -92,7 +92,7 @@ def compiled(stage: str, python: str) -> list[str]:
         subprocess.run([*UV, *build], env=ENVIRONMENT, check=True)
         (wheel,) = Path(made).glob("*.whl")
         highest = find_python(PYTHONS[-1]) or python
-        inside = make(folder(stage), highest, *this("sklearn"), *PYTEST, wheel)
+        inside = make(folder(stage), highest, *this("numpy"), *PYTEST, "joblib", wheel)
     return suite(stage, inside, *OF_COMPILED, PLAINNET_KERNELS="c")
 
 
