@@ -99,6 +99,11 @@ def test_the_kernels_of_this_checkout_fit():
     assert re.search(r"version: '(.*)'", text)[1].startswith(compiled.FITTING)
 
 
+def test_both_distributions_have_the_license():
+    texts = [(ROOT / folder / "LICENSE").read_bytes() for folder in (".", "kernels")]
+    assert texts[0] == texts[1]
+
+
 @pytest.mark.parametrize(
     ("environment", "n"),
     [
