@@ -10,7 +10,7 @@ SHORT = 32
 to transpose them, and to go through columns."""
 FEW = 64
 """Fewer rows than this are not worth it."""
-AT_ONCE = 2**13
+AT_ONCE = 2**12
 """Numbers that are transposed together: they stay in the processor's cache."""
 
 
