@@ -5,10 +5,10 @@ import numpy as np
 from plainnet.kernels.arrays import Array, ones, rows, shaped
 from plainnet.kernels.compiled import twin
 
-SHORT = 32
+SHORT = 16
 """NumPy takes up to 100 ns for the largest number of a row. For rows up to this long it is faster
 to transpose them, and to go through columns."""
-FEW = 64
+FEW = 128
 """Fewer rows than this are not worth it."""
 AT_ONCE = 2**12
 """Numbers that are transposed together: they stay in the processor's cache."""
