@@ -10,7 +10,7 @@ import pytest
 
 import plainnet
 from layer_cases import CASES, EXPORTED, LayerCase
-from plainnet import Cache, Network, check_gradients
+from plainnet import Cache, Network, check_gradients, kernels
 from plainnet.layers import (
     BatchNorm,
     Dense,
@@ -122,8 +122,13 @@ def test_gradients_are_the_same_where_arrays_are_written_over(case, rng):
     loss = network.loss_and_gradients(X, y, recording)
     gradients = network.gradients.copy()
     network.gradients.fill(np.nan)
-    assert network.loss_and_gradients(X, y, Cache(training=True, seed=3)) == loss
-    np.testing.assert_array_equal(network.gradients, gradients)
+    # A recording computes with NumPy's kernels; with the compiled ones a pass is as exact.
+    ulps = 0 if kernels.info().kind == "numpy" else 200
+    epsilon = ulps * float(np.finfo(network.dtype).eps)
+    again = network.loss_and_gradients(X, y, Cache(training=True, seed=3))
+    assert again == pytest.approx(loss, rel=epsilon, abs=0)
+    size = epsilon * np.abs(gradients).max()
+    np.testing.assert_allclose(network.gradients, gradients, rtol=epsilon, atol=size)
     np.testing.assert_array_equal(X, kept)
 
 

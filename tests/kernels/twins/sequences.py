@@ -144,7 +144,7 @@ def of_attention(
     def backward(rng: np.random.Generator) -> Arguments:
         made = forward(rng)
         attend(*made.values())
-        given = {name: made[name] for name in "Q K V mask causal rate".split()}
+        given = {name: made[name] for name in ["Q", "K", "V", "mask", "causal", "rate"]}
         return {
             "dO": rng.standard_normal(queries),
             **given,
