@@ -55,7 +55,7 @@ docs: $(VENV)/plainnet-docs
 # Tables of ratios to other libraries. Some parts only, with one thread, and more exactly:
 # make benchmark ONLY="training layers" THREADS=one ROUNDS=15 JSON=mine.json
 # Where OPENBLAS_CORETYPE is set, it holds NumPy to kernels of an older processor.
-benchmark: $(VENV)/plainnet-benchmarks
+benchmark: $(VENV)/plainnet-benchmarks $(COMPILED)
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) \
 		$(if $(THREADS),--threads $(THREADS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(JSON),--json $(JSON))
@@ -74,17 +74,19 @@ $(AXE):
 	else echo "the site is not tested with axe-core, since npm is missing"; fi
 
 HEADERS := 'import sysconfig; print(sysconfig.get_path("include"))'
-$(COMPILED): $(wildcard kernels/*.* kernels/*/*.*) | $(VENV)/plainnet-all-tests
+$(COMPILED): $(wildcard kernels/*.* kernels/*/*.*) | $(BIN)/pip
 	@if command -v $(CC) >/dev/null && test -e "$$($(BIN)/python -c $(HEADERS))/Python.h"; \
 	then $(BIN)/python -m pip install --quiet ./kernels && touch $@; \
-	else echo "the kernels in C are not tested, since a C compiler or Python.h is missing"; \
+	else echo "the kernels in C are left out, since a C compiler or Python.h is missing"; \
 	test -z "$$PLAINNET_NO_SKIPS"; fi
 
-# A file per set of extras says that it is installed; pyproject.toml decides what is in it. An
-# environment without pip was left half made, as on a Debian without python3-venv.
-$(VENV)/plainnet-%: pyproject.toml
-	@test -x $(BIN)/pip || $(PYTHON) -c $(EXPECT_PYTHON)
-	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+# An environment without pip was left half made, as on a Debian without python3-venv.
+$(BIN)/pip:
+	@$(PYTHON) -c $(EXPECT_PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+# A file per set of extras says that it is installed; pyproject.toml decides what is in it.
+$(VENV)/plainnet-%: pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $@
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from timing import ONE_THREAD
 
@@ -110,15 +109,12 @@ def blas() -> str:
 
 def kernels() -> str:
     """The kernel set in use and what it says about itself."""
-    try:
-        from plainnet import kernels as package
-    except ImportError:
-        return "unknown"
-    info = getattr(package, "info", None)
-    if info is None:
+    from plainnet.kernels import info
+
+    told = info()
+    if told.kind == "numpy":
         return "NumPy"
-    told: Any = info()
-    pairs = told if isinstance(told, dict) else getattr(told, "__dict__", None)
-    if pairs is None and hasattr(told, "_asdict"):
-        pairs = told._asdict()
-    return ", ".join(f"{name} {value}" for name, value in pairs.items()) if pairs else str(told)
+    return (
+        f"C ({len(told.compiled)} twins of plainnet-kernels {told.version}, {told.instructions}, "
+        f"{told.threads} threads for large calls), NumPy for the rest"
+    )
