@@ -31,7 +31,9 @@ PARTS = {
     "bandwidth": Part(
         "Memory bandwidth",
         "Layers that go over large arrays number by number, against copying an array in the same "
-        "run. Counted are the bytes that the operation has to read and to write.",
+        "run. Counted are the bytes that the operation has to read and to write. It may take less "
+        "time a byte than a copy: where it writes over what it has read, as Adam does, memory need "
+        "not be fetched only to be overwritten.",
         ("one", "all"),
     ),
     "products": Part(
