@@ -40,14 +40,18 @@ def package(module: str) -> str:
 
 
 def foreign_imports(tree: ast.AST) -> set[str]:
-    """The packages that are imported, wherever it stands, NumPy and the standard library apart."""
+    """The packages that are imported, wherever that stands, beside NumPy and the standard library.
+
+    Our own kernels are in no extra: they are installed from the clone.
+    """
     modules = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             modules.add(node.module.partition(".")[0])
-    return {package(m) for m in modules - {"numpy", "plainnet"} - sys.stdlib_module_names}
+    ours = {"plainnet", "plainnet_kernels"}
+    return {package(m) for m in modules - {"numpy"} - ours - sys.stdlib_module_names}
 
 
 def optional_calls(tree: ast.AST) -> list[tuple[str, str]]:
