@@ -108,7 +108,7 @@ static void normalize(const float *a, long size, long length, const float *restr
                       const float *restrict beta, float *restrict a_hat, float *y)
 {
     for (; size > 0; size -= length, a += length, a_hat += length, y += length)
-        for (long j = 0; j < shorter(size, length); j++) {
+        INDEPENDENT for (long j = 0; j < shorter(size, length); j++) {
             const float each = (a[j] - mean[j]) * inverse_std[j];
             a_hat[j] = each;
             y[j] = gamma[j] * each + beta[j];
@@ -121,7 +121,7 @@ static void normalize_back(const float *dy, const float *restrict a_hat, long si
                            const float *restrict through_std, float *da)
 {
     for (; size > 0; size -= length, dy += length, a_hat += length, da += length)
-        for (long j = 0; j < shorter(size, length); j++)
+        INDEPENDENT for (long j = 0; j < shorter(size, length); j++)
             da[j] = slope[j] * dy[j] - through_mean[j] - a_hat[j] * through_std[j];
 }
 
@@ -129,7 +129,7 @@ static void normalize_back(const float *dy, const float *restrict a_hat, long si
 static void scale(const float *dy, long size, long length, const float *restrict slope, float *da)
 {
     for (; size > 0; size -= length, dy += length, da += length)
-        for (long j = 0; j < shorter(size, length); j++)
+        INDEPENDENT for (long j = 0; j < shorter(size, length); j++)
             da[j] = slope[j] * dy[j];
 }
 

@@ -4,19 +4,20 @@
 STAGE(layer_norm, A, gamma, beta, epsilon, Y, A_hat, mean, variance, inverse_std)
 {
     const long n = dim('n');
-    const float *restrict g = gamma.f, *restrict b = beta.f;
     for (long i = first; i < last; i++) {
         const float *a = A.f + i * n;
-        float *restrict a_hat = A_hat.f + i * n, *y = Y.f + i * n;
+        float *a_hat = A_hat.f + i * n, *y = Y.f + i * n;
         const float mu = sum_of(a, n) / (float)n, sigma2 = sum_of_squares(a, mu, n) / (float)n;
         const float s = inverse_sqrt(sigma2, (float)epsilon.number);
         mean.f[i] = mu;
         variance.f[i] = sigma2;
         inverse_std.f[i] = s;
-        for (long j = 0; j < n; j++) {
-            const float each = (a[j] - mu) * s;
-            a_hat[j] = each;
-            y[j] = g[j] * each + b[j];
+        for (long j = 0; j < n; j += LANES) {
+            const long some = n - j;
+            const lanes each = (load_some(a + j, some) - mu) * s;
+            store_some(a_hat + j, each, some);
+            store_some(y + j, load_some(gamma.f + j, some) * each + load_some(beta.f + j, some),
+                       some);
         }
     }
 }
@@ -44,30 +45,39 @@ static inline void means_of_gradient(const float *dy, const float *gamma, const 
     *mean_product = sum_of_lanes(products[0] + products[1]) / (float)n;
 }
 
+/* for_gamma += dY A_hat and for_beta += dY over the rows, where for_beta may be NULL. */
+static void add_gradients(const float *dY, const float *A_hat, long rows, long n, float *for_gamma,
+                          float *for_beta)
+{
+    for (long i = 0; i < rows; i++)
+        for (long j = 0; j < n; j += LANES) {
+            const long some = n - j;
+            const lanes d = load_some(dY + i * n + j, some);
+            const lanes product = d * load_some(A_hat + i * n + j, some);
+            store_some(for_gamma + j, load_some(for_gamma + j, some) + product, some);
+            if (for_beta)
+                store_some(for_beta + j, load_some(for_beta + j, some) + d, some);
+        }
+}
+
 /* dA = inverse_std (dA_hat - mean(dA_hat) - A_hat mean(dA_hat A_hat)), and the sums of dY and of
    dY A_hat over the rows. */
 STAGE(layer_norm_backward, dY, gamma, A_hat, inverse_std, dgamma, dbeta, dA, product, means, part)
 {
     const long n = dim('n');
-    const float *restrict g = gamma.f;
-    float *restrict for_gamma = sums, *restrict for_beta = sums + n;
+    float *for_gamma = sums, *for_beta = sums + n;
     for (long i = first; i < last; i++) {
-        const float *dy = dY.f + i * n, *restrict a_hat = A_hat.f + i * n;
-        if (dA.f) {
-            float *da = dA.f + i * n, mean, mean_product;
-            const float s = inverse_std.f[i];
-            means_of_gradient(dy, g, a_hat, n, &mean, &mean_product);
-            for (long j = 0; j < n; j++) {
-                const float d = dy[j];
-                for_beta[j] += d;
-                for_gamma[j] += d * a_hat[j];
-                da[j] = (g[j] * d - a_hat[j] * mean_product - mean) * s;
-            }
-        } else {
-            for (long j = 0; j < n; j++) {
-                for_beta[j] += dy[j];
-                for_gamma[j] += dy[j] * a_hat[j];
-            }
+        const float *dy = dY.f + i * n, *a_hat = A_hat.f + i * n;
+        float mean, mean_product;
+        add_gradients(dy, a_hat, 1, n, for_gamma, for_beta);
+        if (!dA.f)
+            continue;
+        means_of_gradient(dy, gamma.f, a_hat, n, &mean, &mean_product);
+        for (long j = 0; j < n; j += LANES) {
+            const long some = n - j;
+            const lanes d = load_some(dy + j, some) * load_some(gamma.f + j, some);
+            const lanes through_std = load_some(a_hat + j, some) * mean_product;
+            store_some(dA.f + i * n + j, (d - through_std - mean) * inverse_std.f[i], some);
         }
     }
 }
@@ -87,18 +97,18 @@ KERNEL_OF_STAGES(layer_norm_backward, "mn, n, mn, m, n>, n>, mn>?, _, _, _", sum
 STAGE(rms_norm, A, gamma, epsilon, Y, A_hat, mean_square, inverse_rms)
 {
     const long n = dim('n');
-    const float *restrict g = gamma.f;
     for (long i = first; i < last; i++) {
         const float *a = A.f + i * n;
-        float *restrict a_hat = A_hat.f + i * n, *y = Y.f + i * n;
+        float *a_hat = A_hat.f + i * n, *y = Y.f + i * n;
         const float q = sum_of_squares(a, 0, n) / (float)n;
         const float s = inverse_sqrt(q, (float)epsilon.number);
         mean_square.f[i] = q;
         inverse_rms.f[i] = s;
-        for (long j = 0; j < n; j++) {
-            const float each = a[j] * s;
-            a_hat[j] = each;
-            y[j] = g[j] * each;
+        for (long j = 0; j < n; j += LANES) {
+            const long some = n - j;
+            const lanes each = load_some(a + j, some) * s;
+            store_some(a_hat + j, each, some);
+            store_some(y + j, load_some(gamma.f + j, some) * each, some);
         }
     }
 }
@@ -109,22 +119,18 @@ KERNEL(rms_norm, "mn, n, #, mn^, mn>, m>, m>", 'm',
 STAGE(rms_norm_backward, dY, gamma, A_hat, inverse_rms, dgamma, dA, product, means, part)
 {
     const long n = dim('n');
-    const float *restrict g = gamma.f;
-    float *restrict for_gamma = sums;
     for (long i = first; i < last; i++) {
-        const float *dy = dY.f + i * n, *restrict a_hat = A_hat.f + i * n;
-        if (dA.f) {
-            float *da = dA.f + i * n, mean, mean_product;
-            const float s = inverse_rms.f[i];
-            means_of_gradient(dy, g, a_hat, n, &mean, &mean_product);
-            for (long j = 0; j < n; j++) {
-                const float d = dy[j];
-                for_gamma[j] += d * a_hat[j];
-                da[j] = (g[j] * d - a_hat[j] * mean_product) * s;
-            }
-        } else {
-            for (long j = 0; j < n; j++)
-                for_gamma[j] += dy[j] * a_hat[j];
+        const float *dy = dY.f + i * n, *a_hat = A_hat.f + i * n;
+        float mean, mean_product;
+        add_gradients(dy, a_hat, 1, n, sums, 0);
+        if (!dA.f)
+            continue;
+        means_of_gradient(dy, gamma.f, a_hat, n, &mean, &mean_product);
+        for (long j = 0; j < n; j += LANES) {
+            const long some = n - j;
+            const lanes d = load_some(dy + j, some) * load_some(gamma.f + j, some);
+            const lanes through_rms = load_some(a_hat + j, some) * mean_product;
+            store_some(dA.f + i * n + j, (d - through_rms) * inverse_rms.f[i], some);
         }
     }
 }
