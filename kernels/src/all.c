@@ -23,12 +23,13 @@
 #include "lstm.c"
 #include "pooling.c"
 #include "softmax.c"
+#include "squared_error.c"
 
 #define JOINED(a, b) a##b
 #define TABLE(instructions) JOINED(kernels_, instructions)
 
 const kernel *const TABLE(INSTRUCTIONS)[] = {
     ACTIVATIONS, ADAM, ATTENTION, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, CORRELATION,
-    GROUP_NORM, GRU, LAYER_NORM, LSTM, POOLING, SOFTMAX,
+    GROUP_NORM, GRU, LAYER_NORM, LSTM, POOLING, SOFTMAX, SQUARED_ERROR,
     0,
 };

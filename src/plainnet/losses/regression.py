@@ -17,6 +17,7 @@ from plainnet.errors import (
     require_sequence,
     shown,
 )
+from plainnet.kernels.squared_error import squared_error
 from plainnet.losses.base import (
     Array,
     Elementwise,
@@ -48,16 +49,14 @@ class MeanSquaredError(Elementwise):
         return "numbers"
 
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
-        D = np.subtract(Z, y, out=cache.array("D", Z.shape, Z.dtype))
-        square = np.multiply(D, D, out=cache.array("square", Z.shape, Z.dtype))
-        return mean_over_outputs(square, cache)
+        losses = cache.array("losses", Z.shape[:1], Z.dtype)
+        dL = cache.array("dL", Z.shape, Z.dtype)
+        D = cache.array("D", Z.shape, Z.dtype) if cache.record else dL
+        return squared_error(Z, y, losses, D, dL)
 
     def backward(self, cache: Cache) -> Array:
-        """dL = 2 D / k."""
-        D = cache["D"]
-        dL = np.multiply(D, 2, out=cache.array("dL", D.shape, D.dtype))
-        dL /= D.shape[1]
-        return dL
+        """dL = 2 D / k, which `forward` has computed too."""
+        return cache["dL"]
 
 
 class MeanAbsoluteError(Elementwise):

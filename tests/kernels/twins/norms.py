@@ -1,4 +1,4 @@
-"""Cases for the normalizations and for softmax."""
+"""Cases for the normalizations, softmax and the squared error."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from plainnet.kernels.group_norm import (
 from plainnet.kernels.layer_norm import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from plainnet.kernels.pieces import piece_size
 from plainnet.kernels.softmax import softmax, softmax_backward
+from plainnet.kernels.squared_error import squared_error
 
 Shape = tuple[int, ...]
 Rng = np.random.Generator
@@ -271,3 +272,19 @@ def not_finite(rng: Rng) -> Arguments:
 
 
 CASES.append(Case(softmax, not_finite, "A", note="of extremes", extremes=True))
+
+
+# --- the squared error ----------------------------------------------------------------------------
+
+
+def of_squared_error(m: int, k: int, *, in_place: bool) -> Case:
+    def build(rng: Rng) -> Arguments:
+        Z, y, dL = rng.standard_normal((3, m, k))
+        D = dL if in_place else np.zeros((m, k))
+        return {"Z": Z, "y": y, "losses": np.zeros(m), "D": D, "dL": dL}
+
+    written = "losses dL" if in_place else "losses D dL"
+    return Case(squared_error, build, written, 6, f"of {m} x {k}{', in place' * in_place}")
+
+
+CASES += [of_squared_error(m, k, in_place=k == 33) for m, k in [(1, 1), (7, 10), (900, 33)]]
