@@ -1,7 +1,7 @@
 /* All kernels for one instruction set: this file is compiled once for each. */
 
 #include "kernel.h"
-#include "features.h"
+#include "feature_lines.h"
 #include "gated.h"
 #include "lanes.h"
 #include "numbers.h"

@@ -18,9 +18,9 @@ STAGE(softmax, Z, A, per_row)
         for (long j = 0; j < rows * K; j++)
             a[j] = exp_(a[j]);
         for (long r = 0; r < rows; r++) {
-            const float total = sum_of(a + r * K, K);
+            const float inverse = 1.0f / sum_of(a + r * K, K);
             for (long j = r * K; j < (r + 1) * K; j++)
-                a[j] /= total;
+                a[j] *= inverse;
         }
     }
 }

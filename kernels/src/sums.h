@@ -62,21 +62,21 @@ static inline float sum_of_products(const float *a, const float *b, long n)
     return sum_of_four(sums);
 }
 
-/* The largest of a_j, where it is no NaN. */
+/* The largest of a_j, NaN if one is NaN. */
 static inline float largest_of(const float *a, long n)
 {
-    float each[16], top = a[0];
+    float each[LANES], top = a[0];
     long j = 0;
-    if (n >= 16) {
-        memcpy(each, a, sizeof each);
-        for (; j + 16 <= n; j += 16)
-            for (int k = 0; k < 16; k++)
-                each[k] = a[j + k] > each[k] ? a[j + k] : each[k];
-        for (int k = 0; k < 16; k++)
-            top = each[k] > top ? each[k] : top;
+    if (n >= LANES) {
+        lanes tops = load(a);
+        for (j = LANES; j + LANES <= n; j += LANES)
+            tops = larger(load(a + j), tops);
+        store(each, tops);
+        for (int k = 0; k < LANES; k++)
+            top = each[k] > top || each[k] != each[k] ? each[k] : top;
     }
     for (; j < n; j++)
-        top = a[j] > top ? a[j] : top;
+        top = a[j] > top || a[j] != a[j] ? a[j] : top;
     return top;
 }
 

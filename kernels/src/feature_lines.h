@@ -1,9 +1,9 @@
 /* Numbers of n features, the last axis, in many rows. Where features are few, a loop over them
    would end before it is at its speed: so several rows are one line, along which the values of the
-   features are repeated. A function takes `size` numbers, in lines of which the last may end early. */
+   features are repeated. A function takes `size` numbers, in lines; the last may end early. */
 
-#ifndef FEATURES_H
-#define FEATURES_H
+#ifndef FEATURE_LINES_H
+#define FEATURE_LINES_H
 
 #include <math.h>
 
@@ -42,7 +42,7 @@ static const float *along(float *line, const float *values, long n, long length)
 
 static inline long shorter(long size, long length) { return size < length ? size : length; }
 
-/* --- sums of each feature, in the first n numbers of a line -------------------------------------- */
+/* --- sums of each feature, in the first n numbers of a line ----------------------------------- */
 
 /* From sums along a line. */
 static void fold(float *sums, long n, long length)
@@ -100,7 +100,7 @@ static void sum_feature_products(const float *restrict a, const float *restrict 
     fold(products, n, length);
 }
 
-/* --- normalization, with each feature's values along a line ------------------------------------ */
+/* --- normalization, with each feature's values along a line ----------------------------------- */
 
 /* A_hat = (A - mean) inverse_std, Y = gamma A_hat + beta */
 static void normalize(const float *a, long size, long length, const float *restrict mean,
