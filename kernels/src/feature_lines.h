@@ -9,7 +9,7 @@
 
 #include "lanes.h"
 
-#define LINE 256 /* numbers after which a loop is at its speed */
+#define LINE 128 /* numbers after which a loop is at its speed */
 
 static inline float inverse_sqrt(float variance, float epsilon)
 {

@@ -159,7 +159,7 @@ def of_features(shape: Shape, use: str) -> list[Case]:
         return backward
     forward = partial(forward_of_features, shape, use)
     return [
-        Case(batch_statistics, partial(statistics, shape), "mean variance", 4, note),
+        Case(batch_statistics, partial(statistics, shape), "mean variance", 8, note),
         Case(batch_norm, forward, "Y A_hat inverse_std", 4, note),
         *backward,
     ]
