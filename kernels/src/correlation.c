@@ -15,7 +15,7 @@
 typedef struct {
     long outer, inner; /* lengths of o and k */
     long a_outer, a_inner, a_row;
-    long b_outer, b_inner;
+    long b_outer, b_inner, b_panel; /* from one pair of registers of a row to the next */
     long c_row;
     int adds; /* to what is there */
 } nested;
@@ -79,16 +79,27 @@ static void tile_of_two(long rows, const nested *s, const float *a, const float 
 static void nested_sums(const nested *s, long rows, long n, const float *a, const float *b,
                         const float *bias, float *c)
 {
-    for (long j = 0; j < n;) {
+    for (long j = 0; j < n;) { /* a pair of registers; the last may be alone */
         const int two = n - j > LANES;
         const long most = two ? ROWS_OF_TWO : MOST_ROWS, tiles = (rows + most - 1) / most;
         for (long t = 0; t < tiles; t++) {
             const long i = rows * t / tiles, count = rows * (t + 1) / tiles - i;
-            (two ? tile_of_two : tile_of_one)(count, s, a + i * s->a_row, b + j,
-                                              bias ? bias + j : 0, c + i * s->c_row + j, n - j);
+            (two ? tile_of_two : tile_of_one)(count, s, a + i * s->a_row, b, bias ? bias + j : 0,
+                                              c + i * s->c_row + j, n - j);
         }
-        j += two ? 2 * LANES : LANES;
+        j += TILE_COLUMNS * LANES;
+        b += s->b_panel;
     }
+}
+
+/* Weights are kept in panels of so many filters, so that a tile reads its own in one piece. */
+static inline long panel(long F) { return F > LANES ? TILE_COLUMNS * LANES : LANES; }
+static inline long in_panels(long F) { return (F + panel(F) - 1) / panel(F) * panel(F); }
+
+/* Where the weight of filter f for the given one of `numbers` is kept. */
+static inline long in_panel(long f, long number, long numbers, long F)
+{
+    return (f / panel(F) * numbers + number) * panel(F) + f % panel(F);
 }
 
 /* --- lines with zeros around -------------------------------------------------------------------- */
@@ -135,7 +146,7 @@ static void copy_lines(const float *A, const sliding *s, long C, long y, long n,
 
 /* --- forward ------------------------------------------------------------------------------------ */
 
-#define FEW_WEIGHTS (1 << 16) /* above, BLAS is faster although its operands are copied first */
+#define FEW_WEIGHTS (1 << 17) /* above, BLAS is faster although its operands are copied first */
 
 static int is_depthwise(const shapes *shapes_, value groups)
 {
@@ -148,7 +159,7 @@ static sliding sliding_in(const shapes *shapes_)
     return sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
 }
 
-static int fits_filters(shapes *shapes_, const value *values)
+static int takes_filters(const shapes *shapes_, const value *values)
 {
     const long *window = shapes_->window, cells = dim('i') * dim('j');
     if (dim('n') % dim('m') || dim('i') != window[0] || dim('j') != window[1] || cells > MOST_CELLS)
@@ -160,8 +171,14 @@ static int fits_filters(shapes *shapes_, const value *values)
            && cells * dim('c') * dim('f') <= FEW_WEIGHTS && lines_at_once(&s, dim('c'), 1);
 }
 
+/* Products, as many at a time as an instruction computes. */
+static long cost_of_products(const shapes *shapes_)
+{
+    return dim('n') * dim('x') * dim('f') * dim('i') * dim('j') * dim('k') / 16;
+}
+
 /* Z_yxf = b_f + sum_ijc W_fijc A_(y+i)(x+j)c for the lines of places from `first` to before `last`;
-   the weights have the filters last, in whole registers. */
+   the weights are in panels. */
 static void correlate_lines(const float *A, const sliding *s, long C, const float *weights, long F,
                             const float *b, float *Z, long first, long last)
 {
@@ -171,8 +188,8 @@ static void correlate_lines(const float *A, const sliding *s, long C, const floa
     const long most = lines_at_once(s, C, s->places.down);
     nested sums = {
         .outer = s->kernel.down, .a_outer = s->dilation.down * wide * C,
-        .b_outer = kw * C * padded(F),
-        .inner = run, .a_inner = 1, .b_inner = padded(F),
+        .b_outer = kw * C * panel(F), .b_panel = s->kernel.down * kw * C * panel(F),
+        .inner = run, .a_inner = 1, .b_inner = panel(F),
         .a_row = s->stride.across * C, .c_row = F,
     };
     for (long place = first; place < last;) {
@@ -185,7 +202,7 @@ static void correlate_lines(const float *A, const sliding *s, long C, const floa
                 sums.adds = j > 0;
                 nested_sums(&sums, s->places.across, F,
                             copy + (l * s->stride.down * wide + j * dilation) * C,
-                            weights + j * run * padded(F), j ? 0 : b,
+                            weights + j * run * panel(F), j ? 0 : b,
                             Z + place * s->places.across * F);
             }
     }
@@ -193,26 +210,39 @@ static void correlate_lines(const float *A, const sliding *s, long C, const floa
 
 static long weights_size(const shapes *shapes_)
 {
-    return dim('i') * dim('j') * dim('k') * padded(dim('f'));
+    return dim('i') * dim('j') * dim('k') * in_panels(dim('f'));
 }
 
-STAGE(turn_weights, A, W, b, window, groups, Z, work)
+static int fits_filters(shapes *shapes_, const value *values)
 {
-    pad_transposed(dim('f'), dim('i') * dim('j') * dim('k'), W.f, sums);
+    shapes_->common_size = weights_size(shapes_);
+    shapes_->cost += cost_of_products(shapes_);
+    return takes_filters(shapes_, values);
+}
+
+STAGE(arrange_weights, A, W, b, window, groups, Z, work)
+{
+    const long numbers = dim('i') * dim('j') * dim('k'), F = dim('f');
+    if (is_depthwise(shapes_, groups))
+        pad_transposed(F, numbers, W.f, shapes_->common);
+    else
+        for (long f = 0; f < F; f++)
+            for (long k = 0; k < numbers; k++)
+                shapes_->common[in_panel(f, k, numbers, F)] = W.f[f * numbers + k];
 }
 
 /* Z_yxf = b_f + sum_ijc W_fijc A_(y+i)(x+j)c */
 STAGE(correlate, A, W, b, window, groups, Z, work)
 {
     const sliding s = sliding_in(shapes_);
-    const float *weights = shapes_->sums;
+    const float *weights = shapes_->common;
     if (is_depthwise(shapes_, groups))
         filter_lines(A.f, &s, dim('c'), weights, b.f, 0, Z.f, first, last);
     else
         correlate_lines(A.f, &s, dim('c'), weights, dim('f'), b.f, Z.f, first, last);
 }
-KERNEL_WHERE(fits_filters, correlate, "mhwc, fijk, f?, W, #, nxf^, _", weights_size,
-             (A, W, b, window, groups, Z, work), {stage_turn_weights, 0}, {stage_correlate, 'n'})
+KERNEL_WHERE(fits_filters, correlate, "mhwc, fijk, f?, W, #, nxf^, _", 0,
+             (A, W, b, window, groups, Z, work), {stage_arrange_weights, 0}, {stage_correlate, 'n'})
 
 /* --- backward ----------------------------------------------------------------------------------- */
 
@@ -242,6 +272,7 @@ static void correlate_weights(const float *dZ, const float *A, const sliding *s,
     nested sums = {
         .a_outer = s->stride.down * wide * C, .b_outer = s->places.across * F,
         .inner = s->places.across, .a_inner = s->stride.across * C, .b_inner = F,
+        .b_panel = TILE_COLUMNS * LANES,
         .a_row = 1, .c_row = padded(F), .adds = 1,
     };
     for (long y = 0; y < s->places.down; y += most) {
@@ -272,7 +303,7 @@ static void correlate_inputs(const float *dZ, const sliding *s, long C, const fl
     const long across = s->places.across;
     const spread held = {products, ones, 0, C, row, across * row, lines_met(s)};
     const nested sums = {.outer = 1, .inner = F, .a_inner = 1, .b_inner = row, .a_row = F,
-                         .c_row = row};
+                         .b_panel = TILE_COLUMNS * LANES, .c_row = row};
     long made = 0;
     for (long r = 0; r < s->inputs.down; r++) {
         const long reached = (r + s->before.down) / s->stride.down;
@@ -305,9 +336,28 @@ static int correlates_back(const sliding *s, long C, long F)
                   <= 5 * s->places.down * s->places.across * padded(cells * C);
 }
 
+static long gradient_size(const shapes *shapes_)
+{
+    return dim('i') * dim('j') * dim('k') * padded(dim('f'));
+}
+
+/* dW, with the filters last in whole registers, and db. */
+static long gradients_size(const shapes *shapes_)
+{
+    return gradient_size(shapes_) + padded(dim('f'));
+}
+
+/* Ones, and the weights. */
+static long spread_size(const shapes *shapes_)
+{
+    return padded(dim('c')) + dim('i') * dim('j') * in_panels(dim('c')) * padded(dim('f'));
+}
+
 static int fits_gradients(shapes *shapes_, const value *values)
 {
-    if (!fits_filters(shapes_, values))
+    shapes_->common_size = spread_size(shapes_);
+    shapes_->cost += 2 * cost_of_products(shapes_);
+    if (!takes_filters(shapes_, values))
         return 0;
     if (is_depthwise(shapes_, values[4]) || !values[7].f)
         return 1;
@@ -316,27 +366,21 @@ static int fits_gradients(shapes *shapes_, const value *values)
            || lines_met(&s) * dim('x') * padded(dim('i') * dim('j') * dim('c')) <= SPREAD;
 }
 
-/* dW and db of each part; then, in part 0, ones and the weights. */
-static long gradients_size(const shapes *shapes_)
-{
-    return weights_size(shapes_) + padded(dim('f')) + padded(dim('c'))
-           + dim('i') * dim('j') * padded(dim('c')) * padded(dim('f'));
-}
-
-STAGE(arrange_weights, dZ, A, W, window, groups, dW, db, dA, work)
+STAGE(arrange_to_spread, dZ, A, W, window, groups, dW, db, dA, work)
 {
     const long cells = dim('i') * dim('j'), C = dim('c'), F = dim('f');
     const sliding s = sliding_in(shapes_);
-    float *ones = sums + weights_size(shapes_) + padded(F), *weights = ones + padded(C);
+    float *ones = shapes_->common, *weights = ones + padded(C);
     for (long c = 0; c < padded(C); c++)
         ones[c] = 1;
     if (is_depthwise(shapes_, groups))
         pad_transposed(F, cells, W.f, weights);
     else if (correlates_back(&s, C, F))
         for (long f = 0; f < F; f++)
-            for (long cell = 0; cell < cells; cell++) /* the last one first */
-                memcpy(weights + ((cells - 1 - cell) * F + f) * padded(C),
-                       W.f + (f * cells + cell) * C, C * sizeof(float));
+            for (long cell = 0; cell < cells; cell++)
+                for (long c = 0; c < C; c++)
+                    weights[in_panel(c, (cells - 1 - cell) * F + f, cells * F, C)]
+                        = W.f[(f * cells + cell) * C + c];
     else
         pad_rows(F, cells * C, W.f, weights);
 }
@@ -349,8 +393,7 @@ STAGE(correlate_backward, dZ, A, W, window, groups, dW, db, dA, work)
     const sliding s = sliding_in(shapes_), back = turned(s);
     const long pixels = h * dim('w') * C, places = s.places.down * dim('x') * F;
     const int depthwise = is_depthwise(shapes_, groups), correlates = correlates_back(&s, C, F);
-    const float *ones = shapes_->sums + weights_size(shapes_) + padded(F);
-    const float *weights = ones + padded(C);
+    const float *ones = shapes_->common, *weights = ones + padded(C);
     for (long image = first; image < last; image++) {
         const float *dz = dZ.f + image * places;
         if (depthwise)
@@ -358,7 +401,7 @@ STAGE(correlate_backward, dZ, A, W, window, groups, dW, db, dA, work)
         else
             correlate_weights(dz, A.f + image * pixels, &s, C, F, sums);
         if (db.f)
-            add_rows(dz, places / F, F, sums + weights_size(shapes_));
+            add_rows(dz, places / F, F, sums + gradient_size(shapes_));
         if (!dA.f)
             continue;
         if (depthwise)
@@ -373,13 +416,13 @@ STAGE(correlate_backward, dZ, A, W, window, groups, dW, db, dA, work)
 STAGE(add_gradients, dZ, A, W, window, groups, dW, db, dA, work)
 {
     const long F = dim('f');
-    add_to_first_part(shapes_, weights_size(shapes_) + padded(F));
+    add_to_first_part(shapes_, gradient_size(shapes_) + padded(F));
     turn_gradient(sums, dim('i') * dim('j') * dim('k'), F, dW.f);
     if (db.f)
-        memcpy(db.f, sums + weights_size(shapes_), F * sizeof(float));
+        memcpy(db.f, sums + gradient_size(shapes_), F * sizeof(float));
 }
 KERNEL_WHERE(fits_gradients, correlate_backward, "nxf, mhwc, fijk, W, #, fijk>, f>?, mhwc>?, _",
              gradients_size, (dZ, A, W, window, groups, dW, db, dA, work),
-             {stage_arrange_weights, 0}, {stage_correlate_backward, 'm'}, {stage_add_gradients, 0})
+             {stage_arrange_to_spread, 0}, {stage_correlate_backward, 'm'}, {stage_add_gradients, 0})
 
 #define CORRELATION &kernel_correlate, &kernel_correlate_backward

@@ -237,6 +237,9 @@ static void spread_lines(const float *dZ, const sliding *s, long C, const float 
 
 /* --- the kernels -------------------------------------------------------------------------------- */
 
+/* The weights, or their gradient, by cell and in whole registers. */
+static long by_cell_size(const shapes *shapes_) { return dim('i') * dim('j') * padded(dim('c')); }
+
 static int fits_depthwise(long kernel_down, long kernel_across, const long *window)
 {
     return kernel_down * kernel_across <= MOST_CELLS && kernel_down == window[0]
@@ -245,22 +248,24 @@ static int fits_depthwise(long kernel_down, long kernel_across, const long *wind
 
 static int fits_images(shapes *shapes_, const value *values)
 {
+    shapes_->common_size = by_cell_size(shapes_);
     return dim('o') == 1 && dim('n') % dim('m') == 0
            && fits_depthwise(dim('i'), dim('j'), shapes_->window);
 }
 
-static long spread_size(const shapes *shapes_) { return dim('i') * dim('j') * padded(dim('c')); }
+STAGE(weights_by_cell, A, W, bias, window, Z, work)
+{
+    pad_transposed(dim('c'), dim('i') * dim('j'), W.f, shapes_->common);
+}
 
 /* Z_yxc = bias_xc + sum_ij W_cij A_(y+i)(x+j)c */
 STAGE(depthwise, A, W, bias, window, Z, work)
 {
-    const long C = dim('c');
     const sliding s = sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
-    pad_transposed(C, dim('i') * dim('j'), W.f, sums); /* by cell */
-    filter_lines(A.f, &s, C, sums, bias.f, C, Z.f, first, last);
+    filter_lines(A.f, &s, dim('c'), shapes_->common, bias.f, dim('c'), Z.f, first, last);
 }
-KERNEL_WHERE(fits_images, depthwise, "mhwc, cijo, xc?, W, nxc^, _", spread_size,
-             (A, W, bias, window, Z, work), {stage_depthwise, 'n'})
+KERNEL_WHERE(fits_images, depthwise, "mhwc, cijo, xc?, W, nxc^, _", 0,
+             (A, W, bias, window, Z, work), {stage_weights_by_cell, 0}, {stage_depthwise, 'n'})
 
 /* dW_cij = sum_yx dZ_yxc A_(y+i)(x+j)c */
 STAGE(depthwise_weight_gradient, dZ, A, window, dW, work)
@@ -291,19 +296,24 @@ STAGE(add_weight_gradients, dZ, A, window, dW, work)
     add_to_first_part(shapes_, cells * padded(dim('c')));
     turn_gradient(sums, cells, dim('c'), dW.f);
 }
-KERNEL_WHERE(fits_images, depthwise_weight_gradient, "nxc, mhwc, W, cijo^, _", spread_size,
+KERNEL_WHERE(fits_images, depthwise_weight_gradient, "nxc, mhwc, W, cijo^, _", by_cell_size,
              (dZ, A, window, dW, work), {stage_depthwise_weight_gradient, 'n'},
              {stage_add_weight_gradients, 0})
+
+STAGE(spread_by_cell, dZ, W, window, dA, work)
+{
+    pad_transposed(dim('c'), dim('i') * dim('j'), W.f, shapes_->common);
+}
 
 /* dA_(y+i)(x+j)c += sum_ij W_cij dZ_yxc */
 STAGE(depthwise_input_gradient, dZ, W, window, dA, work)
 {
-    const long C = dim('c');
     const sliding s = sliding_of(window, dim('n') / dim('m'), dim('w'), dim('y'), dim('x'));
-    pad_transposed(C, dim('i') * dim('j'), W.f, sums); /* by cell */
-    spread_lines(dZ.f, &s, C, sums, dA.f, dA.f, first, last);
+    spread_lines(dZ.f, &s, dim('c'), shapes_->common, dA.f, dA.f, first, last);
 }
-KERNEL_WHERE(fits_images, depthwise_input_gradient, "myxc, cijo, W, nwc^, _", spread_size,
-             (dZ, W, window, dA, work), {stage_depthwise_input_gradient, 'n'})
+KERNEL_WHERE(fits_images, depthwise_input_gradient, "myxc, cijo, W, nwc^, _", 0,
+             (dZ, W, window, dA, work), {stage_spread_by_cell, 0},
+             {stage_depthwise_input_gradient, 'n'})
+
 #define DEPTHWISE &kernel_depthwise, &kernel_depthwise_weight_gradient, \
     &kernel_depthwise_input_gradient

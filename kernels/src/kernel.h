@@ -24,8 +24,8 @@
    those up in order. So the result has the same bits for any number of threads.
 
    `fits` of a KERNEL_WHERE looks at the lengths before anything runs. It returns 0 where the call is
-   left to NumPy. It may give further letters a length, lower the number of parts, and ask for memory:
-   `common_size` floats that all stages and parts share, and `scratch_size` for each range of units,
+   left to NumPy. It may give further letters a length, lower the number of parts, say a higher
+   `cost` than the size of the arguments, and ask for memory: `common_size` floats that all stages and parts share, and `scratch_size` for each range of units,
    which a stage without SUMS gets as `sums`. */
 
 #ifndef KERNEL_H
@@ -55,6 +55,7 @@ typedef struct {
     const long *window; /* the numbers of a Window among the arguments */
     float *common, *scratch;
     long common_size, scratch_size;
+    long cost; /* how many numbers a sum of two would read and write in the same time */
 } shapes;
 
 typedef void (*stage_function)(const value *arguments, const shapes *, long first, long last,

@@ -111,7 +111,7 @@ ALWAYS_INLINE flags above_or_nan(lanes a, lanes b) { return (a > b) | (a != a); 
 #endif
 
 /* As NumPy's maximum: NaN where either is. */
-ALWAYS_INLINE lanes larger(lanes a, lanes b) { return chosen(above_or_nan(a, b), a, b); }
+ALWAYS_INLINE lanes larger_or_nan(lanes a, lanes b) { return chosen(above_or_nan(a, b), a, b); }
 
 /* Likewise, but where x is NaN, y. */
 ALWAYS_INLINE lanes larger_number(lanes x, lanes y)

@@ -42,7 +42,7 @@ typedef struct {
 
 #define SMALL (1 << 14)
 #define MOST_SUMS (1 << 20) /* floats, of all parts, unless one part needs more */
-/* Numbers in all arrays: below, a kernel takes less time than two threads need to agree. */
+/* A cost: below, a kernel takes less time than two threads need to agree. */
 #define WORTH_SHARING (1 << 17)
 
 static const kernel *const *all_kernels;
@@ -230,7 +230,7 @@ static int share(job *work)
     return done ? 0 : -1;
 }
 
-static int run(job *work, long numbers)
+static int run(job *work)
 {
     const kernel *kernel = work->kernel;
     for (work->stage = 0; work->stage < MOST_STAGES; work->stage++) {
@@ -239,10 +239,10 @@ static int run(job *work, long numbers)
             break;
         if (!stage->axis)
             stage->run(work->values, &work->shapes, 0, 1, work->shapes.sums);
-        else if (numbers >= WORTH_SHARING && sharing && work->shapes.parts > 1) {
+        else if (work->shapes.cost >= WORTH_SHARING && sharing && work->shapes.parts > 1) {
             if (share(work))
                 return -1;
-        } else if (numbers >= SMALL) {
+        } else if (work->shapes.cost >= SMALL) {
             Py_BEGIN_ALLOW_THREADS
             run_parts(work, 0, work->shapes.parts);
             Py_END_ALLOW_THREADS
@@ -275,7 +275,7 @@ static int allocate(job *work, long numbers)
     shapes->parts = at_most(shapes->parts, most_units(work));
     if (kernel->sums) {
         const long size = (kernel->sums(shapes) + 15) / 16 * 16;
-        const long worth = numbers < WORTH_SHARING ? numbers / (4 * size) : MOST_SUMS / size;
+        const long worth = shapes->cost < WORTH_SHARING ? numbers / (4 * size) : MOST_SUMS / size;
         shapes->parts = at_most(shapes->parts, worth + 1);
         shapes->sums_size = size;
         shapes->sums = calloc(shapes->parts * size, sizeof(float));
@@ -336,8 +336,9 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
 
     const long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);
     work.shapes.parts = at_most(parts, MOST_PARTS);
+    work.shapes.cost = numbers;
     if (fit && (!kernel->fits || kernel->fits(&work.shapes, work.values))) {
-        if (allocate(&work, numbers) && run(&work, numbers) == 0) {
+        if (allocate(&work, numbers) && run(&work) == 0) {
             result = function->returned < 0 ? Py_None : arguments[function->returned];
             Py_INCREF(result);
         }

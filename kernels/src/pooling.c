@@ -46,7 +46,7 @@ STAGE(max_pool, A, window, inside, Y)
             for (long c = 0; c < C; c += LANES) {
                 lanes largest = all_lanes(-INFINITY);
                 EACH_PIXEL(met, s, pixel)
-                    largest = larger(load_some(A.f + pixel * C + c, C - c), largest);
+                    largest = larger_or_nan(load_some(A.f + pixel * C + c, C - c), largest);
                 store_some(Y.f + (place * across + x) * C + c, largest, C - c);
             }
         }
