@@ -177,34 +177,63 @@ static long cost_of_products(const shapes *shapes_)
     return dim('n') * dim('x') * dim('f') * dim('i') * dim('j') * dim('k') / 16;
 }
 
-/* Z_yxf = b_f + sum_ijc W_fijc A_(y+i)(x+j)c for the lines of places from `first` to before `last`;
-   the weights are in panels. */
-static void correlate_lines(const float *A, const sliding *s, long C, const float *weights, long F,
-                            const float *b, float *Z, long first, long last)
+/* A line of places, from a copy of what it reaches. */
+static void correlate_line(const float *copy, const sliding *s, long C, const float *weights,
+                           long F, const float *b, float *Z)
 {
-    float copy[COPIED];
     const long kw = s->kernel.across, dilation = s->dilation.across, wide = reach_across(s);
     const long runs = dilation == 1 ? 1 : kw, run = kw / runs * C; /* numbers that lie together */
-    const long most = lines_at_once(s, C, s->places.down);
     nested sums = {
         .outer = s->kernel.down, .a_outer = s->dilation.down * wide * C,
         .b_outer = kw * C * panel(F), .b_panel = s->kernel.down * kw * C * panel(F),
         .inner = run, .a_inner = 1, .b_inner = panel(F),
         .a_row = s->stride.across * C, .c_row = F,
     };
-    for (long place = first; place < last;) {
-        const long image = place / s->places.down, y = place % s->places.down;
-        long n = s->places.down - y < last - place ? s->places.down - y : last - place;
+    for (long j = 0; j < runs; j++) {
+        sums.adds = j > 0;
+        nested_sums(&sums, s->places.across, F, copy + j * dilation * C,
+                    weights + j * run * panel(F), j ? 0 : b, Z);
+    }
+}
+
+/* Images of one column, as sequences are, turned into images of one line: n places from y on. */
+static inline int is_column(const sliding *s)
+{
+    return s->inputs.across == 1 && s->places.across == 1 && s->kernel.across == 1;
+}
+
+static inline sliding as_line(const sliding *s, long y, long n)
+{
+    return (sliding){
+        .kernel = {1, s->kernel.down}, .stride = {1, s->stride.down},
+        .dilation = {1, s->dilation.down}, .inputs = {1, s->inputs.down}, .places = {1, n},
+        .before = {0, s->before.down - y * s->stride.down},
+    };
+}
+
+/* Z_yxf = b_f + sum_ijc W_fijc A_(y+i)(x+j)c for the lines of places from `first` to before `last`;
+   the weights are in panels. */
+static void correlate_lines(const float *A, const sliding *s, long C, const float *weights, long F,
+                            const float *b, float *Z, long first, long last)
+{
+    float copy[COPIED];
+    const long most = lines_at_once(s, C, s->places.down);
+    const long line = s->stride.down * reach_across(s) * C;
+    for (long place = first, n; place < last; place += n) {
+        const long y = place % s->places.down;
+        const float *image = A + place / s->places.down * s->inputs.down * s->inputs.across * C;
+        float *z = Z + place * s->places.across * F;
+        n = s->places.down - y < last - place ? s->places.down - y : last - place;
         n = n < most ? n : most;
-        copy_lines(A + image * s->inputs.down * s->inputs.across * C, s, C, y, n, copy);
-        for (long l = 0; l < n; l++, place++)
-            for (long j = 0; j < runs; j++) {
-                sums.adds = j > 0;
-                nested_sums(&sums, s->places.across, F,
-                            copy + (l * s->stride.down * wide + j * dilation) * C,
-                            weights + j * run * panel(F), j ? 0 : b,
-                            Z + place * s->places.across * F);
-            }
+        if (is_column(s)) {
+            const sliding turned = as_line(s, y, n);
+            copy_lines(image, &turned, C, 0, 1, copy);
+            correlate_line(copy, &turned, C, weights, F, b, z);
+            continue;
+        }
+        copy_lines(image, s, C, y, n, copy);
+        for (long l = 0; l < n; l++)
+            correlate_line(copy + l * line, s, C, weights, F, b, z + l * s->places.across * F);
     }
 }
 
@@ -261,6 +290,8 @@ static void add_rows(const float *A, long rows, long n, float *to)
     }
 }
 
+#define TERMS 256 /* added up one by one before they join a larger sum, which is more exact */
+
 /* dW_ijcf += sum_yx dZ_yxf A_(y+i)(x+j)c of an image, the filters last, in whole registers. */
 static void correlate_weights(const float *dZ, const float *A, const sliding *s, long C, long F,
                               float *dW)
@@ -268,7 +299,8 @@ static void correlate_weights(const float *dZ, const float *A, const sliding *s,
     float copy[COPIED];
     const long wide = reach_across(s), kw = s->kernel.across, dilation = s->dilation.across;
     const long runs = dilation == 1 ? 1 : kw, run = kw / runs * C;
-    const long most = lines_at_once(s, C, s->places.down);
+    const long few = s->places.across < TERMS ? TERMS / s->places.across : 1;
+    const long most = lines_at_once(s, C, few < s->places.down ? few : s->places.down);
     nested sums = {
         .a_outer = s->stride.down * wide * C, .b_outer = s->places.across * F,
         .inner = s->places.across, .a_inner = s->stride.across * C, .b_inner = F,

@@ -44,6 +44,11 @@ IMAGES: list[tuple[Shape, tuple[Window, tuple[int, int]]]] = [
     ((8, 14, 14, 16), SAME),
     ((3, 28, 28, 48), STRIDED),
 ]
+SEQUENCES: list[tuple[Shape, tuple[Window, tuple[int, int]]]] = [
+    ((3, 17, 1, 5), (Window((3, 1), (1, 1), (2, 1), (4, 0)), (0, 0))),
+    ((2, 40, 1, 16), (Window((4, 1), (2, 1), before=(1, 0)), (2, 0))),
+    ((1, 1200, 1, 16), (Window((5, 1), before=(2, 0)), (2, 0))),
+]
 
 
 def described(A: Shape, window: Window) -> str:
@@ -136,7 +141,7 @@ def of_correlation(
 
 CASES += [
     case
-    for A, window in IMAGES
+    for A, window in [*IMAGES, *SEQUENCES]
     for filters, groups in ((6, 1), (A[-1], A[-1]), (33, 1))
     for case in of_correlation(A, *window, filters, groups)
     if (groups == 1 or A[-1] in (3, 16)) and A[-1] * filters * prod(window[0].kernel) < 2**14
