@@ -67,19 +67,45 @@ ALWAYS_INLINE void store_some(float *to, lanes x, long n)
 {
     _mm512_mask_storeu_ps(to, some_lanes(n), x);
 }
+#elif LANES == 8 && defined(__AVX2__)
+ALWAYS_INLINE __m256i some_lanes(long n)
+{
+    const __m256i numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n < LANES ? (int)n : LANES), numbers);
+}
+ALWAYS_INLINE lanes load_some(const float *from, long n)
+{
+    return _mm256_maskload_ps(from, some_lanes(n));
+}
+ALWAYS_INLINE void store_some(float *to, lanes x, long n)
+{
+    if (n >= LANES) /* a masked store is slow on some processors */
+        store(to, x);
+    else
+        _mm256_maskstore_ps(to, some_lanes(n), x);
+}
 #else
 ALWAYS_INLINE lanes load_some(const float *from, long n)
 {
-    lanes x = all_lanes(0);
-    memcpy(&x, from, (n < LANES ? n : LANES) * sizeof(float));
-    return x;
-}
-static inline void store_some(float *to, lanes x, long n)
-{
+    float each[LANES] = {0};
     if (n >= LANES)
+        return load(from);
+    UNROLLED for (int i = 0; i < LANES - 1; i++)
+        if (i < n)
+            each[i] = from[i];
+    return load(each);
+}
+ALWAYS_INLINE void store_some(float *to, lanes x, long n)
+{
+    float each[LANES];
+    if (n >= LANES) {
         store(to, x);
-    else
-        memcpy(to, &x, n * sizeof(float));
+        return;
+    }
+    store(each, x);
+    UNROLLED for (int i = 0; i < LANES - 1; i++)
+        if (i < n)
+            to[i] = each[i];
 }
 #endif
 
