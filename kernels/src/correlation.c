@@ -17,7 +17,8 @@ typedef struct {
     long a_outer, a_inner, a_row;
     long b_outer, b_inner, b_panel; /* from one pair of registers of a row to the next */
     long c_row;
-    int adds; /* to what is there */
+    int padded; /* whether B's rows are whole registers */
+    int adds;   /* to what is there */
 } nested;
 
 /* `rows` x `columns` registers of C, constants after inlining; n numbers of a row remain. */
@@ -25,6 +26,7 @@ ALWAYS_INLINE void nested_tile(int rows, int columns, const nested *s, const flo
                                const float *b, const float *bias, float *c, long n)
 {
     lanes sums[MOST_ROWS][TILE_COLUMNS];
+    const long readable = s->padded ? TILE_COLUMNS * LANES : n;
     UNROLLED for (int i = 0; i < rows; i++)
         UNROLLED for (int j = 0; j < columns; j++)
             sums[i][j] = bias ? load_some(bias + j * LANES, n - j * LANES) : all_lanes(0);
@@ -34,7 +36,7 @@ ALWAYS_INLINE void nested_tile(int rows, int columns, const nested *s, const flo
             const float *of_b = b + o * s->b_outer + k * s->b_inner;
             lanes right[TILE_COLUMNS];
             UNROLLED for (int j = 0; j < columns; j++)
-                right[j] = load_some(of_b + j * LANES, n - j * LANES);
+                right[j] = load_some(of_b + j * LANES, readable - j * LANES);
             UNROLLED for (int i = 0; i < rows; i++)
                 UNROLLED for (int j = 0; j < columns; j++)
                     sums[i][j] += all_lanes(of_a[i * s->a_row]) * right[j];
@@ -187,7 +189,7 @@ static void correlate_line(const float *copy, const sliding *s, long C, const fl
         .outer = s->kernel.down, .a_outer = s->dilation.down * wide * C,
         .b_outer = kw * C * panel(F), .b_panel = s->kernel.down * kw * C * panel(F),
         .inner = run, .a_inner = 1, .b_inner = panel(F),
-        .a_row = s->stride.across * C, .c_row = F,
+        .a_row = s->stride.across * C, .c_row = F, .padded = 1,
     };
     for (long j = 0; j < runs; j++) {
         sums.adds = j > 0;
@@ -335,7 +337,7 @@ static void correlate_inputs(const float *dZ, const sliding *s, long C, const fl
     const long across = s->places.across;
     const spread held = {products, ones, 0, C, row, across * row, lines_met(s)};
     const nested sums = {.outer = 1, .inner = F, .a_inner = 1, .b_inner = row, .a_row = F,
-                         .b_panel = TILE_COLUMNS * LANES, .c_row = row};
+                         .b_panel = TILE_COLUMNS * LANES, .c_row = row, .padded = 1};
     long made = 0;
     for (long r = 0; r < s->inputs.down; r++) {
         const long reached = (r + s->before.down) / s->stride.down;
