@@ -17,6 +17,7 @@
 #include "dense_stack.c"
 #include "depthwise.c"
 #include "correlation.c"
+#include "embedding.c"
 #include "group_norm.c"
 #include "gru.c"
 #include "layer_norm.c"
@@ -30,6 +31,6 @@
 
 const kernel *const TABLE(INSTRUCTIONS)[] = {
     ACTIVATIONS, ADAM, ATTENTION, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, CORRELATION,
-    GROUP_NORM, GRU, LAYER_NORM, LSTM, POOLING, SOFTMAX, SQUARED_ERROR,
+    EMBEDDING, GROUP_NORM, GRU, LAYER_NORM, LSTM, POOLING, SOFTMAX, SQUARED_ERROR,
     0,
 };

@@ -3,6 +3,7 @@
 import numpy as np
 
 from plainnet.kernels.arrays import Array, aligned, carve, counting, shaped, sum_rows
+from plainnet.kernels.compiled import twin
 
 
 def take_rows(
@@ -22,6 +23,7 @@ AT_ONCE = 256
 """Rows of one id that are taken together."""
 
 
+@twin
 def add_to_rows(
     dY: Array,  # (..., n)
     ids: Array,  # (...), integers from 0 to K - 1

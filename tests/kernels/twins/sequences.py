@@ -6,6 +6,7 @@ import numpy as np
 
 from kernels.twins.case import Arguments, Array, Case
 from plainnet.kernels.attention import attend, attend_backward, attend_backward_size, attend_size
+from plainnet.kernels.embedding import add_to_rows, add_to_rows_sizes
 from plainnet.kernels.gru import gru, gru_backward
 from plainnet.kernels.lstm import lstm, lstm_backward
 
@@ -181,3 +182,26 @@ CASES = [
     for case in made
 ]
 CASES += [case for sizes in ATTENTION for case in of_attention(*sizes)]
+
+
+# --- embeddings: ids, vectors and the numbers of a vector -----------------------------------------
+
+
+def of_add_to_rows(N: int, K: int, n: int) -> Case:
+    n_integers, n_floats = add_to_rows_sizes(N, K, n)
+
+    def build(rng: np.random.Generator) -> Arguments:
+        ids = rng.integers(0, K, N)
+        return {
+            "dY": rng.standard_normal((1, N, n)),
+            "ids": np.where(rng.random(N) < 0.5, ids, K // 2).reshape(1, N),
+            "dE": rng.standard_normal((K, n)),
+            "index": np.zeros(n_integers, np.intp),
+            "work": np.zeros(n_floats),
+        }
+
+    return Case(add_to_rows, build, "dE", note=f"of {N} ids, {K} x {n}", ulps=64)
+
+
+EMBEDDED = ((1, 1, 1), (7, 5, 3), (90, 40, 17), (700, 65, 64), (5000, 9, 33), (2000, 900, 150))
+CASES += [of_add_to_rows(*sizes) for sizes in EMBEDDED]
