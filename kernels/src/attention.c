@@ -1,9 +1,9 @@
 /* Attention: the heads of a group, which share keys and values, of one example after the other. */
 
-#define QUERIES 64     /* P is written up to the keys that the last of so many queries may see */
-#define FEW 16         /* so many queries are computed with the same keys */
-#define KEYS 64        /* of the queries' gradients, so many at a time */
-#define TILE_STEP (KEYS + 16) /* a row of such, not as long as what a cache has side by side */
+#define QUERIES 64 /* P is written up to the keys that the last of so many queries may see */
+#define FEW 16     /* queries that are computed with the same keys */
+#define KEYS 64    /* of the gradients of the scores, so many columns at a time, */
+#define STEP 80    /* and from row to row a distance that is no power of two */
 
 /* The first keys that the query may see, of T queries and S keys. */
 static inline long keys_of(long query, long T, long S, int causal)
@@ -48,27 +48,29 @@ static float dot(long n, const float *a, const float *b)
     return sum_of_lanes(sums);
 }
 
-/* n scores become their softmax, and what fills their last register zeros; hidden holds 0 or minus
-   infinity. If all are hidden, none gets any weight. */
-static void softmax_of_scores(long n, const float *hidden, float *S)
+/* Of n scores, the first `seen` become their softmax; the others, up to whole registers, 0.
+   `hidden` has 0 or minus infinity for each key; if all are hidden, none gets any weight. */
+static void softmax_of_scores(long seen, long n, const float *hidden, float *S)
 {
     const long whole = padded(n);
     lanes highest = all_lanes(-FLT_MAX), sums = all_lanes(0);
-    for (long j = n; j < whole; j++)
-        S[j] = -INFINITY;
+    for (long j = seen / LANES * LANES; j < whole; j += LANES)
+        for (long k = j; k < j + LANES; k++)
+            S[k] = k < seen ? S[k] : -INFINITY;
     if (hidden)
-        for (long j = 0; j < n; j++)
+        for (long j = 0; j < seen; j++)
             S[j] += hidden[j];
     for (long j = 0; j < whole; j += LANES)
-        highest = larger_number(load(S + j), highest);
+        highest = larger(load(S + j), highest);
     const float top = largest_of_lanes(highest);
-    for (long j = 0; j < whole; j++)
-        S[j] = exp_(S[j] - top);
-    for (long j = 0; j < whole; j += LANES)
+    for (long j = 0; j < whole; j += LANES) {
+        for (long k = j; k < j + LANES; k++)
+            S[k] = exp_(S[k] - top);
         sums += load(S + j);
-    const float scale = 1 / at_least(sum_of_lanes(sums), 1);
-    for (long j = 0; j < whole; j++)
-        S[j] *= scale;
+    }
+    const lanes scale = all_lanes(1 / at_least(sum_of_lanes(sums), 1));
+    for (long j = 0; j < whole; j += LANES)
+        store(S + j, load(S + j) * scale);
 }
 
 /* --- forward ------------------------------------------------------------------------------------ */
@@ -105,19 +107,17 @@ STAGE(attend, Q, K, V, mask, causal, rate, rng, O, P, M, work)
             for (long t = 0; t < T; t += FEW) {
                 const long n = least(FEW, T - t), at = ((example * T + t) * heads + head) * d;
                 const long keys = keys_of(t + n - 1, T, S, cut);
+                const long end = least((t / QUERIES + 1) * QUERIES, T);
+                const long written = keys_of(end - 1, T, S, cut);
                 product(n, keys, d, Q.f + at, step, 1, K_turned, row, scores, row, 0, 0);
                 for (long i = 0; i < n; i++) {
-                    const long seen = keys_of(t + i, T, S, cut);
                     float *weights = scores + i * row;
-                    softmax_of_scores(seen, mask.b ? hidden : 0, weights);
-                    for (long j = seen; j < keys; j++)
-                        weights[j] = 0;
+                    softmax_of_scores(keys_of(t + i, T, S, cut), keys, mask.b ? hidden : 0,
+                                      weights);
                     if (P.f) {
-                        const long end = least((t / QUERIES + 1) * QUERIES, T) - 1;
-                        const long written = keys_of(end, T, S, cut);
                         float *to = P.f + ((example * heads + head) * T + t + i) * S;
-                        memcpy(to, weights, seen * sizeof(float));
-                        memset(to + seen, 0, (written - seen) * sizeof(float));
+                        memcpy(to, weights, keys * sizeof(float));
+                        memset(to + keys, 0, (written - keys) * sizeof(float));
                     }
                 }
                 product(n, d, keys, scores, row, 1, V_copied, width, O.f + at, step, 0, 0);
@@ -134,7 +134,7 @@ static int fits_attend_backward(shapes *shapes_, const value *values)
 {
     const long S = dim('s'), d = dim('d'), width = padded(d);
     shapes_->scratch_size = row_of(S) * d + 3 * S * width + 3 * QUERIES * width + QUERIES
-                            + 2 * QUERIES * TILE_STEP;
+                            + 2 * QUERIES * STEP;
     return fits_heads(shapes_);
 }
 
@@ -160,7 +160,7 @@ STAGE(attend_backward, dO, Q, K, V, mask, causal, rate, O, P, M, dQ, dK, dV, wor
     float *sum_dK = K_scaled + S * width, *sum_dV = sum_dK + S * width;
     float *some_Q = sum_dV + S * width, *some_dO = some_Q + QUERIES * width;
     float *some_dQ = some_dO + QUERIES * width, *D = some_dQ + QUERIES * width;
-    float *weights = D + QUERIES, *dS = weights + QUERIES * TILE_STEP;
+    float *weights = D + QUERIES, *dS = weights + QUERIES * STEP;
     for (long unit = first; unit < last; unit++) {
         const long example = unit / groups, group = unit % groups;
         turn_vectors(S, d, V.f + example * dim('c') + group * d, dim('e'), V_turned);
@@ -184,20 +184,20 @@ STAGE(attend_backward, dO, Q, K, V, mask, causal, rate, O, P, M, dQ, dK, dV, wor
                         const long seen = ahead < 0 ? 0 : least(ahead, n_keys);
                         const float *P_i = P.f + ((example * heads + head) * T + t + i) * S + k;
                         product(few, seen, d, some_dO + i * width, width, 1, V_turned + k, row,
-                                dS + i * TILE_STEP, TILE_STEP, 0, 0);
+                                dS + i * STEP, STEP, 0, 0);
                         for (long j = 0; j < few; j++)
                             gradients_of_scores(seen, n_keys, P_i + j * S, D[i + j],
-                                                weights + (i + j) * TILE_STEP, dS + (i + j) * TILE_STEP);
-                        product(few, d, seen, dS + i * TILE_STEP, TILE_STEP, 1, K_scaled + k * width, width,
+                                                weights + (i + j) * STEP, dS + (i + j) * STEP);
+                        product(few, d, seen, dS + i * STEP, STEP, 1, K_scaled + k * width, width,
                                 some_dQ + i * width, width, 0, 1);
                     }
                     for (long j = 0; j < n_keys; j += FEW) {
                         const long few = least(FEW, n_keys - j), before = k + j - (S - T) - t;
                         const long from = cut && before > 0 ? before / FEW * FEW : 0;
-                        product(few, d, n - from, weights + from * TILE_STEP + j, 1, TILE_STEP,
+                        product(few, d, n - from, weights + from * STEP + j, 1, STEP,
                                 some_dO + from * width, width, sum_dV + (k + j) * width, width, 0,
                                 1);
-                        product(few, d, n - from, dS + from * TILE_STEP + j, 1, TILE_STEP,
+                        product(few, d, n - from, dS + from * STEP + j, 1, STEP,
                                 some_Q + from * width, width, sum_dK + (k + j) * width, width, 0,
                                 1);
                     }

@@ -1,7 +1,7 @@
 /* The gated recurrent unit: all steps of a sequence in one call. */
 
-/* r and k of one example, which are `gate` apart in S and come from H U' there; with b_reset, also n,
-   from V = H U_n' + b_reset, and Y. Otherwise V = r H. */
+/* r and k of one example, which are `gate` apart in S and hold H U' at first. With b_reset,
+   V = H U_n' + b_reset, and n holds r V; otherwise V = r H. */
 static void gru_gates(long units, const float *Z, const float *b_reset, const float *H, float *S,
                       long gate, float *V)
 {
@@ -18,7 +18,7 @@ static void gru_gates(long units, const float *Z, const float *b_reset, const fl
     }
 }
 
-/* n of one example, without the part of Z and before tanh at first, and the state after the step. */
+/* n of one example, without Z's part and before tanh at first, and the state after the step. */
 static void gru_state(long units, const float *Z, const float *H, int padded, float *S, long gate,
                       float *Y)
 {
@@ -65,7 +65,8 @@ STAGE(gru_steps, Z, U, b_reset, padded, H, S, V, Q)
                 gru_gates(units, Z_t + i * 3 * units, b_reset.f, H_t + i * units, S_t + i * units,
                           gate, V_t + i * units);
             if (!b_reset.f)
-                packed_product(n, units, units, V_t + from, units, U_n, S_t + 2 * gate + from, units, 0);
+                packed_product(n, units, units, V_t + from, units, U_n, S_t + 2 * gate + from,
+                               units, 0);
             for (long i = start; i < start + n; i++)
                 gru_state(units, Z_t + i * 3 * units, H_t + i * units,
                           padded.b && padded.b[t * m + i], S_t + i * units, gate,
@@ -88,8 +89,8 @@ static void gru_state_backward(long units, const float *dY, const float *H, int 
     }
 }
 
-/* dZ_r of one example, and dQ: with `after`, dV = dZ_n r; otherwise dV comes in dZ_r's place, and dH
-   grows by dV r. */
+/* dZ_r of one example, and dQ. With `after`, dV = dZ_n r; otherwise dV comes in dZ_r's place, and
+   dH grows by dV r. */
 static void gru_reset_backward(long units, const float *H, int padded, const float *r,
                                const float *V, int after, float *dZ, float *dQ, float *dH)
 {
@@ -124,7 +125,7 @@ STAGE(pack_gru_backward, dY, H, U, reset, padded, S, V, dZ, dQ, dh, slopes, dV, 
     pack(units, units, U.f + 2 * units, 1, 3 * units, shapes_->common + packed_size(depth, units));
 }
 
-/* dh = dy k + dQ U, and with reset before the product + dV r; there dQ and U are without n's part */
+/* dh = dy k + dQ U; with the reset before the product, + dV r, and dQ and U lack n's part */
 STAGE(gru_steps_backward, dY, H, U, reset, padded, S, V, dZ, dQ, dh, slopes, dV, kept, change)
 {
     const long time = dim('t'), m = dim('m'), units = dim('u'), gate = m * units, depth = dim('z');
