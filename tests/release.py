@@ -83,7 +83,7 @@ def step(name: str, act) -> None:
 def build(project: Path, made: Path) -> str:
     """The sdist from the checkout, and the wheel from the sdist."""
     run(sys.executable, "-m", "build", "--installer", "uv", "--outdir", made, project)
-    return ", ".join(f"{p.name} ({p.stat().st_size / 1e6:.1f} MB)" for p in sorted(made.iterdir()))
+    return ", ".join(f"{p.name} ({p.stat().st_size / 1e3:.0f} kB)" for p in sorted(made.iterdir()))
 
 
 def contents(wheel: Path, sdist: Path) -> str:

@@ -40,6 +40,7 @@ def test_what_a_workflow_runs_exists(path):
             extras = re.findall(r"\.\[([\w,-]+)\]", command)
             for extra in ",".join(extras).split(",") if extras else ():
                 assert extra in PROJECT["optional-dependencies"], command
+            assert all((ROOT / word).is_dir() for word in words if word.startswith("./")), command
         elif program.startswith("."):
             assert (ROOT / program).exists(), command
 
