@@ -17,7 +17,7 @@ from plainnet.optimizers import SGD, Adam, AdamW
 from plainnet.schedules import Cosine
 from plainnet.training.bursts import Bursts
 
-pytest.importorskip("plainnet_kernels", reason="plainnet-kernels is missing")
+pytest.importorskip("plainnet_kernels", reason="plainnet_kernels is missing")
 
 
 @pytest.fixture(autouse=True)
