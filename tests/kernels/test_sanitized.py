@@ -30,7 +30,7 @@ def run(*command: str | Path, **settings: str) -> str:
         command, cwd=ROOT, env={**os.environ, "PATH": path, **settings}, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-8000:]
+    assert done.returncode == 0, done.stdout[-20_000:]
     return done.stdout
 
 
