@@ -123,10 +123,7 @@ def test_the_number_of_threads(environment, n):
 @pytest.fixture
 def three_threads(monkeypatch):
     monkeypatch.setattr(threads, "_n_threads", 3)
-    monkeypatch.setattr(threads, "_pool", None)
-    yield
-    if threads._pool is not None:
-        threads._pool.shutdown()
+    monkeypatch.setattr(threads, "_tasks", None)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 64])
@@ -148,9 +145,8 @@ def test_what_goes_wrong_in_a_part_is_raised(three_threads):
 
     with pytest.raises(MemoryError, match="last part"):
         threads.shared(run, 64)
+    assert not threads._busy
     threads.shared(run, 2)
-    assert threads._one_at_a_time.acquire(blocking=False)
-    threads._one_at_a_time.release()
 
 
 # --- with the twins -------------------------------------------------------------------------------
@@ -204,11 +200,11 @@ def run():
     return activations.gelu(Z, np.empty_like(Z), np.empty_like(Z), np.empty_like(Z))
 
 before = run()
-threads._one_at_a_time.acquire()  # as while a thread that the child does not have shares a call
-assert kernels.info().kind == "c" and threads._pool is not None
+assert kernels.info().kind == "c" and threads._tasks is not None
+threads._busy = True  # as while a thread that the child does not have shares a call
 child = os.fork()
 if not child:
-    same = threads._pool is None and np.array_equal(run(), before) and threads._pool is not None
+    same = threads._tasks is None and np.array_equal(run(), before) and threads._tasks is not None
     os._exit(0 if same else 3)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
