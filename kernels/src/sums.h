@@ -70,7 +70,7 @@ static inline float largest_of(const float *a, long n)
     if (n >= LANES) {
         lanes tops = load(a);
         for (j = LANES; j + LANES <= n; j += LANES)
-            tops = larger(load(a + j), tops);
+            tops = larger_number(load(a + j), tops);
         store(each, tops);
         for (int k = 0; k < LANES; k++)
             top = each[k] > top || each[k] != each[k] ? each[k] : top;
