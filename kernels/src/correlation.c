@@ -108,7 +108,10 @@ static inline long in_panel(long f, long number, long numbers, long F)
 
 #define COPIED (1 << 14) /* floats, of a part */
 
-static inline long span_down(const sliding *s) { return (s->kernel.down - 1) * s->dilation.down + 1; }
+static inline long span_down(const sliding *s)
+{
+    return (s->kernel.down - 1) * s->dilation.down + 1;
+}
 
 /* The columns that a line of places reaches. */
 static inline long reach_across(const sliding *s)
@@ -254,6 +257,7 @@ static int fits_filters(shapes *shapes_, const value *values)
 STAGE(arrange_weights, A, W, b, window, groups, Z, work)
 {
     const long numbers = dim('i') * dim('j') * dim('k'), F = dim('f');
+    memset(shapes_->common, 0, shapes_->common_size * sizeof(float)); /* no lane is uninitialised */
     if (is_depthwise(shapes_, groups))
         pad_transposed(F, numbers, W.f, shapes_->common);
     else
@@ -405,6 +409,7 @@ STAGE(arrange_to_spread, dZ, A, W, window, groups, dW, db, dA, work)
     const long cells = dim('i') * dim('j'), C = dim('c'), F = dim('f');
     const sliding s = sliding_in(shapes_);
     float *ones = shapes_->common, *weights = ones + padded(C);
+    memset(ones, 0, shapes_->common_size * sizeof(float));
     for (long c = 0; c < padded(C); c++)
         ones[c] = 1;
     if (is_depthwise(shapes_, groups))
