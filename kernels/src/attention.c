@@ -61,7 +61,7 @@ static void softmax_of_scores(long seen, long n, const float *hidden, float *S)
         for (long j = 0; j < seen; j++)
             S[j] += hidden[j];
     for (long j = 0; j < whole; j += LANES)
-        highest = larger(load(S + j), highest);
+        highest = larger_number(load(S + j), highest);
     const float top = largest_of_lanes(highest);
     for (long j = 0; j < whole; j += LANES) {
         for (long k = j; k < j + LANES; k++)
