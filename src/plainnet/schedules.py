@@ -116,6 +116,12 @@ class Schedule(Callback, Configurable, ABC):
                 )
             yield from layer.users_of(self.of)
 
+    def needs_every_step(self) -> bool:
+        """A learning rate is known ahead, if nothing is overridden that reads the network."""
+        own = type(self)
+        plain = own.begin_step is Schedule.begin_step and own.end_step is Callback.end_step
+        return not (plain and self.of == "learning_rate" and self.on is None)
+
     def begin_step(self, run: Run) -> None:
         step = run.step if self.per == "step" else run.epoch
         if self._steps:  # there may be more batches than __len__ says

@@ -215,6 +215,7 @@ def test_a_layer_of_ones_own_shows_what_went_in_and_came_out(rng):
     close(cache["0.double.dA"], 2 / 4)
 
 
+@pytest.mark.usefixtures("numpy_kernels")
 @pytest.mark.parametrize("case", ONE_CALL, ids=[case.id for case in ONE_CALL])
 def test_a_recorded_pass_computes_the_same_bits(case: LayerCase, rng):
     network = Network([case.make()], loss=Upstream(), input_shape=case.input_shape, seed=0)

@@ -121,6 +121,15 @@ class Callback(metaclass=Spelled):
     def begin_epoch(self, run: Run) -> None:
         """Before the examples are shuffled and the first batch is drawn."""
 
+    def needs_every_step(self) -> bool:
+        """Whether steps must come one at a time: it has a hook for them that may look at more.
+
+        Otherwise `train` may do several steps of a small network in one call.
+        """
+        own = type(self)
+        looks = own.end_step is not Callback.end_step and not self.only_counts
+        return looks or own.begin_step is not Callback.begin_step
+
     def begin_step(self, run: Run) -> None:
         """Before the forward pass, with the batch drawn."""
 

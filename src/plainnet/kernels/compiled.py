@@ -7,7 +7,8 @@ other call, which NumPy's form then answers. A pass that is recorded uses NumPy'
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
@@ -16,7 +17,6 @@ from typing import Any, Literal, TypeVar, cast
 from plainnet.errors import SettingError
 from plainnet.kernels.threads import shared, threads_for
 
-R = TypeVar("R")
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 Kind = Literal["numpy", "c"]
 
@@ -134,11 +134,15 @@ def twin(form: Kernel) -> Kernel:
     return cast("Kernel", kernel)
 
 
-def with_numpy(call: Callable[..., R], *arguments: Any) -> R:
-    """What the call returns, with NumPy's forms of all kernels in it."""
+@contextmanager
+def numpy_forms(where: bool = True) -> Iterator[None]:
+    """Within it, this thread uses NumPy's forms of all kernels; with False, nothing changes."""
+    if not where:
+        yield
+        return
     token = _recorded.set(True)
     try:
-        return call(*arguments)
+        yield
     finally:
         _recorded.reset(token)
 

@@ -23,7 +23,7 @@ from plainnet.engine.plan import Planned
 from plainnet.engine.recording import Window, WindowOfLoss
 from plainnet.errors import DataError, ShapeError
 from plainnet.kernels.arrays import ones
-from plainnet.kernels.compiled import with_numpy
+from plainnet.kernels.compiled import numpy_forms
 from plainnet.layers.base import name_who_writes, seen
 
 Array = npt.NDArray[Any]
@@ -168,9 +168,8 @@ class Loss(Configurable, Planned, ABC):
         if cache.watches_forward:
             Z, y = read_only(Z), read_only(y)
         try:
-            losses = (
-                with_numpy(self.forward, Z, y, cache) if cache.record else self.forward(Z, y, cache)
-            )
+            with numpy_forms(cache.record):
+                losses = self.forward(Z, y, cache)
         except ValueError as error:
             name_who_writes(error, f"{self!r}.forward")
             raise
@@ -210,7 +209,8 @@ class Loss(Configurable, Planned, ABC):
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
         """The gradient of `mean` with respect to Z."""
-        dL = with_numpy(self.backward, cache) if cache.record else self.backward(cache)
+        with numpy_forms(cache.record):
+            dL = self.backward(cache)
         dZ = cache["dZ"]
         if getattr(dL, "shape", ()) != dZ.shape or dL.dtype.kind not in REAL:
             raise ShapeError(

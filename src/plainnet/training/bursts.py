@@ -20,7 +20,6 @@ from plainnet.kernels.dense_stack import dense_steps, dense_steps_size
 from plainnet.layers.dense.stack import FLOAT64, INTP
 from plainnet.optimizers import Adam, AdamW
 from plainnet.optimizers.base import FLUSH_EVERY
-from plainnet.schedules import Schedule
 
 Array = npt.NDArray[Any]
 
@@ -63,7 +62,7 @@ class Bursts:
             and type(batches.X) is type(batches.y) is np.ndarray
             and batches.X.dtype == np.float32
             and stack.takes(batches.X[: batches.batch_size], batches.y, self.cache)
-            and all(map(_lets_steps_pass, self.observers))
+            and not any(observer.needs_every_step() for observer in self.observers)
         )
 
     def epoch(self) -> Iterator[tuple[list[float], list[int], Array | None]]:
@@ -118,7 +117,9 @@ class Bursts:
         """The learning rate of each step, as schedules set it."""
         run = self.run
         optimizer: Any = run.optimizer
-        schedules = [each for each in self.observers if isinstance(each, Schedule)]
+        schedules = [
+            each for each in self.observers if type(each).begin_step is not Callback.begin_step
+        ]
         if not schedules:
             return [optimizer.learning_rate] * steps
         rates, first = [], run.step
@@ -128,13 +129,3 @@ class Bursts:
             rates.append(optimizer.learning_rate)
         run.step = first
         return rates
-
-
-def _lets_steps_pass(observer: Callback) -> bool:
-    """Whether it need not see the network at every step."""
-    own = type(observer)
-    if not observer.only_counts and own.end_step is not Callback.end_step:
-        return False
-    if isinstance(observer, Schedule) and own.begin_step is Schedule.begin_step:
-        return observer.of == "learning_rate" and observer.on is None
-    return own.begin_step is Callback.begin_step

@@ -16,7 +16,7 @@ from plainnet.engine.memory import read_only
 from plainnet.engine.plan import Place
 from plainnet.errors import SettingError, ShapeError, require_sequence, require_type
 from plainnet.initializers import Initializer
-from plainnet.kernels.compiled import with_numpy
+from plainnet.kernels.compiled import numpy_forms
 from plainnet.layers.base import NO_GRADIENT, Array, Layer, Shape, name_who_writes, seen
 
 
@@ -142,8 +142,8 @@ def watched_forward(layer: Layer, A: Any, cache: Cache) -> Any:
             known["data"] = np.ones(one.shape[:-1], bool) if mask is None else mask
         cache.window.begin(given, known, training=cache.training)
     try:
-        forward = layer.forward
-        Y = with_numpy(forward, given, cache) if cache.record else forward(given, cache)
+        with numpy_forms(cache.record):
+            Y = layer.forward(given, cache)
     except ValueError as error:
         name_who_writes(error, f"layer {layer.name} ({layer!r}).forward")
         raise
@@ -189,8 +189,8 @@ def watched_backward(layer: Layer, dA: Any, cache: Cache) -> Any:
     if cache.window is not None:
         cache.window.begin_back(given)
     try:
-        backward = layer.backward
-        dX = with_numpy(backward, given, cache) if cache.record else backward(given, cache)
+        with numpy_forms(cache.record):
+            dX = layer.backward(given, cache)
     except ValueError as error:
         name_who_writes(error, f"layer {layer.name} ({layer!r}).backward")
         raise
