@@ -18,6 +18,7 @@ block may allow more: ```python within=0.05 allows so much, relative to numbers 
 import argparse
 import ast
 import json
+import os
 import re
 import sys
 import tempfile
@@ -33,6 +34,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+
+os.environ["PLAINNET_KERNELS"] = "numpy"  # what the chapters show is what they run
 
 MISSING = "{} is missing: `make guide` installs all that the chapters need"
 try:

@@ -36,7 +36,7 @@ static void cross_entropy_rows(const float *Z, long z_row, const intptr_t *y, lo
             R[i] += is_own ? 0 : each;
         }
     for (long i = 0; i < n; i++) {
-        const int far = e[i] < tiny * R[i]; /* R / e may overflow */
+        const int far = e[i] <= tiny * R[i]; /* R / e may overflow, or both sides are 0 */
         total[i] = e[i] + R[i];
         losses[i] = far ? log_(total[i]) - z[i] : log1p_(R[i] / (far ? 1.0f : e[i]));
     }

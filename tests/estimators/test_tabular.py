@@ -364,6 +364,7 @@ def spiral(noise: float) -> tuple[pd.DataFrame, np.ndarray]:
     return X, t + noise * rng.standard_normal(400)
 
 
+@pytest.mark.usefixtures("numpy_kernels")  # whether it falls on is chance
 def test_a_table_without_noise_is_learned_for_longer():
     usual = TabularRegressor(preset="fast", random_state=0).fit(*spiral(9.0))
     longer = TabularRegressor(preset="fast", random_state=0).fit(*spiral(0.0))
@@ -391,6 +392,7 @@ class Interrupts(Callback):
             run.stop("Ctrl-C")
 
 
+@pytest.mark.usefixtures("numpy_kernels")  # whether it falls on is chance
 def test_ctrl_c_while_it_learns_for_longer_leaves_the_shorter_training():
     model = TabularRegressor(preset="fast", callbacks=[Interrupts()], random_state=0)
     with pytest.warns(UserWarning, match="interrupted"):

@@ -168,11 +168,11 @@ def expect_observers(observers: Sequence[Callback]) -> None:
             raise SettingError(f"{observer!r} is among the callbacks twice: leave one out")
 
 
-RESUMING = ("resume_state", "resume")
+NOT_HOOKS = ("resume_state", "resume", "needs_every_step")
 HOOKS = tuple(
     name
     for name, value in vars(Callback).items()
-    if callable(value) and not name.startswith("_") and name not in RESUMING
+    if callable(value) and not name.startswith("_") and name not in NOT_HOOKS
 )
 
 _WHEN = {"on", "begin", "start", "end", "finish", "before", "after"}
@@ -181,7 +181,7 @@ _WHAT = {"train", "training", "fit", "epoch", "batch", "step", "iteration", "val
 
 def require_hooks(callback: Callback) -> None:
     """Refuse a callback with a method meant as a hook that `train` would never call."""
-    for hook in (*HOOKS, *RESUMING):
+    for hook in (*HOOKS, *NOT_HOOKS):
         if not callable(getattr(callback, hook)):
             raise SettingError(
                 f"{type(callback).__name__}.{hook} must be a method; got "
@@ -197,7 +197,7 @@ def require_hooks(callback: Callback) -> None:
         if kind is Callback:
             break
         own |= dict.fromkeys(n for n, v in vars(kind).items() if callable(v) and n[0] != "_")
-    others = [name for name in own if name not in (*HOOKS, *RESUMING)]
+    others = [name for name in own if name not in (*HOOKS, *NOT_HOOKS)]
     meant = [name for name in others if _looks_like_a_hook(name)]
     if len(others) == len(own):  # without a single hook, any method was meant as one
         meant = others

@@ -56,10 +56,6 @@ class Layer(Configurable, Planned, ABC):
     layers: tuple[Layer, ...] = ()
     """The layers inside a container."""
 
-    stacked: int
-    """The code of an activation that `kernels.dense_stack` knows. A subclass has none unless it
-    gives itself one."""
-
     releases_arrays: bool = False
     """Whether `forward` and `backward` return arrays of the layer's own that it does not read
     again, so that a neighbour may write over them. False is always right; True saves memory."""

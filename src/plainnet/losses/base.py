@@ -79,13 +79,6 @@ class Loss(Configurable, Planned, ABC):
     def __init__(self) -> None:
         """A loss without settings."""
 
-    def stacked(self) -> str:
-        """What `kernels.dense_stack` calls its targets if it computes this loss, otherwise "".
-
-        A subclass counts only if it overrides this.
-        """
-        return ""
-
     # --- what a subclass writes ------------------------------------------------------------------
 
     @abstractmethod

@@ -76,9 +76,6 @@ class SoftmaxCrossEntropy(OneOfK):
         require_number("label_smoothing", label_smoothing, at_least=0, below=1)
         self.label_smoothing = label_smoothing
 
-    def stacked(self) -> str:
-        return "" if self.label_smoothing else "classes"
-
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
         y, (K,) = as_array("y", y), self.output_shape
         if y.ndim == 2 and y.shape[1] == K:
@@ -185,9 +182,6 @@ class SigmoidCrossEntropy(Elementwise):
     includes = "Sigmoid"
     is_classifier = True
     gives_probabilities = True
-
-    def stacked(self) -> str:
-        return "labels"
 
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
         y = real_targets(y, self.output_shape, dtype)

@@ -256,6 +256,7 @@ def test_nothing_changes_and_threads_may_trace(rng):
         np.testing.assert_array_equal(traces[0][name], traces[-1][name])
 
 
+@pytest.mark.usefixtures("numpy_kernels")
 def test_a_trace_is_what_training_computes(rng):
     from plainnet import Cache, step
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import DataError
+from plainnet.layers.dense.stack import STACKED
 from plainnet.losses import Loss, SigmoidCrossEntropy
 from plainnet.losses.base import Array, in_wider, real_targets
 
@@ -98,10 +99,6 @@ class SummedSigmoidCrossEntropy(SigmoidCrossEntropy):
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
-    def stacked(self) -> str:
-        """The sum over one label is its mean."""
-        return "" if self.label_smoothing or self.output_shape != (1,) else "labels"
-
     def forward(self, Z: Array, y: Array, cache: Cache) -> Array:
         losses = super().forward(Z, y, cache)
         losses *= Z.shape[1]
@@ -112,3 +109,9 @@ class SummedSigmoidCrossEntropy(SigmoidCrossEntropy):
         dL = super().backward(cache)
         dL *= dL.shape[1]
         return dL
+
+
+# The sum over one label is its mean.
+STACKED[SummedSigmoidCrossEntropy] = lambda loss: (
+    "" if loss.label_smoothing or loss.output_shape != (1,) else "labels"
+)

@@ -34,7 +34,6 @@ from plainnet.kernels.activations import (
     tanh,
     tanh_backward,
 )
-from plainnet.kernels.dense_stack import RELU, SIGMOID, TANH
 from plainnet.kernels.pieces import piece_size
 from plainnet.kernels.softmax import softmax, softmax_backward
 from plainnet.layers.base import Array, Layer, Shape, expect_axes
@@ -62,7 +61,6 @@ class Identity(Layer):
 class ReLU(Layer):
     """A = max(Z, 0) (Nair and Hinton 2010)."""
 
-    stacked = RELU
     weight_initializer = HeNormal()
     formulas = _elementwise(
         ("maximum(Z, 0)", r"A = \max(Z, 0)"), ("dA * (Z > 0)", r"dZ = dA \odot [Z > 0]")
@@ -279,7 +277,6 @@ class Mish(Layer):
 class Sigmoid(Layer):
     """A = 1 / (1 + exp(-Z))."""
 
-    stacked = SIGMOID
     weight_initializer = GlorotUniform()
     formulas = _elementwise(
         ("1 / (1 + exp(-Z))", r"A = \frac{1}{1 + e^{-Z}}"),
@@ -297,7 +294,6 @@ class Sigmoid(Layer):
 class Tanh(Layer):
     """A = tanh(Z)."""
 
-    stacked = TANH
     weight_initializer = GlorotUniform()
     formulas = _elementwise(
         ("tanh(Z)", r"A = \tanh(Z)"), ("dA * (1 - A**2)", r"dZ = dA \odot (1 - A^2)")

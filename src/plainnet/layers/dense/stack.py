@@ -7,7 +7,7 @@ so that the time between calls matters. Otherwise, and in a recording, the layer
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,18 @@ import numpy.typing as npt
 
 from plainnet.engine.cache import Cache
 from plainnet.kernels.compiled import in_use
-from plainnet.kernels.dense_stack import IDENTITY, SIGMOID, dense_stack, dense_stack_size
+from plainnet.kernels.dense_stack import (
+    IDENTITY,
+    RELU,
+    SIGMOID,
+    TANH,
+    dense_stack,
+    dense_stack_size,
+)
 from plainnet.layers.base import Layer
+from plainnet.layers.dense.activations import ReLU, Sigmoid, Tanh
 from plainnet.layers.dense.dense import Dense
+from plainnet.losses import Loss, MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +36,14 @@ MOST_PRODUCTS = 2**21
 """Multiplications of a forward pass up to which one call was faster than BLAS between calls."""
 
 MOST_LAYERS = 32
+
+ACTIVATIONS: dict[type[Layer], int] = {ReLU: RELU, Tanh: TANH, Sigmoid: SIGMOID}
+STACKED: dict[type[Loss], Callable[[Any], str]] = {
+    SoftmaxCrossEntropy: lambda loss: "" if loss.label_smoothing else "classes",
+    SigmoidCrossEntropy: lambda loss: "labels",
+    MeanSquaredError: lambda loss: "numbers",
+}
+"""What the kernel calls the targets of a loss, or "" with settings that it does not compute."""
 
 
 class DenseStack:
@@ -72,7 +89,7 @@ def dense_stack_of(
 ) -> DenseStack | None:
     """The stack that these layers and this loss are, or None.
 
-    A class is recognised by a `stacked` of its own, since a subclass may compute something else.
+    Only the very classes count, since a subclass may compute something else.
 
     Parameters
     ----------
@@ -82,7 +99,7 @@ def dense_stack_of(
         Where each tensor begins in the vector of parameters.
     dtype : dtype
     """
-    targets = loss.stacked() if "stacked" in vars(type(loss)) else ""
+    targets = STACKED[type(loss)](loss) if type(loss) in STACKED else ""
     if not targets or dtype != np.float32 or not layers or type(layers[-1]) is not Dense:
         return None
     rows: list[list[int]] = []
@@ -92,8 +109,8 @@ def dense_stack_of(
             b = starts[f"{layer.name}.b"] if layer.bias else -1
             rows.append([layer.input_shape[0], layer.units, starts[f"{layer.name}.W"], b, IDENTITY])
             open_for_activation = True
-        elif open_for_activation and "stacked" in vars(type(layer)):
-            rows[-1][-1] = type(layer).stacked
+        elif open_for_activation and type(layer) in ACTIVATIONS:
+            rows[-1][-1] = ACTIVATIONS[type(layer)]
             open_for_activation = False
         else:
             return None
