@@ -28,6 +28,7 @@ PEERS = {
     "KERAS_BACKEND": "jax",
     "JAX_PLATFORMS": "cpu",
     "PYTHONWARNINGS": "ignore",  # of scikit-learn: too few iterations
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",  # or it forks, which may hang beside JAX's threads
 }
 
 

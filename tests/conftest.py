@@ -55,6 +55,14 @@ def numpy_kernels():
     kernels.use(before)
 
 
+@pytest.fixture
+def compiled_kernels():
+    before = kernels.info().kind
+    kernels.use("c")
+    yield
+    kernels.use(before)
+
+
 SECOND_TIER = (
     "torch",
     "nbclient",

@@ -15,13 +15,7 @@ plainnet_kernels = pytest.importorskip("plainnet_kernels", reason="plainnet_kern
 EPSILON = np.finfo(np.float32).eps
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
-
-@pytest.fixture(autouse=True)
-def compiled():
-    before = kernels.info().kind
-    kernels.use("c")
-    yield
-    kernels.use(before)
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
 
 
 def in_dtype(case: Case, arguments: dict, dtype: type) -> dict:

@@ -19,13 +19,7 @@ from plainnet.training.bursts import Bursts
 
 pytest.importorskip("plainnet_kernels", reason="plainnet_kernels is missing")
 
-
-@pytest.fixture(autouse=True)
-def compiled():
-    before = kernels.info().kind
-    kernels.use("c")
-    yield
-    kernels.use(before)
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
 
 
 class Looks(Callback):
