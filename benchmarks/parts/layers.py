@@ -56,12 +56,12 @@ def plainnet_calls(kind: Kind, shape: Shape) -> Calls:
         input_shape=shape[1:],
         seed=0,
     )
-    y = target((len(X), *network.output_shape))
+    X, y, _ = network.check(X, target((len(X), *network.output_shape)))
     prediction, training = Cache(), Cache(training=True)
     optimizer = Adam()
 
     def step() -> None:
-        network.loss_and_gradients(X, y, training)
+        network.step(X, y, training)
         if kind.classes:
             optimizer.update(network.parameters, network.gradients, network.segments)
 

@@ -9,6 +9,7 @@
 
 #include "kernel.h"
 #include "processor.h"
+#include "threads.h"
 
 #define MOST_LETTERS 8
 
@@ -30,11 +31,10 @@ typedef struct {
     PyMethodDef method;
 } function;
 
-/* A call. It lies on the stack of the thread that calls, which waits for whoever works on it. */
+/* A call. It lies on the stack of the thread that calls, which waits for who works on it. */
 typedef struct {
     const kernel *kernel;
     int stage;
-    int workers; /* threads that run parts of it; changed only by who holds Python's lock */
     value values[MOST_ARGUMENTS];
     long windows[MOST_ARGUMENTS][8];
     shapes shapes;
@@ -43,11 +43,10 @@ typedef struct {
 #define SMALL (1 << 14)
 #define MOST_SUMS (1 << 20) /* floats, of all parts, unless one part needs more */
 /* A cost: below, a kernel takes less time than two threads need to agree. */
-#define WORTH_SHARING (1 << 17)
+#define WORTH_DIVIDING (3 << 16)
 
 static const kernel *const *all_kernels;
 static function *functions;
-static PyObject *sharing; /* of `share_with`: called with a function of two parts, and their number */
 
 /* --- the description of a kernel ---------------------------------------------------------------- */
 
@@ -169,8 +168,9 @@ static int read_window(PyObject *object, long *numbers)
 
 /* --- running ------------------------------------------------------------------------------------ */
 
-static void run_parts(job *work, long first, long last)
+static void run_parts(void *call, long first, long last)
 {
+    const job *work = call;
     const shapes *shapes = &work->shapes;
     const stage *stage = &work->kernel->stages[work->stage];
     long units = stage->axis ? shapes->dims[stage->axis - 'a'] : 1;
@@ -185,52 +185,7 @@ static void run_parts(job *work, long first, long last)
     }
 }
 
-#define OPEN "a call whose parts may be run"
-#define OVER "a call that is over"
-
-/* What a thread of Python's calls: the parts from the first to before the last. */
-static PyObject *run_some(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
-{
-    if (n != 2)
-        return PyErr_Format(PyExc_TypeError, "two numbers are needed; got %zd", n);
-    long first = PyLong_AsLong(arguments[0]), last = PyLong_AsLong(arguments[1]);
-    if (PyErr_Occurred())
-        return NULL;
-    job *work = PyCapsule_GetPointer(self, OPEN); /* an error if the call is over */
-    if (!work)
-        return NULL;
-    work->workers++;
-    Py_BEGIN_ALLOW_THREADS
-    run_parts(work, first, last);
-    Py_END_ALLOW_THREADS
-    work->workers--;
-    Py_RETURN_NONE;
-}
-
-static PyMethodDef some_parts = {"parts", (PyCFunction)(void (*)(void))run_some, METH_FASTCALL, 0};
-
-/* Has all parts run. If that is interrupted, as by Ctrl+C, no thread begins with a part any more, and
-   those that have begun are waited for: an array must not change after its call. */
-static int share(job *work)
-{
-    PyObject *capsule = PyCapsule_New(work, OPEN, NULL), *parts = NULL, *done = NULL;
-    if (capsule)
-        parts = PyCFunction_NewEx(&some_parts, capsule, NULL);
-    if (parts)
-        done = PyObject_CallFunction(sharing, "Ol", parts, work->shapes.parts);
-    if (capsule)
-        PyCapsule_SetName(capsule, OVER);
-    while (work->workers) {
-        Py_BEGIN_ALLOW_THREADS
-        Py_END_ALLOW_THREADS
-    }
-    Py_XDECREF(done);
-    Py_XDECREF(parts);
-    Py_XDECREF(capsule);
-    return done ? 0 : -1;
-}
-
-static int run(job *work)
+static void run(job *work)
 {
     const kernel *kernel = work->kernel;
     for (work->stage = 0; work->stage < MOST_STAGES; work->stage++) {
@@ -239,9 +194,8 @@ static int run(job *work)
             break;
         if (!stage->axis)
             stage->run(work->values, &work->shapes, 0, 1, work->shapes.sums);
-        else if (work->shapes.cost >= WORTH_SHARING && sharing && work->shapes.parts > 1) {
-            if (share(work))
-                return -1;
+        else if (work->shapes.cost >= WORTH_DIVIDING) {
+            divide(run_parts, work, work->shapes.parts);
         } else if (work->shapes.cost >= SMALL) {
             Py_BEGIN_ALLOW_THREADS
             run_parts(work, 0, work->shapes.parts);
@@ -249,7 +203,6 @@ static int run(job *work)
         } else
             run_parts(work, 0, work->shapes.parts);
     }
-    return 0;
 }
 
 static inline long at_most(long n, long most) { return n < most ? n : most; }
@@ -275,7 +228,7 @@ static int allocate(job *work, long numbers)
     shapes->parts = at_most(shapes->parts, most_units(work));
     if (kernel->sums) {
         const long size = (kernel->sums(shapes) + 15) / 16 * 16;
-        const long worth = shapes->cost < WORTH_SHARING ? numbers / (4 * size) : MOST_SUMS / size;
+        const long worth = shapes->cost < WORTH_DIVIDING ? numbers / (4 * size) : MOST_SUMS / size;
         shapes->parts = at_most(shapes->parts, worth + 1);
         shapes->sums_size = size;
         shapes->sums = calloc(shapes->parts * size, sizeof(float));
@@ -338,7 +291,8 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
     work.shapes.parts = at_most(parts, MOST_PARTS);
     work.shapes.cost = numbers;
     if (fit && (!kernel->fits || kernel->fits(&work.shapes, work.values))) {
-        if (allocate(&work, numbers) && run(&work) == 0) {
+        if (allocate(&work, numbers)) {
+            run(&work);
             result = function->returned < 0 ? Py_None : arguments[function->returned];
             Py_INCREF(result);
         }
@@ -355,11 +309,18 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
 
 /* --- the module --------------------------------------------------------------------------------- */
 
-static PyObject *share_with(PyObject *self, PyObject *callable)
+static PyObject *set_threads(PyObject *self, PyObject *number)
 {
-    PyObject *before = sharing;
-    sharing = callable == Py_None ? NULL : Py_NewRef(callable);
-    Py_XDECREF(before);
+    const long n = PyLong_AsLong(number);
+    if (PyErr_Occurred())
+        return NULL;
+    use_threads(n);
+    Py_RETURN_NONE;
+}
+
+static PyObject *begin_anew(PyObject *self, PyObject *nothing)
+{
+    forget_threads();
     Py_RETURN_NONE;
 }
 
@@ -391,8 +352,8 @@ static int add_kernels(PyObject *module, const char *instructions)
 }
 
 static PyMethodDef methods[] = {
-    {"share_with", share_with, METH_O,
-     "Let this function(parts, n) have the n parts of a large call run, or None: no sharing."},
+    {"use_threads", set_threads, METH_O, "Let so many threads divide a large call."},
+    {"forget_threads", begin_anew, METH_NOARGS, "In a forked child, where they are not."},
     {NULL, NULL, 0, NULL},
 };
 

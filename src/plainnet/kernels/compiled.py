@@ -15,7 +15,7 @@ from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
 from plainnet.errors import SettingError
-from plainnet.kernels.threads import shared, threads_for
+from plainnet.kernels.threads import threads_for
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 Kind = Literal["numpy", "c"]
@@ -66,7 +66,7 @@ def _fitting() -> Any:
             stacklevel=2,
         )
         return None
-    plainnet_kernels.share_with(shared)
+    plainnet_kernels.use_threads(threads_for(os.environ))
     return plainnet_kernels
 
 

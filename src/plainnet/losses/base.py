@@ -73,6 +73,9 @@ class Loss(Configurable, Planned, ABC):
 
     gives_probabilities: bool = False
     """Whether `activate` returns the probabilities of the classes."""
+    releases_gradient: bool = False
+    """Whether what `backward` returns may be written over. A loss may allow that if the array is in
+    its cache, and it does not read it again."""
     squares_errors: bool = False
     """Whether targets whose squares exceed the range of the dtype are refused."""
 
@@ -166,7 +169,7 @@ class Loss(Configurable, Planned, ABC):
         except ValueError as error:
             name_who_writes(error, f"{self!r}.forward")
             raise
-        cache.array("dZ", Z.shape, Z.dtype)  # which says what backward must return
+        cache["shape of Z"] = Z.shape, Z.dtype
         if getattr(losses, "shape", ()) != (len(Z),):
             raise ShapeError(
                 f"{self!r}.forward must return a loss for each example, shape ({len(Z)},), not "
@@ -201,17 +204,20 @@ class Loss(Configurable, Planned, ABC):
         return len(y) if sample_weight is None else float(np.add.reduce(sample_weight))
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
-        """The gradient of `mean` with respect to Z."""
+        """The gradient of `mean` with respect to Z, once after each `mean`."""
         with numpy_forms(cache.record):
             dL = self.backward(cache)
-        dZ = cache["dZ"]
-        if getattr(dL, "shape", ()) != dZ.shape or dL.dtype.kind not in REAL:
+        known: Any = cache["shape of Z"]
+        shape, dtype = known
+        if getattr(dL, "shape", ()) != shape or dL.dtype.kind not in REAL:
             raise ShapeError(
                 f"{self!r}.backward must return a gradient of the shape of Z, "
-                f"{as_batch(self.output_shape)}; for {len(dZ)} examples it returned {seen(dL)}"
+                f"{as_batch(self.output_shape)}; for {shape[0]} examples it returned {seen(dL)}"
             )
         if cache.window is not None:
             cache.window.begin_back(dL)
+        reuses = self.releases_gradient and not cache.record
+        dZ = dL if reuses else cache.array("dZ", shape, dtype)
         if sample_weight is None:
             return np.multiply(dL, 1 / len(dL), out=dZ, casting="same_kind")
         total = float(np.add.reduce(sample_weight))

@@ -106,30 +106,43 @@ class EachPosition(Loss):
         return mean
 
     def weight(self, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
-        return float(np.add.reduce(cache["weights"]))
+        weights: Array | None = cache["weights of positions"]
+        if weights is None:
+            return float(prod(y.shape[: len(self.output_shape)]))
+        return float(np.add.reduce(weights))
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
         own = cache.inside(self)
-        dZ = self.loss.mean_gradient(own, cache["weights"])
+        dZ = self.loss.mean_gradient(own, cache["weights of positions"])
         return dZ.reshape(cache["Z"].shape)
 
     def _flat(
         self, Z: Array, y: Array, sample_weight: Array | None, cache: Cache
-    ) -> tuple[Array, Array, Array]:
-        """Outputs, targets and weights of all positions, one after the other."""
+    ) -> tuple[Array, Array, Array | None]:
+        """Outputs, targets and weights of all positions, one after the other; None: all weigh 1."""
         cache["Z"] = Z
         m, *positions, K = Z.shape
         n = m * prod(positions)
         Z, y = Z.reshape(n, K), y.reshape(n, *y.shape[1 + len(positions) :])
+        counted = None
+        if self.is_classifier:
+            first = y if y.ndim == 1 else y[:, 0]
+            counted = np.not_equal(first, NOT_COUNTED, out=cache.array("counted", (n,), BOOL))
+            if counted.all():
+                counted = None
+            else:
+                y = np.maximum(y, 0, out=cache.array("y", y.shape, y.dtype))
+        cache["weights of positions"] = None
+        if sample_weight is None and cache.mask is None and counted is None:
+            return Z, y, None
         weights = cache.array("weights", (n,), Z.dtype)
         each = weights.reshape(m, *positions)
         np.copyto(each, 1 if sample_weight is None else _by_position(sample_weight, each))
         if cache.mask is not None:
             each *= _by_position(self._fitting(cache.mask, each), each)
-        if self.is_classifier:
-            first = y if y.ndim == 1 else y[:, 0]
-            weights *= np.not_equal(first, NOT_COUNTED, out=cache.array("counted", (n,), BOOL))
-            y = np.maximum(y, 0, out=cache.array("y", y.shape, y.dtype))
+        if counted is not None:
+            weights *= counted
+        cache["weights of positions"] = weights
         return Z, y, weights
 
     def _fitting(self, mask: Array, positions: Array) -> Array:

@@ -35,6 +35,7 @@ class MeanSquaredError(Elementwise):
     """L_i = mean_j (Z_ij - y_ij)^2: the mean over examples and outputs, without a factor 1/2."""
 
     squares_errors = True
+    releases_gradient = True
     formulas = Formulas(
         input="Z",
         output="losses",
