@@ -6,15 +6,19 @@ static void adam_update(float *p, const float *g, float *M, float *V, float *V_m
 {
     const float beta1 = settings[0], beta2 = settings[1], epsilon = settings[2], rate = settings[3];
     const float decay = settings[4], shrink = settings[5];
-    for (long i = start; i < stop; i++) {
-        const float kept = p[i] * shrink, gradient = g[i] + decay * kept;
-        const float m = M[i] * beta1 + gradient;
-        float v = V[i] * beta2 + gradient * gradient;
-        M[i] = m;
-        V[i] = v;
-        if (V_max)
-            v = V_max[i] = at_least(v, V_max[i]);
-        p[i] = kept - m / (sqrtf(v) + epsilon) * rate;
+    for (long i = start; i < stop; i += LANES) {
+        const long some = stop - i;
+        const lanes kept = load_some(p + i, some) * shrink;
+        const lanes gradient = load_some(g + i, some) + kept * decay;
+        const lanes m = load_some(M + i, some) * beta1 + gradient;
+        lanes v = load_some(V + i, some) * beta2 + gradient * gradient;
+        store_some(M + i, m, some);
+        store_some(V + i, v, some);
+        if (V_max) {
+            v = larger_or_nan(v, load_some(V_max + i, some));
+            store_some(V_max + i, v, some);
+        }
+        store_some(p + i, kept - quotient_of(m, root_of(v) + epsilon) * rate, some);
     }
 }
 

@@ -10,6 +10,7 @@ static inline int32_t *order_of(const shapes *shapes_) { return ends_of(shapes_)
 static int fits_add_to_rows(shapes *shapes_, const value *values)
 {
     shapes_->common_size = dim('k') + 1 + dim('m');
+    shapes_->cost = dim('m') * dim('n'); /* most rows of dE may not be touched */
     return dim('k') < INT32_MAX && dim('m') < INT32_MAX;
 }
 
@@ -52,15 +53,15 @@ ALWAYS_INLINE void add_run(const float *dY, long n, const int32_t *rows, long n_
     }
 }
 
-/* dE_k += sum dY_i over all i whose id is k, for some columns */
+/* dE_k += sum dY_i over all i whose id is k, for some k */
 STAGE(add_runs, dY, ids, dE, index, work)
 {
-    const long n = dim('n'), K = dim('k'), whole = MOST_REGISTERS * LANES;
+    const long n = dim('n'), whole = MOST_REGISTERS * LANES;
     const int32_t *ends = ends_of(shapes_), *order = order_of(shapes_);
-    for (long k = 0, begin = 0; k < K; begin = ends[k++])
-        for (long j = first; begin < ends[k] && j < last; j += whole) {
+    for (long k = first, begin = first ? ends[first - 1] : 0; k < last; begin = ends[k++])
+        for (long j = 0; begin < ends[k] && j < n; j += whole) {
             const int32_t *rows = order + begin;
-            const long n_rows = ends[k] - begin, width = last - j;
+            const long n_rows = ends[k] - begin, width = n - j;
             float *to = dE.f + k * n + j;
             if (width >= whole)
                 add_run(dY.f + j, n, rows, n_rows, whole, MOST_REGISTERS, to);
@@ -70,6 +71,6 @@ STAGE(add_runs, dY, ids, dE, index, work)
         }
 }
 KERNEL_WHERE(fits_add_to_rows, add_to_rows, "mn, i:m, kn>, _, _", 0, (dY, ids, dE, index, work),
-             {stage_sort_ids, 0}, {stage_add_runs, 'n'})
+             {stage_sort_ids, 0}, {stage_add_runs, 'k'})
 
 #define EMBEDDING &kernel_add_to_rows

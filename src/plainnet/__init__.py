@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# OpenBLAS's threads, after a product, ask for the next one for 30 ms, on the processors that the
+# threads of the compiled kernels need; then they sleep. Here they do after 2^18 ticks, about 0.1 ms.
+# NumPy reads it when it is imported; where that is done, nothing changes.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time a name is imported when it is used
     from plainnet import (

@@ -5,8 +5,6 @@ import pickle
 import re
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +14,6 @@ import pytest
 
 from plainnet import Cache, Network, kernels, train
 from plainnet.kernels import compiled, threads
-from plainnet.kernels.activations import gelu
 from plainnet.layers import GELU, BatchNorm, Dense, LayerNorm, Sigmoid
 from plainnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from plainnet.optimizers import Adam
@@ -44,7 +41,7 @@ def python(code: str, *arguments: str | Path, path: Path | None = None, **settin
 # --- versions and settings ------------------------------------------------------------------------
 
 STAND_IN = """
-__version__, instructions, share_with = {version!r}, "abacus", lambda share: None
+__version__, instructions, use_threads = {version!r}, "abacus", lambda n: None
 def relu(Z, A):
     A[:] = 7
     return A
@@ -117,39 +114,16 @@ def test_the_number_of_threads(environment, n):
     assert threads.threads_for(environment) == n
 
 
-# --- sharing --------------------------------------------------------------------------------------
+# --- with the twins -------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def three_threads(monkeypatch):
-    monkeypatch.setattr(threads, "_n_threads", 3)
-    monkeypatch.setattr(threads, "_tasks", None)
+def three_threads():
+    import plainnet_kernels
 
-
-@pytest.mark.parametrize("parts", [1, 2, 3, 64])
-def test_each_part_runs_once(parts, three_threads):
-    done, here = [], threading.get_ident()
-
-    def run(first, last):
-        done.extend((part, threading.get_ident()) for part in range(first, last))
-
-    threads.shared(run, parts)
-    assert sorted(part for part, _ in done) == list(range(parts))
-    assert {thread for _, thread in done} > {here} or parts == 1
-
-
-def test_what_goes_wrong_in_a_part_is_raised(three_threads):
-    def run(first, last):
-        if last == 64:
-            raise MemoryError("in the last part")
-
-    with pytest.raises(MemoryError, match="last part"):
-        threads.shared(run, 64)
-    assert not threads._busy
-    threads.shared(run, 2)
-
-
-# --- with the twins -------------------------------------------------------------------------------
+    plainnet_kernels.use_threads(3)
+    yield
+    plainnet_kernels.use_threads(kernels.info().threads)
 
 
 @pytest.fixture
@@ -193,20 +167,35 @@ FORK = """
 import os, threading
 import numpy as np
 from plainnet import kernels
-from plainnet.kernels import activations, threads
+from plainnet.kernels import activations
 
 Z = np.linspace(-4, 4, 500_000, dtype=np.float32)
 def run():
     return activations.gelu(Z, np.empty_like(Z), np.empty_like(Z), np.empty_like(Z))
 
 before = run()
-assert kernels.info().kind == "c" and threads._tasks is not None
-threads._busy = True  # as while a thread that the child does not have shares a call
+def n_threads():
+    return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else None
+
+assert kernels.info().kind == "c"
+some = n_threads()
 child = os.fork()
 if not child:
-    same = threads._tasks is None and np.array_equal(run(), before) and threads._tasks is not None
-    os._exit(0 if same else 3)
+    alone = n_threads()
+    same = np.array_equal(run(), before)
+    os._exit(0 if same and (some is None or n_threads() == alone + 1) else 3)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+def share_for_ever():
+    while True:
+        run()
+
+threading.Thread(target=share_for_ever, daemon=True).start()
+for _ in range(30):  # while a call is shared, in every state that it may be in
+    child = os.fork()
+    if not child:
+        os._exit(0 if np.array_equal(run(), before) else 3)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
 
 
@@ -217,30 +206,34 @@ def test_a_forked_child_shares_its_calls():
     assert said.strip() == "0"
 
 
-@needs_twins
-def test_no_array_changes_after_an_interrupted_call(twins):
-    import plainnet_kernels
+INTERRUPTED = """
+import signal, sys, threading, time
+import numpy as np
+from plainnet import kernels
+from plainnet.kernels import activations
 
-    Z = np.full(8_000_000, 0.7, np.float32)
-    Phi, A, kept = np.zeros_like(Z), np.zeros_like(Z), []
-
-    def interrupted(run, parts):
-        kept.extend([run, pool.submit(run, 0, parts)])
-        while not A[0]:  # until the thread is at work
-            time.sleep(1e-4)
-        raise KeyboardInterrupt
-
+Z = np.full(3_000_000, 0.7, np.float32)
+Phi, A = np.zeros_like(Z), np.zeros_like(Z)
+wanted = activations.gelu(Z, Phi, A, Phi).copy()
+assert kernels.info().kind == "c"
+interrupted = 0
+for i in range(40):
+    A.fill(0)
+    threading.Timer(1e-4 * i, signal.raise_signal, [signal.SIGINT]).start()
     try:
-        plainnet_kernels.share_with(interrupted)
-        with ThreadPoolExecutor(1) as pool:
-            with pytest.raises(KeyboardInterrupt):
-                gelu(Z, Phi, A, np.empty(2))
-            assert A[-1] == A[0] != 0
-            with pytest.raises(ValueError, match="PyCapsule"):  # who comes late does nothing
-                kept[0](0, 1)
-            assert kept[1].result() is None
-    finally:
-        plainnet_kernels.share_with(threads.shared)
+        activations.gelu(Z, Phi, A, Phi)
+        time.sleep(0.1)
+    except KeyboardInterrupt:
+        interrupted += 1
+    np.testing.assert_array_equal(A, wanted)  # all of it, or, if the call had not begun, nothing
+print(interrupted)
+"""
+
+
+@needs_twins
+def test_an_interrupted_call_ends_first():
+    said = python(INTERRUPTED, PLAINNET_KERNELS="c", PLAINNET_THREADS="3")
+    assert int(said) == 40
 
 
 # --- the same networks with both ------------------------------------------------------------------

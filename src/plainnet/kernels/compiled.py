@@ -20,7 +20,7 @@ from plainnet.kernels.threads import threads_for
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 Kind = Literal["numpy", "c"]
 
-FITTING = "0.1."
+FITTING = "0.2."
 """How the version of plainnet-kernels begins whose kernels have these names and arguments."""
 
 MISSING = (

@@ -146,7 +146,7 @@ class Adam(Optimizer):
         work, M, V, *largest = arrays
         adam(p, g, M, V, largest[0] if largest else None, self.shared_vector, work)
 
-    rule.decays = True  # type: ignore[attr-defined]
+    rule.takes_all = True  # type: ignore[attr-defined]
 
 
 class AdamW(Adam):

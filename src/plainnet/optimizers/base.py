@@ -160,7 +160,7 @@ class Optimizer(Configurable, ABC):
             parameters is not self._target
             or gradients is not self._source
             or segments is not self._segments
-            or bool(self.weight_decay or self.l1) is not self._decays
+            or (bool(self.weight_decay), bool(self.l1)) != self._decays
         ):
             self._attach(parameters, gradients, segments)
 
@@ -175,7 +175,7 @@ class Optimizer(Configurable, ABC):
         learning_rate *= self.learning_rate
         weight_decay, threshold = share * self.weight_decay, learning_rate * share * self.l1
         self._decay, self._shrink = self.decay_factors(learning_rate, weight_decay)
-        if getattr(type(self).rule, "decays", False):
+        if self._takes_all:
             weight_decay = 0.0
         elif weight_decay:
             factor[()] = self._shrink if self.decoupled else self._decay
@@ -267,20 +267,24 @@ class Optimizer(Configurable, ABC):
     _target: Array | None = None
     _source: Array | None = None
     _segments: Sequence[Segment] | None = None
-    _decays = False
-    """Whether the groups keep apart what decays from what does not."""
+    _decays = False, False
+    """Whether there is weight decay, or L1: then the groups keep apart what decays."""
+    _takes_all = False
     runs: list[tuple[int, int, float, float, int]]
     """Start, stop, factors of the learning rate and of weight decay and L1, and lag."""
     _groups: list[tuple[int, float, float, list[Piece]]]
     """Lag, factors of the learning rate and of weight decay and L1, and their pieces."""
     _dtype: np.dtype[Any]
     _factor: Array
+    _decayed: Array
+    """Scratch memory: the gradient of a piece with its L2 term."""
     _limits: tuple[Array, Array]
     """Minus and plus the threshold of L1."""
     shared: Sequence[Array] = ()
     shared_vector: Array
     """For a rule that is a kernel: `shared`, and what p is multiplied by for L2 regularisation and
-    for decoupled decay. A rule whose attribute `decays` is true applies these two itself."""
+    for decoupled decay. A rule whose attribute `takes_all` is true applies these two itself, and
+    cuts the parameters into pieces as long as its scratch array."""
     _decay, _shrink = 0.0, 1.0
 
     def _attach(self, parameters: Array, gradients: Array, segments: Sequence[Segment]) -> None:
@@ -308,13 +312,16 @@ class Optimizer(Configurable, ABC):
                 f"{size}: make a new one, or reset() it"
             )
         decayed, *scratch = (aligned(min(PIECE, size), dtype) for _ in range(1 + self.scratch))
+        self._decayed = decayed
         self._groups, self.shared = [], ()
-        self._decays = bool(self.weight_decay or self.l1)
-        self.runs = list(_runs(size, segments, self.missed, decays=self._decays))
+        self._decays = bool(self.weight_decay), bool(self.l1)
+        self._takes_all = getattr(type(self).rule, "takes_all", False)
+        piece = size if self._takes_all and not self.l1 else PIECE  # L1 needs `decayed`
+        self.runs = list(_runs(size, segments, self.missed, decays=any(self._decays)))
         for start, stop, learning_rate, share, lag in self.runs:
             pieces = []
-            for first in range(start, stop, PIECE):
-                last = min(first + PIECE, stop)
+            for first in range(start, stop, piece):
+                last = min(first + piece, stop)
                 p, g, *state = (vector[first:last] for vector in vectors)
                 own = (array[: last - first] for array in scratch)
                 pieces.append((p, g, decayed[: last - first], (*own, *state)))
@@ -325,13 +332,14 @@ class Optimizer(Configurable, ABC):
 
     def _flush(self) -> None:
         threshold = 1e4 * np.finfo(self._dtype).tiny
-        for *_, pieces in self._groups:
-            for *_, arrays in pieces:
-                work = arrays[0]
-                for accumulator in arrays[self.scratch :]:
-                    np.abs(accumulator, out=work)
+        for start, stop, *_ in self.runs:
+            for first in range(start, stop, PIECE):
+                for accumulator in self.state.values():
+                    some = accumulator[first : min(first + PIECE, stop)]
+                    work = self._decayed[: some.size]
+                    np.abs(some, out=work)
                     np.greater_equal(work, threshold, out=work, casting="unsafe")
-                    accumulator *= work
+                    some *= work
 
     def __getstate__(self) -> dict[str, Any]:
         # The pieces are views into the caller's vectors; the next update makes new ones.
@@ -341,7 +349,7 @@ class Optimizer(Configurable, ABC):
 
 _ATTACHED = (
     "_target", "_source", "_segments", "_groups", "_lag", "_factor", "_limits", "shared",
-    "shared_vector", "_decay", "_shrink", "runs",
+    "shared_vector", "_decay", "_shrink", "runs", "_decayed",
 )  # fmt: skip
 
 
