@@ -57,7 +57,7 @@ def plainnet_calls(kind: Kind, shape: Shape) -> Calls:
         seed=0,
     )
     X, y, _ = network.check(X, target((len(X), *network.output_shape)))
-    prediction, training = Cache(), Cache(training=True)
+    prediction, training = Cache(backward=False), Cache(training=True)
     optimizer = Adam()
 
     def step() -> None:

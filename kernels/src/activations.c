@@ -52,13 +52,18 @@ STAGE(elu_backward, dA, Z, alpha, scale, dZ, slope, below, positive, negative)
 KERNEL(elu_backward, "n, n, #, #, n^, _, _, _, _", 'n',
        (dA, Z, alpha, scale, dZ, slope, below, positive, negative))
 
+/* A = Z phi(Z), and phi(Z) unless that would lie in A: it is wanted by the derivative alone. */
+#define TIMES(phi, Z, Phi, A)                                                                      \
+    if (Phi == A)                                                                                  \
+        for (long i = first; i < last; i++)                                                        \
+            A[i] = Z[i] * phi(Z[i]);                                                               \
+    else                                                                                           \
+        for (long i = first; i < last; i++)                                                        \
+            A[i] = Z[i] * (Phi[i] = phi(Z[i]));
+
 STAGE(gelu, Z, Phi, A, work)
 {
-    for (long i = first; i < last; i++) {
-        const float phi = normal_cdf_(Z.f[i]);
-        Phi.f[i] = phi;
-        A.f[i] = Z.f[i] * phi;
-    }
+    TIMES(normal_cdf_, Z.f, Phi.f, A.f)
 }
 KERNEL(gelu, "n, n>, n^, _", 'n', (Z, Phi, A, work))
 
@@ -72,14 +77,14 @@ KERNEL(gelu_backward, "n, n, n, n^, _", 'n', (dA, Z, Phi, dZ, slope))
 #define GELU_SCALE 0.797884561f /* sqrt(2 / pi) */
 #define GELU_CUBIC 0.044715f
 
+static inline float near_normal_cdf(float z)
+{
+    return 0.5f * (1.0f + tanh_((1.0f + z * z * GELU_CUBIC) * z * GELU_SCALE));
+}
+
 STAGE(gelu_tanh, Z, Phi, A)
 {
-    for (long i = first; i < last; i++) {
-        const float z = Z.f[i], u = (1.0f + z * z * GELU_CUBIC) * z * GELU_SCALE;
-        const float phi = 0.5f * (1.0f + tanh_(u));
-        Phi.f[i] = phi;
-        A.f[i] = z * phi;
-    }
+    TIMES(near_normal_cdf, Z.f, Phi.f, A.f)
 }
 KERNEL(gelu_tanh, "n, n>, n^", 'n', (Z, Phi, A))
 
@@ -95,11 +100,7 @@ KERNEL(gelu_tanh_backward, "n, n, n, n^, _, _", 'n', (dA, Z, Phi, dZ, slope, res
 
 STAGE(silu, Z, sigma, A)
 {
-    for (long i = first; i < last; i++) {
-        const float s = sigmoid_(Z.f[i]);
-        sigma.f[i] = s;
-        A.f[i] = Z.f[i] * s;
-    }
+    TIMES(sigmoid_, Z.f, sigma.f, A.f)
 }
 KERNEL(silu, "n, n>, n^", 'n', (Z, sigma, A))
 

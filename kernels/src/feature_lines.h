@@ -102,11 +102,18 @@ static void sum_feature_products(const float *restrict a, const float *restrict 
 
 /* --- normalization, with each feature's values along a line ----------------------------------- */
 
-/* A_hat = (A - mean) inverse_std, Y = gamma A_hat + beta */
+/* A_hat = (A - mean) inverse_std, Y = gamma A_hat + beta, where A_hat may be Y: then it is not
+   wanted. */
 static void normalize(const float *a, long size, long length, const float *restrict mean,
                       const float *restrict inverse_std, const float *restrict gamma,
-                      const float *restrict beta, float *restrict a_hat, float *y)
+                      const float *restrict beta, float *a_hat, float *y)
 {
+    if (a_hat == y) {
+        for (; size > 0; size -= length, a += length, y += length)
+            INDEPENDENT for (long j = 0; j < shorter(size, length); j++)
+                y[j] = gamma[j] * ((a[j] - mean[j]) * inverse_std[j]) + beta[j];
+        return;
+    }
     for (; size > 0; size -= length, a += length, a_hat += length, y += length)
         INDEPENDENT for (long j = 0; j < shorter(size, length); j++) {
             const float each = (a[j] - mean[j]) * inverse_std[j];

@@ -17,7 +17,7 @@ static void over_group(float *sums, long C, long channels, long positions)
 
 /* A_hat = (A - mean) inverse_std, Y = gamma A_hat + beta */
 STAGE(group_norm, A, gamma, beta, groups, epsilon, Y, A_hat, mean, variance, inverse_std, lines,
-      repeats, group_means)
+      repeats, group_means, square)
 {
     const long C = dim('c'), positions = dim('p') / dim('m'), size = positions * C;
     const long channels = per_group(groups.number, C), length = line_length(positions, C);
@@ -46,10 +46,10 @@ static long lines_of_group_norm(const shapes *shapes_)
 {
     return 4 * line_length(dim('p') / dim('m'), dim('c'));
 }
-KERNEL_OF_STAGES(group_norm, "pc, c, c, #, #, pc^, pc>, mc>, mc>, mc>, _, _, _",
+KERNEL_OF_STAGES(group_norm, "pc, c, c, #, #, pc^, pc>, mc>, mc>, mc>, _, _, _, _",
                  lines_of_group_norm,
                  (A, gamma, beta, groups, epsilon, Y, A_hat, mean, variance, inverse_std, lines,
-                  repeats, group_means),
+                  repeats, group_means, square),
                  {stage_group_norm, 'm'})
 
 /* dgamma = sum_ip dY_ip A_hat_ip, dbeta = sum_ip dY_ip; with dA_hat = gamma dY and means over each

@@ -15,7 +15,8 @@ STAGE(layer_norm, A, gamma, beta, epsilon, Y, A_hat, mean, variance, inverse_std
         for (long j = 0; j < n; j += LANES) {
             const long some = n - j;
             const lanes each = (load_some(a + j, some) - mu) * s;
-            store_some(a_hat + j, each, some);
+            if (a_hat != y)
+                store_some(a_hat + j, each, some);
             store_some(y + j, load_some(gamma.f + j, some) * each + load_some(beta.f + j, some),
                        some);
         }
@@ -107,7 +108,8 @@ STAGE(rms_norm, A, gamma, epsilon, Y, A_hat, mean_square, inverse_rms)
         for (long j = 0; j < n; j += LANES) {
             const long some = n - j;
             const lanes each = load_some(a + j, some) * s;
-            store_some(a_hat + j, each, some);
+            if (a_hat != y)
+                store_some(a_hat + j, each, some);
             store_some(y + j, load_some(gamma.f + j, some) * each, some);
         }
     }

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # OpenBLAS's threads, after a product, ask for the next one for 30 ms, on the processors that the
-# threads of the compiled kernels need; then they sleep. Here they do after 2^18 ticks, about 0.1 ms.
+# threads of the compiled kernels need; then they sleep: here after 2^18 ticks, about 0.1 ms.
 # NumPy reads it when it is imported; where that is done, nothing changes.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 

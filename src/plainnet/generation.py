@@ -105,7 +105,7 @@ def generate(
         )
     ids = zeros(f"{n} tokens more", (given.size // known, known + n), np.intp)
     ids[:, :known] = given
-    cache, seen = Cache(carry=True), 0
+    cache, seen = Cache(carry=True, backward=False), 0
     for end in range(known, known + n):
         if source is None and window is not None and end > window:
             cache.forget()

@@ -65,6 +65,9 @@ ROWS_AT_ONCE = 1024
 NUMBERS_AT_ONCE = 2**22
 """Prediction works in slices, so that its memory is bounded: at most `ROWS_AT_ONCE` rows, and
 unless one row exceeds it, at most this many numbers in the largest layer's output."""
+PREDICTS = (
+    "a Cache(backward=False) keeps nothing for a backward pass: make one without backward=False"
+)
 
 
 class Network(Tensors):
@@ -238,7 +241,7 @@ class Network(Tensors):
             n_bytes = self._bytes_of(X)
             if n_bytes <= MOST_BYTES:
                 return self._of_few(X, n_bytes, self._by_output)
-            cache = Cache()
+            cache = Cache(backward=False)
         Z = self._forward(X, cache)
         cache.rows = len(X)
         return self._by_output(Z)
@@ -273,6 +276,8 @@ class Network(Tensors):
         (array([[ 2., -1.]], dtype=float32), array([3., 5.], dtype=float32))
         """
         require_type("cache", cache, Cache)
+        if not cache.backward:
+            raise SettingError(PREDICTS)
         if cache.place is not self._plan_for(cache) or not cache.rows:
             raise ArgumentError(
                 "backward goes back through the cache's last pass, which must be forward(X, cache)"
@@ -314,6 +319,8 @@ class Network(Tensors):
             The shape (m, time) is allowed where each step has its own target.
         """
         require_optional("cache", cache, Cache)
+        if cache is not None and not cache.backward:
+            raise SettingError(PREDICTS)
         X, targets, weights = self.check(X, y, sample_weight)
         return self.step(X, targets, Cache(training=True) if cache is None else cache, weights)
 
@@ -432,7 +439,7 @@ class Network(Tensors):
             X = self.inputs(X)
             check_features(X)
             return self._of_few(X, n_bytes, made)
-        for rows, Z in self._passes(X, Cache() if cache is None else cache):
+        for rows, Z in self._passes(X, Cache(backward=False) if cache is None else cache):
             part = made(Z)
             part = Parts(part) if isinstance(part, dict) else part
             if collected is None:
@@ -453,7 +460,7 @@ class Network(Tensors):
         largest, cache = spare.take()
         Z = self._forward(X, cache)
         if any(len(z) != len(X) for z in self.body.outputs_of(Z)):  # by a layer of one's own
-            Z = self._forward(X, Cache())  # whose first pass finds out which
+            Z = self._forward(X, Cache(backward=False))  # whose first pass finds out which
         result = made(Z)
         result = (Parts(result) if isinstance(result, dict) else result).copy()
         spare.give_back(cache, largest, n_bytes)
@@ -520,7 +527,7 @@ class Network(Tensors):
         require_optional("cache", cache, Cache)
         X = self.examples(X)
         targets, weights = self.check_targets(len(X), y, sample_weight)
-        cache = Cache() if cache is None else cache
+        cache = Cache(backward=False) if cache is None else cache
         means = defaultdict[str, WeightedMean](WeightedMean)
         for rows, Z in self._passes(X, cache):
             w = None if weights is None else weights[rows]

@@ -207,7 +207,7 @@ def test_group_norm(shape, piece, reuse, groups, arrays, monkeypatch):
     lines, repeats = channel_lines_shape(A), repeats_size(A)
     group_norm(
         A, gamma, beta, groups, EPSILON, out, A_hat, mean, variance, inverse_std,
-        nan(*lines), nan(repeats), nan(m * groups),
+        nan(*lines), nan(repeats), nan(m * groups), nan(piece_size(A, A.ndim - 1)),
     )  # fmt: skip
     np.testing.assert_allclose(out, Y, rtol=1e-12, atol=1e-13)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from inspect import signature
 from itertools import pairwise
 
@@ -215,3 +216,27 @@ CASES += [
 ]
 
 CASES += norms.CASES + images.CASES + sequences.CASES
+
+
+# --- where no backward pass follows ---------------------------------------------------------------
+
+KEPT = {"gelu": "Phi", "gelu_tanh": "Phi", "silu": "sigma"} | dict.fromkeys(
+    ("layer_norm", "rms_norm", "batch_norm", "group_norm"), "A_hat"
+)
+"""What only the backward pass reads, by kernel: it may be the output itself."""
+
+
+def without_kept(case: Case) -> Case:
+    kept = KEPT[case.kernel.__name__]
+    output = {"A_hat": "Y"}.get(kept, "A")
+
+    def build(rng: np.random.Generator) -> Arguments:
+        arguments = case.build(rng)
+        return {**arguments, kept: arguments[output]}
+
+    outputs = " ".join(name for name in case.outputs.split() if name != kept)
+    note = f"{case.note}, without {kept}".lstrip(", ")
+    return replace(case, build=build, outputs=outputs, note=note)
+
+
+CASES += [without_kept(case) for case in CASES if case.kernel.__name__ in KEPT]

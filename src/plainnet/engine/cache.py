@@ -26,7 +26,7 @@ from plainnet.engine.memory import aligned
 from plainnet.engine.plan import Place, planned
 from plainnet.engine.recording import Window
 from plainnet.engine.sequences import Carried, Sequences
-from plainnet.errors import require_boolean
+from plainnet.errors import SettingError, require_boolean
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -67,6 +67,7 @@ class Pass:
     training: bool
     record: bool
     input_gradient: bool
+    backward: bool
     rng: np.random.Generator
     sequences: Sequences = field(default_factory=Sequences)
     rows: int = 0
@@ -97,6 +98,9 @@ class Cache(Memory):
     carry : bool
         Each pass continues the sequences of the one before: recurrent layers start from their last
         state, attention sees the earlier keys and values, positions continue counting.
+    backward : bool
+        Whether a backward pass may follow. Without it, what only that reads is not kept, which
+        makes prediction faster: so networks predict.
     """
 
     __slots__ = (
@@ -123,13 +127,20 @@ class Cache(Memory):
         seed: int | np.random.Generator | None = None,
         carry: bool = False,
         input_gradient: bool = False,
+        backward: bool = True,
     ) -> None:
         record = require_boolean("record", record)
+        if not require_boolean("backward", backward) and (training or record or input_gradient):
+            raise SettingError(
+                "a cache with backward=False serves prediction alone: not training, record or "
+                "input_gradient"
+            )
         self._set_up(
             Pass(
                 require_boolean("training", training),
                 record,
                 require_boolean("input_gradient", input_gradient) or record,
+                backward,
                 as_generator(seed),
             ),
             require_boolean("carry", carry),
@@ -176,6 +187,11 @@ class Cache(Memory):
     @property
     def input_gradient(self) -> bool:
         return self._pass.input_gradient
+
+    @property
+    def backward(self) -> bool:
+        """Whether a backward pass may follow."""
+        return self._pass.backward
 
     @property
     def carry(self) -> bool:
@@ -227,6 +243,13 @@ class Cache(Memory):
             self._kept[name] = like
             return like
         return self.array(name, like.shape, like.dtype)
+
+    def kept(self, name: str, or_in: Array) -> Array:
+        """The array for what only a backward pass reads, in this shape; where none follows, `or_in`
+        itself, an array that is written afterwards."""
+        if not self._pass.backward:
+            return or_in
+        return self.array(name, or_in.shape, or_in.dtype)
 
     # --- for networks and containers -------------------------------------------------------------
 

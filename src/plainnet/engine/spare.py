@@ -31,7 +31,7 @@ class SpareCaches:
         try:
             return self._caches.pop()
         except IndexError:
-            return 0, Cache()
+            return 0, Cache(backward=False)
 
     def give_back(self, cache: Cache, largest: float, size: float) -> None:
         """Keep the cache after a pass of this size, unless it has grown too large by it."""

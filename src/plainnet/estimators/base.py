@@ -343,7 +343,8 @@ class NeuralEstimator(BaseEstimator, ABC):
         if isinstance(X, SparseRows):
             return np.asarray(network.outputs(X))
         Z = np.empty((X.shape[0], *network.output_shape), network.dtype)
-        cache = Cache() if len(Z) > ROWS_AT_ONCE else None  # the network keeps one for a few rows
+        # The network keeps one for a few rows.
+        cache = Cache(backward=False) if len(Z) > ROWS_AT_ONCE else None
         for start in range(0, len(Z), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             Z[rows] = network.forward(X[rows], cache)

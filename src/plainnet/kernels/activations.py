@@ -127,7 +127,7 @@ def _split(
 @twin
 def gelu(
     Z: Array,
-    Phi: Array,
+    Phi: Array,  # may be A
     A: Array,
     work: Array,  # (2 piece_size(Z),), scratch
 ) -> Array:
@@ -160,7 +160,11 @@ _GELU_CUBIC = 0.044715
 
 
 @twin
-def gelu_tanh(Z: Array, Phi: Array, A: Array) -> Array:
+def gelu_tanh(
+    Z: Array,
+    Phi: Array,  # may be A
+    A: Array,
+) -> Array:
     """A = Z Phi with Phi = (1 + tanh(u)) / 2, u = sqrt(2 / pi) (Z + 0.044715 Z^3)."""
     for z, phi, a in pieces(Z, Phi, A):
         u = np.multiply(z, z, out=phi)
@@ -199,7 +203,11 @@ def gelu_tanh_backward(
 
 
 @twin
-def silu(Z: Array, sigma: Array, A: Array) -> Array:
+def silu(
+    Z: Array,
+    sigma: Array,  # may be A
+    A: Array,
+) -> Array:
     """A = Z sigma, sigma = sigmoid(Z)."""
     return np.multiply(Z, sigmoid(Z, sigma), out=A)
 

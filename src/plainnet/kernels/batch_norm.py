@@ -74,7 +74,7 @@ def batch_norm(
     beta: Array,  # (n,)
     epsilon: float,
     Y: Array,  # (..., n), may be A
-    A_hat: Array,  # (..., n)
+    A_hat: Array,  # (..., n), may be Y
     inverse_std: Array,  # (n,)
     lines: Array,  # feature_lines_shape(A), scratch
 ) -> Array:

@@ -35,13 +35,14 @@ def group_norm(
     groups: int,
     epsilon: float,
     Y: Array,  # (m, ..., C), may be A
-    A_hat: Array,  # (m, ..., C)
+    A_hat: Array,  # (m, ..., C), may be Y
     mean: Array,  # (m, 1 ..., C), that of the channel's group
     variance: Array,  # (m, 1 ..., C)
     inverse_std: Array,  # (m, 1 ..., C)
     lines: Array,  # channel_lines_shape(A), scratch
     repeats: Array,  # (repeats_size(A),), scratch
     group_means: Array,  # (m groups,), scratch
+    square: Array,  # (piece_size(A, A.ndim - 1),), scratch
 ) -> Array:
     """Y = gamma A_hat + beta, A_hat = (A - mean) inverse_std."""
     per_group = prod(A.shape[1:]) // groups
@@ -50,8 +51,8 @@ def group_norm(
     for a, a_hat, y, mu, sigma2, s in examples:
         _over_group(_sum_positions(a, mu), groups, per_group, group_means)
         np.subtract(a, _repeated(mu, a, repeats), out=a_hat)
-        np.multiply(a_hat, a_hat, out=y)
-        _over_group(_sum_positions(y, sigma2), groups, per_group, group_means)
+        squares = np.multiply(a_hat, a_hat, out=shaped(square, a.shape))
+        _over_group(_sum_positions(squares, sigma2), groups, per_group, group_means)
         inverse_sqrt(sigma2, epsilon, s)
         np.multiply(a_hat, _repeated(s, a, repeats), out=a_hat)
         np.multiply(a_hat, gammas, out=y)

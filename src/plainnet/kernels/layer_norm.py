@@ -40,7 +40,7 @@ def layer_norm(
     beta: Array,  # (n,)
     epsilon: float,
     Y: Array,  # (..., n), may be A
-    A_hat: Array,  # (..., n)
+    A_hat: Array,  # (..., n), may be Y
     mean: Array,  # (..., 1)
     variance: Array,  # (..., 1)
     inverse_std: Array,  # (..., 1)
@@ -105,7 +105,7 @@ def rms_norm(
     gamma: Array,  # (n,)
     epsilon: float,
     Y: Array,  # (..., n), may be A
-    A_hat: Array,  # (..., n)
+    A_hat: Array,  # (..., n), may be Y
     mean_square: Array,  # (..., 1)
     inverse_rms: Array,  # (..., 1)
 ) -> Array:

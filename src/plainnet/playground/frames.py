@@ -57,7 +57,7 @@ class Frames:
         self.network = deepcopy(network)
         self._grid = examples.plane.inputs(examples.plane.grid(SIDE))
         self._grid_cache, self._rows_cache = Cache(record=True), Cache(record=True)
-        self._measuring = Cache()
+        self._measuring = Cache(backward=False)
         signals = signals_of(self.network, self._grid, self._grid_cache)
         self.columns = columns_of(signals, len(self._grid))
         self._is_last = {column.last: column for column in self.columns}

@@ -87,7 +87,7 @@ class ActorCritic(Agent, ABC):
         if self.normalize_rewards:
             self.statistics["returns"] = RunningStatistics(())
         self._running_returns = np.zeros(self.n_envs)
-        self._acting = Cache()
+        self._acting = Cache(backward=False)
 
     def network(self, loss: Loss) -> Network:
         """Actor and critic side by side, with small initial actions (Andrychowicz et al. 2021)."""

@@ -145,7 +145,7 @@ class DQN(Agent):
             prioritized=self.prioritized,
             dtype=np.float64 if self.normalize_observations else np.float32,
         )
-        self._acting, self._valuing, self._now_valuing = Cache(), Cache(), Cache()
+        self._acting, self._valuing, self._now_valuing = (Cache(backward=False) for _ in range(3))
         self._explores = np.array(self.epsilon[0], float)
 
     def _network(self) -> Network:

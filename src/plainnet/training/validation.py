@@ -30,7 +30,7 @@ class Validation:
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
             got = f"{len(data)} of them" if isinstance(data, tuple | list) else type(data).__name__
             raise SettingError(f"{called} must be (X, y) or (X, y, sample_weight); got {got}")
-        self.network, self._cache = network, Cache()
+        self.network, self._cache = network, Cache(backward=False)
         X, *targets = data
         self.X = network.examples(X)
         self.y, self.sample_weight = network.check_targets(len(self.X), *targets)

@@ -186,6 +186,7 @@ def forward_of_groups(shape: Shape, groups: int, use: str, rng: Rng) -> Argument
         "lines": np.zeros(channel_lines_shape(A)),
         "repeats": np.zeros(A.size),
         "group_means": np.zeros(shape[0] * groups),
+        "square": np.zeros(A.size),
     }
 
 

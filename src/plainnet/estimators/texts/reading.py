@@ -215,7 +215,7 @@ class Batches:
 
 def measured(network: Network, examples: Examples) -> Array:
     """One network's last pre-activations in float32, to compute a measure."""
-    m, cache = len(examples), Cache()
+    m, cache = len(examples), Cache(backward=False)
     Z = np.empty((m, *network.output_shape))
     with np.errstate(over="ignore", invalid="ignore"):  # the outputs are checked instead
         for start in range(0, m, ROWS):

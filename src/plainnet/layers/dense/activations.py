@@ -212,8 +212,8 @@ class GELU(Layer):
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
-        Phi = cache.array("Phi", Z.shape, Z.dtype)
         A = cache.array("A", Z.shape, Z.dtype)
+        Phi = cache.kept("Phi", or_in=A)
         if self.approximate == "tanh":
             return gelu_tanh(Z, Phi, A)
         return gelu(Z, Phi, A, cache.array("work", (2 * piece_size(Z),), Z.dtype))
@@ -241,8 +241,8 @@ class SiLU(Layer):
 
     def forward(self, Z: Array, cache: Cache) -> Array:
         cache["Z"] = Z
-        sigma = cache.array("sigma", Z.shape, Z.dtype)
-        return silu(Z, sigma, cache.array("A", Z.shape, Z.dtype))
+        A = cache.array("A", Z.shape, Z.dtype)
+        return silu(Z, cache.kept("sigma", or_in=A), A)
 
     def backward(self, dA: Array, cache: Cache) -> Array:
         slope = cache.array("slope", dA.shape, dA.dtype)

@@ -178,7 +178,7 @@ class BatchNorm(Layer):
             np.copyto(mean, self.running_mean)
             np.copyto(variance, self.running_variance)
         Y = cache.output("Y", A)
-        A_hat = cache.array("A_hat", A.shape, A.dtype)
+        A_hat = cache.kept("A_hat", or_in=Y)
         inverse_std = cache.array("inverse_std", features, A.dtype)
         return batch_norm(
             A, mean, variance, self.gamma, self.beta, self.epsilon, Y, A_hat, inverse_std, lines

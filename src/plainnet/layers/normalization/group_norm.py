@@ -97,16 +97,17 @@ class GroupNorm(Layer):
     def forward(self, A: Array, cache: Cache) -> Array:
         per_channel = (len(A), *(1,) * (A.ndim - 2), A.shape[-1])
         Y = cache.output("Y", A)
-        A_hat = cache.array("A_hat", A.shape, A.dtype)
+        A_hat = cache.kept("A_hat", or_in=Y)
         mean = cache.array("channel_mean", per_channel, A.dtype)
         variance = cache.array("channel_variance", per_channel, A.dtype)
         inverse_std = cache.array("channel_inverse_std", per_channel, A.dtype)
         lines = cache.array("lines", channel_lines_shape(A), A.dtype)
         repeats = cache.array("repeats", (repeats_size(A),), A.dtype)
         group_means = cache.array("group_means", (len(A) * self.groups,), A.dtype)
+        square = cache.array("square", (piece_size(A, A.ndim - 1),), A.dtype)
         return group_norm(
             A, self.gamma, self.beta, self.groups, self.epsilon,
-            Y, A_hat, mean, variance, inverse_std, lines, repeats, group_means,
+            Y, A_hat, mean, variance, inverse_std, lines, repeats, group_means, square,
         )  # fmt: skip
 
     def backward(self, dY: Array, cache: Cache) -> Array:
