@@ -10,7 +10,7 @@ import numpy as np
 
 from kernels.twins import images, norms, sequences
 from kernels.twins.case import Arguments, Array, Case
-from plainnet.kernels import activations, adam, cross_entropy, dense_stack
+from plainnet.kernels import activations, adam, cross_entropy, dense_stack, scaling
 from plainnet.kernels.pieces import piece_size
 
 
@@ -216,6 +216,17 @@ CASES += [
 ]
 
 CASES += norms.CASES + images.CASES + sequences.CASES
+
+
+def of_times(*shape: int, use: str = "") -> Case:
+    def build(rng: np.random.Generator) -> Arguments:
+        A = rng.standard_normal(shape)
+        return {"A": A, "factor": 1 / 3, "Y": A if use else np.zeros(shape)}
+
+    return Case(scaling.times, build, "Y", 1, f"of {shape} {use}".strip())
+
+
+CASES += [of_times(7), of_times(5, 33), of_times(40_000, use="in place")]
 
 
 # --- where no backward pass follows ---------------------------------------------------------------

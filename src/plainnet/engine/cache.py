@@ -245,8 +245,10 @@ class Cache(Memory):
         return self.array(name, like.shape, like.dtype)
 
     def kept(self, name: str, or_in: Array) -> Array:
-        """The array for what only a backward pass reads, in this shape; where none follows, `or_in`
-        itself, an array that is written afterwards."""
+        """The array for what only a backward pass reads, of the shape of `or_in`.
+
+        Where no backward pass follows, it is `or_in` itself, an array that is written later.
+        """
         if not self._pass.backward:
             return or_in
         return self.array(name, or_in.shape, or_in.dtype)

@@ -91,7 +91,7 @@ class Twin:
     def add_outputs(self, network: Network, X: Blocks, Z: Array) -> None:
         """Add the network's output for each row of X to Z."""
         first = network.layers[0]
-        caches = self._caches() if len(X) <= FEW_ROWS else two_caches()
+        caches = self._caches() if len(X) <= FEW_ROWS else _two_caches()
         for start in range(0, len(X), self.rows_at_once):
             stop = min(start + self.rows_at_once, len(X))
             m = -(-(stop - start) // TILE) * TILE
@@ -108,10 +108,10 @@ class Twin:
         try:
             return self._spare.pop()
         except IndexError:
-            return two_caches()
+            return _two_caches()
 
 
-def two_caches() -> tuple[Cache, Cache]:
+def _two_caches() -> tuple[Cache, Cache]:
     return Cache(backward=False), Cache(backward=False)
 
 

@@ -1,8 +1,19 @@
-"""One learned number for each feature, the last axis."""
+"""A factor for all numbers, and learned ones for each feature, the last axis."""
 
 import numpy as np
 
 from plainnet.kernels.arrays import Array, sum_rows
+from plainnet.kernels.compiled import twin
+
+
+@twin
+def times(
+    A: Array,
+    factor: float,
+    Y: Array,  # may be A
+) -> Array:
+    """Y = factor A."""
+    return np.multiply(A, factor, out=Y, casting="same_kind")
 
 
 def scale(

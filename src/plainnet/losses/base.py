@@ -24,6 +24,7 @@ from plainnet.engine.recording import Window, WindowOfLoss
 from plainnet.errors import DataError, ShapeError
 from plainnet.kernels.arrays import ones
 from plainnet.kernels.compiled import numpy_forms
+from plainnet.kernels.scaling import times
 from plainnet.layers.base import name_who_writes, seen
 
 Array = npt.NDArray[Any]
@@ -219,7 +220,7 @@ class Loss(Configurable, Planned, ABC):
         reuses = self.releases_gradient and not cache.record
         dZ = dL if reuses else cache.array("dZ", shape, dtype)
         if sample_weight is None:
-            return np.multiply(dL, 1 / len(dL), out=dZ, casting="same_kind")
+            return times(dL, 1 / len(dL), dZ)
         total = float(np.add.reduce(sample_weight))
         share = cache.array("share", sample_weight.shape, sample_weight.dtype)
         np.divide(sample_weight, total or 1.0, out=share)  # without any weight, no gradient

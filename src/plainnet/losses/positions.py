@@ -106,14 +106,13 @@ class EachPosition(Loss):
         return mean
 
     def weight(self, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
-        weights: Array | None = cache["weights of positions"]
-        if weights is None:
+        if cache["all weigh 1"]:
             return float(prod(y.shape[: len(self.output_shape)]))
-        return float(np.add.reduce(weights))
+        return float(np.add.reduce(cache["weights"]))
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
         own = cache.inside(self)
-        dZ = self.loss.mean_gradient(own, cache["weights of positions"])
+        dZ = self.loss.mean_gradient(own, None if cache["all weigh 1"] else cache["weights"])
         return dZ.reshape(cache["Z"].shape)
 
     def _flat(
@@ -132,8 +131,8 @@ class EachPosition(Loss):
                 counted = None
             else:
                 y = np.maximum(y, 0, out=cache.array("y", y.shape, y.dtype))
-        cache["weights of positions"] = None
-        if sample_weight is None and cache.mask is None and counted is None:
+        cache["all weigh 1"] = sample_weight is None and cache.mask is None and counted is None
+        if cache["all weigh 1"]:
             return Z, y, None
         weights = cache.array("weights", (n,), Z.dtype)
         each = weights.reshape(m, *positions)
@@ -142,7 +141,6 @@ class EachPosition(Loss):
             each *= _by_position(self._fitting(cache.mask, each), each)
         if counted is not None:
             weights *= counted
-        cache["weights of positions"] = weights
         return Z, y, weights
 
     def _fitting(self, mask: Array, positions: Array) -> Array:
