@@ -4,12 +4,7 @@ plainnet finds them by itself. Each returns `NotImplemented`, and has written no
 argument is not contiguous float32, so that NumPy's form of the kernel can do it.
 """
 
-import os
-
-from plainnet_kernels._kernels import forget_threads, instructions, kernels, use_threads, version
+from plainnet_kernels._kernels import instructions, kernels, use_threads, version
 
 __version__ = version
 __all__ = ["instructions", "kernels", "use_threads"]
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forget_threads)

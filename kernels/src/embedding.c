@@ -10,7 +10,7 @@ static inline int32_t *order_of(const shapes *shapes_) { return ends_of(shapes_)
 static int fits_add_to_rows(shapes *shapes_, const value *values)
 {
     shapes_->common_size = dim('k') + 1 + dim('m');
-    shapes_->cost = dim('m') * dim('n'); /* most rows of dE may not be touched */
+    shapes_->cost = dim('m') * dim('n'); /* most rows of dE are perhaps left alone */
     return dim('k') < INT32_MAX && dim('m') < INT32_MAX;
 }
 

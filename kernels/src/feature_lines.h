@@ -102,8 +102,8 @@ static void sum_feature_products(const float *restrict a, const float *restrict 
 
 /* --- normalization, with each feature's values along a line ----------------------------------- */
 
-/* A_hat = (A - mean) inverse_std, Y = gamma A_hat + beta, where A_hat may be Y: then it is not
-   wanted. */
+/* A_hat = (A - mean) inverse_std, Y = gamma A_hat + beta. A_hat may be Y: then that alone is
+   written. */
 static void normalize(const float *a, long size, long length, const float *restrict mean,
                       const float *restrict inverse_std, const float *restrict gamma,
                       const float *restrict beta, float *a_hat, float *y)

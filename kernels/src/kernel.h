@@ -24,7 +24,7 @@
    those up in order. So the result has the same bits for any number of threads.
 
    `fits` of a KERNEL_WHERE looks at the lengths before anything runs. It returns 0 where the call
-   is left to NumPy. It may give further letters a length, lower the number of parts, say a higher
+   is left to NumPy. It may give further letters a length, lower the number of parts, say another
    `cost` than the size of the arguments, and ask for memory: `common_size` floats that all stages
    and parts share, and `scratch_size` for each range of units, which a stage without SUMS gets as
    `sums`. */

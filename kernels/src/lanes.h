@@ -138,9 +138,9 @@ ALWAYS_INLINE lanes chosen(flags yes, lanes a, lanes b)
 ALWAYS_INLINE flags above_or_nan(lanes a, lanes b) { return (a > b) | (a != a); }
 #endif
 
-/* The root of x >= 0, and a / b for b >= 1e-37, but for the last digit. Where registers are
-   longest, the instructions that do this keep the processor for so long that an estimate of 14 bits
-   and a step of Newton's method take a third of the time. */
+/* The root of x >= 0, and a / b for b >= 0, where AVX-512 takes b within the normal numbers: exact to
+   one unit in the last place. Its instructions for them take three times as long as an estimate of
+   14 bits and a step of Newton's method. */
 #if LANES == 16
 ALWAYS_INLINE lanes root_of(lanes x)
 {
@@ -151,7 +151,8 @@ ALWAYS_INLINE lanes root_of(lanes x)
 }
 ALWAYS_INLINE lanes quotient_of(lanes a, lanes b)
 {
-    b = _mm512_min_ps(all_lanes(FLT_MAX), b); /* b if that is NaN */
+    b = _mm512_min_ps(all_lanes(FLT_MAX), b); /* these are b where that is NaN */
+    b = _mm512_max_ps(all_lanes(FLT_MIN), b);
     const lanes estimate = _mm512_rcp14_ps(b), quotient = a * estimate;
     return quotient + (a - quotient * b) * estimate;
 }

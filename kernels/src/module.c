@@ -31,7 +31,7 @@ typedef struct {
     PyMethodDef method;
 } function;
 
-/* A call. It lies on the stack of the thread that calls, which waits for who works on it. */
+/* A call. It lies on the stack of the thread that calls, which waits for all who work on it. */
 typedef struct {
     const kernel *kernel;
     int stage;
@@ -40,10 +40,11 @@ typedef struct {
     shapes shapes;
 } job;
 
-#define SMALL (1 << 14)
 #define MOST_SUMS (1 << 20) /* floats, of all parts, unless one part needs more */
+/* Numbers of the arguments: for a call of less, Python's lock is not let go. */
+static long small = 1 << 14;
 /* A cost: below, a kernel takes less time than two threads need to agree. */
-#define WORTH_DIVIDING (3 << 16)
+#define WORTH_DIVIDING (12 * small)
 
 static const kernel *const *all_kernels;
 static function *functions;
@@ -196,7 +197,7 @@ static void run(job *work)
             stage->run(work->values, &work->shapes, 0, 1, work->shapes.sums);
         else if (work->shapes.cost >= WORTH_DIVIDING) {
             divide(run_parts, work, work->shapes.parts);
-        } else if (work->shapes.cost >= SMALL) {
+        } else if (work->shapes.cost >= small) {
             Py_BEGIN_ALLOW_THREADS
             run_parts(work, 0, work->shapes.parts);
             Py_END_ALLOW_THREADS
@@ -287,7 +288,7 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
     if (PyErr_Occurred())
         PyErr_Clear(); /* NumPy's form says what is wrong */
 
-    const long parts = numbers < SMALL ? 1 : 2 * (numbers / SMALL);
+    const long parts = numbers < small ? 1 : 2 * (numbers / small);
     work.shapes.parts = at_most(parts, MOST_PARTS);
     work.shapes.cost = numbers;
     if (fit && (!kernel->fits || kernel->fits(&work.shapes, work.values))) {
@@ -309,18 +310,13 @@ static PyObject *call(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
 
 /* --- the module --------------------------------------------------------------------------------- */
 
-static PyObject *set_threads(PyObject *self, PyObject *number)
+static PyObject *set_threads(PyObject *self, PyObject *arguments)
 {
-    const long n = PyLong_AsLong(number);
-    if (PyErr_Occurred())
+    long n, numbers = 1 << 14;
+    if (!PyArg_ParseTuple(arguments, "l|l", &n, &numbers))
         return NULL;
     use_threads(n);
-    Py_RETURN_NONE;
-}
-
-static PyObject *begin_anew(PyObject *self, PyObject *nothing)
-{
-    forget_threads();
+    small = numbers < 1 ? 1 : numbers;
     Py_RETURN_NONE;
 }
 
@@ -352,8 +348,10 @@ static int add_kernels(PyObject *module, const char *instructions)
 }
 
 static PyMethodDef methods[] = {
-    {"use_threads", set_threads, METH_O, "Let so many threads divide a large call."},
-    {"forget_threads", begin_anew, METH_NOARGS, "In a forked child, where they are not."},
+    {"use_threads", set_threads, METH_VARARGS,
+     "use_threads(n): let n threads divide a large call. use_threads(n, small): a call of `small`\n"
+     "numbers has two parts, and is divided from twelve times as many on. The number of parts, not\n"
+     "that of threads, decides in which order numbers are added."},
     {NULL, NULL, 0, NULL},
 };
 

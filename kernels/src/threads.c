@@ -3,15 +3,18 @@
    interrupt of Python's comes between the parts of a call.
 
    Each thread begins with parts that lie beside each other, the same in every call: so it may find
-   them in its processor's cache. Then it takes what the others have not begun. So nobody waits for a
-   thread that does not get a processor. It takes half of what is left at a time, since a kernel does
-   best with many parts at once. */
+   them in its processor's cache. Then it takes what the others have not begun, so that all are done
+   at about the same time. It takes half of what is left at a time, since a kernel does best with many
+   parts at once. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <string.h>
 
 #include "threads.h"
+#ifndef _WIN32
+#include <pthread.h>
+#endif
 
 #define MOST_THREADS 64
 #define NOT_STARTED ((unsigned long)-1) /* Python gives it a name outside its stable interface */
@@ -19,15 +22,14 @@
 static struct {
     PyThread_type_lock wake; /* opened when there may be work */
     long next, end;          /* its own parts that nobody has begun */
-} threads[MOST_THREADS];     /* the first is whoever calls */
+} threads[MOST_THREADS];     /* threads[0] stands for the caller, and has no `wake` */
 
 static struct {
     PyThread_type_lock lock; /* for what is here and for the parts */
     PyThread_type_lock over; /* opened by the last helper that is waited for */
     void (*run)(void *call, long first, long last);
     void *call;
-    int open;           /* whether helpers may begin with this call */
-    int helpers, waits; /* how many are at work, and whether somebody waits for them */
+    int helpers, waits; /* how many are at work, and whether the caller waits for them */
     int n;              /* threads with parts of their own */
 } shared;
 
@@ -37,11 +39,11 @@ static int most = 1, ready = 1, busy;
 static inline void lock(PyThread_type_lock lock) { PyThread_acquire_lock(lock, WAIT_LOCK); }
 static inline void unlock(PyThread_type_lock lock) { PyThread_release_lock(lock); }
 
-/* The next parts for this thread, its own or the last ones of the thread that has most left. */
+/* The next parts for this thread, its own or the last ones of the thread that has most left. Holds
+   the lock. */
 static int take(int own, long *first, long *last)
 {
     int from = own;
-    lock(shared.lock);
     if (threads[own].next == threads[own].end)
         for (int i = 0; i < shared.n; i++)
             if (threads[i].end - threads[i].next > threads[from].end - threads[from].next)
@@ -54,15 +56,21 @@ static int take(int own, long *first, long *last)
         *last = threads[from].end;
         *first = threads[from].end -= n;
     }
-    unlock(shared.lock);
     return n > 0;
 }
 
-static void take_part(int own)
+/* Runs parts until there are no more. Holds the lock, except while it runs them. */
+static int take_part(int own)
 {
     long first, last;
-    while (take(own, &first, &last))
+    int took = 0;
+    for (; take(own, &first, &last); took = 1) {
+        shared.helpers += own && !took;
+        unlock(shared.lock);
         shared.run(shared.call, first, last);
+        lock(shared.lock);
+    }
+    return took;
 }
 
 static void help(void *number)
@@ -71,14 +79,7 @@ static void help(void *number)
     for (;;) {
         lock(threads[own].wake);
         lock(shared.lock);
-        const int helps = shared.open;
-        shared.helpers += helps;
-        unlock(shared.lock);
-        if (!helps)
-            continue;
-        take_part(own);
-        lock(shared.lock);
-        if (--shared.helpers == 0 && shared.waits) {
+        if (take_part(own) && --shared.helpers == 0 && shared.waits) {
             shared.waits = 0;
             unlock(shared.over);
         }
@@ -131,15 +132,11 @@ void divide(void (*run)(void *call, long first, long last), void *call, long par
             threads[i].end = parts * (i + 1) / n;
         }
         shared.n = n;
-        shared.open = 1;
         shared.run = run;
         shared.call = call;
-        unlock(shared.lock);
         for (int i = 1; i < n; i++)
             unlock(threads[i].wake);
         take_part(0);
-        lock(shared.lock);
-        shared.open = 0;
         shared.waits = waits = shared.helpers > 0;
         unlock(shared.lock);
         if (waits)
@@ -149,12 +146,21 @@ void divide(void (*run)(void *call, long first, long last), void *call, long par
     busy &= alone;
 }
 
-void use_threads(long n) { most = n < 1 ? 1 : n > MOST_THREADS ? MOST_THREADS : (int)n; }
-
-void forget_threads(void)
+/* In a forked child, where none of them is. */
+static void forget_threads(void)
 {
     memset(threads, 0, sizeof threads);
     memset(&shared, 0, sizeof shared);
     ready = 1;
     busy = 0;
+}
+
+void use_threads(long n)
+{
+#ifndef _WIN32
+    static int prepared;
+    if (!prepared)
+        prepared = pthread_atfork(NULL, NULL, forget_threads) == 0;
+#endif
+    most = n < 1 ? 1 : n > MOST_THREADS ? MOST_THREADS : (int)n;
 }

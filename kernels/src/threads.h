@@ -6,11 +6,8 @@
 /* How many threads divide a call, the one that makes it included. */
 void use_threads(long n);
 
-/* In a forked child, where the threads are not. */
-void forget_threads(void);
-
-/* Has run(call, first, last) called for all parts. Who calls holds Python's lock, which is let go in
-   the meantime. A second call at the same time is not divided. */
+/* Has run(call, first, last) called for all parts. The caller must hold Python's lock, which is let go
+   in the meantime. A second call at the same time is not divided. */
 void divide(void (*run)(void *call, long first, long last), void *call, long parts);
 
 #endif

@@ -24,7 +24,7 @@ from plainnet.arguments.parts import Parts, arrays_of, by_name, like, only
 from plainnet.arguments.sparse import DenseSlices, SparseRows
 from plainnet.arguments.spelling import METHODS, Elsewhere, require_object, spelled
 from plainnet.data import check_features, check_weights, real_weights
-from plainnet.engine.cache import Cache
+from plainnet.engine.cache import PREDICTS, Cache
 from plainnet.engine.description import Summary, summary_of
 from plainnet.engine.memory import read_only, wake_blas
 from plainnet.engine.plan import Place, planned
@@ -65,9 +65,6 @@ ROWS_AT_ONCE = 1024
 NUMBERS_AT_ONCE = 2**22
 """Prediction works in slices, so that its memory is bounded: at most `ROWS_AT_ONCE` rows, and
 unless one row exceeds it, at most this many numbers in the largest layer's output."""
-PREDICTS = (
-    "a Cache(backward=False) keeps nothing for a backward pass: make one without backward=False"
-)
 
 
 class Network(Tensors):
@@ -319,8 +316,6 @@ class Network(Tensors):
             The shape (m, time) is allowed where each step has its own target.
         """
         require_optional("cache", cache, Cache)
-        if cache is not None and not cache.backward:
-            raise SettingError(PREDICTS)
         X, targets, weights = self.check(X, y, sample_weight)
         return self.step(X, targets, Cache(training=True) if cache is None else cache, weights)
 
@@ -370,6 +365,8 @@ class Network(Tensors):
 
     def step(self, X: Any, y: Any, cache: Cache, sample_weight: Array | None = None) -> float:
         """`loss_and_gradients` for a training loop, on what `check` returned."""
+        if not cache.backward:
+            raise SettingError(PREDICTS)
         stack = self.dense_stack
         if stack is not None and sample_weight is None and stack.takes(X, y, cache):
             cache.begin_pass(self.plan, frozenset())

@@ -3,10 +3,24 @@
 import numpy as np
 import pytest
 
-from plainnet import Cache, Network
+from plainnet import Cache, Network, step
 from plainnet.engine.plan import Place
-from plainnet.layers import Dense, Dropout, ReLU, Residual, Sequential, Tanh
+from plainnet.errors import SettingError
+from plainnet.layers import (
+    GELU,
+    BatchNorm,
+    Dense,
+    Dropout,
+    GroupNorm,
+    LayerNorm,
+    ReLU,
+    Residual,
+    Sequential,
+    SiLU,
+    Tanh,
+)
 from plainnet.losses import MeanSquaredError
+from plainnet.optimizers import Adam
 
 FLOAT32 = np.dtype(np.float32)
 dtype_spellings = pytest.mark.parametrize("dtype", [FLOAT32, np.float32, "float32"], ids=repr)
@@ -265,3 +279,46 @@ def test_what_is_carried_stays_until_it_is_forgotten():
     assert "h" not in cache.carried
     cache.forget()
     assert not inner.carried
+
+
+# --- without a backward pass ----------------------------------------------------------------------
+
+
+def test_what_only_the_backward_pass_reads_is_kept_if_there_may_be_one():
+    Y = np.zeros((2, 3))
+    assert Cache(backward=False).kept("A_hat", or_in=Y) is Y
+    kept = Cache().kept("A_hat", or_in=Y)
+    assert kept.shape == Y.shape
+    assert not np.shares_memory(kept, Y)
+
+
+@pytest.mark.parametrize("mode", ["training", "record", "input_gradient"])
+def test_a_cache_for_prediction_serves_nothing_else(mode):
+    with pytest.raises(SettingError, match="serves prediction alone"):
+        Cache(backward=False, **{mode: True})
+
+
+NORMALIZED = [Dense(6), BatchNorm(), GELU(), LayerNorm(), SiLU(), GroupNorm(2), Dense(2)]
+
+
+def test_without_a_backward_pass_the_outputs_are_the_same():
+    network = Network(NORMALIZED, loss=MeanSquaredError(), input_shape=4, seed=0)
+    X = np.random.default_rng(0).standard_normal((5, 4))
+    Z = network.forward(X, Cache())
+    np.testing.assert_array_equal(network.forward(X, Cache(backward=False)), Z)
+    np.testing.assert_array_equal(network.forward(X), Z)
+
+
+def test_no_backward_pass_follows_a_cache_for_prediction():
+    network = Network(NORMALIZED, loss=MeanSquaredError(), input_shape=4, seed=0)
+    X, y, cache = np.ones((3, 4)), np.zeros((3, 2)), Cache(backward=False)
+    network.forward(X, cache)
+    for back in (
+        lambda: network.backward(y, cache),
+        lambda: network.loss_and_gradients(X, y, cache),
+        lambda: step(network, X, y, Adam(), cache=cache),
+    ):
+        with pytest.raises(SettingError, match="keeps nothing for a backward pass"):
+            back()
+    with pytest.raises(KeyError, match="keeps nothing for a backward pass"):
+        cache["A_hat"]

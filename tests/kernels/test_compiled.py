@@ -95,7 +95,7 @@ def test_any_number_of_threads_gives_the_same_bits(case, rng):
     outputs = []
     try:
         for n in (1, 2, 3, 7):  # which of them takes which parts, chance decides
-            plainnet_kernels.use_threads(n)
+            plainnet_kernels.use_threads(n, 16)  # nearly every call is large, and has many parts
             outputs.append(run(case, twin, copy.deepcopy(arguments), np.float32))
     finally:
         plainnet_kernels.use_threads(kernels.info().threads)

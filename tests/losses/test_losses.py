@@ -346,3 +346,31 @@ def test_a_loss_of_one_s_own_that_writes_over_its_targets_is_named():
         with pytest.raises(SettingError, match=r"Writes\(\)\.forward writes over the array"):
             call(X, y)
     assert (y == 1).all()
+
+
+class Weighted(MeanSquaredError):
+    """One whose gradient comes as float64."""
+
+    def backward(self, cache):
+        return super().backward(cache) * np.array([1.0, 2.0])
+
+
+class Constant(MeanSquaredError):
+    """One whose gradient is an array of its own."""
+
+    slope = np.ones((4, 2), np.float32)
+
+    def backward(self, cache):
+        return self.slope
+
+
+@pytest.mark.parametrize(("loss", "mean"), [(Weighted(), None), (Constant(), 0.25)])
+def test_the_gradient_of_a_loss_of_ones_own_is_not_written_over(loss, mean, rng):
+    loss.build((2,))
+    Z, y, cache = rng.standard_normal((4, 2)).astype(np.float32), np.zeros((4, 2), "f"), Cache()
+    for _ in range(3):
+        loss.mean(Z, y, cache)
+        dZ = loss.mean_gradient(cache)
+        assert dZ.dtype == np.float32
+        wanted = Z * [0.25, 0.5] if mean is None else np.full((4, 2), mean)
+        np.testing.assert_allclose(dZ, wanted, rtol=1e-6)

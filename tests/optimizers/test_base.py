@@ -424,3 +424,27 @@ def test_an_optimizer_of_one_s_own_that_goes_wrong_is_told_how(rng):
         Returns(0.1).update(p, g)
     with pytest.raises(SettingError, match=r"Forgets\.__init__ must call super\(\)\.__init__"):
         Forgets().update(p, g)
+
+
+class Watched(AdamW):
+    """One that overrides the rule, and calls that of its base."""
+
+    def rule(self, p, g, *arrays):
+        super().rule(p, g, *arrays)
+
+
+def test_a_rule_that_calls_its_base_decays_once(rng):
+    moved = []
+    for kind in (AdamW, Watched):
+        p = np.linspace(1, 2, 100)
+        optimizer = kind(0.1, weight_decay=1.0)
+        for _ in range(3):
+            optimizer.update(p, np.ones(100), [Segment("W", 0, 100, (100,), weight_decay=1.0)])
+        moved.append(p)
+    np.testing.assert_allclose(moved[0], moved[1], rtol=1e-14)
+
+
+def test_the_smallest_epsilon_leaves_what_has_no_gradient_where_it_is():
+    p, g = np.ones(40, np.float32), np.zeros(40, np.float32)
+    Adam(epsilon=1e-39).update(p, g)
+    assert (p == 1).all()

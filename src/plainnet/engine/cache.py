@@ -32,6 +32,11 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
 
+PREDICTS = (
+    "a Cache(backward=False) keeps nothing for a backward pass: use Cache(training=True) or Cache()"
+)
+
+
 class Memory:
     """Arrays by name, in the same memory whenever they are asked for again."""
 
@@ -247,7 +252,8 @@ class Cache(Memory):
     def kept(self, name: str, or_in: Array) -> Array:
         """The array for what only a backward pass reads, of the shape of `or_in`.
 
-        Where no backward pass follows, it is `or_in` itself, an array that is written later.
+        Where no backward pass follows, it is `or_in` itself: the layer's output, which a kernel
+        must be able to write over it.
         """
         if not self._pass.backward:
             return or_in
@@ -365,6 +371,8 @@ class Cache(Memory):
         return None
 
     def _expect_record(self, what: str) -> None:
+        if not self._pass.backward:
+            raise KeyError(f"{what} is not in this cache: {PREDICTS}")
         if not self.record:
             raise KeyError(
                 f"this cache does not show {what}: without record=True, layers write over arrays "

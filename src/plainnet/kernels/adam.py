@@ -14,7 +14,7 @@ def adam(
     V: Array,  # (n,), changed
     V_max: Array | None,  # (n,), changed; for AMSGrad
     settings: Array,  # (6,): beta1, beta2, epsilon, rate, decay, shrink
-    work: Array,  # (n,) or less, scratch: as many numbers are updated at a time
+    work: Array,  # (n,) or less, scratch: NumPy updates as many numbers at a time
 ) -> None:
     """M <- beta1 M + g, V <- beta2 V + g^2, p <- p - rate M / (sqrt(V) + epsilon).
 

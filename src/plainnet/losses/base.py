@@ -74,9 +74,6 @@ class Loss(Configurable, Planned, ABC):
 
     gives_probabilities: bool = False
     """Whether `activate` returns the probabilities of the classes."""
-    releases_gradient: bool = False
-    """Whether what `backward` returns may be written over. A loss may allow that if the array is in
-    its cache, and it does not read it again."""
     squares_errors: bool = False
     """Whether targets whose squares exceed the range of the dtype are refused."""
 
@@ -205,7 +202,12 @@ class Loss(Configurable, Planned, ABC):
         return len(y) if sample_weight is None else float(np.add.reduce(sample_weight))
 
     def mean_gradient(self, cache: Cache, sample_weight: Array | None = None) -> Array:
-        """The gradient of `mean` with respect to Z, once after each `mean`."""
+        """The gradient of `mean` with respect to Z.
+
+        Once after each `mean`: what `backward` returned may be scaled where it lies, if that method
+        has the attribute `releases`. A loss may set it where the array is its cache's own, in the
+        dtype of Z, and is not read again.
+        """
         with numpy_forms(cache.record):
             dL = self.backward(cache)
         known: Any = cache["shape of Z"]
@@ -217,7 +219,7 @@ class Loss(Configurable, Planned, ABC):
             )
         if cache.window is not None:
             cache.window.begin_back(dL)
-        reuses = self.releases_gradient and not cache.record
+        reuses = getattr(type(self).backward, "releases", False) and not cache.record
         dZ = dL if reuses else cache.array("dZ", shape, dtype)
         if sample_weight is None:
             return times(dL, 1 / len(dL), dZ)

@@ -35,7 +35,6 @@ class MeanSquaredError(Elementwise):
     """L_i = mean_j (Z_ij - y_ij)^2: the mean over examples and outputs, without a factor 1/2."""
 
     squares_errors = True
-    releases_gradient = True
     formulas = Formulas(
         input="Z",
         output="losses",
@@ -55,6 +54,8 @@ class MeanSquaredError(Elementwise):
     def backward(self, cache: Cache) -> Array:
         """dL = 2 D / k, which `forward` has computed too."""
         return cache["dL"]
+
+    backward.releases = True  # type: ignore[attr-defined]
 
 
 class MeanAbsoluteError(Elementwise):

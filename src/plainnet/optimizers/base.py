@@ -177,8 +177,9 @@ class Optimizer(Configurable, ABC):
         self._decay, self._shrink = self.decay_factors(learning_rate, weight_decay)
         if self._takes_all:
             weight_decay = 0.0
-        elif weight_decay:
+        else:
             factor[()] = self._shrink if self.decoupled else self._decay
+            self._decay, self._shrink = 0.0, 1.0  # of which a rule must not apply any more
         if threshold:
             below, above = self._limits
             below[()], above[()] = -threshold, threshold
@@ -268,7 +269,7 @@ class Optimizer(Configurable, ABC):
     _source: Array | None = None
     _segments: Sequence[Segment] | None = None
     _decays = False, False
-    """Whether there is weight decay, or L1: then the groups keep apart what decays."""
+    """Whether there is weight decay, and whether L1. With either, groups keep apart what decays."""
     _takes_all = False
     runs: list[tuple[int, int, float, float, int]]
     """Start, stop, factors of the learning rate and of weight decay and L1, and lag."""
@@ -284,7 +285,7 @@ class Optimizer(Configurable, ABC):
     shared_vector: Array
     """For a rule that is a kernel: `shared`, and what p is multiplied by for L2 regularisation and
     for decoupled decay. A rule whose attribute `takes_all` is true applies these two itself, and
-    cuts the parameters into pieces as long as its scratch array."""
+    gets all parameters at once, but a scratch array of a piece only."""
     _decay, _shrink = 0.0, 1.0
 
     def _attach(self, parameters: Array, gradients: Array, segments: Sequence[Segment]) -> None:
@@ -316,7 +317,9 @@ class Optimizer(Configurable, ABC):
         self._groups, self.shared = [], ()
         self._decays = bool(self.weight_decay), bool(self.l1)
         self._takes_all = getattr(type(self).rule, "takes_all", False)
-        piece = size if self._takes_all and not self.l1 else PIECE  # L1 needs `decayed`
+        piece = (
+            size if self._takes_all and not self.l1 else PIECE
+        )  # L1 writes into `decayed`, a piece
         self.runs = list(_runs(size, segments, self.missed, decays=any(self._decays)))
         for start, stop, learning_rate, share, lag in self.runs:
             pieces = []
