@@ -39,7 +39,7 @@ class Row:
 
 
 ROWS = (
-    Row((2, 16, 16, 3), 32, 200, 3),
+    Row((2, 16, 16, 3), 32, 200, 6),
     Row((64, 128, 64, 10), 64, 100, 3),
     Row((784, 256, 128, 10), 128, 60, 2),
     Row((1024, 1024, 1024, 10), 256, 20, 1),
@@ -54,12 +54,12 @@ def plainnet_network(sizes: tuple[int, ...]) -> plainnet.Network:
 
 
 def plainnet_epochs(row: Row, X: np.ndarray, y: np.ndarray) -> Call:
-    network, optimizer = plainnet_network(row.sizes), Adam()
+    network = plainnet_network(row.sizes)
     return lambda: plainnet.train(
         network,
         X,
         y,
-        optimizer=optimizer,
+        optimizer=Adam(),
         epochs=row.epochs,
         batch_size=row.batch_size,
         progress=False,

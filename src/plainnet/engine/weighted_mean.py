@@ -1,6 +1,6 @@
 """A mean over numbers that come one after the other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class WeightedMean:
@@ -23,6 +23,19 @@ class WeightedMean:
         share = weight / self.weight
         self.value += share * (value - self.value)
         return share
+
+    def add_all(self, values: Sequence[float], weights: Sequence[float]) -> None:
+        """`add` for one after the other, with the unit 1."""
+        self.add(values[0], weights[0])
+        if self.unit != 1.0 or min(weights) <= 0:
+            for value, each in zip(values[1:], weights[1:], strict=True):
+                self.add(value, each)
+            return
+        mean, weight = self.value, self.weight
+        for value, each in zip(values[1:], weights[1:], strict=True):
+            weight += each
+            mean += each / weight * (value - mean)
+        self.value, self.weight = mean, weight
 
     def resume_state(self) -> dict[str, float]:
         return {"value": self.value, "weight": self.weight, "unit": self.unit}

@@ -110,13 +110,14 @@ class Adam(Optimizer):
             self.accumulators = ("M", "V", "V_max")
 
     def prepare(self, learning_rate: float) -> None:
-        self.share(*self.at_step(self.steps, learning_rate))
+        (beta1, beta2), t = self.betas, self.steps
+        self.share(beta1, beta2, *self._corrected(beta1**t, beta2**t, learning_rate, sqrt))
 
-    def at_step(self, t: int, learning_rate: float) -> tuple[float, float, float, float]:
-        """beta1, beta2, eps / c and the rate of step t."""
+    def _corrected(self, beta1_t: Any, beta2_t: Any, learning_rate: Any, root: Any) -> Any:
+        """eps / c and the rate, of one step or, in arrays, of several."""
         beta1, beta2 = self.betas
-        c = sqrt((1 - beta2) / (1 - beta2**t))
-        return beta1, beta2, self.epsilon / c, learning_rate * (1 - beta1) / (1 - beta1**t) / c
+        c = root((1 - beta2) / (1 - beta2_t))
+        return self.epsilon / c, learning_rate * (1 - beta1) / (1 - beta1_t) / c
 
     def settings_ahead(
         self,
@@ -134,12 +135,19 @@ class Adam(Optimizer):
         settings : array of shape (steps, groups, 6)
         """
         self.attach(parameters, gradients, segments)
-        settings = np.empty((len(learning_rates), len(self.runs), 6), parameters.dtype)
+        (beta1, beta2), n = self.betas, len(learning_rates)
+        settings, rates = (
+            np.empty((n, len(self.runs), 6), parameters.dtype),
+            np.array(learning_rates),
+        )
         for i, (_, _, factor, share, lag) in enumerate(self.runs):
-            rates, first = [factor * rate for rate in learning_rates], self.steps + 1 - lag
-            settings[:, i, :4] = [self.at_step(first + k, rate) for k, rate in enumerate(rates)]
-            weight_decay = share * self.weight_decay
-            settings[:, i, 4:] = [self.decay_factors(rate, weight_decay) for rate in rates]
+            of_run = settings[:, i].T
+            of_run[0], of_run[1] = beta1, beta2
+            # NumPy's powers may differ from Python's in the last digit.
+            steps = range(self.steps + 1 - lag, self.steps + 1 - lag + n)
+            beta1_t, beta2_t = (np.array([beta**t for t in steps]) for beta in self.betas)
+            of_run[2], of_run[3] = self._corrected(beta1_t, beta2_t, factor * rates, np.sqrt)
+            of_run[4], of_run[5] = self.decay_factors(factor * rates, share * self.weight_decay)
         return np.array([run[:2] for run in self.runs], np.intp).reshape(-1, 2), settings
 
     def rule(self, p: Array, g: Array, *arrays: Array) -> None:

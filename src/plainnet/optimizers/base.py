@@ -196,7 +196,7 @@ class Optimizer(Configurable, ABC):
             if threshold:  # what lies within the limits becomes exactly 0
                 p -= np.clip(p, below, above, out=decayed)
 
-    def decay_factors(self, learning_rate: float, weight_decay: float) -> tuple[float, float]:
+    def decay_factors(self, learning_rate: Any, weight_decay: float) -> tuple[float, Any]:
         """What p is multiplied by: to be added to g, and to take the place of p."""
         if self.decoupled:
             return 0.0, 1 - learning_rate * weight_decay

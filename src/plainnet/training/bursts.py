@@ -45,6 +45,7 @@ class Bursts:
         """The batch whose loss is not finite, if there is one."""
         self.left = 0
         """Steps of the epoch that are still to come."""
+        self._stack: Any = None
 
     def fit(self) -> bool:
         """Whether the steps of the next epoch may come in bursts."""
@@ -82,7 +83,8 @@ class Bursts:
             before = self._copy() if run.step % MOST == 0 else None
             losses = self._burst(rows)
             self.left -= len(losses)
-            yield losses, [min(size, len(rows) - i * size) for i in range(len(losses))], before
+            steps = len(losses)
+            yield losses, [size] * (steps - 1) + [min(size, len(rows) - (steps - 1) * size)], before
 
     def _copy(self) -> Array:
         parameters = self.run.network.parameters
@@ -102,7 +104,9 @@ class Bursts:
             network.parameters, network.gradients, network.segments, self._rates(steps)
         )
         means, done = cache.array("means", (steps,), FLOAT64), cache.array("done", (1,), INTP)
-        work = cache.array("work", (dense_steps_size(stack.plan, size),), X.dtype)
+        if stack is not self._stack:
+            self._stack, self._work_size = stack, dense_steps_size(stack.plan, size)
+        work = cache.array("work", (self._work_size,), X.dtype)
         dense_steps(
             X, classes, targets, rows, size, network.parameters, stack.plan, network.gradients,
             optimizer.state["M"], optimizer.state["V"], groups, settings, means, done, work,

@@ -339,15 +339,15 @@ class Loop:
         """The same, where one call does several steps."""
         run = self.run
         for losses, rows, before in bursts.epoch():
-            if isfinite(losses[0]) and before is not None:
+            if before is not None and isfinite(losses[0]):
                 self.good.replace(before, run.step)
-            for loss, weight in zip(losses, rows, strict=True):
-                run.loss = loss
-                if not isfinite(loss):
-                    self.step.X = bursts.X
-                    raise self.diverged(f"the loss became {loss}")
-                self.mean.add(loss, weight)
+            self.mean.add_all(losses, rows)  # which nobody sees if the last is not finite
+            finite = isfinite(losses[-1])
+            for run.loss in losses if finite else losses[:-1]:
                 self.end_step()
+            if not finite:
+                run.loss, self.step.X = losses[-1], bursts.X
+                raise self.diverged(f"the loss became {run.loss}")
             if run.stopping and bursts.left:
                 return False
         return True
