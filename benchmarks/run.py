@@ -29,6 +29,7 @@ PEERS = {
     "JAX_PLATFORMS": "cpu",
     "PYTHONWARNINGS": "ignore",  # of scikit-learn: too few iterations
     "TORCHINDUCTOR_COMPILE_THREADS": "1",  # or it forks, which may hang beside JAX's threads
+    "OPENBLAS_THREAD_TIMEOUT": "18",  # as `import plainnet` sets it where that comes before NumPy
 }
 
 

@@ -347,7 +347,15 @@ def test_lines_show_gradients_instead(playground):
     page, session = playground("points=40&layers=4-tanh")
     train(page, session)
     drawn = "document.querySelector('.net-picture').toDataURL()"
-    weights = page.evaluate(drawn)
+    weights = page.evaluate(  # once no frame is under way any more
+        f"""async () => {{
+            for (let before = '';; await new Promise(done => setTimeout(done, 400))) {{
+                const now = {drawn};
+                if (now === before) return now;
+                before = now;
+            }}
+        }}"""
+    )
     lines = page.get_by_label("Lines", exact=True)
     lines.select_option("Gradients")
     page.wait_for_function(f"before => {drawn} !== before", arg=weights)
