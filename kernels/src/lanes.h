@@ -24,6 +24,8 @@ typedef float lanes;
 #define LANES 4
 #endif
 typedef float lanes __attribute__((vector_size(4 * LANES)));
+typedef float four __attribute__((vector_size(16)));
+typedef int places __attribute__((vector_size(16)));
 #endif
 
 #if defined(__GNUC__)
@@ -213,7 +215,6 @@ static inline float sum_of_lanes(lanes x)
 #if LANES == 1
     return x;
 #else
-    typedef float four __attribute__((vector_size(16)));
     four part[LANES / 4];
     memcpy(part, &x, sizeof x);
     UNROLLED for (int n = LANES / 8; n; n /= 2)
@@ -223,22 +224,30 @@ static inline float sum_of_lanes(lanes x)
 #endif
 }
 
+#if defined(__GNUC__)
+/* Four of the eight numbers of two vectors, by their places. */
+#if defined(__clang__)
+#define mixed(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else /* gcc has the other function from version 12 on */
+#define mixed(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
+#endif
+#endif
+
 /* Four by four numbers turned around: what is a row becomes a column. */
 static inline void turn_four(const float *from, long step, float *to, long to_step)
 {
 #if defined(__GNUC__)
-    typedef float four __attribute__((vector_size(16)));
     four row[4], pairs[4];
     UNROLLED for (int i = 0; i < 4; i++)
         memcpy(&row[i], from + i * step, sizeof row[i]);
-    pairs[0] = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
-    pairs[1] = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
-    pairs[2] = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
-    pairs[3] = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-    row[0] = __builtin_shufflevector(pairs[0], pairs[2], 0, 1, 4, 5);
-    row[1] = __builtin_shufflevector(pairs[0], pairs[2], 2, 3, 6, 7);
-    row[2] = __builtin_shufflevector(pairs[1], pairs[3], 0, 1, 4, 5);
-    row[3] = __builtin_shufflevector(pairs[1], pairs[3], 2, 3, 6, 7);
+    pairs[0] = mixed(row[0], row[1], 0, 4, 1, 5);
+    pairs[1] = mixed(row[0], row[1], 2, 6, 3, 7);
+    pairs[2] = mixed(row[2], row[3], 0, 4, 1, 5);
+    pairs[3] = mixed(row[2], row[3], 2, 6, 3, 7);
+    row[0] = mixed(pairs[0], pairs[2], 0, 1, 4, 5);
+    row[1] = mixed(pairs[0], pairs[2], 2, 3, 6, 7);
+    row[2] = mixed(pairs[1], pairs[3], 0, 1, 4, 5);
+    row[3] = mixed(pairs[1], pairs[3], 2, 3, 6, 7);
     UNROLLED for (int i = 0; i < 4; i++)
         memcpy(to + i * to_step, &row[i], sizeof row[i]);
 #else
