@@ -136,10 +136,8 @@ class Adam(Optimizer):
         """
         self.attach(parameters, gradients, segments)
         (beta1, beta2), n = self.betas, len(learning_rates)
-        settings, rates = (
-            np.empty((n, len(self.runs), 6), parameters.dtype),
-            np.array(learning_rates),
-        )
+        settings = np.empty((n, len(self.runs), 6), parameters.dtype)
+        rates = np.array(learning_rates)
         for i, (_, _, factor, share, lag) in enumerate(self.runs):
             of_run = settings[:, i].T
             of_run[0], of_run[1] = beta1, beta2

@@ -179,7 +179,7 @@ class Optimizer(Configurable, ABC):
             weight_decay = 0.0
         else:
             factor[()] = self._shrink if self.decoupled else self._decay
-            self._decay, self._shrink = 0.0, 1.0  # of which a rule must not apply any more
+            self._decay, self._shrink = 0.0, 1.0  # done here, not in the rule
         if threshold:
             below, above = self._limits
             below[()], above[()] = -threshold, threshold
@@ -317,9 +317,8 @@ class Optimizer(Configurable, ABC):
         self._groups, self.shared = [], ()
         self._decays = bool(self.weight_decay), bool(self.l1)
         self._takes_all = getattr(type(self).rule, "takes_all", False)
-        piece = (
-            size if self._takes_all and not self.l1 else PIECE
-        )  # L1 writes into `decayed`, a piece
+        # L1 writes into `decayed`, which is as long as a piece.
+        piece = size if self._takes_all and not self.l1 else PIECE
         self.runs = list(_runs(size, segments, self.missed, decays=any(self._decays)))
         for start, stop, learning_rate, share, lag in self.runs:
             pieces = []
