@@ -18,18 +18,28 @@ static inline long least(long a, long b) { return a < b ? a : b; }
 static inline long row_of(long S) { return padded(S) + LANES; }
 
 /* n vectors of d numbers, which are `step` and then `to_step` apart. */
-static void copy_vectors(long n, long d, const float *from, long step, float scale, long to_step,
-                         float *to)
+static void copy_vectors(long n, long d, const float *from, long step, long to_step, float *to)
 {
     for (long i = 0; i < n; i++)
-        for (long j = 0; j < d; j++)
-            to[i * to_step + j] = from[i * step + j] * scale;
+        for (long j = 0; j < d; j += LANES)
+            store_some(to + i * to_step + j, load_some(from + i * step + j, d - j), d - j);
+}
+
+/* A multiple of them, in whole registers. Zeros fill these: products with what lay there before
+   might take a hundred times as long, since it might be denormal. */
+static void pad_vectors(long n, long d, const float *from, long step, float scale, float *to)
+{
+    for (long i = 0; i < n; i++, from += step)
+        for (long j = 0; j < d; j += LANES, to += LANES)
+            store(to, load_some(from + j, d - j) * scale);
 }
 
 /* The same as d rows, each with a number of every vector. */
 static void turn_vectors(long n, long d, const float *from, long step, float *to)
 {
     const long row = row_of(n);
+    for (long j = 0; j < d && n % LANES; j++)
+        store(to + j * row + n / LANES * LANES, all_lanes(0));
     for (long i = 0; i < n; i += 4) {
         long j = 0;
         for (; i + 4 <= n && j + 4 <= d; j += 4)
@@ -48,29 +58,51 @@ static float dot(long n, const float *a, const float *b)
     return sum_of_lanes(sums);
 }
 
-/* Of n scores, the first `seen` become their softmax; the others, up to whole registers, 0.
-   `hidden` has 0 or minus infinity for each key; if all are hidden, none gets any weight. */
-static void softmax_of_scores(long seen, long n, const float *hidden, float *S)
+/* Of n scores of each row, the first seen[i] become their softmax; the others, up to whole registers,
+   0. All rows see the first `always`. `hidden` has 0 or minus infinity for each key; if all are
+   hidden, none gets any weight. */
+ALWAYS_INLINE void softmax_of_rows(int rows, const long *seen, long always, long n,
+                                   const float *hidden, float *S, long row)
 {
     const long whole = padded(n);
-    lanes highest = all_lanes(-FLT_MAX), sums = all_lanes(0);
-    for (long j = seen / LANES * LANES; j < whole; j += LANES)
-        for (long k = j; k < j + LANES; k++)
-            S[k] = k < seen ? S[k] : -INFINITY;
-    if (hidden)
-        for (long j = 0; j < seen; j++)
-            S[j] += hidden[j];
-    for (long j = 0; j < whole; j += LANES)
-        highest = larger_number(load(S + j), highest);
-    const float top = largest_of_lanes(highest);
-    for (long j = 0; j < whole; j += LANES) {
-        for (long k = j; k < j + LANES; k++)
-            S[k] = exp_(S[k] - top);
-        sums += load(S + j);
+    lanes highest[TOGETHER], sums[TOGETHER];
+    float top[TOGETHER], total[TOGETHER];
+    UNROLLED for (int i = 0; i < rows; i++) {
+        highest[i] = all_lanes(-FLT_MAX);
+        sums[i] = all_lanes(0);
     }
-    const lanes scale = all_lanes(1 / at_least(sum_of_lanes(sums), 1));
     for (long j = 0; j < whole; j += LANES)
-        store(S + j, load(S + j) * scale);
+        UNROLLED for (int i = 0; i < rows; i++) {
+            lanes x = load(S + i * row + j);
+            if (hidden)
+                x += load(hidden + j);
+            if (j + LANES > always)
+                x = first_lanes(x, seen[i] - j, -INFINITY);
+            store(S + i * row + j, x);
+            highest[i] = larger_number(x, highest[i]);
+        }
+    UNROLLED for (int i = 0; i < rows; i++)
+        top[i] = largest_of_lanes(highest[i]);
+    for (long j = 0; j < whole; j += LANES)
+        UNROLLED for (int i = 0; i < rows; i++) {
+            float *s = S + i * row + j;
+            for (int k = 0; k < LANES; k++)
+                s[k] = exp_(s[k] - top[i]);
+            sums[i] += load(s);
+        }
+    sums_of_lanes(rows, sums, total);
+    UNROLLED for (int i = 0; i < rows; i++)
+        total[i] = 1 / at_least(total[i], 1);
+    for (long j = 0; j < whole; j += LANES)
+        UNROLLED for (int i = 0; i < rows; i++)
+            store(S + i * row + j, load(S + i * row + j) * total[i]);
+}
+
+/* The first n weights, and zeros up to `written`. */
+static void write_weights(long n, long written, const float *weights, float *P)
+{
+    for (long j = 0; j < written; j += LANES)
+        store_some(P + j, j < n ? load(weights + j) : all_lanes(0), written - j);
 }
 
 /* --- forward ------------------------------------------------------------------------------------ */
@@ -97,29 +129,32 @@ STAGE(attend, Q, K, V, mask, causal, rate, rng, O, P, M, work)
     const int cut = causal.number != 0;
     float *K_turned = sums, *V_copied = K_turned + d * row, *hidden = V_copied + S * width;
     float *scores = hidden + row;
+    long seen[FEW];
     for (long unit = first; unit < last; unit++) {
         const long example = unit / groups, group = unit % groups;
         turn_vectors(S, d, K.f + example * dim('a') + group * d, dim('b'), K_turned);
-        copy_vectors(S, d, V.f + example * dim('c') + group * d, dim('e'), 1, width, V_copied);
+        pad_vectors(S, d, V.f + example * dim('c') + group * d, dim('e'), 1, V_copied);
         for (long j = 0; mask.b && j < S; j++)
             hidden[j] = mask.b[example * S + j] ? 0 : -INFINITY;
         for (long head = group * heads / groups; head < (group + 1) * heads / groups; head++)
             for (long t = 0; t < T; t += FEW) {
                 const long n = least(FEW, T - t), at = ((example * T + t) * heads + head) * d;
-                const long keys = keys_of(t + n - 1, T, S, cut);
+                const long always = keys_of(t, T, S, cut), keys = keys_of(t + n - 1, T, S, cut);
                 const long end = least((t / QUERIES + 1) * QUERIES, T);
                 const long written = keys_of(end - 1, T, S, cut);
                 product(n, keys, d, Q.f + at, step, 1, K_turned, row, scores, row, 0, 0);
-                for (long i = 0; i < n; i++) {
-                    float *weights = scores + i * row;
-                    softmax_of_scores(keys_of(t + i, T, S, cut), keys, mask.b ? hidden : 0,
-                                      weights);
-                    if (P.f) {
-                        float *to = P.f + ((example * heads + head) * T + t + i) * S;
-                        memcpy(to, weights, keys * sizeof(float));
-                        memset(to + keys, 0, (written - keys) * sizeof(float));
-                    }
-                }
+                for (long i = 0; i < n; i++)
+                    seen[i] = keys_of(t + i, T, S, cut);
+                long i = 0;
+                for (; i + TOGETHER <= n; i += TOGETHER)
+                    softmax_of_rows(TOGETHER, seen + i, always, keys, mask.b ? hidden : 0,
+                                    scores + i * row, row);
+                for (; i < n; i++)
+                    softmax_of_rows(1, seen + i, always, keys, mask.b ? hidden : 0,
+                                    scores + i * row, row);
+                for (i = 0; P.f && i < n; i++)
+                    write_weights(keys, written, scores + i * row,
+                                  P.f + ((example * heads + head) * T + t + i) * S);
                 product(n, d, keys, scores, row, 1, V_copied, width, O.f + at, step, 0, 0);
             }
     }
@@ -142,12 +177,11 @@ static int fits_attend_backward(shapes *shapes_, const value *values)
 static void gradients_of_scores(long seen, long n, const float *P, float D, float *weights,
                                 float *dS)
 {
-    for (long j = 0; j < seen; j++) {
-        weights[j] = P[j];
-        dS[j] = P[j] * (dS[j] - D);
+    for (long j = 0; j < n; j += LANES) {
+        const lanes p = j < seen ? load_some(P + j, seen - j) : all_lanes(0);
+        store(weights + j, p);
+        store(dS + j, first_lanes(p * (load(dS + j) - D), seen - j, 0));
     }
-    for (long j = seen; j < n; j++)
-        weights[j] = dS[j] = 0;
 }
 
 /* dV = P' dO, dS = P (dO V' - D) with D = rowsum(dO O), dQ = dS K / sqrt(d), dK = dS' Q */
@@ -164,15 +198,15 @@ STAGE(attend_backward, dO, Q, K, V, mask, causal, rate, O, P, M, dQ, dK, dV, wor
     for (long unit = first; unit < last; unit++) {
         const long example = unit / groups, group = unit % groups;
         turn_vectors(S, d, V.f + example * dim('c') + group * d, dim('e'), V_turned);
-        copy_vectors(S, d, K.f + example * dim('a') + group * d, dim('b'),
-                     (float)(1 / sqrt((double)d)), width, K_scaled);
+        pad_vectors(S, d, K.f + example * dim('a') + group * d, dim('b'),
+                    (float)(1 / sqrt((double)d)), K_scaled);
         memset(sum_dK, 0, 2 * S * width * sizeof(float));
         for (long head = group * heads / groups; head < (group + 1) * heads / groups; head++)
             for (long t = 0; t < T; t += QUERIES) {
                 const long n = least(QUERIES, T - t), at = ((example * T + t) * heads + head) * d;
                 const long all_keys = keys_of(t + n - 1, T, S, cut);
-                copy_vectors(n, d, Q.f + at, step, 1, width, some_Q);
-                copy_vectors(n, d, dO.f + at, step, 1, width, some_dO);
+                pad_vectors(n, d, Q.f + at, step, 1, some_Q);
+                pad_vectors(n, d, dO.f + at, step, 1, some_dO);
                 for (long i = 0; i < n; i++)
                     D[i] = dot(d, dO.f + at + i * step, O.f + at + i * step);
                 memset(some_dQ, 0, n * width * sizeof(float));
@@ -202,11 +236,11 @@ STAGE(attend_backward, dO, Q, K, V, mask, causal, rate, O, P, M, dQ, dK, dV, wor
                                 1);
                     }
                 }
-                copy_vectors(n, d, some_dQ, width, 1, dim('j'),
+                copy_vectors(n, d, some_dQ, width, dim('j'),
                              dQ.f + example * dim('i') + t * dim('j') + head * d);
             }
-        copy_vectors(S, d, sum_dK, width, 1, dim('l'), dK.f + example * dim('k') + group * d);
-        copy_vectors(S, d, sum_dV, width, 1, dim('q'), dV.f + example * dim('p') + group * d);
+        copy_vectors(S, d, sum_dK, width, dim('l'), dK.f + example * dim('k') + group * d);
+        copy_vectors(S, d, sum_dV, width, dim('q'), dV.f + example * dim('p') + group * d);
     }
 }
 KERNEL_WHERE(fits_attend_backward, attend_backward,

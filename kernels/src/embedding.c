@@ -9,14 +9,15 @@ static inline int32_t *order_of(const shapes *shapes_) { return ends_of(shapes_)
 
 static int fits_add_to_rows(shapes *shapes_, const value *values)
 {
+    const int anew = values[3].number != 0;
     shapes_->common_size = dim('k') + 1 + dim('m');
-    shapes_->cost = dim('m') * dim('n'); /* most rows of dE are perhaps left alone */
+    shapes_->cost = (dim('m') + (anew ? dim('k') : 0)) * dim('n');
     return dim('k') < INT32_MAX && dim('m') < INT32_MAX;
 }
 
 static inline intptr_t clipped(intptr_t id, long K) { return id < 0 ? 0 : id < K ? id : K - 1; }
 
-STAGE(sort_ids, dY, ids, dE, index, work)
+STAGE(sort_ids, dY, ids, dE, anew, index, work)
 {
     const long m = dim('m'), K = dim('k');
     int32_t *ends = ends_of(shapes_), *order = order_of(shapes_);
@@ -54,10 +55,12 @@ ALWAYS_INLINE void add_run(const float *dY, long n, const int32_t *rows, long n_
 }
 
 /* dE_k += sum dY_i over all i whose id is k, for some k */
-STAGE(add_runs, dY, ids, dE, index, work)
+STAGE(add_runs, dY, ids, dE, anew, index, work)
 {
     const long n = dim('n'), whole = MOST_REGISTERS * LANES;
     const int32_t *ends = ends_of(shapes_), *order = order_of(shapes_);
+    if (anew.number != 0)
+        memset(dE.f + first * n, 0, (last - first) * n * sizeof(float));
     for (long k = first, begin = first ? ends[first - 1] : 0; k < last; begin = ends[k++])
         for (long j = 0; begin < ends[k] && j < n; j += whole) {
             const int32_t *rows = order + begin;
@@ -70,7 +73,8 @@ STAGE(add_runs, dY, ids, dE, index, work)
                     add_run(dY.f + j + r, n, rows, n_rows, least(width - r, LANES), 1, to + r);
         }
 }
-KERNEL_WHERE(fits_add_to_rows, add_to_rows, "mn, i:m, kn>, _, _", 0, (dY, ids, dE, index, work),
+KERNEL_WHERE(fits_add_to_rows, add_to_rows, "mn, i:m, kn>, #, _, _", 0,
+             (dY, ids, dE, anew, index, work),
              {stage_sort_ids, 0}, {stage_add_runs, 'k'})
 
 #define EMBEDDING &kernel_add_to_rows

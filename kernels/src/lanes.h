@@ -113,6 +113,23 @@ ALWAYS_INLINE void store_some(float *to, lanes x, long n)
 }
 #endif
 
+/* The first n of the lanes of x, which may be none or all of them; in the others, `otherwise`. */
+ALWAYS_INLINE lanes first_lanes(lanes x, long n, float otherwise)
+{
+#if LANES == 16
+    return _mm512_mask_mov_ps(all_lanes(otherwise), some_lanes(n < 0 ? 0 : n), x);
+#elif LANES == 8 && defined(__AVX2__)
+    return _mm256_blendv_ps(all_lanes(otherwise), x, _mm256_castsi256_ps(some_lanes(n)));
+#else
+    float each[LANES];
+    memcpy(each, &x, sizeof x);
+    for (int i = 0; i < LANES; i++)
+        each[i] = i < n ? each[i] : otherwise;
+    memcpy(&x, each, sizeof x);
+    return x;
+#endif
+}
+
 /* Yes or no for each lane: combined by &, | and ~. */
 #if LANES == 16
 typedef __mmask16 flags;
@@ -209,22 +226,18 @@ static inline float largest_of_lanes(lanes x)
 #endif
 }
 
-/* In halves, so that the order is fixed. */
-static inline float sum_of_lanes(lanes x)
+#if defined(__GNUC__)
+/* The sum of the lanes in four parts. */
+ALWAYS_INLINE four four_of_lanes(lanes x)
 {
-#if LANES == 1
-    return x;
-#else
     four part[LANES / 4];
     memcpy(part, &x, sizeof x);
     UNROLLED for (int n = LANES / 8; n; n /= 2)
         UNROLLED for (int i = 0; i < n; i++)
             part[i] += part[i + n];
-    return (part[0][0] + part[0][2]) + (part[0][1] + part[0][3]);
-#endif
+    return part[0];
 }
 
-#if defined(__GNUC__)
 /* Four of the eight numbers of two vectors, by their places. */
 #if defined(__clang__)
 #define mixed(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
@@ -232,6 +245,39 @@ static inline float sum_of_lanes(lanes x)
 #define mixed(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
 #endif
 #endif
+
+/* In halves, so that the order is fixed. */
+ALWAYS_INLINE float sum_of_lanes(lanes x)
+{
+#if LANES == 1
+    return x;
+#else
+    const four part = four_of_lanes(x);
+    return (part[0] + part[2]) + (part[1] + part[3]);
+#endif
+}
+
+#define TOGETHER 4 /* so many rows side by side, where each step of one waits for the step before */
+
+/* The sums of `rows` registers, each as `sum_of_lanes` has it. */
+ALWAYS_INLINE void sums_of_lanes(int rows, const lanes *x, float *sums)
+{
+#if LANES > 1
+    if (rows == TOGETHER) {
+        four part[TOGETHER];
+        UNROLLED for (int i = 0; i < TOGETHER; i++)
+            part[i] = four_of_lanes(x[i]);
+        UNROLLED for (int i = 0; i < TOGETHER; i += 2)
+            part[i] = mixed(part[i], part[i + 1], 0, 4, 1, 5)
+                      + mixed(part[i], part[i + 1], 2, 6, 3, 7);
+        part[0] = mixed(part[0], part[2], 0, 1, 4, 5) + mixed(part[0], part[2], 2, 3, 6, 7);
+        memcpy(sums, part, TOGETHER * sizeof *sums);
+        return;
+    }
+#endif
+    for (int i = 0; i < rows; i++)
+        sums[i] = sum_of_lanes(x[i]);
+}
 
 /* Four by four numbers turned around: what is a row becomes a column. */
 static inline void turn_four(const float *from, long step, float *to, long to_step)

@@ -1,86 +1,153 @@
 /* Normalization of each row by itself, with its mean and without. */
 
-/* A_hat = (A - mean) inverse_std, Y = gamma A_hat + beta */
-STAGE(layer_norm, A, gamma, beta, epsilon, Y, A_hat, mean, variance, inverse_std)
+#define SHORT 64  /* such rows go several at a time; the processor fetches longer ones ahead by row */
+
+/* The sum of (A_ij - center_i)^2 over each of some short rows, or of A_ij itself. */
+ALWAYS_INLINE void sums_of_rows(int rows, long n, const float *A, const float *center, float *to)
 {
-    const long n = dim('n');
-    for (long i = first; i < last; i++) {
-        const float *a = A.f + i * n;
-        float *a_hat = A_hat.f + i * n, *y = Y.f + i * n;
-        const float mu = sum_of(a, n) / (float)n, sigma2 = sum_of_squares(a, mu, n) / (float)n;
-        const float s = inverse_sqrt(sigma2, (float)epsilon.number);
-        mean.f[i] = mu;
-        variance.f[i] = sigma2;
-        inverse_std.f[i] = s;
-        for (long j = 0; j < n; j += LANES) {
-            const long some = n - j;
-            const lanes each = (load_some(a + j, some) - mu) * s;
-            if (a_hat != y)
-                store_some(a_hat + j, each, some);
-            store_some(y + j, load_some(gamma.f + j, some) * each + load_some(beta.f + j, some),
-                       some);
+    lanes sums[TOGETHER];
+    UNROLLED for (int i = 0; i < rows; i++)
+        sums[i] = all_lanes(0);
+    for (long j = 0; j < n; j += LANES)
+        UNROLLED for (int i = 0; i < rows; i++) {
+            const lanes a = load_some(A + i * n + j, n - j);
+            if (center) {
+                const lanes d = first_lanes(a - center[i], n - j, 0);
+                sums[i] += d * d;
+            } else
+                sums[i] += a;
+        }
+    sums_of_lanes(rows, sums, to);
+}
+
+/* A_hat = (A - mean) inverse_std, Y = gamma A_hat + beta of some rows; without `beta`, the mean is
+   taken to be 0. */
+ALWAYS_INLINE void normalize_rows(int rows, int is_short, long n, const float *A, const float *gamma,
+                                  const float *beta, float epsilon, float *Y, float *A_hat,
+                                  float *mean, float *variance, float *inverse_std)
+{
+    float mu[TOGETHER] = {0}, sigma2[TOGETHER], s[TOGETHER];
+    if (beta) {
+        if (is_short)
+            sums_of_rows(rows, n, A, 0, mu);
+        else
+            mu[0] = sum_of(A, n);
+        UNROLLED for (int i = 0; i < rows; i++)
+            mu[i] /= (float)n;
+        memcpy(mean, mu, rows * sizeof *mu);
+    }
+    if (is_short)
+        sums_of_rows(rows, n, A, mu, sigma2);
+    else
+        sigma2[0] = sum_of_squares(A, mu[0], n);
+    UNROLLED for (int i = 0; i < rows; i++)
+        sigma2[i] /= (float)n;
+    UNROLLED for (int i = 0; i < rows; i++)
+        s[i] = inverse_sqrt(sigma2[i], epsilon);
+    memcpy(variance, sigma2, rows * sizeof *sigma2);
+    memcpy(inverse_std, s, rows * sizeof *s);
+    for (long j = 0; j < n; j += LANES) {
+        const long some = n - j;
+        const lanes of_gamma = load_some(gamma + j, some);
+        const lanes of_beta = beta ? load_some(beta + j, some) : all_lanes(0);
+        UNROLLED for (int i = 0; i < rows; i++) {
+            const lanes a_hat = (load_some(A + i * n + j, some) - mu[i]) * s[i];
+            if (A_hat != Y)
+                store_some(A_hat + i * n + j, a_hat, some);
+            store_some(Y + i * n + j, of_gamma * a_hat + of_beta, some);
         }
     }
+}
+
+#define NORMALIZE(beta, mean, variance, inverse_std)                                               \
+    const long n = dim('n');                                                                       \
+    long i = first;                                                                                \
+    for (; n <= SHORT && i + TOGETHER <= last; i += TOGETHER)                                      \
+        NORMALIZE_ROWS(TOGETHER, 1, beta, mean, variance, inverse_std);                            \
+    for (; n <= SHORT && i < last; i++)                                                            \
+        NORMALIZE_ROWS(1, 1, beta, mean, variance, inverse_std);                                   \
+    for (; i < last; i++)                                                                          \
+        NORMALIZE_ROWS(1, 0, beta, mean, variance, inverse_std);
+#define NORMALIZE_ROWS(rows, is_short, beta, mean, variance, inverse_std)                          \
+    normalize_rows(rows, is_short, n, A.f + i * n, gamma.f, beta, (float)epsilon.number,           \
+                   Y.f + i * n, A_hat.f + i * n, mean, variance.f + i, inverse_std.f + i)
+
+STAGE(layer_norm, A, gamma, beta, epsilon, Y, A_hat, mean, variance, inverse_std)
+{
+    NORMALIZE(beta.f, mean.f + i, variance, inverse_std)
 }
 KERNEL(layer_norm, "mn, n, n, #, mn^, mn>, m>, m>, m>", 'm',
        (A, gamma, beta, epsilon, Y, A_hat, mean, variance, inverse_std))
 
-/* The means of dA_hat_j and of dA_hat_j A_hat_j over a row, where dA_hat = gamma dY. */
-static inline void means_of_gradient(const float *dy, const float *gamma, const float *a_hat,
-                                     long n, float *mean, float *mean_product)
+STAGE(rms_norm, A, gamma, epsilon, Y, A_hat, mean_square, inverse_rms)
 {
-    lanes sums[2] = {0}, products[2] = {0}, d;
-    long j = 0;
-    for (; j + 2 * LANES <= n; j += 2 * LANES)
-        UNROLLED for (int k = 0; k < 2; k++) {
-            d = load(dy + j + k * LANES) * load(gamma + j + k * LANES);
-            sums[k] += d;
-            products[k] += d * load(a_hat + j + k * LANES);
+    NORMALIZE(0, 0, mean_square, inverse_rms)
+}
+KERNEL(rms_norm, "mn, n, #, mn^, mn>, m>, m>", 'm',
+       (A, gamma, epsilon, Y, A_hat, mean_square, inverse_rms))
+
+/* dA = inverse_std (dA_hat - mean(dA_hat) - A_hat mean(dA_hat A_hat)) of some rows, where dA_hat is
+   gamma dY; without `for_beta`, without the first mean. for_gamma += dY A_hat and for_beta += dY
+   over these rows. */
+ALWAYS_INLINE void normalize_rows_backward(int rows, long n, const float *dY, const float *gamma,
+                                           const float *A_hat, const float *inverse_std,
+                                           float *for_gamma, float *for_beta, float *dA)
+{
+    lanes sums[TOGETHER], products[TOGETHER];
+    float mean[TOGETHER] = {0}, mean_product[TOGETHER];
+    UNROLLED for (int i = 0; i < rows; i++)
+        sums[i] = products[i] = all_lanes(0);
+    for (long j = 0; j < n; j += LANES) {
+        const long some = n - j;
+        const lanes of_gamma = load_some(gamma + j, some);
+        lanes dgamma = load_some(for_gamma + j, some);
+        lanes dbeta = for_beta ? load_some(for_beta + j, some) : all_lanes(0);
+        UNROLLED for (int i = 0; i < rows; i++) {
+            const lanes dy = load_some(dY + i * n + j, some);
+            const lanes a_hat = load_some(A_hat + i * n + j, some), d = dy * of_gamma;
+            dgamma += dy * a_hat;
+            dbeta += dy;
+            sums[i] += d;
+            products[i] += d * a_hat;
         }
-    for (; j < n; j += LANES) {
-        d = load_some(dy + j, n - j) * load_some(gamma + j, n - j);
-        sums[0] += d;
-        products[0] += d * load_some(a_hat + j, n - j);
+        store_some(for_gamma + j, dgamma, some);
+        if (for_beta)
+            store_some(for_beta + j, dbeta, some);
     }
-    *mean = sum_of_lanes(sums[0] + sums[1]) / (float)n;
-    *mean_product = sum_of_lanes(products[0] + products[1]) / (float)n;
-}
-
-/* for_gamma += dY A_hat and for_beta += dY over the rows, where for_beta may be NULL. */
-static void add_gradients(const float *dY, const float *A_hat, long rows, long n, float *for_gamma,
-                          float *for_beta)
-{
-    for (long i = 0; i < rows; i++)
-        for (long j = 0; j < n; j += LANES) {
-            const long some = n - j;
-            const lanes d = load_some(dY + i * n + j, some);
-            const lanes product = d * load_some(A_hat + i * n + j, some);
-            store_some(for_gamma + j, load_some(for_gamma + j, some) + product, some);
-            if (for_beta)
-                store_some(for_beta + j, load_some(for_beta + j, some) + d, some);
+    if (!dA)
+        return;
+    if (for_beta)
+        sums_of_lanes(rows, sums, mean);
+    sums_of_lanes(rows, products, mean_product);
+    UNROLLED for (int i = 0; i < rows; i++) {
+        mean[i] /= (float)n;
+        mean_product[i] /= (float)n;
+    }
+    for (long j = 0; j < n; j += LANES) {
+        const long some = n - j;
+        const lanes of_gamma = load_some(gamma + j, some);
+        UNROLLED for (int i = 0; i < rows; i++) {
+            const lanes d = load_some(dY + i * n + j, some) * of_gamma;
+            const lanes through_std = load_some(A_hat + i * n + j, some) * mean_product[i];
+            store_some(dA + i * n + j, (d - through_std - mean[i]) * inverse_std[i], some);
         }
+    }
 }
 
-/* dA = inverse_std (dA_hat - mean(dA_hat) - A_hat mean(dA_hat A_hat)), and the sums of dY and of
-   dY A_hat over the rows. */
+#define NORMALIZE_BACKWARD(inverse_std, for_beta)                                                  \
+    const long n = dim('n');                                                                       \
+    long i = first;                                                                                \
+    for (; n <= SHORT && i + TOGETHER <= last; i += TOGETHER)                                      \
+        NORMALIZE_ROWS_BACKWARD(TOGETHER, inverse_std, for_beta);                                  \
+    for (; i < last; i++)                                                                          \
+        NORMALIZE_ROWS_BACKWARD(1, inverse_std, for_beta);
+#define NORMALIZE_ROWS_BACKWARD(rows, inverse_std, for_beta)                                       \
+    normalize_rows_backward(rows, n, dY.f + i * n, gamma.f, A_hat.f + i * n, inverse_std.f + i,    \
+                            sums, for_beta, dA.f ? dA.f + i * n : 0)
+
 STAGE(layer_norm_backward, dY, gamma, A_hat, inverse_std, dgamma, dbeta, dA, product, means, part)
 {
-    const long n = dim('n');
-    float *for_gamma = sums, *for_beta = sums + n;
-    for (long i = first; i < last; i++) {
-        const float *dy = dY.f + i * n, *a_hat = A_hat.f + i * n;
-        float mean, mean_product;
-        add_gradients(dy, a_hat, 1, n, for_gamma, for_beta);
-        if (!dA.f)
-            continue;
-        means_of_gradient(dy, gamma.f, a_hat, n, &mean, &mean_product);
-        for (long j = 0; j < n; j += LANES) {
-            const long some = n - j;
-            const lanes d = load_some(dy + j, some) * load_some(gamma.f + j, some);
-            const lanes through_std = load_some(a_hat + j, some) * mean_product;
-            store_some(dA.f + i * n + j, (d - through_std - mean) * inverse_std.f[i], some);
-        }
-    }
+    NORMALIZE_BACKWARD(inverse_std, sums + n)
 }
 STAGE(layer_norm_backward_sums, dY, gamma, A_hat, inverse_std, dgamma, dbeta, dA, product, means,
       part)
@@ -94,47 +161,9 @@ KERNEL_OF_STAGES(layer_norm_backward, "mn, n, mn, m, n>, n>, mn>?, _, _, _", sum
                  (dY, gamma, A_hat, inverse_std, dgamma, dbeta, dA, product, means, part),
                  {stage_layer_norm_backward, 'm'}, {stage_layer_norm_backward_sums, 0})
 
-/* A_hat = A inverse_rms, Y = gamma A_hat */
-STAGE(rms_norm, A, gamma, epsilon, Y, A_hat, mean_square, inverse_rms)
-{
-    const long n = dim('n');
-    for (long i = first; i < last; i++) {
-        const float *a = A.f + i * n;
-        float *a_hat = A_hat.f + i * n, *y = Y.f + i * n;
-        const float q = sum_of_squares(a, 0, n) / (float)n;
-        const float s = inverse_sqrt(q, (float)epsilon.number);
-        mean_square.f[i] = q;
-        inverse_rms.f[i] = s;
-        for (long j = 0; j < n; j += LANES) {
-            const long some = n - j;
-            const lanes each = load_some(a + j, some) * s;
-            if (a_hat != y)
-                store_some(a_hat + j, each, some);
-            store_some(y + j, load_some(gamma.f + j, some) * each, some);
-        }
-    }
-}
-KERNEL(rms_norm, "mn, n, #, mn^, mn>, m>, m>", 'm',
-       (A, gamma, epsilon, Y, A_hat, mean_square, inverse_rms))
-
-/* dA = inverse_rms (dA_hat - A_hat mean(dA_hat A_hat)), and the sum of dY A_hat over the rows. */
 STAGE(rms_norm_backward, dY, gamma, A_hat, inverse_rms, dgamma, dA, product, means, part)
 {
-    const long n = dim('n');
-    for (long i = first; i < last; i++) {
-        const float *dy = dY.f + i * n, *a_hat = A_hat.f + i * n;
-        float mean, mean_product;
-        add_gradients(dy, a_hat, 1, n, sums, 0);
-        if (!dA.f)
-            continue;
-        means_of_gradient(dy, gamma.f, a_hat, n, &mean, &mean_product);
-        for (long j = 0; j < n; j += LANES) {
-            const long some = n - j;
-            const lanes d = load_some(dy + j, some) * load_some(gamma.f + j, some);
-            const lanes through_rms = load_some(a_hat + j, some) * mean_product;
-            store_some(dA.f + i * n + j, (d - through_rms) * inverse_rms.f[i], some);
-        }
-    }
+    NORMALIZE_BACKWARD(inverse_rms, 0)
 }
 STAGE(rms_norm_backward_sums, dY, gamma, A_hat, inverse_rms, dgamma, dA, product, means, part)
 {

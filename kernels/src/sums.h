@@ -29,22 +29,15 @@ static inline float sum_of(const float *a, long n)
 static inline float sum_of_squares(const float *a, float center, long n)
 {
     lanes sums[AT_A_TIME] = {0}, d;
-    float rest[LANES] = {0};
     long j = 0;
     for (; j + AT_A_TIME * LANES <= n; j += AT_A_TIME * LANES)
         UNROLLED for (int k = 0; k < AT_A_TIME; k++) {
             d = load(a + j + k * LANES) - center;
             sums[k] += d * d;
         }
-    for (; j + LANES <= n; j += LANES) {
-        d = load(a + j) - center;
+    for (; j < n; j += LANES) {
+        d = first_lanes(load_some(a + j, n - j) - center, n - j, 0);
         sums[0] += d * d;
-    }
-    if (j < n) {
-        for (long k = j; k < n; k++)
-            rest[k - j] = a[k] - center;
-        d = load(rest);
-        sums[1] += d * d;
     }
     return sum_of_four(sums);
 }

@@ -31,15 +31,16 @@ def test_take_rows(shape, K, rng):
 @pytest.mark.parametrize("K", [1, 4, 300, 5000])
 @pytest.mark.parametrize("n", [1, 3, 9])
 @pytest.mark.parametrize("skewed", [False, True])
-def test_rows_are_added_to(shape, K, n, skewed, rng):
+@pytest.mark.parametrize("anew", [False, True])
+def test_rows_are_added_to(shape, K, n, skewed, anew, rng):
     ids = rng.integers(0, K, shape) if not skewed else np.minimum(rng.zipf(1.3, shape) - 1, K - 1)
     dY = rng.standard_normal((*shape, n))
     dE = np.arange(K * n, dtype=np.float64).reshape(K, n)
-    expected = dE.copy()
+    expected = np.zeros_like(dE) if anew else dE.copy()
     for place in np.ndindex(shape):
         expected[ids[place]] += dY[place]
     n_integers, n_floats = add_to_rows_sizes(ids.size, K, n)
-    add_to_rows(dY, ids, dE, np.full(n_integers, -1), nan(n_floats))
+    add_to_rows(dY, ids, dE, anew, np.full(n_integers, -1), nan(n_floats))
     np.testing.assert_allclose(dE, expected, rtol=1e-12, atol=1e-12)
 
 

@@ -28,11 +28,14 @@ def add_to_rows(
     dY: Array,  # (..., n)
     ids: Array,  # (...), integers from 0 to K - 1
     dE: Array,  # (K, n), added to
+    anew: bool,  # whether dE is zero at first, whatever it holds
     index: Array,  # the integers of `add_to_rows_sizes`, scratch
     work: Array,  # its floats, scratch
 ) -> None:
     """dE_k += sum dY_i over all i whose id is k."""
     N, (K, n) = ids.size, dE.shape
+    if anew:
+        dE.fill(0)
     dY, ids = dY.reshape(N, n), ids.reshape(N)
     if n <= NARROW:
         _add_numbers(dY, ids, dE, shaped(index, (N, n)))

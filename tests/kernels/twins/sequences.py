@@ -187,7 +187,7 @@ CASES += [case for sizes in ATTENTION for case in of_attention(*sizes)]
 # --- embeddings: ids, vectors and the numbers of a vector -----------------------------------------
 
 
-def of_add_to_rows(N: int, K: int, n: int) -> Case:
+def of_add_to_rows(N: int, K: int, n: int, anew: bool) -> Case:
     n_integers, n_floats = add_to_rows_sizes(N, K, n)
 
     def build(rng: np.random.Generator) -> Arguments:
@@ -196,12 +196,13 @@ def of_add_to_rows(N: int, K: int, n: int) -> Case:
             "dY": rng.standard_normal((1, N, n)),
             "ids": np.where(rng.random(N) < 0.5, ids, K // 2).reshape(1, N),
             "dE": rng.standard_normal((K, n)),
+            "anew": anew,
             "index": np.zeros(n_integers, np.intp),
             "work": np.zeros(n_floats),
         }
 
-    return Case(add_to_rows, build, "dE", note=f"of {N} ids, {K} x {n}", ulps=64)
+    return Case(add_to_rows, build, "dE", note=f"of {N} ids, {K} x {n}{', anew' * anew}", ulps=64)
 
 
 EMBEDDED = ((1, 1, 1), (7, 5, 3), (90, 40, 17), (700, 65, 64), (5000, 9, 33), (2000, 900, 150))
-CASES += [of_add_to_rows(*sizes) for sizes in EMBEDDED]
+CASES += [of_add_to_rows(*sizes, anew) for sizes in EMBEDDED for anew in (False, True)]

@@ -116,8 +116,7 @@ class Embedding(Layer):
         return vectors_of(ids, self, cache)
 
     def backward(self, dY: Array, cache: Cache) -> Array:
-        self.dE.fill(0)
-        add_to_vectors(dY, self, cache)
+        add_to_vectors(dY, self, cache, anew=True)
         return NO_GRADIENT
 
 
@@ -265,15 +264,19 @@ def vectors_of(ids: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> Ar
     return Y
 
 
-def add_to_vectors(dY: Array, layer: Embedding | TiedEmbedding, cache: Cache) -> None:
-    """Add the gradients of `vectors_of` to dE; padding has none."""
+def add_to_vectors(
+    dY: Array, layer: Embedding | TiedEmbedding, cache: Cache, anew: bool = False
+) -> None:
+    """Add the gradients of `vectors_of` to dE, or to zeros; padding has none."""
     if layer.padding is None:
-        add_gradient(layer.dE, cache["ids"], dY, cache)
+        add_gradient(layer.dE, cache["ids"], dY, cache, anew)
         return
     padding = layer.dE[layer.padding]
+    if anew:
+        padding.fill(0)
     before = cache.array("before", padding.shape, padding.dtype)
     np.copyto(before, padding)
-    add_gradient(layer.dE, cache["ids"], dY, cache)
+    add_gradient(layer.dE, cache["ids"], dY, cache, anew)
     np.copyto(padding, before)
 
 
@@ -308,9 +311,9 @@ def checked_ids(layer: TakesIds, ids: Array, cache: Cache) -> Array:
     return known
 
 
-def add_gradient(dE: Array, ids: Array, dY: Array, cache: Cache) -> None:
-    """dE_k += sum dY_i over all i whose id is k."""
+def add_gradient(dE: Array, ids: Array, dY: Array, cache: Cache, anew: bool) -> None:
+    """dE_k += sum dY_i over all i whose id is k, where dE is zero at first if it is `anew`."""
     n_integers, n_floats = add_to_rows_sizes(ids.size, *dE.shape)
     index = cache.array("index", (n_integers,), INTP)
     work = cache.array("work", (n_floats,), dY.dtype)
-    add_to_rows(dY, ids, dE, index, work)
+    add_to_rows(dY, ids, dE, anew, index, work)

@@ -125,8 +125,7 @@ class CategoryEmbedding(Layer):
 
     def backward(self, dY: Array, cache: Cache) -> Array:
         ids = cache["ids"]
-        self.dE.fill(0)
-        add_gradient(self.dE, ids, dY, cache)
+        add_gradient(self.dE, ids, dY, cache, anew=True)
         if not cache.needs_input_gradient:
             return NO_GRADIENT
         dA = cache.array("dA", ids.shape, dY.dtype)
