@@ -26,6 +26,7 @@
 #include "scaling.c"
 #include "softmax.c"
 #include "squared_error.c"
+#include "transposed.c"
 
 #define JOINED(a, b) a##b
 #define TABLE(instructions) JOINED(kernels_, instructions)
@@ -33,5 +34,5 @@
 const kernel *const TABLE(INSTRUCTIONS)[] = {
     ACTIVATIONS, ADAM, ATTENTION, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, CORRELATION,
     EMBEDDING, GROUP_NORM, GRU, LAYER_NORM, LSTM, POOLING, SCALING, SOFTMAX, SQUARED_ERROR,
-    0,
+    TRANSPOSED, 0,
 };

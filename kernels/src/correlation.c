@@ -254,16 +254,22 @@ static int fits_filters(shapes *shapes_, const value *values)
     return takes_filters(shapes_, values);
 }
 
-STAGE(arrange_weights, A, W, b, window, groups, Z, work)
+/* The weights in panels of filters, whose last is filled up with zeros. */
+static void arrange_filters(const shapes *shapes_, const float *W, float *weights)
 {
     const long numbers = dim('i') * dim('j') * dim('k'), F = dim('f');
-    memset(shapes_->common, 0, shapes_->common_size * sizeof(float)); /* no lane is uninitialised */
+    memset(weights, 0, weights_size(shapes_) * sizeof(float));
+    for (long f = 0; f < F; f++)
+        for (long k = 0; k < numbers; k++)
+            weights[in_panel(f, k, numbers, F)] = W[f * numbers + k];
+}
+
+STAGE(arrange_weights, A, W, b, window, groups, Z, work)
+{
     if (is_depthwise(shapes_, groups))
-        pad_transposed(F, numbers, W.f, shapes_->common);
+        pad_transposed(dim('f'), dim('i') * dim('j'), W.f, shapes_->common);
     else
-        for (long f = 0; f < F; f++)
-            for (long k = 0; k < numbers; k++)
-                shapes_->common[in_panel(f, k, numbers, F)] = W.f[f * numbers + k];
+        arrange_filters(shapes_, W.f, shapes_->common);
 }
 
 /* Z_yxf = b_f + sum_ijc W_fijc A_(y+i)(x+j)c */
@@ -331,10 +337,10 @@ static inline long lines_met(const sliding *s)
     return (s->kernel.down - 1) * s->dilation.down / s->stride.down + 1;
 }
 
-/* dA_(y+i)(x+j)c = sum_ijf W_fijc dZ_yxf of an image; W has each filter in whole registers. Lines of
-   places are multiplied with W when a pixel first meets them, and kept until the last one has. */
+/* dA_(y+i)(x+j)c = b_c + sum_ijf W_fijc dZ_yxf of an image; W has each filter in whole registers. Lines
+   of places are multiplied with W when a pixel first meets them, and kept until the last one has. */
 static void correlate_inputs(const float *dZ, const sliding *s, long C, const float *W, long F,
-                             const float *ones, float *dA)
+                             const float *ones, const float *b, float *dA)
 {
     float products[SPREAD];
     const long numbers = s->kernel.down * s->kernel.across * C, row = padded(numbers);
@@ -348,7 +354,7 @@ static void correlate_inputs(const float *dZ, const sliding *s, long C, const fl
         for (; made <= reached && made < s->places.down; made++)
             nested_sums(&sums, across, numbers, dZ + made * across * F, W, 0,
                         products + made % held.n_lines * held.line_step);
-        spread_line(&held, s, r, C, 0, 0, dA + r * s->inputs.across * C);
+        spread_line(&held, s, r, C, b, 0, dA + r * s->inputs.across * C);
     }
 }
 
@@ -391,6 +397,12 @@ static long spread_size(const shapes *shapes_)
     return padded(dim('c')) + dim('i') * dim('j') * in_panels(dim('c')) * padded(dim('f'));
 }
 
+static int spreads(const shapes *shapes_, const sliding *s)
+{
+    return correlates_back(s, dim('c'), dim('f'))
+           || lines_met(s) * dim('x') * padded(dim('i') * dim('j') * dim('c')) <= SPREAD;
+}
+
 static int fits_gradients(shapes *shapes_, const value *values)
 {
     shapes_->common_size = spread_size(shapes_);
@@ -400,28 +412,47 @@ static int fits_gradients(shapes *shapes_, const value *values)
     if (is_depthwise(shapes_, values[4]) || !values[7].f)
         return 1;
     const sliding s = sliding_in(shapes_);
-    return correlates_back(&s, dim('c'), dim('f'))
-           || lines_met(&s) * dim('x') * padded(dim('i') * dim('j') * dim('c')) <= SPREAD;
+    return spreads(shapes_, &s);
 }
 
-STAGE(arrange_to_spread, dZ, A, W, window, groups, dW, db, dA, work)
+/* Ones, and behind them the weights as `spread_image` needs them. */
+static void arrange_spread(const shapes *shapes_, value groups, const float *W, float *ones)
 {
     const long cells = dim('i') * dim('j'), C = dim('c'), F = dim('f');
     const sliding s = sliding_in(shapes_);
-    float *ones = shapes_->common, *weights = ones + padded(C);
-    memset(ones, 0, shapes_->common_size * sizeof(float));
+    float *weights = ones + padded(C);
+    memset(ones, 0, spread_size(shapes_) * sizeof(float));
     for (long c = 0; c < padded(C); c++)
         ones[c] = 1;
     if (is_depthwise(shapes_, groups))
-        pad_transposed(F, cells, W.f, weights);
+        pad_transposed(F, cells, W, weights);
     else if (correlates_back(&s, C, F))
         for (long f = 0; f < F; f++)
             for (long cell = 0; cell < cells; cell++)
                 for (long c = 0; c < C; c++)
                     weights[in_panel(c, (cells - 1 - cell) * F + f, cells * F, C)]
-                        = W.f[(f * cells + cell) * C + c];
+                        = W[(f * cells + cell) * C + c];
     else
-        pad_rows(F, cells * C, W.f, weights);
+        pad_rows(F, cells * C, W, weights);
+}
+
+/* dA_(y+i)(x+j)c = b_c + sum_ijf W_fijc dZ_yxf of an image, all of whose filters see all channels. */
+static void spread_image(const shapes *shapes_, const sliding *s, const float *dz, const float *b,
+                         float *dA, long image)
+{
+    const long h = s->inputs.down, C = dim('c'), F = dim('f');
+    const float *ones = shapes_->common, *weights = ones + padded(C);
+    if (correlates_back(s, C, F)) {
+        const sliding back = turned(*s);
+        correlate_lines(dz - image * s->places.down * s->places.across * F, &back, F, weights, C, b,
+                        dA, image * h, (image + 1) * h);
+    } else
+        correlate_inputs(dz, s, C, weights, F, ones, b, dA + image * h * s->inputs.across * C);
+}
+
+STAGE(arrange_to_spread, dZ, A, W, window, groups, dW, db, dA, work)
+{
+    arrange_spread(shapes_, groups, W.f, shapes_->common);
 }
 
 /* dW_fijc = sum_yx dZ_yxf A_(y+i)(x+j)c, db_f = sum_yx dZ_yxf,
@@ -429,10 +460,9 @@ STAGE(arrange_to_spread, dZ, A, W, window, groups, dW, db, dA, work)
 STAGE(correlate_backward, dZ, A, W, window, groups, dW, db, dA, work)
 {
     const long h = dim('h'), C = dim('c'), F = dim('f');
-    const sliding s = sliding_in(shapes_), back = turned(s);
+    const sliding s = sliding_in(shapes_);
     const long pixels = h * dim('w') * C, places = s.places.down * dim('x') * F;
-    const int depthwise = is_depthwise(shapes_, groups), correlates = correlates_back(&s, C, F);
-    const float *ones = shapes_->common, *weights = ones + padded(C);
+    const int depthwise = is_depthwise(shapes_, groups);
     for (long image = first; image < last; image++) {
         const float *dz = dZ.f + image * places;
         if (depthwise)
@@ -444,11 +474,10 @@ STAGE(correlate_backward, dZ, A, W, window, groups, dW, db, dA, work)
         if (!dA.f)
             continue;
         if (depthwise)
-            spread_lines(dZ.f, &s, C, weights, 0, dA.f, image * h, (image + 1) * h);
-        else if (correlates)
-            correlate_lines(dZ.f, &back, F, weights, C, 0, dA.f, image * h, (image + 1) * h);
+            spread_lines(dZ.f, &s, C, shapes_->common + padded(C), 0, dA.f, image * h,
+                         (image + 1) * h);
         else
-            correlate_inputs(dz, &s, C, weights, F, ones, dA.f + image * pixels);
+            spread_image(shapes_, &s, dz, 0, dA.f, image);
     }
 }
 

@@ -108,6 +108,7 @@ def transposed_correlate_size(
     return _input_gradient_size(A, Z, W, window, groups, itemsize)
 
 
+@twin
 def transposed_correlate(
     A: Array,  # (m, down, across, channels)
     W: Array,  # (channels, kh, kw, filters / groups): that of the correlation from Z's shape to A's
@@ -132,6 +133,7 @@ def transposed_correlate_backward_size(
     )
 
 
+@twin
 def transposed_correlate_backward(
     dZ: Array,  # (m, height, width, filters)
     A: Array,  # (m, down, across, channels)

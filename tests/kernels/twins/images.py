@@ -13,6 +13,10 @@ from plainnet.kernels.correlation import (
     correlate_backward,
     correlate_backward_size,
     correlate_size,
+    transposed_correlate,
+    transposed_correlate_backward,
+    transposed_correlate_backward_size,
+    transposed_correlate_size,
 )
 from plainnet.kernels.depthwise import (
     depthwise,
@@ -139,11 +143,55 @@ def of_correlation(
     ]
 
 
+def of_transposed(
+    Z: Shape, window: Window, after: tuple[int, int], channels: int, groups: int
+) -> list[Case]:
+    m, *size, filters = Z
+    down, across = window.places((size[0], size[1]), after)
+    W, A = (channels, *window.kernel, filters // groups), (m, down, across, channels)
+    forward_work = np.zeros(transposed_correlate_size(A, W, window, groups, Z, 8))
+    work = np.zeros(transposed_correlate_backward_size(Z, A, W, window, groups, 8))
+
+    def forward(rng: np.random.Generator, biased: bool) -> Arguments:
+        return {
+            "A": rng.standard_normal(A),
+            "W": rng.standard_normal(W),
+            "b": rng.standard_normal(filters) if biased else None,
+            "window": window,
+            "groups": groups,
+            "Z": np.ones(Z),
+            "work": forward_work,
+        }
+
+    def backward(rng: np.random.Generator, all_gradients: bool) -> Arguments:
+        return {
+            "dZ": rng.standard_normal(Z),
+            "A": rng.standard_normal(A),
+            "W": rng.standard_normal(W),
+            "window": window,
+            "groups": groups,
+            "dW": np.ones(W),
+            "db": np.ones(filters) if all_gradients else None,
+            "dA": np.ones(A) if all_gradients else None,
+            "work": work,
+        }
+
+    note = f"{described(Z, window)}, of {channels} channels, {groups} groups"
+    both, only_dW = (partial(backward, all_gradients=each) for each in (True, False))
+    return [
+        Case(transposed_correlate, partial(forward, biased=True), "Z", 24, f"{note}, biased"),
+        Case(transposed_correlate, partial(forward, biased=False), "Z", 24, note),
+        Case(transposed_correlate_backward, both, "dW db dA", 24, note),
+        Case(transposed_correlate_backward, only_dW, "dW", 24, f"{note}, dW"),
+    ]
+
+
 CASES += [
     case
     for A, window in [*IMAGES, *SEQUENCES]
     for filters, groups in ((6, 1), (A[-1], A[-1]), (33, 1))
-    for case in of_correlation(A, *window, filters, groups)
+    for made in ((of_correlation, of_transposed) if groups == 1 else (of_correlation,))
+    for case in made(A, *window, filters, groups)
     if (groups == 1 or A[-1] in (3, 16)) and A[-1] * filters * prod(window[0].kernel) < 2**14
 ]
 
