@@ -151,7 +151,9 @@ static void copy_lines(const float *A, const sliding *s, long C, long y, long n,
 
 /* --- forward ------------------------------------------------------------------------------------ */
 
-#define FEW_WEIGHTS (1 << 17) /* above, BLAS is faster although its operands are copied first */
+/* With more weights, BLAS is faster although its operands are copied first: with fewer than otherwise
+   where registers are small, or empty since the lines of places are short. */
+#define MOST_WEIGHTS(line) (LANES < 16 || (line) < MOST_ROWS ? 1 << 17 : 1 << 19)
 
 static int is_depthwise(const shapes *shapes_, value groups)
 {
@@ -164,6 +166,12 @@ static sliding sliding_in(const shapes *shapes_)
     return sliding_of(window, dim('h'), dim('w'), dim('n') / dim('m'), dim('x'));
 }
 
+/* Whether images have one column, as sequences do. */
+static inline int is_column(const sliding *s)
+{
+    return s->inputs.across == 1 && s->places.across == 1 && s->kernel.across == 1;
+}
+
 static int takes_filters(const shapes *shapes_, const value *values)
 {
     const long *window = shapes_->window, cells = dim('i') * dim('j');
@@ -172,8 +180,9 @@ static int takes_filters(const shapes *shapes_, const value *values)
     if (is_depthwise(shapes_, values[4]))
         return 1;
     const sliding s = sliding_in(shapes_);
+    const long line = is_column(&s) ? s.places.down : s.places.across;
     return values[4].number == 1 && dim('k') == dim('c') && cells > 1
-           && cells * dim('c') * dim('f') <= FEW_WEIGHTS && lines_at_once(&s, dim('c'), 1);
+           && cells * dim('c') * dim('f') <= MOST_WEIGHTS(line) && lines_at_once(&s, dim('c'), 1);
 }
 
 /* Products, as many at a time as an instruction computes. */
@@ -201,12 +210,7 @@ static void correlate_line(const float *copy, const sliding *s, long C, const fl
     }
 }
 
-/* Images of one column, as sequences are, turned into images of one line: n places from y on. */
-static inline int is_column(const sliding *s)
-{
-    return s->inputs.across == 1 && s->places.across == 1 && s->kernel.across == 1;
-}
-
+/* Such an image turned into one of one line: n places from y on. */
 static inline sliding as_line(const sliding *s, long y, long n)
 {
     return (sliding){
