@@ -23,6 +23,7 @@
 #include "layer_norm.c"
 #include "lstm.c"
 #include "pooling.c"
+#include "rnn.c"
 #include "scaling.c"
 #include "softmax.c"
 #include "squared_error.c"
@@ -33,6 +34,6 @@
 
 const kernel *const TABLE(INSTRUCTIONS)[] = {
     ACTIVATIONS, ADAM, ATTENTION, BATCH_NORM, CROSS_ENTROPY, DENSE_STACK, DEPTHWISE, CORRELATION,
-    EMBEDDING, GROUP_NORM, GRU, LAYER_NORM, LSTM, POOLING, SCALING, SOFTMAX, SQUARED_ERROR,
-    TRANSPOSED, 0,
+    EMBEDDING, GROUP_NORM, GRU, LAYER_NORM, LSTM, POOLING, RNN, SCALING, SOFTMAX,
+    SQUARED_ERROR, TRANSPOSED, 0,
 };

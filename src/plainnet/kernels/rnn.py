@@ -6,32 +6,29 @@ made before; so are the gradients of the weights, made after. In a step that is 
 example, its state stays as it is, and the gradient of the state goes through unchanged.
 """
 
-from typing import Literal
-
 import numpy as np
 
 from plainnet.kernels.activations import relu, relu_backward, tanh, tanh_backward
 from plainnet.kernels.arrays import Array
-
-Activation = Literal["tanh", "relu"]
+from plainnet.kernels.compiled import twin
 
 
 def rnn_cell(
     Z: Array,  # (m, units)
     H: Array,  # (m, units)
     U: Array,  # (units, units)
-    activation: Activation,
+    rectified: bool,
     padded: Array | None,  # (m, 1), booleans
     Y: Array,  # (m, units)
     pre: Array,  # (m, units), scratch
 ) -> Array:
-    """Y = tanh(Z + H U'), or max(Z + H U', 0)."""
+    """Y = tanh(Z + H U'), or max(Z + H U', 0) if rectified."""
     np.dot(H, U.T, pre)
     pre += Z
-    if activation == "tanh":
-        tanh(pre, Y)
-    else:
+    if rectified:
         relu(pre, Y)
+    else:
+        tanh(pre, Y)
     if padded is not None:
         np.copyto(Y, H, where=padded)
     return Y
@@ -41,18 +38,18 @@ def rnn_cell_backward(
     dY: Array,  # (m, units)
     Y: Array,  # (m, units)
     U: Array,  # (units, units)
-    activation: Activation,
+    rectified: bool,
     padded: Array | None,  # (m, 1), booleans
     dZ: Array,  # (m, units)
     dH: Array,  # (m, units), may be dY
-    slope: Array,  # (m, units), scratch; booleans with "relu"
+    slope: Array,  # (m, units), scratch; booleans if rectified
     kept: Array,  # (m, units), scratch
 ) -> None:
-    """dZ = dY (1 - Y^2), or dY [Y > 0]; dH = dZ U."""
-    if activation == "tanh":
-        tanh_backward(dY, Y, dZ, slope)
-    else:
+    """dZ = dY (1 - Y^2), or dY [Y > 0] if rectified; dH = dZ U."""
+    if rectified:
         relu_backward(dY, Y, dZ, slope)
+    else:
+        tanh_backward(dY, Y, dZ, slope)
     if padded is None:
         np.dot(dZ, U, dH)
     else:
@@ -62,10 +59,11 @@ def rnn_cell_backward(
         np.copyto(dH, kept, where=padded)
 
 
+@twin
 def rnn(
     Z: Array,  # (time, m, units)
     U: Array,  # (units, units)
-    activation: Activation,
+    rectified: bool,
     padded: Array | None,  # (time, m, 1), booleans
     H: Array,  # (time + 1, m, units), of which H[0] is given
     pre: Array,  # (m, units), scratch
@@ -73,19 +71,20 @@ def rnn(
     """H_(t+1) = cell(Z_t, H_t), from the first step to the last."""
     for t in range(len(Z)):
         padded_t = None if padded is None else padded[t]
-        rnn_cell(Z[t], H[t], U, activation, padded_t, H[t + 1], pre)
+        rnn_cell(Z[t], H[t], U, rectified, padded_t, H[t + 1], pre)
     return H
 
 
+@twin
 def rnn_backward(
     dY: Array | None,  # (time, m, units), what comes to each state from outside
     H: Array,  # (time + 1, m, units)
     U: Array,  # (units, units)
-    activation: Activation,
+    rectified: bool,
     padded: Array | None,  # (time, m, 1), booleans
     dZ: Array,  # (time, m, units)
     dh: Array,  # (m, units), given for the last state, becomes that of the first
-    slope: Array,  # (m, units), scratch; booleans with "relu"
+    slope: Array,  # (m, units), scratch; booleans if rectified
     kept: Array,  # (m, units), scratch
 ) -> Array:
     """dZ_t and dh from the cell's gradients, from the last step to the first."""
@@ -93,5 +92,5 @@ def rnn_backward(
         if dY is not None:
             np.add(dh, dY[t], out=dh)
         padded_t = None if padded is None else padded[t]
-        rnn_cell_backward(dh, H[t + 1], U, activation, padded_t, dZ[t], dh, slope, kept)
+        rnn_cell_backward(dh, H[t + 1], U, rectified, padded_t, dZ[t], dh, slope, kept)
     return dh

@@ -9,6 +9,7 @@ from plainnet.kernels.attention import attend, attend_backward, attend_backward_
 from plainnet.kernels.embedding import add_to_rows, add_to_rows_sizes
 from plainnet.kernels.gru import gru, gru_backward
 from plainnet.kernels.lstm import lstm, lstm_backward
+from plainnet.kernels.rnn import rnn, rnn_backward
 
 # --- recurrence: steps, examples and units --------------------------------------------------------
 
@@ -32,6 +33,42 @@ def padding(rng: np.random.Generator, size: tuple[int, int, int], padded: bool) 
     steps = rng.random((*size[:2], 1)) < 0.4
     steps[0, 0] = False
     return steps
+
+
+def of_rnn(size: tuple[int, int, int], padded: bool, rectified: bool) -> list[Case]:
+    time, m, units = size
+
+    def forward(rng: np.random.Generator) -> Arguments:
+        given = steps_of(rng, size, 1)
+        return {
+            "Z": given["Z"],
+            "U": given["U"],
+            "rectified": rectified,
+            "padded": padding(rng, size, padded),
+            "H": given["H"],
+            "pre": np.zeros((m, units)),
+        }
+
+    def backward(rng: np.random.Generator) -> Arguments:
+        made, given = forward(rng), steps_of(rng, size, 1)
+        rnn(*made.values())
+        return {
+            "dY": None if units == 17 else given["dY"],
+            "H": made["H"],
+            "U": made["U"],
+            "rectified": rectified,
+            "padded": made["padded"],
+            "dZ": np.zeros((time, m, units)),
+            "dh": rng.standard_normal((m, units)),
+            "slope": np.zeros((m, units), bool if rectified else float),
+            "kept": np.zeros((m, units)),
+        }
+
+    note = f"of {size}{', padded' * padded}{', rectified' * rectified}"
+    return [
+        Case(rnn, forward, "H", note=note, ulps=32),
+        Case(rnn_backward, backward, "dZ dh", note=note, ulps=48),
+    ]
 
 
 def of_lstm(size: tuple[int, int, int], padded: bool) -> list[Case]:
@@ -178,7 +215,13 @@ CASES = [
     case
     for size in RECURRENT
     for padded in (False, True)
-    for made in (of_lstm(size, padded), of_gru(size, padded, True), of_gru(size, padded, False))
+    for made in (
+        of_rnn(size, padded, False),
+        of_rnn(size, padded, True),
+        of_lstm(size, padded),
+        of_gru(size, padded, True),
+        of_gru(size, padded, False),
+    )
     for case in made
 ]
 CASES += [case for sizes in ATTENTION for case in of_attention(*sizes)]

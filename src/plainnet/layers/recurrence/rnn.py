@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from plainnet.engine.cache import Cache
 from plainnet.engine.formulas import Formula, Formulas
 from plainnet.errors import require_one_of
-from plainnet.kernels.rnn import Activation, rnn, rnn_backward
+from plainnet.kernels.rnn import rnn, rnn_backward
 from plainnet.layers.base import Array
 from plainnet.layers.recurrence.recurrent import SHARES, STEP, Recurrent
 
@@ -38,7 +40,7 @@ class RNN(Recurrent):
         self,
         units: int,
         *,
-        activation: Activation = "tanh",
+        activation: Literal["tanh", "relu"] = "tanh",
         return_sequences: bool = False,
         reverse: bool = False,
         learned_start: bool = False,
@@ -74,11 +76,12 @@ class RNN(Recurrent):
 
     def steps(self, Z: Array, H: Array, padded: Array | None, cache: Cache) -> None:
         R = cache.array("R", H.shape[1:], H.dtype)
-        rnn(Z, self.U, self.activation, padded, H, R)
+        rnn(Z, self.U, self.activation == "relu", padded, H, R)
 
     def steps_back(
         self, dY: Array | None, dZ: Array, dh: Array, padded: Array | None, cache: Cache
     ) -> None:
-        slope = cache.array("slope", dh.shape, dh.dtype if self.activation == "tanh" else BOOL)
+        rectified = self.activation == "relu"
+        slope = cache.array("slope", dh.shape, BOOL if rectified else dh.dtype)
         kept = cache.array("kept", dh.shape, dh.dtype)
-        rnn_backward(dY, cache["H"], self.U, self.activation, padded, dZ, dh, slope, kept)
+        rnn_backward(dY, cache["H"], self.U, rectified, padded, dZ, dh, slope, kept)
