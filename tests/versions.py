@@ -20,6 +20,7 @@ import tempfile
 import time
 import tomllib
 from pathlib import Path
+from subprocess import PIPE
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -57,7 +58,7 @@ def main() -> int:
     for reason in missing:
         print(f"left out: {reason}")
     if failed:
-        print(f"failed: {', '.join(failed)}")
+        print("failed:", *failed, sep="\n  ")
     return bool(failed or (missing and os.environ.get("PLAINNET_NO_SKIPS")))
 
 
@@ -140,8 +141,12 @@ def suite(stage: str, python: Path, *tests: str, **settings: str) -> list[str]:
     print(f"--- {stage} ---", flush=True)
     command = [python, "-m", "pytest", "-n", "2", *tests]
     environment = {**ENVIRONMENT, **settings}
-    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-    return [stage] if code else []
+    found = []
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=PIPE, text=True) as tests_run:
+        for line in tests_run.stdout or ():
+            print(line, end="", flush=True)
+            found += [line.strip()] if line.startswith(("FAILED ", "ERROR ")) else []
+    return [f"{stage}: {line}" for line in found or ["pytest"]] if tests_run.returncode else []
 
 
 if __name__ == "__main__":

@@ -257,7 +257,8 @@ ALWAYS_INLINE float sum_of_lanes(lanes x)
 #endif
 }
 
-#define TOGETHER 4 /* so many rows side by side, where each step of one waits for the step before */
+#define TOGETHER 4 /* rows side by side, where each step of one waits for the step before */
+#define SHORT 64   /* numbers of a row up to which that pays; longer rows are fetched ahead one by one */
 
 /* The sums of `rows` registers, each as `sum_of_lanes` has it. */
 ALWAYS_INLINE void sums_of_lanes(int rows, const lanes *x, float *sums)

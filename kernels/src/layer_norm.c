@@ -1,7 +1,5 @@
 /* Normalization of each row by itself, with its mean and without. */
 
-#define SHORT 64  /* such rows go several at a time; the processor fetches longer ones ahead by row */
-
 /* The sum of (A_ij - center_i)^2 over each of some short rows, or of A_ij itself. */
 ALWAYS_INLINE void sums_of_rows(int rows, long n, const float *A, const float *center, float *to)
 {

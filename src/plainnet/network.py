@@ -373,8 +373,7 @@ class Network(Tensors):
             return stack.step(X, y, self.parameters, self.gradients, cache)
         Z = self._forward(X, cache)
         own = cache.children["loss"]
-        loss = self.loss.mean(Z, y, own, sample_weight)
-        dZ = self.loss.mean_gradient(own, sample_weight)
+        loss, dZ = self.loss.mean_and_gradient(Z, y, own, sample_weight)
         dX = self.body.backward(dZ, cache.children[""])
         if cache.input_gradient:
             cache["dX"] = self._input_gradients(dX)

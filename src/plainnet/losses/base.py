@@ -234,6 +234,12 @@ class Loss(Configurable, Planned, ABC):
         np.copyto(dZ, 0, where=shares == 0)
         return dZ
 
+    def mean_and_gradient(
+        self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
+    ) -> tuple[float, Array]:
+        """`mean` and then `mean_gradient`, for a loss that has a shorter way to both."""
+        return self.mean(Z, y, cache, sample_weight), self.mean_gradient(cache, sample_weight)
+
 
 class Elementwise(Loss):
     """A loss defined for each output separately; an example's loss is the mean over outputs."""

@@ -105,6 +105,16 @@ class EachPosition(Loss):
             cache.window.note_inner("L", inner["L"])
         return mean
 
+    def mean_and_gradient(
+        self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
+    ) -> tuple[float, Array]:
+        if cache.record:
+            return super().mean_and_gradient(Z, y, cache, sample_weight)
+        own, shape = cache.inside(self), Z.shape
+        Z, y, weights = self._flat(Z, y, sample_weight, cache)
+        mean, dZ = self.loss.mean_and_gradient(Z, y, own, weights)
+        return mean, dZ.reshape(shape)
+
     def weight(self, y: Array, cache: Cache, sample_weight: Array | None = None) -> float:
         if cache["all weigh 1"]:
             return float(prod(y.shape[: len(self.output_shape)]))

@@ -49,13 +49,24 @@ class MeanSquaredError(Elementwise):
         losses = cache.array("losses", Z.shape[:1], Z.dtype)
         dL = cache.array("dL", Z.shape, Z.dtype)
         D = cache.array("D", Z.shape, Z.dtype) if cache.record else dL
-        return squared_error(Z, y, losses, D, dL)
+        return squared_error(Z, y, 1.0, losses, D, dL)
 
     def backward(self, cache: Cache) -> Array:
         """dL = 2 D / k, which `forward` has computed too."""
         return cache["dL"]
 
     backward.releases = True  # type: ignore[attr-defined]
+
+    def mean_and_gradient(
+        self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
+    ) -> tuple[float, Array]:
+        # A derived class may have another `forward` or `backward`.
+        if sample_weight is not None or cache.record or type(self) is not MeanSquaredError:
+            return super().mean_and_gradient(Z, y, cache, sample_weight)
+        losses = cache.array("losses", Z.shape[:1], Z.dtype)
+        dZ = cache.array("dL", Z.shape, Z.dtype)
+        squared_error(Z, y, 1 / len(Z), losses, dZ, dZ)
+        return self._mean(losses, cache, None), dZ
 
 
 class MeanAbsoluteError(Elementwise):

@@ -278,14 +278,16 @@ CASES.append(Case(softmax, not_finite, "A", note="of extremes", extremes=True))
 # --- the squared error ----------------------------------------------------------------------------
 
 
-def of_squared_error(m: int, k: int, *, in_place: bool) -> Case:
+def of_squared_error(m: int, k: int, scale: float, *, in_place: bool) -> Case:
     def build(rng: Rng) -> Arguments:
         Z, y, dL = rng.standard_normal((3, m, k))
         D = dL if in_place else np.zeros((m, k))
-        return {"Z": Z, "y": y, "losses": np.zeros(m), "D": D, "dL": dL}
+        losses = np.zeros(m)
+        return {"Z": Z, "y": y, "scale": scale, "losses": losses, "D": D, "dL": dL}
 
     written = "losses dL" if in_place else "losses D dL"
-    return Case(squared_error, build, written, 6, f"of {m} x {k}{', in place' * in_place}")
+    return Case(squared_error, build, written, 6, f"of {m} x {k}, {scale}{', in place' * in_place}")
 
 
-CASES += [of_squared_error(m, k, in_place=k == 33) for m, k in [(1, 1), (7, 10), (900, 33)]]
+SQUARED = [(1, 1, 1.0), (6000, 1, 0.25), (7, 10, 1 / 7), (900, 33, 1.0), (5, 700, 0.2)]
+CASES += [of_squared_error(*sizes, in_place=sizes[1] in (1, 33)) for sizes in SQUARED]
