@@ -1,4 +1,4 @@
-/* Training steps of dense layers: forward, loss, backward, and Adam's update. */
+/* Dense layers: what they make of their input, and training steps: loss, backward, Adam's update. */
 
 enum { IDENTITY, RELU, TANH, SIGMOID };
 
@@ -115,23 +115,18 @@ static double sigmoid_loss(float *Z, const float *targets, long m, long K, float
     return mean_of(losses, m);
 }
 
-/* The mean loss of m examples; writes all gradients. */
-static double dense_step(const float *X, const intptr_t *classes, const float *targets, long m,
-                        const float *parameters, const intptr_t *plan, long n_layers,
-                        float *gradients, float *work)
+/* What the layers make of m examples; returns the memory that is left. */
+static float *dense_forward(const float *X, long m, const float *parameters, const intptr_t *plan,
+                            long n_layers, dense *layers, float *work)
 {
-    dense layers[MOST_LAYERS];
-    long widest = 0;
-
-    for (long l = 0; l < n_layers; l++, plan += 5) {
+    const float *A = X;
+    for (long l = 0, a_row = plan[0]; l < n_layers; l++, plan += 5) {
         dense *d = &layers[l];
         const long row = padded(plan[1]);
         *d = (dense){.n_in = plan[0], .n_out = plan[1], .activation = plan[4]};
         d->W = parameters + plan[2];
-        d->dW = gradients + plan[2];
         if (plan[3] >= 0) {
             d->b = parameters + plan[3];
-            d->db = gradients + plan[3];
             d->bias = taken(&work, row);
             pad_rows(1, d->n_out, d->b, d->bias);
         }
@@ -139,19 +134,30 @@ static double dense_step(const float *X, const intptr_t *classes, const float *t
         if (row != d->n_out)
             pad_rows(d->n_in, d->n_out, d->W, d->rows = taken(&work, d->n_in * row));
         d->A = taken(&work, m * row);
-        widest = row > widest ? row : widest;
-    }
-
-    const float *A = X;
-    long a_row = layers[0].n_in;
-    for (long l = 0; l < n_layers; l++) {
-        dense *d = &layers[l];
-        const long row = padded(d->n_out);
         product(m, row, d->n_in, A, a_row, 1, d->rows, row, d->A, row, d->bias, 0);
-        if (l < n_layers - 1)
+        if (l < n_layers - 1) /* the last activation is the loss's */
             activate(d->activation, d->A, m * row);
         A = d->A;
         a_row = row;
+    }
+    return work;
+}
+
+/* The mean loss of m examples; writes all gradients. */
+static double dense_step(const float *X, const intptr_t *classes, const float *targets, long m,
+                        const float *parameters, const intptr_t *plan, long n_layers,
+                        float *gradients, float *work)
+{
+    dense layers[MOST_LAYERS];
+    const float *A;
+    long widest = 0;
+
+    work = dense_forward(X, m, parameters, plan, n_layers, layers, work);
+    for (long l = 0; l < n_layers; l++, plan += 5) {
+        dense *d = &layers[l];
+        d->dW = gradients + plan[2];
+        d->db = d->b ? gradients + plan[3] : 0;
+        widest = padded(d->n_out) > widest ? padded(d->n_out) : widest;
     }
 
     const dense *last = &layers[n_layers - 1];
@@ -206,6 +212,27 @@ static long dense_memory(const intptr_t *plan, long n_layers, long m, long n_inp
     }
     return size + aligned(m) + aligned(n * m) + 2 * aligned(m * widest);
 }
+
+static int fits_dense_outputs(shapes *shapes_, const value *arguments)
+{
+    const value plan = arguments[2];
+    const long n_layers = dim('l');
+    if (dim('c') != 5 || n_layers > MOST_LAYERS)
+        return 0;
+    const long size = dense_memory(plan.i, n_layers, dim('m'), dim('n'), dim('p'));
+    return size >= 0 && size <= dim('w') && dim('k') == plan.i[5 * n_layers - 4];
+}
+
+STAGE(dense_outputs, X, parameters, plan, Z, work)
+{
+    dense layers[MOST_LAYERS];
+    const long m = dim('m'), K = dim('k');
+    dense_forward(X.f, m, parameters.f, plan.i, dim('l'), layers, work.f);
+    for (long i = 0; i < m; i++)
+        memcpy(Z.f + i * K, layers[dim('l') - 1].A + i * padded(K), K * sizeof(float));
+}
+KERNEL_WHERE(fits_dense_outputs, dense_outputs, "mn, p, i:lc, mk^, w>", 0,
+             (X, parameters, plan, Z, work), {stage_dense_outputs, 0})
 
 static int fits_dense_stack(shapes *shapes_, const value *arguments)
 {
@@ -286,4 +313,4 @@ KERNEL_WHERE(fits_dense_steps, dense_steps,
                settings, means, done, work),
               {stage_dense_steps, 0})
 
-#define DENSE_STACK &kernel_dense_stack, &kernel_dense_steps
+#define DENSE_STACK &kernel_dense_outputs, &kernel_dense_stack, &kernel_dense_steps

@@ -383,6 +383,9 @@ class Network(Tensors):
         """The body's output for what `inputs` returned: an array, or a tuple of several."""
         plan = self._plan_for(cache) if cache.input_gradient else self.plan
         cache.begin_pass(plan, self.keeping_state())
+        stack = self.dense_stack
+        if stack is not None and not cache.backward and stack.predicts(X, cache):
+            return stack.outputs(X, self.parameters, cache)
         given: Any = arrays_of(X) if self.body.takes_several else X  # tuple(X) would ask its length
         if not cache.carry:
             return self.body.forward(given, cache.children[""])

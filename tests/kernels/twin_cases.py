@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from inspect import signature
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -176,6 +177,25 @@ CASES += [
     of_dense_stack([3, 40, 5], 50, dense_stack.RELU, "labels", bias=False),
     of_dense_stack([64, 128, 64, 10], 64),
     of_dense_stack([6, 3], 10),
+]
+
+
+def of_dense_outputs(sizes: list[int], m: int, **settings: Any) -> Case:
+    stack = of_dense_stack(sizes, m, **settings)
+
+    def build(rng: np.random.Generator) -> Arguments:
+        given = stack.build(rng)
+        kept = {name: given[name] for name in ("X", "parameters", "plan")}
+        return {**kept, "Z": np.zeros((m, sizes[-1])), "work": given["work"]}
+
+    return Case(dense_stack.dense_outputs, build, "Z", 50, stack.note)
+
+
+CASES += [
+    of_dense_outputs([2, 16, 16, 3], 1),
+    of_dense_outputs([5, 7, 33, 1, 17, 4], 9, activation=dense_stack.TANH),
+    of_dense_outputs([3, 40, 5], 50, loss="labels", bias=False),
+    of_dense_outputs([6, 3], 10),
 ]
 
 

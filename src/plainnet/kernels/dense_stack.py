@@ -1,4 +1,4 @@
-"""A training step of dense layers with activations between, in one call.
+"""Dense layers with activations between, in one call: a forward pass, and training steps.
 
 A step of a small network takes most of its time between its calls. The twin of this kernel is one
 function; NumPy's form composes the kernels that the layers and the losses use, so that it gives the
@@ -36,12 +36,25 @@ def dense_steps_size(plan: Array, batch_size: int) -> int:
 
 
 @twin
+def dense_outputs(
+    X: Array,  # (m, n)
+    parameters: Array,  # (P,)
+    plan: Array,  # (layers, 5), integers: n_in, n_out, where W and b begin (-1: no b), activation
+    Z: Array,  # (m, K)
+    work: Array,  # (dense_stack_size(plan, m),), scratch
+) -> Array:
+    """What the last layer makes of m examples, without its activation, which is the loss's."""
+    np.copyto(Z, _forward(X, parameters, plan)[-1])
+    return Z
+
+
+@twin
 def dense_stack(
     X: Array,  # (m, n)
     classes: Array | None,  # (m,), class ids, integers, for the cross-entropy of a softmax
     targets: Array | None,  # (m, K), for the mean squared error, or the sigmoid's cross-entropy
     parameters: Array,  # (P,)
-    plan: Array,  # (layers, 5), integers: n_in, n_out, where W and b begin (-1: no b), activation
+    plan: Array,  # (layers, 5), integers
     gradients: Array,  # (P,), of which the plan's are written
     mean: Array,  # (1,), in float64
     work: Array,  # (dense_stack_size(plan, m),), scratch
@@ -50,12 +63,7 @@ def dense_stack(
 
     The activation of the last layer is the loss's: SIGMOID, or IDENTITY.
     """
-    A = [X]
-    for n_in, n_out, at_W, at_b, activation in plan:
-        W, b = _tensors(parameters, n_in, n_out, at_W, at_b)
-        Z = affine(A[-1], W, b, np.empty((len(X), n_out), X.dtype))
-        A.append(_activated(activation, Z) if len(A) < len(plan) else Z)
-
+    A = _forward(X, parameters, plan)
     if classes is not None:
         mean[0], dZ = _cross_entropy(A[-1], classes)
     elif targets is not None:
@@ -107,6 +115,16 @@ def dense_steps(
             p, g, m, v = (each[start:stop] for each in (parameters, gradients, M, V))
             adam(p, g, m, v, None, values, np.empty_like(p))
         done[0] = s + 1
+
+
+def _forward(X: Array, parameters: Array, plan: Array) -> list[Array]:
+    """X, and what each layer hands on."""
+    A = [X]
+    for n_in, n_out, at_W, at_b, activation in plan:
+        W, b = _tensors(parameters, n_in, n_out, at_W, at_b)
+        Z = affine(A[-1], W, b, np.empty((len(X), n_out), X.dtype))
+        A.append(_activated(activation, Z) if len(A) < len(plan) else Z)
+    return A
 
 
 def _tensors(

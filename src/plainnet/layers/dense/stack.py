@@ -1,4 +1,4 @@
-"""Networks of dense layers and activations whose whole step is one call of a compiled kernel.
+"""Networks of dense layers whose step, or prediction, is one call of a compiled kernel.
 
 A network finds out when it is built whether it is one. Its steps are then those of any other: the
 layers say what is computed, and the kernel does it where its twin is in use and the batch is small,
@@ -20,6 +20,7 @@ from plainnet.kernels.dense_stack import (
     RELU,
     SIGMOID,
     TANH,
+    dense_outputs,
     dense_stack,
     dense_stack_size,
 )
@@ -34,6 +35,9 @@ FLOAT64, INTP = np.dtype(np.float64), np.dtype(np.intp)
 
 MOST_PRODUCTS = 2**21
 """Multiplications of a forward pass up to which one call was faster than BLAS between calls."""
+
+MOST_WEIGHTS = 2**15
+"""Up to which one call predicted a row sooner: it copies weights that do not fill registers."""
 
 MOST_LAYERS = 32
 
@@ -60,6 +64,7 @@ class DenseStack:
     def __init__(self, plan: Array, targets: str) -> None:
         self.plan, self.targets = plan, targets
         self.per_example = int(plan[:, 0] @ plan[:, 1])
+        self.n_outputs = int(plan[-1, 1])
         self._size = 0, 0
 
     def takes(self, X: Any, y: Array, cache: Cache) -> bool:
@@ -73,15 +78,34 @@ class DenseStack:
             and len(X) * self.per_example <= MOST_PRODUCTS
         )
 
+    def predicts(self, X: Any, cache: Cache) -> bool:
+        """Whether this forward pass may be one call."""
+        return (
+            in_use("dense_outputs")
+            and not cache.carry
+            and type(X) is np.ndarray
+            and self.per_example <= MOST_WEIGHTS
+            and len(X) * self.per_example <= MOST_PRODUCTS
+        )
+
+    def outputs(self, X: Array, parameters: Array, cache: Cache) -> Array:
+        """The last pre-activations."""
+        Z = cache.array("outputs", (len(X), self.n_outputs), X.dtype)
+        return dense_outputs(X, parameters, self.plan, Z, self._work(X, cache))
+
     def step(self, X: Array, y: Array, parameters: Array, gradients: Array, cache: Cache) -> float:
         """The mean loss; writes the gradient."""
-        if len(X) != self._size[0]:
-            self._size = len(X), dense_stack_size(self.plan, len(X))
         mean = cache.array("mean", (1,), FLOAT64)
-        work = cache.array("stack", self._size[1:], X.dtype)
+        work = self._work(X, cache)
         classes, numbers = (y, None) if self.targets == "classes" else (None, y)
         dense_stack(X, classes, numbers, parameters, self.plan, gradients, mean, work)
         return float(mean[0])
+
+    def _work(self, X: Array, cache: Cache) -> Array:
+        m, size = self._size
+        if len(X) != m:
+            self._size = m, size = len(X), dense_stack_size(self.plan, len(X))
+        return cache.array("stack", (size,), X.dtype)
 
 
 def dense_stack_of(

@@ -1,0 +1,74 @@
+"""Predictions of small dense networks, which one call of a compiled kernel makes."""
+
+import numpy as np
+import pytest
+
+from plainnet import Cache, Network
+from plainnet.layers import Dense, Layer, ReLU, Sigmoid, Tanh
+from plainnet.layers.dense.stack import DenseStack
+from plainnet.losses import MeanSquaredError, SigmoidCrossEntropy, SoftmaxCrossEntropy
+
+pytest.importorskip("plainnet_kernels", reason="plainnet_kernels is missing")
+
+pytestmark = pytest.mark.usefixtures("compiled_kernels")
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list[int]:
+    """The numbers of rows that went through in one call."""
+    made, outputs = [], DenseStack.outputs
+
+    def counted(self, X, parameters, cache):
+        made.append(len(X))
+        return outputs(self, X, parameters, cache)
+
+    monkeypatch.setattr(DenseStack, "outputs", counted)
+    return made
+
+
+def network_of(*layers: Layer, loss=None, n: int = 5, **settings) -> Network:
+    loss = MeanSquaredError() if loss is None else loss
+    network = Network([*layers, Dense(3)], loss=loss, input_shape=n, seed=0, **settings)
+    network.parameters[:] = np.random.default_rng(1).standard_normal(len(network.parameters)) / 3
+    return network
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        network_of(),
+        network_of(Dense(16), ReLU(), Dense(33, bias=False), Tanh(), loss=SoftmaxCrossEntropy()),
+        network_of(Dense(7), Sigmoid(), Dense(20), loss=SigmoidCrossEntropy()),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("m", [1, 2, 33, 700])
+def test_predictions_are_those_of_the_layers(network, m, calls, rng):
+    X = rng.standard_normal((m, 5))
+    Z = network.forward(X, Cache())  # in which a backward pass may follow
+    assert not calls
+    np.testing.assert_allclose(network.outputs(X), Z, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(network.predict(X), network.loss.decide(Z), rtol=1e-5, atol=1e-6)
+    assert sum(calls) == 2 * m
+
+
+def test_rows_are_the_same_in_any_company(calls, rng):
+    network, X = network_of(Dense(20), ReLU()), rng.standard_normal((100, 5))
+    one_by_one = [network.outputs(row[None])[0] for row in X]
+    assert len(calls) == len(X)
+    np.testing.assert_array_equal(network.outputs(X), one_by_one)
+
+
+@pytest.mark.parametrize(
+    ("network", "cache"),
+    [
+        (network_of(Dense(20), ReLU()), Cache()),
+        (network_of(Dense(20), ReLU()), Cache(backward=False, carry=True)),
+        (network_of(Dense(20), ReLU(), dtype=np.float64), Cache(backward=False)),
+        (network_of(Dense(9000), ReLU()), Cache(backward=False)),
+    ],
+    ids=["a backward pass may follow", "carry", "float64", "many weights"],
+)
+def test_other_passes_go_through_the_layers(network, cache, calls, rng):
+    network.forward(rng.standard_normal((2, 5)), cache)
+    assert not calls
