@@ -1,6 +1,7 @@
 """The bar of training: it moves with the steps, shows the time left, and never ends training."""
 
 import io
+import re
 import sys
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_the_bar_counts_steps_and_shows_the_time_left():
     train(Progress(stream))
     last = stream.getvalue().replace("\r", "\n").split("\n")[-2]
     assert last.startswith("epoch 2/2: 100%")
-    assert " 6/6 [00:00<00:00, " in last  # taken<left
+    assert re.search(r" 6/6 \[\d\d:\d\d<00:00, ", last)  # taken<left
     assert ", loss=" in last
 
 
@@ -42,7 +43,7 @@ def test_where_the_steps_are_not_known_it_counts_epochs():
             yield np.ones((4, 2), np.float32), np.arange(4) % 2
 
     train(Progress(stream), Batches())
-    assert " 2/2 [00:00<00:00, " in stream.getvalue()
+    assert re.search(r" 2/2 \[\d\d:\d\d<00:00, ", stream.getvalue())
 
 
 class Broken(io.StringIO):

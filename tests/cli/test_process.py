@@ -95,7 +95,8 @@ def test_ctrl_c_in_training_reports_and_saves(tmp_path: Path) -> None:
     assert "Interrupted after" in out
     assert "is kept" in out
     assert "Test accuracy" in out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["t-model.skops", "t.npz"]
+    left = {path.name for path in tmp_path.iterdir()} - {"t-model.skops.checkpoint"}  # if slow
+    assert left == {"t-model.skops", "t.npz"}
 
 
 def test_ctrl_c_elsewhere_is_130_without_a_traceback(tmp_path: Path) -> None:
@@ -329,7 +330,7 @@ def test_a_request_to_end_saves_what_was_learned(tmp_path: Path, signum: signal.
 
 def test_a_terminal_that_goes_away_costs_no_model(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    arguments = ["train", small(tmp_path), *FAST, "--epochs", "300"]
+    arguments = ["train", small(tmp_path), *FAST, "--epochs", "3000"]
     with start(*arguments, cwd=tmp_path, stdout=theirs, start_new_session=True) as process:
         os.close(theirs)
         os.read(ours, 10)
@@ -339,7 +340,7 @@ def test_a_terminal_that_goes_away_costs_no_model(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert said.startswith("plainnet: cannot write to standard output: ")
     assert said.endswith(f"{DONE}\n")
-    assert len(load(tmp_path / "t-model.skops").history_) == 300
+    assert len(load(tmp_path / "t-model.skops").history_) == 3000
 
 
 def test_a_request_to_end_elsewhere_is_its_code_without_a_traceback(tmp_path: Path) -> None:

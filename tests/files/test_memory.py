@@ -1,29 +1,18 @@
 """A file takes the memory that its numbers need, whatever it says of itself."""
 
 import json
-import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
+from allocations import peak_of
 from plainnet import Network, load, save
 from plainnet.errors import FileError
 from plainnet.layers import Dense, LearnedPositions, Tanh, TransformerBlock
 from plainnet.losses import MeanSquaredError
 
 ALLOWED = 20_000_000
-
-
-def peak_of(call):
-    """Bytes at most while it runs, of Python and NumPy."""
-    tracemalloc.start()
-    try:
-        call()
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    return peak
 
 
 def right_of(path):

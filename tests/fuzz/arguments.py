@@ -214,6 +214,15 @@ def tries(rng: np.random.Generator) -> Iterator[Outcome]:
 
 
 def _try(call: Call, rng: np.random.Generator, folder: str) -> Outcome:
+    here = os.getcwd()
+    os.chdir(folder)  # a name that is a file's is written there
+    try:
+        return _tried(call, rng)
+    finally:
+        os.chdir(here)
+
+
+def _tried(call: Call, rng: np.random.Generator) -> Outcome:
     arguments = call.good()
     count = min(1 + int(rng.random() < 0.25), len(arguments))
     replaced = [str(name) for name in rng.choice(list(arguments), count, replace=False)]
@@ -222,22 +231,17 @@ def _try(call: Call, rng: np.random.Generator, folder: str) -> Outcome:
         label, value, equal = _other(arguments[name], name in call.long, rng)
         arguments[name], shown[name], same = value, label, same and equal
     detail = ", ".join(f"{name}={label}" for name, label in shown.items())
-    here = os.getcwd()
-    os.chdir(folder)  # a name that is a file's is written there
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("error")
-            for allowed in call.warns:
-                warnings.simplefilter("ignore", allowed)
-            try:
-                call.use(call.function(**arguments))
-            except Exception as error:
-                if same:
-                    return Outcome(call.name, "raw", f"{detail}: as good as before; {_told(error)}")
-                kind = "refused" if _is_clear(error, arguments, replaced, call) else "raw"
-                return Outcome(call.name, kind, f"{detail}: {_told(error)}")
-    finally:
-        os.chdir(here)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("error")
+        for allowed in call.warns:
+            warnings.simplefilter("ignore", allowed)
+        try:
+            call.use(call.function(**arguments))
+        except Exception as error:
+            if same:
+                return Outcome(call.name, "raw", f"{detail}: as good as before; {_told(error)}")
+            kind = "refused" if _is_clear(error, arguments, replaced, call) else "raw"
+            return Outcome(call.name, kind, f"{detail}: {_told(error)}")
     return Outcome(call.name, "works", detail)
 
 

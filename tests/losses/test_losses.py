@@ -3,12 +3,12 @@
 import copy
 import json
 import pickle
-import tracemalloc
 
 import numpy as np
 import pytest
 
 import plainnet
+from allocations import peak_of
 from loss_cases import CASES, LossCase
 from plainnet import Cache, Network, check_gradients, losses, train
 from plainnet.arguments.config import rebuild
@@ -129,12 +129,7 @@ def test_a_warm_step_allocates_nothing(case, rng):
     w = rng.random(m, np.float32)
     for _ in range(2):
         network.step(X, y, cache, w)
-    tracemalloc.start()
-    try:
-        network.step(X, y, cache, w)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    peak = peak_of(lambda: network.step(X, y, cache, w))
     # One byte per example would be too much; NumPy has a buffer of 8,192 numbers or indices.
     assert peak < 0.5 * m + np.getbufsize() * np.dtype(np.intp).itemsize
 

@@ -81,11 +81,16 @@ class Page:
         self.ask("drawn", number=self.drawn)
 
     def mark(self) -> None:
-        """Wait until all that was sent has been obeyed: a nonsense command is refused last."""
+        """Wait until all that was sent is obeyed: nonsense is refused last, and the state told."""
         self._marks += 1
         mark = f"mark {self._marks}"
         self.session.post({"do": mark})
-        self.wait(lambda: any(each.get("what") == mark for each in reversed(self.told)))
+
+        def answered() -> bool:
+            at = next((i for i, each in enumerate(self.told) if each.get("what") == mark), None)
+            return at is not None and any(each["is"] == "state" for each in self.told[at + 1 :])
+
+        self.wait(answered)
 
     def settle(self) -> Any:
         """Wait until training pauses; the state then."""
@@ -130,4 +135,5 @@ def open_page() -> Iterator[Callable[..., Page]]:
 def _no_mistakes(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """A session tells its page of an error that nobody expected; in a test, that is a failure."""
     yield
-    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+    told = [each for when in ("setup", "call") for each in caplog.get_records(when)]
+    assert not [each for each in told if each.levelno >= logging.ERROR]

@@ -396,7 +396,7 @@ def test_a_unit_removed_while_frames_are_under_way_leaves_network_and_settings_a
 
 
 def test_a_change_while_it_plays_is_told_at_once(open_page):
-    page = open_page(SMALL.replace("epochs=4", "epochs=500"))
+    page = open_page(SMALL.replace("epochs=4", "epochs=100000"))
     page.ask("advance", steps=100_000)
     page.wait(lambda: page.session.training.step > 3)
     told = page.ask("settings", change={"learning_rate": 0.05})

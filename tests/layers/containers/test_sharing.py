@@ -3,13 +3,13 @@
 import copy
 import json
 import pickle
-import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import plainnet
+from allocations import peak_of
 from layer_cases import CASES
 from plainnet import Cache, Network, check_gradients
 from plainnet.errors import FileError, SettingError
@@ -355,12 +355,9 @@ def test_a_warm_step_allocates_nothing(rng):
     for _ in range(2):
         network.step(X, targets, cache)
     ordinary = np.setbufsize(512)  # NumPy's ufuncs have a buffer for each operand
-    tracemalloc.start()
     try:
-        network.step(X, targets, cache)
-        _, peak = tracemalloc.get_traced_memory()
+        peak = peak_of(lambda: network.step(X, targets, cache))
     finally:
-        tracemalloc.stop()
         np.setbufsize(ordinary)
     assert peak < 0.5 * m  # one byte per example would be too much
 

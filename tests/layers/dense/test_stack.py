@@ -56,7 +56,10 @@ def test_rows_are_the_same_in_any_company(calls, rng):
     network, X = network_of(Dense(20), ReLU()), rng.standard_normal((100, 5))
     one_by_one = [network.outputs(row[None])[0] for row in X]
     assert len(calls) == len(X)
-    np.testing.assert_array_equal(network.outputs(X), one_by_one)
+    for given in (X, np.asfortranarray(X), np.repeat(X, 2, axis=0)[::2]):
+        np.testing.assert_array_equal(network.outputs(given), one_by_one)
+        Z = network.outputs(given, Cache(backward=False))
+        np.testing.assert_array_equal(Z, one_by_one)
 
 
 @pytest.mark.parametrize(

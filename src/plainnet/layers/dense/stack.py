@@ -90,6 +90,9 @@ class DenseStack:
 
     def outputs(self, X: Array, parameters: Array, cache: Cache) -> Array:
         """The last pre-activations."""
+        if not X.flags.c_contiguous:  # the kernel would decline, and the last bits would differ
+            given, X = X, cache.array("rows", X.shape, X.dtype)
+            np.copyto(X, given)
         Z = cache.array("outputs", (len(X), self.n_outputs), X.dtype)
         return dense_outputs(X, parameters, self.plan, Z, self._work(X, cache))
 
