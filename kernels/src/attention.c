@@ -25,8 +25,8 @@ static void copy_vectors(long n, long d, const float *from, long step, long to_s
             store_some(to + i * to_step + j, load_some(from + i * step + j, d - j), d - j);
 }
 
-/* A multiple of them, in whole registers. Zeros fill these: products with what lay there before
-   might take a hundred times as long, since it might be denormal. */
+/* The vectors times `scale`, each padded with zeros to whole registers. What lay there before could be
+   denormal, and products with it a hundred times as slow. */
 static void pad_vectors(long n, long d, const float *from, long step, float scale, float *to)
 {
     for (long i = 0; i < n; i++, from += step)

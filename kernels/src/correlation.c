@@ -151,8 +151,8 @@ static void copy_lines(const float *A, const sliding *s, long C, long y, long n,
 
 /* --- forward ------------------------------------------------------------------------------------ */
 
-/* With more weights, BLAS is faster although its operands are copied first: with fewer than otherwise
-   where registers are small, or empty since the lines of places are short. */
+/* With more weights, BLAS is faster even though its operands are copied first. The limit is lower where
+   registers are narrow, or where lines of places are too short to fill them. */
 #define MOST_WEIGHTS(line) (LANES < 16 || (line) < MOST_ROWS ? 1 << 17 : 1 << 19)
 
 static int is_depthwise(const shapes *shapes_, value groups)

@@ -213,6 +213,15 @@ static long dense_memory(const intptr_t *plan, long n_layers, long m, long n_inp
     return size + aligned(m) + aligned(n * m) + 2 * aligned(m * widest);
 }
 
+/* Multiplications for an example, as many at a time as an instruction computes. */
+static long dense_cost(const intptr_t *plan, long n_layers)
+{
+    long products = 0;
+    for (long l = 0; l < n_layers; l++, plan += 5)
+        products += plan[0] * plan[1];
+    return products / 16;
+}
+
 static int fits_dense_outputs(shapes *shapes_, const value *arguments)
 {
     const value plan = arguments[2];
@@ -220,6 +229,7 @@ static int fits_dense_outputs(shapes *shapes_, const value *arguments)
     if (dim('c') != 5 || n_layers > MOST_LAYERS)
         return 0;
     const long size = dense_memory(plan.i, n_layers, dim('m'), dim('n'), dim('p'));
+    shapes_->cost += dim('m') * dense_cost(plan.i, n_layers);
     return size >= 0 && size <= dim('w') && dim('k') == plan.i[5 * n_layers - 4];
 }
 
@@ -241,6 +251,7 @@ static int fits_dense_stack(shapes *shapes_, const value *arguments)
     if (!classes.i == !targets.f || dim('c') != 5 || n_layers > MOST_LAYERS)
         return 0;
     const long size = dense_memory(plan.i, n_layers, dim('m'), dim('n'), dim('p'));
+    shapes_->cost += 3 * dim('m') * dense_cost(plan.i, n_layers);
     return size >= 0 && size <= dim('w') && (classes.i || dim('k') == plan.i[5 * n_layers - 4]);
 }
 
@@ -275,6 +286,7 @@ static int fits_dense_steps(shapes *shapes_, const value *arguments)
             return 0;
     const long size = dense_memory(plan.i, n_layers, batch, dim('n'), dim('p'));
     const long gathered = aligned(batch * dim('n')) + aligned(batch * (K ? K : 2));
+    shapes_->cost += 3 * dim('q') * dense_cost(plan.i, n_layers);
     return size >= 0 && size + gathered <= dim('w') && (!K || K == plan.i[5 * n_layers - 4]);
 }
 

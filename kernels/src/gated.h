@@ -14,6 +14,13 @@ static void divide_examples(shapes *shapes, long m)
     shapes->parts = shapes->parts < most ? shapes->parts : most;
 }
 
+/* Whether packing the weights of so many units pays: they are read once for each step of an example, or
+   of a few examples, and NumPy's form of a step takes as long as packing a few thousand numbers. */
+static inline int worth_packing(long units, long steps, long m)
+{
+    return units <= 64 || steps * m >= 16;
+}
+
 /* The next examples from `start` on. */
 static inline long examples_at_once(long start, long last)
 {

@@ -34,7 +34,8 @@ static int fits_gru(shapes *shapes_, const value *values)
 {
     shapes_->common_size = 3 * packed_size(dim('u'), dim('u'));
     divide_examples(shapes_, dim('m'));
-    return dim('q') == 3 * dim('u') && dim('p') == dim('t') + 1 && dim('x') == 3 && dim('o') <= 1;
+    return dim('q') == 3 * dim('u') && dim('p') == dim('t') + 1 && dim('x') == 3 && dim('o') <= 1
+           && worth_packing(dim('u'), dim('t'), dim('m'));
 }
 
 STAGE(pack_gru, Z, U, b_reset, padded, H, S, V, Q)
@@ -115,7 +116,8 @@ static int fits_gru_backward(shapes *shapes_, const value *values)
     shapes_->common_size = packed_size(dim('z'), units) + packed_size(units, units);
     divide_examples(shapes_, dim('m'));
     return dim('q') == 3 * units && (dim('z') == 3 * units || dim('z') == 2 * units)
-           && dim('p') == dim('t') + 1 && dim('x') == 3 && dim('o') <= 1;
+           && dim('p') == dim('t') + 1 && dim('x') == 3 && dim('o') <= 1
+           && worth_packing(units, dim('t'), dim('m'));
 }
 
 STAGE(pack_gru_backward, dY, H, U, reset, padded, S, V, dZ, dQ, dh, slopes, dV, kept, change)

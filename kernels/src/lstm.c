@@ -29,7 +29,7 @@ static int fits_lstm(shapes *shapes_, const value *values)
     shapes_->common_size = 4 * packed_size(units, units);
     divide_examples(shapes_, dim('m'));
     return dim('q') == 4 * units && dim('p') == dim('t') + 1 && dim('x') == 6 && dim('y') == 3
-           && dim('o') <= 1;
+           && dim('o') <= 1 && worth_packing(units, dim('t'), dim('m'));
 }
 
 STAGE(pack_lstm, Z, U, padded, H, S, E)
@@ -89,7 +89,8 @@ static int fits_lstm_backward(shapes *shapes_, const value *values)
 {
     shapes_->common_size = packed_size(4 * dim('u'), dim('u'));
     divide_examples(shapes_, dim('m'));
-    return dim('q') == 4 * dim('u') && dim('p') == dim('t') + 1 && dim('x') == 6 && dim('o') <= 1;
+    return dim('q') == 4 * dim('u') && dim('p') == dim('t') + 1 && dim('x') == 6 && dim('o') <= 1
+           && worth_packing(dim('u'), dim('t'), dim('m'));
 }
 
 STAGE(pack_lstm_backward, dY, U, padded, S, E, dZ, dc, dh, slopes, part, kept)

@@ -186,6 +186,15 @@ static void run_parts(void *call, long first, long last)
     }
 }
 
+/* The whole stage, on this thread. */
+static void run_here(job *work, const stage *stage)
+{
+    if (stage->axis)
+        run_parts(work, 0, work->shapes.parts);
+    else
+        stage->run(work->values, &work->shapes, 0, 1, work->shapes.sums);
+}
+
 static void run(job *work)
 {
     const kernel *kernel = work->kernel;
@@ -193,16 +202,14 @@ static void run(job *work)
         const stage *stage = &kernel->stages[work->stage];
         if (!stage->run)
             break;
-        if (!stage->axis)
-            stage->run(work->values, &work->shapes, 0, 1, work->shapes.sums);
-        else if (work->shapes.cost >= WORTH_DIVIDING) {
+        if (stage->axis && work->shapes.cost >= WORTH_DIVIDING) {
             divide(run_parts, work, work->shapes.parts);
         } else if (work->shapes.cost >= small) {
             Py_BEGIN_ALLOW_THREADS
-            run_parts(work, 0, work->shapes.parts);
+            run_here(work, stage);
             Py_END_ALLOW_THREADS
         } else
-            run_parts(work, 0, work->shapes.parts);
+            run_here(work, stage);
     }
 }
 

@@ -19,7 +19,8 @@ static int fits_rnn(shapes *shapes_, const value *values)
 {
     shapes_->common_size = packed_size(dim('u'), dim('u'));
     divide_examples(shapes_, dim('m'));
-    return dim('q') == dim('u') && dim('p') == dim('t') + 1 && dim('o') <= 1;
+    return dim('q') == dim('u') && dim('p') == dim('t') + 1 && dim('o') <= 1
+           && worth_packing(dim('u'), dim('t'), dim('m'));
 }
 
 STAGE(pack_rnn, Z, U, rectified, padded, H, pre)

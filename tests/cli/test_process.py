@@ -328,6 +328,7 @@ def test_a_request_to_end_saves_what_was_learned(tmp_path: Path, signum: signal.
     assert (tmp_path / "t-model.skops").exists()
 
 
+@second_tier
 def test_a_terminal_that_goes_away_costs_no_model(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     arguments = ["train", small(tmp_path), *FAST, "--epochs", "3000"]

@@ -157,3 +157,23 @@ def test_it_is_saved_with_the_network(tmp_path):
     assert repr(loaded.loss) == "EachPosition(SoftmaxCrossEntropy(label_smoothing=0.1))"
     A = X.astype(np.float32)
     np.testing.assert_array_equal(loaded.predict_proba(A), network.predict_proba(A))
+
+
+class Doubled(EachPosition):
+    def mean(self, Z, y, cache, sample_weight=None):
+        return 2 * super().mean(Z, y, cache, sample_weight)
+
+    def mean_gradient(self, cache, sample_weight=None):
+        return 2 * super().mean_gradient(cache, sample_weight)
+
+
+def test_a_derived_loss_with_a_mean_of_its_own_is_trained_with_it(rng):
+    X, y = rng.standard_normal((4, 5, 3)), rng.standard_normal((4, 5, 2))
+    found = []
+    for loss in (EachPosition(MeanSquaredError()), Doubled(MeanSquaredError())):
+        network = Network([Dense(2)], loss=loss, input_shape=(5, 3), seed=0)
+        value = network.loss_and_gradients(X, y)
+        found.append((value, network.gradients.copy()))
+        assert network.evaluate(X, y)["loss"] == pytest.approx(value)
+    assert found[1][0] == pytest.approx(2 * found[0][0])
+    np.testing.assert_allclose(found[1][1], 2 * found[0][1], rtol=1e-6)

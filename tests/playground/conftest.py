@@ -135,5 +135,5 @@ def open_page() -> Iterator[Callable[..., Page]]:
 def _no_mistakes(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """A session tells its page of an error that nobody expected; in a test, that is a failure."""
     yield
-    told = [each for when in ("setup", "call") for each in caplog.get_records(when)]
+    told = [each for when in ("setup", "call", "teardown") for each in caplog.get_records(when)]
     assert not [each for each in told if each.levelno >= logging.ERROR]

@@ -2,7 +2,7 @@
 
 A step of a small network takes most of its time between its calls. The twin of this kernel is one
 function; NumPy's form composes the kernels that the layers and the losses use, so that it gives the
-same gradient, and is there to be read and tested: it allocates, and no network uses it.
+same gradient, and is there to be read and tested: it allocates, and networks do not use it.
 """
 
 import numpy as np

@@ -28,7 +28,7 @@ def add_to_rows(
     dY: Array,  # (..., n)
     ids: Array,  # (...), integers from 0 to K - 1
     dE: Array,  # (K, n), added to
-    anew: bool,  # whether dE is zero at first, whatever it holds
+    anew: bool,  # whether to replace what dE holds, instead of adding to it
     index: Array,  # the integers of `add_to_rows_sizes`, scratch
     work: Array,  # its floats, scratch
 ) -> None:

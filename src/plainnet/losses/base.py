@@ -1,7 +1,7 @@
 """The base of all losses: a number for each example, its derivative, and the mean of either.
 
 A subclass defines the loss of each example and its derivative; the mean over the batch, with the
-sample weights, is taken only here:
+sample weights, is taken here, unless a loss has a shorter way (`mean_and_gradient`):
 
     L = sum_i w_i L_i / sum_i w_i            dL/dZ_i = w_i / sum_i w_i  dL_i/dZ_i
 """
@@ -237,7 +237,7 @@ class Loss(Configurable, Planned, ABC):
     def mean_and_gradient(
         self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
     ) -> tuple[float, Array]:
-        """`mean` and then `mean_gradient`, for a loss that has a shorter way to both."""
+        """`mean`, and then `mean_gradient`. A loss with a shorter way to both overrides this."""
         return self.mean(Z, y, cache, sample_weight), self.mean_gradient(cache, sample_weight)
 
 

@@ -108,7 +108,8 @@ class EachPosition(Loss):
     def mean_and_gradient(
         self, Z: Array, y: Array, cache: Cache, sample_weight: Array | None = None
     ) -> tuple[float, Array]:
-        if cache.record:
+        # A derived class may have another `mean`, or another `mean_gradient`.
+        if cache.record or type(self) is not EachPosition:
             return super().mean_and_gradient(Z, y, cache, sample_weight)
         own, shape = cache.inside(self), Z.shape
         Z, y, weights = self._flat(Z, y, sample_weight, cache)

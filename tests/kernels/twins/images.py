@@ -181,7 +181,7 @@ def of_transposed(
     return [
         Case(transposed_correlate, partial(forward, biased=True), "Z", 24, f"{note}, biased"),
         Case(transposed_correlate, partial(forward, biased=False), "Z", 24, note),
-        Case(transposed_correlate_backward, both, "dW db dA", 24, note),
+        Case(transposed_correlate_backward, both, "dW db dA", 32, note),
         Case(transposed_correlate_backward, only_dW, "dW", 24, f"{note}, dW"),
     ]
 

@@ -312,7 +312,7 @@ def checked_ids(layer: TakesIds, ids: Array, cache: Cache) -> Array:
 
 
 def add_gradient(dE: Array, ids: Array, dY: Array, cache: Cache, anew: bool) -> None:
-    """dE_k += sum dY_i over all i whose id is k, where dE is zero at first if it is `anew`."""
+    """dE_k += sum dY_i over all i whose id is k; `anew`, it replaces what dE holds."""
     n_integers, n_floats = add_to_rows_sizes(ids.size, *dE.shape)
     index = cache.array("index", (n_integers,), INTP)
     work = cache.array("work", (n_floats,), dY.dtype)

@@ -37,7 +37,7 @@ MOST_PRODUCTS = 2**21
 """Multiplications of a forward pass up to which one call was faster than BLAS between calls."""
 
 MOST_WEIGHTS = 2**15
-"""Up to which one call predicted a row sooner: it copies weights that do not fill registers."""
+"""The most with which one call predicts a row faster: it copies what does not fill registers."""
 
 MOST_LAYERS = 32
 
@@ -51,7 +51,7 @@ STACKED: dict[type[Loss], Callable[[Any], str]] = {
 
 
 class DenseStack:
-    """The step of such a network.
+    """The step and the prediction of such a network.
 
     Parameters
     ----------
