@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -109,38 +111,10 @@ def of_correlation(
     W, Z = (filters, *window.kernel, C // groups), (m, down, across, filters)
     forward_work = np.zeros(correlate_size(A, W, window, groups, Z, 8))
     work = np.zeros(correlate_backward_size(Z, A, W, window, groups, 8))
-
-    def forward(rng: np.random.Generator, biased: bool) -> Arguments:
-        return {
-            "A": rng.standard_normal(A),
-            "W": rng.standard_normal(W),
-            "b": rng.standard_normal(filters) if biased else None,
-            "window": window,
-            "groups": groups,
-            "Z": np.ones(Z),
-            "work": forward_work,
-        }
-
-    def backward(rng: np.random.Generator, all_gradients: bool) -> Arguments:
-        return {
-            "dZ": rng.standard_normal(Z),
-            "A": rng.standard_normal(A),
-            "W": rng.standard_normal(W),
-            "window": window,
-            "groups": groups,
-            "dW": np.ones(W),
-            "db": np.ones(filters) if all_gradients else None,
-            "dA": np.ones(A) if all_gradients else None,
-            "work": work,
-        }
-
     note = f"{described(A, window)}, {filters} filters, {groups} groups"
-    return [
-        Case(correlate, partial(forward, biased=True), "Z", 24, f"{note}, biased"),
-        Case(correlate, partial(forward, biased=False), "Z", 24, note),
-        Case(correlate_backward, partial(backward, all_gradients=True), "dW db dA", 24, note),
-        Case(correlate_backward, partial(backward, all_gradients=False), "dW", 24, f"{note}, dW"),
-    ]
+    return of_filters(
+        (correlate, forward_work), (correlate_backward, work), A, W, Z, window, groups, note, 24
+    )
 
 
 def of_transposed(
@@ -151,19 +125,34 @@ def of_transposed(
     W, A = (channels, *window.kernel, filters // groups), (m, down, across, channels)
     forward_work = np.zeros(transposed_correlate_size(A, W, window, groups, Z, 8))
     work = np.zeros(transposed_correlate_backward_size(Z, A, W, window, groups, 8))
+    forward = transposed_correlate, forward_work
+    backward = transposed_correlate_backward, work
+    note = f"{described(Z, window)}, of {channels} channels, {groups} groups"
+    return of_filters(forward, backward, A, W, Z, window, groups, note, 32)
 
-    def forward(rng: np.random.Generator, biased: bool) -> Arguments:
+
+Kernel = tuple[Callable[..., Any], np.ndarray]
+"""With its scratch memory."""
+
+
+def of_filters(
+    forward: Kernel, backward: Kernel, A: Shape, W: Shape, Z: Shape, window: Window, groups: int,
+    note: str, ulps: float,
+) -> list[Case]:  # fmt: skip
+    """From images of shape A to images of shape Z and back; `ulps` of the gradients."""
+
+    def given(rng: np.random.Generator, biased: bool) -> Arguments:
         return {
             "A": rng.standard_normal(A),
             "W": rng.standard_normal(W),
-            "b": rng.standard_normal(filters) if biased else None,
+            "b": rng.standard_normal(Z[-1:]) if biased else None,
             "window": window,
             "groups": groups,
             "Z": np.ones(Z),
-            "work": forward_work,
+            "work": forward[1],
         }
 
-    def backward(rng: np.random.Generator, all_gradients: bool) -> Arguments:
+    def gradients(rng: np.random.Generator, all_of_them: bool) -> Arguments:
         return {
             "dZ": rng.standard_normal(Z),
             "A": rng.standard_normal(A),
@@ -171,18 +160,17 @@ def of_transposed(
             "window": window,
             "groups": groups,
             "dW": np.ones(W),
-            "db": np.ones(filters) if all_gradients else None,
-            "dA": np.ones(A) if all_gradients else None,
-            "work": work,
+            "db": np.ones(Z[-1:]) if all_of_them else None,
+            "dA": np.ones(A) if all_of_them else None,
+            "work": backward[1],
         }
 
-    note = f"{described(Z, window)}, of {channels} channels, {groups} groups"
-    both, only_dW = (partial(backward, all_gradients=each) for each in (True, False))
+    both, only_dW = (partial(gradients, all_of_them=each) for each in (True, False))
     return [
-        Case(transposed_correlate, partial(forward, biased=True), "Z", 24, f"{note}, biased"),
-        Case(transposed_correlate, partial(forward, biased=False), "Z", 24, note),
-        Case(transposed_correlate_backward, both, "dW db dA", 32, note),
-        Case(transposed_correlate_backward, only_dW, "dW", 24, f"{note}, dW"),
+        Case(forward[0], partial(given, biased=True), "Z", 24, f"{note}, biased"),
+        Case(forward[0], partial(given, biased=False), "Z", 24, note),
+        Case(backward[0], both, "dW db dA", ulps, note),
+        Case(backward[0], only_dW, "dW", ulps, f"{note}, dW"),
     ]
 
 
