@@ -27,20 +27,22 @@ ALWAYS_INLINE void squared_rows(int rows, long k, const float *Z, const float *y
 STAGE(squared_error, Z, y, scale, losses, D, dL)
 {
     const long k = dim('k');
-    const float by = (float)scale.number;
+    const float share = (float)scale.number;
     long i = first;
     for (; k == 1 && i < last; i++) {
         const float d = Z.f[i] - y.f[i];
         losses.f[i] = d * d;
         D.f[i] = d;
-        dL.f[i] = d * 2 * by;
+        dL.f[i] = d * 2 * share;
     }
 #define SQUARED_ROWS(rows)                                                                         \
-    squared_rows(rows, k, Z.f + i * k, y.f + i * k, by, losses.f + i, D.f + i * k, dL.f + i * k)
+    squared_rows(rows, k, Z.f + i * k, y.f + i * k, share, losses.f + i, D.f + i * k,              \
+                 dL.f + i * k)
     for (; k <= SHORT && i + TOGETHER <= last; i += TOGETHER)
         SQUARED_ROWS(TOGETHER);
     for (; i < last; i++)
         SQUARED_ROWS(1);
+#undef SQUARED_ROWS
 }
 KERNEL(squared_error, "mk, mk, #, m^, mk>, mk>", 'm', (Z, y, scale, losses, D, dL))
 

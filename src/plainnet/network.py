@@ -235,11 +235,10 @@ class Network(Tensors):
         require_optional("cache", cache, Cache)
         X = self.inputs(X)
         if cache is None:
-            n_bytes = self._bytes_of(X)
-            if n_bytes <= MOST_BYTES:
-                return self._of_few(X, n_bytes, self._by_output)
+            if self._bytes_of(X) <= MOST_BYTES:
+                return self._of_few(X, self._by_output)
             cache = Cache(backward=False)
-        Z = self._forward(X, cache)
+        Z = self._forward(X, cache, predicts=not cache.backward)
         cache.rows = len(X)
         return self._by_output(Z)
 
@@ -379,12 +378,15 @@ class Network(Tensors):
             cache["dX"] = self._input_gradients(dX)
         return loss
 
-    def _forward(self, X: Any, cache: Cache) -> Any:
-        """The body's output for what `inputs` returned: an array, or a tuple of several."""
+    def _forward(self, X: Any, cache: Cache, *, predicts: bool = False) -> Any:
+        """The body's output for what `inputs` returned: an array, or a tuple of several.
+
+        With `predicts`, no backward pass follows, whatever the cache is for.
+        """
         plan = self._plan_for(cache) if cache.input_gradient else self.plan
         cache.begin_pass(plan, self.keeping_state())
         stack = self.dense_stack
-        if stack is not None and not cache.backward and stack.predicts(X, cache):
+        if predicts and stack is not None and stack.predicts(X, cache):
             return stack.outputs(X, self.parameters, cache)
         given: Any = arrays_of(X) if self.body.takes_several else X  # tuple(X) would ask its length
         if not cache.carry:
@@ -433,11 +435,10 @@ class Network(Tensors):
     def _collected(self, X: Any, made: Callable[[Any], Any], cache: Cache | None = None) -> Any:
         """What is made of the pre-activations, for all rows of X; of several outputs, a dict."""
         X, collected = self.examples(X), None
-        n_bytes = inf if cache is not None else self._bytes_of(X)
-        if n_bytes <= MOST_BYTES:
+        if cache is None and self._bytes_of(X) <= MOST_BYTES:
             X = self.inputs(X)
             check_features(X)
-            return self._of_few(X, n_bytes, made)
+            return self._of_few(X, made)
         for rows, Z in self._passes(X, Cache(backward=False) if cache is None else cache):
             part = made(Z)
             part = Parts(part) if isinstance(part, dict) else part
@@ -448,7 +449,7 @@ class Network(Tensors):
                 whole[rows] = array
         return collected.arrays if isinstance(collected, Parts) else collected
 
-    def _of_few(self, X: Any, n_bytes: float, made: Callable[[Any], Any]) -> Any:
+    def _of_few(self, X: Any, made: Callable[[Any], Any]) -> Any:
         """What is made of the pre-activations of a few rows, with a cache that is kept."""
         # What a kept cache refers to stays in memory: not the caller's data, then, of which X may
         # be some rows.
@@ -456,13 +457,13 @@ class Network(Tensors):
         for array in arrays_of(X):
             array.setflags(write=False)
         spare = self._spare
-        largest, cache = spare.take()
-        Z = self._forward(X, cache)
+        cache = spare.take()
+        Z = self._forward(X, cache, predicts=True)
         if any(len(z) != len(X) for z in self.body.outputs_of(Z)):  # by a layer of one's own
-            Z = self._forward(X, Cache(backward=False))  # whose first pass finds out which
+            Z = self._forward(X, Cache(backward=False), predicts=True)  # the first pass finds out
         result = made(Z)
         result = (Parts(result) if isinstance(result, dict) else result).copy()
-        spare.give_back(cache, largest, n_bytes)
+        spare.give_back(cache)
         return result.arrays if isinstance(result, Parts) else result
 
     def _bytes_of(self, X: Any) -> float:
@@ -477,7 +478,7 @@ class Network(Tensors):
             rows = slice(start, start + size)
             inputs = self.inputs(X[rows], start)
             check_features(inputs, start)
-            yield rows, self._forward(inputs, cache)
+            yield rows, self._forward(inputs, cache, predicts=True)
 
     def _rows_at_once(self, X: Any) -> int:
         largest = self._sizes(X)[0]

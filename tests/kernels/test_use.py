@@ -69,6 +69,15 @@ FITS, OTHER = compiled.FITTING + "3", "99.0.0"
     ("version", "settings", "expected", "warning"),
     [
         (FITS, {"PLAINNET_THREADS": "5"}, f"c {FITS} abacus 5 relu 7", ""),
+        (FITS, {"PLAINNET_THREADS": "many"}, f"c {FITS} abacus 1 relu 7", "many: it must be a pos"),
+        (FITS, {"PLAINNET_THREADS": "-2"}, f"c {FITS} abacus 1 relu 7", "=-2: .*; 1 is used"),
+        (FITS, {"PLAINNET_INSTRUCTIONS": "abacus"}, f"c {FITS} abacus 1 relu 7", ""),
+        (
+            FITS,
+            {"PLAINNET_INSTRUCTIONS": "AVX2"},
+            f"c {FITS} abacus 1 relu 7",
+            "=AVX2: it must be avx512, avx2 or baseline, .*; abacus is used",
+        ),
         (FITS, {"PLAINNET_KERNELS": "numpy"}, f"numpy {FITS} abacus 1 relu 1", ""),
         (FITS, {"PLAINNET_KERNELS": "fortran"}, f"numpy {FITS} abacus 1 relu 1", "got 'fortran'"),
         (OTHER, {}, "numpy None None 1 1", rf"{OTHER} is installed, and this plainnet needs"),

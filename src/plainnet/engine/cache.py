@@ -60,9 +60,13 @@ class Memory:
         if name in self._kept:
             raise KeyError(f"{name!r} is an array that the cache only refers to; take another name")
         if memory is None or memory.size < size or memory.dtype != dtype:
-            memory = self._memory[name] = aligned(size, dtype)
+            memory = self._allocate(name, size, dtype)
         held = self._own[name] = memory[:size].reshape(shape)
         return held
+
+    def _allocate(self, name: str, size: int, dtype: np.dtype[Any]) -> Array:
+        memory = self._memory[name] = aligned(size, dtype)
+        return memory
 
 
 @dataclass(slots=True)
@@ -79,6 +83,8 @@ class Pass:
     """The rows of the last pass, if its backward pass is a separate call; see `Network.forward`."""
     frozen: frozenset[str] = frozenset()
     """The layers that keep their running state while training; see `Network.freeze`."""
+    grown: bool = False
+    """Whether memory has been allocated since somebody asked."""
 
 
 class Cache(Memory):
@@ -401,6 +407,15 @@ class Cache(Memory):
             place, here = ahead.pop()
             yield place, here
             ahead += [(f"{place}/{name}", child) for name, child in here.children.items()]
+
+    def _allocate(self, name: str, size: int, dtype: np.dtype[Any]) -> Array:
+        self._pass.grown = True
+        return super()._allocate(name, size, dtype)
+
+    def _has_grown(self) -> bool:
+        """Whether this cache, sub-caches included, has allocated memory since it was last asked."""
+        grown, self._pass.grown = self._pass.grown, False
+        return grown
 
     @property
     def nbytes(self) -> int:

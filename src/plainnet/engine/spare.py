@@ -21,21 +21,21 @@ class SpareCaches:
     """The caches of one network that no call uses at the moment."""
 
     def __init__(self) -> None:
-        self._caches: list[tuple[float, Cache]] = []  # each with its largest pass
+        self._caches: list[Cache] = []
         self._process = os.getpid()
 
-    def take(self) -> tuple[float, Cache]:
-        """A cache for one call, and the size of its largest pass so far."""
+    def take(self) -> Cache:
+        """A cache for one call."""
         if self._process != os.getpid():
             self._caches, self._process = [], os.getpid()
         try:
             return self._caches.pop()
         except IndexError:
-            return 0, Cache(backward=False)
+            return Cache(backward=False)
 
-    def give_back(self, cache: Cache, largest: float, size: float) -> None:
-        """Keep the cache after a pass of this size, unless it has grown too large by it."""
-        if size > largest and cache.nbytes > MOST_BYTES:
+    def give_back(self, cache: Cache) -> None:
+        """Keep the cache after the call, unless it has grown too large by it."""
+        if cache._has_grown() and cache.nbytes > MOST_BYTES:
             return
         if len(self._caches) < MOST_CACHES:
-            self._caches.append((max(largest, size), cache))
+            self._caches.append(cache)

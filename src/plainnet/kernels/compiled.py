@@ -15,7 +15,7 @@ from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
 from plainnet.errors import SettingError
-from plainnet.kernels.threads import threads_for
+from plainnet.kernels.threads import positive, threads_for
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 Kind = Literal["numpy", "c"]
@@ -66,7 +66,21 @@ def _fitting() -> Any:
             stacklevel=2,
         )
         return None
-    plainnet_kernels.use_threads(threads_for(os.environ))
+    threads = threads_for(os.environ)
+    plainnet_kernels.use_threads(threads)
+    chosen, instructions = os.environ.get("PLAINNET_INSTRUCTIONS"), plainnet_kernels.instructions
+    if chosen and chosen != instructions:
+        warnings.warn(
+            f"PLAINNET_INSTRUCTIONS={chosen}: it must be avx512, avx2 or baseline, and the "
+            f"processor must have them; {instructions} is used",
+            stacklevel=2,
+        )
+    chosen = os.environ.get("PLAINNET_THREADS")
+    if chosen and positive(chosen) is None:
+        warnings.warn(
+            f"PLAINNET_THREADS={chosen}: it must be a positive number; {threads} is used",
+            stacklevel=2,
+        )
     return plainnet_kernels
 
 

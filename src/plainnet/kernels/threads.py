@@ -13,9 +13,14 @@ def threads_for(environment: Mapping[str, str]) -> int:
     What is not a positive number counts as not set, as it does for BLAS.
     """
     for name in ("PLAINNET_THREADS", *OF_BLAS):
-        value = environment.get(name, "").partition(",")[0].strip()
-        if value.isascii() and value.isdigit() and int(value) > 0:
-            return int(value)
+        if number := positive(environment.get(name, "")):
+            return number
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def positive(text: str) -> int | None:
+    """The number that an environment variable begins with, or None if it is no positive one."""
+    first = text.partition(",")[0].strip()  # OpenMP's has one for each level
+    return int(first) if first.isascii() and first.isdigit() and int(first) > 0 else None

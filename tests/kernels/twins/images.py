@@ -36,6 +36,8 @@ from plainnet.kernels.pooling import (
 from plainnet.kernels.sliding import Window
 
 Shape = tuple[int, ...]
+Kernel = tuple[Callable[..., Any], np.ndarray]
+"""With its scratch memory."""
 
 # Each is an image, (m, height, width, channels), and a window with the zeros behind the image.
 SAME = Window((3, 3), before=(1, 1)), (1, 1)
@@ -129,10 +131,6 @@ def of_transposed(
     backward = transposed_correlate_backward, work
     note = f"{described(Z, window)}, of {channels} channels, {groups} groups"
     return of_filters(forward, backward, A, W, Z, window, groups, note, 32)
-
-
-Kernel = tuple[Callable[..., Any], np.ndarray]
-"""With its scratch memory."""
 
 
 def of_filters(

@@ -82,10 +82,10 @@ class DenseStack:
         """Whether this forward pass may be one call."""
         return (
             in_use("dense_outputs")
-            and not cache.carry
+            and not (cache.record or cache.carry)
             and type(X) is np.ndarray
             and self.per_example <= MOST_WEIGHTS
-            and len(X) * self.per_example <= MOST_PRODUCTS
+            and 0 < len(X) * self.per_example <= MOST_PRODUCTS
         )
 
     def outputs(self, X: Array, parameters: Array, cache: Cache) -> Array:
@@ -105,10 +105,10 @@ class DenseStack:
         return float(mean[0])
 
     def _work(self, X: Array, cache: Cache) -> Array:
-        m, size = self._size
-        if len(X) != m:
-            self._size = m, size = len(X), dense_stack_size(self.plan, len(X))
-        return cache.array("stack", (size,), X.dtype)
+        known = self._size  # a pair, since another thread may replace it
+        if known[0] != len(X):
+            known = self._size = len(X), dense_stack_size(self.plan, len(X))
+        return cache.array("stack", known[1:], X.dtype)
 
 
 def dense_stack_of(
