@@ -5,17 +5,10 @@ import ast
 import numpy as np
 import pytest
 
-from plainnet.engine.differentiation import (
-    FLAT,
-    METHODS,
-    OPERATIONS,
-    SIGNS,
-    Tape,
-    differentiate,
-    summed_to_shape,
-)
+from plainnet.engine.differentiation import Tape, differentiate
 from plainnet.engine.formulas import FUNCTIONS, Formula
 from plainnet.engine.formulas import METHODS as CALLED
+from plainnet.engine.operations import FLAT, METHODS, OPERATIONS, SIGNS, summed_to_shape
 
 SHAPES = {
     "A": (4, 3), "B": (4, 3), "b": (3,), "c": (), "W": (2, 3), "V": (3, 5), "T": (2, 4, 3),

@@ -6,6 +6,7 @@ cache.py            the memory of one call, laid out by the plan
 sequences.py        masks, an encoder's output, what a sequence carries from call to call
 formulas.py         mathematics as data: its grammar and its evaluation
 formula_text.py     formulas from a text that somebody types
+operations.py       the operations of formulas, each beside its derivatives
 differentiation.py  the gradients of formulas, by reverse mode
 recording.py        what a recording cache shows of a layer or loss
 memory.py           aligned arrays
