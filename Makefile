@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Two processes with one BLAS thread each: two with two would wait for each other.
-PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+# Two processes with one BLAS thread each: two with two would wait for each other. Bytecode is kept,
+# also where the environment forbids it: hundreds of processes would compile all packages anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 # Says that the kernels in C are installed, as they are where there is a compiler for them.
 COMPILED := $(VENV)/compiled-kernels
@@ -22,7 +23,7 @@ test: $(VENV)/plainnet-dev
 	PLAINNET_KERNELS=numpy $(PYTEST)
 
 # The whole suite with PyTorch and the kernels in C; then with NumPy's on the lowest versions, each
-# extra alone, the other Pythons.
+# extra alone, the highest Python.
 test-all: $(VENV)/plainnet-all-tests $(COMPILED) $(AXE)
 	PLAINNET_KERNELS=$$(test -e $(COMPILED) && echo c || echo numpy) $(PYTEST)
 	PLAINNET_KERNELS=numpy $(BIN)/python tests/versions.py

@@ -28,8 +28,8 @@ every_page = pytest.mark.parametrize("page", PAGES + GUIDE, ids=lambda page: pag
 SHORTER = {"learn(100_000)": "learn(4096)", "evaluate(100)": "evaluate(2)"}
 """What takes too long for a test, and what runs in its place."""
 
-LONG = ("imbalance.md",)
-"""Pages that train for more than twenty seconds."""
+LONG = ("imbalance.md", "fine-tuning.md", "texts.md")
+"""Pages that train for long."""
 
 OTHERS = ("torch", "keras")
 """Libraries that a page leads from: its blocks that import one run where it is installed."""

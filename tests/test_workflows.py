@@ -55,7 +55,7 @@ def test_a_release_needs_a_tag():
     assert set(read(ROOT / ".github" / "workflows" / "release.yml")["on"]["push"]) == {"tags"}
 
 
-def test_the_oldest_and_the_newest_python_are_tried():
+def test_every_python_is_tried():
     pythons = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if ":: Python :: 3." in c]
     suite = read(ROOT / ".github" / "workflows" / "tests.yml")["jobs"]["suite"]
-    assert suite["strategy"]["matrix"]["python"] == [pythons[0], pythons[-1]]
+    assert suite["strategy"]["matrix"]["python"] == pythons

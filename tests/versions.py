@@ -1,10 +1,10 @@
 """The suite on other versions than the newest on this Python: what `make test-all` ends with.
 
-    python tests/versions.py                all of these
     python tests/versions.py lowest         the lowest version of each package, on the lowest Python
     python tests/versions.py alone          each extra by itself, at its lowest versions
-    python tests/versions.py 3.12           the newest version of each package, on Python 3.12
+    python tests/versions.py 3.13           the newest version of each package, on Python 3.13
     python tests/versions.py compiled       kernels in C, built on the lowest Python, on the highest
+    python tests/versions.py                all of these; of the Pythons, the highest
 
 pyproject.toml says what is lowest, and in its classifiers which Pythons there are. Each environment
 is made anew, .venv-lowest and so on. A stage whose Python or C compiler is not at hand is left out
@@ -34,15 +34,14 @@ UV = [sys.executable, "-m", "uv", "--quiet"]
 ENVIRONMENT = {
     **os.environ,
     "OPENBLAS_NUM_THREADS": "1",  # as in `make test`
+    "PYTHONDONTWRITEBYTECODE": "",  # as there
     "UV_PYTHON_DOWNLOADS": "never",
 }
 
 
 def main() -> int:
-    running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    others = [version for version in PYTHONS if version != running]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("stages", nargs="*", default=["lowest", "alone", *others, "compiled"])
+    parser.add_argument("stages", nargs="*", default=["lowest", "alone", PYTHONS[-1], "compiled"])
     failed, missing = [], []
     for stage in parser.parse_args().stages:
         python = find_python(LOWEST if stage in STAGES else stage)
