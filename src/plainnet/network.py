@@ -52,7 +52,7 @@ from plainnet.layers.containers.sharing import (
     expect_placed,
     with_own_layers,
 )
-from plainnet.layers.dense.stack import dense_stack_of
+from plainnet.layers.dense.stack import dense_outputs_of, dense_stack_of
 from plainnet.losses import EachOutput, EachPosition, Loss
 from plainnet.losses.base import NOTHING_COUNTS
 
@@ -156,8 +156,10 @@ class Network(Tensors):
         self.plan = self._planned(needs_input_gradient=False)
         self._plan_to_inputs: Place | None = None
         starts = {segment.name: segment.start for segment in self.segments}
-        in_order = () if isinstance(self.body, Graph) else self.layers
-        self.dense_stack = dense_stack_of(in_order, self.loss, starts, self.dtype)
+        compilable = self.dtype == np.float32 and not isinstance(self.body, Graph)
+        in_order = self.layers if compilable else ()
+        self.dense_stack = dense_stack_of(in_order, self.loss, starts)
+        self.dense_outputs = self.dense_stack or dense_outputs_of(in_order, starts)
         self._spare = SpareCaches()
         self._known_sizes: dict[tuple[Shape, ...], tuple[int, int]] = {}
         shapes = self.input_shape if self.body.takes_several else {"": self.input_shape}
@@ -185,7 +187,8 @@ class Network(Tensors):
     # Views die in pickle and deepcopy: the vectors rebuild theirs, and the layers get new ones.
     def __getstate__(self) -> dict[str, Any]:
         made = (
-            "plan", "_plan_to_inputs", "dense_stack", "_inputs", "_spare", "_known_sizes",
+            "plan", "_plan_to_inputs", "dense_stack", "dense_outputs", "_inputs", "_spare",
+            "_known_sizes",
         )  # fmt: skip
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
@@ -385,9 +388,9 @@ class Network(Tensors):
         """
         plan = self._plan_for(cache) if cache.input_gradient else self.plan
         cache.begin_pass(plan, self.keeping_state())
-        stack = self.dense_stack
-        if predicts and stack is not None and stack.predicts(X, cache):
-            return stack.outputs(X, self.parameters, cache)
+        compiled = self.dense_outputs
+        if predicts and compiled is not None and compiled.predicts(X, cache):
+            return compiled.outputs(X, self.parameters, cache)
         given: Any = arrays_of(X) if self.body.takes_several else X  # tuple(X) would ask its length
         if not cache.carry:
             return self.body.forward(given, cache.children[""])

@@ -55,6 +55,12 @@ class ActorCriticLoss(Loss, ABC):
     def targets(self, y: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
         return real_targets(y, (self.policy.numbers + self.columns,), dtype)
 
+    def total(self, surrogate: Array, value_loss: Array, theta: Array, cache: Cache) -> Array:
+        """L of its parts."""
+        if self.entropy_weight:  # H takes as long as log pi
+            surrogate = surrogate - self.entropy_weight * self.policy.entropy(theta, cache)
+        return surrogate + self.value_weight * value_loss
+
     def backward(self, cache: Cache) -> Array:
         """[dlog_p dlog pi/dtheta - c_H dH/dtheta, c_V dV]."""
         dtheta = cache["dlog_p"][:, None] * self.policy.log_probability_gradient(cache)
@@ -103,10 +109,9 @@ class PolicyGradient(ActorCriticLoss):
         theta, V = Z[:, :-1], Z[:, -1]
         actions, advantage, R = y[:, :-2], y[:, -2], y[:, -1]
         log_p = self.policy.log_probability(theta, actions, cache)
-        H = self.policy.entropy(theta, cache)
         cache["dlog_p"], cache["dV"] = -advantage, V - R
         value_loss = 0.5 * cache["dV"] ** 2
-        return -advantage * log_p - self.entropy_weight * H + self.value_weight * value_loss
+        return self.total(-advantage * log_p, value_loss, theta, cache)
 
 
 class ClippedPolicyGradient(ActorCriticLoss):
@@ -182,8 +187,6 @@ class ClippedPolicyGradient(ActorCriticLoss):
         actions = y[:, :-4]
         advantage, R, log_p_old, V_old = y[:, -4], y[:, -3], y[:, -2], y[:, -1]
         log_p = self.policy.log_probability(theta, actions, cache)
-        H = self.policy.entropy(theta, cache)
-
         cache["ratio"] = r = np.exp(log_p - log_p_old)
         free = r * advantage
         held = np.minimum(np.maximum(r, 1 - self.clip), 1 + self.clip) * advantage
@@ -198,8 +201,7 @@ class ClippedPolicyGradient(ActorCriticLoss):
             is_free = (np.abs(V - V_old) <= self.clip) | (value_loss >= held_loss)
             cache["dV"] = np.where(is_free, error, 0)
             value_loss = np.maximum(value_loss, held_loss)
-        surrogate: Array = -np.minimum(free, held)
-        return surrogate - self.entropy_weight * H + self.value_weight * value_loss
+        return self.total(-np.minimum(free, held), value_loss, theta, cache)
 
 
 class ActionValue(Loss):
