@@ -129,6 +129,41 @@ def test_frozen_and_adjusted_tensors(data, bursts):
     np.testing.assert_array_equal(*ends)
 
 
+class Changes(Callback):
+    """Something of the training, after its third epoch."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def end_epoch(self, run):
+        if run.epoch == 2:
+            self.change(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: setattr(run.optimizer, "learning_rate", 0.1),
+        lambda run: setattr(run.optimizer, "weight_decay", 0.1),
+        lambda run: setattr(run.optimizer, "betas", (0.5, 0.9)),
+        lambda run: setattr(run.optimizer, "epsilon", 0.1),
+        lambda run: run.network.freeze("2.dense"),
+        lambda run: run.network.adjust("*.W", learning_rate=0.1),
+        lambda run: run.optimizer.reset(),
+    ],
+    ids=["learning_rate", "weight_decay", "betas", "epsilon", "freeze", "adjust", "reset"],
+)
+def test_what_changes_between_epochs_is_heeded(change, data, bursts):
+    ends = []
+    for callbacks in ([Looks(), Changes(change)], [Changes(change)], []):
+        network = network_of()
+        trained(network, *data, AdamW(0.01), *callbacks, epochs=40)
+        ends.append(network.parameters)
+    assert max(bursts) == 21  # an epoch's
+    np.testing.assert_array_equal(ends[0], ends[1])
+    assert (ends[1] != ends[2]).any()
+
+
 def test_a_divergence_is_the_same(data):
     X, y = data
     X = X.copy()

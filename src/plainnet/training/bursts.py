@@ -26,6 +26,9 @@ Array = npt.NDArray[Any]
 MOST = 64
 """Steps between two bursts of which the parameters are kept. Ctrl-C waits for the end of one."""
 
+AHEAD = 8 * MOST
+"""Steps whose settings are made at a time, as long as no schedule changes them."""
+
 
 class Bursts:
     """The steps of the epochs of a training, several at a time.
@@ -46,6 +49,10 @@ class Bursts:
         self.left = 0
         """Steps of the epoch that are still to come."""
         self._stack: Any = None
+        self._known: Any = None
+        """What the settings ahead follow from, beside the number of the first step."""
+        self._ahead: tuple[Array, Array] = np.empty((0, 2)), np.empty((0, 0, 6))
+        self._first = 0
 
     def fit(self) -> bool:
         """Whether the steps of the next epoch may come in bursts."""
@@ -100,9 +107,7 @@ class Bursts:
         X, y = self.batches.sources
         classes, targets = (y, None) if stack.targets == "classes" else (None, y)
         steps = -(-len(rows) // size)
-        groups, settings = optimizer.settings_ahead(
-            network.parameters, network.gradients, network.segments, self._rates(steps)
-        )
+        groups, settings = self._settings(steps)
         means, done = cache.array("means", (steps,), FLOAT64), cache.array("done", (1,), INTP)
         if stack is not self._stack:
             self._stack, self._work_size = stack, dense_steps_size(stack.plan, size)
@@ -117,15 +122,32 @@ class Bursts:
         losses: list[float] = means[: made + 1].tolist()
         return losses
 
-    def _rates(self, steps: int) -> list[float]:
-        """The learning rate of each step, as schedules set it."""
-        run = self.run
+    def _settings(self, steps: int) -> tuple[Array, Array]:
+        """As the optimizer makes them for these steps; for many bursts at a time if it can."""
+        run, network = self.run, self.run.network
         optimizer: Any = run.optimizer
+        vectors = network.parameters, network.gradients, network.segments
         schedules = [
             each for each in self.observers if type(each).begin_step is not Callback.begin_step
         ]
-        if not schedules:
-            return [optimizer.learning_rate] * steps
+        if schedules:
+            groups, settings = optimizer.settings_ahead(*vectors, self._rates(steps, schedules))
+            return groups, settings
+        optimizer.attach(*vectors)
+        rate = optimizer.learning_rate
+        known = optimizer.runs, rate, optimizer.betas, optimizer.epsilon, optimizer.weight_decay
+        first = optimizer.steps - self._first
+        if known != self._known or not 0 <= first <= len(self._ahead[1]) - steps:
+            left = self.batches.n * (run.epochs - run.epoch)
+            ahead = optimizer.settings_ahead(*vectors, [rate] * max(steps, min(AHEAD, left)))
+            self._known, self._ahead, self._first, first = known, ahead, optimizer.steps, 0
+        groups, settings = self._ahead
+        return groups, settings[first : first + steps]
+
+    def _rates(self, steps: int, schedules: Sequence[Callback]) -> list[float]:
+        """The learning rate of each step, as schedules set it."""
+        run = self.run
+        optimizer: Any = run.optimizer
         rates, first = [], run.step
         for run.step in range(first, first + steps):
             for schedule in schedules:

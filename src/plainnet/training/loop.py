@@ -343,8 +343,7 @@ class Loop:
                 self.good.replace(before, run.step)
             self.mean.add_all(losses, rows)  # which nobody sees if the last is not finite
             finite = isfinite(losses[-1])
-            for run.loss in losses if finite else losses[:-1]:
-                self.end_step()
+            self.end_steps(losses if finite else losses[:-1])
             if not finite:
                 run.loss, self.step.X = losses[-1], bursts.X
                 raise self.diverged(f"the loss became {run.loss}")
@@ -478,6 +477,14 @@ class Loop:
         for hook in self.on_end_step:
             hook(self.run)
         self.run.step += 1
+
+    def end_steps(self, losses: Sequence[float]) -> None:
+        if not self.on_end_step and losses:
+            self.run.loss = losses[-1]
+            self.run.step += len(losses)
+            return
+        for self.run.loss in losses:
+            self.end_step()
 
     def end_epoch(self, loss: float) -> None:
         run, network = self.run, self.run.network
