@@ -25,7 +25,8 @@ def test_a_discrete_action(make, rng):
     text = str(record)
     assert f"row 1: action {agent.act(OBSERVED)[1]}" in text
     if make is DQN:
-        np.testing.assert_allclose(record["decision.best"], agent.values(np.array(OBSERVED)))
+        values = agent.values(np.array(OBSERVED))  # by compiled kernels, if they are in use
+        np.testing.assert_allclose(record["decision.best"], values, rtol=1e-5)
     else:
         np.testing.assert_allclose(
             record["decision.P"], agent.probabilities(np.array(OBSERVED)), rtol=1e-6
