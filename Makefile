@@ -23,7 +23,7 @@ test: $(VENV)/plainnet-dev
 	PLAINNET_KERNELS=numpy $(PYTEST)
 
 # The whole suite with PyTorch and the kernels in C; then with NumPy's on the lowest versions, each
-# extra alone, the highest Python.
+# extra alone, and the kernels in C on the highest Python.
 test-all: $(VENV)/plainnet-all-tests $(COMPILED) $(AXE)
 	PLAINNET_KERNELS=$$(test -e $(COMPILED) && echo c || echo numpy) $(PYTEST)
 	PLAINNET_KERNELS=numpy $(BIN)/python tests/versions.py

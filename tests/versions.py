@@ -1,10 +1,10 @@
-"""The suite on other versions than the newest on this Python: what `make test-all` ends with.
+"""The suite on other versions than the newest on this Python.
 
     python tests/versions.py lowest         the lowest version of each package, on the lowest Python
     python tests/versions.py alone          each extra by itself, at its lowest versions
-    python tests/versions.py 3.13           the newest version of each package, on Python 3.13
     python tests/versions.py compiled       kernels in C, built on the lowest Python, on the highest
-    python tests/versions.py                all of these; of the Pythons, the highest
+    python tests/versions.py                these three, with which `make test-all` ends
+    python tests/versions.py 3.13           the newest version of each package, on Python 3.13
 
 pyproject.toml says what is lowest, and in its classifiers which Pythons there are. Each environment
 is made anew, .venv-lowest and so on. A stage whose Python or C compiler is not at hand is left out
@@ -41,7 +41,7 @@ ENVIRONMENT = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("stages", nargs="*", default=["lowest", "alone", PYTHONS[-1], "compiled"])
+    parser.add_argument("stages", nargs="*", default=list(STAGES))
     failed, missing = [], []
     for stage in parser.parse_args().stages:
         python = find_python(LOWEST if stage in STAGES else stage)
