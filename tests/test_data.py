@@ -131,6 +131,10 @@ def test_a_number_that_is_not_finite_is_named_with_row_and_column(bad, dtype):
         check_features(X)
     with pytest.raises(DataError, match="in row 1003, column 1 "):
         check_features(X, first_row=1000)
+    with pytest.raises(DataError, match=r"column 1 \(2 such numbers in this column\): fill"):
+        check_features(X[:, :2])
+    with pytest.raises(DataError, match="column 1: fill"):
+        check_features(X[:4])
 
 
 def test_infinities_that_cancel_are_found():
@@ -141,7 +145,7 @@ def test_infinities_that_cancel_are_found():
 def test_a_place_in_an_image_has_all_its_coordinates():
     X = np.zeros((3, 4, 5))
     X[2, 1, 3] = np.nan
-    with pytest.raises(DataError, match="row 2, column 1, 3 "):
+    with pytest.raises(DataError, match="row 2, column 1, 3: fill"):
         check_features(X)
 
 

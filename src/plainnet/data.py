@@ -110,11 +110,12 @@ def check_features(X: Any, first_row: int = 0, name: str = "X") -> None:
         return
     bad = ~finite
     row, *column = np.argwhere(bad)[0]
-    columns = int(bad.reshape(len(X), -1).any(axis=0).sum())
+    n, columns = int(bad.sum()), int(bad.reshape(len(X), -1).any(axis=0).sum())
+    where = "this column" if columns == 1 else f"{columns:,} of its columns"
+    more = f" ({n:,} such numbers in {where})" if n > 1 else ""
     raise DataError(
         f"{name} must be finite; got {X[(row, *column)]} in row {first_row + row}, column "
-        f"{', '.join(map(str, column))} ({int(bad.sum())} such numbers in {columns} of its "
-        "columns): fill in missing values or drop the rows first"
+        f"{', '.join(map(str, column))}{more}: fill in missing values or drop the rows first"
     )
 
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
@@ -43,14 +43,14 @@ class Info:
     threads : int
         How many threads divide a large call.
     compiled : tuple of str
-        The kernels with a twin in C.
+        The kernels that have a twin in C, which runs if `kind` is "c".
     """
 
     kind: Kind
     version: str | None
     instructions: str | None
     threads: int
-    compiled: tuple[str, ...]
+    compiled: tuple[str, ...] = field(repr=False)
 
 
 def _fitting() -> Any:

@@ -479,12 +479,13 @@ class Loop:
         self.run.step += 1
 
     def end_steps(self, losses: Sequence[float]) -> None:
-        if not self.on_end_step and losses:
+        """`end_step` after each of these losses."""
+        if self.on_end_step:
+            for self.run.loss in losses:
+                self.end_step()
+        elif losses:
             self.run.loss = losses[-1]
             self.run.step += len(losses)
-            return
-        for self.run.loss in losses:
-            self.end_step()
 
     def end_epoch(self, loss: float) -> None:
         run, network = self.run, self.run.network
